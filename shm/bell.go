@@ -1,0 +1,80 @@
+package shm
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Eventfd is a bell that a poller can wait for.
+type Eventfd struct {
+	file *os.File
+	fd   int
+}
+
+// NewEventfd returns a new bell. Release: [Eventfd.Close].
+func NewEventfd() (*Eventfd, error) {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return nil, fmt.Errorf("shm: eventfd: %w", err)
+	}
+	return OpenEventfd(fd), nil
+}
+
+// OpenEventfd takes over an eventfd that another process made. Release:
+// [Eventfd.Close].
+func OpenEventfd(fd int) *Eventfd {
+	_ = unix.SetNonblock(fd, true) // else the poller would not take it
+	return &Eventfd{file: os.NewFile(uintptr(fd), "bell"), fd: fd}
+}
+
+var one = binary.LittleEndian.AppendUint64(nil, 1)
+
+// Ring wakes whoever waits, now or next. It never blocks: a counter that is full
+// has been rung. It does not go through the scheduler, for it takes well under a
+// microsecond.
+func (e *Eventfd) Ring() { rawWrite(e.fd, one) }
+
+// Wait blocks until the bell was rung since the last Wait. It returns
+// os.ErrDeadlineExceeded after the deadline, and os.ErrClosed after Close.
+func (e *Eventfd) Wait() error {
+	var count [8]byte
+	_, err := e.file.Read(count[:])
+	return err
+}
+
+// SetDeadline bounds the present and later Waits; the zero time is never.
+func (e *Eventfd) SetDeadline(t time.Time) error { return e.file.SetReadDeadline(t) }
+
+// FD returns the descriptor, to be sent to the peer. It stays the bell's.
+func (e *Eventfd) FD() int { return e.fd }
+
+// Close ends the bell and wakes a Wait. Preconditions: nobody calls Ring any
+// more.
+func (e *Eventfd) Close() error { return e.file.Close() }
+
+// The futex operations, without FUTEX_PRIVATE: the word is shared between
+// processes (futex(2)).
+const (
+	futexWaitOp = 0
+	futexWakeOp = 1
+)
+
+// futexWait blocks until w was woken, or is not old, or the timeout passed. It
+// returns os.ErrDeadlineExceeded for the last. The kernel compares before it
+// sleeps, so a change between the caller's load and the wait is not missed.
+func futexWait(w *atomic.Uint32, old uint32, timeout time.Duration) error {
+	ts := unix.NsecToTimespec(int64(timeout))
+	switch errno := futexSleep(w, old, &ts); errno {
+	case 0, unix.EAGAIN, unix.EINTR:
+		return nil
+	case unix.ETIMEDOUT:
+		return os.ErrDeadlineExceeded
+	default:
+		return fmt.Errorf("shm: futex: %w", errno)
+	}
+}

@@ -1,0 +1,133 @@
+package shm
+
+import "sync"
+
+// Pool hands out the buffers of one segment. Its state is private memory of the
+// process that writes the segment; only the bytes of the buffers are shared.
+// The buffer that was freed last is handed out first, so that a busy process
+// keeps touching the same few buffers while they are in the cache.
+//
+// Each holder opens an [Account] with a guaranteed minimum. The pool never hands
+// out what it owes to others, so a holder below its minimum gets a buffer at
+// once, always; above it, it gets one only while there are spare ones.
+type Pool struct {
+	mu      sync.Mutex
+	free    []uint32 // stack
+	owed    int      // sum over open accounts of what is missing to the minimum
+	total   int
+	waiters waiterList
+}
+
+// NewPool returns a pool of the buffers 0 to n-1, all free.
+func NewPool(n uint32) *Pool {
+	p := &Pool{free: make([]uint32, n), total: int(n)}
+	for i := range p.free {
+		p.free[i] = n - 1 - uint32(i)
+	}
+	return p
+}
+
+// PoolStats is how full a pool is, in buffers.
+type PoolStats struct {
+	Total int // all there are
+	Free  int // in nobody's hands
+	Owed  int // free, but guaranteed to open accounts
+}
+
+// Stats returns how full the pool is.
+func (p *Pool) Stats() PoolStats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return PoolStats{Total: p.total, Free: len(p.free), Owed: p.owed}
+}
+
+// Await returns a waiter that is signalled when a buffer or a guarantee comes
+// back. Register first, then try, then wait: a try that failed before the
+// registration may have missed the event. Release: [Waiter.Stop].
+func (p *Pool) Await(w *Waiter) {
+	p.mu.Lock()
+	p.waiters.push(w)
+	p.mu.Unlock()
+}
+
+// Account is one holder's share of a pool. The zero Account is closed. Its
+// methods are safe for concurrent use with other accounts of the pool; one
+// account belongs to one holder, who calls them one at a time.
+type Account struct {
+	pool *Pool
+	held int
+	min  int
+}
+
+// Open opens a with a guaranteed minimum of min buffers, or reports false when
+// the pool cannot promise that many now. Preconditions: a is closed and holds
+// nothing. Release: [Account.Close] after the last [Account.Give].
+func (p *Pool) Open(a *Account, min int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if a.held != 0 || a.min != 0 {
+		panic("shm: Open of an account that is in use")
+	}
+	if len(p.free)-p.owed < min {
+		return false
+	}
+	p.owed += min
+	a.pool, a.min = p, min
+	return true
+}
+
+// Take returns a free buffer, or false when all that is left is owed to others.
+// Release: [Account.Give].
+func (a *Account) Take() (uint32, bool) {
+	p := a.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if a.held < a.min {
+		p.owed--
+	} else if len(p.free) <= p.owed {
+		return 0, false
+	}
+	a.held++
+	b := p.free[len(p.free)-1]
+	p.free = p.free[:len(p.free)-1]
+	return b, true
+}
+
+// Give returns a buffer to the pool. Preconditions: the account holds it.
+func (a *Account) Give(buffer uint32) {
+	p := a.pool
+	p.mu.Lock()
+	a.held--
+	if a.held < a.min {
+		p.owed++
+	}
+	p.free = append(p.free, buffer)
+	p.signalLocked()
+	p.mu.Unlock()
+}
+
+// Held returns the number of buffers that the account holds.
+func (a *Account) Held() int { return a.held }
+
+// Close gives up the guarantee. Buffers that are still held stay held until
+// they are given back. Closing a closed account does nothing.
+func (a *Account) Close() {
+	p := a.pool
+	if p == nil || a.min == 0 {
+		return
+	}
+	p.mu.Lock()
+	if a.held < a.min {
+		p.owed -= a.min - a.held
+	}
+	a.min = 0
+	p.signalLocked()
+	p.mu.Unlock()
+}
+
+// signalLocked wakes the longest waiter when there is something to be had.
+func (p *Pool) signalLocked() {
+	if len(p.free) > p.owed {
+		p.waiters.signalFirst()
+	}
+}
