@@ -3,18 +3,25 @@ package shm
 import "sync/atomic"
 
 // peerCounter is a counter that the peer writes and that belongs to one stream
-// at a time: until the gate shows the stream's id it counts as zero.
+// at a time: while the gate shows another stream's id, otherwise is its value.
 // The counters of a lane stay those of its last stream until the worker accepts
-// the next one (J1 <-> J2).
+// the next one (J1 <-> J2), so for the server that is zero. A position is that
+// of the next stream as soon as the server is done with the last one, so for
+// the worker it is AllReleased.
 type peerCounter struct {
-	word     *atomic.Uint64
-	gate     *atomic.Uint64 // nil: always open
-	streamID uint64
+	word      *atomic.Uint64
+	gate      *atomic.Uint64
+	streamID  uint64
+	otherwise uint64
 }
 
 func (c *peerCounter) load() uint64 {
-	if c.word == nil || (c.gate != nil && c.gate.Load() != c.streamID) { // J2
-		return 0
+	if c.gate.Load() != c.streamID { // J2
+		return c.otherwise
 	}
-	return c.word.Load()
+	n := c.word.Load()
+	if c.gate.Load() != c.streamID { // the peer moved on: n may be the next stream's
+		return c.otherwise
+	}
+	return n
 }

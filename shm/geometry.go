@@ -50,7 +50,7 @@ func PlanRequest(c RequestConfig) (RequestGeometry, error) {
 		SlotSize: uint32(c.SlotSize), SlotLimit: uint32(c.SlotLimit), Links: uint32(c.Links), Rows: uint32(c.Rows),
 		InboxEntries: uint32(entries), NoticeEntries: uint32(2 * entries), MailboxesAt: HeaderBytes,
 	}
-	g.MailboxStride = uint32(MailboxBytes + entries*InboxEntryBytes + roundUp(2*entries*NoticeBytes, lineBytes))
+	g.MailboxStride = uint32(g.positionsAt() + entries*PositionBytes)
 	g.RowsAt = g.MailboxesAt + uint64(g.Links)*uint64(g.MailboxStride)
 	g.DescriptorsAt = g.RowsAt + uint64(g.Rows)*RowBytes
 	g.Ring = planRing(c.Bytes/8, g.Rows, g.SlotLimit)
@@ -80,6 +80,11 @@ func (c RequestConfig) check() error {
 	return nil
 }
 
+// positionsAt returns where the positions stand in a mailbox: after its rings.
+func (g *RequestGeometry) positionsAt() uint64 {
+	return MailboxBytes + uint64(g.InboxEntries)*InboxEntryBytes + roundUp(uint64(g.NoticeEntries)*NoticeBytes, lineBytes)
+}
+
 // planRing returns how many descriptors each of n lanes gets: enough for the
 // limit, but no more than the budget (bytes) divided evenly, and never fewer
 // than minRing.
@@ -102,7 +107,7 @@ func (g *RequestGeometry) Check(segmentBytes uint64) error {
 		return geometryError("slot limit %d, rows %d, links %d, buffers %d", g.SlotLimit, g.Rows, g.Links, g.Buffers)
 	case !isPow2(g.Ring) || g.Ring > MaxRing || !isPow2(g.InboxEntries) || g.InboxEntries > MaxLanes || !isPow2(g.NoticeEntries) || g.NoticeEntries > 4*MaxLanes:
 		return geometryError("rings %d, %d, %d", g.Ring, g.InboxEntries, g.NoticeEntries)
-	case uint64(g.MailboxStride) < MailboxBytes+uint64(g.InboxEntries)*InboxEntryBytes+uint64(g.NoticeEntries)*NoticeBytes || g.MailboxStride%lineBytes != 0:
+	case uint64(g.MailboxStride) < g.positionsAt()+uint64(g.InboxEntries)*PositionBytes || g.MailboxStride%lineBytes != 0:
 		return geometryError("mailbox stride %d", g.MailboxStride)
 	}
 	return checkAreas(segmentBytes, g.Len,

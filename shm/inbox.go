@@ -33,10 +33,12 @@ type InboxWriter struct {
 
 // Room reports whether the inbox has a free entry. A worker that is slow to
 // pass over revoked entries can fill it up. One entry always stays unused: the
-// one that the worker has just taken and whose revocation it still looks at.
-func (w *InboxWriter) Room() (bool, error) {
+// one that the worker has just taken and whose revocation it still looks at. It
+// also reports whether the worker has taken all there was.
+func (w *InboxWriter) Room() (room, empty bool, err error) {
 	taken, err := w.Taken()
-	return w.ring.head.Load()-taken < w.ring.mask, err
+	waiting := w.ring.head.Load() - taken
+	return waiting < w.ring.mask, waiting == 0, err
 }
 
 // Append assigns a stream and returns the number of its entry.

@@ -15,6 +15,7 @@ package shm
 //	  | mailbox        |  one per link: geometry of its response segment,
 //	  |  inbox ring    |  streams assigned to the link
 //	  |  notice ring   |  lanes with news for the worker
+//	  |  positions     |  how far the server has read each response lane
 //	  |  ...           |  x links
 //	  +----------------+  rows_offset
 //	  | row            |  one per concurrent stream
@@ -61,7 +62,8 @@ const (
 	MailboxBytes    = 256 // without its rings
 	InboxEntryBytes = 32
 	NoticeBytes     = 4
-	RowBytes        = 192
+	PositionBytes   = 64
+	RowBytes        = 128
 	LinkBytes       = 256 // without its outbox ring
 	LaneBytes       = 192
 	DescriptorBytes = 32
@@ -125,12 +127,18 @@ const (
 // Offsets in a row of the stream table (request segment, written by the
 // server). Each line has one writing goroutine.
 const (
-	rowStreamID      = 0
-	rowCancel        = 8
-	rowPublished     = 64
-	rowWantsRoom     = 72
-	rowReleased      = 128
-	rowWantsResponse = 136
+	rowStreamID  = 0
+	rowCancel    = 8
+	rowPublished = 64
+	rowWantsRoom = 72
+)
+
+// Offsets in a position (request segment, one per lane of each link, written by
+// the server): how far the server has read the response on that lane.
+const (
+	posStreamID      = 0
+	posReleased      = 8
+	posWantsResponse = 16
 )
 
 // Offsets in the link words (response segment, written by the worker).
@@ -165,6 +173,10 @@ const (
 // line, so that the reader of one slot and the writer of the next never share
 // one.
 const SlotAlign = 64
+
+// AllReleased in the place of a count of released slots says that the reader is
+// done with the lane: with every slot there is and every slot that may come.
+const AllReleased = ^uint64(0)
 
 // NoBuffer is the buffer index of a slot that has no bytes.
 const NoBuffer uint32 = 0xffffffff

@@ -49,9 +49,20 @@ func (m *mailbox) responseGeometry(slotSize, slotLimit uint32) ResponseGeometry 
 	}
 }
 
-// inboxMem and noticeMem return the memory of the mailbox's two rings.
+// inboxMem and noticeMem return the memory of the mailbox's two rings, and what
+// follows it.
 func (m *mailbox) inboxMem() []byte { return m.mem[MailboxBytes:] }
 
-func (m *mailbox) noticeMem(inboxEntries uint32) []byte {
-	return m.mem[MailboxBytes+uint64(inboxEntries)*InboxEntryBytes:]
+func (m *mailbox) noticeMem(g *RequestGeometry) []byte {
+	return m.mem[MailboxBytes+uint64(g.InboxEntries)*InboxEntryBytes:]
+}
+
+// positions returns the positions of the link's first n lanes.
+func (m *mailbox) positions(g *RequestGeometry, n uint32) []Position {
+	at := g.positionsAt()
+	list := make([]Position, n)
+	for i := range list {
+		list[i] = newPosition(m.mem[at+uint64(i)*PositionBytes:])
+	}
+	return list
 }

@@ -43,7 +43,8 @@ func (p *Pool) Stats() PoolStats {
 
 // Await returns a waiter that is signalled when a buffer or a guarantee comes
 // back. Register first, then try, then wait: a try that failed before the
-// registration may have missed the event. Release: [Waiter.Stop].
+// registration may have missed the event. A waiter that is registered stays where
+// it is in the line. Release: [Waiter.Stop].
 func (p *Pool) Await(w *Waiter) {
 	p.mu.Lock()
 	p.waiters.push(w)

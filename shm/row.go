@@ -6,28 +6,29 @@ import "sync/atomic"
 // The server writes it, the stream's worker reads it. A row is reused only
 // after its worker has let go of the stream or the worker's link is dead.
 type Row struct {
-	streamID      *atomic.Uint64
-	cancel        *atomic.Uint32
-	published     *atomic.Uint64
-	wantsRoom     *atomic.Uint32
-	released      *atomic.Uint64
-	wantsResponse *atomic.Uint32
+	index     uint32
+	streamID  *atomic.Uint64
+	cancel    *atomic.Uint32
+	published *atomic.Uint64
+	wantsRoom *atomic.Uint32
 }
 
-func newRow(mem []byte) Row {
+func newRow(index uint32, mem []byte) Row {
 	return Row{
+		index: index,
 		streamID: u64at(mem, rowStreamID), cancel: u32at(mem, rowCancel),
 		published: u64at(mem, rowPublished), wantsRoom: u32at(mem, rowWantsRoom),
-		released: u64at(mem, rowReleased), wantsResponse: u32at(mem, rowWantsResponse),
 	}
 }
+
+// Index returns the row's place in the stream table.
+func (r *Row) Index() uint32 { return r.index }
 
 // Open makes the row that of a new stream. Server only. The worker learns of it
 // by the inbox entry (E1).
 func (r *Row) Open(streamID uint64) {
 	r.cancel.Store(0)
 	r.wantsRoom.Store(0)
-	r.wantsResponse.Store(0)
 	r.streamID.Store(streamID)
 }
 
@@ -51,17 +52,9 @@ func (r *Row) Cancelled(streamID uint64) Reason {
 // only: set it, look again, then sleep (S1).
 func (r *Row) WantRoom(on bool) { r.wantsRoom.Store(flag(on)) }
 
-// WantResponse says whether the server waits for response slots. Server only:
-// set it, look again, then sleep (S1).
-func (r *Row) WantResponse(on bool) { r.wantsResponse.Store(flag(on)) }
-
 // WantsRoom reports whether the server is to be told of released request slots
 // (S2).
 func (r *Row) WantsRoom() bool { return r.wantsRoom.Load() != 0 }
-
-// WantsResponse reports whether the server is to be told of published response
-// slots (S2).
-func (r *Row) WantsResponse() bool { return r.wantsResponse.Load() != 0 }
 
 func flag(on bool) uint32 {
 	if on {

@@ -12,6 +12,7 @@ type ServerEnd struct {
 	segment  *RequestSegment
 	response *ResponseSegment
 	mailbox  mailbox
+	position []Position
 	notices  NoticeWriter
 	asleep   *atomic.Uint64 // worker's
 	rung     atomic.Uint64  // the last sleep of the worker that we rang for
@@ -27,8 +28,9 @@ func NewServerEnd(segment *RequestSegment, i, generation uint32, response *Respo
 	box.reset(generation, g)
 	e := &ServerEnd{segment: segment, response: response, mailbox: box, asleep: u64at(words, lnkAsleep)}
 	e.Inbox.ring = newInboxRing(box.inboxHead, u64at(words, lnkTaken), box.inboxMem(), segment.geometry.InboxEntries)
-	e.notices.ring = newNoticeRing(box.noticeHead, box.noticeMem(segment.geometry.InboxEntries), segment.geometry.NoticeEntries)
+	e.notices.ring = newNoticeRing(box.noticeHead, box.noticeMem(&segment.geometry), segment.geometry.NoticeEntries)
 	e.outbox.ring = newNoticeRing(u64at(words, lnkOutboxHead), words[LinkBytes:], g.OutboxEntries)
+	e.position = box.positions(&segment.geometry, g.Lanes)
 	e.ring = func() {
 		box.bell.Add(1)
 		futexWake(box.bell)
@@ -45,12 +47,14 @@ func (e *ServerEnd) Lanes() uint32 { return e.response.geometry.Lanes }
 // Lane returns lane i. Preconditions: i < Lanes.
 func (e *ServerEnd) Lane(i uint32) *Lane { return &e.response.lanes[i] }
 
-// Reader returns the reader of the response to a stream that was assigned to
-// lane i.
-func (e *ServerEnd) Reader(i uint32, row *Row, streamID uint64) Reader {
-	row.released.Store(0)
+// Position returns the position of lane i. Preconditions: i < Lanes.
+func (e *ServerEnd) Position(i uint32) *Position { return &e.position[i] }
+
+// Reader returns the reader of the response to a stream that is assigned to lane
+// i. Preconditions: the lane's Position is open for the stream.
+func (e *ServerEnd) Reader(i uint32, streamID uint64) Reader {
 	return Reader{
-		ring: e.response.ring(i), buffers: e.response.buffers(), limit: e.response.limit(), released: row.released,
+		ring: e.response.ring(i), buffers: e.response.buffers(), limit: e.response.limit(), released: e.position[i].released,
 		published: peerCounter{word: e.response.lanes[i].published, gate: e.response.lanes[i].streamID, streamID: streamID},
 	}
 }

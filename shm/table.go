@@ -27,7 +27,7 @@ type StructInfo struct {
 func LayoutStructs() []StructInfo {
 	return []StructInfo{
 		{"header", HeaderBytes}, {"mailbox", MailboxBytes}, {"inbox_entry", InboxEntryBytes},
-		{"notice", NoticeBytes}, {"row", RowBytes}, {"link", LinkBytes}, {"lane", LaneBytes},
+		{"notice", NoticeBytes}, {"position", PositionBytes}, {"row", RowBytes}, {"link", LinkBytes}, {"lane", LaneBytes},
 		{"descriptor", DescriptorBytes},
 	}
 }
@@ -81,12 +81,14 @@ func LayoutTable() []FieldInfo {
 
 		{"notice", "lane", 0, 4, s + " or worker", "index of a lane with news"},
 
+		{"position", "stream_id", posStreamID, 8, s, "stream whose response this counts"},
+		{"position", "released", posReleased, 8, s, "response slots the server is done with, 2^64-1: all (D1)"},
+		{"position", "wants_response", posWantsResponse, 4, s, "1: tell the server of published response slots"},
+
 		{"row", "stream_id", rowStreamID, 8, s, "0: free; the generation of the row"},
 		{"row", "cancel", rowCancel, 4, s, "reason of the cancellation, 0: none (L1)"},
 		{"row", "published", rowPublished, 8, s, "request slots published (A1)"},
 		{"row", "wants_room", rowWantsRoom, 4, s, "1: tell the server of released request slots"},
-		{"row", "released", rowReleased, 8, s, "response slots the server is done with (D1)"},
-		{"row", "wants_response", rowWantsResponse, 4, s, "1: tell the server of published response slots"},
 
 		{"link", "asleep", lnkAsleep, 8, w, "0: awake; else sleep count << 8 | reasons to ring (S1)"},
 		{"link", "taken", lnkTaken, 8, w, "inbox entries taken since the attach (F1)"},
@@ -96,7 +98,7 @@ func LayoutTable() []FieldInfo {
 		{"lane", "let_go", lanLetGo, 8, w, "last stream that it let go of (K1)"},
 		{"lane", "published", lanPublished, 8, w, "response slots published (C1)"},
 		{"lane", "wants_room", lanWantsRoom, 4, w, "1: tell the worker of released response slots"},
-		{"lane", "released", lanReleased, 8, w, "request slots the worker is done with (B1)"},
+		{"lane", "released", lanReleased, 8, w, "request slots the worker is done with, 2^64-1: all (B1)"},
 		{"lane", "wants_request", lanWantsRequest, 4, w, "1: tell the worker of published request slots"},
 
 		{"descriptor", "number", dscNumber, 8, e, "slot number, the first is 1"},

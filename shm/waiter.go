@@ -14,15 +14,13 @@ type Waiter struct {
 // NewWaiter returns a waiter for p, not yet registered.
 func (p *Pool) NewWaiter() *Waiter { return &Waiter{C: make(chan struct{}, 1), pool: p} }
 
-// Stop ends the wait. A signal that arrived and was not used goes on to the
-// next waiter.
+// Stop ends the wait. What the waiter was told of and did not use goes on to the
+// next waiter, also when it has registered again since.
 func (w *Waiter) Stop() {
 	p := w.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.waiters.remove(w) {
-		return
-	}
+	p.waiters.remove(w)
 	select {
 	case <-w.C:
 	default:
@@ -33,7 +31,12 @@ func (w *Waiter) Stop() {
 // waiterList is a queue of waiters, the longest waiting first.
 type waiterList struct{ list []*Waiter }
 
-func (l *waiterList) push(w *Waiter) { l.list = append(l.list, w) }
+// push adds w unless it waits already: it keeps its place.
+func (l *waiterList) push(w *Waiter) {
+	if !slices.Contains(l.list, w) {
+		l.list = append(l.list, w)
+	}
+}
 
 func (l *waiterList) signalFirst() {
 	if len(l.list) == 0 {
@@ -47,11 +50,8 @@ func (l *waiterList) signalFirst() {
 	}
 }
 
-func (l *waiterList) remove(w *Waiter) bool {
-	i := slices.Index(l.list, w)
-	if i < 0 {
-		return false
+func (l *waiterList) remove(w *Waiter) {
+	if i := slices.Index(l.list, w); i >= 0 {
+		l.list = slices.Delete(l.list, i, i+1)
 	}
-	l.list = slices.Delete(l.list, i, i+1)
-	return true
 }

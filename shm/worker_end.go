@@ -15,6 +15,7 @@ type WorkerEnd struct {
 	segment  *RequestSegment
 	response *ResponseSegment
 	mailbox  mailbox
+	position []Position
 	outbox   NoticeWriter
 	asleep   *atomic.Uint64 // ours
 	rung     atomic.Uint64  // the last sleep of the server that we rang for
@@ -33,7 +34,11 @@ func (s *RequestSegment) OpenResponseGeometry(i, generation uint32) (ResponseGeo
 	if got := box.generation.Load(); got != generation {
 		return ResponseGeometry{}, geometryError("mailbox of attach %d, want %d", got, generation)
 	}
-	return box.responseGeometry(s.geometry.SlotSize, s.geometry.SlotLimit), nil
+	g := box.responseGeometry(s.geometry.SlotSize, s.geometry.SlotLimit)
+	if g.Lanes > s.geometry.InboxEntries {
+		return g, geometryError("%d lanes, the mailbox has %d positions", g.Lanes, s.geometry.InboxEntries)
+	}
+	return g, nil
 }
 
 // NewWorkerEnd opens the worker's end of link i. Preconditions: i < Links; the
@@ -42,8 +47,9 @@ func NewWorkerEnd(segment *RequestSegment, i uint32, response *ResponseSegment, 
 	g, box, words := response.geometry, newMailbox(segment.mailbox(i)), response.mem[:response.geometry.LanesAt]
 	e := &WorkerEnd{segment: segment, response: response, mailbox: box, asleep: u64at(words, lnkAsleep), server: server}
 	e.Inbox.ring = newInboxRing(box.inboxHead, u64at(words, lnkTaken), box.inboxMem(), segment.geometry.InboxEntries)
-	e.notices.ring = newNoticeRing(box.noticeHead, box.noticeMem(segment.geometry.InboxEntries), segment.geometry.NoticeEntries)
+	e.notices.ring = newNoticeRing(box.noticeHead, box.noticeMem(&segment.geometry), segment.geometry.NoticeEntries)
 	e.outbox.ring = newNoticeRing(u64at(words, lnkOutboxHead), words[LinkBytes:], g.OutboxEntries)
+	e.position = box.positions(&segment.geometry, g.Lanes)
 	return e
 }
 
@@ -58,6 +64,9 @@ func (e *WorkerEnd) SlotSize() int { return int(e.response.geometry.SlotSize) }
 
 // Lane returns lane i. Preconditions: i < Lanes.
 func (e *WorkerEnd) Lane(i uint32) *Lane { return &e.response.lanes[i] }
+
+// Position returns the position of lane i. Preconditions: i < Lanes.
+func (e *WorkerEnd) Position(i uint32) *Position { return &e.position[i] }
 
 // Row returns row i. Preconditions: [WorkerEnd.CheckAssignment].
 func (e *WorkerEnd) Row(i uint32) *Row { return &e.segment.rows[i] }

@@ -57,12 +57,13 @@ func (w *Writer) Open(pool *Pool, guarantee int) bool {
 // BindLane makes the worker behind the lane the reader of this stream. A lane
 // that is whole can be bound again, to another worker. Server only.
 func (w *Writer) BindLane(lane *Lane, streamID uint64) {
-	w.bind(peerCounter{word: lane.released, gate: lane.streamID, streamID: streamID})
+	w.bind(peerCounter{word: lane.released, gate: lane.streamID, streamID: streamID, otherwise: 0})
 }
 
-// BindRow makes the server behind the row the reader of this stream. Worker
-// only.
-func (w *Writer) BindRow(row *Row) { w.bind(peerCounter{word: row.released}) }
+// BindPosition makes the server the reader of this stream. Worker only.
+func (w *Writer) BindPosition(p *Position, streamID uint64) {
+	w.bind(peerCounter{word: p.released, gate: p.streamID, streamID: streamID, otherwise: AllReleased})
+}
 
 // Unbind forgets the reader: it is dead, and what it released does not count.
 func (w *Writer) Unbind() { w.bind(peerCounter{}) }
@@ -95,6 +96,7 @@ func (w *Writer) Reserve(min int) ([]byte, error) {
 	if w.committed-w.reclaimed >= w.limit {
 		return nil, ErrNoRoom
 	}
+	w.rewindLocked() // a reservation that was given up may have held it back
 	if w.current.buffer == NoBuffer || w.buffers.slotSize-w.used < uint32(min) {
 		buffer, ok := w.account.Take()
 		if !ok {
@@ -169,13 +171,13 @@ func (w *Writer) Reclaim() error {
 }
 
 func (w *Writer) reclaimLocked() error {
-	if w.kept {
-		return nil
-	}
-	if w.released.word == nil {
+	if w.kept || w.released.word == nil {
 		return nil
 	}
 	released := w.released.load()
+	if released == AllReleased {
+		released = w.visible
+	}
 	if released == w.reclaimed {
 		return nil
 	}
@@ -189,10 +191,15 @@ func (w *Writer) reclaimLocked() error {
 		done++
 	}
 	w.filled = append(w.filled[:0], w.filled[done:]...)
-	if w.current.buffer != NoBuffer && w.current.last <= released && w.reserved == 0 {
+	w.rewindLocked()
+	return nil
+}
+
+// rewindLocked starts the present buffer again when nobody reads it any more.
+func (w *Writer) rewindLocked() {
+	if w.reserved == 0 && w.current.last <= w.reclaimed {
 		w.used = 0
 	}
-	return nil
 }
 
 // Keep stops the reclaiming of slots, so that the lane stays whole and can be
@@ -215,6 +222,18 @@ func (w *Writer) LowerGuarantee() {
 	w.mu.Lock()
 	w.account.Close()
 	w.mu.Unlock()
+}
+
+// Progress returns how many slots the reader says it has released. Unlike
+// Reclaim it takes nothing back and trusts nothing: it is for watching whether
+// the number moves.
+func (w *Writer) Progress() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.released.word == nil {
+		return 0
+	}
+	return w.released.load()
 }
 
 // Outstanding returns the number of published slots that the reader has not

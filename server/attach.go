@@ -1,0 +1,264 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/shm"
+)
+
+// helloTime is how long a process that connected may take to say hello, and to
+// read the answer.
+const helloTime = 5 * time.Second
+
+// ServeWorkers attaches the workers that connect to the listener, until it is
+// closed; it then returns nil. [ListenWorkers] makes a listener.
+func (r *UploadResponseRouter) ServeWorkers(listener *net.UnixListener) error {
+	for {
+		conn, err := listener.AcceptUnix()
+		switch {
+		case err == nil:
+			go r.attach(conn)
+		case errors.Is(err, net.ErrClosed):
+			return nil
+		case errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE):
+			r.log.Error("cannot accept workers", "error", err)
+			time.Sleep(100 * time.Millisecond) // until a descriptor is free
+		default:
+			return fmt.Errorf("accept workers: %w", err)
+		}
+	}
+}
+
+// attach makes a link of a connection, or refuses it and says why.
+func (r *UploadResponseRouter) attach(conn *net.UnixConn) {
+	_ = conn.SetDeadline(time.Now().Add(helloTime))
+	l, err := r.welcome(conn)
+	if err != nil {
+		r.refuse(conn, err)
+		return
+	}
+	_ = conn.SetDeadline(time.Time{})
+	r.counters.Attached.Add(1)
+	r.log.Info("link attached", "link", l.name, "pool", l.pool.name, "pid", l.pid, "lanes", l.concurrency)
+	l.users.Add(1)
+	go l.watcher.run()
+	l.pool.add(l)
+	l.control()
+	r.forget(l)
+}
+
+// refuse tells the peer why it cannot attach.
+func (r *UploadResponseRouter) refuse(conn *net.UnixConn, err error) {
+	r.counters.Refused.Add(1)
+	r.log.Warn("attach refused", "error", err)
+	refusal := &proto.Refusal{Code: proto.CodeMalformed, Message: err.Error()}
+	_ = errors.As(err, &refusal)
+	if packet, err := proto.Encode(refusal); err == nil {
+		_, _ = conn.Write(packet)
+	}
+	_ = conn.Close()
+}
+
+func refusal(code, format string, args ...any) error {
+	return &proto.Refusal{Code: code, Message: fmt.Sprintf(format, args...), LayoutMin: shm.LayoutMin, LayoutMax: shm.LayoutMax}
+}
+
+// welcome reads the hello, checks who says it, makes the link, and sends the
+// welcome with the descriptors.
+func (r *UploadResponseRouter) welcome(conn *net.UnixConn) (*link, error) {
+	pid, err := r.checkPeer(conn)
+	if err != nil {
+		return nil, err
+	}
+	hello, err := readHello(conn)
+	if err != nil {
+		return nil, err
+	}
+	layout, err := proto.Negotiate(proto.Range{Min: shm.LayoutMin, Max: shm.LayoutMax}, hello.Layouts())
+	if err != nil {
+		return nil, err
+	}
+	p := r.pools[hello.Pool]
+	if p == nil {
+		return nil, refusal(proto.CodePool, "no route leads to pool %q", hello.Pool)
+	}
+	l, file, err := r.newLink(conn, p, hello, pid)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	packet, err := proto.Encode(&proto.Welcome{
+		Layout: layout, LayoutHash: shm.LayoutHash(), Instance: r.instance, ServerPID: uint32(os.Getpid()), Server: Name + "/" + Version,
+		Link: l.index, LinkGeneration: l.generation, Lanes: l.end.Lanes(),
+		RequestBytes: r.requests.segment.Geometry().Len, ResponseBytes: l.segment.Geometry().Len,
+		ResponseTimeoutMS: uint64(r.config.ResponseTimeout.Milliseconds()),
+	})
+	if err == nil {
+		err = l.send(packet, r.requests.segment.File(), file)
+	}
+	if err == nil {
+		err = r.remember(l)
+	}
+	if err != nil {
+		l.discard()
+		return nil, err
+	}
+	return l, nil
+}
+
+// checkPeer returns the process at the other end, if its user may attach. The
+// kernel vouches for it (SO_PEERCRED).
+func (r *UploadResponseRouter) checkPeer(conn *net.UnixConn) (pid int, err error) {
+	cred, err := peerCredentials(conn)
+	if err != nil {
+		return 0, err
+	}
+	if int(cred.Uid) != os.Geteuid() && !slices.Contains(r.config.AllowUIDs, cred.Uid) && !slices.Contains(r.config.AllowGIDs, cred.Gid) {
+		return 0, refusal(proto.CodeDenied, "user %d, group %d may not attach (process %d)", cred.Uid, cred.Gid, cred.Pid)
+	}
+	return int(cred.Pid), nil
+}
+
+// peerCredentials asks the kernel who is at the other end of conn.
+func peerCredentials(conn *net.UnixConn) (*unix.Ucred, error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var cred *unix.Ucred
+	var credErr error
+	if err := raw.Control(func(fd uintptr) {
+		cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	}); err != nil {
+		return nil, err
+	}
+	return cred, credErr
+}
+
+func readHello(conn *net.UnixConn) (*proto.Hello, error) {
+	packet := make([]byte, proto.MaxMessage+1)
+	n, err := conn.Read(packet)
+	if err != nil {
+		return nil, fmt.Errorf("no hello: %w", err)
+	}
+	message, err := proto.Decode(packet[:n])
+	if err != nil {
+		return nil, err
+	}
+	hello, ok := message.(*proto.Hello)
+	if !ok {
+		return nil, refusal(proto.CodeMalformed, "the first message is %q, want hello", message.Type())
+	}
+	return hello, hello.Validate()
+}
+
+// newLink makes the memory and the bells of a link. The file is to be sent to
+// the worker and closed.
+func (r *UploadResponseRouter) newLink(conn *net.UnixConn, p *pool, hello *proto.Hello, pid int) (_ *link, _ *os.File, err error) {
+	concurrency := min(int(hello.Lanes), r.config.mostLanes())
+	ls, err := r.responses.acquire(concurrency, r.config.mostLanes())
+	if err != nil {
+		return nil, nil, refusal(proto.CodeFull, "%v", err)
+	}
+	l := &link{
+		pool: p, cache: r.requests, responses: r.responses, log: r.log, name: hello.Name, pid: pid,
+		index: ls.mailbox, generation: ls.generation, segment: ls.segment, conn: conn, concurrency: concurrency,
+	}
+	if l.name == "" {
+		l.name = fmt.Sprintf("pid-%d", pid)
+	}
+	if l.bell, err = shm.NewEventfd(); err == nil && hello.Bell == proto.BellEventfd {
+		l.workerBell, err = shm.NewEventfd()
+	}
+	if err != nil {
+		l.closeBells()
+		r.responses.giveUp(ls)
+		return nil, nil, err
+	}
+	l.end = shm.NewServerEnd(r.requests.segment, l.index, l.generation, l.segment, l.workerBell)
+	l.watcher.link = l
+	l.openPlaces()
+	return l, ls.file, nil
+}
+
+// send sends the welcome and, with it, the descriptors: the request segment, the
+// response segment, the server's bell, and the worker's bell if it has one.
+func (l *link) send(packet []byte, request, response *os.File) error {
+	fds := []int{int(request.Fd()), int(response.Fd()), l.bell.FD()}
+	if l.workerBell != nil {
+		fds = append(fds, l.workerBell.FD())
+	}
+	_, _, err := l.conn.WriteMsgUnix(packet, unix.UnixRights(fds...), nil)
+	return err
+}
+
+func (l *link) closeBells() {
+	if l.bell != nil {
+		_ = l.bell.Close()
+	}
+	if l.workerBell != nil {
+		_ = l.workerBell.Close()
+	}
+}
+
+// discard frees what newLink made for a link that was never used.
+func (l *link) discard() {
+	l.closeBells()
+	l.responses.release(l)
+}
+
+// control reads the rare messages of an attached worker until its connection
+// ends. The end of the connection is how the death of a process is noticed.
+func (l *link) control() {
+	packet := make([]byte, proto.MaxMessage+1)
+	for {
+		n, err := l.conn.Read(packet)
+		if err != nil || n == 0 {
+			l.lost(reasonOfLoss(err))
+			return
+		}
+		switch message, err := proto.Decode(packet[:n]); message.(type) {
+		case *proto.Drain:
+			l.setDraining()
+		case *proto.Bye:
+			l.depart()
+			return
+		default:
+			l.evict(fmt.Errorf("unexpected message on the control socket: %w", err))
+			return
+		}
+	}
+}
+
+func reasonOfLoss(err error) error {
+	if err == nil || errors.Is(err, io.EOF) {
+		return errors.New("connection closed by the worker")
+	}
+	return err
+}
+
+// remember adds l to the links that Close ends.
+func (r *UploadResponseRouter) remember(l *link) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.draining {
+		return refusal(proto.CodeDraining, "the server is shutting down")
+	}
+	r.links[l] = struct{}{}
+	return nil
+}
+
+func (r *UploadResponseRouter) forget(l *link) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.links, l)
+}

@@ -1,0 +1,123 @@
+package server
+
+import (
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wavey-ai/upload-response/shm"
+)
+
+// tick is how often the clock looks at every stream, and so how late a deadline
+// may be noticed.
+const tick = 10 * time.Millisecond
+
+// streamWatch is what the clock knows of one exchange. A timer for each wait
+// would cost more than a small request; the clock looks at all of them at once.
+type streamWatch struct {
+	waitSince  atomic.Int64 // the responder waits for the worker, shm.Now; 0: not
+	readSince  atomic.Int64 // the pump waits for the client
+	writeSince atomic.Int64 // the responder waits for the client
+	expired    atomic.Bool  // the worker's time is up
+	clientSlow atomic.Bool  // the client's time is up
+
+	// The clock's own.
+	released uint64 // request slots that the worker had released
+	turn     int64  // since when it is the worker's turn
+
+	mu         sync.Mutex
+	controller *http.ResponseController // nil: no exchange
+}
+
+func (w *streamWatch) reset() {
+	w.waitSince.Store(0)
+	w.readSince.Store(0)
+	w.writeSince.Store(0)
+	w.expired.Store(false)
+	w.clientSlow.Store(false)
+}
+
+// attend lets the clock end the client's reads and writes; nil ends that.
+func (w *streamWatch) attend(controller *http.ResponseController) {
+	w.mu.Lock()
+	w.controller = controller
+	w.mu.Unlock()
+}
+
+// longAgo is a deadline that has passed.
+var longAgo = time.Unix(1, 0)
+
+// cutClient ends the client's pending reads and writes.
+func (w *streamWatch) cutClient() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.controller != nil && !w.clientSlow.Swap(true) {
+		_ = w.controller.SetReadDeadline(longAgo)
+		_ = w.controller.SetWriteDeadline(longAgo)
+	}
+}
+
+// clock looks after the deadlines of all streams until stop is closed.
+func (r *UploadResponseRouter) clock(stop <-chan struct{}) {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-ticker.C:
+		}
+		if r.requests.active.Load() == 0 {
+			continue
+		}
+		now := shm.Now()
+		for _, s := range r.requests.streams {
+			if s.id.Load() != 0 {
+				r.look(s, now)
+			}
+		}
+	}
+}
+
+// look checks the deadlines of one stream.
+func (r *UploadResponseRouter) look(s *stream, now int64) {
+	w := &s.watch
+	since := w.waitSince.Load()
+	var at *place
+	s.withPlace(func(p *place) {
+		at = p
+		if since == 0 {
+			return
+		}
+		released := s.request.Progress()
+		if released != w.released || !workersTurn(s, p) {
+			w.released, w.turn = released, now
+		}
+	})
+	if at == nil {
+		w.released, w.turn = 0, now
+	}
+	if since != 0 && now-max(since, w.turn) > int64(r.config.ResponseTimeout) {
+		w.expired.Store(true)
+		signal(s.news)
+	}
+	for _, clientSince := range []int64{w.readSince.Load(), w.writeSince.Load()} {
+		if clientSince != 0 && now-clientSince > int64(r.config.ClientTimeout) {
+			w.cutClient()
+		}
+	}
+	if at != nil {
+		at.link.pool.reconsider(s, at, now)
+	}
+}
+
+// workersTurn reports whether the exchange can only go on if the worker does
+// something: it has the whole request, or slots that it neither released nor
+// waits behind, or it stands in the way of the pump.
+func workersTurn(s *stream, p *place) bool {
+	if s.upload.ended.Load() || s.upload.waits.Load() {
+		return true
+	}
+	return s.request.Outstanding() > 0 && !p.lane.WantsRequest()
+}

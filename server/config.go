@@ -1,0 +1,113 @@
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/wavey-ai/upload-response/shm"
+)
+
+// Config says how a router works. Start from [DefaultConfig]; a zero field is
+// not a default.
+type Config struct {
+	// NumStreams is the most exchanges in progress at once. Those beyond it
+	// wait in the queue.
+	NumStreams int
+	// SlotSize is the most bytes in a slot: a multiple of 4096.
+	SlotSize int
+	// SlotsPerStream is the most slots of one lane that can be outstanding:
+	// written, and not yet released by their reader. Memory may set a lower
+	// bound.
+	SlotsPerStream int
+	// Memory is all the shared memory there is, in bytes: one half for
+	// requests, reserved at start, and one for the responses of the links.
+	Memory uint64
+	// LinkMemory is the memory of one link's responses, in bytes.
+	LinkMemory uint64
+	// MaxLinks is the most links attached at once.
+	MaxLinks int
+
+	// ResponseTimeout is how long a worker may make no progress with an
+	// exchange while it is its turn.
+	ResponseTimeout time.Duration
+	// ClientTimeout is how long a client may neither send nor take a byte
+	// while the server waits for it.
+	ClientTimeout time.Duration
+	// QueueLength is the most exchanges that wait for a stream or a worker,
+	// and QueueTime is how long each of them may.
+	QueueLength int
+	QueueTime   time.Duration
+
+	// BodyLimit is the most bytes in a request body; 0 is no limit.
+	BodyLimit int64
+	// HeaderLimit is the most bytes in a request's headers frame. It cannot
+	// pass SlotSize, since the frame is one slot.
+	HeaderLimit int
+
+	// Routes maps path prefixes to pools; the longest prefix wins.
+	Routes []Route
+	// Supervised names the pools whose workers come back by themselves: their
+	// requests wait for a worker instead of failing at once when there is none.
+	Supervised []string
+
+	// AllowUIDs and AllowGIDs are the users and groups whose processes may
+	// attach besides our own user.
+	AllowUIDs, AllowGIDs []uint32
+
+	// Log takes errors and life-cycle events, AccessLog a line for every
+	// exchange. Nil is silence.
+	Log, AccessLog *slog.Logger
+}
+
+// Route sends the requests under a path prefix to a pool of workers. The prefix
+// "/a" matches "/a" and "/a/b" but not "/ab".
+type Route struct {
+	Prefix string
+	Pool   string
+}
+
+// DefaultConfig returns a configuration with one route, / to the pool
+// "default".
+func DefaultConfig() Config {
+	return Config{
+		NumStreams: 100, SlotSize: 64 << 10, SlotsPerStream: 16384,
+		Memory: 256 << 20, LinkMemory: 8 << 20, MaxLinks: 64,
+		ResponseTimeout: 30 * time.Second, ClientTimeout: 30 * time.Second,
+		QueueLength: 1000, QueueTime: 10 * time.Second,
+		HeaderLimit: 32 << 10,
+		Routes:      []Route{{Prefix: "/", Pool: "default"}},
+	}
+}
+
+// aheadLanes is how many lanes a link has beyond what it serves at once, for
+// streams that are assigned ahead of need.
+const aheadLanes = 16
+
+// requestGuarantee is the number of buffers that a stream can always have while
+// its body comes in: one to fill while the worker holds another.
+const requestGuarantee = 2
+
+// plan checks the configuration and fits the request segment into its half of
+// the memory.
+func (c *Config) plan() (shm.RequestGeometry, error) {
+	switch {
+	case c.ResponseTimeout <= 0 || c.ClientTimeout <= 0 || c.QueueTime <= 0:
+		return shm.RequestGeometry{}, fmt.Errorf("timeouts have to be positive: response %v, client %v, queue %v", c.ResponseTimeout, c.ClientTimeout, c.QueueTime)
+	case c.QueueLength < 0 || c.BodyLimit < 0:
+		return shm.RequestGeometry{}, fmt.Errorf("limits cannot be negative: queue length %d, body %d", c.QueueLength, c.BodyLimit)
+	case c.HeaderLimit < 1 || c.HeaderLimit > c.SlotSize:
+		return shm.RequestGeometry{}, fmt.Errorf("header limit %d: want 1 to the slot size, %d", c.HeaderLimit, c.SlotSize)
+	}
+	if err := checkRoutes(c.Routes); err != nil {
+		return shm.RequestGeometry{}, err
+	}
+	return shm.PlanRequest(shm.RequestConfig{
+		SlotSize: c.SlotSize, SlotLimit: c.SlotsPerStream, Rows: c.NumStreams, Links: c.MaxLinks,
+		LinkLanes: c.mostLanes(), Bytes: c.Memory / 2,
+	})
+}
+
+// mostLanes returns how many lanes a link can have at most: more than there are
+// streams would never be used.
+func (c *Config) mostLanes() int { return min(c.NumStreams, shm.MaxLanes/2) }

@@ -1,0 +1,93 @@
+package server
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync/atomic"
+)
+
+// sniffedConn notes whether a Content-Length field may have come in over an
+// HTTP/1.1 connection. Net/http drops the field when a request has both it and
+// Transfer-Encoding, and keeps the connection; RFC 9112 section 6.1 wants such a
+// connection closed after the response, since whoever sent it may not agree with
+// us on where the request ended. Closing one too many costs a handshake only.
+type sniffedConn struct {
+	net.Conn
+	seen bool // read and written between reads of one goroutine at a time
+	tail int  // bytes of the name that ended the last read
+	flag atomic.Bool
+}
+
+// fillBytes is the most that net/http reads at once while it looks for headers:
+// the size of its buffer. Larger reads go straight into the body's slots.
+const fillBytes = 4096
+
+var lengthName = []byte("content-length")
+
+// Read reads, and looks for the name in what may be headers.
+func (c *sniffedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if len(p) <= fillBytes && !c.seen {
+		c.sniff(p[:n])
+	}
+	return n, err
+}
+
+// sniff looks for the field's name in the stream, in any case, also where it is
+// cut in two.
+func (c *sniffedConn) sniff(b []byte) {
+	for _, char := range b {
+		switch lower := char | 0x20; lower { // '-' has that bit already
+		case lengthName[c.tail]:
+			c.tail++
+		case lengthName[0]:
+			c.tail = 1
+		default:
+			c.tail = 0
+		}
+		if c.tail == len(lengthName) {
+			c.seen, c.tail = true, 0
+			c.flag.Store(true)
+			return
+		}
+	}
+}
+
+// sniffedListener wraps the connections of a listener.
+type sniffedListener struct{ net.Listener }
+
+// Accept wraps the next connection.
+func (l sniffedListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &sniffedConn{Conn: conn}, nil
+}
+
+// connKey is the key of a request's connection in its context.
+type connKey struct{}
+
+// rememberConn is for http.Server's ConnContext.
+func rememberConn(ctx context.Context, conn net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, conn)
+}
+
+// ambiguousFraming reports whether the connection has to be closed after the
+// request because not everybody may agree on where its body ends: HTTP/1.0,
+// where net/http ignores Transfer-Encoding, or a chunked body on a connection
+// that has also carried a Content-Length.
+func ambiguousFraming(r *http.Request) bool {
+	if r.ProtoMajor != 1 {
+		return false
+	}
+	if r.ProtoMinor == 0 {
+		return true
+	}
+	if len(r.TransferEncoding) == 0 {
+		return false
+	}
+	conn, ok := r.Context().Value(connKey{}).(*sniffedConn)
+	return ok && conn.flag.Load()
+}

@@ -1,0 +1,39 @@
+package server
+
+import "sync/atomic"
+
+// counters count what happened since the start.
+type counters struct {
+	Exchanges    atomic.Int64
+	Failed       atomic.Int64 // answered with an error of ours, or aborted
+	Aborted      atomic.Int64 // failed after the response had begun
+	ClientGone   atomic.Int64
+	Retried      atomic.Int64 // served again by another link
+	Timeouts     atomic.Int64 // workers that made no progress in time
+	Attached     atomic.Int64
+	Refused      atomic.Int64 // attaches
+	Lost         atomic.Int64 // links whose worker went away
+	Evicted      atomic.Int64 // links whose worker broke the protocol
+	StaleNotices atomic.Int64 // rounds of news that were of use to nobody
+}
+
+// Stats is a snapshot of what the router holds and of what has happened since
+// its start.
+type Stats struct {
+	Links          int   `json:"links"`           // attached
+	ActiveStreams  int64 `json:"active_streams"`  // rows in use, quarantined ones too
+	FreeBuffers    int   `json:"free_buffers"`    // of the request pool
+	TotalBuffers   int   `json:"total_buffers"`   // of the request pool
+	Waiting        int64 `json:"waiting"`         // exchanges in the queue
+	Exchanges      int64 `json:"exchanges"`       // ended
+	Failed         int64 `json:"failed"`          // answered with an error of the server's, or aborted
+	Aborted        int64 `json:"aborted"`         // failed after the response had begun
+	ClientGone     int64 `json:"client_gone"`     // ended by the client
+	Retried        int64 `json:"retried"`         // served again by another link
+	WorkerTimeouts int64 `json:"worker_timeouts"` // no progress within the response timeout
+	Attached       int64 `json:"attached"`        // links ever
+	Refused        int64 `json:"refused"`         // attaches refused
+	Lost           int64 `json:"lost"`            // links whose worker went away
+	Evicted        int64 `json:"evicted"`         // links whose worker broke the protocol
+	StaleNotices   int64 `json:"stale_notices"`   // news from workers that was of use to nobody
+}

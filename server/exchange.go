@@ -1,0 +1,272 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/shm"
+)
+
+// exchange is one request and its response.
+type exchange struct {
+	router     *UploadResponseRouter
+	writer     http.ResponseWriter
+	controller *http.ResponseController
+	request    *http.Request
+	start      time.Time
+
+	stream    *stream
+	streamID  uint64
+	pool      *pool
+	pump      *pump // nil: no body, or not started
+	responder responder
+	retried   bool   // served again after a worker died with it
+	worker    string // name of the link that served it
+
+	received    int64 // bytes of body
+	uploadEnded bool  // the whole body came in
+}
+
+// serve finds a worker for the exchange and streams both ways.
+func (x *exchange) serve() error {
+	if err := x.admit(); err != nil {
+		return err
+	}
+	hasBody := x.request.Body != nil && x.request.Body != http.NoBody && x.request.ContentLength != 0
+	guarantee := 1
+	if hasBody {
+		guarantee = requestGuarantee
+	}
+	s, err := x.router.requests.acquire(x.request.Context(), &x.router.queue, guarantee)
+	if err != nil {
+		return err
+	}
+	x.stream, x.streamID = s, s.id.Load()
+	s.request.Keep(idempotent(x.request.Method))
+	if err := x.publishHeaders(hasBody); err != nil {
+		x.router.requests.release(s)
+		return err
+	}
+	return x.exchange(hasBody)
+}
+
+// admit finds the pool, and refuses what needs no worker to be refused.
+func (x *exchange) admit() error {
+	if ambiguousFraming(x.request) {
+		x.writer.Header().Set("Connection", "close")
+	}
+	x.pool = x.router.routes.find(x.request.URL.Path)
+	switch limit := x.router.config.BodyLimit; {
+	case x.pool == nil:
+		return fmt.Errorf("%w for %s", ErrNoRoute, x.request.URL.Path)
+	case limit > 0 && x.request.ContentLength > limit:
+		return fmt.Errorf("%w: %d bytes announced, the limit is %d", ErrBodyTooLarge, x.request.ContentLength, limit)
+	}
+	return nil
+}
+
+// publishHeaders writes slot 1, and the end of a request without a body.
+func (x *exchange) publishHeaders(hasBody bool) error {
+	s, limit := x.stream, x.router.config.HeaderLimit
+	if err := requestFrame(&s.frame, x.request, x.streamID); err != nil {
+		return err
+	}
+	space, err := s.request.Reserve(limit)
+	if err != nil {
+		return err // cannot be: the lane is empty and its buffer guaranteed
+	}
+	frame, err := proto.AppendRequest(space[:0:limit], &s.frame)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrBadRequest, err)
+	case len(frame) > limit:
+		return fmt.Errorf("%w: %d bytes, the limit is %d", ErrHeadersTooLarge, len(frame), limit)
+	}
+	s.request.Commit(len(frame), shm.KindHeaders)
+	if !hasBody {
+		if err := s.request.CommitEmpty(shm.KindEnd); err != nil {
+			return err
+		}
+		s.upload.ended.Store(true)
+	}
+	s.request.Publish() // A1
+	return nil
+}
+
+// exchange streams both ways with a link, and with another one if the first
+// failed before it mattered.
+func (x *exchange) exchange(hasBody bool) error {
+	s := x.stream
+	x.responder = responder{stream: s, ctx: x.request.Context(), writer: x.writer, controller: x.controller, method: x.request.Method}
+	s.watch.attend(x.controller)
+	defer s.watch.attend(nil)
+	for {
+		if err := x.pool.assign(x.request.Context(), s); err != nil {
+			x.haltPump(err)
+			x.router.requests.release(s)
+			return err
+		}
+		x.startPump(hasBody)
+		err := x.responder.run()
+		if x.mayRetry(err) {
+			s.place.link.detach(s)
+			x.router.counters.Retried.Add(1)
+			continue
+		}
+		if err == nil {
+			x.awaitUpload()
+		}
+		x.haltPump(err)
+		x.worker = s.place.link.name
+		s.place.link.finish(s, cancelReason(err))
+		return err
+	}
+}
+
+// mostAttempts bounds how often a stream is assigned anew because its links
+// kept dying before they took it.
+const mostAttempts = 8
+
+// mayRetry reports whether another link can serve the exchange: the last one
+// never took it; or it died with it before the response began, the request is
+// still whole in memory, the method is idempotent, and it is the first time.
+func (x *exchange) mayRetry(err error) bool {
+	s := x.stream
+	switch {
+	case errors.Is(err, errRevoked):
+		return true
+	case !errors.Is(err, errLinkDead) || x.responder.begun || s.attempts >= mostAttempts:
+		return false
+	case !s.place.lane.Accepted(s.id.Load()):
+		return true
+	}
+	first := !x.retried
+	x.retried = true
+	return first && idempotent(x.request.Method) && s.request.Whole()
+}
+
+// idempotent reports whether a method may be carried out twice (RFC 9110 section
+// 9.2.2).
+func idempotent(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete, http.MethodOptions, http.MethodTrace:
+		return true
+	}
+	return false
+}
+
+// startPump starts the upload, once.
+func (x *exchange) startPump(hasBody bool) {
+	if !hasBody || x.pump != nil {
+		return
+	}
+	_ = x.controller.EnableFullDuplex() // HTTP/1.1 only; HTTP/2 and 3 always are
+	x.pump = &pump{
+		stream: x.stream, request: x.request, limit: x.router.config.BodyLimit, slot: x.router.config.SlotSize,
+		expects: strings.EqualFold(x.request.Header.Get("Expect"), "100-continue"),
+		stop:    make(chan struct{}), done: make(chan struct{}),
+	}
+	go x.pump.run()
+}
+
+// awaitUpload lets the upload go on after the end of the response as long as the
+// worker reads it.
+func (x *exchange) awaitUpload() {
+	s := x.stream
+	if x.pump == nil {
+		return
+	}
+	at := s.place
+	at.position.WantResponse(true) // S1
+	s.watch.waitSince.Store(shm.Now())
+	defer at.position.WantResponse(false)
+	defer s.watch.waitSince.Store(0)
+	for !s.upload.ended.Load() && !at.link.gone.Load() && !at.lane.HasLetGo(s.id.Load()) && !s.watch.expired.Load() && s.upload.failure() == nil {
+		_ = x.responder.flush()
+		select {
+		case <-s.news:
+		case <-x.request.Context().Done():
+			return
+		}
+	}
+}
+
+// haltPump ends the upload. Net/http must not find the body half read on a
+// connection that it means to keep, so it is closed here, and the connection
+// with it if the body has not come to its end.
+func (x *exchange) haltPump(err error) {
+	if x.pump == nil {
+		return
+	}
+	x.pump.halt(x.controller, err)
+	_ = x.request.Body.Close()
+	x.uploadEnded, x.received = x.stream.upload.ended.Load(), x.stream.upload.amount.Load()
+	if !x.uploadEnded {
+		closeAfterReply(x.writer)
+	}
+}
+
+// closeAfterReply makes net/http close an HTTP/1.1 connection after the response,
+// even when its headers are out already. Reading past the limit of a
+// MaxBytesReader is its documented way to say so.
+func closeAfterReply(w http.ResponseWriter) {
+	body := http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0)
+	_, _ = body.Read(make([]byte, 1))
+}
+
+// conclude answers a failed exchange, and logs and counts every one.
+func (x *exchange) conclude(err error) {
+	c := &x.router.counters
+	c.Exchanges.Add(1)
+	status := x.responder.head.status
+	if err != nil {
+		c.Failed.Add(1)
+		status = x.fail(err)
+	}
+	if log := x.router.config.AccessLog; log != nil {
+		x.log(log, status, err)
+	}
+	if err != nil && (x.responder.begun || status == statusClientGone) {
+		panic(http.ErrAbortHandler) // a broken exchange never looks complete
+	}
+}
+
+// fail counts a failed exchange and answers it if that is still possible.
+func (x *exchange) fail(err error) (status int) {
+	c := &x.router.counters
+	status, retry := statusOf(err)
+	switch {
+	case errors.Is(err, ErrClientGone), errors.Is(err, ErrBodyBroken):
+		c.ClientGone.Add(1)
+	case errors.Is(err, ErrWorkerTimeout):
+		c.Timeouts.Add(1)
+	}
+	if status >= http.StatusInternalServerError {
+		x.router.log.Warn("exchange failed", "stream", x.streamID, "method", x.request.Method, "path", x.request.URL.Path,
+			"worker", x.worker, "status", status, "begun", x.responder.begun, "error", err)
+	}
+	if x.responder.begun {
+		c.Aborted.Add(1)
+		return status
+	}
+	if status == statusClientGone {
+		return status
+	}
+	header := x.writer.Header()
+	header.Set("Content-Type", "text/plain; charset=utf-8")
+	header.Set("X-Content-Type-Options", "nosniff")
+	if retry {
+		header.Set("Retry-After", "1")
+	}
+	if x.pump != nil && !x.uploadEnded || ambiguousFraming(x.request) {
+		header.Set("Connection", "close")
+	}
+	x.writer.WriteHeader(status)
+	fmt.Fprintf(x.writer, "%d %s: %s\n", status, http.StatusText(status), reasonOf(err))
+	return status
+}

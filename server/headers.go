@@ -1,0 +1,204 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/textproto"
+	"strconv"
+	"strings"
+
+	"github.com/wavey-ai/upload-response/proto"
+)
+
+// headerPolicy says what happens to a field on its way through the proxy.
+type headerPolicy uint8
+
+const (
+	passField  headerPolicy = iota
+	dropHop                 // belongs to one connection (RFC 9110 section 7.6.1)
+	dropUpward              // dropped in requests only
+)
+
+// fieldPolicies has every field that is not simply passed on, by canonical name.
+var fieldPolicies = map[string]headerPolicy{
+	"Connection":          dropHop,    // RFC 9110 section 7.6.1
+	"Proxy-Connection":    dropHop,    // not standard, same meaning
+	"Keep-Alive":          dropHop,    // RFC 2068 section 19.7.1
+	"Te":                  dropHop,    // RFC 9110 section 10.1.4
+	"Trailer":             dropHop,    // RFC 9110 section 6.6.2; trailers get their own slot
+	"Transfer-Encoding":   dropHop,    // RFC 9112 section 6.1
+	"Upgrade":             dropHop,    // RFC 9110 section 7.8
+	"Proxy-Authenticate":  dropHop,    // RFC 9110 section 11.7.1
+	"Proxy-Authorization": dropHop,    // RFC 9110 section 11.7.2
+	"Http2-Settings":      dropHop,    // RFC 7540 section 3.2.1
+	"Expect":              dropUpward, // RFC 9110 section 10.1.1: answered by the pump
+	"Host":                dropUpward, // is the authority
+	"X-Forwarded-For":     dropUpward, // set below: nobody is trusted to say it
+	"X-Forwarded-Proto":   dropUpward,
+}
+
+// trailerForbidden has the fields that would change how a message is framed,
+// routed or authenticated and so are never taken from trailers (RFC 9110
+// section 6.5.1).
+var trailerForbidden = map[string]bool{
+	"Content-Length": true, "Content-Encoding": true, "Content-Type": true, "Content-Range": true,
+	"Host": true, "Authorization": true, "Cookie": true, "Set-Cookie": true, "Expect": true, "Max-Forwards": true,
+	"Cache-Control": true, "Age": true, "Date": true, "Expires": true, "Location": true, "Retry-After": true, "Vary": true,
+}
+
+// connectionNames returns the field names that a message's Connection field
+// lists, in canonical form: they belong to the connection too.
+func connectionNames(values []string) map[string]bool {
+	if len(values) == 0 {
+		return nil
+	}
+	names := map[string]bool{}
+	for _, value := range values {
+		for name := range strings.SplitSeq(value, ",") {
+			names[textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name))] = true
+		}
+	}
+	return names
+}
+
+// requestFrame fills frame with what a worker gets of r.
+func requestFrame(frame *proto.Request, r *http.Request, streamID uint64) error {
+	if r.Method == http.MethodConnect {
+		return fmt.Errorf("%w: CONNECT", ErrMethod)
+	}
+	if r.Host == "" && r.ProtoAtLeast(1, 1) {
+		return fmt.Errorf("%w: no host", ErrBadRequest)
+	}
+	frame.StreamID, frame.Version = streamID, versionOf(r)
+	frame.Method, frame.Scheme, frame.Authority = r.Method, "http", r.Host
+	if r.TLS != nil {
+		frame.Scheme = "https"
+	}
+	frame.Path = r.RequestURI
+	if !strings.HasPrefix(frame.Path, "/") {
+		frame.Path = r.URL.RequestURI() // absolute-form (RFC 9112 section 3.2.2)
+	}
+	frame.Fields = appendRequestFields(frame.Fields[:0], r.Header)
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		frame.Fields = append(frame.Fields, proto.Field{Name: "x-forwarded-for", Value: host})
+	}
+	frame.Fields = append(frame.Fields, proto.Field{Name: "x-forwarded-proto", Value: frame.Scheme})
+	return nil
+}
+
+// versionOf returns the version to note in the frame; HTTP/1.0 counts as 1.1.
+func versionOf(r *http.Request) proto.Version {
+	switch r.ProtoMajor {
+	case 2:
+		return proto.HTTP2
+	case 3:
+		return proto.HTTP3
+	}
+	return proto.HTTP11
+}
+
+func appendRequestFields(fields []proto.Field, header http.Header) []proto.Field {
+	listed := connectionNames(header["Connection"])
+	for name, values := range header {
+		if fieldPolicies[name] != passField || listed[name] {
+			continue
+		}
+		for _, value := range values {
+			fields = append(fields, proto.Field{Name: name, Value: value})
+		}
+	}
+	return fields
+}
+
+// responseHead is what the server needs to know of a response's headers.
+type responseHead struct {
+	status        int
+	contentLength int64 // -1: not said
+	bodyAllowed   bool
+}
+
+// writeResponseHead checks a response's headers frame and copies its fields into
+// header. On error, header may be partly filled.
+func writeResponseHead(header http.Header, frame *proto.Response, method string) (responseHead, error) {
+	head := responseHead{status: int(frame.Status), contentLength: -1}
+	if head.status < 200 || head.status > 999 {
+		return head, fmt.Errorf("%w: status %d", ErrWorkerInvalid, head.status)
+	}
+	head.bodyAllowed = method != http.MethodHead && head.status != http.StatusNoContent && head.status != http.StatusNotModified
+	listed := connectionNames(valuesOf(frame.Fields, "connection"))
+	values := make([]string, 0, len(frame.Fields)) // one array for all the values
+	for _, f := range frame.Fields {
+		name := textproto.CanonicalMIMEHeaderKey(f.Name)
+		if fieldPolicies[name] == dropHop || listed[name] {
+			continue
+		}
+		if name == "Content-Length" {
+			if err := head.setContentLength(f.Value); err != nil {
+				return head, err
+			}
+			if head.status == http.StatusNoContent {
+				continue // RFC 9110 section 8.6
+			}
+		}
+		if old := header[name]; old != nil {
+			header[name] = append(old, f.Value)
+			continue
+		}
+		values = append(values, f.Value)
+		header[name] = values[len(values)-1 : len(values) : len(values)]
+	}
+	return head, nil
+}
+
+func valuesOf(fields []proto.Field, name string) (values []string) {
+	for _, f := range fields {
+		if f.Name == name {
+			values = append(values, f.Value)
+		}
+	}
+	return values
+}
+
+// errTwoLengths is the reason for refusing a response with two lengths.
+var errTwoLengths = errors.New("two different Content-Length fields")
+
+func (h *responseHead) setContentLength(value string) error {
+	n, err := strconv.ParseUint(value, 10, 63)
+	if err == nil && h.contentLength >= 0 {
+		err = errTwoLengths
+	}
+	if err != nil {
+		return fmt.Errorf("%w: Content-Length %q: %w", ErrWorkerInvalid, value, err)
+	}
+	h.contentLength = int64(n)
+	return nil
+}
+
+// allowedTrailer reports whether a field may come in trailers, either way.
+func allowedTrailer(canonical string) bool {
+	return fieldPolicies[canonical] == passField && !trailerForbidden[canonical]
+}
+
+// writeTrailers adds the allowed ones of fields to a response whose body is out.
+func writeTrailers(header http.Header, fields []proto.Field) {
+	for _, f := range fields {
+		if name := textproto.CanonicalMIMEHeaderKey(f.Name); allowedTrailer(name) {
+			header.Add(http.TrailerPrefix+name, f.Value)
+		}
+	}
+}
+
+// requestTrailers returns the allowed ones of a request's trailers.
+func requestTrailers(trailer http.Header) (fields []proto.Field) {
+	for name, values := range trailer {
+		if !allowedTrailer(textproto.CanonicalMIMEHeaderKey(name)) {
+			continue
+		}
+		for _, value := range values {
+			fields = append(fields, proto.Field{Name: name, Value: value})
+		}
+	}
+	return fields
+}

@@ -1,0 +1,282 @@
+package server
+
+import (
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/shm"
+)
+
+// link is one attached worker connection: its lanes, its bells, its control
+// socket, and what the dispatcher knows of its speed.
+type link struct {
+	pool       *pool
+	cache      *RequestChunkCache
+	responses  *ResponseChunkCache
+	log        *slog.Logger
+	name       string
+	pid        int
+	index      uint32
+	generation uint32
+
+	end        *shm.ServerEnd
+	segment    *shm.ResponseSegment
+	bell       *shm.Eventfd // ours
+	workerBell *shm.Eventfd // the worker's; nil: futex
+	conn       *net.UnixConn
+	places     []place
+	watcher    ResponseWatcher
+
+	gone  atomic.Bool    // dead, for those who do not hold the lock
+	users sync.WaitGroup // streams with a place here, and the watcher
+
+	// Under the pool's lock.
+	dead        bool
+	draining    bool
+	stuck       bool // it left a stream in its inbox for long
+	concurrency int  // streams that it serves at once
+	free        []uint32
+	inflight    int // lanes in use
+	idleSince   uint64
+	speed       speed
+}
+
+// place is one lane of a link and the stream that it was assigned to.
+type place struct {
+	link     *link
+	index    uint32
+	lane     *shm.Lane
+	position *shm.Position
+	// Under the pool's lock.
+	stream     *stream
+	entry      uint64 // in the inbox
+	assignedAt int64  // shm.Now
+}
+
+// openPlaces makes a place of each of the link's lanes.
+func (l *link) openPlaces() {
+	n := l.end.Lanes()
+	l.places = make([]place, n)
+	for i := range n {
+		l.places[i] = place{link: l, index: i, lane: l.end.Lane(i), position: l.end.Position(i)}
+		l.free = append(l.free, n-1-i)
+	}
+}
+
+// hasRoom reports whether the link can be given a stream now. The caller holds
+// the pool's lock.
+func (l *link) hasRoom() bool {
+	if l.draining || len(l.free) == 0 || l.inflight >= l.concurrency+l.speed.ahead() {
+		return false
+	}
+	room, empty, err := l.end.Inbox.Room()
+	if err != nil {
+		go l.evict(err) // not here: it takes the lock that we hold
+		return false
+	}
+	l.stuck = l.stuck && !empty
+	return room && !l.stuck
+}
+
+// load is how busy the link is, between 0 and a little over 1.
+func (l *link) load() float64 { return float64(l.inflight) / float64(l.concurrency) }
+
+// take assigns s to a free lane. The caller holds the pool's lock, and calls
+// Offered after. Preconditions: hasRoom. Release: finish.
+func (l *link) take(s *stream) {
+	i := l.free[len(l.free)-1]
+	l.free = l.free[:len(l.free)-1]
+	l.inflight++
+	l.users.Add(1)
+	at, id := &l.places[i], s.id.Load()
+	at.stream, at.assignedAt = s, shm.Now()
+	at.position.Open(id)
+	s.attempts++
+	s.revoked.Store(false)
+	s.response, s.next = l.end.Reader(i, id), 1
+	s.request.BindLane(at.lane, id)
+	s.settle(at)
+	at.entry = l.end.Inbox.Append(shm.Assignment{StreamID: id, Row: s.row.Index(), Lane: i, Time: at.assignedAt}) // E1
+}
+
+// finish ends the exchange of s on this link. The stream goes back to the cache
+// as soon as the worker has let go of it; until then its lane and its row are
+// out of use. Preconditions: the responder calls it, once; the pump has ended.
+func (l *link) finish(s *stream, why shm.Reason) {
+	at := l.part(s)
+	l.pool.mu.Lock()
+	defer l.pool.mu.Unlock()
+	id := s.id.Load()
+	switch {
+	case l.dead || s.revoked.Load() || at.lane.HasLetGo(id): // K2
+	case !at.lane.Accepted(id) && l.untaken(at):
+	default:
+		s.row.Cancel(why) // L1
+		s.lingering = true
+		l.end.Alert(at.index)
+		return
+	}
+	l.vacate(at)
+	l.cache.release(s)
+}
+
+// detach ends the part of this link in an exchange that goes on elsewhere.
+// Preconditions: as finish; and the link is dead, or has let go of s.
+func (l *link) detach(s *stream) {
+	at := l.part(s)
+	s.request.Unbind()
+	l.pool.mu.Lock()
+	defer l.pool.mu.Unlock()
+	l.vacate(at)
+}
+
+// part takes s out of its place, for everybody but the dispatcher.
+func (l *link) part(s *stream) *place {
+	at := s.place
+	s.settle(nil)
+	at.position.WantResponse(false)
+	at.position.Finish() // D1
+	return at
+}
+
+// untaken takes back the inbox entry of a stream, and reports whether the worker
+// will never touch it. The caller holds the pool's lock.
+func (l *link) untaken(at *place) bool {
+	untouched, err := l.end.Inbox.Revoke(at.entry)
+	return err == nil && untouched
+}
+
+// vacate makes a lane free again and serves who waits. The caller holds the
+// pool's lock.
+func (l *link) vacate(at *place) {
+	at.stream = nil
+	l.free = append(l.free, at.index)
+	l.inflight--
+	l.speed.done(at.assignedAt, shm.Now())
+	if l.inflight == 0 {
+		l.pool.idles++
+		l.idleSince = l.pool.idles
+	}
+	l.users.Done()
+	if !l.dead {
+		l.pool.serveLine()
+	}
+}
+
+// hear is called by the watcher when a lane has news. A lingering stream whose
+// worker has let go of it goes back; an exchange in progress is woken. It reports
+// whether the news was of use to anybody.
+func (l *link) hear(lane uint32) (useful bool) {
+	l.pool.mu.Lock()
+	defer l.pool.mu.Unlock()
+	at := &l.places[lane]
+	s := at.stream
+	switch {
+	case s == nil:
+		if l.stuck && !l.dead { // it passes over what was taken back
+			l.pool.serveLine()
+		}
+		return false
+	case !s.lingering:
+		if at.position.WantsResponse() {
+			signal(s.news)
+			useful = true
+		}
+		if s.row.WantsRoom() {
+			signal(s.room)
+			useful = true
+		}
+		return useful
+	case at.lane.HasLetGo(s.id.Load()): // K2
+		l.vacate(at)
+		l.cache.release(s)
+		return true
+	}
+	return false
+}
+
+// evict ends the link because its worker broke the protocol.
+func (l *link) evict(cause error) {
+	if l.die() {
+		l.pool.counters.Evicted.Add(1)
+		l.log.Error("link evicted", "link", l.name, "pool", l.pool.name, "pid", l.pid, "cause", cause)
+	}
+}
+
+// lost ends the link because its worker went away.
+func (l *link) lost(cause error) {
+	if l.die() {
+		l.pool.counters.Lost.Add(1)
+		l.log.Warn("link lost", "link", l.name, "pool", l.pool.name, "pid", l.pid, "cause", cause)
+	}
+}
+
+// die ends the link: no stream is assigned to it any more, those that it had
+// find out, and its memory goes when the last of them has. It reports whether
+// the link was alive.
+func (l *link) die() bool {
+	l.pool.mu.Lock()
+	if l.dead {
+		l.pool.mu.Unlock()
+		return false
+	}
+	l.dead = true
+	l.gone.Store(true)
+	l.pool.remove(l)
+	l.end.SetState(shm.LinkClosed)
+	for i := range l.places {
+		at := &l.places[i]
+		if s := at.stream; s != nil && s.lingering {
+			l.vacate(at)
+			l.cache.release(s)
+		} else if s != nil {
+			s.wake()
+		}
+	}
+	l.pool.mu.Unlock()
+
+	_ = l.conn.Close()
+	_ = l.bell.Close() // ends the watcher
+	go func() {
+		l.users.Wait()
+		if l.workerBell != nil {
+			_ = l.workerBell.Close()
+		}
+		l.responses.release(l)
+	}()
+	return true
+}
+
+// setDraining notes that the worker wants no more streams; what lies in its inbox
+// goes elsewhere, and it may leave when it has finished the rest.
+func (l *link) setDraining() {
+	l.pool.mu.Lock()
+	defer l.pool.mu.Unlock()
+	if !l.dead && !l.draining {
+		l.draining = true
+		l.end.SetState(shm.LinkDraining)
+	}
+}
+
+// depart ends the link of a worker that said goodbye.
+func (l *link) depart() {
+	if l.die() {
+		l.log.Info("link left", "link", l.name, "pool", l.pool.name, "pid", l.pid)
+	}
+}
+
+// say sends the worker a message. A worker that does not read its control
+// socket misses it.
+func (l *link) say(m proto.Message) {
+	packet, err := proto.Encode(m)
+	if err != nil {
+		l.log.Error("cannot encode a message", "type", m.Type(), "error", err)
+		return
+	}
+	_ = l.conn.SetWriteDeadline(time.Now().Add(time.Second))
+	_, _ = l.conn.Write(packet)
+}

@@ -1,0 +1,156 @@
+package server
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// pool is the links that serve the same routes, and the exchanges that wait for
+// one of them. The server assigns; workers never race for a stream.
+type pool struct {
+	name       string
+	supervised bool // its workers come back by themselves
+	queue      *queue
+	counters   *counters
+
+	mu      sync.Mutex
+	links   []*link
+	waiting []*ticket // longest first
+	idles   uint64    // how often a link of this pool became idle
+}
+
+// ticket is an exchange's place in the line for a link.
+type ticket struct {
+	stream *stream
+	done   chan error // nil: assigned
+}
+
+// assign gives s a place on a link, waiting in line if all are busy. A stream
+// that comes back because its link died goes to the front. Release: leave.
+func (p *pool) assign(ctx context.Context, s *stream) error {
+	p.mu.Lock()
+	if len(p.links) == 0 && !p.supervised {
+		p.mu.Unlock()
+		return ErrNoWorker
+	}
+	if len(p.waiting) == 0 {
+		if l := p.pick(); l != nil {
+			l.take(s)
+			p.mu.Unlock()
+			l.end.Offered()
+			return nil
+		}
+	}
+	t := &ticket{stream: s, done: make(chan error, 1)}
+	if s.attempts > 0 {
+		p.waiting = slices.Insert(p.waiting, 0, t)
+	} else {
+		p.waiting = append(p.waiting, t)
+	}
+	p.mu.Unlock()
+	return p.waitInLine(ctx, t)
+}
+
+func (p *pool) waitInLine(ctx context.Context, t *ticket) error {
+	result, err := await(ctx, p.queue, t.done)
+	if err == nil {
+		return result
+	}
+	p.mu.Lock()
+	i := slices.Index(p.waiting, t)
+	if i >= 0 {
+		p.waiting = slices.Delete(p.waiting, i, i+1)
+	}
+	p.mu.Unlock()
+	if i < 0 {
+		return <-t.done // answered in the meantime
+	}
+	return err
+}
+
+// pick returns the link that is to serve the next stream, or nil if all are
+// busy: an idle one if there is any, and of these the one that was idle last,
+// whose caches are warm; else the one with the most room.
+func (p *pool) pick() *link {
+	var best *link
+	for _, l := range p.links {
+		if !l.hasRoom() {
+			continue
+		}
+		switch {
+		case best == nil,
+			l.inflight == 0 && (best.inflight > 0 || l.idleSince > best.idleSince),
+			best.inflight > 0 && l.load() < best.load():
+			best = l
+		}
+	}
+	return best
+}
+
+// serveLine assigns waiting exchanges while links have room. The caller holds
+// the lock. Rings under the lock are safe: a link of the pool is not dead.
+func (p *pool) serveLine() {
+	for len(p.waiting) > 0 {
+		l := p.pick()
+		if l == nil {
+			return
+		}
+		t := p.waiting[0]
+		p.waiting = slices.Delete(p.waiting, 0, 1)
+		l.take(t.stream)
+		l.end.Offered()
+		t.done <- nil
+	}
+}
+
+// add makes l one of the links of the pool.
+func (p *pool) add(l *link) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.links = append(p.links, l)
+	p.serveLine()
+}
+
+// remove takes l out of the pool. The caller holds the lock.
+func (p *pool) remove(l *link) {
+	if i := slices.Index(p.links, l); i >= 0 {
+		p.links = slices.Delete(p.links, i, i+1)
+	}
+	if len(p.links) == 0 && !p.supervised {
+		p.failLine(ErrNoWorker)
+	}
+}
+
+// failLine answers everybody who waits.
+func (p *pool) failLine(err error) {
+	for _, t := range p.waiting {
+		t.done <- err
+	}
+	p.waiting = nil
+}
+
+// assignedFor is how long a stream may lie in the inbox of a link before the
+// server looks for a better place.
+const assignedFor = 5 * time.Millisecond
+
+// reconsider takes s back from a link that has not taken it for a while, if
+// another has room. The responder then assigns it anew.
+func (p *pool) reconsider(s *stream, at *place, now int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if at.stream != s || at.link.dead || now-at.assignedAt < int64(assignedFor) || at.lane.Accepted(s.id.Load()) {
+		return
+	}
+	at.link.stuck = true
+	if !at.link.draining && p.pick() == nil {
+		return
+	}
+	untouched, err := at.link.end.Inbox.Revoke(at.entry)
+	if err != nil || !untouched {
+		return // evicted elsewhere, or taken: it serves the stream or lets go of it
+	}
+	s.revoked.Store(true)
+	signal(s.news)
+}

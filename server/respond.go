@@ -1,0 +1,203 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/shm"
+)
+
+// responder streams one response from slots to the client, as they are
+// published, and flushes when the worker has nothing more ready.
+type responder struct {
+	stream     *stream
+	ctx        context.Context // of the client's request
+	writer     http.ResponseWriter
+	controller *http.ResponseController
+	method     string
+
+	begun bool  // the headers are out, or on their way
+	dirty bool  // written and not flushed
+	sent  int64 // bytes of body from the worker
+	head  responseHead
+}
+
+// The ways in which the present link can fail a stream that may be assigned
+// anew.
+var (
+	errLinkDead = fmt.Errorf("%w: link dead", ErrWorkerLost)
+	errRevoked  = errors.New("taken back before the worker took it")
+)
+
+// run streams the response. Before its headers slot came it may return
+// errLinkDead or errRevoked.
+func (r *responder) run() error {
+	for {
+		slot, err := r.slot()
+		if err != nil {
+			return err
+		}
+		done, err := r.handle(slot)
+		if err != nil || done {
+			return err
+		}
+		r.release()
+	}
+}
+
+// slot returns the next response slot, waiting for it.
+func (r *responder) slot() (shm.Slot, error) {
+	s := r.stream
+	slot, err := s.response.Tail(s.next)
+	if !errors.Is(err, shm.ErrNothingYet) {
+		return slot, r.check(err)
+	}
+	if err := r.flush(); err != nil {
+		return slot, err
+	}
+	s.place.position.WantResponse(true) // S1
+	s.watch.waitSince.Store(shm.Now())
+	defer s.place.position.WantResponse(false)
+	defer s.watch.waitSince.Store(0)
+	for {
+		interrupted := r.interrupted() // before Tail: what the worker published before it died counts
+		slot, err := s.response.Tail(s.next)
+		if !errors.Is(err, shm.ErrNothingYet) {
+			return slot, r.check(err)
+		}
+		if interrupted != nil {
+			return slot, interrupted
+		}
+		select {
+		case <-s.news:
+		case <-r.ctx.Done():
+			return slot, ErrClientGone
+		}
+	}
+}
+
+// check evicts the worker if err says that it broke the protocol.
+func (r *responder) check(err error) error {
+	if err == nil {
+		return nil
+	}
+	r.stream.evict(err)
+	return fmt.Errorf("%w: %w", ErrWorkerLost, err)
+}
+
+// interrupted returns why waiting for the worker makes no sense any more.
+func (r *responder) interrupted() error {
+	s, at := r.stream, r.stream.place
+	id := s.id.Load()
+	switch {
+	case s.revoked.Load():
+		return errRevoked
+	case at.link.gone.Load():
+		return errLinkDead
+	case at.lane.HasLetGo(id) && !at.lane.Accepted(id):
+		return errRevoked // it saw the revocation that we gave up
+	case at.lane.HasLetGo(id):
+		return fmt.Errorf("%w: it let go of the exchange without an end", ErrWorkerAborted)
+	case s.watch.expired.Load():
+		return ErrWorkerTimeout
+	}
+	return s.upload.failure()
+}
+
+// handle sends what a slot carries. It reports done = true for the end.
+func (r *responder) handle(slot shm.Slot) (done bool, err error) {
+	switch slot.Kind {
+	case shm.KindHeaders:
+		return false, r.begin(slot.Bytes)
+	case shm.KindBody:
+		return false, r.body(slot.Bytes)
+	case shm.KindTrailers:
+		fields, _, err := proto.ParseFields(slot.Bytes, nil)
+		if err != nil {
+			return false, fmt.Errorf("%w: trailers: %w", ErrWorkerInvalid, err)
+		}
+		writeTrailers(r.writer.Header(), fields)
+		return false, nil
+	case shm.KindEnd:
+		return true, r.end()
+	}
+	return false, ErrWorkerAborted
+}
+
+// begin sends the response's status and fields. Parse copies the frame before it
+// looks at it, so what was checked is what is sent.
+func (r *responder) begin(frame []byte) error {
+	var response proto.Response
+	if n, err := response.Parse(frame); err != nil {
+		return fmt.Errorf("%w: headers frame: %w", ErrWorkerInvalid, err)
+	} else if n != len(frame) {
+		return fmt.Errorf("%w: headers frame: %d bytes too many", ErrWorkerInvalid, len(frame)-n)
+	}
+	head, err := writeResponseHead(r.writer.Header(), &response, r.method)
+	if err != nil {
+		clear(r.writer.Header())
+		return err
+	}
+	r.head, r.begun, r.dirty = head, true, true
+	r.stream.request.Keep(false) // too late to serve it again
+	r.writer.WriteHeader(head.status)
+	return nil
+}
+
+// body sends body bytes straight from shared memory.
+func (r *responder) body(b []byte) error {
+	r.sent += int64(len(b))
+	if r.head.bodyAllowed && r.head.contentLength >= 0 && r.sent > r.head.contentLength {
+		return fmt.Errorf("%w: more bytes than its Content-Length of %d", ErrWorkerInvalid, r.head.contentLength)
+	}
+	if !r.head.bodyAllowed {
+		return nil // drained, not sent (RFC 9110 sections 9.3.2 and 15.3.5, RFC 9112 section 6.3)
+	}
+	r.stream.watch.writeSince.Store(shm.Now())
+	_, err := r.writer.Write(b)
+	r.stream.watch.writeSince.Store(0)
+	r.dirty = true
+	return r.clientError(err)
+}
+
+// flush sends what has been written when the worker has nothing more ready.
+func (r *responder) flush() error {
+	if !r.dirty {
+		return nil
+	}
+	r.dirty = false
+	r.stream.watch.writeSince.Store(shm.Now())
+	err := r.controller.Flush()
+	r.stream.watch.writeSince.Store(0)
+	return r.clientError(err)
+}
+
+func (r *responder) clientError(err error) error {
+	switch {
+	case err == nil, errors.Is(err, http.ErrNotSupported):
+		return nil
+	case r.stream.watch.clientSlow.Load():
+		return fmt.Errorf("%w: it took no byte of the response within the limit", ErrClientSlow)
+	}
+	return fmt.Errorf("%w: %w", ErrClientGone, err)
+}
+
+func (r *responder) end() error {
+	if r.head.bodyAllowed && r.head.contentLength >= 0 && r.sent != r.head.contentLength {
+		return fmt.Errorf("%w: %d bytes, its Content-Length is %d", ErrWorkerInvalid, r.sent, r.head.contentLength)
+	}
+	return nil
+}
+
+// release gives the slot back to the worker, and tells it if it waits for room.
+func (r *responder) release() {
+	s := r.stream
+	s.response.Release(s.next) // D1
+	s.next++
+	if s.place.lane.WantsRoom() { // S2
+		s.place.link.end.Notify(s.place.index)
+	}
+}

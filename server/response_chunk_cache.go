@@ -1,0 +1,94 @@
+package server
+
+import (
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/wavey-ai/upload-response/shm"
+)
+
+// ResponseChunkCache holds the response slots of all links: a segment for each,
+// within one budget, and the mailboxes that go with them.
+type ResponseChunkCache struct {
+	slotSize, slotLimit int
+	linkMemory          uint64
+
+	mu         sync.Mutex
+	left       uint64   // bytes of the budget
+	mailboxes  []uint32 // free ones
+	generation uint32
+}
+
+func newResponseChunkCache(c *Config) *ResponseChunkCache {
+	r := &ResponseChunkCache{slotSize: c.SlotSize, slotLimit: c.SlotsPerStream, linkMemory: c.LinkMemory, left: c.Memory - c.Memory/2}
+	for i := range c.MaxLinks {
+		r.mailboxes = append(r.mailboxes, uint32(c.MaxLinks-1-i))
+	}
+	return r
+}
+
+// linkSegment is what a new link gets.
+type linkSegment struct {
+	segment    *shm.ResponseSegment
+	file       *os.File // to be sent to the worker, then closed
+	mailbox    uint32
+	generation uint32
+}
+
+// acquire makes the segment of a link that serves so many streams at once, with
+// more lanes for those assigned ahead. Release: release, with the link; or
+// giveUp.
+func (r *ResponseChunkCache) acquire(concurrency, mostLanes int) (linkSegment, error) {
+	lanes := min(concurrency+aheadLanes, mostLanes)
+	g, err := shm.PlanResponse(r.slotSize, r.slotLimit, lanes, r.linkMemory)
+	if err != nil {
+		return linkSegment{}, fmt.Errorf("%w: raise the memory of a link, or attach with fewer lanes", err)
+	}
+	ls, err := r.reserve()
+	if err != nil {
+		return linkSegment{}, err
+	}
+	if ls.segment, ls.file, err = shm.CreateResponseSegment(g); err != nil {
+		r.giveBack(ls.mailbox)
+		return linkSegment{}, err
+	}
+	return ls, nil
+}
+
+func (r *ResponseChunkCache) reserve() (linkSegment, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.mailboxes) == 0 {
+		return linkSegment{}, fmt.Errorf("no free link: raise the number of links")
+	}
+	if r.left < r.linkMemory {
+		return linkSegment{}, fmt.Errorf("%d bytes of response memory are left, a link takes %d: raise the memory, or lower that of a link", r.left, r.linkMemory)
+	}
+	r.left -= r.linkMemory
+	r.generation++
+	n := len(r.mailboxes) - 1
+	mailbox := r.mailboxes[n]
+	r.mailboxes = r.mailboxes[:n]
+	return linkSegment{mailbox: mailbox, generation: r.generation}, nil
+}
+
+// release frees the memory of a dead link that nobody uses any more.
+func (r *ResponseChunkCache) release(l *link) {
+	_ = l.segment.Close()
+	r.giveBack(l.index)
+}
+
+// giveUp frees the segment of an attach that failed.
+func (r *ResponseChunkCache) giveUp(ls linkSegment) {
+	_ = ls.file.Close()
+	_ = ls.segment.Close()
+	r.giveBack(ls.mailbox)
+}
+
+func (r *ResponseChunkCache) giveBack(mailbox uint32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.left += r.linkMemory
+	r.mailboxes = append(r.mailboxes, mailbox)
+}

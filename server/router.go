@@ -1,0 +1,208 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/shm"
+)
+
+// UploadResponseRouter is an HTTP handler that streams each request to a worker
+// process through shared memory and the worker's response back. Mount it in any
+// server; workers attach through [UploadResponseRouter.ServeWorkers].
+type UploadResponseRouter struct {
+	config    Config
+	log       *slog.Logger
+	instance  uint64
+	requests  *RequestChunkCache
+	responses *ResponseChunkCache
+	queue     queue
+	pools     map[string]*pool
+	routes    routeTable
+	counters  counters
+
+	stopClock chan struct{}
+	clockDone chan struct{}
+
+	mu       sync.Mutex
+	draining bool
+	running  int           // exchanges in ServeHTTP
+	quiet    chan struct{} // closed when draining and none is running
+	links    map[*link]struct{}
+	failOnce sync.Once
+}
+
+// NewRouter reserves the memory and returns a router without workers. It returns
+// [shm.ErrNoMemory] when the machine has not enough, and [shm.ErrGeometry] when
+// the sizes do not fit together. Release: [UploadResponseRouter.Close].
+func NewRouter(c Config) (*UploadResponseRouter, error) {
+	geometry, err := c.plan()
+	if err != nil {
+		return nil, err
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	var random [8]byte
+	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
+	r := &UploadResponseRouter{
+		config: c, log: c.Log, instance: binary.LittleEndian.Uint64(random[:]),
+		responses: newResponseChunkCache(&c), queue: queue{length: int64(c.QueueLength), time: c.QueueTime, closed: make(chan struct{})},
+		stopClock: make(chan struct{}), clockDone: make(chan struct{}),
+		quiet: make(chan struct{}), links: map[*link]struct{}{},
+	}
+	if r.requests, err = newRequestChunkCache(geometry, r.instance); err != nil {
+		return nil, err
+	}
+	r.openPools()
+	go func() {
+		defer close(r.clockDone)
+		r.clock(r.stopClock)
+	}()
+	return r, nil
+}
+
+func (r *UploadResponseRouter) openPools() {
+	r.pools = map[string]*pool{}
+	for _, route := range r.config.Routes {
+		if r.pools[route.Pool] == nil {
+			r.pools[route.Pool] = &pool{name: route.Pool, queue: &r.queue, counters: &r.counters}
+		}
+	}
+	for _, name := range r.config.Supervised {
+		if p := r.pools[name]; p != nil {
+			p.supervised = true
+		}
+	}
+	r.routes = newRouteTable(r.config.Routes, r.pools)
+}
+
+// ServeHTTP takes one exchange through the router: see the package's
+// documentation for its way.
+func (r *UploadResponseRouter) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	x := exchange{router: r, writer: w, request: request, start: time.Now()}
+	x.controller = http.NewResponseController(w)
+	err := r.enter()
+	if err == nil {
+		err = x.serve()
+		r.leave()
+	}
+	x.conclude(err)
+}
+
+// enter counts an exchange in, unless the router is draining.
+func (r *UploadResponseRouter) enter() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.draining {
+		return ErrDraining
+	}
+	r.running++
+	return nil
+}
+
+func (r *UploadResponseRouter) leave() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.running--
+	if r.draining && r.running == 0 {
+		close(r.quiet)
+	}
+}
+
+// Stats returns what the router holds and what has happened so far.
+func (r *UploadResponseRouter) Stats() Stats {
+	pool, c := r.requests.pool.Stats(), &r.counters
+	r.mu.Lock()
+	links := len(r.links)
+	r.mu.Unlock()
+	return Stats{
+		Links: links, ActiveStreams: r.requests.active.Load(), FreeBuffers: pool.Free, TotalBuffers: pool.Total, Waiting: r.queue.waiting.Load(),
+		Exchanges: c.Exchanges.Load(), Failed: c.Failed.Load(), Aborted: c.Aborted.Load(), ClientGone: c.ClientGone.Load(),
+		Retried: c.Retried.Load(), WorkerTimeouts: c.Timeouts.Load(), Attached: c.Attached.Load(), Refused: c.Refused.Load(),
+		Lost: c.Lost.Load(), Evicted: c.Evicted.Load(), StaleNotices: c.StaleNotices.Load(),
+	}
+}
+
+// Drain refuses new exchanges, tells the workers, and waits until those in
+// progress have ended. When ctx is over first, the rest of them fail, and Drain
+// returns ctx's error.
+func (r *UploadResponseRouter) Drain(ctx context.Context) error {
+	r.mu.Lock()
+	if !r.draining {
+		r.draining = true
+		r.requests.segment.SetState(shm.ServerDraining)
+		r.tellDraining(ctx)
+		if r.running == 0 {
+			close(r.quiet)
+		}
+	}
+	r.mu.Unlock()
+	select {
+	case <-r.quiet:
+		return nil
+	case <-ctx.Done():
+	}
+	r.failOnce.Do(r.failAll)
+	<-r.quiet
+	return ctx.Err()
+}
+
+// failAll ends every exchange in progress.
+func (r *UploadResponseRouter) failAll() {
+	close(r.queue.closed)
+	for _, s := range r.requests.streams {
+		if s.id.Load() != 0 {
+			s.upload.fail(ErrDraining)
+			s.watch.cutClient()
+			s.wake()
+		}
+	}
+}
+
+// Close drains without patience, ends every link, and frees the memory.
+// Preconditions: nobody calls ServeHTTP any more.
+func (r *UploadResponseRouter) Close() error {
+	patience, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = r.Drain(patience)
+	close(r.stopClock)
+	<-r.clockDone
+	r.requests.segment.SetState(shm.ServerStopped)
+	r.closeLinks()
+	return r.requests.segment.Close()
+}
+
+// tellDraining tells every worker that the server is about to end, and when at
+// the latest. The caller holds the lock.
+func (r *UploadResponseRouter) tellDraining(ctx context.Context) {
+	var left time.Duration
+	if deadline, ok := ctx.Deadline(); ok {
+		left = max(time.Until(deadline), 0)
+	}
+	for l := range r.links {
+		go l.say(&proto.Drain{DeadlineMS: uint64(left.Milliseconds())})
+	}
+}
+
+// closeLinks ends every link and waits until their memory is free.
+func (r *UploadResponseRouter) closeLinks() {
+	r.mu.Lock()
+	links := slices.Collect(maps.Keys(r.links))
+	r.mu.Unlock()
+	for _, l := range links {
+		l.say(&proto.Bye{Reason: "server stopped"})
+		l.die()
+	}
+	for _, l := range links {
+		l.users.Wait()
+	}
+}

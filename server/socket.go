@@ -1,0 +1,82 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrSocketBusy is returned when another process listens on the socket path.
+var ErrSocketBusy = errors.New("socket in use")
+
+// ListenWorkers listens for workers on a Unix socket path. A socket file that a
+// dead server left behind is replaced; of a live one, [ErrSocketBusy] names the
+// process. Only our own user can connect, unless shared is true: then anybody
+// can, and the router checks who it is.
+func ListenWorkers(path string, shared bool) (*net.UnixListener, error) {
+	unlock, err := lockFolder(filepath.Dir(path))
+	if err != nil {
+		return nil, fmt.Errorf("worker socket %s: %w", path, err)
+	}
+	defer unlock()
+	if err := removeStale(path); err != nil {
+		return nil, fmt.Errorf("worker socket %s: %w", path, err)
+	}
+	listener, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: path, Net: "unixpacket"})
+	if err != nil {
+		return nil, fmt.Errorf("worker socket: %w", err)
+	}
+	mode := os.FileMode(0o600)
+	if shared {
+		mode = 0o666
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		_ = listener.Close()
+		return nil, fmt.Errorf("worker socket: %w", err)
+	}
+	return listener, nil
+}
+
+// lockFolder keeps two servers that start at the same time from replacing each
+// other's socket. The lock leaves nothing behind.
+func lockFolder(dir string) (unlock func(), err error) {
+	folder, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(folder.Fd()), unix.LOCK_EX); err != nil {
+		_ = folder.Close()
+		return nil, err
+	}
+	return func() { _ = folder.Close() }, nil
+}
+
+// removeStale removes a socket file that nobody listens on.
+func removeStale(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.Mode().Type() != os.ModeSocket {
+		return errors.New("is there already and is not a socket")
+	}
+	conn, err := net.DialUnix("unixpacket", nil, &net.UnixAddr{Name: path, Net: "unixpacket"})
+	if err == nil {
+		defer conn.Close()
+		if cred, err := peerCredentials(conn); err == nil {
+			return fmt.Errorf("%w by process %d", ErrSocketBusy, cred.Pid)
+		}
+		return ErrSocketBusy
+	}
+	if !errors.Is(err, unix.ECONNREFUSED) {
+		return err
+	}
+	return os.Remove(path)
+}

@@ -1,0 +1,130 @@
+package server
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/shm"
+)
+
+// stream is one exchange's place in memory: a row with its request lane and,
+// while a link serves it, a lane of that link. It is reused for exchange after
+// exchange, but not before its worker has let go of the last one.
+type stream struct {
+	row     *shm.Row
+	request *shm.Writer
+
+	news chan struct{} // the responder is to look again
+	room chan struct{} // the pump is to look again
+
+	id       atomic.Uint64 // 0: not in use
+	attempts int           // links that it was assigned to
+	frame    proto.Request // reused for its fields
+
+	mu        sync.Mutex // guards place against the pump and the clock
+	place     *place     // nil: no link serves it
+	revoked   atomic.Bool
+	lingering bool       // the exchange is over, its worker has not let go; under the pool's lock
+	response  shm.Reader // of the present place; the responder's
+	next      uint64     // number of the next response slot; the responder's
+
+	upload uploadState
+	watch  streamWatch
+}
+
+func newStream(row *shm.Row, request *shm.Writer) *stream {
+	return &stream{row: row, request: request, news: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+}
+
+// open readies s for a new exchange. Preconditions: its request lane is open.
+func (s *stream) open(id uint64) {
+	s.row.Open(id)
+	s.attempts = 0
+	s.upload.reset()
+	s.watch.reset()
+	drain(s.news)
+	drain(s.room)
+	s.id.Store(id)
+}
+
+// close ends the use of s. Preconditions: as [RequestChunkCache.release].
+func (s *stream) close() {
+	s.id.Store(0)
+	s.lingering = false
+	s.request.Close()
+	s.row.Close()
+}
+
+// settle notes the place that the dispatcher has found for s.
+func (s *stream) settle(p *place) {
+	s.mu.Lock()
+	s.place = p
+	s.mu.Unlock()
+}
+
+// withPlace calls f with the place of s, if it has one. The place's memory stays
+// mapped during the call.
+func (s *stream) withPlace(f func(*place)) {
+	s.mu.Lock()
+	if s.place != nil {
+		f(s.place)
+	}
+	s.mu.Unlock()
+}
+
+// publishRequest hands the committed request slots to the worker, and tells it
+// if it waits for them.
+func (s *stream) publishRequest() {
+	s.request.Publish() // A1
+	s.withPlace(func(p *place) {
+		if p.lane.WantsRequest() { // S2
+			p.link.end.Notify(p.index)
+		}
+	})
+}
+
+// cancel tells the worker that nobody wants the exchange any more.
+func (s *stream) cancel(why shm.Reason) {
+	if s.row.Cancel(why) { // L1
+		s.withPlace(func(p *place) { p.link.end.Alert(p.index) })
+	}
+}
+
+// reclaim takes back the request slots that the worker has released, and evicts
+// the link if its count makes no sense.
+func (s *stream) reclaim() {
+	if err := s.request.Reclaim(); err != nil {
+		s.evict(err)
+	}
+}
+
+// evict ends the link that serves s.
+func (s *stream) evict(cause error) {
+	var l *link
+	s.withPlace(func(p *place) { l = p.link })
+	if l != nil {
+		l.evict(cause)
+	}
+}
+
+// wake makes responder and pump look again.
+func (s *stream) wake() {
+	signal(s.news)
+	signal(s.room)
+}
+
+// signal leaves a token in a channel of one, unless there is one.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+func drain(c chan struct{}) {
+	select {
+	case <-c:
+	default:
+	}
+}

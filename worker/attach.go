@@ -1,0 +1,175 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/shm"
+)
+
+// welcomeTime is how long the server may take to answer a hello.
+const welcomeTime = 10 * time.Second
+
+// Attach connects to the server's worker socket and returns a link. An answer of
+// the server that says no is a [*proto.Refusal]. Release: [Link.Close].
+func Attach(ctx context.Context, socket string, list ...Option) (*Link, error) {
+	o := gather(list)
+	l, err := attach(ctx, socket, &o)
+	if err != nil {
+		return nil, err
+	}
+	l.incoming = make(chan *Request, len(l.lanes))
+	l.deliver = func(r *Request) { l.incoming <- r } // has room for all lanes
+	go l.run()
+	return l, nil
+}
+
+// attach returns a link whose run is still to be started.
+func attach(ctx context.Context, socket string, o *options) (*Link, error) {
+	var dialer net.Dialer
+	raw, err := dialer.DialContext(ctx, "unixpacket", socket)
+	if err != nil {
+		return nil, fmt.Errorf("worker: attach: %w", err)
+	}
+	conn := raw.(*net.UnixConn)
+	_ = conn.SetDeadline(time.Now().Add(welcomeTime))
+	welcome, files, err := greet(conn, o)
+	if err == nil {
+		var l *Link
+		if l, err = open(conn, welcome, files); err == nil {
+			_ = conn.SetDeadline(time.Time{})
+			return l, nil
+		}
+	}
+	_ = conn.Close()
+	return nil, err
+}
+
+// greet says hello and returns the server's welcome with the descriptors that
+// came with it.
+func greet(conn *net.UnixConn, o *options) (*proto.Welcome, []*os.File, error) {
+	hello := &proto.Hello{
+		LayoutMin: shm.LayoutMin, LayoutMax: shm.LayoutMax, Pool: o.pool, Name: o.name, PID: uint32(os.Getpid()),
+		SDK: "go", SDKVersion: Version, Lanes: uint32(o.lanes), Bell: proto.BellEventfd,
+	}
+	if err := hello.Validate(); err != nil {
+		return nil, nil, fmt.Errorf("worker: attach: %w", err)
+	}
+	packet, err := proto.Encode(hello)
+	if err != nil {
+		return nil, nil, fmt.Errorf("worker: attach: %w", err)
+	}
+	if _, err := conn.Write(packet); err != nil {
+		return nil, nil, fmt.Errorf("worker: attach: %w", err)
+	}
+	return readWelcome(conn)
+}
+
+func readWelcome(conn *net.UnixConn) (*proto.Welcome, []*os.File, error) {
+	packet, rights := make([]byte, proto.MaxMessage+1), make([]byte, unix.CmsgSpace(4*8))
+	n, rn, _, _, err := conn.ReadMsgUnix(packet, rights)
+	if err != nil {
+		return nil, nil, fmt.Errorf("worker: attach: no answer: %w", err)
+	}
+	files, err := receivedFiles(rights[:rn])
+	if err != nil {
+		return nil, nil, fmt.Errorf("worker: attach: %w", err)
+	}
+	message, err := proto.Decode(packet[:n])
+	if err == nil {
+		switch m := message.(type) {
+		case *proto.Welcome:
+			return m, files, nil
+		case *proto.Refusal:
+			err = m
+		default:
+			err = fmt.Errorf("the server answered with %q", message.Type())
+		}
+	}
+	closeFiles(files)
+	return nil, nil, fmt.Errorf("worker: attach: %w", err)
+}
+
+// receivedFiles returns the descriptors in a control message.
+func receivedFiles(control []byte) ([]*os.File, error) {
+	messages, err := unix.ParseSocketControlMessage(control)
+	if err != nil {
+		return nil, err
+	}
+	var files []*os.File
+	for i := range messages {
+		fds, err := unix.ParseUnixRights(&messages[i])
+		if err != nil {
+			continue
+		}
+		for _, fd := range fds {
+			unix.CloseOnExec(fd)
+			files = append(files, os.NewFile(uintptr(fd), "segment"))
+		}
+	}
+	return files, nil
+}
+
+func closeFiles(files []*os.File) {
+	for _, f := range files {
+		_ = f.Close()
+	}
+}
+
+// errDescriptors is returned when the welcome came without what it needs.
+var errDescriptors = errors.New("worker: attach: the welcome came without its descriptors")
+
+// open maps the segments and makes the link. It takes over the files: request
+// segment, response segment, the server's bell, our bell.
+func open(conn *net.UnixConn, welcome *proto.Welcome, files []*os.File) (*Link, error) {
+	if len(files) != 4 {
+		closeFiles(files)
+		return nil, errDescriptors
+	}
+	requests, id, err := shm.OpenRequestSegment(files[0])
+	if err != nil {
+		closeFiles(files[1:])
+		return nil, fmt.Errorf("worker: attach: %w", err)
+	}
+	geometry, err := requests.OpenResponseGeometry(welcome.Link, welcome.LinkGeneration)
+	var responses *shm.ResponseSegment
+	if err == nil {
+		responses, err = shm.OpenResponseSegment(geometry, files[1])
+	}
+	if err != nil {
+		_ = requests.Close()
+		closeFiles(files[1:])
+		return nil, fmt.Errorf("worker: attach: %w", err)
+	}
+	serverBell, err1 := takeBell(files[2])
+	ownBell, err2 := takeBell(files[3])
+	if err := errors.Join(err1, err2); err != nil {
+		_ = requests.Close()
+		_ = responses.Close()
+		return nil, fmt.Errorf("worker: attach: %w", err)
+	}
+	l := &Link{
+		conn: conn, welcome: *welcome, instance: id.Instance, requests: requests, responses: responses,
+		serverBell: serverBell, bell: ownBell, closed: make(chan struct{}),
+		end: shm.NewWorkerEnd(requests, welcome.Link, responses, serverBell),
+	}
+	l.openLanes()
+	return l, nil
+}
+
+// takeBell makes a bell of a received descriptor.
+func takeBell(file *os.File) (*shm.Eventfd, error) {
+	fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	_ = file.Close()
+	if err != nil {
+		return nil, err
+	}
+	return shm.OpenEventfd(fd), nil
+}

@@ -1,0 +1,38 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/wavey-ai/upload-response/shm"
+)
+
+var (
+	// ErrNothingYet is returned by TryTail when the server has not published
+	// the slot yet.
+	ErrNothingYet = shm.ErrNothingYet
+	// ErrCancelled is returned when nobody wants the response any more. It is
+	// wrapped with the [Reason].
+	ErrCancelled = errors.New("worker: request cancelled")
+	// ErrEnded is returned when a request is used after its end.
+	ErrEnded = errors.New("worker: request has ended")
+	// ErrClosed is returned by Next when the link is closed or lost.
+	ErrClosed = errors.New("worker: link closed")
+	// ErrResponse is returned when the order of a response is wrong: a body
+	// before the headers, or the headers twice.
+	ErrResponse = errors.New("worker: response out of order")
+	// ErrTooLarge is returned when a headers frame does not fit one slot.
+	ErrTooLarge = errors.New("worker: headers do not fit one slot")
+)
+
+// Reason says why a request was cancelled.
+type Reason = shm.Reason
+
+// CancelledError is the error of a cancelled request.
+type CancelledError struct{ Reason Reason }
+
+// Error says why.
+func (e *CancelledError) Error() string { return fmt.Sprintf("%v: %v", ErrCancelled, e.Reason) }
+
+// Unwrap returns ErrCancelled.
+func (e *CancelledError) Unwrap() error { return ErrCancelled }

@@ -1,0 +1,191 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"strconv"
+
+	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/shm"
+)
+
+// newHTTPRequest makes an http.Request of a request's headers, and releases their
+// slot.
+func newHTTPRequest(ctx context.Context, r *Request) (*http.Request, *requestBody, error) {
+	header, err := r.Header()
+	if err != nil {
+		return nil, nil, err
+	}
+	r.Release(1)
+	target, err := url.ParseRequestURI(header.Path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("worker: path: %w", err)
+	}
+	h := &http.Request{
+		Method: header.Method, URL: target, Header: httpHeader(header.Fields), Host: header.Authority, RequestURI: header.Path,
+		RemoteAddr: remoteAddr(header.Fields),
+	}
+	h.Proto, h.ProtoMajor, h.ProtoMinor = protocol(header.Version)
+	body := &requestBody{request: r, next: 2}
+	h.ContentLength = contentLength(h.Header)
+	if slot, err := r.TryTail(2); err == nil && slot.Kind == End {
+		h.ContentLength, h.Body = 0, http.NoBody
+	} else {
+		h.Body = body
+	}
+	h = h.WithContext(ctx)
+	body.http = h
+	return h, body, nil
+}
+
+// httpHeader makes an http.Header of fields, with one array for all the values.
+func httpHeader(fields []proto.Field) http.Header {
+	header, values := make(http.Header, len(fields)), make([]string, len(fields))
+	for i, f := range fields {
+		name := textproto.CanonicalMIMEHeaderKey(f.Name)
+		values[i] = f.Value
+		if old := header[name]; old != nil {
+			header[name] = append(old, f.Value)
+			continue
+		}
+		header[name] = values[i : i+1 : i+1]
+	}
+	return header
+}
+
+// contentLength returns the announced length of the body, or -1.
+func contentLength(header http.Header) int64 {
+	n, err := strconv.ParseInt(header.Get("Content-Length"), 10, 64)
+	if err != nil || n < 0 {
+		return -1
+	}
+	return n
+}
+
+// remoteAddr returns the client's address as the server saw it, in the form of
+// http.Request: the port is not known.
+func remoteAddr(fields []proto.Field) string {
+	for _, f := range fields {
+		if f.Name == "x-forwarded-for" {
+			return net.JoinHostPort(f.Value, "0")
+		}
+	}
+	return ""
+}
+
+// protocol returns what the client spoke, in the form of http.Request.
+func protocol(v proto.Version) (name string, major, minor int) {
+	switch v {
+	case proto.HTTP2:
+		return "HTTP/2.0", 2, 0
+	case proto.HTTP3:
+		return "HTTP/3.0", 3, 0
+	}
+	return "HTTP/1.1", 1, 1
+}
+
+// requestBody is the body of a request as a stream. Read copies out of shared
+// memory; WriteTo, which io.Copy prefers, hands the writer views of it.
+type requestBody struct {
+	request *Request
+	http    *http.Request // its Trailer is set at the end
+	next    uint64        // slot to read
+	rest    []byte        // unread bytes of the slot before it
+	err     error         // io.EOF after the end
+}
+
+// Read reads from the present slot, waiting for the next one when it is used up.
+func (b *requestBody) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if err := b.fill(); err != nil {
+		return 0, err
+	}
+	n := copy(p, b.rest)
+	b.consume(n)
+	return n, nil
+}
+
+// WriteTo writes the rest of the body to w, slot by slot.
+func (b *requestBody) WriteTo(w io.Writer) (total int64, err error) {
+	for {
+		if err := b.fill(); errors.Is(err, io.EOF) {
+			return total, nil
+		} else if err != nil {
+			return total, err
+		}
+		n, err := w.Write(b.rest)
+		total += int64(n)
+		if err == nil && n < len(b.rest) {
+			err = io.ErrShortWrite
+		}
+		if err != nil {
+			b.consume(n)
+			return total, err
+		}
+		b.consume(n)
+	}
+}
+
+// fill makes rest non-empty, or returns why that cannot be.
+func (b *requestBody) fill() error {
+	for len(b.rest) == 0 {
+		if b.err != nil {
+			return b.err
+		}
+		slot, err := b.request.Tail(context.Background(), b.next) // a cancellation ends the wait
+		if err != nil {
+			b.err = err
+			return err
+		}
+		b.take(slot)
+	}
+	return nil
+}
+
+func (b *requestBody) take(slot Slot) {
+	b.next++
+	switch slot.Kind {
+	case shm.KindBody:
+		b.rest = slot.Bytes
+	case shm.KindTrailers:
+		fields, _, err := proto.ParseFields(slot.Bytes, nil)
+		if err != nil {
+			b.err = fmt.Errorf("worker: trailers: %w", err)
+		}
+		b.http.Trailer = httpHeader(fields)
+		b.request.Release(slot.Number)
+	case shm.KindEnd:
+		b.err = io.EOF
+		b.request.Release(slot.Number)
+	default:
+		b.err = io.ErrUnexpectedEOF
+	}
+}
+
+// consume moves on by n bytes, and releases the slot when it is used up.
+func (b *requestBody) consume(n int) {
+	b.rest = b.rest[n:]
+	if len(b.rest) == 0 {
+		b.request.Release(b.next - 1)
+	}
+}
+
+// errBodyClosed is returned by Read after Close, as in net/http.
+var errBodyClosed = http.ErrBodyReadAfterClose
+
+// Close ends the reading. The server learns that the rest is not wanted when the
+// handler returns.
+func (b *requestBody) Close() error {
+	if b.err == nil {
+		b.err, b.rest = errBodyClosed, nil
+	}
+	return nil
+}

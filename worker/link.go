@@ -1,0 +1,338 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/shm"
+)
+
+// Link is one attached connection to a server.
+type Link struct {
+	conn       *net.UnixConn
+	welcome    proto.Welcome
+	instance   uint64
+	requests   *shm.RequestSegment
+	responses  *shm.ResponseSegment
+	end        *shm.WorkerEnd
+	bell       *shm.Eventfd // ours
+	serverBell *shm.Eventfd
+	pool       *shm.Pool // response buffers
+	deliver    func(*Request)
+	incoming   chan *Request // for Next
+
+	closed chan struct{} // closed when the link is dead
+	once   sync.Once
+	why    error // why it is dead; read after closed
+
+	draining atomic.Bool // we asked for no more requests
+	leaving  chan struct{}
+
+	mu        sync.Mutex
+	lanes     []lane
+	active    int           // requests in progress
+	quiet     chan struct{} // closed when none is; nil: nobody asked
+	quietOnce sync.Once
+}
+
+// lane is one lane of the link. The channels are its own: a wake-up that comes
+// late for one request is only a second look for the next.
+type lane struct {
+	words    *shm.Lane
+	position *shm.Position
+	writer   *shm.Writer
+	request  *Request      // in progress; under the link's lock
+	more     chan struct{} // look for request slots again
+	room     chan struct{} // look for room again
+}
+
+func (l *Link) openLanes() {
+	l.pool = shm.NewPool(l.end.Buffers())
+	l.lanes = make([]lane, l.end.Lanes())
+	for i := range l.lanes {
+		n := uint32(i)
+		l.lanes[i] = lane{
+			words: l.end.Lane(n), position: l.end.Position(n), writer: l.end.NewWriter(n),
+			more: make(chan struct{}, 1), room: make(chan struct{}, 1),
+		}
+	}
+	l.leaving = make(chan struct{})
+}
+
+// Server returns what the server calls itself, its process id, and the instance
+// number that differs for every start of a server.
+func (l *Link) Server() (name string, pid int, instance uint64) {
+	return l.welcome.Server, int(l.welcome.ServerPID), l.instance
+}
+
+// SlotSize returns the most bytes that a slot can have.
+func (l *Link) SlotSize() int { return l.end.SlotSize() }
+
+// Next returns the next request. It returns [ErrClosed] when the link is closed
+// or its server gone, and ctx's error. Release: the request's End or Abort.
+func (l *Link) Next(ctx context.Context) (*Request, error) {
+	select {
+	case r := <-l.incoming:
+		return r, nil
+	case <-l.closed:
+		return nil, fmt.Errorf("%w: %w", ErrClosed, l.why)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Done is closed when the link is closed or its server gone.
+func (l *Link) Done() <-chan struct{} { return l.closed }
+
+// errClosedHere is why a link is dead that Close has ended.
+var errClosedHere = errors.New("closed by this process")
+
+// Close ends the link at once. Requests in progress are cancelled; their memory
+// stays mapped until each of them has ended.
+func (l *Link) Close() error {
+	l.say(&proto.Bye{Reason: "closed"})
+	l.die(errClosedHere)
+	return nil
+}
+
+// Drain asks the server for no more requests, waits until those in progress have
+// ended, and closes the link. If ctx ends first it closes the link anyway and
+// returns ctx's error.
+func (l *Link) Drain(ctx context.Context) error {
+	defer l.Close()
+	if !l.draining.Swap(true) {
+		l.say(&proto.Drain{})
+	}
+	select {
+	case <-l.leaving: // nothing more comes
+	case <-l.closed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-l.whenQuiet():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// whenQuiet returns a channel that is closed as soon as no request is in
+// progress.
+func (l *Link) whenQuiet() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.quiet == nil {
+		l.quiet = make(chan struct{})
+		if l.active == 0 {
+			l.quietOnce.Do(func() { close(l.quiet) })
+		}
+	}
+	return l.quiet
+}
+
+// die ends the link: requests in progress are cancelled, and when the last has
+// ended the memory is unmapped.
+func (l *Link) die(why error) {
+	l.once.Do(func() {
+		l.why = why
+		close(l.closed)
+		_ = l.conn.Close()
+		_ = l.bell.Close() // ends run
+		l.mu.Lock()
+		for i := range l.lanes {
+			if r := l.lanes[i].request; r != nil {
+				r.cancel(shm.ReasonServerGone)
+			}
+		}
+		l.mu.Unlock()
+	})
+}
+
+// unmap frees the memory of a dead link. Preconditions: run has ended and no
+// request is in progress.
+func (l *Link) unmap() {
+	_ = l.serverBell.Close()
+	_ = l.responses.Close()
+	_ = l.requests.Close()
+}
+
+// say sends the server a message.
+func (l *Link) say(m proto.Message) {
+	if packet, err := proto.Encode(m); err == nil {
+		_ = l.conn.SetWriteDeadline(time.Now().Add(time.Second))
+		_, _ = l.conn.Write(packet)
+	}
+}
+
+// run is the link's own goroutine: it takes streams from the inbox, wakes the
+// requests that have news, and sleeps on the bell.
+func (l *Link) run() {
+	go l.control()
+	err := l.watch()
+	l.die(err)
+	for len(l.incoming) > 0 { // nobody asked for them
+		(<-l.incoming).Abort()
+	}
+	<-l.whenQuiet()
+	l.unmap()
+}
+
+func (l *Link) watch() error {
+	for {
+		state := l.end.State()
+		if err := l.round(); err != nil {
+			return err
+		}
+		if state == shm.LinkDraining && l.draining.Load() && l.end.Inbox.Empty() {
+			select {
+			case <-l.leaving:
+			default:
+				close(l.leaving)
+			}
+		}
+		if !l.end.Sleep(shm.AsleepStream|shm.AsleepNotice, state) { // S1
+			l.end.Awake()
+			continue
+		}
+		err := l.bell.Wait()
+		l.end.Awake()
+		if err != nil {
+			return fmt.Errorf("bell: %w", err)
+		}
+	}
+}
+
+// round takes all new streams and passes all news on.
+func (l *Link) round() error {
+	for {
+		a, revoked, ok := l.end.Inbox.Take()
+		if !ok {
+			break
+		}
+		if err := l.end.CheckAssignment(a); err != nil {
+			return err
+		}
+		if revoked {
+			l.lanes[a.Lane].words.LetGo(a.StreamID) // K1
+			l.end.Notify(a.Lane)
+			continue
+		}
+		r, err := l.accept(a)
+		if err != nil {
+			return err
+		}
+		l.deliver(r)
+	}
+	all, err := l.end.News(l.wake)
+	if all {
+		for i := range l.lanes {
+			l.wake(uint32(i))
+		}
+	}
+	return err
+}
+
+// wake makes the request on a lane look again.
+func (l *Link) wake(i uint32) {
+	if i >= uint32(len(l.lanes)) {
+		return
+	}
+	at := &l.lanes[i]
+	signal(at.more)
+	signal(at.room)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if at.request != nil {
+		at.request.checkCancelled()
+	}
+}
+
+// accept makes a request of an assignment.
+func (l *Link) accept(a shm.Assignment) (*Request, error) {
+	at := &l.lanes[a.Lane]
+	r := &Request{link: l, lane: at, index: a.Lane, id: a.StreamID, row: l.end.Row(a.Row), reader: l.end.Reader(a), done: make(chan struct{})}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at.writer.Close() // what the lane's last response left: the server is done with it
+	if !at.writer.Open(l.pool, 1) {
+		return nil, errors.New("fewer response buffers than lanes")
+	}
+	at.writer.BindPosition(at.position, a.StreamID)
+	at.words.Accept(a.StreamID) // J1
+	at.request = r
+	l.active++
+	r.checkCancelled()
+	return r, nil
+}
+
+// letGo ends a request's use of its lane.
+func (l *Link) letGo(r *Request) {
+	l.mu.Lock()
+	r.lane.request = nil
+	l.mu.Unlock()
+	r.lane.words.LetGo(r.id) // K1: from here on the lane may serve another
+	l.end.Notify(r.index)
+
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.active-- // from here on the memory may be unmapped
+	if l.active == 0 && l.quiet != nil {
+		l.quietOnce.Do(func() { close(l.quiet) })
+	}
+}
+
+// scavenge takes back the buffers of responses that the server has read: those of
+// lanes whose request has ended, or whose writer is busy elsewhere.
+func (l *Link) scavenge() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.lanes {
+		at := &l.lanes[i]
+		_ = at.writer.Reclaim() // an error is found again by the lane's own writer
+		if at.request == nil && at.writer.Outstanding() == 0 {
+			at.writer.Close()
+		}
+	}
+}
+
+// control reads the server's messages. The end of the connection is how the death
+// of the server is noticed.
+func (l *Link) control() {
+	packet := make([]byte, proto.MaxMessage+1)
+	for {
+		n, err := l.conn.Read(packet)
+		if err != nil || n == 0 {
+			l.die(errors.New("the server is gone"))
+			return
+		}
+		message, err := proto.Decode(packet[:n])
+		switch m := message.(type) {
+		case *proto.Drain: // the server finishes what is running, and so do we
+		case *proto.Bye:
+			l.die(fmt.Errorf("the server said goodbye: %s", m.Reason))
+			return
+		case *proto.Refusal:
+			l.die(m)
+			return
+		default:
+			l.die(fmt.Errorf("unexpected message from the server: %w", err))
+			return
+		}
+	}
+}
+
+// signal leaves a token in a channel of one, unless there is one.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,224 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/shm"
+)
+
+// Respond starts the response with its status, from 200 to 999, and fields. It
+// is sent with the next Flush, full slot, or End.
+func (r *Request) Respond(ctx context.Context, status int, fields []proto.Field) error {
+	if r.begun {
+		return fmt.Errorf("%w: the headers are written already", ErrResponse)
+	}
+	if status < 200 || status > 999 {
+		return fmt.Errorf("%w: status %d", ErrResponse, status)
+	}
+	var scratch [512]byte
+	frame, err := proto.AppendResponse(scratch[:0], &proto.Response{StreamID: r.id, Version: proto.HTTP11, Status: uint16(status), Fields: fields})
+	if err != nil {
+		return fmt.Errorf("worker: response headers: %w", err)
+	}
+	if err := r.put(ctx, frame, shm.KindHeaders); err != nil {
+		return err
+	}
+	r.begun = true
+	return nil
+}
+
+// Reserve returns space for body bytes in shared memory: at least one byte and
+// mostly a good part of a slot. It waits until the server has released earlier
+// slots. The space is valid until Commit.
+func (r *Request) Reserve(ctx context.Context) ([]byte, error) {
+	if !r.begun {
+		return nil, fmt.Errorf("%w: a body before the headers", ErrResponse)
+	}
+	if r.filled == len(r.space) {
+		if err := r.refill(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return r.space[r.filled:], nil
+}
+
+// Commit adds the first n bytes of what Reserve returned to the body. They are
+// sent when the slot is full, with Flush, or with End.
+func (r *Request) Commit(n int) {
+	if n < 0 || n > len(r.space)-r.filled {
+		panic("worker: Commit of more than was reserved")
+	}
+	r.filled += n
+}
+
+// Write adds p to the body, over as many slots as it takes. It waits until the
+// server has released earlier slots.
+func (r *Request) Write(p []byte) (int, error) { return r.WriteContext(context.Background(), p) }
+
+// WriteContext is Write that gives up when ctx ends.
+func (r *Request) WriteContext(ctx context.Context, p []byte) (written int, err error) {
+	for len(p) > 0 {
+		space, err := r.Reserve(ctx)
+		if err != nil {
+			return written, err
+		}
+		n := copy(space, p)
+		r.Commit(n)
+		written, p = written+n, p[n:]
+	}
+	return written, nil
+}
+
+// Flush publishes what has been written so far.
+func (r *Request) Flush() error {
+	if r.ended.Load() {
+		return ErrEnded
+	}
+	r.commitSpace()
+	r.publish()
+	return r.Cancelled()
+}
+
+// EndTrailers ends the response with trailer fields. Otherwise it is End.
+func (r *Request) EndTrailers(ctx context.Context, fields []proto.Field) error {
+	if r.ended.Load() {
+		return ErrEnded
+	}
+	frame, err := proto.AppendFields(nil, fields)
+	if err != nil {
+		return fmt.Errorf("worker: trailers: %w", err)
+	}
+	r.commitSpace()
+	if err := r.put(ctx, frame, shm.KindTrailers); err != nil {
+		return err
+	}
+	return r.End(ctx)
+}
+
+// End ends the response, and the request with it: nothing of it may be used any
+// more. After an error other than [ErrEnded] the request is still in progress;
+// Abort ends it.
+func (r *Request) End(ctx context.Context) error {
+	if r.ended.Load() {
+		return ErrEnded
+	}
+	if !r.begun {
+		return fmt.Errorf("%w: an end before the headers", ErrResponse)
+	}
+	r.commitSpace()
+	if err := r.wait(ctx, func() error { return r.lane.writer.CommitEmpty(shm.KindEnd) }); err != nil {
+		return err
+	}
+	return r.finish()
+}
+
+// Abort ends the request without an end of its response: the client sees an
+// error, or a response that breaks off. Aborting a request that has ended does
+// nothing.
+func (r *Request) Abort() {
+	if r.ended.Load() {
+		return
+	}
+	_ = r.lane.writer.CommitEmpty(shm.KindAbort) // without room, letting go says it too
+	_ = r.finish()
+}
+
+// finish publishes what there is, and lets go of the stream.
+func (r *Request) finish() error {
+	r.ended.Store(true)
+	cancelled := r.Cancelled()
+	r.lane.writer.Publish() // C1
+	r.link.letGo(r)         // tells the server, too
+	return cancelled
+}
+
+// put writes a whole slot.
+func (r *Request) put(ctx context.Context, frame []byte, kind shm.Kind) error {
+	if len(frame) > r.link.SlotSize() {
+		return fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, len(frame), r.link.SlotSize())
+	}
+	if r.ended.Load() {
+		return ErrEnded
+	}
+	var space []byte
+	err := r.wait(ctx, func() (err error) {
+		space, err = r.lane.writer.Reserve(len(frame))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	r.lane.writer.Commit(copy(space, frame), kind)
+	return nil
+}
+
+// refill publishes the full slot and reserves the next.
+func (r *Request) refill(ctx context.Context) error {
+	if r.ended.Load() {
+		return ErrEnded
+	}
+	if r.commitSpace() {
+		r.publish()
+	}
+	if err := r.Cancelled(); err != nil {
+		return err
+	}
+	space, err := r.lane.writer.Reserve(r.link.SlotSize() / 4)
+	if err != nil {
+		err = r.wait(ctx, func() (err error) {
+			space, err = r.lane.writer.Reserve(1)
+			return err
+		})
+	}
+	r.space, r.filled = space, 0
+	return err
+}
+
+// commitSpace makes a slot of what was written into the reserved space, and
+// reports whether there was anything.
+func (r *Request) commitSpace() bool {
+	filled := r.filled
+	r.space, r.filled = nil, 0
+	if filled > 0 {
+		r.lane.writer.Commit(filled, shm.KindBody)
+	}
+	return filled > 0
+}
+
+// publish hands the committed slots to the server, and tells it if it waits.
+func (r *Request) publish() {
+	if r.lane.writer.Publish() && r.lane.position.WantsResponse() { // C1, S2
+		r.link.end.Notify(r.index)
+	}
+}
+
+// wait calls try until it does not fail for want of room.
+func (r *Request) wait(ctx context.Context, try func() error) error {
+	err := try()
+	if !errors.Is(err, shm.ErrNoRoom) {
+		return err
+	}
+	r.publish() // what the server does not see it cannot release
+	words, waiter := r.lane.words, r.link.pool.NewWaiter()
+	words.WantRoom(true) // S1
+	defer words.WantRoom(false)
+	defer waiter.Stop()
+	for {
+		r.link.pool.Await(waiter)
+		r.link.scavenge()
+		if err := try(); !errors.Is(err, shm.ErrNoRoom) {
+			return err
+		}
+		select {
+		case <-r.lane.room:
+		case <-waiter.C:
+		case <-r.done:
+			return r.Cancelled()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/wavey-ai/upload-response/proto"
+)
+
+// The pauses between attempts to attach: short at first, since a server that is
+// being restarted is back soon.
+const (
+	firstPause = 20 * time.Millisecond
+	mostPause  = time.Second
+)
+
+// Serve attaches to the server's worker socket and serves requests with handler,
+// each in a goroutine of its own. When the server goes away it attaches again,
+// as soon as there is one. When ctx ends it takes no more requests, lets those in
+// progress finish within the grace time, and returns nil.
+//
+// It returns an error when the server refuses the worker for good: an unknown
+// pool, a user that may not attach, a layout that the two do not share.
+func Serve(ctx context.Context, socket string, handler http.Handler, list ...Option) error {
+	o := gather(list)
+	pause := firstPause
+	for ctx.Err() == nil {
+		link, err := attach(ctx, socket, &o)
+		if err == nil {
+			pause = firstPause
+			o.log.Info("attached", "socket", socket, "pool", o.pool, "server_pid", link.welcome.ServerPID)
+			link.serve(ctx, handler, &o)
+			continue
+		}
+		if final(err) {
+			return err
+		}
+		if pause == firstPause {
+			o.log.Info("waiting for the server", "socket", socket, "error", err)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+		pause = min(2*pause, mostPause)
+	}
+	return nil
+}
+
+// final reports whether another attempt to attach would end the same way.
+func final(err error) bool {
+	var refusal *proto.Refusal
+	if !errors.As(err, &refusal) {
+		return false // nobody there, or a connection that broke
+	}
+	return refusal.Code != proto.CodeFull && refusal.Code != proto.CodeDraining
+}
+
+// serve serves requests until the link is dead, or ctx has ended and the last of
+// them with it.
+func (l *Link) serve(ctx context.Context, handler http.Handler, o *options) {
+	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	l.deliver = func(r *Request) { go serveHTTP(base, r, handler, o.log) }
+	go l.run()
+	select {
+	case <-l.closed:
+		o.log.Warn("link lost", "error", l.why)
+	case <-ctx.Done():
+		grace, cancelGrace := context.WithTimeout(base, o.grace)
+		defer cancelGrace()
+		if err := l.Drain(grace); err != nil {
+			o.log.Warn("requests cut off", "error", err)
+		}
+	}
+}
