@@ -1,0 +1,110 @@
+package proto
+
+import "strconv"
+
+// The bells that a worker can sleep on.
+const (
+	BellFutex   = "futex"   // a futex word in the mailbox of its link
+	BellEventfd = "eventfd" // an eventfd that comes with the welcome
+)
+
+const (
+	// MaxLanes is the most requests that one link can serve at once.
+	MaxLanes = 4096
+
+	maxPoolName = 64
+	maxLinkName = 128
+	maxSDKName  = 64
+)
+
+// Hello is the first message of a worker, type "hello". The server answers it
+// with a Welcome or a Refusal.
+//
+//	layout_min   uint    oldest memory layout that the worker can use
+//	layout_max   uint    newest
+//	features     uint    bits of what else it can do, defined with the layout
+//	pool         string  the pool it serves, 1 to 64 of A-Z a-z 0-9 . _ -
+//	name         string  a name for logs, 0 to 128 printable ASCII characters
+//	pid          uint    its process id, in its own PID namespace
+//	sdk          string  its SDK, as "go", 0 to 64 printable ASCII characters
+//	sdk_version  string  that SDK's version, likewise
+//	lanes        uint    requests it serves at once, 1 to 4096
+//	bell         string  what it sleeps on: "futex" or "eventfd"
+type Hello struct {
+	LayoutMin, LayoutMax uint16
+	Features             uint64
+	Pool, Name           string
+	PID                  uint32
+	SDK, SDKVersion      string
+	Lanes                uint32
+	Bell                 string
+}
+
+// Type returns "hello".
+func (*Hello) Type() string { return "hello" }
+
+func (h *Hello) keys() []key {
+	return []key{
+		{"layout_min", &h.LayoutMin},
+		{"layout_max", &h.LayoutMax},
+		{"features", &h.Features},
+		{"pool", &h.Pool},
+		{"name", &h.Name},
+		{"pid", &h.PID},
+		{"sdk", &h.SDK},
+		{"sdk_version", &h.SDKVersion},
+		{"lanes", &h.Lanes},
+		{"bell", &h.Bell},
+	}
+}
+
+// Layouts returns the range of layouts that the worker can use.
+func (h *Hello) Layouts() Range { return Range{Min: h.LayoutMin, Max: h.LayoutMax} }
+
+// Validate checks what h says against the table above. Its error is a *Refusal
+// with CodeMalformed, to be sent as it is, that names the key at fault.
+func (h *Hello) Validate() error {
+	switch {
+	case h.LayoutMin > h.LayoutMax:
+		return refuse("layout_min", strconv.Itoa(int(h.LayoutMin))+" is above layout_max "+strconv.Itoa(int(h.LayoutMax)))
+	case !validPool(h.Pool):
+		return refuse("pool", quote(h.Pool)+" is not 1 to 64 of A-Z a-z 0-9 . _ -")
+	case !printable(h.Name, maxLinkName):
+		return refuse("name", quote(h.Name)+" is not 0 to 128 printable ASCII characters")
+	case !printable(h.SDK, maxSDKName):
+		return refuse("sdk", quote(h.SDK)+" is not 0 to 64 printable ASCII characters")
+	case !printable(h.SDKVersion, maxSDKName):
+		return refuse("sdk_version", quote(h.SDKVersion)+" is not 0 to 64 printable ASCII characters")
+	case h.Lanes < 1 || h.Lanes > MaxLanes:
+		return refuse("lanes", strconv.FormatUint(uint64(h.Lanes), 10)+" is not 1 to 4096")
+	case h.Bell != BellFutex && h.Bell != BellEventfd:
+		return refuse("bell", quote(h.Bell)+` is neither "futex" nor "eventfd"`)
+	}
+	return nil
+}
+
+func refuse(key, what string) error {
+	return &Refusal{Code: CodeMalformed, Message: "hello: " + key + ": " + what}
+}
+
+func validPool(s string) bool {
+	for i := range len(s) {
+		if !poolChar(s[i]) {
+			return false
+		}
+	}
+	return len(s) >= 1 && len(s) <= maxPoolName
+}
+
+func poolChar(c byte) bool {
+	return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || has("._-", c)
+}
+
+func printable(s string, most int) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return len(s) <= most
+}
