@@ -29,11 +29,7 @@ func (w *ResponseWatcher) run() {
 			return
 		}
 		w.rest(useful)
-		if !l.end.Sleep() { // S1
-			l.end.Awake()
-			continue
-		}
-		err = l.bell.Wait()
+		err = l.bell.Wait(l.end.Sleep) // S1
 		l.end.Awake()
 		if err != nil {
 			return // closed: the link is dead

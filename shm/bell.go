@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -13,6 +14,7 @@ import (
 // Eventfd is a bell that a poller can wait for.
 type Eventfd struct {
 	file *os.File
+	raw  syscall.RawConn
 	fd   int
 }
 
@@ -22,28 +24,45 @@ func NewEventfd() (*Eventfd, error) {
 	if err != nil {
 		return nil, fmt.Errorf("shm: eventfd: %w", err)
 	}
-	return OpenEventfd(fd), nil
+	return OpenEventfd(fd)
 }
 
 // OpenEventfd takes over an eventfd that another process made. Release:
 // [Eventfd.Close].
-func OpenEventfd(fd int) *Eventfd {
+func OpenEventfd(fd int) (*Eventfd, error) {
 	_ = unix.SetNonblock(fd, true) // else the poller would not take it
-	return &Eventfd{file: os.NewFile(uintptr(fd), "bell"), fd: fd}
+	file := os.NewFile(uintptr(fd), "bell")
+	raw, err := file.SyscallConn()
+	if err != nil {
+		_ = file.Close()
+		return nil, fmt.Errorf("shm: eventfd: %w", err)
+	}
+	return &Eventfd{file: file, raw: raw, fd: fd}, nil
 }
 
 var one = binary.LittleEndian.AppendUint64(nil, 1)
 
-// Ring wakes whoever waits, now or next. It never blocks: a counter that is full
-// has been rung. It does not go through the scheduler, for it takes well under a
-// microsecond.
+// Ring wakes whoever waits. It never blocks, and it does not go through the
+// scheduler, for it takes well under a microsecond.
 func (e *Eventfd) Ring() { rawWrite(e.fd, one) }
 
-// Wait blocks until the bell was rung since the last Wait. It returns
-// os.ErrDeadlineExceeded after the deadline, and os.ErrClosed after Close.
-func (e *Eventfd) Wait() error {
-	var count [8]byte
-	_, err := e.file.Read(count[:])
+// Wait blocks until the bell rings, if sleep returns true. Rings before the call
+// of sleep do not count: sleep is to announce that its process is about to
+// sleep, look for news once more (S1), and return false if there is any. Wait
+// returns os.ErrDeadlineExceeded after the deadline, and os.ErrClosed after
+// Close.
+//
+// No byte is read from the descriptor: the runtime's poller is edge-triggered,
+// and every ring is an edge. That saves two system calls for each sleep.
+func (e *Eventfd) Wait(sleep func() bool) error {
+	asked := false
+	err := e.raw.Read(func(uintptr) (done bool) {
+		if asked {
+			return true
+		}
+		asked = true
+		return !sleep()
+	})
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"testing"
 )
 
@@ -126,4 +127,10 @@ func wantPanic(tb testing.TB, f func()) {
 		}
 	}()
 	f()
+}
+
+// paddedCounter is a counter on a cache line of its own.
+type paddedCounter struct {
+	atomic.Uint64
+	_ [56]byte
 }

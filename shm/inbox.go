@@ -75,9 +75,16 @@ func (w *InboxWriter) Taken() (uint64, error) {
 //
 // G1, full fence, F2 against the worker's F1, full fence, G2: whoever comes
 // second sees the other, so that a stream is never served by two.
+//
+// An entry that was taken long ago may hold another stream by now, so it is
+// left alone: only while it is not taken does nobody reuse it.
 func (w *InboxWriter) Revoke(i uint64) (bool, error) {
-	u32at(w.ring.mem, w.ring.at(i, inbRevoked)).Store(1)
 	taken, err := w.Taken()
+	if err != nil || taken > i {
+		return false, err
+	}
+	u32at(w.ring.mem, w.ring.at(i, inbRevoked)).Store(1) // G1
+	taken, err = w.Taken()
 	return taken <= i, err
 }
 

@@ -47,8 +47,11 @@ type NoticeReader struct {
 func (r *NoticeReader) Empty() bool { return r.ring.head.Load() == r.seen }
 
 // Drain calls news for every lane with news. It returns all = true when notices
-// were overwritten before they were read: every lane may then have news. A head
-// that runs backwards is a [*Violation].
+// were, or may have been, overwritten before they were read: every lane may then
+// have news. A head that runs backwards is a [*Violation].
+//
+// A full ring counts as overwritten: a writer stores the next notice, in the
+// place of the oldest, before it moves the head.
 func (r *NoticeReader) Drain(news func(lane uint32)) (all bool, err error) {
 	head := r.ring.head.Load() // H2/I2
 	if head < r.seen {
@@ -56,11 +59,11 @@ func (r *NoticeReader) Drain(news func(lane uint32)) (all bool, err error) {
 	}
 	first := r.seen
 	r.seen = head
-	if head-first > r.ring.mask+1 {
+	if head-first > r.ring.mask {
 		return true, nil
 	}
 	for i := first; i != head; i++ {
 		news(r.ring.entry(i).Load())
 	}
-	return r.ring.head.Load()-first > r.ring.mask+1, nil
+	return r.ring.head.Load()-first > r.ring.mask, nil
 }

@@ -171,5 +171,5 @@ func takeBell(file *os.File) (*shm.Eventfd, error) {
 	if err != nil {
 		return nil, err
 	}
-	return shm.OpenEventfd(fd), nil
+	return shm.OpenEventfd(fd)
 }

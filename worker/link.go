@@ -198,11 +198,7 @@ func (l *Link) watch() error {
 				close(l.leaving)
 			}
 		}
-		if !l.end.Sleep(shm.AsleepStream|shm.AsleepNotice, state) { // S1
-			l.end.Awake()
-			continue
-		}
-		err := l.bell.Wait()
+		err := l.bell.Wait(func() bool { return l.end.Sleep(shm.AsleepStream|shm.AsleepNotice, state) }) // S1
 		l.end.Awake()
 		if err != nil {
 			return fmt.Errorf("bell: %w", err)
