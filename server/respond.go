@@ -32,6 +32,9 @@ var (
 	errRevoked  = errors.New("taken back before the worker took it")
 )
 
+// errLetGo is returned when the worker let go of the exchange without an end.
+var errLetGo = fmt.Errorf("%w: it let go of the exchange without an end", ErrWorkerAborted)
+
 // run streams the response. Before its headers slot came it may return
 // errLinkDead or errRevoked.
 func (r *responder) run() error {
@@ -100,7 +103,7 @@ func (r *responder) interrupted() error {
 	case at.lane.HasLetGo(id) && !at.lane.Accepted(id):
 		return errRevoked // it saw the revocation that we gave up
 	case at.lane.HasLetGo(id):
-		return fmt.Errorf("%w: it let go of the exchange without an end", ErrWorkerAborted)
+		return errLetGo
 	case s.watch.expired.Load():
 		return ErrWorkerTimeout
 	}

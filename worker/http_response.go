@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -51,7 +50,8 @@ type responseWriter struct {
 	header  http.Header
 
 	status    int
-	sent      http.Header // the header as it was at WriteHeader
+	fields    []proto.Field // of the header as it was at WriteHeader
+	announced []string      // names of trailers that it announced
 	small     []byte      // body held back, to learn its length
 	committed bool        // the headers are in the lane
 	err       error       // why the response cannot go on
@@ -68,7 +68,8 @@ func (w *responseWriter) WriteHeader(status int) {
 	if status < 200 || status > 999 {
 		panic(fmt.Sprintf("worker: WriteHeader(%d)", status))
 	}
-	w.status, w.sent = status, w.header.Clone()
+	w.status = status
+	w.fields, w.announced = responseFields(w.header)
 }
 
 // Write adds p to the body. Like net/http it may hold it back until Flush or the
@@ -141,7 +142,7 @@ func (w *responseWriter) commit() error {
 		return w.err
 	}
 	w.committed = true
-	w.err = w.request.Respond(w.ctx, w.status, responseFields(w.sent))
+	w.err = w.request.Respond(w.ctx, w.status, w.fields)
 	if w.err == nil && len(w.small) > 0 {
 		_, w.err = w.request.WriteContext(w.ctx, w.small)
 		w.small = nil
@@ -174,11 +175,8 @@ func (w *responseWriter) finish() error {
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
-	if !w.committed && w.sent.Get("Content-Length") == "" && (len(w.small) > 0 || w.needsLength()) {
-		w.sent.Set("Content-Length", strconv.Itoa(len(w.small)))
-	}
-	if !w.committed && len(w.small) > 0 && w.sent.Get("Content-Type") == "" && w.sent.Get("Content-Encoding") == "" {
-		w.sent.Set("Content-Type", http.DetectContentType(w.small))
+	if !w.committed {
+		w.describe()
 	}
 	if err := w.commit(); err != nil {
 		return err
@@ -187,6 +185,21 @@ func (w *responseWriter) finish() error {
 		return w.request.EndTrailers(w.ctx, fields)
 	}
 	return w.request.End(w.ctx)
+}
+
+// describe adds what net/http would say of a body that is whole in memory: its
+// length, and its type if the handler did not say.
+func (w *responseWriter) describe() {
+	if !has(w.fields, "Content-Length") && (len(w.small) > 0 || w.needsLength()) {
+		w.fields = append(w.fields, proto.Field{Name: "Content-Length", Value: strconv.Itoa(len(w.small))})
+	}
+	if len(w.small) > 0 && !has(w.fields, "Content-Type") && !has(w.fields, "Content-Encoding") {
+		w.fields = append(w.fields, proto.Field{Name: "Content-Type", Value: http.DetectContentType(w.small)})
+	}
+}
+
+func has(fields []proto.Field, name string) bool {
+	return slices.ContainsFunc(fields, func(f proto.Field) bool { return f.Name == name })
 }
 
 // needsLength reports whether a response without a body is to say so. With HEAD
@@ -199,12 +212,9 @@ func (w *responseWriter) needsLength() bool {
 // trailers returns the fields that the handler announced in Trailer or marked
 // with http.TrailerPrefix.
 func (w *responseWriter) trailers() (fields []proto.Field) {
-	for _, value := range w.sent["Trailer"] {
-		for name := range strings.SplitSeq(value, ",") {
-			name = http.CanonicalHeaderKey(strings.TrimSpace(name))
-			for _, v := range w.header[name] {
-				fields = append(fields, proto.Field{Name: name, Value: v})
-			}
+	for _, name := range w.announced {
+		for _, v := range w.header[name] {
+			fields = append(fields, proto.Field{Name: name, Value: v})
 		}
 	}
 	for name, values := range w.header {
@@ -217,18 +227,31 @@ func (w *responseWriter) trailers() (fields []proto.Field) {
 	return fields
 }
 
-// responseFields makes fields of a header, in a stable order.
-func responseFields(header http.Header) []proto.Field {
-	fields := make([]proto.Field, 0, len(header))
-	for _, name := range slices.Sorted(maps.Keys(header)) {
-		if strings.HasPrefix(name, http.TrailerPrefix) {
-			continue
-		}
-		for _, value := range header[name] {
-			fields = append(fields, proto.Field{Name: name, Value: value})
+// responseFields makes fields of a header, and returns the names of the trailers
+// that it announces.
+func responseFields(header http.Header) (fields []proto.Field, announced []string) {
+	fields = make([]proto.Field, 0, len(header)+2) // see describe
+	for name, values := range header {
+		switch {
+		case name == "Trailer":
+			announced = trailerNames(values)
+		case strings.HasPrefix(name, http.TrailerPrefix):
+		default:
+			for _, value := range values {
+				fields = append(fields, proto.Field{Name: name, Value: value})
+			}
 		}
 	}
-	return fields
+	return fields, announced
+}
+
+func trailerNames(values []string) (names []string) {
+	for _, value := range values {
+		for name := range strings.SplitSeq(value, ",") {
+			names = append(names, http.CanonicalHeaderKey(strings.TrimSpace(name)))
+		}
+	}
+	return names
 }
 
 // failed ends a response that could not be finished.
