@@ -2,6 +2,7 @@ package shm
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"sync/atomic"
@@ -63,6 +64,9 @@ func (e *Eventfd) Wait(sleep func() bool) error {
 		asked = true
 		return !sleep()
 	})
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("shm: bell: %w", os.ErrClosed) // the runtime's own error for it cannot be named
+	}
 	return err
 }
 

@@ -53,8 +53,7 @@ func PlanRequest(c RequestConfig) (RequestGeometry, error) {
 	g.MailboxStride = uint32(g.positionsAt() + entries*PositionBytes)
 	g.RowsAt = g.MailboxesAt + uint64(g.Links)*uint64(g.MailboxStride)
 	g.DescriptorsAt = g.RowsAt + uint64(g.Rows)*RowBytes
-	g.Ring = planRing(c.Bytes/8, g.Rows, g.SlotLimit)
-	g.BuffersAt = roundUp(g.DescriptorsAt+uint64(g.Rows)*uint64(g.Ring)*DescriptorBytes, pageBytes)
+	g.Ring, g.BuffersAt = planDescriptors(g.DescriptorsAt, c.Bytes, 2*uint64(g.SlotSize), g.Rows, g.SlotLimit)
 	if g.BuffersAt+2*uint64(g.SlotSize) > c.Bytes {
 		return RequestGeometry{}, geometryError("%d bytes are too few for %d streams with slots of %d bytes: at least %d are needed",
 			c.Bytes, c.Rows, c.SlotSize, g.BuffersAt+2*uint64(g.SlotSize))
@@ -97,6 +96,20 @@ func planRing(budget uint64, n, limit uint32) uint32 {
 	return uint32(max(ring, 2))
 }
 
+// planDescriptors returns the descriptors of each of n lanes and where the
+// buffers start behind all of them. A budget too small for both makes do with
+// fewer descriptors before it has too few buffers: least bytes of them.
+func planDescriptors(at, budget, least uint64, n, limit uint32) (ring uint32, buffersAt uint64) {
+	ring = planRing(budget/8, n, limit)
+	for {
+		buffersAt = roundUp(at+uint64(n)*uint64(ring)*DescriptorBytes, pageBytes)
+		if ring <= minRing || buffersAt+least <= budget {
+			return ring, buffersAt
+		}
+		ring /= 2
+	}
+}
+
 // Check reports whether g can be the geometry of a segment of segmentBytes
 // bytes. Workers call it on the header that they read.
 func (g *RequestGeometry) Check(segmentBytes uint64) error {
@@ -105,12 +118,13 @@ func (g *RequestGeometry) Check(segmentBytes uint64) error {
 		return geometryError("slot size %d", g.SlotSize)
 	case g.SlotLimit == 0 || g.Rows == 0 || g.Rows > MaxRows || g.Links == 0 || g.Links > MaxLinks || g.Buffers > MaxBuffers:
 		return geometryError("slot limit %d, rows %d, links %d, buffers %d", g.SlotLimit, g.Rows, g.Links, g.Buffers)
-	case !isPow2(g.Ring) || g.Ring > MaxRing || !isPow2(g.InboxEntries) || g.InboxEntries > MaxLanes || !isPow2(g.NoticeEntries) || g.NoticeEntries > 4*MaxLanes:
+	case !isPow2(g.Ring) || g.Ring > MaxRing || !isPow2(g.InboxEntries) || g.InboxEntries > 2*MaxLanes || !isPow2(g.NoticeEntries) || g.NoticeEntries > 4*MaxLanes:
 		return geometryError("rings %d, %d, %d", g.Ring, g.InboxEntries, g.NoticeEntries)
 	case uint64(g.MailboxStride) < g.positionsAt()+uint64(g.InboxEntries)*PositionBytes || g.MailboxStride%lineBytes != 0:
 		return geometryError("mailbox stride %d", g.MailboxStride)
 	}
 	return checkAreas(segmentBytes, g.Len,
+		area{0, HeaderBytes},
 		area{g.MailboxesAt, uint64(g.Links) * uint64(g.MailboxStride)},
 		area{g.RowsAt, uint64(g.Rows) * RowBytes},
 		area{g.DescriptorsAt, uint64(g.Rows) * uint64(g.Ring) * DescriptorBytes},
@@ -138,8 +152,7 @@ func PlanResponse(slotSize, slotLimit, lanes int, budget uint64) (ResponseGeomet
 	g.OutboxEntries = uint32(2 * nextPow2(uint64(lanes)))
 	g.LanesAt = LinkBytes + roundUp(uint64(g.OutboxEntries)*NoticeBytes, lineBytes)
 	g.DescriptorsAt = g.LanesAt + uint64(lanes)*LaneBytes
-	g.Ring = planRing(budget/8, g.Lanes, g.SlotLimit)
-	g.BuffersAt = roundUp(g.DescriptorsAt+uint64(lanes)*uint64(g.Ring)*DescriptorBytes, pageBytes)
+	g.Ring, g.BuffersAt = planDescriptors(g.DescriptorsAt, budget, uint64(lanes)*uint64(slotSize), g.Lanes, g.SlotLimit)
 	need := g.BuffersAt + uint64(lanes)*uint64(slotSize)
 	if need > budget {
 		return ResponseGeometry{}, geometryError("%d bytes are too few for a link of %d lanes with slots of %d bytes: %d are needed", budget, lanes, slotSize, need)

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 )
@@ -133,4 +134,13 @@ func wantPanic(tb testing.TB, f func()) {
 type paddedCounter struct {
 	atomic.Uint64
 	_ [56]byte
+}
+
+// lastWords returns the last n words of an error's text.
+func lastWords(err error, n int) string {
+	if err == nil {
+		return ""
+	}
+	words := strings.Fields(err.Error())
+	return strings.Join(words[max(0, len(words)-n):], " ")
 }

@@ -77,7 +77,10 @@ func (e *ServerEnd) Alert(lane uint32) {
 }
 
 // Wake wakes the worker if it sleeps, whatever for.
-func (e *ServerEnd) Wake() { e.wake(^Asleep(0)) }
+func (e *ServerEnd) Wake() { e.wake(anyReason) }
+
+// anyReason rings every sleeper, even one that asked for nothing.
+const anyReason = ^Asleep(0)
 
 // wake rings, once for each sleep of the worker.
 //
@@ -86,7 +89,8 @@ func (e *ServerEnd) Wake() { e.wake(^Asleep(0)) }
 // sees the other.
 func (e *ServerEnd) wake(why Asleep) {
 	asleep := e.asleep.Load()
-	if asleep != 0 && Asleep(asleep)&why != 0 && e.rung.Swap(asleep) != asleep {
+	wanted := why == anyReason || Asleep(asleep)&why != 0
+	if asleep != 0 && wanted && e.rung.Swap(asleep) != asleep {
 		e.ring()
 	}
 }

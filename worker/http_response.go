@@ -52,9 +52,9 @@ type responseWriter struct {
 	status    int
 	fields    []proto.Field // of the header as it was at WriteHeader
 	announced []string      // names of trailers that it announced
-	small     []byte      // body held back, to learn its length
-	committed bool        // the headers are in the lane
-	err       error       // why the response cannot go on
+	small     []byte        // body held back, to learn its length
+	committed bool          // the headers are in the lane
+	err       error         // why the response cannot go on
 }
 
 // Header returns the response's header.
