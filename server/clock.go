@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -21,13 +22,15 @@ type streamWatch struct {
 	writeSince atomic.Int64 // the responder waits for the client
 	expired    atomic.Bool  // the worker's time is up
 	clientSlow atomic.Bool  // the client's time is up
+	clientGone atomic.Bool  // net/http has cancelled the request
 
 	// The clock's own.
 	released uint64 // request slots that the worker had released
 	turn     int64  // since when it is the worker's turn
 
 	mu         sync.Mutex
-	controller *http.ResponseController // nil: no exchange
+	ctx        context.Context // of the client's request; nil: no exchange
+	controller *http.ResponseController
 }
 
 func (w *streamWatch) reset() {
@@ -36,13 +39,22 @@ func (w *streamWatch) reset() {
 	w.writeSince.Store(0)
 	w.expired.Store(false)
 	w.clientSlow.Store(false)
+	w.clientGone.Store(false)
 }
 
-// attend lets the clock end the client's reads and writes; nil ends that.
-func (w *streamWatch) attend(controller *http.ResponseController) {
+// attend lets the clock see that the client is gone, and end its reads and writes;
+// nil ends that.
+func (w *streamWatch) attend(ctx context.Context, controller *http.ResponseController) {
 	w.mu.Lock()
-	w.controller = controller
+	w.ctx, w.controller = ctx, controller
 	w.mu.Unlock()
+}
+
+// left reports, once, that the client is gone.
+func (w *streamWatch) left() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ctx != nil && w.ctx.Err() != nil && !w.clientGone.Swap(true)
 }
 
 // longAgo is a deadline that has passed.
@@ -100,6 +112,9 @@ func (r *UploadResponseRouter) look(s *stream, now int64) {
 	}
 	if since != 0 && now-max(since, w.turn) > int64(r.config.ResponseTimeout) {
 		w.expired.Store(true)
+		signal(s.news)
+	}
+	if w.left() {
 		signal(s.news)
 	}
 	for _, clientSince := range []int64{w.readSince.Load(), w.writeSince.Load()} {

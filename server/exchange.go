@@ -102,9 +102,9 @@ func (x *exchange) publishHeaders(hasBody bool) error {
 // failed before it mattered.
 func (x *exchange) exchange(hasBody bool) error {
 	s := x.stream
-	x.responder = responder{stream: s, ctx: x.request.Context(), writer: x.writer, controller: x.controller, method: x.request.Method}
-	s.watch.attend(x.controller)
-	defer s.watch.attend(nil)
+	x.responder = responder{stream: s, writer: x.writer, controller: x.controller, method: x.request.Method}
+	s.watch.attend(x.request.Context(), x.controller)
+	defer s.watch.attend(nil, nil)
 	for {
 		if err := x.pool.assign(x.request.Context(), s); err != nil {
 			x.haltPump(err)
@@ -186,13 +186,9 @@ func (x *exchange) awaitUpload() {
 	s.watch.waitSince.Store(shm.Now())
 	defer at.position.WantResponse(false)
 	defer s.watch.waitSince.Store(0)
-	for !s.upload.ended.Load() && !at.link.gone.Load() && !at.lane.HasLetGo(s.id.Load()) && !s.watch.expired.Load() && s.upload.failure() == nil {
+	for !s.upload.ended.Load() && x.responder.interrupted() == nil {
 		_ = x.responder.flush()
-		select {
-		case <-s.news:
-		case <-x.request.Context().Done():
-			return
-		}
+		<-s.news
 	}
 }
 

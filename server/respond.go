@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,7 +13,6 @@ import (
 // published, and flushes when the worker has nothing more ready.
 type responder struct {
 	stream     *stream
-	ctx        context.Context // of the client's request
 	writer     http.ResponseWriter
 	controller *http.ResponseController
 	method     string
@@ -74,11 +72,7 @@ func (r *responder) slot() (shm.Slot, error) {
 		if interrupted != nil {
 			return slot, interrupted
 		}
-		select {
-		case <-s.news:
-		case <-r.ctx.Done():
-			return slot, ErrClientGone
-		}
+		<-s.news // the clock rings it for every deadline, and if the client is gone
 	}
 }
 
@@ -104,6 +98,8 @@ func (r *responder) interrupted() error {
 		return errRevoked // it saw the revocation that we gave up
 	case at.lane.HasLetGo(id):
 		return errLetGo
+	case s.watch.clientGone.Load():
+		return ErrClientGone
 	case s.watch.expired.Load():
 		return ErrWorkerTimeout
 	}
@@ -133,13 +129,13 @@ func (r *responder) handle(slot shm.Slot) (done bool, err error) {
 // begin sends the response's status and fields. Parse copies the frame before it
 // looks at it, so what was checked is what is sent.
 func (r *responder) begin(frame []byte) error {
-	var response proto.Response
+	response := &r.stream.reply
 	if n, err := response.Parse(frame); err != nil {
 		return fmt.Errorf("%w: headers frame: %w", ErrWorkerInvalid, err)
 	} else if n != len(frame) {
 		return fmt.Errorf("%w: headers frame: %d bytes too many", ErrWorkerInvalid, len(frame)-n)
 	}
-	head, err := writeResponseHead(r.writer.Header(), &response, r.method)
+	head, err := writeResponseHead(r.writer.Header(), response, r.method)
 	if err != nil {
 		clear(r.writer.Header())
 		return err

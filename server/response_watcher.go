@@ -22,6 +22,7 @@ const (
 func (w *ResponseWatcher) run() {
 	l := w.link
 	defer l.users.Done()
+	sleep := l.end.Sleep // S1
 	for {
 		useful, err := w.round()
 		if err != nil {
@@ -29,7 +30,7 @@ func (w *ResponseWatcher) run() {
 			return
 		}
 		w.rest(useful)
-		err = l.bell.Wait(l.end.Sleep) // S1
+		err = l.bell.Wait(sleep)
 		l.end.Awake()
 		if err != nil {
 			return // closed: the link is dead

@@ -18,9 +18,10 @@ type stream struct {
 	news chan struct{} // the responder is to look again
 	room chan struct{} // the pump is to look again
 
-	id       atomic.Uint64 // 0: not in use
-	attempts int           // links that it was assigned to
-	frame    proto.Request // reused for its fields
+	id       atomic.Uint64  // 0: not in use
+	attempts int            // links that it was assigned to
+	frame    proto.Request  // reused for its fields
+	reply    proto.Response // likewise
 
 	mu        sync.Mutex // guards place against the pump and the clock
 	place     *place     // nil: no link serves it

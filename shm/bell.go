@@ -17,6 +17,11 @@ type Eventfd struct {
 	file *os.File
 	raw  syscall.RawConn
 	fd   int
+
+	// Of the goroutine that waits.
+	sleep func() bool
+	asked bool
+	look  func(uintptr) bool // lookOnce, made once
 }
 
 // NewEventfd returns a new bell. Release: [Eventfd.Close].
@@ -38,7 +43,9 @@ func OpenEventfd(fd int) (*Eventfd, error) {
 		_ = file.Close()
 		return nil, fmt.Errorf("shm: eventfd: %w", err)
 	}
-	return &Eventfd{file: file, raw: raw, fd: fd}, nil
+	e := &Eventfd{file: file, raw: raw, fd: fd}
+	e.look = e.lookOnce
+	return e, nil
 }
 
 var one = binary.LittleEndian.AppendUint64(nil, 1)
@@ -56,18 +63,21 @@ func (e *Eventfd) Ring() { rawWrite(e.fd, one) }
 // No byte is read from the descriptor: the runtime's poller is edge-triggered,
 // and every ring is an edge. That saves two system calls for each sleep.
 func (e *Eventfd) Wait(sleep func() bool) error {
-	asked := false
-	err := e.raw.Read(func(uintptr) (done bool) {
-		if asked {
-			return true
-		}
-		asked = true
-		return !sleep()
-	})
+	e.sleep, e.asked = sleep, false
+	err := e.raw.Read(e.look)
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		return fmt.Errorf("shm: bell: %w", os.ErrClosed) // the runtime's own error for it cannot be named
 	}
 	return err
+}
+
+// lookOnce is called by the poller before it waits, and after.
+func (e *Eventfd) lookOnce(uintptr) (done bool) {
+	if e.asked {
+		return true
+	}
+	e.asked = true
+	return !e.sleep()
 }
 
 // SetDeadline bounds the present and later Waits; the zero time is never.

@@ -144,3 +144,5 @@ func lastWords(err error, n int) string {
 	words := strings.Fields(err.Error())
 	return strings.Join(words[max(0, len(words)-n):], " ")
 }
+
+var errLostWakeUp = errors.New("a wake-up was lost")

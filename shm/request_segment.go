@@ -87,7 +87,7 @@ func newRequestSegment(g RequestGeometry, mem []byte) *RequestSegment {
 	s := &RequestSegment{geometry: g, mem: mem, rows: make([]Row, g.Rows)}
 	for i := range s.rows {
 		at := g.RowsAt + uint64(i)*RowBytes
-		s.rows[i] = newRow(uint32(i), mem[at : at+RowBytes])
+		s.rows[i] = newRow(uint32(i), mem[at:at+RowBytes])
 	}
 	return s
 }

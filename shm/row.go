@@ -15,7 +15,7 @@ type Row struct {
 
 func newRow(index uint32, mem []byte) Row {
 	return Row{
-		index: index,
+		index:    index,
 		streamID: u64at(mem, rowStreamID), cancel: u32at(mem, rowCancel),
 		published: u64at(mem, rowPublished), wantsRoom: u32at(mem, rowWantsRoom),
 	}

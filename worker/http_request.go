@@ -27,10 +27,9 @@ func newHTTPRequest(ctx context.Context, r *Request) (*http.Request, *requestBod
 	if err != nil {
 		return nil, nil, fmt.Errorf("worker: path: %w", err)
 	}
-	h := &http.Request{
-		Method: header.Method, URL: target, Header: httpHeader(header.Fields), Host: header.Authority, RequestURI: header.Path,
-		RemoteAddr: remoteAddr(header.Fields),
-	}
+	h := noRequest.WithContext(ctx)
+	h.Method, h.URL, h.Host, h.RequestURI = header.Method, target, header.Authority, header.Path
+	h.Header, h.RemoteAddr = httpHeader(header.Fields), remoteAddr(header.Fields)
 	h.Proto, h.ProtoMajor, h.ProtoMinor = protocol(header.Version)
 	body := &requestBody{request: r, next: 2}
 	h.ContentLength = contentLength(h.Header)
@@ -39,10 +38,13 @@ func newHTTPRequest(ctx context.Context, r *Request) (*http.Request, *requestBod
 	} else {
 		h.Body = body
 	}
-	h = h.WithContext(ctx)
 	body.http = h
 	return h, body, nil
 }
+
+// noRequest is what newHTTPRequest starts from: WithContext makes the copy that
+// the request then is.
+var noRequest http.Request
 
 // httpHeader makes an http.Header of fields, with one array for all the values.
 func httpHeader(fields []proto.Field) http.Header {
@@ -61,11 +63,15 @@ func httpHeader(fields []proto.Field) http.Header {
 
 // contentLength returns the announced length of the body, or -1.
 func contentLength(header http.Header) int64 {
-	n, err := strconv.ParseInt(header.Get("Content-Length"), 10, 64)
-	if err != nil || n < 0 {
+	values := header["Content-Length"]
+	if len(values) == 0 {
 		return -1
 	}
-	return n
+	n, err := strconv.ParseUint(values[0], 10, 63)
+	if err != nil {
+		return -1
+	}
+	return int64(n)
 }
 
 // remoteAddr returns the client's address as the server saw it, in the form of

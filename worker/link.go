@@ -50,6 +50,7 @@ type lane struct {
 	request  *Request      // in progress; under the link's lock
 	more     chan struct{} // look for request slots again
 	room     chan struct{} // look for room again
+	scratch  []byte        // for encoding headers; the writing goroutine's
 }
 
 func (l *Link) openLanes() {
@@ -186,8 +187,10 @@ func (l *Link) run() {
 }
 
 func (l *Link) watch() error {
+	var state shm.LinkState
+	sleep := func() bool { return l.end.Sleep(shm.AsleepStream|shm.AsleepNotice, state) } // S1
 	for {
-		state := l.end.State()
+		state = l.end.State()
 		if err := l.round(); err != nil {
 			return err
 		}
@@ -198,7 +201,7 @@ func (l *Link) watch() error {
 				close(l.leaving)
 			}
 		}
-		err := l.bell.Wait(func() bool { return l.end.Sleep(shm.AsleepStream|shm.AsleepNotice, state) }) // S1
+		err := l.bell.Wait(sleep)
 		l.end.Awake()
 		if err != nil {
 			return fmt.Errorf("bell: %w", err)

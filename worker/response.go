@@ -18,11 +18,11 @@ func (r *Request) Respond(ctx context.Context, status int, fields []proto.Field)
 	if status < 200 || status > 999 {
 		return fmt.Errorf("%w: status %d", ErrResponse, status)
 	}
-	var scratch [512]byte
-	frame, err := proto.AppendResponse(scratch[:0], &proto.Response{StreamID: r.id, Version: proto.HTTP11, Status: uint16(status), Fields: fields})
+	frame, err := proto.AppendResponse(r.lane.scratch[:0], &proto.Response{StreamID: r.id, Version: proto.HTTP11, Status: uint16(status), Fields: fields})
 	if err != nil {
 		return fmt.Errorf("worker: response headers: %w", err)
 	}
+	r.lane.scratch = frame
 	if err := r.put(ctx, frame, shm.KindHeaders); err != nil {
 		return err
 	}
