@@ -196,7 +196,7 @@ func (r *responder) release() {
 	s := r.stream
 	s.response.Release(s.next) // D1
 	s.next++
-	if s.place.lane.WantsRoom() { // S2
+	if s.place.lane.WantsRoomAt(s.next - 1) { // S2
 		s.place.link.end.Notify(s.place.index)
 	}
 }

@@ -8,7 +8,7 @@ type Lane struct {
 	streamID     *atomic.Uint64
 	letGo        *atomic.Uint64
 	published    *atomic.Uint64
-	wantsRoom    *atomic.Uint32
+	wantsRoom    *atomic.Uint64
 	released     *atomic.Uint64
 	wantsRequest *atomic.Uint32
 }
@@ -16,7 +16,7 @@ type Lane struct {
 func newLane(mem []byte) Lane {
 	return Lane{
 		streamID: u64at(mem, lanStreamID), letGo: u64at(mem, lanLetGo),
-		published: u64at(mem, lanPublished), wantsRoom: u32at(mem, lanWantsRoom),
+		published: u64at(mem, lanPublished), wantsRoom: u64at(mem, lanWantsRoom),
 		released: u64at(mem, lanReleased), wantsRequest: u32at(mem, lanWantsRequest),
 	}
 }
@@ -49,9 +49,13 @@ func (l *Lane) HasLetGo(streamID uint64) bool { return l.letGo.Load() == streamI
 // it, look again, then sleep (S1).
 func (l *Lane) WantRequest(on bool) { l.wantsRequest.Store(flag(on)) }
 
-// WantRoom says whether the worker waits for released response slots. Worker
+// WantRoomAt says that the worker waits for the release of response slot n, 0
+// for none. Worker only: set it, look again, then sleep (S1).
+func (l *Lane) WantRoomAt(n uint64) { l.wantsRoom.Store(n) }
+
+// WantRoom says whether the worker waits for any released response slot. Worker
 // only: set it, look again, then sleep (S1).
-func (l *Lane) WantRoom(on bool) { l.wantsRoom.Store(flag(on)) }
+func (l *Lane) WantRoom(on bool) { l.wantsRoom.Store(uint64(flag(on))) }
 
 // WantsRequest reports whether the worker is to be told of published request
 // slots (S2).
@@ -60,3 +64,10 @@ func (l *Lane) WantsRequest() bool { return l.wantsRequest.Load() != 0 }
 // WantsRoom reports whether the worker is to be told of released response slots
 // (S2).
 func (l *Lane) WantsRoom() bool { return l.wantsRoom.Load() != 0 }
+
+// WantsRoomAt reports whether the worker is to be told that response slot n is
+// released (S2).
+func (l *Lane) WantsRoomAt(n uint64) bool {
+	want := l.wantsRoom.Load()
+	return want != 0 && n >= want
+}

@@ -10,14 +10,14 @@ type Row struct {
 	streamID  *atomic.Uint64
 	cancel    *atomic.Uint32
 	published *atomic.Uint64
-	wantsRoom *atomic.Uint32
+	wantsRoom *atomic.Uint64
 }
 
 func newRow(index uint32, mem []byte) Row {
 	return Row{
 		index:    index,
 		streamID: u64at(mem, rowStreamID), cancel: u32at(mem, rowCancel),
-		published: u64at(mem, rowPublished), wantsRoom: u32at(mem, rowWantsRoom),
+		published: u64at(mem, rowPublished), wantsRoom: u64at(mem, rowWantsRoom),
 	}
 }
 
@@ -48,13 +48,24 @@ func (r *Row) Cancelled(streamID uint64) Reason {
 	return Reason(r.cancel.Load())
 }
 
-// WantRoom says whether the server waits for released request slots. Server
+// WantRoomAt says that the server waits for the release of request slot n, 0 for
+// none. Server only: set it, look again, then sleep (S1).
+func (r *Row) WantRoomAt(n uint64) { r.wantsRoom.Store(n) }
+
+// WantRoom says whether the server waits for any released request slot. Server
 // only: set it, look again, then sleep (S1).
-func (r *Row) WantRoom(on bool) { r.wantsRoom.Store(flag(on)) }
+func (r *Row) WantRoom(on bool) { r.wantsRoom.Store(uint64(flag(on))) }
 
 // WantsRoom reports whether the server is to be told of released request slots
 // (S2).
 func (r *Row) WantsRoom() bool { return r.wantsRoom.Load() != 0 }
+
+// WantsRoomAt reports whether the server is to be told that request slot n is
+// released (S2).
+func (r *Row) WantsRoomAt(n uint64) bool {
+	want := r.wantsRoom.Load()
+	return want != 0 && n >= want
+}
 
 func flag(on bool) uint32 {
 	if on {

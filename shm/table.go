@@ -88,7 +88,7 @@ func LayoutTable() []FieldInfo {
 		{"row", "stream_id", rowStreamID, 8, s, "0: free; the generation of the row"},
 		{"row", "cancel", rowCancel, 4, s, "reason of the cancellation, 0: none (L1)"},
 		{"row", "published", rowPublished, 8, s, "request slots published (A1)"},
-		{"row", "wants_room", rowWantsRoom, 4, s, "1: tell the server of released request slots"},
+		{"row", "wants_room", rowWantsRoom, 8, s, "tell the server when this request slot is released, 0: no"},
 
 		{"link", "asleep", lnkAsleep, 8, w, "0: awake; else sleep count << 8 | reasons to ring (S1)"},
 		{"link", "taken", lnkTaken, 8, w, "inbox entries taken since the attach (F1)"},
@@ -97,7 +97,7 @@ func LayoutTable() []FieldInfo {
 		{"lane", "stream_id", lanStreamID, 8, w, "stream that it serves (J1)"},
 		{"lane", "let_go", lanLetGo, 8, w, "last stream that it let go of (K1)"},
 		{"lane", "published", lanPublished, 8, w, "response slots published (C1)"},
-		{"lane", "wants_room", lanWantsRoom, 4, w, "1: tell the worker of released response slots"},
+		{"lane", "wants_room", lanWantsRoom, 8, w, "tell the worker when this response slot is released, 0: no"},
 		{"lane", "released", lanReleased, 8, w, "request slots the worker is done with, 2^64-1: all (B1)"},
 		{"lane", "wants_request", lanWantsRequest, 4, w, "1: tell the worker of published request slots"},
 

@@ -144,8 +144,8 @@ func (r *Request) Release(n uint64) {
 	if r.ended.Load() {
 		return
 	}
-	r.reader.Release(n)    // B1
-	if r.row.WantsRoom() { // S2
+	r.reader.Release(n)       // B1
+	if r.row.WantsRoomAt(n) { // S2
 		r.link.end.Notify(r.index)
 	}
 }

@@ -1,0 +1,338 @@
+package shm
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func structBytes(tb testing.TB, name string) int {
+	tb.Helper()
+	for _, s := range LayoutStructs() {
+		if s.Name == name {
+			return s.Bytes
+		}
+	}
+	tb.Fatalf("no structure %q", name)
+	return 0
+}
+
+// fieldsOf returns the words of a structure in order of their offsets.
+func fieldsOf(name string) []FieldInfo {
+	var fields []FieldInfo
+	for _, f := range LayoutTable() {
+		if f.Struct == name {
+			fields = append(fields, f)
+		}
+	}
+	slices.SortFunc(fields, func(a, b FieldInfo) int { return a.Offset - b.Offset })
+	return fields
+}
+
+func fieldAt(tb testing.TB, name string) FieldInfo {
+	tb.Helper()
+	for _, f := range LayoutTable() {
+		if f.Struct+"."+f.Name == name {
+			return f
+		}
+	}
+	tb.Fatalf("no word %q", name)
+	return FieldInfo{}
+}
+
+func TestEveryWordHasAPlaceOfItsOwn(t *testing.T) {
+	names := map[string]bool{}
+	for _, s := range LayoutStructs() {
+		end := 0
+		fields := fieldsOf(s.Name)
+		if len(fields) == 0 {
+			t.Errorf("%s has no words", s.Name)
+		}
+		for _, f := range fields {
+			name := f.Struct + "." + f.Name
+			if names[name] {
+				t.Errorf("%s is there twice", name)
+			}
+			names[name] = true
+			if f.Size != 4 && f.Size != 8 {
+				t.Errorf("%s has %d bytes", name, f.Size)
+			}
+			if f.Offset%f.Size != 0 {
+				t.Errorf("%s at %d is not aligned to its %d bytes", name, f.Offset, f.Size)
+			}
+			if f.Offset < end {
+				t.Errorf("%s at %d overlaps the word that ends at %d", name, f.Offset, end)
+			}
+			end = f.Offset + f.Size
+			if f.Writer == "" || f.Meaning == "" {
+				t.Errorf("%s has no writer or no meaning", name)
+			}
+		}
+		if end > s.Bytes {
+			t.Errorf("%s has %d bytes, its words need %d", s.Name, s.Bytes, end)
+		}
+	}
+	if len(names) != len(LayoutTable()) {
+		t.Errorf("%d words are in a structure that is not listed", len(LayoutTable())-len(names))
+	}
+}
+
+// Structures that stand side by side in an array keep the alignment of the
+// words within.
+func TestEveryStructureKeepsItsNeighbourAligned(t *testing.T) {
+	for _, s := range LayoutStructs() {
+		align := 4
+		for _, f := range fieldsOf(s.Name) {
+			align = max(align, f.Size)
+		}
+		if s.Bytes%align != 0 {
+			t.Errorf("%s of %d bytes does not keep words of %d aligned", s.Name, s.Bytes, align)
+		}
+	}
+	for _, name := range []string{"header", "mailbox", "position", "row", "link", "lane"} {
+		if structBytes(t, name)%lineBytes != 0 {
+			t.Errorf("%s shares a cache line with its neighbour", name)
+		}
+	}
+	if lineBytes%structBytes(t, "descriptor") != 0 || lineBytes%structBytes(t, "inbox_entry") != 0 {
+		t.Error("an entry straddles two cache lines")
+	}
+}
+
+func TestWordsOfDifferentThreadsAreOnDifferentLines(t *testing.T) {
+	// Each group is written by one thread at a time; no two groups share a line.
+	groups := map[string][][]string{
+		"row":      {{"stream_id", "cancel"}, {"published", "wants_room"}},
+		"lane":     {{"stream_id", "let_go"}, {"published", "wants_room"}, {"released", "wants_request"}},
+		"link":     {{"asleep"}, {"taken"}, {"outbox_head"}},
+		"position": {{"stream_id", "released", "wants_response"}},
+		"mailbox": {
+			{"generation", "state", "lanes", "ring", "outbox_entries", "buffers", "lanes_offset", "descriptors_offset", "buffers_offset", "response_bytes"},
+			{"bell"}, {"inbox_head", "notice_head"}, {"watcher_asleep"},
+		},
+	}
+	for name, list := range groups {
+		lineOf := map[int]int{}
+		words := 0
+		for group, fields := range list {
+			for _, field := range fields {
+				f := fieldAt(t, name+"."+field)
+				first, last := f.Offset/lineBytes, (f.Offset+f.Size-1)/lineBytes
+				if first != last {
+					t.Errorf("%s.%s straddles two lines", name, field)
+				}
+				if other, taken := lineOf[first]; taken && other != group {
+					t.Errorf("%s.%s shares a line with %v", name, field, list[other])
+				}
+				lineOf[first] = group
+				words++
+			}
+		}
+		if words != len(fieldsOf(name)) {
+			t.Errorf("%s has %d words, this test knows %d", name, len(fieldsOf(name)), words)
+		}
+	}
+	if state := fieldAt(t, "header.state"); state.Offset/lineBytes == fieldAt(t, "header.buffers_offset").Offset/lineBytes {
+		t.Error("the one word of the header that changes shares a line with those that do not")
+	}
+}
+
+// Layout 1 is what programs in other languages were built with. A new hash means
+// a new version, or a mistake.
+func TestLayoutOneStaysAsItIs(t *testing.T) {
+	const golden = 0xcda47cec401255a9
+	if LayoutMax != 1 {
+		t.Fatalf("version %d needs a golden hash of its own", LayoutMax)
+	}
+	if got := LayoutHash(); got != golden {
+		t.Errorf("layout 1 has hash %#x, it was %#x", got, uint64(golden))
+	}
+}
+
+func TestTheHashChangesWithEveryNameOffsetAndSize(t *testing.T) {
+	text := func(structs []StructInfo, fields []FieldInfo) string {
+		var b strings.Builder
+		for _, s := range structs {
+			fmt.Fprintf(&b, "%s %d\n", s.Name, s.Bytes)
+			for _, f := range fields {
+				if f.Struct == s.Name {
+					fmt.Fprintf(&b, "%s.%s %d %d\n", f.Struct, f.Name, f.Offset, f.Size)
+				}
+			}
+		}
+		return b.String()
+	}
+	// FNV-1a 64, once more and by hand, as another language would write it.
+	hash := uint64(0xcbf29ce484222325)
+	for _, c := range []byte(text(LayoutStructs(), LayoutTable())) {
+		hash = (hash ^ uint64(c)) * 0x100000001b3
+	}
+	if hash != LayoutHash() {
+		t.Errorf("by hand the hash is %#x, the code says %#x", hash, LayoutHash())
+	}
+}
+
+func TestThePrintedTableHasALineForEveryStructureAndWord(t *testing.T) {
+	var out bytes.Buffer
+	if err := WriteLayoutTable(&out); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	if want := len(LayoutStructs()) + len(LayoutTable()); len(lines) != want {
+		t.Errorf("%d lines, want %d", len(lines), want)
+	}
+	for _, f := range LayoutTable() {
+		want := fmt.Sprintf("%s %s %d %d %s %s", f.Struct, f.Name, f.Offset, f.Size, f.Writer, f.Meaning)
+		if !slices.ContainsFunc(lines, func(line string) bool { return strings.Join(strings.Fields(line), " ") == want }) {
+			t.Errorf("no line for %q", want)
+		}
+	}
+	if err := WriteLayoutTable(&failingWriter{}); err == nil {
+		t.Error("an error of the writer is lost")
+	}
+}
+
+type failingWriter struct{}
+
+func (*failingWriter) Write([]byte) (int, error) { return 0, fmt.Errorf("full") }
+
+// What the code writes stands where the table says, and means what it says: the
+// words are set through the API and read back as bytes.
+func TestTheCodeKeepsToTheTable(t *testing.T) {
+	link := newHeapLinkWithBells(t, fewSlots, testBell(t), nil)
+	structs, want := link.writeEveryWord(t)
+	for _, f := range LayoutTable() {
+		name := f.Struct + "." + f.Name
+		value, known := want[name]
+		if !known {
+			t.Errorf("this test does not know %s", name)
+			continue
+		}
+		var got uint64
+		if mem := structs[f.Struct][f.Offset:]; f.Size == 8 {
+			got = binary.LittleEndian.Uint64(mem)
+		} else {
+			got = uint64(binary.LittleEndian.Uint32(mem))
+		}
+		if got != value {
+			t.Errorf("%s at %d is %d, the code wrote %d", name, f.Offset, got, value)
+		}
+	}
+}
+
+// writeEveryWord gives every word of a link a value of its own by the calls that
+// are there for it. It returns where the structures that it wrote to start.
+func (l *heapLink) writeEveryWord(t *testing.T) (structs map[string][]byte, want map[string]uint64) {
+	g, r := l.request.Geometry(), l.response.Geometry()
+	l.request.writeHeader(RequestIdentity{Layout: 1, PID: 1001, Hash: LayoutHash(), Features: 1003, Instance: 1004})
+	l.request.SetState(ServerStopped)
+	const lane, row, id = 1, 2, 77
+
+	pool := NewPool(l.worker.Buffers())
+	position, words, stream := l.server.Position(lane), l.worker.Lane(lane), l.request.Row(row)
+	stream.Open(id)
+	stream.Cancel(ReasonTooLarge)
+	stream.WantRoom(true)
+	requests := l.request.NewWriter(row)
+	requests.Open(NewPool(g.Buffers), 1)
+	requestLane := &testLane{writer: requests}
+	requestLane.putHeaders(t)
+	requestLane.put(t, KindBody, []byte("x"))
+	position.Open(id)
+	l.server.SetState(LinkDraining)
+	for range 3 {
+		l.server.ring()
+	}
+	l.server.Inbox.Append(Assignment{StreamID: 70})
+	entry := l.server.Inbox.Append(Assignment{StreamID: id, Row: row, Lane: lane, Time: 1010})
+	if _, err := l.server.Inbox.Revoke(entry); err != nil {
+		t.Fatal(err)
+	}
+	l.worker.Inbox.Take()
+	for range 5 {
+		l.server.Notify(lane)
+	}
+	for range 4 {
+		l.worker.Sleep(AsleepStream|AsleepNotice, LinkOpen)
+	}
+	for range 7 {
+		l.server.Sleep()
+	}
+	for range 6 {
+		l.worker.Notify(lane)
+	}
+
+	reader := l.worker.Reader(Assignment{StreamID: id, Row: row, Lane: lane})
+	responses := l.worker.NewWriter(lane)
+	responses.Open(pool, 1)
+	words.Accept(id)
+	words.LetGo(id - 1)
+	words.WantRequest(true)
+	words.WantRoom(true)
+	response := &testLane{writer: responses, reader: l.server.Reader(lane, id)}
+	response.putHeaders(t)
+	response.put(t, KindBody, make([]byte, 4096))
+	response.put(t, KindBody, make([]byte, 200))
+	before := Now()
+	response.put(t, KindTrailers, make([]byte, 300))
+	response.tail(t, 2)
+	response.reader.Release(2)
+	position.WantResponse(true)
+	if _, err := reader.Tail(1); err != nil {
+		t.Fatal(err)
+	}
+	reader.Release(1)
+
+	mailbox := l.request.mem[g.MailboxesAt:]
+	structs = map[string][]byte{
+		"header": l.request.mem, "mailbox": mailbox,
+		"inbox_entry": mailbox[MailboxBytes+InboxEntryBytes:], "notice": mailbox[MailboxBytes+g.InboxEntries*InboxEntryBytes:],
+		"position":   mailbox[uint32(MailboxBytes)+g.InboxEntries*InboxEntryBytes+uint32(roundUp(uint64(g.NoticeEntries)*NoticeBytes, 64))+lane*PositionBytes:],
+		"row":        l.request.mem[g.RowsAt+row*RowBytes:],
+		"link":       l.response.mem,
+		"lane":       l.response.mem[r.LanesAt+lane*LaneBytes:],
+		"descriptor": l.response.mem[r.DescriptorsAt+(lane*uint64(r.Ring)+3)*DescriptorBytes:],
+	}
+	time := binary.LittleEndian.Uint64(structs["descriptor"][24:])
+	if int64(time) < before || int64(time) > Now() {
+		t.Errorf("descriptor.time is %d, the slot was committed at %d", time, before)
+	}
+	return structs, map[string]uint64{
+		"header.magic": binary.LittleEndian.Uint64([]byte("URREQSEG")), "header.layout": 1, "header.server_pid": 1001,
+		"header.layout_hash": LayoutHash(), "header.features": 1003, "header.instance": 1004, "header.segment_bytes": g.Len,
+		"header.slot_size": 4096, "header.slot_limit": 5, "header.links": 2, "header.mailbox_stride": uint64(g.MailboxStride),
+		"header.inbox_entries": 4, "header.notice_entries": 8, "header.rows": 3, "header.ring": 8, "header.buffers": 4,
+		"header.mailboxes_offset": 4096, "header.rows_offset": g.RowsAt, "header.descriptors_offset": g.DescriptorsAt,
+		"header.buffers_offset": g.BuffersAt, "header.state": 3,
+
+		"mailbox.generation": 1, "mailbox.state": 2, "mailbox.lanes": 2, "mailbox.ring": 8, "mailbox.outbox_entries": uint64(r.OutboxEntries),
+		"mailbox.buffers": 4, "mailbox.lanes_offset": r.LanesAt, "mailbox.descriptors_offset": r.DescriptorsAt,
+		"mailbox.buffers_offset": r.BuffersAt, "mailbox.response_bytes": r.Len, "mailbox.bell": 3, "mailbox.inbox_head": 2,
+		"mailbox.notice_head": 5, "mailbox.watcher_asleep": 7,
+
+		"inbox_entry.stream_id": id, "inbox_entry.row": row, "inbox_entry.lane": lane, "inbox_entry.revoked": 1, "inbox_entry.time": 1010,
+		"notice.lane": lane, "position.stream_id": id, "position.released": 2, "position.wants_response": 1,
+		"row.stream_id": id, "row.cancel": 6, "row.published": 2, "row.wants_room": 1,
+
+		"link.asleep": 4<<8 | 3, "link.taken": 1, "link.outbox_head": 6,
+		"lane.stream_id": id, "lane.let_go": id - 1, "lane.published": 4, "lane.wants_room": 1, "lane.released": 1, "lane.wants_request": 1,
+
+		"descriptor.number": 4, "descriptor.buffer": 2, "descriptor.offset": 256, "descriptor.length": 300,
+		"descriptor.kind": 3, "descriptor.time": time,
+	}
+}
+
+func TestTheMarksOfTheLayoutAreWhatTheTableCallsThem(t *testing.T) {
+	if NoBuffer != math.MaxUint32 || AllReleased != math.MaxUint64 || SlotAlign != 64 {
+		t.Error("a mark has changed")
+	}
+	for kind, name := range map[Kind]string{1: "headers", 2: "body", 3: "trailers", 4: "end", 5: "abort", 0: "unknown", 6: "unknown"} {
+		if kind.String() != name || kind.Valid() != (name != "unknown") {
+			t.Errorf("kind %d is called %q", kind, kind)
+		}
+	}
+}
