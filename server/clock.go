@@ -17,12 +17,12 @@ const tick = 10 * time.Millisecond
 // streamWatch is what the clock knows of one exchange. A timer for each wait
 // would cost more than a small request; the clock looks at all of them at once.
 type streamWatch struct {
-	waitSince  atomic.Int64 // the responder waits for the worker, shm.Now; 0: not
-	readSince  atomic.Int64 // the pump waits for the client
-	writeSince atomic.Int64 // the responder waits for the client
-	expired    atomic.Bool  // the worker's time is up
-	clientSlow atomic.Bool  // the client's time is up
-	clientGone atomic.Bool  // net/http has cancelled the request
+	waitSince  atomic.Int64  // the responder waits for the worker, shm.Now; 0: not
+	readSince  atomic.Int64  // the pump waits for the client
+	writeSince atomic.Int64  // the responder waits for the client
+	expired    atomic.Uint64 // stream whose worker's time is up
+	clientSlow atomic.Bool   // the client's time is up
+	clientGone atomic.Bool   // net/http has cancelled the request
 
 	// The clock's own.
 	released uint64 // request slots that the worker had released
@@ -37,7 +37,7 @@ func (w *streamWatch) reset() {
 	w.waitSince.Store(0)
 	w.readSince.Store(0)
 	w.writeSince.Store(0)
-	w.expired.Store(false)
+	w.expired.Store(0)
 	w.clientSlow.Store(false)
 	w.clientGone.Store(false)
 }
@@ -60,10 +60,32 @@ func (w *streamWatch) left() bool {
 // longAgo is a deadline that has passed.
 var longAgo = time.Unix(1, 0)
 
-// cutClient ends the client's pending reads and writes.
-func (w *streamWatch) cutClient() {
+// cutSlow ends the client's pending read or write if it has been pending since
+// before the given time.
+func (w *streamWatch) cutSlow(before int64) {
+	if !w.slow(before) {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.slow(before) { // still the same exchange
+		w.cutLocked()
+	}
+}
+
+func (w *streamWatch) slow(before int64) bool {
+	read, write := w.readSince.Load(), w.writeSince.Load()
+	return read != 0 && read < before || write != 0 && write < before
+}
+
+// cut ends the client's pending reads and writes.
+func (w *streamWatch) cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cutLocked()
+}
+
+func (w *streamWatch) cutLocked() {
 	if w.controller != nil && !w.clientSlow.Swap(true) {
 		_ = w.controller.SetReadDeadline(longAgo)
 		_ = w.controller.SetWriteDeadline(longAgo)
@@ -85,15 +107,18 @@ func (r *UploadResponseRouter) clock(stop <-chan struct{}) {
 		}
 		now := shm.Now()
 		for _, s := range r.requests.streams {
-			if s.id.Load() != 0 {
-				r.look(s, now)
+			if id := s.id.Load(); id != 0 {
+				r.look(s, id, now)
 			}
+		}
+		for _, p := range r.pools {
+			p.tick()
 		}
 	}
 }
 
 // look checks the deadlines of one stream.
-func (r *UploadResponseRouter) look(s *stream, now int64) {
+func (r *UploadResponseRouter) look(s *stream, id uint64, now int64) {
 	w := &s.watch
 	since := w.waitSince.Load()
 	var at *place
@@ -111,17 +136,13 @@ func (r *UploadResponseRouter) look(s *stream, now int64) {
 		w.released, w.turn = 0, now
 	}
 	if since != 0 && now-max(since, w.turn) > int64(r.config.ResponseTimeout) {
-		w.expired.Store(true)
+		w.expired.Store(id)
 		signal(s.news)
 	}
 	if w.left() {
 		signal(s.news)
 	}
-	for _, clientSince := range []int64{w.readSince.Load(), w.writeSince.Load()} {
-		if clientSince != 0 && now-clientSince > int64(r.config.ClientTimeout) {
-			w.cutClient()
-		}
-	}
+	w.cutSlow(now - int64(r.config.ClientTimeout))
 	if at != nil {
 		at.link.pool.reconsider(s, at, now)
 	}

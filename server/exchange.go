@@ -104,10 +104,10 @@ func (x *exchange) exchange(hasBody bool) error {
 	s := x.stream
 	x.responder = responder{stream: s, writer: x.writer, controller: x.controller, method: x.request.Method}
 	s.watch.attend(x.request.Context(), x.controller)
-	defer s.watch.attend(nil, nil)
 	for {
 		if err := x.pool.assign(x.request.Context(), s); err != nil {
 			x.haltPump(err)
+			s.watch.attend(nil, nil)
 			x.router.requests.release(s)
 			return err
 		}
@@ -122,6 +122,7 @@ func (x *exchange) exchange(hasBody bool) error {
 			x.awaitUpload()
 		}
 		x.haltPump(err)
+		s.watch.attend(nil, nil)
 		x.worker = s.place.link.name
 		s.place.link.finish(s, cancelReason(err))
 		return err
@@ -242,7 +243,7 @@ func (x *exchange) fail(err error) (status int) {
 	case errors.Is(err, ErrWorkerTimeout):
 		c.Timeouts.Add(1)
 	}
-	if status >= http.StatusInternalServerError {
+	if status >= http.StatusInternalServerError && !retry {
 		x.router.log.Warn("exchange failed", "stream", x.streamID, "method", x.request.Method, "path", x.request.URL.Path,
 			"worker", x.worker, "status", status, "begun", x.responder.begun, "error", err)
 	}

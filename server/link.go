@@ -177,9 +177,6 @@ func (l *link) hear(lane uint32) (useful bool) {
 	s := at.stream
 	switch {
 	case s == nil:
-		if l.stuck && !l.dead { // it passes over what was taken back
-			l.pool.serveLine()
-		}
 		return false
 	case !s.lingering:
 		if at.position.WantsResponse() {

@@ -135,19 +135,35 @@ func (p *pool) failLine(err error) {
 // server looks for a better place.
 const assignedFor = 5 * time.Millisecond
 
+// stuckAfter is how long a stream may lie in the inbox of the only link there is
+// before the next ones wait in line rather than behind it.
+const stuckAfter = 100 * time.Millisecond
+
+// tick looks again whether somebody in the line can be served: a stuck link may
+// have come back.
+func (p *pool) tick() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.serveLine()
+}
+
 // reconsider takes s back from a link that has not taken it for a while, if
-// another has room. The responder then assigns it anew.
+// another has room. The responder then assigns it anew. The link gets no more
+// streams until it has emptied its inbox.
 func (p *pool) reconsider(s *stream, at *place, now int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if at.stream != s || at.link.dead || now-at.assignedAt < int64(assignedFor) || at.lane.Accepted(s.id.Load()) {
 		return
 	}
-	at.link.stuck = true
-	if !at.link.draining && p.pick() == nil {
+	l, age := at.link, now-at.assignedAt
+	before := l.stuck
+	l.stuck = true // pick another
+	if !l.draining && p.pick() == nil {
+		l.stuck = before || age > int64(stuckAfter)
 		return
 	}
-	untouched, err := at.link.end.Inbox.Revoke(at.entry)
+	untouched, err := l.end.Inbox.Revoke(at.entry)
 	if err != nil || !untouched {
 		return // evicted elsewhere, or taken: it serves the stream or lets go of it
 	}

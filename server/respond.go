@@ -100,7 +100,7 @@ func (r *responder) interrupted() error {
 		return errLetGo
 	case s.watch.clientGone.Load():
 		return ErrClientGone
-	case s.watch.expired.Load():
+	case s.watch.expired.Load() == id:
 		return ErrWorkerTimeout
 	}
 	return s.upload.failure()

@@ -162,7 +162,7 @@ func (r *UploadResponseRouter) failAll() {
 	for _, s := range r.requests.streams {
 		if s.id.Load() != 0 {
 			s.upload.fail(ErrDraining)
-			s.watch.cutClient()
+			s.watch.cut()
 			s.wake()
 		}
 	}

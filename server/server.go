@@ -34,7 +34,7 @@ func NewServer(router *UploadResponseRouter, log *slog.Logger) *Server {
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    router.config.HeaderLimit,
 		ConnContext:       rememberConn,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}}
 }
 

@@ -77,3 +77,27 @@ func TestEveryReasonHasAName(t *testing.T) {
 		t.Errorf("reason 99 is called %q", got)
 	}
 }
+
+func TestWhoWaitsForASlotIsToldFromItsReleaseOn(t *testing.T) {
+	link := newHeapLink(t, fewSlots)
+	row, lane := link.request.Row(0), link.worker.Lane(0)
+	for _, c := range []struct {
+		want, released uint64
+		told           bool
+	}{
+		{0, 0, false}, {0, 1, false}, {0, AllReleased, false},
+		{1, 1, true}, {1, 9, true}, {7, 6, false}, {7, 7, true}, {7, 8, true}, {7, AllReleased, true},
+	} {
+		row.WantRoomAt(c.want)
+		lane.WantRoomAt(c.want)
+		if got := link.worker.Row(0).WantsRoomAt(c.released); got != c.told {
+			t.Errorf("the server waits for slot %d, slot %d is released: told %v", c.want, c.released, got)
+		}
+		if got := link.server.Lane(0).WantsRoomAt(c.released); got != c.told {
+			t.Errorf("the worker waits for slot %d, slot %d is released: told %v", c.want, c.released, got)
+		}
+		if waits := c.want != 0; row.WantsRoom() != waits || lane.WantsRoom() != waits {
+			t.Errorf("waits for slot %d: %v, %v", c.want, row.WantsRoom(), lane.WantsRoom())
+		}
+	}
+}

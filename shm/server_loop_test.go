@@ -159,6 +159,9 @@ func (s *loopServer) serve(ctx context.Context, stream testStream, lane uint32) 
 		err = x.transfer(ctx)
 	}
 	x.place.Finish()
+	if x.lane.WantsRoomAt(AllReleased) {
+		x.end.Notify(lane)
+	}
 	if err != nil {
 		return err
 	}
@@ -289,8 +292,9 @@ func (x *exchange) whenRoom(ctx context.Context, try func() error) error {
 		return err
 	}
 	x.publish()
-	x.row.WantRoom(true)
-	defer x.row.WantRoom(false)
+	// Any slot that is out will do: the worker releases all of them in the end.
+	x.row.WantRoomAt(x.writer.Committed() - x.random.Uint64N(max(1, x.writer.Outstanding())))
+	defer x.row.WantRoomAt(0)
 	if err := try(); !errors.Is(err, ErrNoRoom) {
 		return err
 	}
@@ -346,7 +350,7 @@ func (x *exchange) release(n uint64) {
 		return
 	}
 	x.reader.Release(n)
-	if x.lane.WantsRoom() {
+	if x.lane.WantsRoomAt(n) {
 		x.end.Notify(x.index)
 	}
 }

@@ -148,7 +148,7 @@ func (w *loopWorker) step() (worked bool, err error) {
 func (w *loopWorker) stepLane(lane *workerLane) error {
 	words := w.end.Lane(lane.index)
 	words.WantRequest(false)
-	words.WantRoom(false)
+	words.WantRoomAt(0)
 	for announced := false; ; {
 		read, err := w.read(lane)
 		if err != nil {
@@ -171,7 +171,9 @@ func (w *loopWorker) stepLane(lane *workerLane) error {
 			return nil
 		default:
 			words.WantRequest(!lane.requestEnded)
-			words.WantRoom(!lane.ended)
+			if !lane.ended { // any slot that is out will do
+				words.WantRoomAt(lane.writer.Committed() - w.random.Uint64N(max(1, lane.writer.Outstanding())))
+			}
 			announced = true
 		}
 	}
@@ -209,7 +211,7 @@ func (w *loopWorker) release(lane *workerLane, n uint64) {
 		return
 	}
 	lane.reader.Release(n)
-	if w.end.Row(lane.a.Row).WantsRoom() {
+	if w.end.Row(lane.a.Row).WantsRoomAt(n) {
 		w.end.Notify(lane.index)
 	}
 }
