@@ -1,0 +1,58 @@
+# Needs Go 1.25 or later, and a C compiler for the race detector. An older Go that
+# knows toolchains fetches the right one by itself.
+export GOTOOLCHAIN ?= auto
+
+GO ?= go
+# Without the version control stamp: it fails in a clone that belongs to another user.
+BUILD := $(GO) build -buildvcs=false
+
+# What runs under the race detector, too: all that shares memory.
+RACE := ./shm/... ./proto/... ./server/... ./worker/... ./cmd/...
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: need-go ## Build the program into ./build
+	@mkdir -p build
+	CGO_ENABLED=0 $(BUILD) -o build/ ./cmd/upload-response
+
+.PHONY: run
+run: build ## Start the demo: a server with workers, on 127.0.0.1:8080
+	@./build/upload-response demo
+
+.PHONY: test
+test: check race ## Run everything that the CI runs
+
+.PHONY: check
+check: need-go ## Check the format, vet, and test without the race detector
+	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "not formatted (make fmt):" $$unformatted; exit 1; }
+	$(GO) vet ./...
+	$(GO) test ./...
+
+.PHONY: race
+race: need-go need-cc ## Test under the race detector
+	CGO_ENABLED=1 $(GO) test -race $(RACE)
+
+.PHONY: bench
+bench: need-go ## Run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: fmt
+fmt: need-go ## Format the code
+	gofmt -l -w .
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf build
+
+.PHONY: need-go
+need-go:
+	@command -v $(GO) >/dev/null || { echo "Go is missing: install version 1.25 or later from https://go.dev/dl/" >&2; exit 1; }
+
+.PHONY: need-cc
+need-cc:
+	@command -v "$$($(GO) env CC)" >/dev/null || { echo "a C compiler is missing, the race detector needs one: apt install gcc libc6-dev" >&2; exit 1; }

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/wavey-ai/upload-response/server"
+)
+
+// demoPools are the built-in workers of the demo, and how many processes each
+// has. Each is also a path.
+var demoPools = []struct {
+	name      string
+	processes int
+}{{"echo", 1}, {"digest", 2}, {"discard", 1}}
+
+// demoFlags returns the flags of demo, with s set to what it is without them.
+func (s *settings) demoFlags(getenv func(string) string) *flagSet {
+	s.flags(getenv)
+	s.listen, s.accessLog, s.shutdown = "127.0.0.1:8080", true, 5*time.Second
+	s.socket = fmt.Sprintf("%s/upload-response-demo-%d.sock", os.TempDir(), os.Getpid())
+	log := s.logging.options()
+	log.options = append(log.options, option{name: "access-log", help: "write a line for every request", value: "true", parse: toggle(&s.accessLog)})
+	return &flagSet{
+		command: "upload-response demo", summary: "a server with built-in workers on /echo, /digest and /discard",
+		groups: []optionGroup{{"Places", []option{
+			{name: "listen", arg: "HOST:PORT", help: "where HTTP comes in", value: s.listen, parse: address(&s.listen)},
+			{name: "socket", arg: "PATH", help: "where workers attach", value: os.TempDir() + "/upload-response-demo-PID.sock", parse: socketPath(&s.socket)},
+		}}, log},
+	}
+}
+
+// demo runs a server with the built-in workers until a signal ends it.
+func (p *program) demo(args []string) error {
+	var s settings
+	flags := s.demoFlags(p.getenv)
+	err := flags.parse(args, p.getenv)
+	if errors.Is(err, errHelp) {
+		flags.writeHelp(p.stdout)
+		return nil
+	}
+	if err == nil {
+		err = s.addDemoPools()
+	}
+	if err == nil {
+		err = s.complete(flags.given)
+	}
+	if err != nil {
+		return err
+	}
+	v, err := openService(&s, p.stdout, p.stderr)
+	if err != nil {
+		return err
+	}
+	go func() { v.fail(p.introduce(v)) }()
+	return v.run()
+}
+
+// addDemoPools adds the routes of the demo, and this very program as their
+// workers.
+func (s *settings) addDemoPools() error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	for _, pool := range demoPools {
+		s.config.Routes = append(s.config.Routes, server.Route{Prefix: "/" + pool.name, Pool: pool.name})
+		for range pool.processes {
+			s.workers = append(s.workers, workerSpec{pool: pool.name, argv: []string{self, "worker", pool.name, "--log-level", "warn"}})
+		}
+	}
+	return nil
+}
+
+// attachTime is how long the demo's workers may take to attach.
+const attachTime = 10 * time.Second
+
+// introduce waits for the workers and says how to try them.
+func (p *program) introduce(v *service) error {
+	for start := time.Now(); v.router.Stats().Links < len(v.settings.workers); time.Sleep(10 * time.Millisecond) {
+		if time.Since(start) > attachTime {
+			return fmt.Errorf("the workers did not attach within %v", attachTime)
+		}
+		if v.workers.stopped() {
+			return nil
+		}
+	}
+	return writeIntroduction(p.stdout, "http://"+reachable(v.web.Addr()))
+}
+
+// reachable returns an address at which this machine reaches a listener.
+func reachable(addr net.Addr) string {
+	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
+	}
+	return addr.String()
+}
+
+func writeIntroduction(w io.Writer, url string) error {
+	_, err := fmt.Fprintf(w, `
+Try, in another terminal:
+
+  curl -T big.file %[1]s/digest
+  curl -T big.file %[1]s/echo | cmp - big.file
+  head -c 1G /dev/zero | curl -T - %[1]s/discard
+
+Ctrl-C stops the demo.
+
+`, url)
+	return err
+}

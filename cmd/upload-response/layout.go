@@ -1,0 +1,19 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/wavey-ai/upload-response/shm"
+)
+
+// layout prints every word of the shared memory.
+func (p *program) layout(args []string) error {
+	if done, err := p.plain("layout", "prints every word of the shared memory, and the hash of it all", args); done || err != nil {
+		return err
+	}
+	if err := shm.WriteLayoutTable(p.stdout); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(p.stdout, "\nlayouts %d to %d, hash %#016x\n", shm.LayoutMin, shm.LayoutMax, shm.LayoutHash())
+	return err
+}

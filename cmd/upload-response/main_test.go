@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// asProgram makes the test binary behave as the program: tests that need real
+// processes run themselves.
+const asProgram = "TEST_AS_UPLOAD_RESPONSE"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// call runs the program in this process and returns what it printed and its
+// exit status.
+func call(env map[string]string, args ...string) (stdout, stderr string, status int) {
+	var out, err bytes.Buffer
+	p := &program{stdout: &out, stderr: &err, getenv: func(name string) string { return env[name] }}
+	status = p.main(args)
+	return out.String(), err.String(), status
+}
+
+// eventually fails the test unless ok returns true within a generous time.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
+func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
+	for _, test := range []struct{ args, want string }{
+		{"", "no command: want serve, worker, demo, layout or version (see 'upload-response --help')"},
+		{"serv", `unknown command "serv": want serve,`},
+		{"serve --foo", "unknown flag --foo (see 'upload-response serve --help')"},
+		{"serve --listen", "--listen needs a value"},
+		{"serve extra", `unexpected argument "extra"`},
+		{"serve --listen 8080", `--listen "8080": want HOST:PORT, such as`},
+		{"serve --slot-size 100", `--slot-size "100": want a multiple of 4KiB, from 4KiB to 4MiB`},
+		{"serve --slot-size-kb 64KiB", `--slot-size-kb "64KiB": want a multiple of 4KiB, from 4KiB to 4MiB`},
+		{"serve --memory lots", `--memory "lots": want a size such as 65536, 64KiB or 1MiB`},
+		{"serve --memory 4MiB", "--memory 4MiB is too little: half of it is for the responses of links, and one link has 8MiB (--link-memory)"},
+		{"serve --memory 1MiB --link-memory 64KiB --num-streams 100000", "--memory 1MiB, half of it for requests: 524288 bytes are too few for 100000 streams"},
+		{"serve --num-streams 0", `--num-streams "0": want a whole number from 1 to 1048576`},
+		{"serve --response-timeout 30", `--response-timeout "30": want a duration such as 30s, 500ms or 2m, at least 1ms`},
+		{"serve --header-limit 1MiB", "--header-limit 1MiB: the headers have to fit one slot, which has 64KiB"},
+		{"serve --route media=x", `--route "media=x": want PREFIX=POOL, such as /media=transcode`},
+		{"serve --route /a=x --route /a=y", `--route "/a=y": the prefix is routed to pool x already`},
+		{"serve --worker ./x", `--worker "./x": want POOL=COMMAND, such as 'default=./worker --fast'`},
+		{"serve --worker x=./x", "--worker x=...: no route leads to pool x, add --route PREFIX=x"},
+		{"serve --workers 2", "there is no --worker"},
+		{"serve --worker default=./x --workers 17", "17 worker processes, and room for 16: raise --max-links (64) or --memory (256MiB, half of it for responses), or lower --link-memory (8MiB)"},
+		{"serve --allow-uid root", `--allow-uid "root": want a whole number from 0 to 4294967295`},
+		{"serve --access-log=maybe", `--access-log "maybe": want true or false`},
+		{"serve --log-level loud", `--log-level "loud": want debug, info, warn or error`},
+		{"serve --socket " + strings.Repeat("x", 108), "want a path of 1 to 107 bytes"},
+		{"worker", "which worker? Want echo, digest or discard (see 'upload-response worker --help')"},
+		{"worker sort", `unknown worker "sort": want echo, digest or discard`},
+		{"worker echo --lanes 0", `--lanes "0": want a whole number from 1 to 4096 (see 'upload-response worker echo --help')`},
+		{"demo --memory 1GiB", "unknown flag --memory (see 'upload-response demo --help')"},
+		{"layout all", `unexpected argument "all"`},
+	} {
+		stdout, stderr, status := call(nil, strings.Fields(test.args)...)
+		if status != 2 || stdout != "" || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%q: status %d, printed %q and %q", test.args, status, stdout, stderr)
+		}
+		if !strings.HasPrefix(stderr, "upload-response: ") || !strings.Contains(stderr, test.want) {
+			t.Errorf("%q: %q, want %q in it", test.args, stderr, test.want)
+		}
+	}
+}
+
+func TestHelpGoesToStandardOutputAndFits(t *testing.T) {
+	for _, args := range []string{"--help", "-h", "help", "help serve", "serve --help", "serve -h", "worker --help", "worker digest --help", "demo --help", "layout --help", "version --help"} {
+		stdout, stderr, status := call(nil, strings.Fields(args)...)
+		if status != 0 || stderr != "" || !strings.HasPrefix(strings.ToLower(stdout), "upload-response") {
+			t.Errorf("%q: status %d, printed %q and %q", args, status, stdout, stderr)
+		}
+		for line := range strings.Lines(stdout) {
+			if len(line) > 121 {
+				t.Errorf("%q: a line of %d characters: %s", args, len(line), line)
+			}
+		}
+	}
+}
+
+func TestHelpOfServeNamesEveryFlagAndItsDefault(t *testing.T) {
+	stdout, _, _ := call(nil, "serve", "--help")
+	for _, want := range []string{
+		"--listen HOST:PORT", "(:8080)", "--num-streams N", "(100)", "--slot-size SIZE", "(64KiB)", "--slots-per-stream N", "(16384)",
+		"--memory SIZE", "(256MiB)", "--response-timeout TIME", "(30s)", "UPLOAD_RESPONSE_LISTEN",
+	} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("no %q in\n%s", want, stdout)
+		}
+	}
+}
+
+func TestVersionAndLayoutArePrinted(t *testing.T) {
+	if stdout, _, status := call(nil, "version"); status != 0 || !strings.HasPrefix(stdout, "upload-response 0.") {
+		t.Errorf("version: %d, %q", status, stdout)
+	}
+	stdout, _, status := call(nil, "layout")
+	if status != 0 || !strings.Contains(stdout, "descriptor   number") || !strings.Contains(stdout, "hash 0x") {
+		t.Errorf("layout: %d, %q", status, stdout)
+	}
+}

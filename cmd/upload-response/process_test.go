@@ -1,0 +1,337 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// process is a running program of ours.
+type process struct {
+	t        *testing.T
+	cmd      *exec.Cmd
+	out, err output
+	ended    chan struct{}
+}
+
+// output is what a process has printed so far.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// startProcess starts the program. It is killed at the end of the test, if it is
+// still there.
+func startProcess(t *testing.T, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: exec.Command(os.Args[0], args...), ended: make(chan struct{})}
+	p.cmd.Env = append(os.Environ(), asProgram+"=1")
+	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.err
+	p.cmd.WaitDelay = 10 * time.Second // its workers hold its pipes, too
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = p.cmd.Wait()
+		close(p.ended)
+	}()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		<-p.ended
+		if t.Failed() {
+			t.Logf("%q printed\n%s\n%s", args, p.out.String(), p.err.String())
+		}
+	})
+	return p
+}
+
+// found waits for a match in what the process logs and returns its first group.
+func (p *process) found(pattern string) string {
+	p.t.Helper()
+	return p.foundIn(&p.err, pattern)
+}
+
+func (p *process) foundIn(o *output, pattern string) (group string) {
+	p.t.Helper()
+	expression := regexp.MustCompile(pattern)
+	eventually(p.t, "output like "+pattern, func() bool {
+		match := expression.FindStringSubmatch(o.String())
+		if match != nil {
+			group = match[len(match)-1]
+		}
+		return match != nil
+	})
+	return group
+}
+
+func (p *process) signal(s unix.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// wait waits for the end of the process and returns its exit status.
+func (p *process) wait() int {
+	p.t.Helper()
+	select {
+	case <-p.ended:
+	case <-time.After(30 * time.Second):
+		p.t.Fatal("the process does not end")
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// put uploads a body and returns the response's.
+func put(t *testing.T, url string, body []byte) []byte {
+	t.Helper()
+	request, err := http.NewRequest(http.MethodPut, url, bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	got, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s, %v, %q", url, response.Status, err, got)
+	}
+	return got
+}
+
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	rng := rand.NewChaCha8([32]byte{byte(n), byte(n >> 8), byte(n >> 16)})
+	_, _ = rng.Read(b)
+	return b
+}
+
+func startDemo(t *testing.T) (p *process, url string) {
+	t.Helper()
+	p = startProcess(t, "demo", "--listen", "127.0.0.1:0", "--socket", filepath.Join(t.TempDir(), "s"))
+	return p, p.foundIn(&p.out, `curl -T big.file (http://127.0.0.1:\d+)/digest`)
+}
+
+func TestDemoServesItsThreeWorkers(t *testing.T) {
+	p, url := startDemo(t)
+	for _, n := range []int{0, 1, 1000, 64 << 10, 64<<10 + 1, 3 << 20} {
+		body := randomBytes(n)
+		if got := put(t, url+"/echo", body); !bytes.Equal(got, body) {
+			t.Errorf("echo of %d bytes: %d others came back", n, len(got))
+		}
+		sum := sha256.Sum256(body)
+		if got, want := string(put(t, url+"/digest", body)), fmt.Sprintf("{\"sha256\":%q,\"bytes\":%d}\n", hex.EncodeToString(sum[:]), n); got != want {
+			t.Errorf("digest: %q, want %q", got, want)
+		}
+		if got, want := string(put(t, url+"/discard", body)), fmt.Sprintf("{\"bytes\":%d}\n", n); got != want {
+			t.Errorf("discard: %q, want %q", got, want)
+		}
+	}
+	p.foundIn(&p.out, `msg=exchange method=PUT path=/digest status=200 received=3145728`)
+	p.signal(unix.SIGINT)
+	if status := p.wait(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+}
+
+// beginEcho starts an upload to /echo and returns it when its first bytes have
+// come back.
+func beginEcho(t *testing.T, url, first string) (*io.PipeWriter, *http.Response) {
+	t.Helper()
+	body, upload := io.Pipe()
+	go func() { _, _ = upload.Write([]byte(first)) }()
+	response, err := http.Post(url+"/echo", "text/x-test", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = upload.Close()
+		_ = response.Body.Close()
+	})
+	expectNext(t, response, first)
+	return upload, response
+}
+
+// expectNext reads as many bytes as want has, and no further.
+func expectNext(t *testing.T, response *http.Response, want string) {
+	t.Helper()
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(response.Body, got); err != nil || string(got) != want {
+		t.Fatalf("%q, %v; want %q", got, err, want)
+	}
+}
+
+func TestEchoSendsWhileTheUploadRuns(t *testing.T) {
+	_, url := startDemo(t)
+	upload, response := beginEcho(t, url, "first ")
+	_, _ = upload.Write([]byte("second"))
+	expectNext(t, response, "second")
+	if got := response.Header.Get("Content-Type"); got != "text/x-test" {
+		t.Errorf("content type %q", got)
+	}
+}
+
+func TestWorkerThatIsKilledComesBack(t *testing.T) {
+	p, url := startDemo(t)
+	old := p.found(`msg="link attached" link=echo-\d+ pool=echo pid=(\d+)`)
+	if err := unix.Kill(pid(t, old), unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	p.found(`msg="worker process ended" pool=echo pid=` + old + ` how="signal: killed" restart_in=100ms`)
+	if got := put(t, url+"/echo", []byte("back")); string(got) != "back" { // it waits for the next worker
+		t.Errorf("%q", got)
+	}
+}
+
+func TestUSR1LogsTheCountersInOneLine(t *testing.T) {
+	p, url := startDemo(t)
+	put(t, url+"/discard", []byte("x"))
+	p.signal(unix.SIGUSR1)
+	p.found(`level=INFO msg=stats links=4 .*exchanges=1 .*`)
+}
+
+func TestTermFinishesWhatIsRunningAndLeavesNothing(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "s")
+	p := startProcess(t, "demo", "--listen", "127.0.0.1:0", "--socket", socket)
+	url := p.foundIn(&p.out, `curl -T big.file (http://127.0.0.1:\d+)/digest`)
+	worker := pid(t, p.found(`link=echo-\d+ pool=echo pid=(\d+)`))
+	upload, response := beginEcho(t, url, "begun ")
+	p.signal(unix.SIGTERM)
+	p.found("msg=stopping signal=terminated")
+	_, _ = upload.Write([]byte("ended"))
+	_ = upload.Close()
+	if got, err := io.ReadAll(response.Body); err != nil || string(got) != "ended" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if status := p.wait(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	if _, err := os.Stat(socket); !os.IsNotExist(err) || alive(worker) {
+		t.Errorf("the socket: %v; the worker is alive: %v", err, alive(worker))
+	}
+}
+
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	p, url := startDemo(t)
+	beginEcho(t, url, "never ends")
+	p.signal(unix.SIGINT)
+	p.found("msg=stopping")
+	p.signal(unix.SIGINT)
+	if status := p.wait(); status != 1 || !strings.Contains(p.err.String(), "upload-response: stopped at once by a second signal (interrupt)\n") {
+		t.Errorf("status %d", status)
+	}
+}
+
+func TestWorkersDieWithTheServer(t *testing.T) {
+	p, _ := startDemo(t)
+	worker := pid(t, p.found(`link=digest-\d+ pool=digest pid=(\d+)`))
+	p.signal(unix.SIGKILL)
+	eventually(t, "end of the worker", func() bool { return !alive(worker) })
+}
+
+func TestCommandOfWorkerIsAShellLine(t *testing.T) {
+	dir := t.TempDir()
+	script := filepath.Join(dir, "say it")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\necho \"$# $1 $UPLOAD_RESPONSE_SOCKET $UPLOAD_RESPONSE_POOL\"\nexec sleep 1000\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, "s")
+	p := startProcess(t, "serve", "--listen", "127.0.0.1:0", "--socket", socket, "--route", "/=x", "--worker", fmt.Sprintf("x='%s' 'one word' two", script))
+	if got := p.foundIn(&p.out, `(?m)^(.* x)$`); got != "2 one word "+socket+" x" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestBusyPortIsOneLineThatNamesTheFlag(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	address, socket := listener.Addr().String(), filepath.Join(t.TempDir(), "s")
+	for _, command := range []string{"serve", "demo"} {
+		_, stderr, status := call(nil, command, "--listen", address, "--socket", socket)
+		want := "upload-response: cannot listen on " + address + ": address already in use (choose another address with --listen)\n"
+		if status != 1 || stderr != want {
+			t.Errorf("%s: status %d, %q", command, status, stderr)
+		}
+	}
+}
+
+func TestBusySocketNamesItsOwner(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "s")
+	first := startProcess(t, "serve", "--listen", "127.0.0.1:0", "--socket", socket)
+	first.found("msg=ready")
+	_, stderr, status := call(nil, "serve", "--listen", "127.0.0.1:0", "--socket", socket)
+	want := fmt.Sprintf("upload-response: worker socket %s: socket in use by process %d (choose another path with --socket)\n", socket, first.cmd.Process.Pid)
+	if status != 1 || stderr != want {
+		t.Errorf("status %d, %q, want %q", status, stderr, want)
+	}
+	first.signal(unix.SIGKILL)
+	first.wait()
+	second := startProcess(t, "serve", "--listen", "127.0.0.1:0", "--socket", socket)
+	second.found("msg=ready") // the file of the dead one is replaced
+}
+
+func TestTooLittleMemoryIsOneLineAndLeavesNoSocket(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "s")
+	_, stderr, status := call(nil, "serve", "--listen", "127.0.0.1:0", "--socket", socket, "--memory", "100TiB")
+	if status != 1 || !strings.HasPrefix(stderr, "upload-response: --memory 100TiB: not enough memory: ") || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("status %d, %q", status, stderr)
+	}
+	if _, err := os.Stat(socket); !os.IsNotExist(err) {
+		t.Errorf("the socket: %v", err)
+	}
+}
+
+func TestWorkerOfAnUnknownPoolSaysSo(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "s")
+	server := startProcess(t, "serve", "--listen", "127.0.0.1:0", "--socket", socket)
+	server.found("msg=ready")
+	worker := startProcess(t, "worker", "echo", "--socket", socket, "--pool", "nobody")
+	if status := worker.wait(); status != 1 || !strings.Contains(worker.err.String(), `no route leads to pool "nobody"`) {
+		t.Errorf("status %d", status)
+	}
+}
+
+func TestWorkerEndsOnTerm(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "s")
+	server := startProcess(t, "serve", "--listen", "127.0.0.1:0", "--socket", socket)
+	server.found("msg=ready")
+	worker := startProcess(t, "worker", "echo", "--socket", socket, "--pool", "default", "--name", "tom", "--lanes", "3")
+	server.found(`msg="link attached" link=tom pool=default pid=\d+ lanes=3`)
+	worker.signal(unix.SIGTERM)
+	if status := worker.wait(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	server.found(`msg="link left" link=tom`)
+}

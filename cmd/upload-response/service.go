@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/shm"
+)
+
+// service is a running server: its two listeners, its router, and its worker
+// processes.
+type service struct {
+	settings *settings
+	log      *slog.Logger
+	signals  chan os.Signal
+	web      net.Listener
+	socket   *net.UnixListener
+	router   *server.UploadResponseRouter
+	server   *server.Server
+	workers  *supervisor
+	failed   chan error // why it cannot go on
+}
+
+// openService takes the port, the socket, and the memory, and starts to serve.
+// Release: run, which returns when it has stopped.
+func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) {
+	v := &service{settings: s, log: s.logging.logger(stderr, s.logging.level), signals: make(chan os.Signal, 4), failed: make(chan error, 3)}
+	signal.Notify(v.signals, unix.SIGTERM, unix.SIGINT, unix.SIGUSR1)
+	defer func() {
+		if err != nil {
+			v.giveUp()
+		}
+	}()
+	if v.web, err = net.Listen("tcp", s.listen); err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w (choose another address with --listen)", s.listen, cause(err))
+	}
+	if v.socket, err = server.ListenWorkers(s.socket, len(s.config.AllowUIDs)+len(s.config.AllowGIDs) > 0); err != nil {
+		return nil, fmt.Errorf("%w (choose another path with --socket)", err)
+	}
+	s.config.Log = v.log
+	if s.accessLog {
+		s.config.AccessLog = s.logging.logger(stdout, slog.LevelInfo)
+	}
+	if v.router, err = server.NewRouter(s.config); err != nil {
+		return nil, s.routerError(err)
+	}
+	v.start()
+	return v, nil
+}
+
+// giveUp frees what openService had taken before it failed.
+func (v *service) giveUp() {
+	signal.Stop(v.signals)
+	if v.socket != nil {
+		_ = v.socket.Close()
+	}
+	if v.web != nil {
+		_ = v.web.Close()
+	}
+}
+
+// cause returns the error of the system call that failed, without the words that
+// package net puts around it.
+func cause(err error) error {
+	var number syscall.Errno
+	if errors.As(err, &number) {
+		return number
+	}
+	return err
+}
+
+// routerError says which flag to change.
+func (s *settings) routerError(err error) error {
+	detail := err.Error()
+	switch {
+	case errors.Is(err, shm.ErrNoMemory):
+		return fmt.Errorf("--memory %s: %s", formatSize(s.config.Memory), strings.TrimPrefix(detail, "shm: "))
+	case errors.Is(err, shm.ErrGeometry):
+		detail = strings.TrimPrefix(detail, shm.ErrGeometry.Error()+": ")
+		return &usageError{"upload-response serve", fmt.Errorf("--memory %s, half of it for requests: %s", formatSize(s.config.Memory), detail)}
+	}
+	return err
+}
+
+func (v *service) start() {
+	v.server = server.NewServer(v.router, v.log)
+	go func() { v.fail(v.router.ServeWorkers(v.socket)) }()
+	go func() { v.fail(v.server.Serve(v.web)) }()
+	v.workers = newSupervisor(v.log, []string{envName("socket") + "=" + absolute(v.settings.socket)})
+	for _, spec := range v.settings.workers {
+		v.workers.keep(spec)
+	}
+	v.log.Info("ready", "listen", v.web.Addr(), "socket", v.settings.socket, v.settings.plan(v.router.Stats().TotalBuffers))
+}
+
+// absolute returns a path that is good in any folder, for workers that change
+// theirs.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+// fail ends the service if err is not nil.
+func (v *service) fail(err error) {
+	if err != nil {
+		v.failed <- err
+	}
+}
+
+// run serves until a signal or a failure ends the service.
+func (v *service) run() error {
+	defer signal.Stop(v.signals)
+	var failure error
+	for stopping := false; !stopping; {
+		select {
+		case failure = <-v.failed:
+			stopping = true
+		case s := <-v.signals:
+			if stopping = !v.report(s); stopping {
+				v.log.Info("stopping", "signal", s, "timeout", v.settings.shutdown)
+			}
+		}
+	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- v.stop() }()
+	for {
+		select {
+		case err := <-stopped:
+			return errors.Join(failure, err)
+		case s := <-v.signals:
+			if !v.report(s) {
+				_ = v.socket.Close() // removes the file
+				return fmt.Errorf("stopped at once by a second signal (%v)", s)
+			}
+		}
+	}
+}
+
+// report logs what the router holds if the signal asks for that; any other
+// signal asks for the end.
+func (v *service) report(s os.Signal) bool {
+	if s != unix.SIGUSR1 {
+		return false
+	}
+	v.log.LogAttrs(context.Background(), slog.LevelInfo, "stats", statsAttrs(v.router.Stats())...)
+	return true
+}
+
+// statsAttrs makes an attribute of each field, named as in JSON.
+func statsAttrs(stats server.Stats) (attrs []slog.Attr) {
+	values := reflect.ValueOf(stats)
+	for i, field := range reflect.VisibleFields(values.Type()) {
+		attrs = append(attrs, slog.Any(field.Tag.Get("json"), values.Field(i).Interface()))
+	}
+	return attrs
+}
+
+// workerPatience is how long worker processes may take to end once the requests
+// have.
+const workerPatience = 5 * time.Second
+
+// stop finishes what is running. The socket goes first: the next server can have
+// it, while the links of this one go on.
+func (v *service) stop() error {
+	_ = v.socket.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), v.settings.shutdown)
+	defer cancel()
+	if err := v.server.Shutdown(ctx); err != nil {
+		v.log.Warn("requests cut off", "error", err)
+	}
+	v.workers.stop(workerPatience)
+	err := v.router.Close()
+	v.log.Info("stopped")
+	return err
+}

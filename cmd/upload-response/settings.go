@@ -1,0 +1,199 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/shm"
+)
+
+// settings is what the command line of a server says.
+type settings struct {
+	config    server.Config
+	listen    string
+	socket    string
+	workers   []workerSpec // with --worker: one for each process
+	processes int          // for each --worker
+	accessLog bool
+	logging   logging
+	shutdown  time.Duration
+}
+
+// linkSlots is how many slots the memory of a link holds unless told otherwise:
+// enough for the lanes that a Go worker asks for.
+const linkSlots = 128
+
+const serveNotes = `
+Sizes are bytes, or have a unit: 64KiB, 1MiB, 2GiB (1024), 64KB, 1MB (1000).
+A repeated flag takes all its values from its variable: those of --route,
+--allow-uid and --allow-gid stand between commas, each --worker on its own line.
+A COMMAND is run by 'exec' of /bin/sh, with UPLOAD_RESPONSE_SOCKET and
+UPLOAD_RESPONSE_POOL in its environment.
+
+SIGTERM and SIGINT end the server when what is running has finished; a second
+one ends it at once. SIGUSR1 logs what it holds and what has happened so far.
+`
+
+// flags returns the flags of serve, with s set to their defaults.
+func (s *settings) flags(getenv func(string) string) *flagSet {
+	*s = settings{config: server.DefaultConfig(), listen: ":8080", socket: defaultSocket(getenv, "upload-response"), processes: 1, shutdown: 30 * time.Second}
+	s.config.Routes, s.config.LinkMemory = nil, 0
+	log := s.logging.options()
+	log.options = append(log.options, option{name: "access-log", help: "write a line for every request to standard output", parse: toggle(&s.accessLog)})
+	return &flagSet{
+		command: "upload-response serve", summary: "the server", notes: serveNotes,
+		groups: []optionGroup{s.places(), s.sizes(), s.times(), s.limits(), s.people(), log},
+	}
+}
+
+func (s *settings) places() optionGroup {
+	return optionGroup{"Places", []option{
+		{name: "listen", arg: "HOST:PORT", help: "where HTTP comes in", value: s.listen, parse: address(&s.listen)},
+		{name: "socket", arg: "PATH", help: "where workers attach", value: s.socket, parse: socketPath(&s.socket)},
+		{name: "route", arg: "PREFIX=POOL", help: "pool for the paths under a prefix; repeat", value: "/=default", parse: route(&s.config.Routes), split: words},
+	}}
+}
+
+func (s *settings) sizes() optionGroup {
+	c := &s.config
+	return optionGroup{"Memory", []option{
+		{name: "num-streams", arg: "N", help: "most requests in progress at once", value: strconv.Itoa(c.NumStreams), parse: number(&c.NumStreams, 1, 1, shm.MaxRows)},
+		{name: "slot-size", arg: "SIZE", help: "most bytes in a slot", value: formatSize(uint64(c.SlotSize)), parse: slotSize(&c.SlotSize)},
+		{name: "slot-size-kb", arg: "N", help: "the same, in KiB", same: "slot-size", parse: func(n string) error { return slotSize(&c.SlotSize)(n + "KiB") }},
+		{name: "slots-per-stream", arg: "N", help: "most outstanding slots of one request or response", value: strconv.Itoa(c.SlotsPerStream), parse: number(&c.SlotsPerStream, 1, 1, shm.MaxRing)},
+		{name: "memory", arg: "SIZE", help: "all shared memory, half of it for requests", value: formatSize(c.Memory), parse: size(&c.Memory, 1, 0, math.MaxInt64)},
+		{name: "link-memory", arg: "SIZE", help: "of it, for the responses of one link", value: strconv.Itoa(linkSlots) + " slots, at least " + formatSize(server.DefaultConfig().LinkMemory), parse: size(&c.LinkMemory, 1, 1, math.MaxInt64)},
+		{name: "max-links", arg: "N", help: "most workers attached at once", value: strconv.Itoa(c.MaxLinks), parse: number(&c.MaxLinks, 1, 1, shm.MaxLinks)},
+	}}
+}
+
+func slotSize(p *int) func(string) error { return size(p, 4<<10, shm.MinSlotSize, shm.MaxSlotSize) }
+
+func (s *settings) times() optionGroup {
+	c := &s.config
+	return optionGroup{"Times", []option{
+		{name: "response-timeout", arg: "TIME", help: "for a worker to make progress", value: c.ResponseTimeout.String(), parse: duration(&c.ResponseTimeout, time.Millisecond)},
+		{name: "response-timeout-ms", arg: "N", help: "the same, in milliseconds", same: "response-timeout", parse: number(&c.ResponseTimeout, time.Millisecond, 1, math.MaxInt64/uint64(time.Millisecond))},
+		{name: "client-timeout", arg: "TIME", help: "for a client to make progress", value: c.ClientTimeout.String(), parse: duration(&c.ClientTimeout, time.Millisecond)},
+		{name: "queue-time", arg: "TIME", help: "for a request to find a worker", value: c.QueueTime.String(), parse: duration(&c.QueueTime, time.Millisecond)},
+		{name: "shutdown-timeout", arg: "TIME", help: "for requests to finish when the server is to end", value: s.shutdown.String(), parse: duration(&s.shutdown, 0)},
+	}}
+}
+
+func (s *settings) limits() optionGroup {
+	c := &s.config
+	return optionGroup{"Limits", []option{
+		{name: "queue-length", arg: "N", help: "most requests that wait for a worker", value: strconv.Itoa(c.QueueLength), parse: number(&c.QueueLength, 1, 0, math.MaxInt32)},
+		{name: "body-limit", arg: "SIZE", help: "most bytes in a request's body; 0: any number", value: "0", parse: size(&c.BodyLimit, 1, 0, math.MaxInt64)},
+		{name: "header-limit", arg: "SIZE", help: "most bytes in a request's headers; at most a slot", value: formatSize(uint64(c.HeaderLimit)), parse: size(&c.HeaderLimit, 1, 1, shm.MaxSlotSize)},
+	}}
+}
+
+func (s *settings) people() optionGroup {
+	c := &s.config
+	return optionGroup{"Workers", []option{
+		{name: "worker", arg: "POOL=COMMAND", help: "keep a worker process running; repeat", parse: workerCommand(&s.workers), split: lines},
+		{name: "workers", arg: "N", help: "processes for each --worker", value: strconv.Itoa(s.processes), parse: number(&s.processes, 1, 1, shm.MaxLinks)},
+		{name: "allow-uid", arg: "UID", help: "let another user's workers attach; repeat", parse: id(&c.AllowUIDs), split: words},
+		{name: "allow-gid", arg: "GID", help: "let another group's workers attach; repeat", parse: id(&c.AllowGIDs), split: words},
+	}}
+}
+
+// parse takes the command line and the environment, and checks that what they
+// say fits together. Errors are as those of [flagSet.parse].
+func (s *settings) parse(flags *flagSet, args []string, getenv func(string) string) error {
+	if err := flags.parse(args, getenv); err != nil {
+		return err
+	}
+	if err := s.complete(flags.given); err != nil {
+		return flags.usage(err)
+	}
+	return nil
+}
+
+// complete fills in what depends on other settings, and checks the whole.
+func (s *settings) complete(given map[string]string) error {
+	c := &s.config
+	if c.Routes == nil {
+		c.Routes = server.DefaultConfig().Routes
+	}
+	if given["header-limit"] == "" {
+		c.HeaderLimit = min(c.HeaderLimit, c.SlotSize)
+	}
+	if given["link-memory"] == "" {
+		c.LinkMemory = max(server.DefaultConfig().LinkMemory, linkSlots*uint64(c.SlotSize))
+	}
+	if given["workers"] != "" && len(s.workers) == 0 {
+		return errors.New("--workers says how many processes each --worker has, and there is no --worker")
+	}
+	s.multiply()
+	for _, check := range []func() error{s.checkHeaderLimit, s.checkPools, s.checkMemory} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// multiply makes as many workers of each as there are to be processes.
+func (s *settings) multiply() {
+	var all []workerSpec
+	for _, spec := range s.workers {
+		all = append(all, slices.Repeat([]workerSpec{spec}, s.processes)...)
+	}
+	s.workers = all
+}
+
+func (s *settings) checkHeaderLimit() error {
+	if c := &s.config; c.HeaderLimit > c.SlotSize {
+		return fmt.Errorf("--header-limit %s: the headers have to fit one slot, which has %s", formatSize(uint64(c.HeaderLimit)), formatSize(uint64(c.SlotSize)))
+	}
+	return nil
+}
+
+// checkPools marks the pools that have workers of ours.
+func (s *settings) checkPools() error {
+	for _, spec := range s.workers {
+		if !slices.ContainsFunc(s.config.Routes, func(r server.Route) bool { return r.Pool == spec.pool }) {
+			return fmt.Errorf("--worker %s=...: no route leads to pool %s, add --route PREFIX=%s", spec.pool, spec.pool, spec.pool)
+		}
+		if !slices.Contains(s.config.Supervised, spec.pool) {
+			s.config.Supervised = append(s.config.Supervised, spec.pool)
+		}
+	}
+	return nil
+}
+
+// checkMemory compares what the memory holds with what our own workers need.
+func (s *settings) checkMemory() error {
+	c := &s.config
+	switch n := uint64(len(s.workers)); {
+	case c.LinkMemory > responseMemory(c):
+		return fmt.Errorf("--memory %s is too little: half of it is for the responses of links, and one link has %s (--link-memory)", formatSize(c.Memory), formatSize(c.LinkMemory))
+	case n > uint64(mostLinks(c)):
+		return fmt.Errorf("%d worker processes, and room for %d: raise --max-links (%d) or --memory (%s, half of it for responses), or lower --link-memory (%s)",
+			n, mostLinks(c), c.MaxLinks, formatSize(c.Memory), formatSize(c.LinkMemory))
+	}
+	return nil
+}
+
+func responseMemory(c *server.Config) uint64 { return c.Memory - c.Memory/2 }
+
+// mostLinks returns how many links can attach at once.
+func mostLinks(c *server.Config) int {
+	return int(min(uint64(c.MaxLinks), responseMemory(c)/c.LinkMemory))
+}
+
+// plan says in the log what the memory is for.
+func (s *settings) plan(buffers int) slog.Attr {
+	c := &s.config
+	return slog.Group("memory",
+		slog.String("total", formatSize(c.Memory)), slog.Int("streams", c.NumStreams), slog.String("slot", formatSize(uint64(c.SlotSize))),
+		slog.Int("request_slots", buffers), slog.String("link", formatSize(c.LinkMemory)), slog.Int("links", mostLinks(c)))
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"log/slog"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wavey-ai/upload-response/server"
+)
+
+// parsed returns the settings that serve takes from flags and variables.
+func parsed(t *testing.T, env map[string]string, args ...string) settings {
+	t.Helper()
+	s, err := tryParse(env, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func tryParse(env map[string]string, args ...string) (s settings, err error) {
+	getenv := func(name string) string { return env[name] }
+	return s, s.parse(s.flags(getenv), args, getenv)
+}
+
+func TestServeWithoutFlagsIsTheDefaultConfig(t *testing.T) {
+	s := parsed(t, nil)
+	if want := server.DefaultConfig(); !reflect.DeepEqual(s.config, want) {
+		t.Errorf("%+v, want %+v", s.config, want)
+	}
+	if s.listen != ":8080" || s.shutdown != 30*time.Second || s.accessLog || s.logging.level != slog.LevelInfo || s.logging.format != "text" {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestTheFourClassicNamesWorkAsFlagsAndVariables(t *testing.T) {
+	check := func(s settings) {
+		t.Helper()
+		if c := s.config; c.NumStreams != 120 || c.SlotSize != 32<<10 || c.SlotsPerStream != 8192 || c.ResponseTimeout != 15*time.Second {
+			t.Errorf("%+v", c)
+		}
+	}
+	check(parsed(t, nil, "--num-streams", "120", "--slot-size-kb", "32", "--slots-per-stream", "8192", "--response-timeout-ms", "15000"))
+	check(parsed(t, nil, "--num_streams=120", "--slot_size_kb=32", "--slots_per_stream=8192", "--response_timeout_ms=15000"))
+	check(parsed(t, nil, "-num-streams", "120", "-slot-size", "32KiB", "-slots-per-stream", "8192", "-response-timeout", "15s"))
+	check(parsed(t, map[string]string{
+		"UPLOAD_RESPONSE_NUM_STREAMS": "120", "UPLOAD_RESPONSE_SLOT_SIZE_KB": "32", "UPLOAD_RESPONSE_SLOTS_PER_STREAM": "8192", "UPLOAD_RESPONSE_RESPONSE_TIMEOUT_MS": "15000",
+	}))
+}
+
+func TestFlagWinsOverVariableEvenUnderAnotherName(t *testing.T) {
+	env := map[string]string{"UPLOAD_RESPONSE_SLOT_SIZE_KB": "32", "UPLOAD_RESPONSE_ROUTE": "/env=env", "UPLOAD_RESPONSE_NUM_STREAMS": "not a number", "UPLOAD_RESPONSE_ACCESS_LOG": "true"}
+	s := parsed(t, env, "--slot-size", "16KiB", "--num-streams", "7", "--route", "/flag=flag", "--access-log=false")
+	if s.config.SlotSize != 16<<10 || s.config.NumStreams != 7 || s.accessLog || !reflect.DeepEqual(s.config.Routes, []server.Route{{Prefix: "/flag", Pool: "flag"}}) {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestTwoNamesOfOneSettingAreRefused(t *testing.T) {
+	for _, test := range []struct {
+		env  map[string]string
+		args []string
+		want string
+	}{
+		{nil, []string{"--slot-size", "64KiB", "--slot-size-kb", "64"}, "--slot-size and --slot-size-kb say the same"},
+		{map[string]string{"UPLOAD_RESPONSE_RESPONSE_TIMEOUT": "30s", "UPLOAD_RESPONSE_RESPONSE_TIMEOUT_MS": "30"}, nil, "UPLOAD_RESPONSE_RESPONSE_TIMEOUT and UPLOAD_RESPONSE_RESPONSE_TIMEOUT_MS say the same"},
+	} {
+		if _, err := tryParse(test.env, test.args...); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%v, want %q", err, test.want)
+		}
+	}
+}
+
+func TestBadVariableIsNamed(t *testing.T) {
+	_, err := tryParse(map[string]string{"UPLOAD_RESPONSE_QUEUE_TIME": "soon"})
+	if err == nil || !strings.HasPrefix(err.Error(), `UPLOAD_RESPONSE_QUEUE_TIME "soon": want a duration`) {
+		t.Error(err)
+	}
+}
+
+func TestRepeatedFlagsAddUp(t *testing.T) {
+	want := []server.Route{{Prefix: "/a", Pool: "x"}, {Prefix: "/b=c", Pool: "y"}}
+	fromFlags := parsed(t, nil, "--route", "/a=x", "--route", "/b=c=y", "--allow-uid", "1", "--allow-uid", "2", "--allow-gid", "3", "--worker", "x=one 1", "--worker", "y=two, 2")
+	fromEnv := parsed(t, map[string]string{
+		"UPLOAD_RESPONSE_ROUTE": "/a=x, /b=c=y", "UPLOAD_RESPONSE_ALLOW_UID": "1,2", "UPLOAD_RESPONSE_ALLOW_GID": "3", "UPLOAD_RESPONSE_WORKER": "x=one 1\n\ny=two, 2\n",
+	})
+	for _, s := range []settings{fromFlags, fromEnv} {
+		c := s.config
+		if !reflect.DeepEqual(c.Routes, want) || !reflect.DeepEqual(c.AllowUIDs, []uint32{1, 2}) || !reflect.DeepEqual(c.AllowGIDs, []uint32{3}) {
+			t.Errorf("%+v", c)
+		}
+		if !reflect.DeepEqual(c.Supervised, []string{"x", "y"}) || len(s.workers) != 2 || s.workers[1].argv[2] != "exec two, 2" {
+			t.Errorf("supervised %v, workers %v", c.Supervised, s.workers)
+		}
+	}
+}
+
+func TestEachWorkerHasItsNumberOfProcesses(t *testing.T) {
+	s := parsed(t, nil, "--route", "/a=x", "--route", "/b=y", "--worker", "x=one", "--worker", "y=two", "--workers", "3")
+	if len(s.workers) != 6 || s.workers[2].pool != "x" || s.workers[3].pool != "y" || !reflect.DeepEqual(s.config.Supervised, []string{"x", "y"}) {
+		t.Errorf("%v, supervised %v", s.workers, s.config.Supervised)
+	}
+}
+
+func TestWhatIsNotGivenFollowsTheSlotSize(t *testing.T) {
+	small := parsed(t, nil, "--slot-size", "4KiB")
+	if c := small.config; c.HeaderLimit != 4<<10 || c.LinkMemory != 8<<20 {
+		t.Errorf("small slots: headers %d, link %d", c.HeaderLimit, c.LinkMemory)
+	}
+	large := parsed(t, nil, "--slot-size", "1MiB")
+	if c := large.config; c.HeaderLimit != 32<<10 || c.LinkMemory != 128<<20 {
+		t.Errorf("large slots: headers %d, link %d", c.HeaderLimit, c.LinkMemory)
+	}
+}
+
+func TestDefaultSocketIsInTheSessionsFolder(t *testing.T) {
+	if got := parsed(t, map[string]string{"XDG_RUNTIME_DIR": "/run/user/1"}).socket; got != "/run/user/1/upload-response.sock" {
+		t.Error(got)
+	}
+	if got := parsed(t, nil).socket; !strings.HasPrefix(got, "/tmp/upload-response-") {
+		t.Error(got)
+	}
+}

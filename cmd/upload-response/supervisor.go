@@ -1,0 +1,183 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"os/exec"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// workerSpec is a worker process to be kept running.
+type workerSpec struct {
+	pool string
+	argv []string
+}
+
+// supervisor keeps worker processes running until it is told to stop them.
+type supervisor struct {
+	log      *slog.Logger
+	env      []string
+	keepers  []*keeper
+	stopping chan struct{}
+	running  sync.WaitGroup // keepers
+}
+
+func newSupervisor(log *slog.Logger, env []string) *supervisor {
+	return &supervisor{log: log, env: env, stopping: make(chan struct{})}
+}
+
+// keep starts a process and starts it again whenever it ends. Preconditions:
+// stop was not called.
+func (s *supervisor) keep(spec workerSpec) {
+	k := &keeper{supervisor: s, spec: spec}
+	s.keepers = append(s.keepers, k)
+	s.running.Go(k.run)
+}
+
+// stop asks all processes to end (SIGTERM), and after the patience makes them
+// (SIGKILL).
+func (s *supervisor) stop(patience time.Duration) {
+	close(s.stopping)
+	ended := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		close(ended)
+	}()
+	for _, round := range []struct {
+		signal syscall.Signal
+		wait   time.Duration
+	}{{unix.SIGTERM, patience}, {unix.SIGKILL, time.Second}} {
+		for _, k := range s.keepers {
+			k.signal(round.signal)
+		}
+		select {
+		case <-ended:
+			return
+		case <-time.After(round.wait):
+		}
+	}
+	s.log.Error("worker processes do not end")
+}
+
+// stopped reports whether stop was called.
+func (s *supervisor) stopped() bool {
+	select {
+	case <-s.stopping:
+		return true
+	default:
+		return false
+	}
+}
+
+// keeper keeps one process running.
+type keeper struct {
+	supervisor *supervisor
+	spec       workerSpec
+	backoff    backoff
+
+	mu  sync.Mutex
+	pid int // 0: none; until it is reaped nobody else can have this number
+}
+
+// errStopping is returned when a process is not started any more.
+var errStopping = errors.New("stopping")
+
+// run has a thread to itself, since the kernel ends a process with the thread
+// that started it (Pdeathsig). The thread ends with the goroutine.
+func (k *keeper) run() {
+	runtime.LockOSThread()
+	for {
+		born := time.Now()
+		pid, how := k.live()
+		if k.supervisor.stopped() {
+			return
+		}
+		pause := k.backoff.next(time.Since(born))
+		k.supervisor.log.Warn("worker process ended", "pool", k.spec.pool, "pid", pid, "how", how, "restart_in", pause)
+		select {
+		case <-time.After(pause):
+		case <-k.supervisor.stopping:
+			return
+		}
+	}
+}
+
+// live starts the process, waits for its end, and returns how it ended.
+func (k *keeper) live() (pid int, how string) {
+	process := exec.Command(k.spec.argv[0], k.spec.argv[1:]...)
+	process.Env = append(os.Environ(), k.supervisor.env...)
+	process.Env = append(process.Env, envName("pool")+"="+k.spec.pool)
+	process.Stdout, process.Stderr = os.Stdout, os.Stderr
+	// A group of its own: Ctrl-C reaches the server only, which tells the
+	// workers in its own time. If the server dies the workers die too.
+	process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL}
+	if err := k.start(process); err != nil {
+		return 0, err.Error()
+	}
+	pid = process.Process.Pid
+	k.supervisor.log.Debug("worker process started", "pool", k.spec.pool, "pid", pid)
+	k.bury(pid)
+	_ = process.Wait() // what it returns is in the state, too
+	return pid, process.ProcessState.String()
+}
+
+func (k *keeper) start(process *exec.Cmd) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.supervisor.stopped() {
+		return errStopping
+	}
+	if err := process.Start(); err != nil {
+		return err
+	}
+	k.pid = process.Process.Pid
+	return nil
+}
+
+// bury waits for the end of the process and ends what it leaves behind in its
+// group: the next one is to find its place empty. The dead process is not
+// reaped before that, so its number cannot be another's yet.
+func (k *keeper) bury(pid int) {
+	for errors.Is(unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil), unix.EINTR) {
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_ = unix.Kill(-pid, unix.SIGKILL)
+	k.pid = 0
+}
+
+// signal sends a signal to the process and its group.
+func (k *keeper) signal(sig syscall.Signal) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.pid != 0 {
+		_ = unix.Kill(-k.pid, sig)
+	}
+}
+
+// The pauses before a process is started again: short at first, so that a crash
+// costs little, and longer the more often it ends soon after its start.
+const (
+	firstPause = 100 * time.Millisecond
+	mostPause  = 5 * time.Second
+	longLife   = 10 * time.Second // a process that lived so long starts afresh
+)
+
+// backoff is the last pause.
+type backoff time.Duration
+
+// next returns the pause after a process that lived so long.
+func (b *backoff) next(life time.Duration) time.Duration {
+	if *b == 0 || life >= longLife {
+		*b = backoff(firstPause)
+	} else {
+		*b = backoff(min(2*time.Duration(*b), mostPause))
+	}
+	return time.Duration(*b)
+}
