@@ -42,18 +42,23 @@ func (r *UploadResponseRouter) ServeWorkers(listener *net.UnixListener) error {
 func (r *UploadResponseRouter) attach(conn *net.UnixConn) {
 	_ = conn.SetDeadline(time.Now().Add(helloTime))
 	l, err := r.welcome(conn)
+	if errors.Is(err, io.EOF) { // somebody looked whether we are there
+		_ = conn.Close()
+		return
+	}
 	if err != nil {
 		r.refuse(conn, err)
 		return
 	}
 	_ = conn.SetDeadline(time.Time{})
-	r.counters.Attached.Add(1)
-	r.log.Info("link attached", "link", l.name, "pool", l.pool.name, "pid", l.pid, "lanes", l.concurrency)
-	l.users.Add(1)
 	go l.watcher.run()
 	l.pool.add(l)
+	r.counters.Attached.Add(1)
+	r.log.Info("link attached", "link", l.name, "pool", l.pool.name, "pid", l.pid, "lanes", l.concurrency)
 	l.control()
 	r.forget(l)
+	l.users.Wait()
+	r.alive.Done()
 }
 
 // refuse tells the peer why it cannot attach.
@@ -75,11 +80,11 @@ func refusal(code, format string, args ...any) error {
 // welcome reads the hello, checks who says it, makes the link, and sends the
 // welcome with the descriptors.
 func (r *UploadResponseRouter) welcome(conn *net.UnixConn) (*link, error) {
-	pid, err := r.checkPeer(conn)
+	hello, err := readHello(conn) // also from whom we refuse: closing with a packet unread would lose the refusal
 	if err != nil {
 		return nil, err
 	}
-	hello, err := readHello(conn)
+	pid, err := r.checkPeer(conn)
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +96,21 @@ func (r *UploadResponseRouter) welcome(conn *net.UnixConn) (*link, error) {
 	if p == nil {
 		return nil, refusal(proto.CodePool, "no route leads to pool %q", hello.Pool)
 	}
+	if !r.expectLink() {
+		return nil, errDrainingLink
+	}
+	l, err := r.open(conn, p, hello, layout, pid)
+	if err != nil {
+		r.alive.Done()
+	}
+	return l, err
+}
+
+// errDrainingLink is the refusal of a worker that comes too late.
+var errDrainingLink = refusal(proto.CodeDraining, "the server is shutting down")
+
+// open makes the link and sends the welcome. Preconditions: expectLink.
+func (r *UploadResponseRouter) open(conn *net.UnixConn, p *pool, hello *proto.Hello, layout uint16, pid int) (*link, error) {
 	l, file, err := r.newLink(conn, p, hello, pid)
 	if err != nil {
 		return nil, err
@@ -106,6 +126,7 @@ func (r *UploadResponseRouter) welcome(conn *net.UnixConn) (*link, error) {
 		err = l.send(packet, r.requests.segment.File(), file)
 	}
 	if err == nil {
+		l.users.Add(1) // the watcher, before anybody can wait for it
 		err = r.remember(l)
 	}
 	if err != nil {
@@ -164,8 +185,7 @@ func readHello(conn *net.UnixConn) (*proto.Hello, error) {
 // newLink makes the memory and the bells of a link. The file is to be sent to
 // the worker and closed.
 func (r *UploadResponseRouter) newLink(conn *net.UnixConn, p *pool, hello *proto.Hello, pid int) (_ *link, _ *os.File, err error) {
-	concurrency := min(int(hello.Lanes), r.config.mostLanes())
-	ls, err := r.responses.acquire(concurrency, r.config.mostLanes())
+	ls, concurrency, err := r.responses.acquire(min(int(hello.Lanes), r.config.mostLanes()), r.config.mostLanes())
 	if err != nil {
 		return nil, nil, refusal(proto.CodeFull, "%v", err)
 	}
@@ -246,12 +266,23 @@ func reasonOfLoss(err error) error {
 	return err
 }
 
+// expectLink counts a link in, which may use the request segment from then on,
+// unless the router is draining. Release: alive.Done.
+func (r *UploadResponseRouter) expectLink() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.draining {
+		r.alive.Add(1)
+	}
+	return !r.draining
+}
+
 // remember adds l to the links that Close ends.
 func (r *UploadResponseRouter) remember(l *link) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.draining {
-		return refusal(proto.CodeDraining, "the server is shutting down")
+		return errDrainingLink
 	}
 	r.links[l] = struct{}{}
 	return nil

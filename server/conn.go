@@ -7,16 +7,21 @@ import (
 	"sync/atomic"
 )
 
-// sniffedConn notes whether a Content-Length field may have come in over an
-// HTTP/1.1 connection. Net/http drops the field when a request has both it and
-// Transfer-Encoding, and keeps the connection; RFC 9112 section 6.1 wants such a
-// connection closed after the response, since whoever sent it may not agree with
-// us on where the request ended. Closing one too many costs a handshake only.
+// sniffedConn notes which Content-Length fields may have come in over an HTTP/1.1
+// connection. Net/http drops the field when a request has both it and
+// Transfer-Encoding, makes one of several that are equal, and keeps the
+// connection; RFC 9112 section 6.1 wants such a connection closed after the
+// response, since whoever sent it may not agree with us on where the request
+// ended. Closing one too many costs a handshake only.
 type sniffedConn struct {
 	net.Conn
-	seen bool // read and written between reads of one goroutine at a time
-	tail int  // bytes of the name that ended the last read
-	flag atomic.Bool
+	ever  atomic.Bool // the field came in
+	twice atomic.Bool // two of them without an empty line in between
+
+	// Of one reader at a time.
+	tail  int  // bytes of the name that ended the last read
+	empty bool // the line so far is
+	once  bool // the field came in since the last empty line
 }
 
 // fillBytes is the most that net/http reads at once while it looks for headers:
@@ -28,7 +33,7 @@ var lengthName = []byte("content-length")
 // Read reads, and looks for the name in what may be headers.
 func (c *sniffedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if len(p) <= fillBytes && !c.seen {
+	if len(p) <= fillBytes {
 		c.sniff(p[:n])
 	}
 	return n, err
@@ -38,6 +43,10 @@ func (c *sniffedConn) Read(p []byte) (int, error) {
 // cut in two.
 func (c *sniffedConn) sniff(b []byte) {
 	for _, char := range b {
+		if char == '\n' {
+			c.once = c.once && !c.empty
+		}
+		c.empty = char == '\n' || char == '\r' && c.empty
 		switch lower := char | 0x20; lower { // '-' has that bit already
 		case lengthName[c.tail]:
 			c.tail++
@@ -47,9 +56,9 @@ func (c *sniffedConn) sniff(b []byte) {
 			c.tail = 0
 		}
 		if c.tail == len(lengthName) {
-			c.seen, c.tail = true, 0
-			c.flag.Store(true)
-			return
+			c.ever.Store(true)
+			c.twice.Store(c.twice.Load() || c.once)
+			c.tail, c.once = 0, true
 		}
 	}
 }
@@ -76,18 +85,18 @@ func rememberConn(ctx context.Context, conn net.Conn) context.Context {
 
 // ambiguousFraming reports whether the connection has to be closed after the
 // request because not everybody may agree on where its body ends: HTTP/1.0,
-// where net/http ignores Transfer-Encoding, or a chunked body on a connection
-// that has also carried a Content-Length.
+// where net/http ignores Transfer-Encoding, or two Content-Length fields, or a
+// chunked body on a connection that has also carried a Content-Length.
 func ambiguousFraming(r *http.Request) bool {
 	if r.ProtoMajor != 1 {
 		return false
 	}
-	if r.ProtoMinor == 0 {
+	conn, ok := r.Context().Value(connKey{}).(*sniffedConn)
+	switch {
+	case r.ProtoMinor == 0:
 		return true
-	}
-	if len(r.TransferEncoding) == 0 {
+	case !ok:
 		return false
 	}
-	conn, ok := r.Context().Value(connKey{}).(*sniffedConn)
-	return ok && conn.flag.Load()
+	return conn.twice.Load() || len(r.TransferEncoding) > 0 && conn.ever.Load()
 }

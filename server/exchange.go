@@ -19,6 +19,7 @@ type exchange struct {
 	controller *http.ResponseController
 	request    *http.Request
 	start      time.Time
+	ambiguous  bool // the connection ends with the exchange
 
 	stream    *stream
 	streamID  uint64
@@ -37,7 +38,7 @@ func (x *exchange) serve() error {
 	if err := x.admit(); err != nil {
 		return err
 	}
-	hasBody := x.request.Body != nil && x.request.Body != http.NoBody && x.request.ContentLength != 0
+	hasBody := x.hasBody()
 	guarantee := 1
 	if hasBody {
 		guarantee = requestGuarantee
@@ -55,9 +56,13 @@ func (x *exchange) serve() error {
 	return x.exchange(hasBody)
 }
 
+func (x *exchange) hasBody() bool {
+	return x.request.Body != nil && x.request.Body != http.NoBody && x.request.ContentLength != 0
+}
+
 // admit finds the pool, and refuses what needs no worker to be refused.
 func (x *exchange) admit() error {
-	if ambiguousFraming(x.request) {
+	if x.ambiguous {
 		x.writer.Header().Set("Connection", "close")
 	}
 	x.pool = x.router.routes.find(x.request.URL.Path)
@@ -82,6 +87,8 @@ func (x *exchange) publishHeaders(hasBody bool) error {
 	}
 	frame, err := proto.AppendRequest(space[:0:limit], &s.frame)
 	switch {
+	case errors.Is(err, proto.ErrTooManyFields):
+		return fmt.Errorf("%w: %w", ErrHeadersTooLarge, err)
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrBadRequest, err)
 	case len(frame) > limit:
@@ -260,8 +267,11 @@ func (x *exchange) fail(err error) (status int) {
 	if retry {
 		header.Set("Retry-After", "1")
 	}
-	if x.pump != nil && !x.uploadEnded || ambiguousFraming(x.request) {
+	if x.pump != nil && !x.uploadEnded || x.ambiguous {
 		header.Set("Connection", "close")
+	}
+	if x.pump == nil && x.hasBody() { // net/http reads some of it first, and would wait for ever
+		_ = x.controller.SetReadDeadline(time.Now().Add(leftoverTime))
 	}
 	x.writer.WriteHeader(status)
 	fmt.Fprintf(x.writer, "%d %s: %s\n", status, http.StatusText(status), reasonOf(err))

@@ -105,10 +105,13 @@ func (p *pool) serveLine() {
 	}
 }
 
-// add makes l one of the links of the pool.
+// add makes l one of the links of the pool, unless it is dead already.
 func (p *pool) add(l *link) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if l.dead {
+		return
+	}
 	p.links = append(p.links, l)
 	p.serveLine()
 }

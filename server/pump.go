@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/wavey-ai/upload-response/proto"
@@ -20,6 +21,8 @@ type pump struct {
 	limit   int64 // of the body; 0: none
 	slot    int   // bytes in a slot
 	expects bool  // the client waits for 100 Continue
+
+	continued atomic.Bool // it waits no more
 
 	stop chan struct{} // closed when the exchange is over
 	done chan struct{} // closed when the pump has ended
@@ -192,6 +195,7 @@ func (p *pump) awaitReader() error {
 		wanted := false
 		s.withPlace(func(at *place) { wanted = at.lane.Accepted(s.id.Load()) && at.lane.WantsRequest() })
 		if wanted {
+			p.continued.Store(true)
 			return nil
 		}
 		select {
@@ -228,16 +232,13 @@ func (p *pump) discard(space []byte, n int, err error) error {
 // unless the exchange failed.
 func (p *pump) halt(controller *http.ResponseController, failure error) {
 	close(p.stop)
-	select {
-	case <-p.done:
-		return
-	default:
+	if !p.stream.upload.ended.Load() {
+		deadline := time.Now().Add(leftoverTime)
+		if failure != nil || p.expects && !p.continued.Load() { // nothing will come
+			deadline = longAgo
+		}
+		_ = controller.SetReadDeadline(deadline) // for what reads after the pump, too
 	}
-	deadline := time.Now().Add(leftoverTime)
-	if failure != nil {
-		deadline = longAgo
-	}
-	_ = controller.SetReadDeadline(deadline)
 	<-p.done
 }
 

@@ -38,6 +38,8 @@ func newRequestChunkCache(g shm.RequestGeometry, instance uint64) (*RequestChunk
 		// servers that follow one another.
 		nextID: uint64(time.Now().Unix()) << 32,
 	}
+	// A few long uploads must not take what the next ones need to begin.
+	c.pool.Promise(min(int(g.Rows)*requestGuarantee, int(g.Buffers)/2))
 	for i := range g.Rows {
 		s := newStream(segment.Row(i), segment.NewWriter(i))
 		c.streams = append(c.streams, s)

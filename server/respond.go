@@ -118,6 +118,9 @@ func (r *responder) handle(slot shm.Slot) (done bool, err error) {
 		if err != nil {
 			return false, fmt.Errorf("%w: trailers: %w", ErrWorkerInvalid, err)
 		}
+		if err := r.flush(); err != nil { // or net/http would give a short body a length, and drop them
+			return false, err
+		}
 		writeTrailers(r.writer.Header(), fields)
 		return false, nil
 	case shm.KindEnd:

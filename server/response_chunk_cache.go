@@ -37,23 +37,32 @@ type linkSegment struct {
 }
 
 // acquire makes the segment of a link that serves so many streams at once, with
-// more lanes for those assigned ahead. Release: release, with the link; or
-// giveUp.
-func (r *ResponseChunkCache) acquire(concurrency, mostLanes int) (linkSegment, error) {
-	lanes := min(concurrency+aheadLanes, mostLanes)
-	g, err := shm.PlanResponse(r.slotSize, r.slotLimit, lanes, r.linkMemory)
+// more lanes for those assigned ahead. If the memory of a link does not hold that
+// many lanes the link gets what it holds, and serves fewer at once. Release:
+// release, with the link; or giveUp.
+func (r *ResponseChunkCache) acquire(wanted, mostLanes int) (ls linkSegment, concurrency int, err error) {
+	g, err := r.plan(min(wanted+aheadLanes, mostLanes))
 	if err != nil {
-		return linkSegment{}, fmt.Errorf("%w: raise the memory of a link, or attach with fewer lanes", err)
+		return linkSegment{}, 0, fmt.Errorf("%w: raise the memory of a link", err)
 	}
-	ls, err := r.reserve()
-	if err != nil {
-		return linkSegment{}, err
+	if ls, err = r.reserve(); err != nil {
+		return linkSegment{}, 0, err
 	}
 	if ls.segment, ls.file, err = shm.CreateResponseSegment(g); err != nil {
 		r.giveBack(ls.mailbox)
-		return linkSegment{}, err
+		return linkSegment{}, 0, err
 	}
-	return ls, nil
+	return ls, min(wanted, max(1, int(g.Lanes)-aheadLanes)), nil
+}
+
+// plan fits as many lanes as it can, up to so many, into the memory of a link.
+func (r *ResponseChunkCache) plan(lanes int) (g shm.ResponseGeometry, err error) {
+	for ; lanes > 0; lanes-- {
+		if g, err = shm.PlanResponse(r.slotSize, r.slotLimit, lanes, r.linkMemory); err == nil {
+			return g, nil
+		}
+	}
+	return g, err
 }
 
 func (r *ResponseChunkCache) reserve() (linkSegment, error) {

@@ -37,6 +37,7 @@ type UploadResponseRouter struct {
 	running  int           // exchanges in ServeHTTP
 	quiet    chan struct{} // closed when draining and none is running
 	links    map[*link]struct{}
+	alive    sync.WaitGroup // links that use the request segment
 	failOnce sync.Once
 }
 
@@ -88,7 +89,7 @@ func (r *UploadResponseRouter) openPools() {
 // ServeHTTP takes one exchange through the router: see the package's
 // documentation for its way.
 func (r *UploadResponseRouter) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	x := exchange{router: r, writer: w, request: request, start: time.Now()}
+	x := exchange{router: r, writer: w, request: request, start: time.Now(), ambiguous: ambiguousFraming(request)}
 	x.controller = http.NewResponseController(w)
 	err := r.enter()
 	if err == nil {
@@ -193,7 +194,8 @@ func (r *UploadResponseRouter) tellDraining(ctx context.Context) {
 	}
 }
 
-// closeLinks ends every link and waits until their memory is free.
+// closeLinks ends every link and waits until none uses the request segment, also
+// of those that were dead already.
 func (r *UploadResponseRouter) closeLinks() {
 	r.mu.Lock()
 	links := slices.Collect(maps.Keys(r.links))
@@ -202,7 +204,5 @@ func (r *UploadResponseRouter) closeLinks() {
 		l.say(&proto.Bye{Reason: "server stopped"})
 		l.die()
 	}
-	for _, l := range links {
-		l.users.Wait()
-	}
+	r.alive.Wait()
 }

@@ -17,6 +17,10 @@ const (
 	idleTime   = 2 * time.Minute
 )
 
+// lastWords is how long, after the last exchange has ended, its response may take
+// to get out.
+const lastWords = time.Second
+
 // Server serves HTTP with a router.
 type Server struct {
 	router *UploadResponseRouter
@@ -50,8 +54,15 @@ func (s *Server) Serve(listener net.Listener) error {
 // Shutdown accepts no more connections and waits for the exchanges in progress
 // until ctx ends; the rest of them is then broken off.
 func (s *Server) Shutdown(ctx context.Context) error {
-	drained := make(chan error, 1)
-	go func() { drained <- s.http.Shutdown(ctx) }()
+	closed := make(chan error, 1)
+	quiet, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { closed <- s.http.Shutdown(quiet) }()
 	err := s.router.Drain(ctx)
-	return errors.Join(err, <-drained, s.http.Close())
+	select {
+	case <-closed:
+	case <-time.After(lastWords):
+		cancel() // what is left has no request: connections that were opened and not used
+	}
+	return errors.Join(err, s.http.Close())
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -41,6 +42,10 @@ func ListenWorkers(path string, shared bool) (*net.UnixListener, error) {
 	return listener, nil
 }
 
+// lockTime is how long we wait for the lock. Anybody who can read the folder can
+// hold it, so that may not keep a server from starting.
+const lockTime = time.Second
+
 // lockFolder keeps two servers that start at the same time from replacing each
 // other's socket. The lock leaves nothing behind.
 func lockFolder(dir string) (unlock func(), err error) {
@@ -48,9 +53,10 @@ func lockFolder(dir string) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(folder.Fd()), unix.LOCK_EX); err != nil {
-		_ = folder.Close()
-		return nil, err
+	for deadline := time.Now().Add(lockTime); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if unix.Flock(int(folder.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+			break
+		}
 	}
 	return func() { _ = folder.Close() }, nil
 }

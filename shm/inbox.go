@@ -89,14 +89,18 @@ func (w *InboxWriter) Revoke(i uint64) (bool, error) {
 }
 
 // InboxReader is the worker's end of an inbox. One goroutine uses it.
-type InboxReader struct{ ring inboxRing }
+type InboxReader struct {
+	ring inboxRing
+	ours func() bool // what was read before was written for us
+}
 
 // Empty reports whether there is nothing to take.
 func (r *InboxReader) Empty() bool { return r.ring.head.Load() == r.ring.taken.Load() }
 
-// Take takes the next assignment. It reports ok = false if there is none, and
-// revoked = true if the server has taken this one back: the caller lets go of
-// the stream on the lane and does nothing else with it.
+// Take takes the next assignment. It reports ok = false if there is none, or if
+// the mailbox serves another attach by now, and revoked = true if the server has
+// taken this one back: the caller lets go of the stream on the lane, before it
+// takes another, and does nothing else with it.
 func (r *InboxReader) Take() (a Assignment, revoked, ok bool) {
 	i := r.ring.taken.Load()
 	if r.ring.head.Load() == i { // E2
@@ -107,6 +111,9 @@ func (r *InboxReader) Take() (a Assignment, revoked, ok bool) {
 		Row:      u32at(r.ring.mem, r.ring.at(i, inbRow)).Load(),
 		Lane:     u32at(r.ring.mem, r.ring.at(i, inbLane)).Load(),
 		Time:     int64(u64at(r.ring.mem, r.ring.at(i, inbTime)).Load()),
+	}
+	if !r.ours() {
+		return Assignment{}, false, false
 	}
 	flag := u32at(r.ring.mem, r.ring.at(i, inbRevoked))
 	r.ring.taken.Store(i + 1)        // F1

@@ -219,3 +219,31 @@ func spin(n uint8) (sum uint64) {
 	}
 	return sum
 }
+
+// A link was evicted, its mailbox serves another worker by now, and the first
+// has not heard of it yet.
+func TestAWorkerOfAnEarlierAttachTakesNothing(t *testing.T) {
+	for before := range uint64(3) {
+		for after := range uint64(3) {
+			l := newHeapLink(t, fewSlots)
+			for id := range before {
+				l.offer(t, id+1)
+				l.take(t)
+			}
+			g := fewSlots.responseGeometry(t)
+			next := NewServerEnd(l.request, 0, 2, newResponseSegment(g, alignedHeap(g.Len)), nil)
+			for id := range after {
+				next.Inbox.Append(Assignment{StreamID: 100 + id})
+			}
+			if a, _, ok := l.worker.Inbox.Take(); ok {
+				t.Errorf("after %d streams of its own it took %+v, one of %d of another worker", before, a, after)
+			}
+			if state := l.worker.State(); state != LinkClosed {
+				t.Errorf("its link is in state %d, want closed", state)
+			}
+			if l.worker.Sleep(AsleepNotice, LinkOpen) {
+				t.Error("it may sleep for ever")
+			}
+		}
+	}
+}

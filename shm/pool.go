@@ -9,13 +9,16 @@ import "sync"
 //
 // Each holder opens an [Account] with a guaranteed minimum. The pool never hands
 // out what it owes to others, so a holder below its minimum gets a buffer at
-// once, always; above it, it gets one only while there are spare ones.
+// once, always; above it, it gets one only while there are spare ones. What is
+// promised to holders who are yet to come is not spare either.
 type Pool struct {
-	mu      sync.Mutex
-	free    []uint32 // stack
-	owed    int      // sum over open accounts of what is missing to the minimum
-	total   int
-	waiters waiterList
+	mu       sync.Mutex
+	free     []uint32 // stack
+	owed     int      // sum over open accounts of what is missing to the minimum
+	minimums int      // sum over open accounts of the minimum
+	promised int      // sum of the minimums that there may be
+	total    int
+	waiters  waiterList
 }
 
 // NewPool returns a pool of the buffers 0 to n-1, all free.
@@ -25,6 +28,21 @@ func NewPool(n uint32) *Pool {
 		p.free[i] = n - 1 - uint32(i)
 	}
 	return p
+}
+
+// Promise keeps buffers back for accounts that are not open yet: as long as the
+// minimums of all accounts, open and to come, are no more than n, an account can
+// be opened at any time, however greedy the others are. (An account that was
+// closed while it held buffers uses its share of n until it has given them back.)
+func (p *Pool) Promise(n int) {
+	p.mu.Lock()
+	p.promised = n
+	p.mu.Unlock()
+}
+
+// spareLocked returns how many buffers an account above its minimum may take.
+func (p *Pool) spareLocked() int {
+	return len(p.free) - p.owed - max(0, p.promised-p.minimums)
 }
 
 // PoolStats is how full a pool is, in buffers.
@@ -73,6 +91,7 @@ func (p *Pool) Open(a *Account, min int) bool {
 		return false
 	}
 	p.owed += min
+	p.minimums += min
 	a.pool, a.min = p, min
 	return true
 }
@@ -85,7 +104,7 @@ func (a *Account) Take() (uint32, bool) {
 	defer p.mu.Unlock()
 	if a.held < a.min {
 		p.owed--
-	} else if len(p.free) <= p.owed {
+	} else if p.spareLocked() <= 0 {
 		return 0, false
 	}
 	a.held++
@@ -121,6 +140,7 @@ func (a *Account) Close() {
 	if a.held < a.min {
 		p.owed -= a.min - a.held
 	}
+	p.minimums -= a.min
 	a.min = 0
 	p.signalLocked()
 	p.mu.Unlock()

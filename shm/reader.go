@@ -81,8 +81,11 @@ func (r *Reader) slot(n uint64) (Slot, error) {
 // B1/D1: our reads of those bytes happen before the writer's reuse, which
 // follows its acquire load of the counter (B2/D2).
 //
-// Preconditions: slot n was tailed.
+// Preconditions: slot n is published.
 func (r *Reader) Release(n uint64) {
+	if n > r.seen {
+		_ = r.look() // the caller may know of it otherwise; Tail reports errors
+	}
 	if n > r.seen {
 		panic("shm: Release of a slot that was never seen")
 	}

@@ -128,7 +128,8 @@ type exchange struct {
 	row    *Row
 	writer *Writer
 	reader Reader
-	random *rand.Rand
+	random *rand.Rand // the receiver's
+	pumps  *rand.Rand // the pump's
 }
 
 func (s *loopServer) serve(ctx context.Context, stream testStream, lane uint32) error {
@@ -137,7 +138,7 @@ func (s *loopServer) serve(ctx context.Context, stream testStream, lane uint32) 
 	x := &exchange{
 		loopServer: s, testStream: stream, news: s.news[lane], index: lane, lane: s.end.Lane(lane),
 		place: s.end.Position(lane), row: s.segment.Row(row), writer: s.writers[row],
-		random: rand.New(rand.NewPCG(s.seed, stream.id)),
+		random: rand.New(rand.NewPCG(s.seed, stream.id)), pumps: rand.New(rand.NewPCG(s.seed, stream.id+1<<32)),
 	}
 	if err := x.open(ctx); err != nil {
 		return err
@@ -245,18 +246,17 @@ func (x *exchange) transfer(ctx context.Context) error {
 
 // pump writes the request body in slots of random size.
 func (x *exchange) pump(ctx context.Context) error {
-	random := rand.New(rand.NewPCG(x.seed, x.id+1<<32))
 	for sent := uint64(0); sent < x.request; {
-		least := int(min(x.request-sent, 1+random.Uint64N(uint64(x.slotSize))))
+		least := int(min(x.request-sent, 1+x.pumps.Uint64N(uint64(x.slotSize))))
 		space, err := x.reserve(ctx, least)
 		if err != nil || space == nil {
 			return err
 		}
-		n := int(min(x.request-sent, uint64(least)+random.Uint64N(uint64(len(space)-least)+1)))
+		n := int(min(x.request-sent, uint64(least)+x.pumps.Uint64N(uint64(len(space)-least)+1)))
 		pattern(x.id).fill(space[:n], sent)
 		x.writer.Commit(n, KindBody)
 		sent += uint64(n)
-		if random.IntN(3) == 0 {
+		if x.pumps.IntN(3) == 0 {
 			x.publish()
 		}
 	}
@@ -293,7 +293,7 @@ func (x *exchange) whenRoom(ctx context.Context, try func() error) error {
 	}
 	x.publish()
 	// Any slot that is out will do: the worker releases all of them in the end.
-	x.row.WantRoomAt(x.writer.Committed() - x.random.Uint64N(max(1, x.writer.Outstanding())))
+	x.row.WantRoomAt(x.writer.Committed() - x.pumps.Uint64N(max(1, x.writer.Outstanding())))
 	defer x.row.WantRoomAt(0)
 	if err := try(); !errors.Is(err, ErrNoRoom) {
 		return err

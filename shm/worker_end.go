@@ -15,6 +15,7 @@ type WorkerEnd struct {
 	segment  *RequestSegment
 	response *ResponseSegment
 	mailbox  mailbox
+	attach   uint32 // the generation of the mailbox while it is ours
 	position []Position
 	outbox   NoticeWriter
 	asleep   *atomic.Uint64 // ours
@@ -46,7 +47,9 @@ func (s *RequestSegment) OpenResponseGeometry(i, generation uint32) (ResponseGeo
 func NewWorkerEnd(segment *RequestSegment, i uint32, response *ResponseSegment, server *Eventfd) *WorkerEnd {
 	g, box, words := response.geometry, newMailbox(segment.mailbox(i)), response.mem[:response.geometry.LanesAt]
 	e := &WorkerEnd{segment: segment, response: response, mailbox: box, asleep: u64at(words, lnkAsleep), server: server}
+	e.attach = box.generation.Load()
 	e.Inbox.ring = newInboxRing(box.inboxHead, u64at(words, lnkTaken), box.inboxMem(), segment.geometry.InboxEntries)
+	e.Inbox.ours = e.ours
 	e.notices.ring = newNoticeRing(box.noticeHead, box.noticeMem(&segment.geometry), segment.geometry.NoticeEntries)
 	e.outbox.ring = newNoticeRing(u64at(words, lnkOutboxHead), words[LinkBytes:], g.OutboxEntries)
 	e.position = box.positions(&segment.geometry, g.Lanes)
@@ -108,8 +111,20 @@ func (e *WorkerEnd) Notify(lane uint32) {
 // may have some. Lane indices are not checked. One goroutine calls it.
 func (e *WorkerEnd) News(news func(lane uint32)) (all bool, err error) { return e.notices.Drain(news) }
 
-// State returns the state of the link.
-func (e *WorkerEnd) State() LinkState { return LinkState(e.mailbox.state.Load()) }
+// State returns the state of the link. It is closed once the mailbox serves
+// another attach.
+func (e *WorkerEnd) State() LinkState {
+	if state := LinkState(e.mailbox.state.Load()); e.ours() {
+		return state
+	}
+	return LinkClosed
+}
+
+// ours reports whether what was read from the mailbox before this call was
+// written for this attach. A server that evicts a link may give its mailbox to
+// another while the first worker has not heard of it yet; it changes the
+// generation before anything else.
+func (e *WorkerEnd) ours() bool { return e.mailbox.generation.Load() == e.attach }
 
 // Sleep announces for which reasons the worker wants its bell rung, and reports
 // whether it may sleep: if false there is news. It calls Awake after its sleep.

@@ -46,12 +46,16 @@ func (w *Writer) Open(pool *Pool, guarantee int) bool {
 	if !pool.Open(&w.account, guarantee) {
 		return false
 	}
+	w.resetLocked()
+	return true
+}
+
+func (w *Writer) resetLocked() {
 	w.released = peerCounter{}
 	w.committed, w.visible, w.reclaimed = 0, 0, 0
 	w.kept = false
 	w.current, w.used, w.reserved = span{buffer: NoBuffer}, 0, 0
 	w.published.Store(0)
-	return true
 }
 
 // BindLane makes the worker behind the lane the reader of this stream. A lane
@@ -263,6 +267,27 @@ func (w *Writer) Held() int {
 func (w *Writer) Close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.emptyLocked()
+	w.account.Close()
+}
+
+// Reopen readies w for a new stream with the guarantee that it has.
+// Preconditions: as Close; w is open.
+func (w *Writer) Reopen() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.emptyLocked()
+	w.resetLocked()
+}
+
+// Empty gives back every buffer and keeps the guarantee. Preconditions: as Close.
+func (w *Writer) Empty() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.emptyLocked()
+}
+
+func (w *Writer) emptyLocked() {
 	for _, s := range w.filled {
 		w.account.Give(s.buffer)
 	}
@@ -272,5 +297,4 @@ func (w *Writer) Close() {
 	}
 	w.current, w.used, w.reserved = span{buffer: NoBuffer}, 0, 0
 	w.released = peerCounter{}
-	w.account.Close()
 }

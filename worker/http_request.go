@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/textproto"
@@ -37,6 +38,9 @@ func newHTTPRequest(ctx context.Context, r *Request) (*http.Request, *requestBod
 		h.ContentLength, h.Body = 0, http.NoBody
 	} else {
 		h.Body = body
+	}
+	if h.ContentLength < 0 {
+		h.Trailer = make(http.Header) // shared by the copies that middleware makes, which find the trailers in it
 	}
 	body.http = h
 	return h, body, nil
@@ -166,7 +170,10 @@ func (b *requestBody) take(slot Slot) {
 		if err != nil {
 			b.err = fmt.Errorf("worker: trailers: %w", err)
 		}
-		b.http.Trailer = httpHeader(fields)
+		if b.http.Trailer == nil {
+			b.http.Trailer = make(http.Header, len(fields))
+		}
+		maps.Copy(b.http.Trailer, httpHeader(fields))
 		b.request.Release(slot.Number)
 	case shm.KindEnd:
 		b.err = io.EOF

@@ -175,22 +175,24 @@ func (w *responseWriter) finish() error {
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
+	trailers := w.trailers()
 	if !w.committed {
-		w.describe()
+		w.describe(len(trailers) > 0)
 	}
 	if err := w.commit(); err != nil {
 		return err
 	}
-	if fields := w.trailers(); len(fields) > 0 {
-		return w.request.EndTrailers(w.ctx, fields)
+	if len(trailers) > 0 {
+		return w.request.EndTrailers(w.ctx, trailers)
 	}
 	return w.request.End(w.ctx)
 }
 
 // describe adds what net/http would say of a body that is whole in memory: its
-// length, and its type if the handler did not say.
-func (w *responseWriter) describe() {
-	if !has(w.fields, "Content-Length") && (len(w.small) > 0 || w.needsLength()) {
+// length, unless there are trailers (in HTTP/1.1 it is one or the other), and its
+// type if the handler did not say.
+func (w *responseWriter) describe(trailers bool) {
+	if !trailers && !has(w.fields, "Content-Length") && (len(w.small) > 0 || w.needsLength()) {
 		w.fields = append(w.fields, proto.Field{Name: "Content-Length", Value: strconv.Itoa(len(w.small))})
 	}
 	if len(w.small) > 0 && !has(w.fields, "Content-Type") && !has(w.fields, "Content-Encoding") {

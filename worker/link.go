@@ -63,6 +63,11 @@ func (l *Link) openLanes() {
 			more: make(chan struct{}, 1), room: make(chan struct{}, 1),
 		}
 	}
+	for i := range l.lanes { // each is owed a buffer for good: a busy neighbour cannot take it
+		if !l.lanes[i].writer.Open(l.pool, 1) {
+			panic("fewer response buffers than lanes")
+		}
+	}
 	l.leaving = make(chan struct{})
 }
 
@@ -179,11 +184,21 @@ func (l *Link) run() {
 	go l.control()
 	err := l.watch()
 	l.die(err)
-	for len(l.incoming) > 0 { // nobody asked for them
-		(<-l.incoming).Abort()
-	}
+	l.abortIncoming()
 	<-l.whenQuiet()
 	l.unmap()
+}
+
+// abortIncoming ends the requests that nobody has asked for.
+func (l *Link) abortIncoming() {
+	for {
+		select {
+		case r := <-l.incoming:
+			r.Abort()
+		default:
+			return
+		}
+	}
 }
 
 func (l *Link) watch() error {
@@ -260,10 +275,7 @@ func (l *Link) accept(a shm.Assignment) (*Request, error) {
 	r := &Request{link: l, lane: at, index: a.Lane, id: a.StreamID, row: l.end.Row(a.Row), reader: l.end.Reader(a), done: make(chan struct{})}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	at.writer.Close() // what the lane's last response left: the server is done with it
-	if !at.writer.Open(l.pool, 1) {
-		return nil, errors.New("fewer response buffers than lanes")
-	}
+	at.writer.Reopen() // what the lane's last response left: the server is done with it
 	at.writer.BindPosition(at.position, a.StreamID)
 	at.words.Accept(a.StreamID) // J1
 	at.request = r
@@ -297,7 +309,7 @@ func (l *Link) scavenge() {
 		at := &l.lanes[i]
 		_ = at.writer.Reclaim() // an error is found again by the lane's own writer
 		if at.request == nil && at.writer.Outstanding() == 0 {
-			at.writer.Close()
+			at.writer.Empty()
 		}
 	}
 }

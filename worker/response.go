@@ -143,6 +143,9 @@ func (r *Request) put(ctx context.Context, frame []byte, kind shm.Kind) error {
 	if r.ended.Load() {
 		return ErrEnded
 	}
+	if err := r.Cancelled(); err != nil {
+		return err
+	}
 	var space []byte
 	err := r.wait(ctx, func() (err error) {
 		space, err = r.lane.writer.Reserve(len(frame))
