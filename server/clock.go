@@ -61,33 +61,39 @@ func (w *streamWatch) left() bool {
 var longAgo = time.Unix(1, 0)
 
 // cutSlow ends the client's pending read or write if it has been pending since
-// before the given time.
+// before the given time. A client that is slow to send can still be told so.
 func (w *streamWatch) cutSlow(before int64) {
-	if !w.slow(before) {
+	if !pending(&w.readSince, before) && !pending(&w.writeSince, before) {
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.slow(before) { // still the same exchange
-		w.cutLocked()
+	write := pending(&w.writeSince, before)
+	if write || pending(&w.readSince, before) { // still the same exchange
+		w.cutLocked(write)
 	}
 }
 
-func (w *streamWatch) slow(before int64) bool {
-	read, write := w.readSince.Load(), w.writeSince.Load()
-	return read != 0 && read < before || write != 0 && write < before
+// pending reports whether something has been since before the given time.
+func pending(since *atomic.Int64, before int64) bool {
+	at := since.Load()
+	return at != 0 && at < before
 }
 
 // cut ends the client's pending reads and writes.
 func (w *streamWatch) cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.cutLocked()
+	w.cutLocked(true)
 }
 
-func (w *streamWatch) cutLocked() {
-	if w.controller != nil && !w.clientSlow.Swap(true) {
-		_ = w.controller.SetReadDeadline(longAgo)
+func (w *streamWatch) cutLocked(write bool) {
+	if w.controller == nil {
+		return
+	}
+	w.clientSlow.Store(true)
+	_ = w.controller.SetReadDeadline(longAgo)
+	if write {
 		_ = w.controller.SetWriteDeadline(longAgo)
 	}
 }

@@ -15,6 +15,8 @@ import (
 // ended. Closing one too many costs a handshake only.
 type sniffedConn struct {
 	net.Conn
+	reader *idleReader // nil: not a socket
+
 	ever  atomic.Bool // the field came in
 	twice atomic.Bool // two of them without an empty line in between
 
@@ -31,12 +33,24 @@ const fillBytes = 4096
 var lengthName = []byte("content-length")
 
 // Read reads, and looks for the name in what may be headers.
-func (c *sniffedConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
+func (c *sniffedConn) Read(p []byte) (n int, err error) {
+	if idle := c.onIdle(); idle != nil {
+		n, err = c.reader.read(p, *idle)
+	} else {
+		n, err = c.Conn.Read(p)
+	}
 	if len(p) <= fillBytes {
 		c.sniff(p[:n])
 	}
 	return n, err
+}
+
+// onIdle returns what is to be called before a read waits, or nil.
+func (c *sniffedConn) onIdle() *func() {
+	if c.reader == nil {
+		return nil
+	}
+	return c.reader.idle.Load()
 }
 
 // sniff looks for the field's name in the stream, in any case, also where it is
@@ -72,7 +86,7 @@ func (l sniffedListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sniffedConn{Conn: conn}, nil
+	return &sniffedConn{Conn: conn, reader: newIdleReader(conn)}, nil
 }
 
 // connKey is the key of a request's connection in its context.

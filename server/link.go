@@ -32,6 +32,7 @@ type link struct {
 	watcher    ResponseWatcher
 
 	gone  atomic.Bool    // dead, for those who do not hold the lock
+	used  atomic.Bool    // news was of use since the watcher's last round
 	users sync.WaitGroup // streams with a place here, and the watcher
 
 	// Under the pool's lock.
@@ -181,13 +182,11 @@ func (l *link) hear(lane uint32) (useful bool) {
 	case !s.lingering:
 		if at.position.WantsResponse() {
 			signal(s.news)
-			useful = true
 		}
 		if s.row.WantsRoom() {
 			signal(s.room)
-			useful = true
 		}
-		return useful
+		return false // whom it woke will know: useNews
 	case at.lane.HasLetGo(s.id.Load()): // K2
 		l.vacate(at)
 		l.cache.release(s)
@@ -195,6 +194,16 @@ func (l *link) hear(lane uint32) (useful bool) {
 	}
 	return false
 }
+
+// useNews notes that somebody who waited for news found some.
+func (l *link) useNews() {
+	if !l.used.Load() {
+		l.used.Store(true)
+	}
+}
+
+// newsUsed reports whether news was of use since the last call.
+func (l *link) newsUsed() bool { return l.used.Load() && l.used.Swap(false) }
 
 // evict ends the link because its worker broke the protocol.
 func (l *link) evict(cause error) {

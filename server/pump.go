@@ -22,7 +22,9 @@ type pump struct {
 	slot    int   // bytes in a slot
 	expects bool  // the client waits for 100 Continue
 
-	continued atomic.Bool // it waits no more
+	continued   atomic.Bool // it waits no more
+	unannounced int         // published slots that the worker was not woken for
+	patient     bool        // wake the worker for several slots at once
 
 	stop chan struct{} // closed when the exchange is over
 	done chan struct{} // closed when the pump has ended
@@ -58,6 +60,7 @@ func (p *pump) copyBody() error {
 	if err := p.awaitReader(); err != nil {
 		return err
 	}
+	defer p.watchIdle()()
 	s := p.stream
 	for {
 		space, err := p.reserve()
@@ -79,7 +82,7 @@ func (p *pump) copyBody() error {
 				s.request.Keep(false) // too long to be held until the response begins
 			}
 			s.request.Commit(n, shm.KindBody)
-			s.publishRequest()
+			p.publish()
 		}
 		switch {
 		case errors.Is(err, io.EOF):
@@ -88,6 +91,43 @@ func (p *pump) copyBody() error {
 			return p.readError(err)
 		}
 	}
+}
+
+// announceEvery is how many slots are published before the worker is woken, while
+// more bytes are there to be read: a wake-up costs about as much as reading a
+// slot (docs/design/wakeups.md).
+const announceEvery = 8
+
+// publish hands the committed slot to the worker, who sees it at once if it is
+// awake. It is woken when several have come together, or when there is nothing
+// more to read.
+func (p *pump) publish() {
+	p.stream.request.Publish() // A1
+	p.unannounced++
+	if !p.patient || p.unannounced >= announceEvery {
+		p.announce()
+	}
+}
+
+// announce wakes the worker if it waits for what has been published.
+func (p *pump) announce() {
+	if p.unannounced > 0 {
+		p.unannounced = 0
+		p.stream.announceRequest()
+	}
+}
+
+// watchIdle has announce called before a read waits for the client, where the
+// connection can tell. It returns what ends that.
+func (p *pump) watchIdle() (end func()) {
+	conn, ok := p.request.Context().Value(connKey{}).(*sniffedConn)
+	if !ok || conn.reader == nil || p.request.ProtoMajor != 1 {
+		return func() {}
+	}
+	p.patient = true
+	idle := p.announce
+	conn.reader.idle.Store(&idle)
+	return func() { conn.reader.idle.Store(nil) }
 }
 
 // readError says what the failure of a read means.
@@ -112,7 +152,8 @@ func (p *pump) end() error {
 	}
 	s.request.LowerGuarantee()
 	s.upload.ended.Store(true)
-	s.publishRequest()
+	s.request.Publish() // A1
+	s.announceRequest()
 	return nil
 }
 
@@ -156,12 +197,14 @@ func (p *pump) wait(try func() error) error {
 	if !errors.Is(err, shm.ErrNoRoom) {
 		return p.check(err)
 	}
+	p.announce()
 	s.row.WantRoom(true) // S1
 	s.upload.waits.Store(true)
 	defer s.row.WantRoom(false)
 	defer s.upload.waits.Store(false)
 	for {
 		if err := try(); !errors.Is(err, shm.ErrNoRoom) {
+			s.withPlace(func(at *place) { at.link.useNews() })
 			return p.check(err)
 		}
 		select {

@@ -67,6 +67,7 @@ func (r *responder) slot() (shm.Slot, error) {
 		interrupted := r.interrupted() // before Tail: what the worker published before it died counts
 		slot, err := s.response.Tail(s.next)
 		if !errors.Is(err, shm.ErrNothingYet) {
+			s.place.link.useNews()
 			return slot, r.check(err)
 		}
 		if interrupted != nil {
@@ -97,13 +98,25 @@ func (r *responder) interrupted() error {
 	case at.lane.HasLetGo(id) && !at.lane.Accepted(id):
 		return errRevoked // it saw the revocation that we gave up
 	case at.lane.HasLetGo(id):
-		return errLetGo
-	case s.watch.clientGone.Load():
+		return r.cause(errLetGo)
+	}
+	return r.cause(nil)
+}
+
+// cause returns why the exchange has failed on our side, or err: a worker that
+// gives up mostly does so because of what we told it.
+func (r *responder) cause(err error) error {
+	s := r.stream
+	if s.watch.clientGone.Load() {
 		return ErrClientGone
-	case s.watch.expired.Load() == id:
+	}
+	if s.watch.expired.Load() == s.id.Load() {
 		return ErrWorkerTimeout
 	}
-	return s.upload.failure()
+	if failure := s.upload.failure(); failure != nil {
+		return failure
+	}
+	return err
 }
 
 // handle sends what a slot carries. It reports done = true for the end.
@@ -126,17 +139,21 @@ func (r *responder) handle(slot shm.Slot) (done bool, err error) {
 	case shm.KindEnd:
 		return true, r.end()
 	}
-	return false, ErrWorkerAborted
+	return false, r.cause(ErrWorkerAborted)
 }
 
 // begin sends the response's status and fields. Parse copies the frame before it
 // looks at it, so what was checked is what is sent.
 func (r *responder) begin(frame []byte) error {
 	response := &r.stream.reply
-	if n, err := response.Parse(frame); err != nil {
+	n, err := response.Parse(frame)
+	switch id := r.stream.id.Load(); {
+	case err != nil:
 		return fmt.Errorf("%w: headers frame: %w", ErrWorkerInvalid, err)
-	} else if n != len(frame) {
+	case n != len(frame):
 		return fmt.Errorf("%w: headers frame: %d bytes too many", ErrWorkerInvalid, len(frame)-n)
+	case response.StreamID != id: // a worker that mixes up its clients
+		return fmt.Errorf("%w: headers frame of stream %d on the lane of %d", ErrWorkerInvalid, response.StreamID, id)
 	}
 	head, err := writeResponseHead(r.writer.Header(), response, r.method)
 	if err != nil {
@@ -187,7 +204,12 @@ func (r *responder) clientError(err error) error {
 	return fmt.Errorf("%w: %w", ErrClientGone, err)
 }
 
+// end checks the response as a whole. A worker may have ended it in spite of the
+// request's failure.
 func (r *responder) end() error {
+	if err := r.stream.upload.failure(); err != nil {
+		return err
+	}
 	if r.head.bodyAllowed && r.head.contentLength >= 0 && r.sent != r.head.contentLength {
 		return fmt.Errorf("%w: %d bytes, its Content-Length is %d", ErrWorkerInvalid, r.sent, r.head.contentLength)
 	}

@@ -41,7 +41,8 @@ type linkSegment struct {
 // many lanes the link gets what it holds, and serves fewer at once. Release:
 // release, with the link; or giveUp.
 func (r *ResponseChunkCache) acquire(wanted, mostLanes int) (ls linkSegment, concurrency int, err error) {
-	g, err := r.plan(min(wanted+aheadLanes, mostLanes))
+	most := min(wanted+aheadLanes, mostLanes)
+	g, err := r.plan(most)
 	if err != nil {
 		return linkSegment{}, 0, fmt.Errorf("%w: raise the memory of a link", err)
 	}
@@ -52,7 +53,7 @@ func (r *ResponseChunkCache) acquire(wanted, mostLanes int) (ls linkSegment, con
 		r.giveBack(ls.mailbox)
 		return linkSegment{}, 0, err
 	}
-	return ls, min(wanted, max(1, int(g.Lanes)-aheadLanes)), nil
+	return ls, max(1, wanted-(most-int(g.Lanes))), nil
 }
 
 // plan fits as many lanes as it can, up to so many, into the memory of a link.

@@ -29,11 +29,13 @@ func (w *ResponseWatcher) run() {
 			l.evict(err)
 			return
 		}
-		w.rest(useful)
-		err = l.bell.Wait(sleep)
-		l.end.Awake()
+		if err = w.rest(useful); err == nil {
+			err = l.bell.Wait(sleep)
+			l.end.Awake()
+		}
 		if err != nil {
-			return // closed: the link is dead
+			l.lost(err) // closed, and so dead already; or out of descriptors
+			return
 		}
 	}
 }
@@ -51,16 +53,18 @@ func (w *ResponseWatcher) round() (useful bool, err error) {
 			useful = l.hear(uint32(lane)) || useful
 		}
 	}
-	return useful, err
+	return l.newsUsed() || useful, err
 }
 
-func (w *ResponseWatcher) rest(useful bool) {
+// rest pauses when too many rounds in a row were of no use.
+func (w *ResponseWatcher) rest(useful bool) error {
 	if useful {
 		w.useless = 0
-		return
+		return nil
 	}
 	w.link.pool.counters.StaleNotices.Add(1)
-	if w.useless++; w.useless > freeRounds {
-		time.Sleep(floodRest)
+	if w.useless++; w.useless <= freeRounds {
+		return nil
 	}
+	return w.link.bell.Rest(floodRest)
 }

@@ -74,10 +74,9 @@ func (s *stream) withPlace(f func(*place)) {
 	s.mu.Unlock()
 }
 
-// publishRequest hands the committed request slots to the worker, and tells it
-// if it waits for them.
-func (s *stream) publishRequest() {
-	s.request.Publish() // A1
+// announceRequest tells the worker of published request slots, if it waits for
+// them.
+func (s *stream) announceRequest() {
 	s.withPlace(func(p *place) {
 		if p.lane.WantsRequest() { // S2
 			p.link.end.Notify(p.index)

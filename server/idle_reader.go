@@ -1,0 +1,62 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// idleReader reads from a connection's socket and tells when a read is about to
+// wait for the client. The pump puts off waking the worker for a few slots while
+// bytes keep coming in, and must not sleep on what it has put off.
+type idleReader struct {
+	raw  syscall.RawConn
+	idle atomic.Pointer[func()] // nil: nobody wants to be told
+}
+
+// newIdleReader returns nil for a connection that is not a socket.
+func newIdleReader(conn net.Conn) *idleReader {
+	socket, ok := conn.(syscall.Conn)
+	if !ok {
+		return nil
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	return &idleReader{raw: raw}
+}
+
+// read is the connection's Read, with a call of idle before each wait. It honours
+// the connection's deadlines.
+func (r *idleReader) read(p []byte, idle func()) (n int, err error) {
+	waited := r.raw.Read(func(fd uintptr) (done bool) {
+		n, err = readSocket(int(fd), p)
+		if errors.Is(err, unix.EAGAIN) {
+			idle()
+			return false
+		}
+		return true
+	})
+	switch {
+	case waited != nil:
+		return 0, waited
+	case err != nil:
+		return 0, err
+	case n == 0 && len(p) > 0:
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+func readSocket(fd int, p []byte) (n int, err error) {
+	for {
+		if n, err = unix.Read(fd, p); !errors.Is(err, unix.EINTR) {
+			return max(n, 0), err
+		}
+	}
+}
