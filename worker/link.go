@@ -26,6 +26,7 @@ type Link struct {
 	pool       *shm.Pool // response buffers
 	deliver    func(*Request)
 	incoming   chan *Request // for Next
+	hands      *hands        // for Serve
 
 	closed chan struct{} // closed when the link is dead
 	once   sync.Once
@@ -186,6 +187,9 @@ func (l *Link) run() {
 	l.die(err)
 	l.abortIncoming()
 	<-l.whenQuiet()
+	if l.hands != nil {
+		l.hands.dismiss()
+	}
 	l.unmap()
 }
 

@@ -63,7 +63,8 @@ func final(err error) bool {
 func (l *Link) serve(ctx context.Context, handler http.Handler, o *options) {
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	l.deliver = func(r *Request) { go serveHTTP(base, r, handler, o.log) }
+	l.hands = newHands(len(l.lanes), func(r *Request) { serveHTTP(base, r, handler, o.log) })
+	l.deliver = l.hands.give
 	go l.run()
 	select {
 	case <-l.closed:
