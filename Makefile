@@ -13,7 +13,7 @@ RACE := ./shm/... ./proto/... ./server/... ./worker/... ./cmd/...
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: need-go ## Build the program into ./build
@@ -38,8 +38,12 @@ race: need-go need-cc ## Test under the race detector
 	CGO_ENABLED=1 $(GO) test -race $(RACE)
 
 .PHONY: bench
-bench: need-go ## Run the benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: need-go ## Measure exchanges between real processes, beside their limits
+	$(GO) test -run '^$$' -bench . -benchtime 1x ./tests/bench
+
+.PHONY: bench-parts
+bench-parts: need-go ## Run the micro-benchmarks of the packages
+	$(GO) test -run '^$$' -bench . -benchmem ./shm ./proto
 
 .PHONY: fmt
 fmt: need-go ## Format the code
