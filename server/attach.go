@@ -197,7 +197,7 @@ func (r *UploadResponseRouter) newLink(conn *net.UnixConn, p *pool, hello *proto
 		l.name = fmt.Sprintf("pid-%d", pid)
 	}
 	if l.bell, err = shm.NewEventfd(); err == nil && hello.Bell == proto.BellEventfd {
-		l.workerBell, err = shm.NewEventfd()
+		l.workerBell, err = shm.NewPeerEventfd()
 	}
 	if err != nil {
 		l.closeBells()

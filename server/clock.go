@@ -120,6 +120,7 @@ func (r *UploadResponseRouter) clock(stop <-chan struct{}) {
 		for _, p := range r.pools {
 			p.tick()
 		}
+		r.evictHoarder(now)
 	}
 }
 

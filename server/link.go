@@ -117,7 +117,7 @@ func (l *link) finish(s *stream, why shm.Reason) {
 	case !at.lane.Accepted(id) && l.untaken(at):
 	default:
 		s.row.Cancel(why) // L1
-		s.lingering = true
+		s.overSince = shm.Now()
 		l.end.Alert(at.index)
 		return
 	}
@@ -179,7 +179,7 @@ func (l *link) hear(lane uint32) (useful bool) {
 	switch {
 	case s == nil:
 		return false
-	case !s.lingering:
+	case !s.lingers():
 		if at.position.WantsResponse() {
 			signal(s.news)
 		}
@@ -205,9 +205,9 @@ func (l *link) useNews() {
 // newsUsed reports whether news was of use since the last call.
 func (l *link) newsUsed() bool { return l.used.Load() && l.used.Swap(false) }
 
-// evict ends the link because its worker broke the protocol.
+// evict ends the link because its worker broke the protocol, and tells it so.
 func (l *link) evict(cause error) {
-	if l.die() {
+	if l.die(&proto.Refusal{Code: proto.CodeEvicted, Message: cause.Error()}) {
 		l.pool.counters.Evicted.Add(1)
 		l.log.Error("link evicted", "link", l.name, "pool", l.pool.name, "pid", l.pid, "cause", cause)
 	}
@@ -215,28 +215,28 @@ func (l *link) evict(cause error) {
 
 // lost ends the link because its worker went away.
 func (l *link) lost(cause error) {
-	if l.die() {
+	if l.die(nil) {
 		l.pool.counters.Lost.Add(1)
 		l.log.Warn("link lost", "link", l.name, "pool", l.pool.name, "pid", l.pid, "cause", cause)
 	}
 }
 
 // die ends the link: no stream is assigned to it any more, those that it had
-// find out, and its memory goes when the last of them has. It reports whether
+// find out, and its memory goes when the last of them has. The last message, if
+// not nil, reaches the worker before it finds the link closed. It reports whether
 // the link was alive.
-func (l *link) die() bool {
-	l.pool.mu.Lock()
-	if l.dead {
-		l.pool.mu.Unlock()
+func (l *link) die(last proto.Message) bool {
+	if !l.bury() {
 		return false
 	}
-	l.dead = true
-	l.gone.Store(true)
-	l.pool.remove(l)
+	if last != nil {
+		l.say(last)
+	}
+	l.pool.mu.Lock()
 	l.end.SetState(shm.LinkClosed)
 	for i := range l.places {
 		at := &l.places[i]
-		if s := at.stream; s != nil && s.lingering {
+		if s := at.stream; s != nil && s.lingers() {
 			l.vacate(at)
 			l.cache.release(s)
 		} else if s != nil {
@@ -257,6 +257,19 @@ func (l *link) die() bool {
 	return true
 }
 
+// bury takes the link out of its pool, and reports whether it was in it.
+func (l *link) bury() bool {
+	l.pool.mu.Lock()
+	defer l.pool.mu.Unlock()
+	if l.dead {
+		return false
+	}
+	l.dead = true
+	l.gone.Store(true)
+	l.pool.remove(l)
+	return true
+}
+
 // setDraining notes that the worker wants no more streams; what lies in its inbox
 // goes elsewhere, and it may leave when it has finished the rest.
 func (l *link) setDraining() {
@@ -270,7 +283,7 @@ func (l *link) setDraining() {
 
 // depart ends the link of a worker that said goodbye.
 func (l *link) depart() {
-	if l.die() {
+	if l.die(nil) {
 		l.log.Info("link left", "link", l.name, "pool", l.pool.name, "pid", l.pid)
 	}
 }

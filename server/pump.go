@@ -22,9 +22,9 @@ type pump struct {
 	slot    int   // bytes in a slot
 	expects bool  // the client waits for 100 Continue
 
-	continued   atomic.Bool // it waits no more
-	unannounced int         // published slots that the worker was not woken for
-	patient     bool        // wake the worker for several slots at once
+	continued   atomic.Bool  // it waits no more
+	unannounced atomic.Int32 // published slots that the worker was not woken for
+	patient     bool         // wake the worker for several slots at once
 
 	stop chan struct{} // closed when the exchange is over
 	done chan struct{} // closed when the pump has ended
@@ -103,16 +103,15 @@ const announceEvery = 8
 // more to read.
 func (p *pump) publish() {
 	p.stream.request.Publish() // A1
-	p.unannounced++
-	if !p.patient || p.unannounced >= announceEvery {
+	if n := p.unannounced.Add(1); !p.patient || n >= announceEvery {
 		p.announce()
 	}
 }
 
-// announce wakes the worker if it waits for what has been published.
+// announce wakes the worker if it waits for what has been published. At the end of
+// the body net/http reads on in a goroutine of its own, which calls it too.
 func (p *pump) announce() {
-	if p.unannounced > 0 {
-		p.unannounced = 0
+	if p.unannounced.Load() > 0 && p.unannounced.Swap(0) > 0 {
 		p.stream.announceRequest()
 	}
 }

@@ -201,8 +201,7 @@ func (r *UploadResponseRouter) closeLinks() {
 	links := slices.Collect(maps.Keys(r.links))
 	r.mu.Unlock()
 	for _, l := range links {
-		l.say(&proto.Bye{Reason: "server stopped"})
-		l.die()
+		l.die(&proto.Bye{Reason: "server stopped"})
 	}
 	r.alive.Wait()
 }

@@ -26,7 +26,7 @@ type stream struct {
 	mu        sync.Mutex // guards place against the pump and the clock
 	place     *place     // nil: no link serves it
 	revoked   atomic.Bool
-	lingering bool       // the exchange is over, its worker has not let go; under the pool's lock
+	overSince int64      // the exchange is over, shm.Now, its worker has not let go; 0: not; under the pool's lock
 	response  shm.Reader // of the present place; the responder's
 	next      uint64     // number of the next response slot; the responder's
 
@@ -52,10 +52,14 @@ func (s *stream) open(id uint64) {
 // close ends the use of s. Preconditions: as [RequestChunkCache.release].
 func (s *stream) close() {
 	s.id.Store(0)
-	s.lingering = false
+	s.overSince = 0
 	s.request.Close()
 	s.row.Close()
 }
+
+// lingers reports whether the exchange is over and its worker has not let go. The
+// caller holds the pool's lock.
+func (s *stream) lingers() bool { return s.overSince != 0 }
 
 // settle notes the place that the dispatcher has found for s.
 func (s *stream) settle(p *place) {

@@ -148,13 +148,15 @@ func open(conn *net.UnixConn, welcome *proto.Welcome, files []*os.File) (*Link, 
 		closeFiles(files[1:])
 		return nil, fmt.Errorf("worker: attach: %w", err)
 	}
-	serverBell, err1 := takeBell(files[2])
-	ownBell, err2 := takeBell(files[3])
-	if err := errors.Join(err1, err2); err != nil {
+	ring, err1 := takeDescriptor(files[2])
+	sleep, err2 := takeDescriptor(files[3])
+	ownBell, err3 := shm.OpenEventfd(sleep)
+	if err := errors.Join(err1, err2, err3); err != nil {
 		_ = requests.Close()
 		_ = responses.Close()
 		return nil, fmt.Errorf("worker: attach: %w", err)
 	}
+	serverBell := shm.OpenPeerEventfd(ring)
 	l := &Link{
 		conn: conn, welcome: *welcome, instance: id.Instance, requests: requests, responses: responses,
 		serverBell: serverBell, bell: ownBell, closed: make(chan struct{}),
@@ -164,12 +166,8 @@ func open(conn *net.UnixConn, welcome *proto.Welcome, files []*os.File) (*Link, 
 	return l, nil
 }
 
-// takeBell makes a bell of a received descriptor.
-func takeBell(file *os.File) (*shm.Eventfd, error) {
-	fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
-	_ = file.Close()
-	if err != nil {
-		return nil, err
-	}
-	return shm.OpenEventfd(fd)
+// takeDescriptor takes the descriptor out of a file, which would close it.
+func takeDescriptor(file *os.File) (int, error) {
+	defer file.Close()
+	return unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 }

@@ -1,0 +1,58 @@
+// Package e2e_test tests the whole way of a request: a client's socket, the router
+// in this process, shared memory, a worker process, and back.
+package e2e_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/tests/harness"
+)
+
+func TestMain(m *testing.M) {
+	harness.Main(m, map[string]func(){"app": runApp, "server": runServer})
+}
+
+// app is a process of the worker in app_test.go.
+type app struct {
+	*harness.Process
+	t testing.TB
+}
+
+// startApp starts one; env is of the variables that app_test.go names.
+func startApp(t testing.TB, s *harness.Server, env ...string) *app {
+	t.Helper()
+	return &app{s.StartWorker(t, "app", env...), t}
+}
+
+// startBoth starts a server and one app for it.
+func startBoth(t testing.TB, change func(*server.Config), env ...string) (*harness.Server, *app) {
+	t.Helper()
+	s := harness.Start(t, change)
+	return s, startApp(t, s, env...)
+}
+
+// awaitSaid waits until the worker has printed a line with this text.
+func (a *app) awaitSaid(text string) {
+	a.t.Helper()
+	harness.Eventually(a.t, fmt.Sprintf("the worker to say %q", text), func() bool { return strings.Contains(a.Output(), text) })
+}
+
+// requests returns the requests whose path begins with prefix that the worker
+// has seen, in their order. Those whose response the client has read are in it.
+func (a *app) requests(s *harness.Server, prefix string) (list []string) {
+	a.t.Helper()
+	sentinel := fmt.Sprintf("/sentinel/%d", len(a.Output()))
+	harness.ReadAll(a.t, get(a.t, s, sentinel).Body)
+	a.awaitSaid(">> GET " + sentinel)
+	for line := range strings.Lines(a.Output()) {
+		if seen, ok := strings.CutPrefix(strings.TrimSpace(line), ">> "); ok {
+			if _, path, _ := strings.Cut(seen, " "); strings.HasPrefix(path, prefix) {
+				list = append(list, seen)
+			}
+		}
+	}
+	return list
+}

@@ -1,0 +1,183 @@
+package faults_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/tests/harness"
+)
+
+// awaitActive waits until so many streams are in use.
+func awaitActive(t testing.TB, s *harness.Server, n int64) {
+	t.Helper()
+	harness.Eventually(t, "the streams in use to be as expected", func() bool { return s.Router.Stats().ActiveStreams == n })
+}
+
+// wantBy fails the test unless the reply is an echo by the process.
+func wantBy(t testing.TB, r reply, method string, p *harness.Process, body string) {
+	t.Helper()
+	if want := fmt.Sprintf("%s by %d: %s", method, p.PID(), body); r.body != want {
+		t.Fatalf("the reply is %q, want %q", r.body, want)
+	}
+}
+
+func TestARequestThatAStoppedWorkerHasNotTakenIsServedByAnother(t *testing.T) {
+	s := harness.Start(t, small)
+	first := s.StartWorker(t, "handler")
+	first.Stop()
+	client := dial(t, s)
+	client.send("POST", "/echo", "Content-Length: 4")
+	client.write("body")
+	awaitActive(t, s, 1)
+	second := s.StartWorker(t, "handler")
+	wantBy(t, client.want("POST", 200), "POST", second, "body")
+
+	// The first one passes over what was taken back, and serves again.
+	first.Continue()
+	second.Kill()
+	client.send("POST", "/echo", "Content-Length: 4")
+	client.write("next")
+	wantBy(t, client.want("POST", 200), "POST", first, "next")
+}
+
+func TestARequestThatAKilledWorkerHadNotTakenIsServedByAnother(t *testing.T) {
+	s := harness.Start(t, func(c *server.Config) {
+		small(c)
+		c.Supervised = []string{"default"} // the request waits for the next worker
+	})
+	first := s.StartWorker(t, "handler")
+	first.Stop()
+	client := dial(t, s)
+	client.send("POST", "/echo", "Content-Length: 4")
+	client.write("body")
+	awaitActive(t, s, 1)
+	first.Kill()
+	harness.Eventually(t, "the death to be noticed", func() bool { return s.Router.Stats().Lost == 1 })
+	second := s.StartWorker(t, "handler")
+	wantBy(t, client.want("POST", 200), "POST", second, "body")
+	if failed := s.Router.Stats().Failed; failed != 0 {
+		t.Errorf("%d exchanges failed", failed)
+	}
+}
+
+// jobs are requests that a worker takes and dies with.
+var jobs = []struct {
+	name   string
+	method string
+	body   int
+	again  bool // another worker serves it
+}{
+	{"GET", "GET", 0, true},
+	{"PUT with a small body", "PUT", 1000, true},
+	{"DELETE", "DELETE", 0, true},
+	{"PUT with a long body", "PUT", 4 << 20, false},
+	{"POST", "POST", 1000, false},
+	{"POST without a body", "POST", 0, false},
+	{"PATCH", "PATCH", 10, false},
+}
+
+func TestARequestWhoseWorkerDiesBeforeItsResponseIsServedAgainIfItMayBe(t *testing.T) {
+	for _, job := range jobs {
+		t.Run(job.name, func(t *testing.T) {
+			s := harness.Start(t, small)
+			first := s.StartWorker(t, "handler", holdVariable+"=1")
+			body := strings.Repeat("x", job.body)
+			client := dial(t, s)
+			client.send(job.method, "/job", fmt.Sprintf("Content-Length: %d", job.body))
+			client.write(body)
+			awaitSaid(t, first, "holding", 1)
+			second := s.StartWorker(t, "handler")
+			first.Kill()
+			if !job.again {
+				client.want(job.method, 502)
+				return
+			}
+			wantBy(t, client.want(job.method, 200), job.method, second, body)
+			if retried := s.Router.Stats().Retried; retried != 1 {
+				t.Errorf("%d requests served again, want 1", retried)
+			}
+		})
+	}
+}
+
+func TestARequestWhoseWorkersDieTwiceFails(t *testing.T) {
+	s := harness.Start(t, small)
+	client := dial(t, s)
+	first := s.StartWorker(t, "handler", holdVariable+"=1")
+	client.send("GET", "/job")
+	awaitSaid(t, first, "holding", 1)
+	second := s.StartWorker(t, "handler", holdVariable+"=1")
+	first.Kill()
+	awaitSaid(t, second, "holding", 1)
+	third := s.StartWorker(t, "handler", holdVariable+"=1")
+	second.Kill()
+	client.want("GET", 502)
+	if strings.Contains(third.Output(), "holding") {
+		t.Error("a third worker was given the request")
+	}
+}
+
+func TestAResponseWhoseWorkerDiesNeverLooksComplete(t *testing.T) {
+	for _, query := range []string{"", "?length=20"} {
+		t.Run("half"+query, func(t *testing.T) {
+			s := harness.Start(t, small)
+			p := s.StartWorker(t, "handler")
+			client := dial(t, s)
+			client.send("GET", "/half"+query)
+			awaitSaid(t, p, "halfway", 1)
+			p.Kill()
+			if body := client.wantBroken("GET", 200); body != "first half" {
+				t.Errorf("the body is %q", body)
+			}
+			if st := s.Router.Stats(); st.Aborted != 1 || st.Retried != 0 {
+				t.Errorf("aborted %d, served again %d; want 1 and 0", st.Aborted, st.Retried)
+			}
+		})
+	}
+}
+
+func TestWhatAKilledWorkerHadNotPublishedIsNeverSent(t *testing.T) {
+	for name, want := range map[string]outcome{"unpublished headers": refused, "unpublished body": cutShort} {
+		t.Run(name, func(t *testing.T) {
+			h := startHostile(t, func(c *server.Config) { c.Memory = 2 * (3 << 20) }) // responses of three links
+			client := dial(t, h.Server)
+			client.send("POST", "/bad/"+slug(name), "Content-Length: 0")
+			awaitSaid(t, h.scribbler, "written", 1)
+			h.scribbler.Kill()
+			if want == refused {
+				client.want("POST", 502)
+			} else if body := client.wantBroken("POST", 200); body != "published" {
+				t.Errorf("the body is %q", body)
+			}
+			for range 4 { // more than fit at once: the memory of the dead comes back
+				p := h.StartWorker(t, "scribbler")
+				h.wantScribblerGood(t)
+				p.Kill()
+				harness.Eventually(t, "the link to go", func() bool { return h.Router.Stats().Links == 1 })
+			}
+		})
+	}
+}
+
+func init() {
+	scripts["unpublished-headers"] = func(t *turn) {
+		t.head(200, proto.Field{Name: "content-length", Value: "6"})
+		t.text("secret")
+		t.end.Notify(t.lane) // but publish nothing
+		t.say("written")
+		t.awaitEviction()
+	}
+	scripts["unpublished-body"] = func(t *turn) {
+		t.head(200)
+		t.text("published")
+		t.publish()
+		t.awaitReleased(2)
+		t.text("secret")
+		t.end.Notify(t.lane)
+		t.say("written")
+		t.awaitEviction()
+	}
+}

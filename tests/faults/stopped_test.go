@@ -1,0 +1,105 @@
+package faults_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/tests/harness"
+)
+
+// impatient is a configuration in which a worker has little time, with the pool
+// "slots" behind the path /slots.
+func impatient(c *server.Config) {
+	small(c)
+	c.ResponseTimeout = 300 * time.Millisecond
+	c.Routes = append(c.Routes, server.Route{Prefix: "/slots", Pool: "slots"})
+}
+
+// wantSaid fails the test unless the process has said all of this.
+func wantSaid(t testing.TB, p *harness.Process, list ...string) {
+	t.Helper()
+	for _, what := range list {
+		if !strings.Contains(p.Output(), "<"+what+">") {
+			t.Errorf("the worker did not say %q; it said:\n%s", what, p.Output())
+		}
+	}
+}
+
+func TestAStoppedWorkerCostsItsClientATimeoutAndItsLaneIsOutOfUseUntilItIsBack(t *testing.T) {
+	s := harness.Start(t, func(c *server.Config) {
+		impatient(c)
+		c.NumStreams = 1 // what is out of use is missed at once
+	})
+	stuck := s.StartWorker(t, "slots")
+	s.StartWorker(t, "handler")
+	client := dial(t, s)
+	client.send("GET", "/slots/late")
+	awaitSaid(t, stuck, "took", 1)
+	stuck.Stop()
+	client.want("GET", 504)
+	if st := s.Router.Stats(); st.ActiveStreams != 1 || st.WorkerTimeouts != 1 || st.Links != 2 {
+		t.Errorf("%d streams in use, %d timeouts, %d links; want 1, 1 and 2", st.ActiveStreams, st.WorkerTimeouts, st.Links)
+	}
+	client.send("GET", "/echo")
+	harness.Eventually(t, "the next request to wait for the stream", func() bool { return s.Router.Stats().Waiting == 1 })
+
+	stuck.Continue()
+	if r := client.want("GET", 200); !strings.HasPrefix(r.body, "GET by ") {
+		t.Errorf("the next response on the connection is %q", r.body)
+	}
+	awaitSaid(t, stuck, "over", 1)
+	const cancelled = ": worker: request cancelled: deadline passed"
+	wantSaid(t, stuck, "tail"+cancelled, "respond"+cancelled, "flush"+cancelled)
+
+	client.send("GET", "/slots/now")
+	if r := client.want("GET", 200); r.body != "slots" {
+		t.Errorf("the lane's next response is %q", r.body)
+	}
+}
+
+func TestAWorkerThatStopsInTheMiddleOfAResponseBreaksItOff(t *testing.T) {
+	s := harness.Start(t, impatient)
+	stuck := s.StartWorker(t, "slots")
+	client := dial(t, s)
+	client.send("GET", "/slots/late-with-headers")
+	awaitSaid(t, stuck, "flushed", 1)
+	if head, err := client.head(); err != nil || head.status != 200 {
+		t.Fatalf("%+v: %v", head, err)
+	}
+	stuck.Stop()
+	r := reply{}
+	if err := client.chunks(&r); err == nil || r.body != "early" {
+		t.Fatalf("want a body that breaks off, got %q: %v", r.body, err)
+	}
+	client.wantClosed()
+	if st := s.Router.Stats(); st.ActiveStreams != 1 || st.Aborted != 1 {
+		t.Errorf("%d streams in use, %d aborted; want 1 and 1", st.ActiveStreams, st.Aborted)
+	}
+
+	stuck.Continue()
+	awaitActive(t, s, 0)
+	awaitSaid(t, stuck, "over", 1)
+	const cancelled = ": worker: request cancelled: deadline passed"
+	wantSaid(t, stuck, "tail"+cancelled, "reserve"+cancelled, "write"+cancelled, "flush"+cancelled, "end"+cancelled)
+}
+
+func TestARequestThatAStoppedWorkerHasNotTakenTimesOutAndIsNeverServed(t *testing.T) {
+	s := harness.Start(t, impatient)
+	stuck := s.StartWorker(t, "slots")
+	stuck.Stop()
+	client := dial(t, s)
+	client.send("GET", "/slots/late")
+	client.want("GET", 504)
+	awaitActive(t, s, 0) // nothing to wait for: it was taken back
+
+	stuck.Continue()
+	client.send("GET", "/slots/now")
+	if r := client.want("GET", 200); r.body != "slots" {
+		t.Errorf("the next response is %q", r.body)
+	}
+	if took := strings.Count(stuck.Output(), "<took>"); took != 1 {
+		t.Errorf("the worker took %d requests, want the second only", took)
+	}
+}
