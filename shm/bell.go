@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -14,9 +15,13 @@ import (
 
 // Eventfd is a bell that a poller can wait for.
 type Eventfd struct {
-	file *os.File
-	raw  syscall.RawConn
-	fd   int
+	file *os.File        // nil: it rests, or is only rung here
+	raw  syscall.RawConn // nil: it is only rung here
+	fd   int             // of the eventfd
+	peer int             // what the peer gets: fd, or a guard around it
+
+	mu     sync.Mutex    // guards file and fd against Rest
+	closed chan struct{} // by Close
 
 	// Of the goroutine that waits.
 	sleep func() bool
@@ -36,16 +41,52 @@ func NewEventfd() (*Eventfd, error) {
 // OpenEventfd takes over an eventfd that another process made. Release:
 // [Eventfd.Close].
 func OpenEventfd(fd int) (*Eventfd, error) {
+	e := &Eventfd{closed: make(chan struct{})}
+	e.look = e.lookOnce
+	return e, e.open(fd)
+}
+
+// open puts fd into the poller.
+func (e *Eventfd) open(fd int) (err error) {
 	_ = unix.SetNonblock(fd, true) // else the poller would not take it
-	file := os.NewFile(uintptr(fd), "bell")
-	raw, err := file.SyscallConn()
+	e.file, e.fd, e.peer = os.NewFile(uintptr(fd), "bell"), fd, fd
+	if e.raw, err = e.file.SyscallConn(); err != nil {
+		_ = e.file.Close()
+		return fmt.Errorf("shm: eventfd: %w", err)
+	}
+	return nil
+}
+
+// NewPeerEventfd returns a bell that another process waits for and this one rings.
+// Release: [Eventfd.Close].
+//
+// The peer polls FD, which is readable after every ring. It is an epoll instance
+// around the eventfd and not the eventfd itself: whoever has that can fill its
+// counter up and take O_NONBLOCK from it, and the next Ring would hang, and the
+// whole process with it.
+func NewPeerEventfd() (*Eventfd, error) {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
-		_ = file.Close()
 		return nil, fmt.Errorf("shm: eventfd: %w", err)
 	}
-	e := &Eventfd{file: file, raw: raw, fd: fd}
-	e.look = e.lookOnce
+	guard, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		_ = unix.Close(fd)
+		return nil, fmt.Errorf("shm: epoll: %w", err)
+	}
+	e := &Eventfd{fd: fd, peer: guard, closed: make(chan struct{})}
+	if err := unix.EpollCtl(guard, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET}); err != nil {
+		_ = e.Close()
+		return nil, fmt.Errorf("shm: epoll: %w", err)
+	}
 	return e, nil
+}
+
+// OpenPeerEventfd takes over the bell of another process, only to ring it: it is
+// not in our poller, where every ring would be an edge for nobody. Release:
+// [Eventfd.Close].
+func OpenPeerEventfd(fd int) *Eventfd {
+	return &Eventfd{fd: fd, peer: fd, closed: make(chan struct{})}
 }
 
 var one = binary.LittleEndian.AppendUint64(nil, 1)
@@ -84,11 +125,74 @@ func (e *Eventfd) lookOnce(uintptr) (done bool) {
 func (e *Eventfd) SetDeadline(t time.Time) error { return e.file.SetReadDeadline(t) }
 
 // FD returns the descriptor, to be sent to the peer. It stays the bell's.
-func (e *Eventfd) FD() int { return e.fd }
+func (e *Eventfd) FD() int { return e.peer }
 
-// Close ends the bell and wakes a Wait. Preconditions: nobody calls Ring any
-// more.
-func (e *Eventfd) Close() error { return e.file.Close() }
+// Rest takes the bell out of the poller for a while, for every ring costs the
+// process an edge, also while nobody waits. No ring is lost by it: the next Wait
+// looks for news before it sleeps. It returns os.ErrClosed after Close.
+//
+// Preconditions: the goroutine that waits calls it; nobody calls Ring or FD.
+func (e *Eventfd) Rest(pause time.Duration) error {
+	if err := e.unpoll(); err != nil {
+		return err
+	}
+	select {
+	case <-time.After(pause):
+	case <-e.closed:
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.isClosed() {
+		_ = unix.Close(e.fd)
+		return os.ErrClosed
+	}
+	return e.open(e.fd)
+}
+
+// unpoll closes the file, and keeps a descriptor of the eventfd.
+func (e *Eventfd) unpoll() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.isClosed() {
+		return os.ErrClosed
+	}
+	fd, err := unix.FcntlInt(uintptr(e.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("shm: eventfd: %w", err)
+	}
+	err = e.file.Close()
+	e.file, e.fd = nil, fd
+	return err
+}
+
+func (e *Eventfd) isClosed() bool {
+	select {
+	case <-e.closed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Close ends the bell and wakes a Wait or a Rest. Preconditions: nobody calls
+// Ring any more.
+func (e *Eventfd) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.isClosed() {
+		return os.ErrClosed
+	}
+	close(e.closed)
+	switch {
+	case e.file != nil:
+		return e.file.Close()
+	case e.raw != nil:
+		return nil // Rest closes the descriptor
+	case e.peer != e.fd:
+		_ = unix.Close(e.peer)
+	}
+	return unix.Close(e.fd)
+}
 
 // The futex operations, without FUTEX_PRIVATE: the word is shared between
 // processes (futex(2)).

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // sizes is what a test wants its memory to look like.
@@ -80,6 +82,26 @@ func testBell(tb testing.TB) *Eventfd {
 	}
 	tb.Cleanup(func() { _ = bell.Close() })
 	return bell
+}
+
+// testPeerBell returns both ends of a bell that another process waits for: the
+// one that rings, and the one that waits.
+func testPeerBell(tb testing.TB) (ringer, waiter *Eventfd) {
+	tb.Helper()
+	ringer, err := NewPeerEventfd()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = ringer.Close() })
+	fd, err := unix.FcntlInt(uintptr(ringer.FD()), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if waiter, err = OpenEventfd(fd); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = waiter.Close() })
+	return ringer, waiter
 }
 
 // testRand returns a generator whose seed is fixed, unless SHM_TEST_SEED sets

@@ -103,7 +103,7 @@ func TestAHeadThatJumpsCostsNoMoreThanALookAtEveryLane(t *testing.T) {
 // Whatever a lane had to tell before its notice is known to the reader once the
 // ring is empty, or the reader was told to look at every lane.
 func TestNoHintIsLost(t *testing.T) {
-	const lanes, rounds = 6, 200_000 / raceSlowdown
+	const lanes, rounds = 6, 40_000 / raceSlowdown
 	watchdog, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	w, r := noticePair(4)

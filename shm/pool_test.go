@@ -127,80 +127,58 @@ func TestAnAccountInUseCannotBeOpened(t *testing.T) {
 	a.Give(b)
 }
 
-// poolModel is the pool as simple as it can be said.
-type poolModel struct {
-	free    []uint32
-	holders []modelHolder
-}
-
-type modelHolder struct {
-	open bool
-	min  int
-	held []uint32
-}
-
-func (m *poolModel) owed() int {
-	owed := 0
-	for _, h := range m.holders {
-		owed += max(0, h.min-len(h.held))
+func TestWhatIsPromisedIsThereForWhoeverComes(t *testing.T) {
+	p := NewPool(10)
+	p.Promise(6)
+	greedy := mustOpen(t, p, 2)
+	for range 2 + 4 { // its own, and what nobody else is to have
+		mustTake(t, greedy)
 	}
-	return owed
+	if b, ok := greedy.Take(); ok {
+		t.Fatalf("took buffer %d, which is promised to others who may come", b)
+	}
+	for range 2 {
+		late := mustOpen(t, p, 2)
+		mustTake(t, late)
+		mustTake(t, late)
+		if b, ok := late.Take(); ok {
+			t.Fatalf("took buffer %d, which is promised", b)
+		}
+	}
 }
 
-func TestThePoolKeepsItsPromisesUnderRandomUse(t *testing.T) {
+// Uploads that start late find their guarantee, whatever the others do.
+func TestAPromisedAccountCanAlwaysBeOpened(t *testing.T) {
+	const holders, min, total = 4, 2, 11
 	random := testRand(t)
-	for range 200 {
-		total := 1 + random.IntN(12)
-		p, m := NewPool(uint32(total)), &poolModel{holders: make([]modelHolder, 5)}
-		accounts := make([]Account, len(m.holders))
-		for i := total; i > 0; i-- {
-			m.free = append(m.free, uint32(i-1))
-		}
-		for range 300 {
-			i := random.IntN(len(accounts))
-			a, h := &accounts[i], &m.holders[i]
-			switch op := random.IntN(8); {
-			case !h.open && len(h.held) == 0:
-				min := random.IntN(4)
-				want := len(m.free)-m.owed() >= min
-				if got := p.Open(a, min); got != want {
-					t.Fatalf("Open(%d) is %v, want %v: %+v", min, got, want, p.Stats())
-				}
-				if want {
-					h.open, h.min = true, min
-				}
-			case h.open && op == 0:
-				a.Close()
-				h.open, h.min = false, 0
-			case h.open && op < 5:
-				want := len(h.held) < h.min || len(m.free) > m.owed()
-				b, got := a.Take()
-				if got != want {
-					t.Fatalf("Take is %v with %d of %d held, want %v: %+v", got, len(h.held), h.min, want, p.Stats())
-				}
-				if got {
-					last := len(m.free) - 1
-					if b != m.free[last] {
-						t.Fatalf("took buffer %d, want %d, the last freed", b, m.free[last])
-					}
-					m.free, h.held = m.free[:last], append(h.held, b)
-				}
-			case len(h.held) > 0:
-				k := random.IntN(len(h.held))
-				b := h.held[k]
-				h.held = slices.Delete(h.held, k, k+1)
+	p := NewPool(total)
+	p.Promise(holders * min)
+	var accounts [holders]Account
+	var held [holders][]uint32
+	var open [holders]bool
+	for step := range 20_000 {
+		i := random.IntN(holders)
+		switch a := &accounts[i]; {
+		case !open[i]:
+			if !p.Open(a, min) {
+				t.Fatalf("step %d: %+v, and an account cannot be opened", step, p.Stats())
+			}
+			open[i] = true
+		case random.IntN(20) == 0: // it ends
+			for _, b := range held[i] {
 				a.Give(b)
-				m.free = append(m.free, b)
 			}
-			if got, want := p.Stats(), (PoolStats{Total: total, Free: len(m.free), Owed: m.owed()}); got != want {
-				t.Fatalf("pool %+v, want %+v", got, want)
+			a.Close()
+			held[i], open[i] = nil, false
+		case random.IntN(3) > 0:
+			if b, ok := a.Take(); ok {
+				held[i] = append(held[i], b)
+			} else if len(held[i]) < min {
+				t.Fatalf("step %d: no buffer for a holder below its minimum: %+v", step, p.Stats())
 			}
-			if s := p.Stats(); s.Owed > s.Free || s.Owed < 0 {
-				t.Fatalf("more is owed than there is: %+v", s)
-			}
-			if a.Held() != len(h.held) {
-				t.Fatalf("account holds %d, want %d", a.Held(), len(h.held))
-			}
+		case len(held[i]) > 0:
+			a.Give(held[i][0])
+			held[i] = held[i][1:]
 		}
 	}
 }

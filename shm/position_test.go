@@ -1,9 +1,6 @@
 package shm
 
-import (
-	"runtime"
-	"testing"
-)
+import "testing"
 
 func TestAWorkerThatHasLetGoLearnsWhichBuffersAreFree(t *testing.T) {
 	l := newHeapLink(t, fewSlots).openResponseLane(t, 1)
@@ -31,34 +28,47 @@ func TestABufferIsFreeWhenTheServerIsAtTheLanesNextStream(t *testing.T) {
 	}
 }
 
+func TestANewResponseInheritsNothingFromTheLanesLast(t *testing.T) {
+	link := newHeapLink(t, fewSlots)
+	position := link.server.Position(1)
+	position.Open(5)
+	position.WantResponse(true)
+	position.Finish()
+	if !link.worker.Position(1).WantsResponse() {
+		t.Fatal("the worker does not see what the server waits for")
+	}
+	position.Open(6)
+	if link.worker.Position(1).WantsResponse() || position.released.Load() != 0 {
+		t.Error("something is left of the last response")
+	}
+}
+
 // A worker looks at a position just while the server moves it on to the lane's
-// next stream: what it sees is of its own stream, or that all is released.
+// next stream: the count that it sees never runs backwards, and in the end all is
+// released.
 func TestAPositionThatMovesOnIsNeverMistaken(t *testing.T) {
-	const streams = 300_000
-	l := newHeapLink(t, fewSlots).openResponseLane(t, 1)
-	position := l.link.server.Position(0)
+	const streams = 10_000_000 / raceSlowdown
+	link := newHeapLink(t, fewSlots)
+	position, seen := link.server.Position(0), link.worker.Position(0)
 	go func() {
-		for id := l.streamID; id <= streams; id++ {
+		for id := uint64(1); id <= streams; id++ {
 			position.Open(id)
 			position.released.Store(1)
 			position.released.Store(2)
 			position.Finish()
 		}
 	}()
-	w, seen := l.writer, uint64(0)
-	for seen < streams {
-		if seen = position.streamID.Load(); seen == 0 {
+	for id := uint64(0); id < streams; {
+		if id = seen.streamID.Load(); id == 0 {
 			continue
 		}
-		w.Close()
-		w.Open(l.pool, 1)
-		w.committed, w.visible = 2, 2
-		w.BindPosition(l.link.worker.Position(0), seen)
-		for w.Outstanding() != 0 {
-			if err := w.Reclaim(); err != nil {
-				t.Fatalf("stream %d: %v", seen, err)
+		count := peerCounter{word: seen.released, gate: seen.streamID, streamID: id, otherwise: AllReleased}
+		for last := uint64(0); last != AllReleased; {
+			released := count.load()
+			if released < last {
+				t.Fatalf("stream %d: %d slots were released, and then %d", id, last, released)
 			}
-			runtime.Gosched()
+			last = released
 		}
 	}
 }

@@ -46,7 +46,11 @@ func twoProcesses(t *testing.T, eventfd bool, streams []testStream) {
 	serverBell, workerBell := testBell(t), (*Eventfd)(nil)
 	fds := []int{int(request.File().Fd()), int(file.Fd()), serverBell.FD()}
 	if eventfd {
-		workerBell = testBell(t)
+		workerBell, err = NewPeerEventfd()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer workerBell.Close()
 		fds = append(fds, workerBell.FD())
 	}
 	const generation = 3
@@ -106,18 +110,23 @@ func peerWorker(note peerNote, files []*os.File) (any, error) {
 		return nil, err
 	}
 	defer response.Close()
-	bells := make([]*Eventfd, 2)
-	for i, file := range files[2:] {
-		// The bell takes the descriptor over: it must not be the file's too.
-		fd, err := duplicate(file)
-		if err != nil {
-			return nil, err
-		}
-		if bells[i], err = OpenEventfd(fd); err != nil {
-			return nil, err
-		}
-		defer bells[i].Close()
+	// A bell takes its descriptor over: it must not be the file's too.
+	fd, err := duplicate(files[2])
+	if err != nil {
+		return nil, err
 	}
-	worker := newLoopWorker(NewWorkerEnd(request, 0, response, bells[0]), bells[1], note.Seed)
+	serverBell := OpenPeerEventfd(fd)
+	defer serverBell.Close()
+	var bell *Eventfd
+	if len(files) > 3 {
+		if fd, err = duplicate(files[3]); err != nil {
+			return nil, err
+		}
+		if bell, err = OpenEventfd(fd); err != nil {
+			return nil, err
+		}
+		defer bell.Close()
+	}
+	worker := newLoopWorker(NewWorkerEnd(request, 0, response, serverBell), bell, note.Seed)
 	return workerReport{Identity: id}, worker.run()
 }

@@ -168,6 +168,19 @@ func TestAReleasedSlotCannotBeReadAgain(t *testing.T) {
 	})
 }
 
+func TestAReleaseIsNeverTakenBack(t *testing.T) {
+	bothDirections(t, fewSlots, 1, func(t *testing.T, l *testLane) {
+		l.putHeaders(t)
+		l.put(t, KindBody, []byte("x"))
+		l.tail(t, 2)
+		l.reader.Release(2)
+		l.reader.Release(1)
+		if l.reader.Released() != 2 || l.released.Load() != 2 {
+			t.Errorf("released %d, the writer is told %d", l.reader.Released(), l.released.Load())
+		}
+	})
+}
+
 func TestSlotsCanBeReadInAnyOrder(t *testing.T) {
 	bothDirections(t, fewSlots, 1, func(t *testing.T, l *testLane) {
 		l.putHeaders(t)

@@ -167,6 +167,7 @@ func TestANewAttachStartsAnew(t *testing.T) {
 	l.server.Inbox.Append(Assignment{StreamID: 1})
 	l.server.Notify(0)
 	l.server.SetState(LinkClosed)
+	l.server.Sleep()
 
 	g := s.responseGeometry(t)
 	response := newResponseSegment(g, alignedHeap(g.Len))
@@ -177,7 +178,11 @@ func TestANewAttachStartsAnew(t *testing.T) {
 	if got, err := l.request.OpenResponseGeometry(0, 2); err != nil || got != g {
 		t.Errorf("the mailbox says %+v (%v), want %+v", got, err, g)
 	}
-	worker := NewWorkerEnd(l.request, 0, response, nil)
+	bell := testBell(t)
+	worker := NewWorkerEnd(l.request, 0, response, bell)
+	if worker.Notify(0); rings(t, bell) != 0 {
+		t.Error("the watcher of the attach before is rung")
+	}
 	if !worker.Inbox.Empty() || worker.State() != LinkOpen || !worker.Sleep(AsleepStream|AsleepNotice, LinkOpen) {
 		t.Error("something is left of the attach before")
 	}

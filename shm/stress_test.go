@@ -46,15 +46,16 @@ func TestEveryByteArrivesAndNoWakeUpIsLost(t *testing.T) {
 }
 
 func stress(t *testing.T, shape sizes, eventfd bool, streams int) {
-	serverBell, workerBell := testBell(t), (*Eventfd)(nil)
+	serverBell := testBell(t)
+	var ringer, workerBell *Eventfd
 	if eventfd {
-		workerBell = testBell(t)
+		ringer, workerBell = testPeerBell(t)
 		if err := workerBell.SetDeadline(time.Now().Add(lostWakeUp)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	seed := testSeed(t)
-	link := newHeapLinkWithBells(t, shape, serverBell, workerBell)
+	link := newHeapLinkWithBells(t, shape, serverBell, ringer)
 	server := newLoopServer(link.request, link.server, serverBell, seed)
 	worker := newLoopWorker(link.worker, workerBell, seed)
 
