@@ -129,7 +129,6 @@ func (l *link) finish(s *stream, why shm.Reason) {
 // Preconditions: as finish; and the link is dead, or has let go of s.
 func (l *link) detach(s *stream) {
 	at := l.part(s)
-	s.request.Unbind()
 	l.pool.mu.Lock()
 	defer l.pool.mu.Unlock()
 	l.vacate(at)
@@ -139,6 +138,7 @@ func (l *link) detach(s *stream) {
 func (l *link) part(s *stream) *place {
 	at := s.place
 	s.settle(nil)
+	s.request.Unbind() // the lane's words may soon be about another stream
 	at.position.WantResponse(false)
 	at.position.Finish() // D1
 	return at

@@ -17,10 +17,11 @@ type responder struct {
 	controller *http.ResponseController
 	method     string
 
-	begun bool  // the headers are out, or on their way
-	dirty bool  // written and not flushed
-	sent  int64 // bytes of body from the worker
-	head  responseHead
+	begun    bool  // the headers are out, or on their way
+	dirty    bool  // written and not flushed
+	trailers bool  // they have come
+	sent     int64 // bytes of body from the worker
+	head     responseHead
 }
 
 // The ways in which the present link can fail a stream that may be assigned
@@ -125,8 +126,12 @@ func (r *responder) handle(slot shm.Slot) (done bool, err error) {
 	case shm.KindHeaders:
 		return false, r.begin(slot.Bytes)
 	case shm.KindBody:
+		if r.trailers {
+			return false, fmt.Errorf("%w: a body after the trailers", ErrWorkerInvalid)
+		}
 		return false, r.body(slot.Bytes)
 	case shm.KindTrailers:
+		r.trailers = true
 		fields, _, err := proto.ParseFields(slot.Bytes, nil)
 		if err != nil {
 			return false, fmt.Errorf("%w: trailers: %w", ErrWorkerInvalid, err)

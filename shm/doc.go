@@ -29,6 +29,7 @@
 // # Reading order
 //
 // layout.go (every byte, named), writer.go and reader.go (a lane from both
-// ends), pool.go (where slots live), mailbox.go and link.go (what is handed
-// over and who is woken), segment.go (where the memory comes from).
+// ends), pool.go (where slots live), inbox.go and notices.go (what is handed
+// over), server_end.go and worker_end.go (who is woken), request_segment.go and
+// response_segment.go (where the memory comes from).
 package shm

@@ -59,7 +59,7 @@ func (p *Pool) Stats() PoolStats {
 	return PoolStats{Total: p.total, Free: len(p.free), Owed: p.owed}
 }
 
-// Await returns a waiter that is signalled when a buffer or a guarantee comes
+// Await registers a waiter, to be signalled when a buffer or a guarantee comes
 // back. Register first, then try, then wait: a try that failed before the
 // registration may have missed the event. A waiter that is registered stays where
 // it is in the line. Release: [Waiter.Stop].

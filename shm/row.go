@@ -42,10 +42,11 @@ func (r *Row) Cancel(why Reason) bool { return r.cancel.CompareAndSwap(0, uint32
 // Cancelled returns the reason of the cancellation of the stream, or
 // ReasonFinished if the row belongs to another stream by now (L2).
 func (r *Row) Cancelled(streamID uint64) Reason {
-	if r.streamID.Load() != streamID {
+	why := Reason(r.cancel.Load())
+	if r.streamID.Load() != streamID { // after the reason: else it may be another stream's
 		return ReasonFinished
 	}
-	return Reason(r.cancel.Load())
+	return why
 }
 
 // WantRoomAt says that the server waits for the release of request slot n, 0 for

@@ -213,6 +213,9 @@ func (l *Link) watch() error {
 		if err := l.round(); err != nil {
 			return err
 		}
+		if state == shm.LinkClosed {
+			return errors.New("the server has closed the link")
+		}
 		if state == shm.LinkDraining && l.draining.Load() && l.end.Inbox.Empty() {
 			select {
 			case <-l.leaving:
