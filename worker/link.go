@@ -214,7 +214,7 @@ func (l *Link) watch() error {
 			return err
 		}
 		if state == shm.LinkClosed {
-			return errors.New("the server has closed the link")
+			return l.awaitReason()
 		}
 		if state == shm.LinkDraining && l.draining.Load() && l.end.Inbox.Empty() {
 			select {
@@ -229,6 +229,20 @@ func (l *Link) watch() error {
 			return fmt.Errorf("bell: %w", err)
 		}
 	}
+}
+
+// reasonTime is how long the message that says why a link was closed may take to
+// come after the memory says so.
+const reasonTime = time.Second
+
+// awaitReason gives the control goroutine time to end the link with the reason
+// that the server gives.
+func (l *Link) awaitReason() error {
+	select {
+	case <-l.closed:
+	case <-time.After(reasonTime):
+	}
+	return errors.New("the server has closed the link")
 }
 
 // round takes all new streams and passes all news on.
