@@ -51,7 +51,7 @@ func (p *pump) run() {
 		return
 	}
 	p.stream.upload.fail(err)
-	p.stream.cancel(cancelReason(err))
+	p.stream.cancel(cancelReason(p.stream.upload.failure())) // the first one
 	signal(p.stream.news)
 }
 

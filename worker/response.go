@@ -12,10 +12,12 @@ import (
 // Respond starts the response with its status, from 200 to 999, and fields. It
 // is sent with the next Flush, full slot, or End.
 func (r *Request) Respond(ctx context.Context, status int, fields []proto.Field) error {
-	if r.begun {
+	switch {
+	case r.ended.Load():
+		return ErrEnded
+	case r.begun:
 		return fmt.Errorf("%w: the headers are written already", ErrResponse)
-	}
-	if status < 200 || status > 999 {
+	case status < 200 || status > 999:
 		return fmt.Errorf("%w: status %d", ErrResponse, status)
 	}
 	frame, err := proto.AppendResponse(r.lane.scratch[:0], &proto.Response{StreamID: r.id, Version: proto.HTTP11, Status: uint16(status), Fields: fields})
@@ -35,6 +37,9 @@ func (r *Request) Respond(ctx context.Context, status int, fields []proto.Field)
 // slots. The space is valid until Commit.
 func (r *Request) Reserve(ctx context.Context) ([]byte, error) {
 	if !r.begun {
+		if r.ended.Load() {
+			return nil, ErrEnded
+		}
 		return nil, fmt.Errorf("%w: a body before the headers", ErrResponse)
 	}
 	if r.filled == len(r.space) {

@@ -225,8 +225,7 @@ func wait(w http.ResponseWriter, r *http.Request) {
 	}
 	say("waiting %s", r.URL.Query().Get("id"))
 	<-r.Context().Done()
-	_, err := r.Body.Read(make([]byte, 1))
-	say("wait %s: %v, %v", r.URL.Query().Get("id"), r.Context().Err(), err)
+	say("wait %s: %v, %v", r.URL.Query().Get("id"), r.Context().Err(), http.NewResponseController(w).Flush())
 }
 
 // flood writes until it is told that nobody reads.

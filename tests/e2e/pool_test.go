@@ -157,10 +157,10 @@ func TestRequestsAreServedInTheOrderInWhichTheyCame(t *testing.T) {
 func TestASlowRequestDoesNotHoldUpQuickOnesWhileAnotherWorkerIsFree(t *testing.T) {
 	s, _ := startBoth(t, nil, lanesVariable+"=1")
 	startApp(t, s, lanesVariable+"=1")
-	for range 5 {
-		quickly(t, s, 16, 50)
+	for range 3 {
+		quickly(t, s, 16, 20)
 		slow := startHold(t, s)
-		quickly(t, s, 16, 10) // all of them, while the slow one holds its worker
+		quickly(t, s, 16, 5) // all of them, while the slow one holds its worker
 		slow.finish()
 		slow.wantEnd()
 	}

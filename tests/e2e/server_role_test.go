@@ -72,6 +72,7 @@ func serve() error {
 func configFromEnv() server.Config {
 	c := server.DefaultConfig()
 	c.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	c.Routes = append(c.Routes, server.Route{Prefix: "/of-the-idle-pool", Pool: "idle"})
 	var s settings
 	if err := json.Unmarshal([]byte(os.Getenv(configVariable)), &s); err == nil {
 		c.Memory, c.LinkMemory, c.MaxLinks, c.ResponseTimeout = s.Memory, s.LinkMemory, s.MaxLinks, s.ResponseTimeout

@@ -2,6 +2,9 @@ package faults_test
 
 import (
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -93,6 +96,9 @@ func TestARequestWhoseWorkerDiesBeforeItsResponseIsServedAgainIfItMayBe(t *testi
 			first.Kill()
 			if !job.again {
 				client.want(job.method, 502)
+				if st := s.Router.Stats(); st.Retried != 0 || st.Evicted != 0 {
+					t.Errorf("%d requests served again, %d links evicted, want none", st.Retried, st.Evicted)
+				}
 				return
 			}
 			wantBy(t, client.want(job.method, 200), job.method, second, body)
@@ -137,6 +143,33 @@ func TestAResponseWhoseWorkerDiesNeverLooksComplete(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAResponseWhoseWorkerDiesResetsItsStreamOfHTTP2(t *testing.T) {
+	s := harness.Start(t, small)
+	front := httptest.NewUnstartedServer(s.Router)
+	front.EnableHTTP2 = true
+	front.StartTLS()
+	defer front.Close()
+	get := func(path string) *http.Response {
+		response, err := front.Client().Get(front.URL + path)
+		harness.Check(t, err)
+		if response.ProtoMajor != 2 || response.StatusCode != 200 {
+			t.Fatalf("%s: %s %s", path, response.Proto, response.Status)
+		}
+		return response
+	}
+	first := s.StartWorker(t, "handler")
+	broken := get("/half")
+	awaitSaid(t, first, "halfway", 1)
+	first.Kill()
+	body, err := io.ReadAll(broken.Body)
+	_ = broken.Body.Close()
+	if err == nil || !strings.Contains(err.Error(), "stream error") || string(body) != "first half" {
+		t.Errorf("want a reset stream, got %q: %v", body, err)
+	}
+	second := s.StartWorker(t, "handler")
+	wantBy(t, reply{body: string(harness.ReadAll(t, get("/echo").Body))}, "GET", second, "")
 }
 
 func TestWhatAKilledWorkerHadNotPublishedIsNeverSent(t *testing.T) {

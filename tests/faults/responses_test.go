@@ -275,7 +275,7 @@ func init() {
 }
 
 func TestAnAnswerForAStreamOfThePastIsDropped(t *testing.T) {
-	h := startHostile(t, func(c *server.Config) { c.ResponseTimeout = 300 * time.Millisecond })
+	h := startHostile(t, func(c *server.Config) { c.ResponseTimeout = 500 * time.Millisecond })
 	h.wantScribblerGood(t)
 	client := dial(t, h.Server)
 	client.send("POST", "/bad/answer-of-the-past", "Content-Length: 0")

@@ -13,7 +13,7 @@ import (
 // "slots" behind the path /slots.
 func impatient(c *server.Config) {
 	small(c)
-	c.ResponseTimeout = 300 * time.Millisecond
+	c.ResponseTimeout = 500 * time.Millisecond
 	c.Routes = append(c.Routes, server.Route{Prefix: "/slots", Pool: "slots"})
 }
 

@@ -1,0 +1,187 @@
+// Package tests_test holds the module to its architecture.
+package tests_test
+
+import (
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/wavey-ai/upload-response"
+
+// standard stands for every package of the standard library.
+const standard = "the standard library"
+
+// layers says what each package may import, apart from its tests. A package that
+// is not here, or in none of the folders, may not exist.
+var layers = map[string][]string{
+	"proto":               {standard, "github.com/vmihailenco/msgpack/v5"},
+	"shm":                 {standard, "golang.org/x/sys/unix", "github.com/edsrzf/mmap-go"},
+	"server":              {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
+	"worker":              {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
+	"cmd/upload-response": {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto", module + "/server", module + "/worker"},
+	"examples":            {standard, module + "/proto", module + "/server", module + "/worker"},
+	"tests":               {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/tests"},
+}
+
+// goPackage is what `go list` says of a package.
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+	CgoFiles   []string
+}
+
+func listPackages(t *testing.T) (list []goPackage) {
+	t.Helper()
+	command := exec.Command("go", "list", "-json=ImportPath,Imports,CgoFiles", "./...")
+	command.Dir, command.Stderr = "..", os.Stderr
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); decoder.More(); {
+		var p goPackage
+		if err := decoder.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+// layerOf returns the layer of a package of ours: its own, or that of the
+// nearest folder above it.
+func layerOf(importPath string) (allowed []string, found bool) {
+	for dir := strings.TrimPrefix(importPath, module+"/"); dir != "."; dir = path.Dir(dir) {
+		if allowed, found = layers[dir]; found {
+			return allowed, true
+		}
+	}
+	return nil, false
+}
+
+// allows reports whether an import is in a layer's list. A package stands for
+// those below it, too.
+func allows(list []string, imported string) bool {
+	if !strings.Contains(imported, ".") { // a domain's dot, as the go command tells them apart
+		return slices.Contains(list, standard)
+	}
+	return slices.ContainsFunc(list, func(ok string) bool {
+		return imported == ok || strings.HasPrefix(imported, ok+"/")
+	})
+}
+
+func TestEveryPackageImportsOnlyTheLayersBelowIt(t *testing.T) {
+	packages := listPackages(t)
+	for layer := range layers {
+		if !slices.ContainsFunc(packages, func(p goPackage) bool { return strings.HasPrefix(p.ImportPath+"/", module+"/"+layer+"/") }) {
+			t.Errorf("there is no package in %s: is the table out of date?", layer)
+		}
+	}
+	for _, p := range packages {
+		allowed, found := layerOf(p.ImportPath)
+		if !found {
+			t.Errorf("%s is in no layer", p.ImportPath)
+		}
+		for _, imported := range p.Imports {
+			if found && !allows(allowed, imported) {
+				t.Errorf("%s imports %s", p.ImportPath, imported)
+			}
+		}
+	}
+}
+
+func TestTheTableForbidsWhatTheDesignDoes(t *testing.T) {
+	for _, pair := range [][2]string{
+		{"shm", "proto"}, {"proto", "shm"}, {"server", "worker"}, {"worker", "server"}, {"shm", "server"}, {"proto", "worker"},
+		{"server", "tests/harness"}, {"worker", "tests/harness"}, {"cmd/upload-response", "tests"}, {"shm", "tests"}, {"proto", "tests"},
+		{"examples", "tests"}, {"examples", "shm"}, {"server", "cmd/upload-response"},
+	} {
+		if allows(layers[pair[0]], module+"/"+pair[1]) {
+			t.Errorf("%s may import %s", pair[0], pair[1])
+		}
+	}
+	for layer, allowed := range layers {
+		for _, imported := range []string{"github.com/some/body", "golang.org/x/net/http2"} {
+			if allows(allowed, imported) {
+				t.Errorf("%s may import %s", layer, imported)
+			}
+		}
+	}
+}
+
+func TestThereIsNoCgo(t *testing.T) {
+	for _, p := range listPackages(t) {
+		if len(p.CgoFiles) > 0 {
+			t.Errorf("%s: %s", p.ImportPath, p.CgoFiles)
+		}
+	}
+	eachFile(t, func(name string, file *ast.File) {
+		if imports(file, "C") {
+			t.Errorf("%s imports C", name)
+		}
+	})
+}
+
+func TestUnsafeIsOnlyInFilesThatSaySo(t *testing.T) {
+	found := 0
+	eachFile(t, func(name string, file *ast.File) {
+		says := strings.HasSuffix(name, "_unsafe.go") || strings.HasSuffix(name, "_unsafe_test.go")
+		if imports(file, "unsafe") && !says {
+			t.Errorf("%s imports unsafe", name)
+		}
+		if imports(file, "unsafe") {
+			found++
+		}
+	})
+	if found == 0 {
+		t.Error("no file imports unsafe: does this test look at the right ones?")
+	}
+}
+
+// eachFile parses the imports of every Go file of the module, tests and files
+// that are not built here included.
+func eachFile(t *testing.T, look func(name string, file *ast.File)) {
+	t.Helper()
+	err := filepath.WalkDir("..", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && entry.Name() != ".." {
+			return skip(err)
+		}
+		if entry.IsDir() || !strings.HasSuffix(name, ".go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err == nil {
+			look(name, file)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// skip passes an error on, or skips a folder.
+func skip(err error) error {
+	if err != nil {
+		return err
+	}
+	return filepath.SkipDir
+}
+
+func imports(file *ast.File, want string) bool {
+	return slices.ContainsFunc(file.Imports, func(i *ast.ImportSpec) bool {
+		got, err := strconv.Unquote(i.Path.Value)
+		return err == nil && got == want
+	})
+}
