@@ -27,6 +27,7 @@ type streamWatch struct {
 	// The clock's own.
 	released uint64 // request slots that the worker had released
 	turn     int64  // since when it is the worker's turn
+	leaving  bool   // the context had ended at the last look
 
 	mu         sync.Mutex
 	ctx        context.Context // of the client's request; nil: no exchange
@@ -50,11 +51,16 @@ func (w *streamWatch) attend(ctx context.Context, controller *http.ResponseContr
 	w.mu.Unlock()
 }
 
-// left reports, once, that the client is gone.
+// left reports, once, that the client is gone. It waits for a second look: a read
+// of the body that failed ends the context too, and the pump knows better what it
+// means.
 func (w *streamWatch) left() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.ctx != nil && w.ctx.Err() != nil && !w.clientGone.Swap(true)
+	gone := w.ctx != nil && w.ctx.Err() != nil
+	before := w.leaving
+	w.leaving = gone
+	return gone && before && !w.clientGone.Swap(true)
 }
 
 // longAgo is a deadline that has passed.

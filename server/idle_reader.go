@@ -34,6 +34,9 @@ func newIdleReader(conn net.Conn) *idleReader {
 // read is the connection's Read, with a call of idle before each wait. It honours
 // the connection's deadlines.
 func (r *idleReader) read(p []byte, idle func()) (n int, err error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
 	waited := r.raw.Read(func(fd uintptr) (done bool) {
 		n, err = readSocket(int(fd), p)
 		if errors.Is(err, unix.EAGAIN) {
@@ -47,7 +50,7 @@ func (r *idleReader) read(p []byte, idle func()) (n int, err error) {
 		return 0, waited
 	case err != nil:
 		return 0, err
-	case n == 0 && len(p) > 0:
+	case n == 0:
 		return 0, io.EOF
 	}
 	return n, nil
@@ -55,8 +58,8 @@ func (r *idleReader) read(p []byte, idle func()) (n int, err error) {
 
 func readSocket(fd int, p []byte) (n int, err error) {
 	for {
-		if n, err = unix.Read(fd, p); !errors.Is(err, unix.EINTR) {
-			return max(n, 0), err
+		if n, err = readNow(fd, p); !errors.Is(err, unix.EINTR) {
+			return n, err
 		}
 	}
 }

@@ -108,14 +108,14 @@ func (r *responder) interrupted() error {
 // gives up mostly does so because of what we told it.
 func (r *responder) cause(err error) error {
 	s := r.stream
+	if failure := s.upload.failure(); failure != nil {
+		return failure
+	}
 	if s.watch.clientGone.Load() {
 		return ErrClientGone
 	}
 	if s.watch.expired.Load() == s.id.Load() {
 		return ErrWorkerTimeout
-	}
-	if failure := s.upload.failure(); failure != nil {
-		return failure
 	}
 	return err
 }

@@ -87,12 +87,6 @@ func (c *raw) send(texts ...string) {
 	}
 }
 
-// send1 is send of one text.
-func (c *raw) send1(text string) {
-	c.t.Helper()
-	c.send(text)
-}
-
 // begin sends the head of a request with the given fields, one on each line.
 func (c *raw) begin(method, path string, fields ...string) {
 	c.t.Helper()

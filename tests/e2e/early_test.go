@@ -21,7 +21,7 @@ func wantCalm(t *testing.T, s *harness.Server) {
 
 func TestAnEarlyResponseToABigUploadIsReadWhileItUploads(t *testing.T) {
 	s, _ := startBoth(t, nil)
-	for _, n := range []int{0, 100, 1000000} {
+	together(t, []int{0, 100, 1000000}, func(t *testing.T, n int) {
 		c := dial(t, s.Addr)
 		c.begin("POST", fmt.Sprintf("/early?status=409&n=%d", n), "Content-Length: 10000000")
 		c.send(strings.Repeat("x", 1000))
@@ -33,7 +33,7 @@ func TestAnEarlyResponseToABigUploadIsReadWhileItUploads(t *testing.T) {
 			t.Errorf("%d bytes of %d", len(got), n)
 		}
 		c.wantClosed()
-	}
+	})
 	wantCalm(t, s)
 }
 
@@ -75,7 +75,7 @@ func TestSmallLeftoversOfAnUploadCostNoConnection(t *testing.T) {
 func TestLargeLeftoversOfAnUploadAreNeverARequest(t *testing.T) {
 	s, worker := startBoth(t, nil)
 	leftover := strings.Repeat(evil, 1<<20/len(evil))
-	for _, query := range []string{"", "&flush", "&read=1000"} {
+	together(t, []string{"", "&flush", "&read=1000"}, func(t *testing.T, query string) {
 		c := dial(t, s.Addr)
 		c.begin("POST", "/early?status=200&n=5"+query, "Transfer-Encoding: chunked")
 		_, _ = io.WriteString(c.conn, "100000\r\n"+leftover) // the server may close meanwhile
@@ -83,7 +83,7 @@ func TestLargeLeftoversOfAnUploadAreNeverARequest(t *testing.T) {
 			t.Errorf("%d bytes came", len(body))
 		}
 		c.wantClosed()
-	}
+	})
 	if got := worker.requests(s, "/smuggled"); len(got) != 0 {
 		t.Errorf("leftovers became requests: %q", got)
 	}
@@ -93,14 +93,14 @@ func TestLargeLeftoversOfAnUploadAreNeverARequest(t *testing.T) {
 // The rest of the upload may come later than the server is ready to wait for.
 func TestAnUploadThatStallsAfterItsResponseIsCutOff(t *testing.T) {
 	s, _ := startBoth(t, nil)
-	for _, framing := range []string{"Content-Length: 1000", "Content-Length: 100000", "Transfer-Encoding: chunked"} {
+	together(t, []string{"Content-Length: 1000", "Content-Length: 100000", "Transfer-Encoding: chunked"}, func(t *testing.T, framing string) {
 		c := dial(t, s.Addr)
 		c.begin("POST", "/early?status=200&n=5", framing)
 		if body := c.want("POST", http.StatusOK); len(body) != 5 {
 			t.Errorf("%d bytes came", len(body))
 		}
 		c.wantClosed()
-	}
+	})
 	wantCalm(t, s)
 }
 
@@ -124,12 +124,12 @@ func TestAnUploadGoesOnAfterTheResponseWhileTheWorkerReads(t *testing.T) {
 // An error that needs no worker is an early response, too.
 func TestAnErrorIsAnsweredThoughTheUploadStalls(t *testing.T) {
 	s := harness.Start(t, nil) // no worker
-	for _, framing := range []string{"Content-Length: 1000", "Content-Length: 1000000", "Transfer-Encoding: chunked"} {
+	together(t, []string{"Content-Length: 1000", "Content-Length: 1000000", "Transfer-Encoding: chunked"}, func(t *testing.T, framing string) {
 		c := dial(t, s.Addr)
 		c.begin("POST", "/", framing)
 		c.want("POST", http.StatusServiceUnavailable)
 		c.wantClosed()
-	}
+	})
 	wantCalm(t, s)
 }
 

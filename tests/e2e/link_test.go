@@ -9,8 +9,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/shm"
 	"github.com/wavey-ai/upload-response/tests/harness"
 	"github.com/wavey-ai/upload-response/worker"
@@ -163,13 +165,13 @@ func fetch(t *testing.T, p *serverProcess, path string) *http.Response {
 }
 
 func TestAWorkerThatIsAskedToEndFinishesWhatItHas(t *testing.T) {
-	s, a := startBoth(t, nil)
+	s, a := startBoth(t, func(c *server.Config) { c.QueueTime = 50 * time.Millisecond })
 	running := startHold(t, s)
 	a.Signal(syscall.SIGTERM)
 	harness.Eventually(t, "new requests to be refused", func() bool {
 		response := get(t, s, "/late")
 		harness.ReadAll(t, response.Body)
-		return response.StatusCode == http.StatusServiceUnavailable || s.Router.Stats().Waiting > 0
+		return response.StatusCode == http.StatusServiceUnavailable
 	})
 	running.finish()
 	running.wantEnd()

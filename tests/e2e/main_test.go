@@ -21,6 +21,21 @@ type app struct {
 	t testing.TB
 }
 
+// together runs f for each case in parallel, and returns when all have ended:
+// many of them wait for half a second, for as long as a server leaves a client
+// to read its last answer.
+func together[T any](t *testing.T, cases []T, f func(t *testing.T, c T)) {
+	t.Helper()
+	t.Run("together", func(t *testing.T) {
+		for _, c := range cases {
+			t.Run(fmt.Sprint(c), func(t *testing.T) {
+				t.Parallel()
+				f(t, c)
+			})
+		}
+	})
+}
+
 // startApp starts one; env is of the variables that app_test.go names.
 func startApp(t testing.TB, s *harness.Server, env ...string) *app {
 	t.Helper()

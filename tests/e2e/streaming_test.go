@@ -15,8 +15,9 @@ func TestAResponseBeginsBeforeTheUploadHasEnded(t *testing.T) {
 	for _, framing := range []string{"Content-Length: 200000", "Transfer-Encoding: chunked"} {
 		c := dial(t, s.Addr)
 		c.begin("POST", "/echo", framing)
-		write := c.send1
-		if strings.HasPrefix(framing, "Transfer") {
+		chunked := strings.HasPrefix(framing, "Transfer")
+		write := func(text string) { c.send(text) }
+		if chunked {
 			write = c.chunk
 		}
 		half := strings.Repeat("first half ", 10000)[:100000]
@@ -25,7 +26,7 @@ func TestAResponseBeginsBeforeTheUploadHasEnded(t *testing.T) {
 		c.expect(response.Body, half)
 		rest := strings.Repeat("second half ", 10000)[:100000]
 		write(rest)
-		if strings.HasPrefix(framing, "Transfer") {
+		if chunked {
 			c.finish()
 		}
 		c.expect(response.Body, rest)
@@ -191,7 +192,7 @@ func TestAHandlerMayReadAfterItsResponseIsOut(t *testing.T) {
 	c.begin("POST", "/early?id=1&n=5&status=200&flush&read=1000000", "Content-Length: 1000")
 	response := c.response("POST")
 	c.expect(response.Body, "\x00\x00\x00\x00\x00")
-	c.send1(strings.Repeat("x", 1000))
+	c.send(strings.Repeat("x", 1000))
 	_, _ = io.Copy(io.Discard, response.Body)
 	worker.awaitSaid("early 1: 1000 bytes, EOF")
 	c.wantOpen()

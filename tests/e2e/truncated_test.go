@@ -6,13 +6,18 @@ import (
 	"testing"
 )
 
-// What a client can do to an upload so that it does not come to its end.
-var truncations = []struct {
+// truncation is an upload that does not come to its end.
+type truncation struct {
 	name    string
 	framing string
 	body    string
 	bytes   string // that the worker reads before it hears of it
-}{
+}
+
+// String returns the name.
+func (c truncation) String() string { return c.name }
+
+var truncations = []truncation{
 	{"length", "Content-Length: 1000", strings.Repeat("x", 999), "999"},
 	{"length, nothing sent", "Content-Length: 1000", "", "0"},
 	{"long length", "Content-Length: 1000000", strings.Repeat("x", 300000), "300000"},
@@ -24,50 +29,56 @@ var truncations = []struct {
 
 func TestATruncatedUploadNeverLooksCompleteToTheWorker(t *testing.T) {
 	s, worker := startBoth(t, nil)
-	for _, test := range truncations {
-		for _, end := range []string{"closed", "half closed", "reset"} {
-			t.Run(test.name+" "+end, func(t *testing.T) {
-				id := strings.NewReplacer(" ", "-", ",", "").Replace(test.name + "-" + end)
-				c := dial(t, s.Addr)
-				c.begin("POST", "/upload?id="+id, test.framing)
-				c.send(test.body)
-				c.awaitRead()
-				worker.awaitSaid(">> POST /upload?id=" + id) // or it would never hear of the request
-				switch end {
-				case "closed":
-					_ = c.conn.Close()
-				case "half closed":
-					_ = c.conn.CloseWrite()
-					c.want("POST", http.StatusBadRequest)
-					c.wantClosed()
-				case "reset":
-					_ = c.conn.SetLinger(0)
-					_ = c.conn.Close()
-				}
-				worker.awaitSaid("upload " + id + ": " + test.bytes + " bytes, worker: request cancelled: client gone")
-			})
-		}
+	for _, end := range []string{"closed", "half closed", "reset"} {
+		together(t, truncations, func(t *testing.T, cut truncation) {
+			id := strings.NewReplacer(" ", "-", ",", "").Replace(cut.name + "-" + end)
+			c := dial(t, s.Addr)
+			c.begin("POST", "/upload?id="+id, cut.framing)
+			c.send(cut.body)
+			c.awaitRead()
+			worker.awaitSaid(">> POST /upload?id=" + id) // or it would never hear of the request
+			c.leave(end)
+			worker.awaitSaid("upload " + id + ": " + cut.bytes + " bytes, worker: request cancelled: client gone")
+		})
 	}
+	s.AwaitRest(t)
 	if got := s.Router.Stats(); got.ClientGone != int64(3*len(truncations)) || got.Lost != 0 {
 		t.Errorf("%d clients are counted as gone, want %d; %d links were lost", got.ClientGone, 3*len(truncations), got.Lost)
 	}
 	wantCalm(t, s)
 }
 
-func TestAMalformedChunkNeverLooksLikeAnEndToTheWorker(t *testing.T) {
-	s, worker := startBoth(t, nil)
-	for id, rest := range map[string]string{
-		"size": "xyz\r\n", "longer": "5\r\n123456789", "overflow": "fffffffffffffffff\r\n", "trailer": "0\r\nno field\r\n\r\n",
-	} {
-		c := dial(t, s.Addr)
-		c.begin("POST", "/upload?id="+id, "Transfer-Encoding: chunked")
-		c.chunk("12345")
-		worker.awaitSaid(">> POST /upload?id=" + id)
-		c.send(rest)
+// leave ends the connection in the middle of a request.
+func (c *raw) leave(how string) {
+	c.t.Helper()
+	switch how {
+	case "closed":
+		_ = c.conn.Close()
+	case "half closed":
+		_ = c.conn.CloseWrite()
 		c.want("POST", http.StatusBadRequest)
 		c.wantClosed()
-		worker.awaitSaid("upload " + id + ": " + map[bool]string{true: "10", false: "5"}[id == "longer"] + " bytes, worker: request cancelled: client gone")
+	case "reset":
+		_ = c.conn.SetLinger(0)
+		_ = c.conn.Close()
 	}
+}
+
+func TestAMalformedChunkNeverLooksLikeAnEndToTheWorker(t *testing.T) {
+	s, worker := startBoth(t, nil)
+	together(t, []truncation{
+		{"size", "", "xyz\r\n", "5"}, {"longer", "", "5\r\n123456789", "10"},
+		{"overflow", "", "fffffffffffffffff\r\n", "5"}, {"trailer", "", "0\r\nno field\r\n\r\n", "5"},
+	}, func(t *testing.T, cut truncation) {
+		c := dial(t, s.Addr)
+		c.begin("POST", "/upload?id="+cut.name, "Transfer-Encoding: chunked")
+		c.chunk("12345")
+		worker.awaitSaid(">> POST /upload?id=" + cut.name)
+		c.send(cut.body)
+		c.want("POST", http.StatusBadRequest)
+		c.wantClosed()
+		worker.awaitSaid("upload " + cut.name + ": " + cut.bytes + " bytes, worker: request cancelled: client gone")
+	})
 	wantCalm(t, s)
 }
 
