@@ -38,6 +38,11 @@ check: need-go ## Check the format, vet, and test what the race detector would c
 race: need-go need-cc ## Test everything under the race detector
 	CGO_ENABLED=1 $(GO) test -race ./...
 
+.PHONY: test-c
+test-c: need-go need-cc ## Test the C SDK, alone and against a server
+	$(MAKE) -C sdk/c test
+	$(GO) test -tags csdk ./tests/csdk
+
 .PHONY: bench
 bench: need-go ## Measure exchanges between real processes, beside their limits
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./tests/bench

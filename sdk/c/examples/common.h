@@ -1,0 +1,150 @@
+/* What the blocking examples share: the command line, a clean end on SIGTERM, a
+ * link for each thread, and a server that may go and come back. */
+#ifndef EXAMPLE_COMMON_H
+#define EXAMPLE_COMMON_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <upload_response.h>
+
+struct settings {
+    const char *socket, *pool, *file;
+    int threads;
+    /* Answers one request, and ends it. */
+    void (*serve)(ur_link *link, ur_request r, const struct settings *s);
+};
+
+/* Set by SIGTERM and SIGINT. */
+static atomic_int stopping;
+
+static void stop(int signal) {
+    (void)signal;
+    stopping = 1;
+}
+
+static void stop_on_signals(void) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = stop;
+    action.sa_flags = (int)SA_RESETHAND; /* the second one ends the process */
+    (void)sigaction(SIGTERM, &action, NULL);
+    (void)sigaction(SIGINT, &action, NULL);
+}
+
+static const char *variable(const char *name, const char *otherwise) {
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0' ? value : otherwise;
+}
+
+/* Reads the command line, or ends the process. */
+static struct settings read_settings(int argc, char **argv) {
+    struct settings s;
+    memset(&s, 0, sizeof s);
+    s.socket = variable("UPLOAD_RESPONSE_SOCKET", "/run/upload-response/worker.sock");
+    s.pool = variable("UPLOAD_RESPONSE_POOL", "default");
+    s.threads = 1;
+    for (int i = 1; i < argc; i += 2) {
+        if (i + 1 < argc && strcmp(argv[i], "--socket") == 0) {
+            s.socket = argv[i + 1];
+        } else if (i + 1 < argc && strcmp(argv[i], "--pool") == 0) {
+            s.pool = argv[i + 1];
+        } else if (i + 1 < argc && strcmp(argv[i], "--file") == 0) {
+            s.file = argv[i + 1];
+        } else if (i + 1 < argc && strcmp(argv[i], "--threads") == 0 && atoi(argv[i + 1]) > 0) {
+            s.threads = atoi(argv[i + 1]);
+        } else {
+            fprintf(stderr, "usage: %s [--socket PATH] [--pool NAME] [--threads N] [--file PATH]\n", argv[0]);
+            exit(2);
+        }
+    }
+    return s;
+}
+
+/* Serves until the link is dead, or drained. */
+static void serve_link(ur_link *link, const struct settings *s) {
+    int err = 0;
+    while (err == 0 || err == -ETIMEDOUT) {
+        ur_request r;
+        if (stopping) {
+            (void)ur_drain(link); /* ur_next says -ESHUTDOWN after the last */
+        }
+        err = ur_next(link, 100, &r);
+        if (err == 0) {
+            s->serve(link, r, s);
+        }
+    }
+    if (err == -ENOTCONN) {
+        fprintf(stderr, "link lost: %s\n", ur_why(link));
+    } else if (err != -ESHUTDOWN) {
+        fprintf(stderr, "link lost: error %d\n", -err);
+    }
+}
+
+/* Attaches, serves, and attaches again, until a signal comes. Returns 0, or the
+ * error of an attach that will not go away. */
+static int keep_serving(const struct settings *s) {
+    useconds_t pause = 20000;
+    while (!stopping) {
+        ur_options options;
+        ur_link *link;
+        ur_options_init(&options);
+        options.socket = s->socket;
+        options.pool = s->pool;
+        options.lanes = 1; /* we serve one request after the other */
+        int err = ur_attach(&link, &options);
+        if (err == 0) {
+            pause = 20000;
+            serve_link(link, s);
+            ur_close(link);
+            continue;
+        }
+        if (!ur_try_again(err)) {
+            fprintf(stderr, "cannot attach: %s\n", options.refusal);
+            return err;
+        }
+        (void)usleep(pause);
+        pause = pause < 500000 ? 2 * pause : 1000000;
+    }
+    return 0;
+}
+
+static void *run_thread(void *settings) { return (void *)(intptr_t)keep_serving((const struct settings *)settings); }
+
+/* Runs a worker with as many threads as asked for, a link each. */
+static int run_worker(struct settings *s) {
+    pthread_t *threads = (pthread_t *)calloc((size_t)s->threads, sizeof *threads);
+    int status = 0;
+    stop_on_signals();
+    for (int i = 0; i < s->threads; i++) {
+        if (threads == NULL || pthread_create(&threads[i], NULL, run_thread, s) != 0) {
+            fprintf(stderr, "cannot start %d threads\n", s->threads);
+            return 1;
+        }
+    }
+    for (int i = 0; i < s->threads; i++) {
+        void *result = NULL;
+        (void)pthread_join(threads[i], &result);
+        status |= result != NULL;
+    }
+    free(threads);
+    return status;
+}
+
+/* Answers with a status and a short text, whatever has come of the request. */
+static inline void answer(ur_link *link, ur_request r, int status, const char *type, const char *text) {
+    char length[24];
+    ur_header headers[2] = {{UR_LIT("content-type"), {type, strlen(type)}}, {UR_LIT("content-length"), {length, 0}}};
+    headers[1].value.length = (size_t)snprintf(length, sizeof length, "%zu", strlen(text));
+    if (ur_respond(link, r, status, headers, 2, UR_FOREVER) != 0 || ur_write(link, r, text, strlen(text), UR_FOREVER, NULL) != 0 ||
+        ur_end(link, r, UR_FOREVER) != 0) {
+        (void)ur_abort(link, r);
+    }
+}
+
+#endif

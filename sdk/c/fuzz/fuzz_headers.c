@@ -1,0 +1,52 @@
+/* Headers frames and header lists: nothing outside the input is read, and what is
+ * accepted comes back from an encoding of it. */
+#include <upload_response.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_list(const uint8_t *data, size_t size, size_t at, size_t count) {
+    ur_header *fields = (ur_header *)calloc(count + 1, sizeof *fields);
+    struct ur__cursor c = ur__walk(data, size);
+    c.at = at;
+    for (size_t i = 0; i < count; i++) {
+        fields[i] = ur__field(&c);
+    }
+    size_t length = ur__fields_size(fields, count);
+    if (c.fault != UR__OK || length == 0) {
+        abort();
+    }
+    uint8_t *again = (uint8_t *)malloc(length);
+    if (ur__put_fields(again, fields, count) != again + length) {
+        abort();
+    }
+    c = ur__walk(again, length);
+    if (ur__skip_fields(&c) != count || c.fault != UR__OK || c.at != length) {
+        abort();
+    }
+    free(again);
+    free(fields);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct ur__head h;
+    unsigned status;
+    ur_slot slot;
+    ur_header field;
+    size_t at = 0;
+    if (ur__parse_request(&h, data, size) == UR__OK) {
+        check_list(data, size, h.fields_at, h.count);
+    }
+    if (ur__parse_response(&h, &status, data, size) == UR__OK) {
+        check_list(data, size, h.fields_at, h.count);
+    }
+    memset(&slot, 0, sizeof slot);
+    slot.kind = UR_TRAILERS;
+    slot.data = data;
+    slot.length = size;
+    while (size > 0 && ur_trailer(&slot, &at, &field) == 0) {
+        if (field.name.length == 0) {
+            abort();
+        }
+    }
+    return 0;
+}

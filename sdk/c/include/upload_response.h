@@ -1,0 +1,3488 @@
+/*
+ * upload_response.h - the C SDK of upload-response, in one file.
+ *
+ * An upload-response server takes HTTP/1.1, HTTP/2 and HTTP/3 requests and
+ * streams each of them, slot by slot, into shared memory. A worker is a process
+ * that attaches to the server, reads the slots of its requests while the upload
+ * is still running, and writes response slots that the server streams back.
+ * Nothing is copied between the two and, while both are busy, no system call is
+ * made. Linux 5.10 or later, 64-bit; C11 or C++17; gcc or clang.
+ *
+ *
+ * A WORKER
+ *
+ *     #include <upload_response.h>
+ *
+ *     int main(void) {
+ *         ur_options options;
+ *         ur_link *link;
+ *         ur_request r;
+ *         ur_options_init(&options);
+ *         options.socket = "/run/upload-response.sock";
+ *         if (ur_attach(&link, &options) != 0) {
+ *             return 1;                                  // options.refusal says why
+ *         }
+ *         while (ur_next(link, UR_FOREVER, &r) == 0) {
+ *             ur_header type = {UR_LIT("content-type"), UR_LIT("text/plain")};
+ *             ur_respond(link, r, 200, &type, 1, UR_FOREVER);
+ *             ur_write(link, r, "hello world\n", 12, UR_FOREVER, NULL);
+ *             ur_end(link, r, UR_FOREVER);
+ *         }
+ *         ur_close(link);
+ *         return 0;
+ *     }
+ *
+ * The folder examples/ has real ones: with error handling, with a clean end on
+ * SIGTERM, and with a server that comes back.
+ *
+ *
+ * HOW TO USE THIS FILE
+ *
+ * Header only: include it; every function is static inline, and nothing is to be
+ * linked. As a library: define UR_SHARED before the include (pkg-config and the
+ * CMake package do), which leaves declarations only, and link upload_response.
+ * With -std=c11, define _GNU_SOURCE before the first include of your file.
+ *
+ *
+ * REQUESTS AND SLOTS
+ *
+ * A request is a lane of slots, counted from 1. Slot 1 is the headers; then come
+ * body slots (UR_BODY), at most one slot of trailers (UR_TRAILERS), and an empty
+ * slot (UR_END). A slot of the body has at least one byte and at most
+ * ur_slot_size(); where one ends means nothing. ur_next_slot() returns the slots
+ * behind the headers one after the other, ur_tail() any slot by its number.
+ * ur_release() gives slots back. Release what you do not need any more: a client
+ * whose slots are not released is held back.
+ *
+ * A response is ur_respond() with status and headers; then any number of
+ * ur_write(), or of ur_reserve() and ur_commit(), which fill a slot in place;
+ * perhaps ur_trailers(); and ur_end(). It may begin before the request has ended.
+ * What is written goes out when a slot is full, with ur_flush(), and with
+ * ur_end(). A request that cannot be answered is ended with ur_abort(): its
+ * client sees an error, or a response that visibly breaks off.
+ *
+ * Every request that ur_next() returned has to be ended, with ur_end() or
+ * ur_abort(), also after a cancellation: until then its lane serves nobody else.
+ * Several requests may be in progress on a link, and may end in any order.
+ *
+ *
+ * LIFETIMES
+ *
+ *     ur_link        from ur_attach() to ur_close()
+ *     ur_request     from ur_next() to ur_end() or ur_abort(); it is a number,
+ *                    and a call with one of the past returns -ESTALE
+ *     slot bytes     from ur_tail() or ur_next_slot() to the release of that slot
+ *                    or a later one, or the end of the request
+ *     ur_str         of ur_method() and the like: as the bytes of slot 1; after
+ *                    ur_keep_headers(), as the memory given to that
+ *     reserved room  from ur_reserve() to the next call that writes
+ *
+ * All of them end with ur_close().
+ *
+ *
+ * THREADS AND PROCESSES
+ *
+ * A link is used by one thread at a time, with no locks inside; have a link for
+ * each thread that serves. Threads and links share nothing. After a fork the
+ * child has no part in the links of its parent: there, every call returns -ECHILD,
+ * and only ur_close() does something, which is to close the child's copies of the
+ * descriptors. Attach after the fork.
+ *
+ * Nothing here prints, exits, starts a thread, or touches a signal handler.
+ *
+ *
+ * WAITING
+ *
+ * Calls that may have to wait take a time in milliseconds: UR_NOW (0) to try and
+ * return -EAGAIN, UR_FOREVER (-1), or a bound after which they return -ETIMEDOUT.
+ * A blocking call waits for one thing. To wait for several at once use ur_wait(),
+ * then ur_next(link, UR_NOW, ...) and ur_news(), which names the requests where
+ * something has happened; call again what returned -EAGAIN for those.
+ *
+ * With an event loop, attach with UR_BELL_EVENTFD and watch ur_fd() for reading:
+ *
+ *     for (;;) {
+ *         if (ur_arm(link, UR_WAIT_STREAM | UR_WAIT_NEWS) == 0) {
+ *             ... go to sleep in the loop until ur_fd(link) is readable, or
+ *                 something else of yours happens ...
+ *         }
+ *         ur_disarm(link);
+ *         while (ur_next(link, UR_NOW, &r) == 0) ... start r ...
+ *         while (ur_news(link, &r) == 0) ... go on with r ...
+ *     }
+ *
+ * ur_arm() announces that you are about to sleep and looks once more: -EAGAIN says
+ * that there is something to do. Without the announcement nobody rings, so never
+ * sleep without it. ur_disarm() takes it back and silences the descriptor.
+ *
+ *
+ * ERRORS
+ *
+ * Functions return 0, or one of these. Others come from the system as they are.
+ *
+ *     -EAGAIN       not yet: no request, no slot, no room
+ *     -ETIMEDOUT    not within the given time
+ *     -ECANCELED    nobody wants the response any more; ur_reason() says why.
+ *                   Stop, and end the request
+ *     -ESTALE       the request has ended, or never was one of this link
+ *     -ENOTCONN     the link is dead: its server is gone or has closed it;
+ *                   ur_why() says more. Requests in progress are cancelled with
+ *                   UR_SERVER_GONE. Close it, and attach again
+ *     -ESHUTDOWN    after ur_drain(): no more requests will come
+ *     -EPROTO       the server's numbers make no sense; the link is dead
+ *     -ECHILD       the link belongs to the parent process
+ *     -EINVAL       an argument out of range; a body before the headers or after
+ *                   the trailers; a header name or value with a forbidden byte
+ *     -EALREADY     headers twice
+ *     -EMSGSIZE     the headers do not fit one slot
+ *     -ENOENT       no such header; or a slot that was released
+ *     -EBADMSG      a headers frame or trailers that cannot be decoded
+ *
+ * ur_attach() also returns: -EPROTONOSUPPORT no common layout, -EACCES this user
+ * may not attach, -ENXIO no such pool, -EBUSY the server has no room for another
+ * link, -ESHUTDOWN it is about to end, -ECONNREFUSED and -ENOENT nobody is there.
+ * ur_try_again() tells which of them may pass.
+ */
+#ifndef UPLOAD_RESPONSE_H
+#define UPLOAD_RESPONSE_H
+
+#if !defined(UR_SHARED) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE 1 /* clock_gettime and madvise; too late if features.h was read before */
+#endif
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define UR_VERSION "0.1.0"
+
+/* Where the functions live. The one macro: empty, it exports them. */
+#if defined(UR_SHARED)
+#define UR_INLINE extern
+#elif !defined(UR_INLINE)
+#define UR_INLINE static inline
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------------ types */
+
+typedef struct ur_link ur_link;
+
+/* A request in progress. 0 is none. Never reused within a link. */
+typedef uint64_t ur_request;
+
+/* Bytes, not terminated by a zero. */
+typedef struct ur_str {
+    const char *data;
+    size_t length;
+} ur_str;
+
+/* A string literal as a ur_str, in an initializer. */
+#define UR_LIT(literal) {literal, sizeof(literal) - 1}
+
+typedef struct ur_header {
+    ur_str name; /* lower-case when read, in any case when written */
+    ur_str value;
+} ur_header;
+
+enum ur_kind { UR_HEADERS = 1, UR_BODY = 2, UR_TRAILERS = 3, UR_END = 4 };
+
+typedef struct ur_slot {
+    uint64_t number;
+    const void *data; /* NULL if length is 0 */
+    size_t length;    /* bytes */
+    int64_t time_ns;  /* CLOCK_MONOTONIC of its publication by the server */
+    uint32_t kind;    /* enum ur_kind */
+    uint32_t reserved;
+} ur_slot;
+
+/* Why a request was cancelled. Be ready for one that is not here. */
+enum ur_reason {
+    UR_NOT_CANCELLED = 0,
+    UR_CLIENT_GONE = 1,      /* it closed its connection, or its upload broke off */
+    UR_DEADLINE = 2,         /* this worker made no progress for too long */
+    UR_INVALID = 3,          /* the response broke a rule */
+    UR_SERVER_SHUTDOWN = 4,  /* the server stopped */
+    UR_CLIENT_SLOW = 5,      /* it neither sent nor took bytes for too long */
+    UR_TOO_LARGE = 6,        /* the request body passed the limit */
+    UR_FINISHED = 7,         /* the exchange is over, for whatever reason */
+    UR_SERVER_GONE = 8       /* the server died, or closed the link */
+};
+
+enum ur_bell {
+    UR_BELL_FUTEX = 0,  /* for threads that block in these functions */
+    UR_BELL_EVENTFD = 1 /* for event loops: ur_fd() */
+};
+
+/* What ur_wait() and ur_arm() wait for. The end of the link and a cancellation
+ * always count. */
+enum ur_wait_for {
+    UR_WAIT_STREAM = 1, /* a request for ur_next() */
+    UR_WAIT_NEWS = 2,   /* something for ur_news() */
+    UR_WAIT_STATE = 4   /* reported only: the server drains, or the link ends */
+};
+
+#define UR_NOW 0
+#define UR_FOREVER (-1)
+
+/* In ur_release(): every slot there is and every slot that may come. */
+#define UR_ALL_SLOTS UINT64_MAX
+
+#define UR_TEXT_BYTES 256
+
+typedef struct ur_options {
+    const char *socket;  /* path of the server's worker socket; needed */
+    const char *pool;    /* pool to serve; "default" */
+    const char *name;    /* for the server's logs; its default is the pid */
+    const char *sdk;     /* for an SDK on top of this one; "c" */
+    const char *sdk_version;
+    uint32_t lanes;      /* requests served at once, 1 to 4096; 16 */
+    uint32_t bell;       /* enum ur_bell; UR_BELL_FUTEX */
+    int32_t timeout_ms;  /* for the whole attach; 10000 */
+
+    /* Out: what the last attach said. */
+    uint32_t layout_min, layout_max; /* of a server that refused for the layout */
+    char refusal[UR_TEXT_BYTES];     /* why it failed, for a person */
+    uint64_t reserved[8];            /* 0 */
+} ur_options;
+
+typedef struct ur_counters {
+    uint64_t requests;     /* taken */
+    uint64_t passed_over;  /* taken back by the server before we took them */
+    uint64_t ended;        /* ur_end, complete */
+    uint64_t aborted;      /* ur_abort */
+    uint64_t cancelled;    /* seen to be cancelled */
+    uint64_t slots_in, bytes_in;   /* request slots tailed, and their bytes */
+    uint64_t slots_out, bytes_out; /* response slots committed, and their bytes */
+    uint64_t sleeps;       /* times we slept, or armed */
+    uint64_t rings;        /* times we woke the server: a system call each */
+    uint64_t active;       /* requests in progress now */
+    uint64_t buffers, buffers_free; /* response buffers: all, and in no lane's hands */
+} ur_counters;
+
+/* ------------------------------------------------------------------- link */
+
+/* Sets every option to its default. Always the first thing to do with one. */
+UR_INLINE void ur_options_init(ur_options *options);
+
+/* Connects to the server and maps the shared memory. Options are read only
+ * during the call, but for its answer in them. Release: ur_close. */
+UR_INLINE int ur_attach(ur_link **link, ur_options *options);
+
+/* Reports whether an error of ur_attach may pass if it is tried again later. */
+UR_INLINE int ur_try_again(int error);
+
+/* Ends the link at once and frees everything; requests in progress break off. A
+ * link that has to end cleanly is drained first. NULL is no link. */
+UR_INLINE void ur_close(ur_link *link);
+
+/* Asks the server for no more requests. Go on with ur_next, which returns what
+ * was assigned before, until it returns -ESHUTDOWN; finish all; close. */
+UR_INLINE int ur_drain(ur_link *link);
+
+/* Reports whether the server has said that it is about to end. It lets requests
+ * in progress finish; there is nothing that has to be done. */
+UR_INLINE int ur_server_drains(const ur_link *link);
+
+/* Why the link is dead, for a person; empty while it lives. Valid until close. */
+UR_INLINE const char *ur_why(const ur_link *link);
+
+/* The most bytes that a slot can have. */
+UR_INLINE size_t ur_slot_size(const ur_link *link);
+
+/* The server's process id; what it calls itself; and the number that differs for
+ * every start of a server. Each may be NULL. */
+UR_INLINE void ur_server(const ur_link *link, uint32_t *pid, const char **name, uint64_t *instance);
+
+/* How long the server lets a worker make no progress, in milliseconds. */
+UR_INLINE uint64_t ur_response_timeout_ms(const ur_link *link);
+
+UR_INLINE int ur_get_counters(const ur_link *link, ur_counters *counters);
+
+/* --------------------------------------------------------------- requests */
+
+/* Returns the next request in *r. Release: ur_end or ur_abort. While it waits,
+ * news of other requests is not lost but not returned either: see ur_wait. */
+UR_INLINE int ur_next(ur_link *link, int timeout_ms, ur_request *r);
+
+/* Returns in *r a request in progress for which there may be something new: a
+ * slot, room, a cancellation. -EAGAIN: none, or no other. Each is named once for
+ * what has happened up to now. */
+UR_INLINE int ur_news(ur_link *link, ur_request *r);
+
+/* Waits until there is something for ur_next (UR_WAIT_STREAM), for ur_news
+ * (UR_WAIT_NEWS), or the state of the link changes; says in *what, which may be
+ * NULL, what it was. */
+UR_INLINE int ur_wait(ur_link *link, unsigned reasons, int timeout_ms, unsigned *what);
+
+/* A pointer of the caller's, kept with the request. NULL at first. */
+UR_INLINE int ur_set_user(ur_link *link, ur_request r, void *user);
+UR_INLINE void *ur_user(ur_link *link, ur_request r);
+
+/* ------------------------------------------------------------ event loops */
+
+/* A descriptor that is readable when there may be something to do: the bell and
+ * the end of the server in one. It is the link's: never read it, never close it.
+ * -ENOTSUP with a futex bell. */
+UR_INLINE int ur_fd(const ur_link *link);
+
+/* Announces that the caller is about to sleep until ur_fd is readable, and looks
+ * once more. 0: go to sleep. -EAGAIN: there is something to do; nothing is
+ * announced. -ENOTCONN: the link is dead. */
+UR_INLINE int ur_arm(ur_link *link, unsigned reasons);
+
+/* Takes the announcement back; call it after every sleep. It is harmless when
+ * nothing was announced. -ENOTCONN: the link is dead. */
+UR_INLINE int ur_disarm(ur_link *link);
+
+/* --------------------------------------------------------- reading a request */
+
+/* Of the headers; the path is with the query. {NULL, 0} where there is none, for a
+ * request of the past, and after the release of slot 1 (see ur_keep_headers). */
+UR_INLINE ur_str ur_method(ur_link *link, ur_request r);
+UR_INLINE ur_str ur_scheme(ur_link *link, ur_request r);
+UR_INLINE ur_str ur_authority(ur_link *link, ur_request r);
+UR_INLINE ur_str ur_path(ur_link *link, ur_request r);
+
+/* 1 HTTP/1.1 (and 1.0), 2 HTTP/2, 3 HTTP/3; 0 as above. */
+UR_INLINE int ur_http_version(ur_link *link, ur_request r);
+
+/* Unique among all streams of the server, and in its logs. 0 as above. */
+UR_INLINE uint64_t ur_stream_id(ur_link *link, ur_request r);
+
+/* The number of headers, and header i, from 0. Ask for them in order: that is
+ * what costs least. */
+UR_INLINE size_t ur_header_count(ur_link *link, ur_request r);
+UR_INLINE int ur_header_at(ur_link *link, ur_request r, size_t i, ur_header *header);
+
+/* The value of the first header of a name, which is a C string in any case. After
+ * an error *value is as it was. */
+UR_INLINE int ur_find_header(ur_link *link, ur_request r, const char *name, ur_str *value);
+
+/* Copies the headers frame into memory of the caller, where the functions above
+ * find it after the release of slot 1. -ENOSPC if size is less than the length
+ * of slot 1. */
+UR_INLINE int ur_keep_headers(ur_link *link, ur_request r, void *memory, size_t size);
+
+/* Returns slot n of the request, as soon as there is one. */
+UR_INLINE int ur_tail(ur_link *link, ur_request r, uint64_t n, int timeout_ms, ur_slot *slot);
+
+/* Returns the slot after the last one that it returned; at first slot 2. */
+UR_INLINE int ur_next_slot(ur_link *link, ur_request r, int timeout_ms, ur_slot *slot);
+
+/* Gives the slots up to and including n back. With UR_ALL_SLOTS nothing more of
+ * the body is wanted: it is received and thrown away. */
+UR_INLINE int ur_release(ur_link *link, ur_request r, uint64_t n);
+
+/* Returns field *at of a trailers slot and moves *at, at first 0, on. -ENOENT
+ * after the last. */
+UR_INLINE int ur_trailer(const ur_slot *slot, size_t *at, ur_header *field);
+
+/* Returns 0, or -ECANCELED if nobody wants the response any more. */
+UR_INLINE int ur_cancelled(ur_link *link, ur_request r);
+/* Why, as enum ur_reason; UR_NOT_CANCELLED also for a request of the past. */
+UR_INLINE uint32_t ur_reason(ur_link *link, ur_request r);
+UR_INLINE const char *ur_reason_text(uint32_t reason);
+
+/* ------------------------------------------------------- writing a response */
+
+/* Starts the response with a status from 200 to 999. */
+UR_INLINE int ur_respond(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count, int timeout_ms);
+
+/* Returns room for body bytes in shared memory, at least one byte and mostly a
+ * good part of a slot. */
+UR_INLINE int ur_reserve(ur_link *link, ur_request r, int timeout_ms, void **room, size_t *size);
+
+/* Makes the first n bytes of the reserved room part of the body. */
+UR_INLINE int ur_commit(ur_link *link, ur_request r, size_t n);
+
+/* Adds bytes to the body, over as many slots as it takes. *written, which may be
+ * NULL, says how many were, also after an error: with -EAGAIN go on behind them. */
+UR_INLINE int ur_write(ur_link *link, ur_request r, const void *data, size_t size, int timeout_ms, size_t *written);
+
+/* Sends what has been written so far. */
+UR_INLINE int ur_flush(ur_link *link, ur_request r);
+
+/* Adds trailers. Only ur_end may follow. */
+UR_INLINE int ur_trailers(ur_link *link, ur_request r, const ur_header *fields, size_t count, int timeout_ms);
+
+/* Ends the response and, unless it returns -EAGAIN, -ETIMEDOUT or -EINVAL, the
+ * request. -ECANCELED: it has ended, but nobody saw all of it. */
+UR_INLINE int ur_end(ur_link *link, ur_request r, int timeout_ms);
+
+/* Ends the request without an end of its response. */
+UR_INLINE int ur_abort(ur_link *link, ur_request r);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* UPLOAD_RESPONSE_H */
+
+/* ======================================================== implementation === */
+#if !defined(UR_SHARED) && !defined(UR_IMPLEMENTED)
+#define UR_IMPLEMENTED
+
+#if !defined(__linux__) || !defined(__LP64__) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "upload_response.h: Linux on a 64-bit little-endian machine is needed"
+#endif
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#if defined(__GLIBC__) && !defined(__USE_MISC)
+#error "upload_response.h: define _GNU_SOURCE before the first #include, or compile with -std=gnu11"
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#define UR__PIN(claim) static_assert(claim, #claim)
+#else
+#define UR__PIN(claim) _Static_assert(claim, #claim)
+#endif
+
+/* ----------------------------------------------------------------- layout
+ *
+ * The memory, layout version 1. Every word has one writing process: the server
+ * writes the request segment, which we can map read-only and nothing else; we
+ * write the response segment, which the server maps read-only. Integers are
+ * little-endian and naturally aligned. Words of different writers or threads
+ * stand on different 64-byte lines.
+ *
+ *   request segment               response segment
+ *   +----------------+  0         +----------------+  0
+ *   | header         |  4096      | link words     |  256
+ *   +----------------+            |  outbox ring   |  lanes with news
+ *   | mailbox        |  per link  +----------------+
+ *   |  inbox ring    |  streams   | lane           |  192, per stream of ours
+ *   |  notice ring   |  news      |  ...           |
+ *   |  positions     |            +----------------+
+ *   |  ...           |            | descriptor     |  32, a ring per lane
+ *   +----------------+            |  ...           |
+ *   | row            |  128, per  +----------------+  page aligned
+ *   |  ...           |  stream    | buffer         |  slot_size bytes
+ *   +----------------+            |  ...           |
+ *   | descriptor     |  32, a     +----------------+
+ *   |  ...           |  ring per row
+ *   +----------------+  page aligned
+ *   | buffer         |  slot_size bytes
+ *   |  ...           |
+ *   +----------------+
+ *
+ * UR__LAYOUT is the table that `upload-response layout` prints; the structs below
+ * are pinned to it, and its hash, which the server sends, guards against drift. */
+
+#define UR__LAYOUT_MIN 1
+#define UR__LAYOUT_MAX 1
+
+#define UR__LAYOUT(STRUCT, WORD) \
+    STRUCT(header, 4096) \
+    WORD(header, magic, 0, 8, "server", "URREQSEG, ASCII") \
+    WORD(header, layout, 8, 4, "server", "layout version of this segment") \
+    WORD(header, server_pid, 12, 4, "server", "process id in the server's namespace") \
+    WORD(header, layout_hash, 16, 8, "server", "FNV-1a 64 over names, offsets and sizes") \
+    WORD(header, features, 24, 8, "server", "feature bits in use") \
+    WORD(header, instance, 32, 8, "server", "differs for every start of a server") \
+    WORD(header, segment_bytes, 40, 8, "server", "length of the segment, bytes") \
+    WORD(header, slot_size, 48, 4, "server", "bytes in a buffer, and the most in a slot") \
+    WORD(header, slot_limit, 52, 4, "server", "most outstanding slots of one lane") \
+    WORD(header, links, 56, 4, "server", "number of mailboxes") \
+    WORD(header, mailbox_stride, 60, 4, "server", "bytes from one mailbox to the next") \
+    WORD(header, inbox_entries, 64, 4, "server", "entries in an inbox ring, a power of two") \
+    WORD(header, notice_entries, 68, 4, "server", "entries in a notice ring, a power of two") \
+    WORD(header, rows, 72, 4, "server", "number of rows") \
+    WORD(header, ring, 76, 4, "server", "descriptors per request lane, a power of two") \
+    WORD(header, buffers, 80, 4, "server", "number of request buffers") \
+    WORD(header, mailboxes_offset, 88, 8, "server", "bytes from the start of the segment") \
+    WORD(header, rows_offset, 96, 8, "server", "bytes from the start of the segment") \
+    WORD(header, descriptors_offset, 104, 8, "server", "bytes from the start of the segment") \
+    WORD(header, buffers_offset, 112, 8, "server", "bytes from the start of the segment") \
+    WORD(header, state, 192, 4, "server", "1 running, 2 draining, 3 stopped") \
+    STRUCT(mailbox, 256) \
+    WORD(mailbox, generation, 0, 4, "server", "which attach this mailbox serves") \
+    WORD(mailbox, state, 4, 4, "server", "0 closed, 1 open, 2 draining") \
+    WORD(mailbox, lanes, 8, 4, "server", "lanes in the response segment") \
+    WORD(mailbox, ring, 12, 4, "server", "descriptors per response lane, a power of two") \
+    WORD(mailbox, outbox_entries, 16, 4, "server", "entries in the outbox ring, a power of two") \
+    WORD(mailbox, buffers, 20, 4, "server", "number of response buffers") \
+    WORD(mailbox, lanes_offset, 24, 8, "server", "bytes from the start of the response segment") \
+    WORD(mailbox, descriptors_offset, 32, 8, "server", "bytes from the start of the response segment") \
+    WORD(mailbox, buffers_offset, 40, 8, "server", "bytes from the start of the response segment") \
+    WORD(mailbox, response_bytes, 48, 8, "server", "length of the response segment, bytes") \
+    WORD(mailbox, bell, 64, 4, "server", "futex word, counts rings") \
+    WORD(mailbox, inbox_head, 128, 8, "server", "inbox entries written since the attach (E1)") \
+    WORD(mailbox, notice_head, 136, 8, "server", "notices written since the attach (H1)") \
+    WORD(mailbox, watcher_asleep, 192, 8, "server", "0: awake; else differs for every sleep (S1)") \
+    STRUCT(inbox_entry, 32) \
+    WORD(inbox_entry, stream_id, 0, 8, "server", "never reused") \
+    WORD(inbox_entry, row, 8, 4, "server", "index of the row") \
+    WORD(inbox_entry, lane, 12, 4, "server", "index of the lane") \
+    WORD(inbox_entry, revoked, 16, 4, "server", "1: taken back, do not serve (G1)") \
+    WORD(inbox_entry, time, 24, 8, "server", "CLOCK_MONOTONIC of the assignment, ns") \
+    STRUCT(notice, 4) \
+    WORD(notice, lane, 0, 4, "server or worker", "index of a lane with news") \
+    STRUCT(position, 64) \
+    WORD(position, stream_id, 0, 8, "server", "stream whose response this counts") \
+    WORD(position, released, 8, 8, "server", "response slots the server is done with, 2^64-1: all (D1)") \
+    WORD(position, wants_response, 16, 4, "server", "1: tell the server of published response slots") \
+    STRUCT(row, 128) \
+    WORD(row, stream_id, 0, 8, "server", "0: free; the generation of the row") \
+    WORD(row, cancel, 8, 4, "server", "reason of the cancellation, 0: none (L1)") \
+    WORD(row, published, 64, 8, "server", "request slots published (A1)") \
+    WORD(row, wants_room, 72, 8, "server", "tell the server when this request slot is released, 0: no") \
+    STRUCT(link, 256) \
+    WORD(link, asleep, 0, 8, "worker", "0: awake; else sleep count << 8 | reasons to ring (S1)") \
+    WORD(link, taken, 64, 8, "worker", "inbox entries taken since the attach (F1)") \
+    WORD(link, outbox_head, 128, 8, "worker", "notices written since the attach (I1)") \
+    STRUCT(lane, 192) \
+    WORD(lane, stream_id, 0, 8, "worker", "stream that it serves (J1)") \
+    WORD(lane, let_go, 8, 8, "worker", "last stream that it let go of (K1)") \
+    WORD(lane, published, 64, 8, "worker", "response slots published (C1)") \
+    WORD(lane, wants_room, 72, 8, "worker", "tell the worker when this response slot is released, 0: no") \
+    WORD(lane, released, 128, 8, "worker", "request slots the worker is done with, 2^64-1: all (B1)") \
+    WORD(lane, wants_request, 136, 4, "worker", "1: tell the worker of published request slots") \
+    STRUCT(descriptor, 32) \
+    WORD(descriptor, number, 0, 8, "lane's writer", "slot number, the first is 1") \
+    WORD(descriptor, buffer, 8, 4, "lane's writer", "index of the buffer, 0xffffffff: no bytes") \
+    WORD(descriptor, offset, 12, 4, "lane's writer", "bytes from the start of the buffer, a multiple of 64") \
+    WORD(descriptor, length, 16, 4, "lane's writer", "bytes") \
+    WORD(descriptor, kind, 20, 4, "lane's writer", "1 headers, 2 body, 3 trailers, 4 end, 5 abort") \
+    WORD(descriptor, time, 24, 8, "lane's writer", "CLOCK_MONOTONIC of the commit, ns")
+
+struct ur_shm_header {
+    uint64_t magic;
+    uint32_t layout, server_pid;
+    uint64_t layout_hash, features, instance, segment_bytes;
+    uint32_t slot_size, slot_limit, links, mailbox_stride, inbox_entries, notice_entries, rows, ring, buffers, pad1;
+    uint64_t mailboxes_offset, rows_offset, descriptors_offset, buffers_offset;
+    uint8_t pad2[72];
+    uint32_t state;
+    uint8_t pad3[3900];
+};
+
+struct ur_shm_mailbox {
+    uint32_t generation, state, lanes, ring, outbox_entries, buffers;
+    uint64_t lanes_offset, descriptors_offset, buffers_offset, response_bytes;
+    uint8_t pad1[8];
+    uint32_t bell;
+    uint8_t pad2[60];
+    uint64_t inbox_head, notice_head;
+    uint8_t pad3[48];
+    uint64_t watcher_asleep;
+    uint8_t pad4[56];
+};
+
+struct ur_shm_inbox_entry {
+    uint64_t stream_id;
+    uint32_t row, lane, revoked, pad;
+    uint64_t time;
+};
+
+struct ur_shm_notice {
+    uint32_t lane;
+};
+
+struct ur_shm_position {
+    uint64_t stream_id, released;
+    uint32_t wants_response;
+    uint8_t pad[44];
+};
+
+struct ur_shm_row {
+    uint64_t stream_id;
+    uint32_t cancel;
+    uint8_t pad1[52];
+    uint64_t published, wants_room;
+    uint8_t pad2[48];
+};
+
+struct ur_shm_link {
+    uint64_t asleep;
+    uint8_t pad1[56];
+    uint64_t taken;
+    uint8_t pad2[56];
+    uint64_t outbox_head;
+    uint8_t pad3[120];
+};
+
+struct ur_shm_lane {
+    uint64_t stream_id, let_go;
+    uint8_t pad1[48];
+    uint64_t published, wants_room;
+    uint8_t pad2[48];
+    uint64_t released;
+    uint32_t wants_request;
+    uint8_t pad3[52];
+};
+
+struct ur_shm_descriptor {
+    uint64_t number;
+    uint32_t buffer, offset, length, kind;
+    uint64_t time;
+};
+
+#define UR__PIN_STRUCT(s, bytes) UR__PIN(sizeof(struct ur_shm_##s) == (bytes));
+#define UR__PIN_WORD(s, name, at, bytes, writer, meaning) \
+    UR__PIN(offsetof(struct ur_shm_##s, name) == (at) && sizeof(((struct ur_shm_##s *)0)->name) == (bytes));
+UR__LAYOUT(UR__PIN_STRUCT, UR__PIN_WORD)
+
+#define UR__MAGIC UINT64_C(0x4745535145525255) /* "URREQSEG" */
+#define UR__ALIGN 64u                          /* of a slot's bytes within its buffer */
+#define UR__NO_BUFFER UINT32_MAX
+#define UR__ABORT 5u /* kind of slot; a request lane has none */
+
+enum { UR__LINK_CLOSED = 0, UR__LINK_OPEN = 1, UR__LINK_DRAINING = 2 };
+enum {
+    UR__MIN_SLOT = 4 << 10,
+    UR__MAX_SLOT = 4 << 20,
+    UR__MAX_RING = 1 << 20,
+    UR__MAX_ROWS = 1 << 20,
+    UR__MAX_LANES = 4096,
+    UR__MAX_LINKS = 4096,
+    UR__MAX_BUFFERS = 1 << 24
+};
+
+static inline uint64_t ur__hash_text(uint64_t h, const char *s) {
+    for (; *s != '\0'; s++) {
+        h = (h ^ (uint8_t)*s) * UINT64_C(1099511628211);
+    }
+    return h;
+}
+
+static inline uint64_t ur__hash_number(uint64_t h, unsigned n) {
+    char digits[16];
+    (void)snprintf(digits, sizeof digits, " %u", n);
+    return ur__hash_text(h, digits);
+}
+
+/* FNV-1a 64 over "struct size\n" and "struct.name offset size\n", in the order of
+ * the table. */
+static inline uint64_t ur__layout_hash(void) {
+    uint64_t h = UINT64_C(14695981039346656037);
+#define UR__HASH_STRUCT(s, bytes) h = ur__hash_text(ur__hash_number(ur__hash_text(h, #s), bytes), "\n");
+#define UR__HASH_WORD(s, name, at, bytes, writer, meaning) \
+    h = ur__hash_text(ur__hash_number(ur__hash_number(ur__hash_text(h, #s "." #name), at), bytes), "\n");
+    UR__LAYOUT(UR__HASH_STRUCT, UR__HASH_WORD)
+#undef UR__HASH_STRUCT
+#undef UR__HASH_WORD
+    return h;
+}
+
+/* ---------------------------------------------------------------- atomics
+ *
+ * The five. Ownership of memory passes between the processes along edges with the
+ * labels that the Go side has: a release store (A1) and the acquire load that it
+ * pairs with (A2).
+ *
+ *   A  request slots to us           B  their release, back
+ *   C  response slots to the server  D  their release, back
+ *   E  assignments to us             F  taken, back   (G: revoked; F and G fenced)
+ *   H  notices to us                 I  notices to the server
+ *   J  the lane, on accepting        K  the lane, the row, on letting go
+ *   L  cancellation                  S  who sleeps; fenced on both sides */
+
+static inline uint32_t ur__load32(const uint32_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
+static inline uint64_t ur__load64(const uint64_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
+static inline void ur__store32(uint32_t *word, uint32_t value) { __atomic_store_n(word, value, __ATOMIC_RELEASE); }
+static inline void ur__store64(uint64_t *word, uint64_t value) { __atomic_store_n(word, value, __ATOMIC_RELEASE); }
+
+#if defined(__SANITIZE_THREAD__)
+#define UR__TSAN
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define UR__TSAN
+#endif
+#endif
+
+/* A full fence: our store before it is seen by whoever's store we do not see
+ * after it. */
+static inline void ur__fence(void) {
+#ifdef UR__TSAN
+    static uint32_t word; /* TSan does not know fences */
+    (void)__atomic_fetch_add(&word, 1, __ATOMIC_SEQ_CST);
+#else
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
+/* CLOCK_MONOTONIC, nanoseconds. */
+static inline int64_t ur__clock(clockid_t clock) {
+    struct timespec t;
+    (void)clock_gettime(clock, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static inline int64_t ur__now(void) { return ur__clock(CLOCK_MONOTONIC); }
+
+/* The error of the last system call, as we return it. */
+static inline int ur__errno(void) { return errno > 0 ? -errno : -EIO; }
+
+static inline uint64_t ur__min(uint64_t a, uint64_t b) { return a < b ? a : b; }
+static inline uint64_t ur__max(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+/* ------------------------------------------------------------------- HPKS
+ *
+ * The format of the headers slot, version 1: "HPKS", u8 1, u8 frame (1 headers),
+ * u64 big-endian stream id, u8 kind (1 request, 2 response), u8 HTTP version; then
+ * method, scheme, authority and path, each a varint length and bytes, or a u16
+ * big-endian status; then fields: a varint count, and for each the lengths and
+ * bytes of name and value. A varint is unsigned LEB128 of at most 10 bytes. A
+ * trailers slot holds fields alone.
+ *
+ * Decoding is in place: what it returns points into the input, which may be
+ * changing memory. Every length is read once and checked before it is used. */
+
+enum ur__fault {
+    UR__OK,
+    UR__TRUNCATED,
+    UR__BAD_MAGIC,
+    UR__BAD_STREAM_VERSION,
+    UR__BAD_FRAME_TYPE,
+    UR__BAD_KIND,
+    UR__BAD_HTTP_VERSION,
+    UR__BAD_VARINT,
+    UR__BAD_LENGTH,
+    UR__TOO_MANY_FIELDS,
+    UR__BAD_METHOD,
+    UR__BAD_SCHEME,
+    UR__BAD_AUTHORITY,
+    UR__BAD_PATH,
+    UR__BAD_STATUS,
+    UR__BAD_NAME,
+    UR__BAD_VALUE
+};
+
+enum {
+    UR__MAX_FIELDS = 8192,
+    UR__MAX_NAME = 65535,
+    UR__HEAD_BYTES = 14,
+    UR__NOT_TOKEN = 1,
+    UR__NOT_VALUE = 2,
+    UR__NOT_PATH = 4,
+    UR__NOT_SCHEME = 8,
+    UR__NOT_AUTHORITY = 16,
+    UR__UPPER = 32 /* also the bit that makes a letter lower-case */
+};
+
+/* Where each ASCII byte must not stand; the rest must not stand in tokens,
+ * schemes and authorities. */
+static const uint8_t ur__classes[128] = {
+    31, 31, 31, 31, 31, 31, 31, 31, 31, 29, 31, 31, 31, 31, 31, 31,
+    31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31,
+    29,  8, 25, 24,  8,  8,  8,  8,  9,  9,  8,  0,  9,  0,  0, 25,
+     0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  9,  9, 25,  9, 25, 25,
+     9, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32,
+    32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32,  9, 25,  9, 24,  8,
+    24,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
+     0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0, 25, 24, 25,  8, 31};
+
+static inline unsigned ur__class(uint8_t c) {
+    return c < 128 ? ur__classes[c] : (unsigned)(UR__NOT_TOKEN | UR__NOT_SCHEME | UR__NOT_AUTHORITY);
+}
+
+/* The classes of all bytes, gathered. */
+static inline unsigned ur__scan(ur_str s) {
+    unsigned all = 0;
+    for (size_t i = 0; i < s.length; i++) {
+        all |= ur__class((uint8_t)s.data[i]);
+    }
+    return all;
+}
+
+static inline uint8_t ur__lower(uint8_t c) { return (uint8_t)(c | (ur__class(c) & UR__UPPER)); }
+
+/* A walk over bytes. After the first fault there is nothing left to walk over, so
+ * that a parser reads like the layout it parses and looks at fault at its end. */
+struct ur__cursor {
+    const uint8_t *bytes;
+    size_t length, at;
+    enum ur__fault fault;
+};
+
+static inline struct ur__cursor ur__walk(const void *bytes, size_t length) {
+    struct ur__cursor c;
+    c.bytes = (const uint8_t *)bytes;
+    c.length = length;
+    c.at = 0;
+    c.fault = UR__OK;
+    return c;
+}
+
+static inline void ur__stop(struct ur__cursor *c, enum ur__fault fault) {
+    if (c->fault == UR__OK) {
+        c->fault = fault;
+        c->length = c->at;
+    }
+}
+
+static inline uint64_t ur__varint(struct ur__cursor *c) {
+    uint64_t n = 0;
+    for (unsigned i = 0; i < 10; i++) {
+        if (c->at + i >= c->length) {
+            ur__stop(c, UR__TRUNCATED);
+            return 0;
+        }
+        uint8_t b = c->bytes[c->at + i];
+        if (i == 9 && b > 1) {
+            break;
+        }
+        n |= (uint64_t)(b & 0x7f) << (7 * i);
+        if (b < 0x80) {
+            c->at += i + 1;
+            return n;
+        }
+    }
+    ur__stop(c, UR__BAD_VARINT);
+    return 0;
+}
+
+/* A length and so many bytes. */
+static inline ur_str ur__piece(struct ur__cursor *c) {
+    ur_str s = {NULL, 0};
+    uint64_t n = ur__varint(c);
+    if (n > INT64_MAX) {
+        ur__stop(c, UR__BAD_LENGTH);
+    } else if (n > c->length - c->at) {
+        ur__stop(c, UR__TRUNCATED);
+    } else if (c->fault == UR__OK) {
+        s.data = (const char *)c->bytes + c->at;
+        s.length = (size_t)n;
+        c->at += (size_t)n;
+    }
+    return s;
+}
+
+static inline ur_str ur__checked(struct ur__cursor *c, unsigned forbidden, enum ur__fault fault) {
+    ur_str s = ur__piece(c);
+    if (ur__scan(s) & forbidden) {
+        ur__stop(c, fault);
+    }
+    return s;
+}
+
+/* The first 16 bytes of a headers frame. Returns the HTTP version. */
+static inline uint8_t ur__frame_head(struct ur__cursor *c, uint8_t kind, uint64_t *stream_id) {
+    const uint8_t *b = c->bytes;
+    *stream_id = 0;
+    if (c->length < 4) {
+        ur__stop(c, UR__TRUNCATED);
+    } else if (memcmp(b, "HPKS", 4) != 0) {
+        ur__stop(c, UR__BAD_MAGIC);
+    } else if (c->length < 6) {
+        ur__stop(c, UR__TRUNCATED);
+    } else if (b[4] != 1) {
+        ur__stop(c, UR__BAD_STREAM_VERSION);
+    } else if (c->length < UR__HEAD_BYTES) {
+        ur__stop(c, UR__TRUNCATED);
+    } else if (b[5] != 1) {
+        ur__stop(c, UR__BAD_FRAME_TYPE);
+    } else if (c->length < UR__HEAD_BYTES + 2) {
+        ur__stop(c, UR__TRUNCATED);
+    } else if (b[14] != kind) {
+        ur__stop(c, UR__BAD_KIND);
+    } else if (b[15] < 1 || b[15] > 3) {
+        ur__stop(c, UR__BAD_HTTP_VERSION);
+    }
+    if (c->fault != UR__OK) {
+        return 0;
+    }
+    for (int i = 6; i < UR__HEAD_BYTES; i++) {
+        *stream_id = *stream_id << 8 | b[i];
+    }
+    c->at = UR__HEAD_BYTES + 2;
+    return b[15];
+}
+
+static inline size_t ur__field_count(struct ur__cursor *c) {
+    uint64_t n = ur__varint(c);
+    if (n > UR__MAX_FIELDS) {
+        ur__stop(c, UR__TOO_MANY_FIELDS);
+    } else if (n * 3 > c->length - c->at) { /* a field has at least three bytes */
+        ur__stop(c, UR__TRUNCATED);
+    }
+    return c->fault == UR__OK ? (size_t)n : 0;
+}
+
+static inline int ur__good_name(ur_str name) {
+    return name.length >= 1 && name.length <= UR__MAX_NAME && !(ur__scan(name) & UR__NOT_TOKEN);
+}
+
+static inline ur_header ur__field(struct ur__cursor *c) {
+    ur_header f;
+    f.name = ur__piece(c);
+    if (c->fault == UR__OK && !ur__good_name(f.name)) {
+        ur__stop(c, UR__BAD_NAME);
+    }
+    f.value = ur__checked(c, UR__NOT_VALUE, UR__BAD_VALUE);
+    return f;
+}
+
+/* Checks a header list and returns how many fields it has. */
+static inline size_t ur__skip_fields(struct ur__cursor *c) {
+    size_t count = ur__field_count(c);
+    for (size_t i = 0; i < count && c->fault == UR__OK; i++) {
+        (void)ur__field(c);
+    }
+    return count;
+}
+
+/* A decoded headers frame of a request. */
+struct ur__head {
+    uint64_t stream_id;
+    ur_str method, scheme, authority, path;
+    size_t fields_at, count; /* the first field, in bytes from the start of the frame */
+    size_t length;           /* of the frame */
+    uint8_t version;
+};
+
+static inline enum ur__fault ur__parse_request(struct ur__head *h, const void *bytes, size_t length) {
+    struct ur__cursor c = ur__walk(bytes, length);
+    memset(h, 0, sizeof *h);
+    h->version = ur__frame_head(&c, 1, &h->stream_id);
+    h->method = ur__checked(&c, UR__NOT_TOKEN, UR__BAD_METHOD);
+    if (h->method.length == 0) {
+        ur__stop(&c, UR__BAD_METHOD);
+    }
+    h->scheme = ur__checked(&c, UR__NOT_SCHEME, UR__BAD_SCHEME);
+    h->authority = ur__checked(&c, UR__NOT_AUTHORITY, UR__BAD_AUTHORITY);
+    h->path = ur__checked(&c, UR__NOT_PATH, UR__BAD_PATH);
+    if (h->path.length == 0) {
+        ur_str root = UR_LIT("/");
+        h->path = root;
+    }
+    struct ur__cursor list = c;
+    h->count = ur__skip_fields(&c);
+    (void)ur__field_count(&list);
+    h->fields_at = list.at;
+    h->length = c.at;
+    return c.fault;
+}
+
+/* A decoded headers frame of a response, for tests. */
+static inline enum ur__fault ur__parse_response(struct ur__head *h, unsigned *status, const void *bytes, size_t length) {
+    struct ur__cursor c = ur__walk(bytes, length);
+    memset(h, 0, sizeof *h);
+    *status = 0;
+    h->version = ur__frame_head(&c, 2, &h->stream_id);
+    if (c.length - c.at < 2) {
+        ur__stop(&c, UR__TRUNCATED);
+    } else {
+        *status = (unsigned)c.bytes[c.at] << 8 | c.bytes[c.at + 1];
+        if (*status < 100 || *status > 999) {
+            ur__stop(&c, UR__BAD_STATUS);
+        } else {
+            c.at += 2;
+        }
+    }
+    struct ur__cursor list = c;
+    h->count = ur__skip_fields(&c);
+    (void)ur__field_count(&list);
+    h->fields_at = list.at;
+    h->length = c.at;
+    return c.fault;
+}
+
+static inline size_t ur__varint_size(uint64_t n) {
+    size_t size = 1;
+    for (; n >= 0x80; n >>= 7) {
+        size++;
+    }
+    return size;
+}
+
+static inline uint8_t *ur__put_varint(uint8_t *to, uint64_t n) {
+    for (; n >= 0x80; n >>= 7) {
+        *to++ = (uint8_t)(n | 0x80);
+    }
+    *to++ = (uint8_t)n;
+    return to;
+}
+
+static inline uint8_t *ur__put_piece(uint8_t *to, ur_str s) {
+    to = ur__put_varint(to, s.length);
+    if (s.length > 0) {
+        memcpy(to, s.data, s.length);
+    }
+    return to + s.length;
+}
+
+/* The length of a header list, or 0 if a field is not fit for one. */
+static inline size_t ur__fields_size(const ur_header *fields, size_t count) {
+    if (count > UR__MAX_FIELDS) {
+        return 0;
+    }
+    size_t size = ur__varint_size(count);
+    for (size_t i = 0; i < count; i++) {
+        ur_str name = fields[i].name, value = fields[i].value;
+        if (!ur__good_name(name) || (ur__scan(value) & UR__NOT_VALUE)) {
+            return 0;
+        }
+        size += ur__varint_size(name.length) + name.length + ur__varint_size(value.length) + value.length;
+    }
+    return size;
+}
+
+/* Preconditions: ur__fields_size is not 0, and to has so many bytes. */
+static inline uint8_t *ur__put_fields(uint8_t *to, const ur_header *fields, size_t count) {
+    to = ur__put_varint(to, count);
+    for (size_t i = 0; i < count; i++) {
+        size_t n = fields[i].name.length;
+        to = ur__put_piece(to, fields[i].name);
+        for (uint8_t *c = to - n; c < to; c++) {
+            *c = ur__lower(*c);
+        }
+        to = ur__put_piece(to, fields[i].value);
+    }
+    return to;
+}
+
+/* Writes the headers frame of a response. Preconditions: to has 18 bytes and
+ * those of the fields. */
+static inline uint8_t *ur__put_response(uint8_t *to, uint64_t stream_id, uint8_t version, unsigned status, const ur_header *fields, size_t count) {
+    memcpy(to, "HPKS\x01\x01", 6);
+    for (int i = 0; i < 8; i++) {
+        to[6 + i] = (uint8_t)(stream_id >> (56 - 8 * i));
+    }
+    to[14] = 2;
+    to[15] = version;
+    to[16] = (uint8_t)(status >> 8);
+    to[17] = (uint8_t)status;
+    return ur__put_fields(to + 18, fields, count);
+}
+
+/* --------------------------------------------------------- attach messages
+ *
+ * One MessagePack map to one packet of at most 4096 bytes: string keys, and
+ * values that are uints, strings, bins or bools. Key "t" is the type. Unknown
+ * keys are ignored; one of ours that is there twice, or of another type or too
+ * large, makes the message malformed. */
+
+enum ur__message_fault { UR__MESSAGE_OK, UR__MESSAGE_TRUNCATED, UR__MESSAGE_FORMAT, UR__MESSAGE_TYPE, UR__MESSAGE_TOO_LONG };
+
+enum { UR__MAX_MESSAGE = 4096, UR__MAX_KEYS = 64 };
+
+enum ur__message_kind { UR__NO_MESSAGE, UR__HELLO, UR__WELCOME, UR__REFUSAL, UR__DRAIN, UR__BYE };
+
+/* All messages in one: each has some of these. Strings point into the packet. */
+struct ur__message {
+    enum ur__message_kind kind;
+    uint64_t layout_min, layout_max, features, pid, lanes;
+    uint64_t layout, layout_hash, instance, server_pid, link, link_generation, request_bytes, response_bytes, response_timeout_ms;
+    uint64_t deadline_ms;
+    ur_str pool, name, sdk, sdk_version, bell, server, code, message, reason;
+};
+
+struct ur__key {
+    enum ur__message_kind kind;
+    const char *name;
+    size_t at;      /* in struct ur__message */
+    uint64_t most;  /* of a uint; 0: a string */
+};
+
+#define UR__UINT(kind, name, most) {kind, #name, offsetof(struct ur__message, name), most}
+#define UR__STRING(kind, name) {kind, #name, offsetof(struct ur__message, name), 0}
+
+/* The keys of each message, in the order in which they are written. */
+static const struct ur__key ur__keys[] = {
+    UR__UINT(UR__HELLO, layout_min, UINT16_MAX), UR__UINT(UR__HELLO, layout_max, UINT16_MAX),
+    UR__UINT(UR__HELLO, features, UINT64_MAX), UR__STRING(UR__HELLO, pool), UR__STRING(UR__HELLO, name),
+    UR__UINT(UR__HELLO, pid, UINT32_MAX), UR__STRING(UR__HELLO, sdk), UR__STRING(UR__HELLO, sdk_version),
+    UR__UINT(UR__HELLO, lanes, UINT32_MAX), UR__STRING(UR__HELLO, bell),
+
+    UR__UINT(UR__WELCOME, layout, UINT16_MAX), UR__UINT(UR__WELCOME, features, UINT64_MAX),
+    UR__UINT(UR__WELCOME, layout_hash, UINT64_MAX), UR__UINT(UR__WELCOME, instance, UINT64_MAX),
+    UR__UINT(UR__WELCOME, server_pid, UINT32_MAX), UR__STRING(UR__WELCOME, server),
+    UR__UINT(UR__WELCOME, link, UINT32_MAX), UR__UINT(UR__WELCOME, link_generation, UINT32_MAX),
+    UR__UINT(UR__WELCOME, lanes, UINT32_MAX), UR__UINT(UR__WELCOME, request_bytes, UINT64_MAX),
+    UR__UINT(UR__WELCOME, response_bytes, UINT64_MAX), UR__UINT(UR__WELCOME, response_timeout_ms, UINT64_MAX),
+
+    UR__STRING(UR__REFUSAL, code), UR__STRING(UR__REFUSAL, message),
+    UR__UINT(UR__REFUSAL, layout_min, UINT16_MAX), UR__UINT(UR__REFUSAL, layout_max, UINT16_MAX),
+
+    UR__UINT(UR__DRAIN, deadline_ms, UINT64_MAX),
+
+    UR__STRING(UR__BYE, reason),
+};
+enum { UR__KEYS = sizeof ur__keys / sizeof ur__keys[0] };
+
+static const char *const ur__message_names[] = {"", "hello", "welcome", "error", "drain", "bye"};
+
+static inline int ur__is(ur_str s, const char *text) {
+    return s.length == strlen(text) && (s.length == 0 || memcmp(s.data, text, s.length) == 0);
+}
+
+static inline int ur__valid_utf8(ur_str s) {
+    if (s.length == 0) {
+        return 1;
+    }
+    const uint8_t *p = (const uint8_t *)s.data, *end = p + s.length;
+    while (p < end) {
+        uint8_t c = *p++;
+        if (c < 0x80) {
+            continue;
+        }
+        int more = c >= 0xc2 && c <= 0xdf ? 1 : c >= 0xe0 && c <= 0xef ? 2 : c >= 0xf0 && c <= 0xf4 ? 3 : 0;
+        uint8_t low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80, high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+        if (more == 0 || end - p < more || *p < low || *p > high) {
+            return 0;
+        }
+        for (p++; --more > 0; p++) {
+            if ((*p & 0xc0) != 0x80) {
+                return 0;
+            }
+        }
+    }
+    return 1;
+}
+
+enum ur__type { UR__A_UINT, UR__A_STRING, UR__ANOTHER };
+
+/* A value of a message as it came. */
+struct ur__value {
+    enum ur__type type;
+    uint64_t uint;
+    ur_str string;
+};
+
+/* A walk over a packet, as ur__cursor. */
+struct ur__packet {
+    const uint8_t *bytes;
+    size_t length, at;
+    enum ur__message_fault fault;
+};
+
+static inline void ur__packet_stop(struct ur__packet *p, enum ur__message_fault fault) {
+    if (p->fault == UR__MESSAGE_OK) {
+        p->fault = fault;
+        p->length = p->at;
+    }
+}
+
+/* A big-endian number of n bytes. */
+static inline uint64_t ur__packet_number(struct ur__packet *p, unsigned n) {
+    uint64_t v = 0;
+    if (p->length - p->at < n) {
+        ur__packet_stop(p, UR__MESSAGE_TRUNCATED);
+        return 0;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        v = v << 8 | p->bytes[p->at++];
+    }
+    return v;
+}
+
+static inline ur_str ur__packet_bytes(struct ur__packet *p, uint64_t n) {
+    ur_str s = {NULL, 0};
+    if (n > p->length - p->at) {
+        ur__packet_stop(p, UR__MESSAGE_TRUNCATED);
+        return s;
+    }
+    s.data = (const char *)p->bytes + p->at;
+    s.length = (size_t)n;
+    p->at += (size_t)n;
+    return s;
+}
+
+static inline struct ur__value ur__packet_value(struct ur__packet *p) {
+    struct ur__value v;
+    memset(&v, 0, sizeof v);
+    unsigned code = (unsigned)ur__packet_number(p, 1);
+    uint64_t length = 0;
+    int string = 0;
+    if (p->fault != UR__MESSAGE_OK || code <= 0x7f) {
+        v.uint = code;
+        return v;
+    }
+    if (code >= 0xcc && code <= 0xcf) { /* uint8 to uint64 */
+        v.uint = ur__packet_number(p, 1u << (code - 0xcc));
+        return v;
+    }
+    if (code >= 0xd0 && code <= 0xd3) { /* int8 to int64 */
+        unsigned bytes = 1u << (code - 0xd0);
+        v.uint = ur__packet_number(p, bytes);
+        if (v.uint >> (8 * bytes - 1)) {
+            ur__packet_stop(p, UR__MESSAGE_FORMAT); /* negative */
+        }
+        return v;
+    }
+    if (code >= 0xa0 && code <= 0xbf) { /* fixstr */
+        length = code & 0x1f;
+        string = 1;
+    } else if (code >= 0xd9 && code <= 0xdb) { /* str8 to str32 */
+        length = ur__packet_number(p, 1u << (code - 0xd9));
+        string = 1;
+    } else if (code >= 0xc4 && code <= 0xc6) { /* bin8 to bin32 */
+        length = ur__packet_number(p, 1u << (code - 0xc4));
+    } else if (code != 0xc2 && code != 0xc3) { /* not a bool either */
+        ur__packet_stop(p, UR__MESSAGE_FORMAT);
+    }
+    v.type = string ? UR__A_STRING : UR__ANOTHER;
+    v.string = ur__packet_bytes(p, length);
+    if (string && !ur__valid_utf8(v.string)) {
+        ur__packet_stop(p, UR__MESSAGE_FORMAT);
+    }
+    return v;
+}
+
+static inline uint64_t ur__packet_map(struct ur__packet *p) {
+    unsigned code = (unsigned)ur__packet_number(p, 1);
+    uint64_t n = code & 0xf;
+    if (code == 0xde || code == 0xdf) {
+        n = ur__packet_number(p, code == 0xde ? 2 : 4);
+    } else if (code >> 4 != 8) {
+        ur__packet_stop(p, UR__MESSAGE_FORMAT);
+    }
+    if (n > UR__MAX_KEYS) {
+        ur__packet_stop(p, UR__MESSAGE_FORMAT);
+    }
+    return p->fault == UR__MESSAGE_OK ? n : 0;
+}
+
+/* Puts the value of a key where it belongs. */
+static inline enum ur__message_fault ur__store_value(struct ur__message *m, const struct ur__key *key, const struct ur__value *v) {
+    char *at = (char *)m + key->at;
+    if (key->most == 0) {
+        memcpy(at, &v->string, sizeof v->string);
+        return v->type == UR__A_STRING ? UR__MESSAGE_OK : UR__MESSAGE_FORMAT;
+    }
+    memcpy(at, &v->uint, sizeof v->uint);
+    return v->type == UR__A_UINT && v->uint <= key->most ? UR__MESSAGE_OK : UR__MESSAGE_FORMAT;
+}
+
+static inline enum ur__message_kind ur__message_kind_of(ur_str name) {
+    for (int kind = UR__HELLO; kind <= UR__BYE; kind++) {
+        if (ur__is(name, ur__message_names[kind])) {
+            return (enum ur__message_kind)kind;
+        }
+    }
+    return UR__NO_MESSAGE;
+}
+
+/* Decodes a packet. Strings of the message live as long as the packet does. */
+static inline enum ur__message_fault ur__decode(struct ur__message *m, const void *bytes, size_t length) {
+    struct ur__packet p;
+    ur_str names[UR__MAX_KEYS];
+    struct ur__value values[UR__MAX_KEYS];
+    memset(m, 0, sizeof *m);
+    memset(&p, 0, sizeof p);
+    p.bytes = (const uint8_t *)bytes;
+    p.length = length;
+    if (length > UR__MAX_MESSAGE) {
+        return UR__MESSAGE_TOO_LONG;
+    }
+    size_t pairs = (size_t)ur__packet_map(&p), types = 0;
+    struct ur__value type;
+    memset(&type, 0, sizeof type);
+    for (size_t i = 0; i < pairs && p.fault == UR__MESSAGE_OK; i++) {
+        struct ur__value name = ur__packet_value(&p);
+        if (name.type != UR__A_STRING) {
+            ur__packet_stop(&p, UR__MESSAGE_FORMAT);
+        }
+        names[i] = name.string;
+        values[i] = ur__packet_value(&p);
+        if (p.fault == UR__MESSAGE_OK && ur__is(names[i], "t")) {
+            type = values[i];
+            types++;
+        }
+    }
+    if (p.fault == UR__MESSAGE_OK && p.at < p.length) {
+        ur__packet_stop(&p, UR__MESSAGE_FORMAT);
+    }
+    if (p.fault != UR__MESSAGE_OK) {
+        return p.fault;
+    }
+    if (types > 1 || (types == 1 && type.type != UR__A_STRING)) {
+        return UR__MESSAGE_FORMAT;
+    }
+    m->kind = ur__message_kind_of(type.string);
+    if (m->kind == UR__NO_MESSAGE) {
+        return UR__MESSAGE_TYPE;
+    }
+    for (size_t k = 0; k < UR__KEYS; k++) {
+        int stored = 0;
+        for (size_t i = 0; ur__keys[k].kind == m->kind && i < pairs; i++) {
+            if (!ur__is(names[i], ur__keys[k].name)) {
+                continue;
+            }
+            if (stored++ || ur__store_value(m, &ur__keys[k], &values[i]) != UR__MESSAGE_OK) {
+                return UR__MESSAGE_FORMAT;
+            }
+        }
+    }
+    return UR__MESSAGE_OK;
+}
+
+/* Where a packet is written. Beyond its end nothing is, but at goes on. */
+struct ur__out {
+    uint8_t *bytes;
+    size_t size, at;
+};
+
+static inline void ur__out_byte(struct ur__out *o, unsigned b) {
+    if (o->at < o->size) {
+        o->bytes[o->at] = (uint8_t)b;
+    }
+    o->at++;
+}
+
+/* A code and a big-endian number of 1 << power bytes. */
+static inline void ur__out_number(struct ur__out *o, unsigned code, uint64_t n, unsigned power) {
+    ur__out_byte(o, code);
+    for (unsigned bits = 8u << power; bits > 0; bits -= 8) {
+        ur__out_byte(o, (unsigned)(n >> (bits - 8)) & 0xff);
+    }
+}
+
+static inline void ur__out_uint(struct ur__out *o, uint64_t n) {
+    if (n < 0x80) {
+        ur__out_byte(o, (unsigned)n);
+    } else {
+        unsigned power = n <= UINT8_MAX ? 0 : n <= UINT16_MAX ? 1 : n <= UINT32_MAX ? 2 : 3;
+        ur__out_number(o, 0xcc + power, n, power);
+    }
+}
+
+static inline void ur__out_string(struct ur__out *o, ur_str s) {
+    if (s.length < 32) {
+        ur__out_byte(o, 0xa0 | (unsigned)s.length);
+    } else {
+        unsigned power = s.length <= UINT8_MAX ? 0 : s.length <= UINT16_MAX ? 1 : 2;
+        ur__out_number(o, 0xd9 + power, s.length, power);
+    }
+    for (size_t i = 0; i < s.length; i++) {
+        ur__out_byte(o, (uint8_t)s.data[i]);
+    }
+}
+
+static inline ur_str ur__text(const char *s) {
+    ur_str t;
+    t.data = s;
+    t.length = strlen(s);
+    return t;
+}
+
+/* Encodes a message and returns its length, or 0 if it is longer than a packet
+ * can be or has a string that is not UTF-8. Preconditions: bytes has room for a
+ * packet; the message has at most 15 keys, as all have. */
+static inline size_t ur__encode(const struct ur__message *m, uint8_t *bytes) {
+    struct ur__out o;
+    unsigned keys = 1;
+    o.bytes = bytes;
+    o.size = UR__MAX_MESSAGE;
+    o.at = 1;
+    ur__out_string(&o, ur__text("t"));
+    ur__out_string(&o, ur__text(ur__message_names[m->kind]));
+    for (size_t k = 0; k < UR__KEYS; k++) {
+        const char *at = (const char *)m + ur__keys[k].at;
+        ur_str s;
+        uint64_t n;
+        if (ur__keys[k].kind != m->kind) {
+            continue;
+        }
+        keys++;
+        ur__out_string(&o, ur__text(ur__keys[k].name));
+        if (ur__keys[k].most != 0) {
+            memcpy(&n, at, sizeof n);
+            ur__out_uint(&o, n);
+            continue;
+        }
+        memcpy(&s, at, sizeof s);
+        if (!ur__valid_utf8(s)) {
+            return 0;
+        }
+        ur__out_string(&o, s);
+    }
+    bytes[0] = (uint8_t)(0x80 | keys);
+    return o.at <= o.size ? o.at : 0;
+}
+
+/* ------------------------------------------------------------------- pool
+ *
+ * The buffers of one segment; private memory of the process that writes it. The
+ * buffer that was freed last is handed out first: it is still in the cache. Each
+ * of the lanes is guaranteed one buffer, always, so that none can be starved by
+ * the others, and what is guaranteed is never handed to anybody else. */
+
+struct ur__span {
+    uint64_t last; /* the last slot that has bytes in the buffer */
+    uint32_t next; /* the lane's next full buffer */
+};
+
+struct ur__pool {
+    uint32_t *stack;
+    struct ur__span *spans; /* per buffer */
+    uint32_t free, owed, total;
+};
+
+/* Preconditions: buffers >= lanes. Release: ur__pool_close. */
+static inline int ur__pool_open(struct ur__pool *p, uint32_t buffers, uint32_t lanes) {
+    p->stack = (uint32_t *)calloc(buffers, sizeof *p->stack);
+    p->spans = (struct ur__span *)calloc(buffers, sizeof *p->spans);
+    if (p->stack == NULL || p->spans == NULL) {
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < buffers; i++) {
+        p->stack[i] = buffers - 1 - i;
+    }
+    p->free = p->total = buffers;
+    p->owed = lanes;
+    return 0;
+}
+
+static inline void ur__pool_close(struct ur__pool *p) {
+    free(p->stack);
+    free(p->spans);
+    memset(p, 0, sizeof *p);
+}
+
+/* Returns a buffer to a lane that has held so many, or UR__NO_BUFFER. */
+static inline uint32_t ur__pool_take(struct ur__pool *p, uint32_t held) {
+    if (held == 0) {
+        p->owed--;
+    } else if (p->free <= p->owed) {
+        return UR__NO_BUFFER;
+    }
+    return p->stack[--p->free];
+}
+
+/* Takes a buffer back from a lane that holds so many now. */
+static inline void ur__pool_give(struct ur__pool *p, uint32_t buffer, uint32_t held) {
+    p->stack[p->free++] = buffer;
+    if (held == 0) {
+        p->owed++;
+    }
+}
+
+/* ------------------------------------------------------- the ends of a lane */
+
+/* A counter that the peer writes and that belongs to one stream at a time: while
+ * the gate shows another stream's id, otherwise is its value. */
+struct ur__counter {
+    const uint64_t *word, *gate;
+    uint64_t stream_id, otherwise;
+};
+
+static inline struct ur__counter ur__bind(const uint64_t *word, const uint64_t *gate, uint64_t stream_id, uint64_t otherwise) {
+    struct ur__counter c;
+    c.word = word;
+    c.gate = gate;
+    c.stream_id = stream_id;
+    c.otherwise = otherwise;
+    return c;
+}
+
+static inline uint64_t ur__count(const struct ur__counter *c) {
+    if (ur__load64(c->gate) != c->stream_id) { /* J2 */
+        return c->otherwise;
+    }
+    uint64_t n = ur__load64(c->word);
+    if (ur__load64(c->gate) != c->stream_id) { /* the peer moved on: n may be the next stream's */
+        return c->otherwise;
+    }
+    return n;
+}
+
+/* The writing end: reserve, fill, commit, publish. */
+struct ur__writer {
+    struct ur_shm_descriptor *ring;
+    uint64_t mask, limit; /* most outstanding slots */
+    uint8_t *buffers;
+    uint32_t slot_size;
+    struct ur__pool *pool;
+    uint64_t *published;        /* ours: C1, and A1 of a server */
+    struct ur__counter released; /* the reader's: D2, B2 */
+
+    uint64_t committed; /* slots committed, published or not */
+    uint64_t visible;   /* slots published */
+    uint64_t reclaimed; /* slots whose bytes we have back */
+    uint32_t held;      /* buffers */
+    uint32_t oldest, newest; /* full ones, a list through the pool's spans */
+    uint32_t current;   /* buffer that is being filled */
+    uint64_t last;      /* last slot in it */
+    uint32_t used;      /* bytes of it that slots cover */
+    uint32_t reserved;  /* bytes of it beyond used that are reserved */
+};
+
+static inline void ur__writer_give(struct ur__writer *w, uint32_t buffer) { ur__pool_give(w->pool, buffer, --w->held); }
+
+/* Gives all buffers back and starts anew. Preconditions: the reader is done with
+ * the lane or dead. */
+static inline void ur__writer_reset(struct ur__writer *w) {
+    while (w->oldest != UR__NO_BUFFER) {
+        uint32_t buffer = w->oldest;
+        w->oldest = w->pool->spans[buffer].next;
+        ur__writer_give(w, buffer);
+    }
+    if (w->current != UR__NO_BUFFER) {
+        ur__writer_give(w, w->current);
+    }
+    w->newest = w->current = UR__NO_BUFFER;
+    w->committed = w->visible = w->reclaimed = w->last = 0;
+    w->used = w->reserved = 0;
+}
+
+/* Starts the present buffer again when nobody reads it any more. */
+static inline void ur__rewind(struct ur__writer *w) {
+    if (w->reserved == 0 && w->last <= w->reclaimed) {
+        w->used = 0;
+    }
+}
+
+/* Takes back the bytes of released slots.
+ *
+ * D2 (B2 of a server): the acquire load of the reader's counter pairs with its
+ * release store (D1): the reader does not look at those bytes any more. */
+static inline int ur__reclaim(struct ur__writer *w) {
+    uint64_t released = ur__count(&w->released);
+    if (released == UR_ALL_SLOTS) {
+        released = w->visible;
+    }
+    if (released == w->reclaimed) {
+        return 0;
+    }
+    if (released < w->reclaimed || released > w->visible) {
+        return -EPROTO;
+    }
+    w->reclaimed = released;
+    while (w->oldest != UR__NO_BUFFER && w->pool->spans[w->oldest].last <= released) {
+        uint32_t buffer = w->oldest;
+        w->oldest = w->pool->spans[buffer].next;
+        ur__writer_give(w, buffer);
+    }
+    ur__rewind(w);
+    return 0;
+}
+
+/* Puts the present buffer behind the full ones and takes another. */
+static inline int ur__next_buffer(struct ur__writer *w) {
+    uint32_t buffer = ur__pool_take(w->pool, w->held);
+    if (buffer == UR__NO_BUFFER) {
+        return -EAGAIN;
+    }
+    w->held++;
+    if (w->current != UR__NO_BUFFER) {
+        struct ur__span *full = &w->pool->spans[w->current];
+        full->last = w->last;
+        full->next = UR__NO_BUFFER;
+        if (w->oldest == UR__NO_BUFFER) {
+            w->oldest = w->current;
+        } else {
+            w->pool->spans[w->newest].next = w->current;
+        }
+        w->newest = w->current;
+    }
+    w->current = buffer;
+    w->last = w->reclaimed;
+    w->used = 0;
+    return 0;
+}
+
+static inline int ur__writer_full(struct ur__writer *w) {
+    int err = ur__reclaim(w);
+    if (err != 0) {
+        return err;
+    }
+    return w->committed - w->reclaimed >= w->limit ? -EAGAIN : 0;
+}
+
+/* Returns room for the next slot: at least min bytes and up to what remains in
+ * the buffer. It continues the present buffer when that has room, so small slots
+ * share one. The room is the caller's until the commit or the next reservation;
+ * nothing of it is visible to the reader before the publication. -EAGAIN: the
+ * lane or the pool is full. Preconditions: 1 <= min <= slot size. */
+static inline int ur__writer_reserve(struct ur__writer *w, uint32_t min, uint8_t **room, uint32_t *size) {
+    w->reserved = 0;
+    int err = ur__writer_full(w);
+    if (err != 0) {
+        return err;
+    }
+    ur__rewind(w); /* a reservation that was given up may have held it back */
+    if (w->current == UR__NO_BUFFER || w->slot_size - w->used < min) {
+        err = ur__next_buffer(w);
+        if (err != 0) {
+            return err;
+        }
+    }
+    w->reserved = w->slot_size - w->used;
+    *room = w->buffers + (size_t)w->current * w->slot_size + w->used;
+    *size = w->reserved;
+    return 0;
+}
+
+static inline void ur__put_descriptor(struct ur__writer *w, uint32_t buffer, uint32_t offset, uint32_t length, uint32_t kind) {
+    struct ur_shm_descriptor *d = &w->ring[w->committed & w->mask];
+    w->committed++;
+    d->number = w->committed;
+    d->buffer = buffer;
+    d->offset = offset;
+    d->length = length;
+    d->kind = kind;
+    d->time = (uint64_t)ur__now();
+}
+
+/* Makes the first n bytes of the reservation the next slot. Preconditions: 0 < n
+ * <= what the last reservation returned. */
+static inline void ur__writer_commit(struct ur__writer *w, uint32_t n, uint32_t kind) {
+    ur__put_descriptor(w, w->current, w->used, n, kind);
+    w->last = w->committed;
+    w->used = (uint32_t)ur__min(((uint64_t)w->used + n + UR__ALIGN - 1) / UR__ALIGN * UR__ALIGN, w->slot_size);
+    w->reserved = 0;
+}
+
+/* Makes a slot without bytes the next one. */
+static inline int ur__writer_commit_empty(struct ur__writer *w, uint32_t kind) {
+    int err = ur__writer_full(w);
+    if (err == 0) {
+        ur__put_descriptor(w, UR__NO_BUFFER, 0, 0, kind);
+    }
+    return err;
+}
+
+/* Hands every committed slot to the reader, and reports whether there was one.
+ *
+ * C1 (A1 of a server): the slots' bytes and descriptors pass to the reader, who
+ * sees them after its acquire load of the counter (C2). */
+static inline int ur__writer_publish(struct ur__writer *w) {
+    if (w->visible == w->committed) {
+        return 0;
+    }
+    w->visible = w->committed;
+    ur__store64(w->published, w->committed);
+    return 1;
+}
+
+/* The reading end: tail a slot, use it, release it. */
+struct ur__reader {
+    const struct ur_shm_descriptor *ring;
+    uint64_t mask, limit;
+    const uint8_t *buffers;
+    uint32_t slot_size, count;    /* of the buffers */
+    struct ur__counter published; /* the writer's: A2, C2 of a server */
+    uint64_t *released;           /* ours: B1, D1 of a server */
+    uint64_t seen;                /* published slots, checked */
+    uint64_t done;                /* slots that we released */
+};
+
+/* Loads the writer's counter.
+ *
+ * A2 (C2 of a server): after this acquire load the slots up to it are ours. */
+static inline int ur__reader_look(struct ur__reader *r) {
+    uint64_t published = ur__count(&r->published);
+    if (published < r->seen || (r->done != UR_ALL_SLOTS && published - r->done > r->limit)) {
+        return -EPROTO;
+    }
+    r->seen = published;
+    return 0;
+}
+
+/* Returns slot n, of which we know that it is published: a copy of its descriptor,
+ * which is checked and then used. */
+static inline int ur__reader_slot(const struct ur__reader *r, uint64_t n, ur_slot *slot) {
+    const struct ur_shm_descriptor *d = &r->ring[(n - 1) & r->mask];
+    uint64_t number = ur__load64(&d->number), time = ur__load64(&d->time);
+    uint32_t buffer = ur__load32(&d->buffer), offset = ur__load32(&d->offset);
+    uint32_t length = ur__load32(&d->length), kind = ur__load32(&d->kind);
+    int empty = kind == UR_END || kind == UR__ABORT;
+    memset(slot, 0, sizeof *slot);
+    slot->number = n;
+    slot->kind = kind;
+    slot->time_ns = (int64_t)time;
+    if (number != n || kind < UR_HEADERS || kind > UR__ABORT || ((n == 1) != (kind == UR_HEADERS) && kind != UR__ABORT) || empty != (length == 0)) {
+        return -EPROTO;
+    }
+    if (empty) {
+        return 0;
+    }
+    if (buffer >= r->count || length > r->slot_size || offset > r->slot_size - length) {
+        return -EPROTO;
+    }
+    slot->data = r->buffers + (size_t)buffer * r->slot_size + offset;
+    slot->length = length;
+    return 0;
+}
+
+/* Returns slot n; -EAGAIN until it is published, -ENOENT after its release. */
+static inline int ur__reader_tail(struct ur__reader *r, uint64_t n, ur_slot *slot) {
+    if (n <= r->done) {
+        return n == 0 ? -EINVAL : -ENOENT;
+    }
+    if (n > r->seen) {
+        int err = ur__reader_look(r);
+        if (err != 0) {
+            return err;
+        }
+        if (n > r->seen) {
+            return -EAGAIN;
+        }
+    }
+    return ur__reader_slot(r, n, slot);
+}
+
+/* Gives the slots up to and including n back; their bytes may be overwritten at
+ * once.
+ *
+ * B1 (D1 of a server): our reads of those bytes happen before the writer's reuse,
+ * which follows its acquire load of the counter (B2). */
+static inline int ur__reader_release(struct ur__reader *r, uint64_t n) {
+    if (n > r->seen && n != UR_ALL_SLOTS) {
+        return -EINVAL;
+    }
+    if (n > r->done) {
+        r->done = n;
+        ur__store64(r->released, n);
+    }
+    return 0;
+}
+
+/* ----------------------------------------------------------- notice rings
+ *
+ * A ring of lane indices: "look at this lane". A notice is a hint, so a ring may
+ * overflow: its reader then looks at every lane. */
+
+/* H1/I1: what was published on the lane before is visible to the reader after its
+ * acquire load of the head (H2/I2). */
+static inline void ur__push_notice(uint64_t *head, struct ur_shm_notice *ring, uint64_t mask, uint32_t lane) {
+    uint64_t n = ur__load64(head);
+    ur__store32(&ring[n & mask].lane, lane);
+    ur__store64(head, n + 1);
+}
+
+/* The reading end. */
+struct ur__notices {
+    const uint64_t *head;
+    const struct ur_shm_notice *ring;
+    uint64_t mask, seen;
+};
+
+static inline int ur__notices_empty(const struct ur__notices *r) { return ur__load64(r->head) == r->seen; }
+
+/* ------------------------------------------------------------ assignments */
+
+/* The worker's end of an inbox. */
+struct ur__inbox {
+    const uint64_t *head;
+    const struct ur_shm_inbox_entry *ring;
+    uint64_t mask;
+    const uint32_t *generation; /* of the mailbox */
+    uint32_t attach;            /* what it is while the mailbox is ours */
+    uint64_t *word;             /* ours: F1 */
+    uint64_t taken;
+};
+
+struct ur__assignment {
+    uint64_t stream_id;
+    uint32_t row, lane;
+    int revoked; /* let go of it, before another is taken, and nothing else */
+};
+
+static inline int ur__inbox_empty(const struct ur__inbox *b) { return ur__load64(b->head) == b->taken; }
+
+/* Takes the next assignment. -EAGAIN: there is none. -ENOTCONN: the mailbox is
+ * another link's by now.
+ *
+ * E2: after the acquire load of the head the stream's row and first slots are
+ * ours to read. F1, full fence, G2 against the server's G1, full fence, F2:
+ * whoever comes second sees the other, so that no stream is served twice. */
+static inline int ur__inbox_take(struct ur__inbox *b, struct ur__assignment *a) {
+    if (ur__inbox_empty(b)) { /* E2 */
+        return -EAGAIN;
+    }
+    const struct ur_shm_inbox_entry *e = &b->ring[b->taken & b->mask];
+    a->stream_id = ur__load64(&e->stream_id);
+    a->row = ur__load32(&e->row);
+    a->lane = ur__load32(&e->lane);
+    if (ur__load32(b->generation) != b->attach) {
+        return -ENOTCONN;
+    }
+    b->taken++;
+    ur__store64(b->word, b->taken); /* F1 */
+    ur__fence();
+    a->revoked = ur__load32(&e->revoked) != 0; /* G2 */
+    return 0;
+}
+
+/* ------------------------------------------------------------------- link */
+
+/* One lane of the link, and the request that it serves. */
+struct ur__lane {
+    struct ur_shm_lane *words;
+    const struct ur_shm_position *position;
+    const struct ur_shm_row *row;
+    struct ur__reader reader;
+    struct ur__writer writer;
+
+    ur_request handle; /* 0: none in progress */
+    uint64_t stream_id;
+    void *user;
+    uint32_t reason;    /* of the cancellation, once it was seen */
+    uint8_t begun;      /* the response's headers are committed */
+    uint8_t closing;    /* its trailers are */
+    uint8_t wants_slot; /* wants_request is set */
+    uint8_t wants_room; /* wants_room is set, to room_at */
+    uint8_t ready;      /* in the list for ur_news */
+    uint8_t head_state; /* enum ur__head_state */
+    uint32_t next_ready;
+    uint64_t room_at;
+
+    uint64_t next_slot; /* for ur_next_slot */
+    uint64_t tailed;    /* the highest slot that was */
+    struct ur__head head;
+    const uint8_t *frame; /* slot 1, or the copy of it */
+    size_t field, field_at; /* where the last ur_header_at left off */
+
+    uint8_t *room; /* reserved */
+    uint32_t room_size;
+    uint32_t filled; /* bytes of it that are written, to be committed */
+};
+
+enum ur__head_state { UR__HEAD_UNSEEN, UR__HEAD_IN_SLOT, UR__HEAD_KEPT, UR__HEAD_GONE };
+
+struct ur_link {
+    const uint32_t *guard; /* 1; wiped by the kernel in a forked child. NULL: an old kernel */
+    pid_t pid;
+    int socket, server_bell, bell, poll; /* -1: none */
+
+    const uint8_t *requests;
+    uint8_t *responses;
+    size_t requests_bytes, responses_bytes;
+    uint32_t slot_size, lane_count;
+
+    struct ur_shm_header header;    /* as it was at the attach, checked */
+    struct ur_shm_mailbox geometry; /* likewise */
+    const struct ur_shm_mailbox *box;
+    struct ur_shm_link *words;
+    struct ur_shm_notice *outbox;
+    uint64_t outbox_mask;
+    struct ur__inbox inbox;
+    struct ur__notices notices;
+    struct ur__pool pool;
+    struct ur__lane *lanes;
+    uint64_t accepted; /* requests, for their handles */
+    uint32_t first_ready, last_ready; /* UR__NO_LANE: none */
+
+    uint64_t rung;       /* the last sleep of the server that we rang for */
+    uint64_t sleeps;
+    uint32_t bell_count; /* of the futex bell, from before the last announcement */
+    uint32_t state;      /* of the link, as we have seen it */
+    uint8_t armed, asked, server_drains, state_news, dead;
+    int64_t heard;       /* when we last looked at the socket */
+
+    uint32_t server_pid;
+    uint64_t instance, response_timeout_ms;
+    ur_counters counters;
+    char server[UR_TEXT_BYTES], why[UR_TEXT_BYTES];
+};
+
+#define UR__NO_LANE UINT32_MAX
+
+/* How long a futex sleeper sleeps before it looks whether the server still lives.
+ * A server that ends in order rings; this is for one that was killed. */
+#define UR__SLICE_NS 100000000
+/* How often a caller that never sleeps has us look. */
+#define UR__GLANCE_NS 20000000
+
+static inline int ur__forked(const ur_link *l) {
+    return l->guard != NULL ? __atomic_load_n(l->guard, __ATOMIC_RELAXED) == 0 : getpid() != l->pid;
+}
+
+/* Returns the lane of a request in progress. */
+static inline int ur__find(ur_link *l, ur_request r, struct ur__lane **lane) {
+    uint64_t i = r % UR__MAX_LANES;
+    *lane = NULL;
+    if (ur__forked(l)) {
+        return -ECHILD;
+    }
+    if (r == 0 || i >= l->lane_count || l->lanes[i].handle != r) {
+        return -ESTALE;
+    }
+    *lane = &l->lanes[i];
+    return 0;
+}
+
+static inline uint32_t ur__index(const ur_link *l, const struct ur__lane *lane) { return (uint32_t)(lane - l->lanes); }
+
+/* Puts a request into the list for ur_news, once. */
+static inline void ur__make_ready(ur_link *l, struct ur__lane *lane) {
+    uint32_t i = ur__index(l, lane);
+    if (lane->handle == 0 || lane->ready) {
+        return;
+    }
+    lane->ready = 1;
+    lane->next_ready = UR__NO_LANE;
+    if (l->first_ready == UR__NO_LANE) {
+        l->first_ready = i;
+    } else {
+        l->lanes[l->last_ready].next_ready = i;
+    }
+    l->last_ready = i;
+}
+
+/* Ends the link: nothing is taken or told any more, and requests in progress are
+ * cancelled. The memory stays until ur_close. */
+static inline void ur__die(ur_link *l, const char *why, ur_str more) {
+    if (l->dead) {
+        return;
+    }
+    l->dead = l->state_news = 1;
+    (void)snprintf(l->why, sizeof l->why, "%s%.*s", why, (int)ur__min(more.length, UR_TEXT_BYTES), more.data == NULL ? "" : more.data);
+    (void)shutdown(l->socket, SHUT_RDWR);
+    for (uint32_t i = 0; i < l->lane_count; i++) {
+        ur__make_ready(l, &l->lanes[i]);
+    }
+}
+
+static inline int ur__violation(ur_link *l, const char *what) {
+    ur__die(l, "the server broke the protocol: ", ur__text(what));
+    return -EPROTO;
+}
+
+/* Tells the server that a lane has news (I1), and wakes its watcher if it sleeps,
+ * once for each of its sleeps (S2). */
+static inline void ur__notify(ur_link *l, const struct ur__lane *lane) {
+    static const uint64_t one = 1;
+    ur__push_notice(&l->words->outbox_head, l->outbox, l->outbox_mask, ur__index(l, lane)); /* I1 */
+    ur__fence();
+    uint64_t asleep = ur__load64(&l->box->watcher_asleep);
+    if (asleep != 0 && asleep != l->rung) {
+        l->rung = asleep;
+        l->counters.rings++;
+        if (write(l->server_bell, &one, sizeof one) < 0) {
+            return; /* it cannot block, and a bell that is full will ring */
+        }
+    }
+}
+
+/* Returns why nobody wants the response any more, or 0. */
+static inline uint32_t ur__look_cancelled(ur_link *l, struct ur__lane *lane) {
+    if (lane->reason != 0) {
+        return lane->reason;
+    }
+    uint32_t why = ur__load32(&lane->row->cancel); /* L2 */
+    if (ur__load64(&lane->row->stream_id) != lane->stream_id) {
+        why = UR_FINISHED;
+    }
+    if (l->dead && (why == 0 || why == UR_FINISHED)) {
+        why = UR_SERVER_GONE;
+    }
+    if (why != 0) {
+        lane->reason = why;
+        l->counters.cancelled++;
+    }
+    return why;
+}
+
+/* ---------------------------------------------------------- control socket */
+
+static inline void ur__say(const ur_link *l, enum ur__message_kind kind, const char *reason) {
+    struct ur__message m;
+    uint8_t packet[UR__MAX_MESSAGE];
+    memset(&m, 0, sizeof m);
+    m.kind = kind;
+    m.reason = ur__text(reason);
+    size_t n = ur__encode(&m, packet);
+    (void)!send(l->socket, packet, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* Reads what the server has to say. The end of the connection is how its death is
+ * noticed. */
+static inline void ur__listen(ur_link *l) {
+    uint8_t packet[UR__MAX_MESSAGE + 1];
+    struct ur__message m;
+    ur_str none = {NULL, 0};
+    l->heard = ur__clock(CLOCK_MONOTONIC_COARSE);
+    while (!l->dead) {
+        ssize_t n = recv(l->socket, packet, sizeof packet, MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+            return;
+        }
+        if (n <= 0) {
+            ur__die(l, "the server is gone", none);
+            return;
+        }
+        if (ur__decode(&m, packet, (size_t)n) != UR__MESSAGE_OK) {
+            m.kind = UR__NO_MESSAGE;
+        }
+        switch (m.kind) {
+        case UR__DRAIN: /* the server finishes what is running, and so do we */
+            l->server_drains = l->state_news = 1;
+            break;
+        case UR__BYE:
+            ur__die(l, "the server said goodbye: ", m.reason);
+            break;
+        case UR__REFUSAL:
+            ur__die(l, "the server closed the link: ", m.message);
+            break;
+        default:
+            ur__die(l, "unexpected message from the server", none);
+        }
+    }
+}
+
+/* Listens now and then, for callers that never sleep. */
+static inline void ur__glance(ur_link *l) {
+    if (!l->dead && ur__clock(CLOCK_MONOTONIC_COARSE) - l->heard > UR__GLANCE_NS) {
+        ur__listen(l);
+    }
+}
+
+/* --------------------------------------------------------- news and sleep */
+
+/* Passes a notice on, and takes back what it has fulfilled: as long as a want is
+ * announced, the server takes us for waiting. */
+static inline void ur__heard_of(ur_link *l, struct ur__lane *lane) {
+    if (lane->handle == 0) {
+        return;
+    }
+    if (lane->wants_slot && ur__count(&lane->reader.published) > lane->reader.seen) {
+        lane->wants_slot = 0;
+        ur__store32(&lane->words->wants_request, 0);
+    }
+    if (lane->wants_room && ur__count(&lane->writer.released) >= lane->room_at) {
+        lane->wants_room = 0;
+        ur__store64(&lane->words->wants_room, 0);
+    }
+    ur__make_ready(l, lane);
+}
+
+/* Reads the notice ring. A full one counts as overwritten: a writer stores the
+ * next notice, in the place of the oldest, before it moves the head. */
+static inline void ur__read_notices(ur_link *l) {
+    struct ur__notices *r = &l->notices;
+    uint64_t head = ur__load64(r->head), first = r->seen; /* H2 */
+    if (head == first) {
+        return;
+    }
+    if (head < first) {
+        (void)ur__violation(l, "notices run backwards");
+        return;
+    }
+    r->seen = head;
+    for (uint64_t i = first; i != head && head - first <= r->mask; i++) {
+        uint32_t lane = ur__load32(&r->ring[i & r->mask].lane);
+        if (lane >= l->lane_count) {
+            (void)ur__violation(l, "notice of a lane that is not there");
+            return;
+        }
+        ur__heard_of(l, &l->lanes[lane]);
+    }
+    if (ur__load64(r->head) - first <= r->mask) {
+        return;
+    }
+    for (uint32_t i = 0; i < l->lane_count; i++) {
+        ur__heard_of(l, &l->lanes[i]);
+    }
+}
+
+/* The state of the link; closed once the mailbox serves another attach. A server
+ * changes the generation before anything else. */
+static inline uint32_t ur__state(const ur_link *l) {
+    uint32_t state = ur__load32(&l->box->state);
+    return ur__load32(&l->box->generation) == l->inbox.attach ? state : (uint32_t)UR__LINK_CLOSED;
+}
+
+/* Hears all the news there is. */
+static inline void ur__round(ur_link *l) {
+    ur_str none = {NULL, 0};
+    if (l->dead) {
+        return;
+    }
+    uint32_t state = ur__state(l); /* before the notices: what came before the end counts */
+    if (state != UR__LINK_CLOSED) {
+        ur__read_notices(l);
+    }
+    if (state == l->state) {
+        return;
+    }
+    l->state = state;
+    l->state_news = 1;
+    if (state == UR__LINK_CLOSED) {
+        ur__listen(l); /* it may say why */
+        ur__die(l, "the server closed the link", none);
+    }
+}
+
+/* Announces for which reasons we want our bell rung, and reports whether we may
+ * sleep: if not there is news.
+ *
+ * S1: announcement, full fence, second look; against the server's publication,
+ * full fence, look at the announcement (S2): one of the two sees the other. */
+static inline int ur__announce(ur_link *l, unsigned reasons) {
+    l->sleeps++;
+    l->counters.sleeps++;
+    l->bell_count = ur__load32(&l->box->bell);
+    ur__store64(&l->words->asleep, l->sleeps << 8 | reasons); /* S1 */
+    ur__fence();
+    return (!(reasons & UR_WAIT_STREAM) || ur__inbox_empty(&l->inbox)) && ur__notices_empty(&l->notices) && ur__state(l) == l->state;
+}
+
+static inline void ur__awake(ur_link *l) { ur__store64(&l->words->asleep, 0); }
+
+/* Sleeps on the futex bell. The kernel compares before it sleeps, so that a ring
+ * since the count was loaded is not missed. */
+static inline void ur__doze_futex(ur_link *l, int64_t ns) {
+    struct timespec t;
+    int64_t slice = ns < UR__SLICE_NS ? ns : UR__SLICE_NS;
+    t.tv_sec = slice / 1000000000;
+    t.tv_nsec = slice % 1000000000;
+    long rc = syscall(SYS_futex, &l->box->bell, 0 /* FUTEX_WAIT, not private */, l->bell_count, &t, NULL, 0);
+    if (rc < 0 && errno == ETIMEDOUT) {
+        ur__listen(l);
+    }
+}
+
+/* Silences the bell for a level-triggered poller, and reports whether it had rung.
+ * The bell is an epoll instance around the server's eventfd. */
+static inline int ur__hush(const ur_link *l) {
+    struct epoll_event event;
+    uint64_t rings;
+    int n = epoll_wait(l->bell, &event, 1, 0);
+    return n >= 0 ? n : read(l->bell, &rings, sizeof rings) > 0; /* or a bare eventfd */
+}
+
+static inline void ur__doze_eventfd(ur_link *l, int64_t ns) {
+    struct pollfd fds[2];
+    int64_t ms = ns / 1000000 + 1;
+    fds[0].fd = l->bell;
+    fds[1].fd = l->socket;
+    fds[0].events = fds[1].events = POLLIN;
+    if (poll(fds, 2, ms > INT32_MAX ? -1 : (int)ms) <= 0) {
+        return;
+    }
+    if (fds[0].revents != 0) {
+        (void)ur__hush(l);
+    }
+    if (fds[1].revents != 0) {
+        ur__listen(l);
+    }
+}
+
+/* One wait of a call: for how long in all, and until when. */
+struct ur__patience {
+    int timeout_ms;
+    int64_t deadline; /* 0: the clock was not read yet */
+};
+
+static inline struct ur__patience ur__patient(int timeout_ms) {
+    struct ur__patience p;
+    p.timeout_ms = timeout_ms;
+    p.deadline = 0;
+    return p;
+}
+
+/* What every blocking call does between two looks. -EAGAIN and -ETIMEDOUT: there
+ * is not to be another. */
+static inline int ur__pause(ur_link *l, unsigned reasons, struct ur__patience *p) {
+    if (p->timeout_ms == UR_NOW) {
+        ur__glance(l);
+        return -EAGAIN;
+    }
+    int64_t now = ur__now(), left = INT64_MAX;
+    if (p->timeout_ms > 0) {
+        p->deadline = p->deadline == 0 ? now + (int64_t)p->timeout_ms * 1000000 : p->deadline;
+        left = p->deadline - now;
+    }
+    if (left <= 0) {
+        return -ETIMEDOUT;
+    }
+    if (!l->dead && ur__announce(l, reasons)) {
+        if (l->bell >= 0) {
+            ur__doze_eventfd(l, left);
+        } else {
+            ur__doze_futex(l, left);
+        }
+    }
+    ur__awake(l);
+    ur__round(l);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- requests */
+
+/* J1: the reset counters pass to the server, which counts them as zero until it
+ * sees the stream's id (J2). */
+static inline void ur__accept(ur_link *l, struct ur__lane *lane, const struct ur__assignment *a) {
+    const struct ur_shm_header *h = &l->header;
+    const struct ur_shm_row *rows = (const struct ur_shm_row *)(const void *)(l->requests + h->rows_offset);
+    struct ur__reader *in = &lane->reader;
+    lane->row = &rows[a->row];
+    lane->stream_id = a->stream_id;
+    ur__writer_reset(&lane->writer); /* the server is done with the lane's last response */
+    lane->writer.released = ur__bind(&lane->position->released, &lane->position->stream_id, a->stream_id, UR_ALL_SLOTS);
+    in->ring = (const struct ur_shm_descriptor *)(const void *)(l->requests + h->descriptors_offset) + (size_t)a->row * (size_t)(in->mask + 1);
+    in->published = ur__bind(&lane->row->published, &lane->row->stream_id, a->stream_id, 0);
+    in->seen = in->done = 0;
+
+    lane->handle = ++l->accepted * UR__MAX_LANES + ur__index(l, lane);
+    lane->user = NULL;
+    lane->reason = 0;
+    lane->begun = lane->closing = lane->wants_slot = lane->wants_room = 0;
+    lane->head_state = UR__HEAD_UNSEEN;
+    lane->next_slot = 2;
+    lane->tailed = 0;
+    lane->room = NULL;
+    lane->room_size = lane->filled = 0;
+
+    ur__store64(&lane->words->published, 0);
+    ur__store64(&lane->words->released, 0);
+    ur__store64(&lane->words->wants_room, 0);
+    ur__store32(&lane->words->wants_request, 0);
+    ur__store64(&lane->words->stream_id, a->stream_id); /* J1 */
+    l->counters.requests++;
+    l->counters.active++;
+}
+
+/* K1: the row, the request slots and the lane pass to the server, which reuses
+ * them after it sees this (K2). */
+static inline void ur__let_go(ur_link *l, struct ur__lane *lane, uint64_t stream_id) {
+    ur__store64(&lane->words->let_go, stream_id); /* K1 */
+    ur__notify(l, lane);
+}
+
+/* Takes the next stream that the server has not taken back. */
+static inline int ur__take(ur_link *l, ur_request *r) {
+    const struct ur_shm_header *h = &l->header;
+    struct ur__assignment a;
+    for (;;) {
+        int err = ur__inbox_take(&l->inbox, &a);
+        if (err != 0) {
+            return err;
+        }
+        if (a.row >= h->rows || a.lane >= l->lane_count || l->lanes[a.lane].handle != 0) {
+            return ur__violation(l, "assignment");
+        }
+        if (!a.revoked) {
+            ur__accept(l, &l->lanes[a.lane], &a);
+            *r = l->lanes[a.lane].handle;
+            return 0;
+        }
+        l->counters.passed_over++;
+        ur__let_go(l, &l->lanes[a.lane], a.stream_id);
+    }
+}
+
+/* Publishes what is committed and ends the request. */
+static inline int ur__finish(ur_link *l, struct ur__lane *lane) {
+    uint32_t why = ur__look_cancelled(l, lane);
+    (void)ur__writer_publish(&lane->writer); /* C1 */
+    lane->handle = 0;
+    l->counters.active--;
+    ur__let_go(l, lane, lane->stream_id); /* tells the server, too */
+    return why != 0 ? -ECANCELED : 0;
+}
+
+/* Looks for slot n. */
+static inline int ur__try_tail(ur_link *l, struct ur__lane *lane, uint64_t n, ur_slot *slot) {
+    int err = ur__reader_tail(&lane->reader, n, slot);
+    if (err == -ENOENT || err == -EINVAL) {
+        return err;
+    }
+    if (err == 0 && slot->kind == UR__ABORT && lane->reason == 0) {
+        lane->reason = UR_CLIENT_GONE;
+    }
+    if (err == 0 && slot->kind != UR__ABORT && ur__load64(&lane->row->stream_id) == lane->stream_id) {
+        return 0;
+    }
+    if (ur__look_cancelled(l, lane) != 0) {
+        return -ECANCELED;
+    }
+    return err == -EAGAIN ? err : ur__violation(l, "request slot");
+}
+
+/* Looks for slot n; if it is not there, has the server tell us when it is. S1: the
+ * announcement comes before the last look. */
+static inline int ur__look_for(ur_link *l, struct ur__lane *lane, uint64_t n, ur_slot *slot) {
+    int err = ur__try_tail(l, lane, n, slot);
+    if (err == -EAGAIN && !lane->wants_slot) {
+        lane->wants_slot = 1;
+        ur__store32(&lane->words->wants_request, 1); /* S1 */
+        ur__fence();
+        if (ur__load64(&lane->row->wants_room) != 0) { /* S2: the server may wait to hear that we want more */
+            ur__notify(l, lane);
+        }
+        err = ur__try_tail(l, lane, n, slot);
+    }
+    if (err == 0 && lane->wants_slot) {
+        lane->wants_slot = 0;
+        ur__store32(&lane->words->wants_request, 0);
+    }
+    return err;
+}
+
+/* Decodes slot 1. Returns NULL when it cannot be read any more, or not at all. */
+static inline struct ur__lane *ur__headers(ur_link *l, ur_request r, int *err) {
+    struct ur__lane *lane;
+    ur_slot slot;
+    *err = ur__find(l, r, &lane);
+    if (*err != 0) {
+        return NULL;
+    }
+    if (lane->head_state == UR__HEAD_UNSEEN) {
+        *err = ur__try_tail(l, lane, 1, &slot);
+        if (*err == 0 && ur__parse_request(&lane->head, slot.data, slot.length) != UR__OK) {
+            *err = -EBADMSG;
+        }
+        if (*err != 0) {
+            return NULL;
+        }
+        lane->head_state = UR__HEAD_IN_SLOT;
+        lane->frame = (const uint8_t *)slot.data;
+        lane->field = 0;
+        lane->field_at = lane->head.fields_at;
+    }
+    *err = lane->head_state == UR__HEAD_GONE ? -ENOENT : 0;
+    return *err == 0 ? lane : NULL;
+}
+
+/* --------------------------------------------------------------- responses */
+
+/* Hands the committed slots to the server, and tells it if it waits. */
+static inline void ur__publish(ur_link *l, struct ur__lane *lane) {
+    if (ur__writer_publish(&lane->writer)) { /* C1 */
+        ur__fence();
+        if (ur__load32(&lane->position->wants_response) != 0) { /* S2 */
+            ur__notify(l, lane);
+        }
+    }
+}
+
+/* Makes a slot of what was written into the reserved room, and reports whether
+ * there was anything. */
+static inline int ur__commit_room(ur_link *l, struct ur__lane *lane) {
+    uint32_t filled = lane->filled;
+    lane->room = NULL;
+    lane->room_size = lane->filled = 0;
+    if (filled == 0) {
+        return 0;
+    }
+    ur__writer_commit(&lane->writer, filled, UR_BODY);
+    l->counters.slots_out++;
+    l->counters.bytes_out += filled;
+    return 1;
+}
+
+/* Takes back the buffers of responses that the server has read: those of lanes
+ * whose request has ended, or whose writer is busy elsewhere. */
+static inline void ur__scavenge(ur_link *l) {
+    for (uint32_t i = 0; i < l->lane_count; i++) {
+        struct ur__lane *lane = &l->lanes[i];
+        if (lane->writer.held == 0) {
+            continue;
+        }
+        (void)ur__reclaim(&lane->writer); /* an error is found again by the lane's own writer */
+        if (lane->handle == 0 && lane->writer.visible == lane->writer.reclaimed) {
+            ur__writer_reset(&lane->writer);
+        }
+    }
+}
+
+/* Which release a writer without room waits for: one that gives a buffer back, and
+ * half of what is out, so that we are not woken for every slot while the server
+ * always has something to send. */
+static inline uint64_t ur__room_at(const struct ur__writer *w) {
+    uint64_t useful = w->oldest != UR__NO_BUFFER ? w->pool->spans[w->oldest].last : w->last;
+    uint64_t half = w->reclaimed + (w->visible - w->reclaimed + 1) / 2;
+    return ur__max(1, ur__min(ur__max(useful, half), w->visible));
+}
+
+/* Between two attempts to get room. Each look is preceded by an announcement (S1). */
+static inline int ur__await_room(ur_link *l, struct ur__lane *lane, struct ur__patience *p, int *announced) {
+    if (*announced) {
+        *announced = 0;
+        return ur__look_cancelled(l, lane) != 0 ? -ECANCELED : ur__pause(l, UR_WAIT_NEWS, p);
+    }
+    *announced = 1;
+    ur__publish(l, lane); /* what the server does not see it cannot release */
+    lane->wants_room = 1;
+    lane->room_at = ur__room_at(&lane->writer);
+    ur__store64(&lane->words->wants_room, lane->room_at); /* S1 */
+    ur__fence();
+    ur__scavenge(l);
+    return 0;
+}
+
+static inline int ur__got_room(ur_link *l, struct ur__lane *lane, int err) {
+    if (err == 0 && lane->wants_room) {
+        lane->wants_room = 0;
+        ur__store64(&lane->words->wants_room, 0);
+    }
+    return err == -EPROTO ? ur__violation(l, "released response slots") : err;
+}
+
+/* Reserves at least min bytes, waiting for them. */
+static inline int ur__get_room(ur_link *l, struct ur__lane *lane, uint32_t min, int timeout_ms, uint8_t **room, uint32_t *size) {
+    struct ur__patience p = ur__patient(timeout_ms);
+    int announced = 0;
+    for (;;) {
+        int err = ur__got_room(l, lane, ur__writer_reserve(&lane->writer, min, room, size));
+        if (err == -EAGAIN) {
+            err = ur__await_room(l, lane, &p, &announced);
+        } else {
+            return err;
+        }
+        if (err != 0) {
+            return err;
+        }
+    }
+}
+
+/* Publishes the full slot and reserves the next. */
+static inline int ur__refill(ur_link *l, struct ur__lane *lane, int timeout_ms) {
+    uint8_t *room = NULL;
+    uint32_t size = 0;
+    if (ur__commit_room(l, lane)) {
+        ur__publish(l, lane);
+    }
+    if (ur__look_cancelled(l, lane) != 0) {
+        return -ECANCELED;
+    }
+    int err = ur__got_room(l, lane, ur__writer_reserve(&lane->writer, l->slot_size / 4, &room, &size));
+    if (err == -EAGAIN) {
+        err = ur__get_room(l, lane, 1, timeout_ms, &room, &size);
+    }
+    if (err == 0) {
+        lane->room = room;
+        lane->room_size = size;
+    }
+    return err;
+}
+
+/* Finds the lane of a request that may be given body bytes. */
+static inline int ur__find_open(ur_link *l, ur_request r, struct ur__lane **lane) {
+    int err = ur__find(l, r, lane);
+    if (err == 0 && (!(*lane)->begun || (*lane)->closing)) {
+        err = -EINVAL;
+    }
+    return err;
+}
+
+/* ------------------------------------------------------------------ attach */
+
+struct ur__area {
+    uint64_t at, length;
+};
+
+/* Reports whether the areas follow one another, aligned, within so many bytes. */
+static inline int ur__areas_fit(uint64_t bytes, const struct ur__area *areas, size_t count) {
+    uint64_t end = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct ur__area a = areas[i];
+        if (a.at < end || a.at % 64 != 0 || a.at > bytes || a.length > bytes - a.at) {
+            return 0;
+        }
+        end = a.at + a.length;
+    }
+    return 1;
+}
+
+static inline int ur__pow2(uint64_t n, uint64_t most) { return n != 0 && (n & (n - 1)) == 0 && n <= most; }
+
+/* Bytes from the start of a mailbox to its positions, behind its rings. */
+static inline uint64_t ur__positions_at(const struct ur_shm_header *h) {
+    return sizeof(struct ur_shm_mailbox) + (uint64_t)h->inbox_entries * sizeof(struct ur_shm_inbox_entry) + ((uint64_t)h->notice_entries * 4 + 63) / 64 * 64;
+}
+
+/* Reports whether a header can be that of a segment of so many bytes. */
+static inline int ur__header_fits(const struct ur_shm_header *h, uint64_t bytes) {
+    if (h->slot_size < UR__MIN_SLOT || h->slot_size > UR__MAX_SLOT || h->slot_size % UR__ALIGN != 0 || h->slot_limit == 0 || h->rows == 0 ||
+        h->rows > UR__MAX_ROWS || h->links == 0 || h->links > UR__MAX_LINKS || h->buffers > UR__MAX_BUFFERS) {
+        return 0;
+    }
+    if (!ur__pow2(h->ring, UR__MAX_RING) || !ur__pow2(h->inbox_entries, 2 * UR__MAX_LANES) || !ur__pow2(h->notice_entries, 4 * UR__MAX_LANES)) {
+        return 0;
+    }
+    if (h->mailbox_stride < ur__positions_at(h) + (uint64_t)h->inbox_entries * sizeof(struct ur_shm_position) || h->mailbox_stride % 64 != 0) {
+        return 0;
+    }
+    const struct ur__area areas[] = {
+        {0, sizeof *h},
+        {h->mailboxes_offset, (uint64_t)h->links * h->mailbox_stride},
+        {h->rows_offset, (uint64_t)h->rows * sizeof(struct ur_shm_row)},
+        {h->descriptors_offset, (uint64_t)h->rows * h->ring * sizeof(struct ur_shm_descriptor)},
+        {h->buffers_offset, (uint64_t)h->buffers * h->slot_size},
+    };
+    return h->segment_bytes <= bytes && ur__areas_fit(h->segment_bytes, areas, 5);
+}
+
+/* Reports whether a mailbox can describe a response segment of so many bytes. */
+static inline int ur__mailbox_fits(const struct ur_shm_header *h, const struct ur_shm_mailbox *b, uint64_t bytes) {
+    if (b->lanes == 0 || b->lanes > UR__MAX_LANES || b->lanes > h->inbox_entries || b->buffers < b->lanes || b->buffers > UR__MAX_BUFFERS) {
+        return 0;
+    }
+    if (!ur__pow2(b->ring, UR__MAX_RING) || !ur__pow2(b->outbox_entries, 4 * UR__MAX_LANES)) {
+        return 0;
+    }
+    const struct ur__area areas[] = {
+        {sizeof(struct ur_shm_link), (uint64_t)b->outbox_entries * sizeof(struct ur_shm_notice)},
+        {b->lanes_offset, (uint64_t)b->lanes * sizeof(struct ur_shm_lane)},
+        {b->descriptors_offset, (uint64_t)b->lanes * b->ring * sizeof(struct ur_shm_descriptor)},
+        {b->buffers_offset, (uint64_t)b->buffers * h->slot_size},
+    };
+    return b->response_bytes <= bytes && ur__areas_fit(b->response_bytes, areas, 4);
+}
+
+#ifndef F_GET_SEALS
+#define F_GET_SEALS 1034
+#endif
+
+/* Maps a sealed memory file. Its seals keep it from being resized under us; it is
+ * left out of forked children. */
+static inline int ur__map(int fd, int protection, int seals, uint8_t **memory, size_t *bytes) {
+    struct stat info;
+    if (fstat(fd, &info) != 0) {
+        return ur__errno();
+    }
+    int got = fcntl(fd, F_GET_SEALS);
+    if (got < 0 || (got & seals) != seals || info.st_size < 4096) {
+        return -EPROTO;
+    }
+    void *at = mmap(NULL, (size_t)info.st_size, protection, MAP_SHARED, fd, 0);
+    if (at == MAP_FAILED) {
+        return ur__errno();
+    }
+    (void)madvise(at, (size_t)info.st_size, 10 /* MADV_DONTFORK */);
+    *memory = (uint8_t *)at;
+    *bytes = (size_t)info.st_size;
+    return 0;
+}
+
+/* A page of which a forked child finds nothing but zeros. */
+static inline const uint32_t *ur__make_guard(void) {
+    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) {
+        return NULL;
+    }
+    if (madvise(page, 4096, 18 /* MADV_WIPEONFORK */) != 0) {
+        (void)munmap(page, 4096);
+        return NULL;
+    }
+    *(uint32_t *)page = 1;
+    return (const uint32_t *)page;
+}
+
+static inline void ur__close_fd(int fd) {
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+}
+
+/* Frees all that a link has. In a forked child its mappings are not there, and
+ * something else may be in their place. */
+static inline void ur__free(ur_link *l) {
+    int forked = ur__forked(l);
+    ur__close_fd(l->poll);
+    ur__close_fd(l->socket);
+    ur__close_fd(l->server_bell);
+    ur__close_fd(l->bell);
+    if (l->requests != NULL && !forked) {
+        (void)munmap((void *)(uintptr_t)l->requests, l->requests_bytes);
+    }
+    if (l->responses != NULL && !forked) {
+        (void)munmap(l->responses, l->responses_bytes);
+    }
+    if (l->guard != NULL) {
+        (void)munmap((void *)(uintptr_t)l->guard, 4096);
+    }
+    ur__pool_close(&l->pool);
+    free(l->lanes);
+    free(l);
+}
+
+/* Says why an attach failed. */
+static inline int ur__fail(ur_options *o, int err, const char *why, ur_str more) {
+    (void)snprintf(o->refusal, sizeof o->refusal, "%s%.*s", why, (int)ur__min(more.length, UR_TEXT_BYTES), more.data == NULL ? "" : more.data);
+    return err;
+}
+
+/* The error for a server's refusal. */
+static inline int ur__refused(ur_options *o, const struct ur__message *m) {
+    static const struct {
+        const char *code;
+        int error;
+    } codes[] = {{"layout", EPROTONOSUPPORT}, {"denied", EACCES}, {"pool", ENXIO}, {"full", EBUSY}, {"draining", ESHUTDOWN}};
+    o->layout_min = (uint32_t)m->layout_min;
+    o->layout_max = (uint32_t)m->layout_max;
+    (void)ur__fail(o, 0, "", m->message);
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        if (ur__is(m->code, codes[i].code)) {
+            return -codes[i].error;
+        }
+    }
+    return -EINVAL;
+}
+
+static inline int ur__connect(ur_link *l, ur_options *o) {
+    struct sockaddr_un address;
+    struct timeval t;
+    size_t length = o->socket == NULL ? 0 : strlen(o->socket);
+    if (length == 0 || length >= sizeof address.sun_path) {
+        return ur__fail(o, length == 0 ? -EINVAL : -ENAMETOOLONG, "bad path of the socket", ur__text(""));
+    }
+    memset(&address, 0, sizeof address);
+    address.sun_family = AF_UNIX;
+    memcpy(address.sun_path, o->socket, length);
+    t.tv_sec = o->timeout_ms / 1000;
+    t.tv_usec = o->timeout_ms % 1000 * 1000;
+    l->socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (l->socket < 0 || setsockopt(l->socket, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t) != 0 ||
+        setsockopt(l->socket, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t) != 0) {
+        return ur__fail(o, ur__errno(), "cannot make a socket", ur__text(""));
+    }
+    while (connect(l->socket, (const struct sockaddr *)&address, sizeof address) != 0) {
+        if (errno != EINTR) {
+            return ur__fail(o, ur__errno(), "cannot connect to ", ur__text(o->socket));
+        }
+    }
+    return 0;
+}
+
+static inline int ur__say_hello(const ur_link *l, ur_options *o) {
+    struct ur__message m;
+    uint8_t packet[UR__MAX_MESSAGE];
+    memset(&m, 0, sizeof m);
+    m.kind = UR__HELLO;
+    m.layout_min = UR__LAYOUT_MIN;
+    m.layout_max = UR__LAYOUT_MAX;
+    m.pool = ur__text(o->pool);
+    m.name = ur__text(o->name);
+    m.pid = (uint64_t)getpid();
+    m.sdk = ur__text(o->sdk);
+    m.sdk_version = ur__text(o->sdk_version);
+    m.lanes = o->lanes;
+    m.bell = ur__text(o->bell == UR_BELL_EVENTFD ? "eventfd" : "futex");
+    size_t n = ur__encode(&m, packet);
+    if (n == 0) {
+        return ur__fail(o, -EINVAL, "the names in the options are not UTF-8 or too long", ur__text(""));
+    }
+    if (send(l->socket, packet, n, MSG_NOSIGNAL) < 0) {
+        return ur__fail(o, ur__errno(), "cannot say hello", ur__text(""));
+    }
+    return 0;
+}
+
+/* Receives one packet and the descriptors that came with it. */
+static inline ssize_t ur__receive(int fd, uint8_t *packet, size_t size, int *fds, int most, int *count) {
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(8 * sizeof(int))];
+    } control;
+    struct iovec part;
+    struct msghdr message;
+    ssize_t n;
+    memset(&message, 0, sizeof message);
+    part.iov_base = packet;
+    part.iov_len = size;
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.bytes;
+    message.msg_controllen = sizeof control.bytes;
+    *count = 0;
+    do {
+        n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+    } while (n < 0 && errno == EINTR);
+    for (struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&message); c != NULL; c = CMSG_NXTHDR(&message, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
+            continue;
+        }
+        size_t received = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < received; i++) {
+            int one;
+            memcpy(&one, CMSG_DATA(c) + i * sizeof one, sizeof one);
+            if (*count < most) {
+                fds[(*count)++] = one;
+            } else {
+                (void)close(one);
+            }
+        }
+    }
+    return n;
+}
+
+/* Reads the answer to our hello. The descriptors are the caller's. */
+static inline int ur__read_welcome(ur_link *l, ur_options *o, struct ur__message *m, uint8_t *packet, int *fds, int *count) {
+    ssize_t n = ur__receive(l->socket, packet, UR__MAX_MESSAGE + 1, fds, 4, count);
+    if (n <= 0) {
+        int err = n == 0 ? -ECONNRESET : errno == EAGAIN || errno == EWOULDBLOCK ? -ETIMEDOUT : ur__errno();
+        return ur__fail(o, err, "no answer from the server", ur__text(""));
+    }
+    if (ur__decode(m, packet, (size_t)n) != UR__MESSAGE_OK) {
+        return ur__fail(o, -EPROTO, "the server's answer cannot be decoded", ur__text(""));
+    }
+    if (m->kind == UR__REFUSAL) {
+        return ur__refused(o, m);
+    }
+    if (m->kind != UR__WELCOME || *count != (o->bell == UR_BELL_EVENTFD ? 4 : 3)) {
+        return ur__fail(o, -EPROTO, "the server answered with something else than a welcome", ur__text(""));
+    }
+    return 0;
+}
+
+/* Checks what the segments say. */
+static inline int ur__check(ur_link *l, ur_options *o, const struct ur__message *m) {
+    const struct ur_shm_header *h = &l->header;
+    uint64_t hash = ur__layout_hash();
+    if (l->requests == NULL || l->responses == NULL) {
+        return -EIO; /* cannot be; it lets a static analyser see that */
+    }
+    memcpy(&l->header, l->requests, sizeof l->header); /* read once; the copy is checked and used */
+    if (m->layout < UR__LAYOUT_MIN || m->layout > UR__LAYOUT_MAX || h->magic != UR__MAGIC || h->layout != m->layout || h->layout_hash != hash ||
+        m->layout_hash != hash) {
+        return ur__fail(o, -EPROTO, "server and SDK do not agree on the layout of the memory", ur__text(""));
+    }
+    if (!ur__header_fits(h, l->requests_bytes) || m->link >= h->links) {
+        return ur__fail(o, -EPROTO, "the header of the request segment makes no sense", ur__text(""));
+    }
+    l->box = (const struct ur_shm_mailbox *)(const void *)(l->requests + h->mailboxes_offset + m->link * h->mailbox_stride);
+    memcpy(&l->geometry, l->box, sizeof l->geometry);
+    ur__fence(); /* the generation comes after what it vouches for */
+    if (ur__load32(&l->box->generation) != m->link_generation || !ur__mailbox_fits(h, &l->geometry, l->responses_bytes)) {
+        return ur__fail(o, -EPROTO, "the mailbox of the link makes no sense", ur__text(""));
+    }
+    return 0;
+}
+
+/* Sets up one lane. Preconditions: the segments were checked. */
+static inline void ur__open_lane(ur_link *l, uint32_t i) {
+    const struct ur_shm_header *h = &l->header;
+    struct ur__lane *lane = &l->lanes[i];
+    struct ur__writer *w = &lane->writer;
+    lane->words = (struct ur_shm_lane *)(void *)(l->responses + l->geometry.lanes_offset) + i;
+    lane->position = (const struct ur_shm_position *)(const void *)((const uint8_t *)l->box + ur__positions_at(h)) + i;
+
+    w->ring = (struct ur_shm_descriptor *)(void *)(l->responses + l->geometry.descriptors_offset) + (size_t)i * l->geometry.ring;
+    w->mask = l->geometry.ring - 1;
+    w->limit = ur__min(h->slot_limit, l->geometry.ring);
+    w->buffers = l->responses + l->geometry.buffers_offset;
+    w->slot_size = h->slot_size;
+    w->pool = &l->pool;
+    w->published = &lane->words->published;
+    w->oldest = w->newest = w->current = UR__NO_BUFFER;
+
+    lane->reader.mask = h->ring - 1;
+    lane->reader.limit = ur__min(h->slot_limit, h->ring);
+    lane->reader.buffers = l->requests + h->buffers_offset;
+    lane->reader.slot_size = h->slot_size;
+    lane->reader.count = h->buffers;
+    lane->reader.released = &lane->words->released;
+}
+
+/* Sets up the link. Preconditions: the segments were checked. */
+static inline int ur__open(ur_link *l, const struct ur__message *m) {
+    const struct ur_shm_header *h = &l->header;
+    const uint8_t *rings = (const uint8_t *)(l->box + 1);
+    l->words = (struct ur_shm_link *)(void *)l->responses;
+    l->slot_size = h->slot_size;
+    l->lane_count = l->geometry.lanes;
+    l->outbox = (struct ur_shm_notice *)(void *)(l->words + 1);
+    l->outbox_mask = l->geometry.outbox_entries - 1;
+    l->inbox.head = &l->box->inbox_head;
+    l->inbox.ring = (const struct ur_shm_inbox_entry *)(const void *)rings;
+    l->inbox.mask = h->inbox_entries - 1;
+    l->inbox.generation = &l->box->generation;
+    l->inbox.attach = (uint32_t)m->link_generation;
+    l->inbox.word = &l->words->taken;
+    l->notices.head = &l->box->notice_head;
+    l->notices.ring = (const struct ur_shm_notice *)(const void *)(rings + (size_t)h->inbox_entries * sizeof(struct ur_shm_inbox_entry));
+    l->notices.mask = h->notice_entries - 1;
+    l->first_ready = l->last_ready = UR__NO_LANE;
+    l->state = UR__LINK_OPEN;
+    l->server_pid = (uint32_t)m->server_pid;
+    l->instance = m->instance;
+    l->response_timeout_ms = m->response_timeout_ms;
+    (void)snprintf(l->server, sizeof l->server, "%.*s", (int)ur__min(m->server.length, UR_TEXT_BYTES), m->server.data);
+
+    l->lanes = (struct ur__lane *)calloc(l->lane_count, sizeof *l->lanes);
+    if (l->lanes == NULL || ur__pool_open(&l->pool, l->geometry.buffers, l->lane_count) != 0) {
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < l->lane_count; i++) {
+        ur__open_lane(l, i);
+    }
+    return 0;
+}
+
+/* Makes the one descriptor that an event loop watches. */
+static inline int ur__open_poll(ur_link *l) {
+    struct epoll_event event;
+    l->poll = epoll_create1(EPOLL_CLOEXEC);
+    memset(&event, 0, sizeof event);
+    event.events = EPOLLIN;
+    if (l->poll < 0 || fcntl(l->bell, F_SETFL, O_NONBLOCK) != 0 || /* for a bare eventfd */
+        epoll_ctl(l->poll, EPOLL_CTL_ADD, l->bell, &event) != 0 ||
+        epoll_ctl(l->poll, EPOLL_CTL_ADD, l->socket, &event) != 0) {
+        return ur__errno();
+    }
+    return 0;
+}
+
+/* Seals that a segment must have: none of us, and nobody else, can resize it, and
+ * the requests cannot be written but by the server. */
+#define UR__SEALS (2 | 4)                  /* F_SEAL_SHRINK | F_SEAL_GROW */
+#define UR__REQUEST_SEALS (UR__SEALS | 16) /* and F_SEAL_FUTURE_WRITE */
+
+static inline int ur__greet(ur_link *l, ur_options *o) {
+    uint8_t packet[UR__MAX_MESSAGE + 1];
+    struct ur__message m;
+    int fds[4] = {-1, -1, -1, -1}, count = 0;
+    uint8_t *requests = NULL;
+    memset(&m, 0, sizeof m);
+    int err = ur__say_hello(l, o);
+    if (err == 0) {
+        err = ur__read_welcome(l, o, &m, packet, fds, &count);
+    }
+    l->server_bell = fds[2];
+    l->bell = fds[3];
+    if (err == 0) {
+        err = ur__map(fds[0], PROT_READ, UR__REQUEST_SEALS, &requests, &l->requests_bytes);
+        l->requests = requests;
+    }
+    if (err == 0) {
+        err = ur__map(fds[1], PROT_READ | PROT_WRITE, UR__SEALS, &l->responses, &l->responses_bytes);
+    }
+    ur__close_fd(fds[0]);
+    ur__close_fd(fds[1]);
+    if (err == 0) {
+        err = ur__check(l, o, &m);
+    }
+    if (err == 0) {
+        err = ur__open(l, &m);
+    }
+    if (err == 0 && l->bell >= 0) {
+        err = ur__open_poll(l);
+    }
+    if (err != 0 && o->refusal[0] == '\0') {
+        (void)ur__fail(o, err, "cannot map the shared memory", ur__text(""));
+    }
+    return err;
+}
+
+/* ------------------------------------------------------- the public functions */
+
+UR_INLINE void ur_options_init(ur_options *options) {
+    memset(options, 0, sizeof *options);
+    options->socket = "";
+    options->pool = "default";
+    options->name = "";
+    options->sdk = "c";
+    options->sdk_version = UR_VERSION;
+    options->lanes = 16;
+    options->timeout_ms = 10000;
+}
+
+UR_INLINE int ur_attach(ur_link **link, ur_options *options) {
+    *link = NULL;
+    options->refusal[0] = '\0';
+    options->layout_min = options->layout_max = 0;
+    ur_link *l = (ur_link *)calloc(1, sizeof *l);
+    if (l == NULL) {
+        return ur__fail(options, -ENOMEM, "out of memory", ur__text(""));
+    }
+    l->socket = l->server_bell = l->bell = l->poll = -1;
+    l->pid = getpid();
+    l->guard = ur__make_guard();
+    int err = ur__connect(l, options);
+    if (err == 0) {
+        err = ur__greet(l, options);
+    }
+    if (err != 0) {
+        ur__free(l);
+        return err;
+    }
+    *link = l;
+    return 0;
+}
+
+UR_INLINE int ur_try_again(int error) {
+    switch (error) {
+    case -ENOENT: /* no socket yet */
+    case -ECONNREFUSED:
+    case -ECONNRESET:
+    case -EPIPE:
+    case -EAGAIN: /* too many are connecting */
+    case -ETIMEDOUT:
+    case -EBUSY:
+    case -ESHUTDOWN:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+UR_INLINE void ur_close(ur_link *link) {
+    if (link == NULL) {
+        return;
+    }
+    if (!ur__forked(link) && !link->dead) {
+        ur__say(link, UR__BYE, "closed");
+    }
+    ur__free(link);
+}
+
+UR_INLINE int ur_drain(ur_link *link) {
+    if (ur__forked(link)) {
+        return -ECHILD;
+    }
+    if (link->dead) {
+        return -ENOTCONN;
+    }
+    if (!link->asked) {
+        link->asked = 1;
+        ur__say(link, UR__DRAIN, "");
+    }
+    return 0;
+}
+
+UR_INLINE int ur_server_drains(const ur_link *link) { return link->server_drains; }
+
+UR_INLINE const char *ur_why(const ur_link *link) { return link->why; }
+
+UR_INLINE size_t ur_slot_size(const ur_link *link) { return link->slot_size; }
+
+UR_INLINE void ur_server(const ur_link *link, uint32_t *pid, const char **name, uint64_t *instance) {
+    if (pid != NULL) {
+        *pid = link->server_pid;
+    }
+    if (name != NULL) {
+        *name = link->server;
+    }
+    if (instance != NULL) {
+        *instance = link->instance;
+    }
+}
+
+UR_INLINE uint64_t ur_response_timeout_ms(const ur_link *link) { return link->response_timeout_ms; }
+
+UR_INLINE int ur_get_counters(const ur_link *link, ur_counters *counters) {
+    *counters = link->counters;
+    counters->buffers = link->pool.total;
+    counters->buffers_free = link->pool.free;
+    return ur__forked(link) ? -ECHILD : 0;
+}
+
+UR_INLINE int ur_next(ur_link *link, int timeout_ms, ur_request *r) {
+    struct ur__patience p = ur__patient(timeout_ms);
+    *r = 0;
+    for (;;) {
+        if (ur__forked(link)) {
+            return -ECHILD;
+        }
+        ur__round(link); /* the state comes before the inbox: after the last stream nothing more comes */
+        if (link->dead) {
+            return -ENOTCONN;
+        }
+        int err = ur__take(link, r);
+        if (err == -EAGAIN && link->state == UR__LINK_DRAINING) {
+            return -ESHUTDOWN;
+        }
+        if (err == -EAGAIN) {
+            err = ur__pause(link, UR_WAIT_STREAM, &p);
+        } else {
+            return err;
+        }
+        if (err != 0) {
+            return err;
+        }
+    }
+}
+
+UR_INLINE int ur_news(ur_link *link, ur_request *r) {
+    *r = 0;
+    if (ur__forked(link)) {
+        return -ECHILD;
+    }
+    if (link->first_ready == UR__NO_LANE) {
+        ur__round(link);
+    }
+    while (link->first_ready != UR__NO_LANE) {
+        struct ur__lane *lane = &link->lanes[link->first_ready];
+        link->first_ready = lane->next_ready;
+        lane->ready = 0;
+        if (lane->handle != 0) {
+            *r = lane->handle;
+            return 0;
+        }
+    }
+    return -EAGAIN;
+}
+
+/* What there is of what the caller waits for. */
+static inline unsigned ur__pending(const ur_link *l, unsigned reasons) {
+    unsigned what = l->state_news ? (unsigned)UR_WAIT_STATE : 0;
+    if ((reasons & UR_WAIT_STREAM) && !ur__inbox_empty(&l->inbox)) {
+        what |= UR_WAIT_STREAM;
+    }
+    if ((reasons & UR_WAIT_NEWS) && l->first_ready != UR__NO_LANE) {
+        what |= UR_WAIT_NEWS;
+    }
+    return what;
+}
+
+UR_INLINE int ur_wait(ur_link *link, unsigned reasons, int timeout_ms, unsigned *what) {
+    struct ur__patience p = ur__patient(timeout_ms);
+    for (;;) {
+        if (ur__forked(link)) {
+            return -ECHILD;
+        }
+        ur__round(link);
+        unsigned pending = ur__pending(link, reasons);
+        if (link->dead && !(pending & UR_WAIT_NEWS)) {
+            return -ENOTCONN;
+        }
+        if (pending != 0) {
+            link->state_news = 0;
+            if (what != NULL) {
+                *what = pending;
+            }
+            return 0;
+        }
+        int err = ur__pause(link, reasons & (UR_WAIT_STREAM | UR_WAIT_NEWS), &p);
+        if (err != 0) {
+            return err;
+        }
+    }
+}
+
+UR_INLINE int ur_set_user(ur_link *link, ur_request r, void *user) {
+    struct ur__lane *lane;
+    int err = ur__find(link, r, &lane);
+    if (err == 0) {
+        lane->user = user;
+    }
+    return err;
+}
+
+UR_INLINE void *ur_user(ur_link *link, ur_request r) {
+    struct ur__lane *lane;
+    return ur__find(link, r, &lane) == 0 ? lane->user : NULL;
+}
+
+UR_INLINE int ur_fd(const ur_link *link) { return link->poll >= 0 ? link->poll : -ENOTSUP; }
+
+UR_INLINE int ur_arm(ur_link *link, unsigned reasons) {
+    if (ur__forked(link)) {
+        return -ECHILD;
+    }
+    if (link->poll < 0) {
+        return -ENOTSUP;
+    }
+    ur__round(link);
+    unsigned pending = ur__pending(link, reasons);
+    if (pending != 0) {
+        link->state_news = 0;
+        return link->dead && !(pending & UR_WAIT_NEWS) ? -ENOTCONN : -EAGAIN;
+    }
+    if (link->dead) {
+        return -ENOTCONN;
+    }
+    if (!ur__announce(link, reasons & (UR_WAIT_STREAM | UR_WAIT_NEWS))) {
+        ur__awake(link);
+        return -EAGAIN;
+    }
+    link->armed = 1;
+    return 0;
+}
+
+UR_INLINE int ur_disarm(ur_link *link) {
+    if (ur__forked(link)) {
+        return -ECHILD;
+    }
+    if (link->armed) {
+        link->armed = 0;
+        ur__awake(link);
+        if (!ur__hush(link)) {
+            ur__listen(link); /* what woke us, if it was the link's, was the socket */
+        }
+    }
+    ur__glance(link);
+    ur__round(link);
+    return link->dead ? -ENOTCONN : 0;
+}
+
+/* ------- reading */
+
+UR_INLINE ur_str ur_method(ur_link *link, ur_request r) {
+    int err;
+    ur_str none = {NULL, 0};
+    struct ur__lane *lane = ur__headers(link, r, &err);
+    return lane != NULL ? lane->head.method : none;
+}
+
+UR_INLINE ur_str ur_scheme(ur_link *link, ur_request r) {
+    int err;
+    ur_str none = {NULL, 0};
+    struct ur__lane *lane = ur__headers(link, r, &err);
+    return lane != NULL ? lane->head.scheme : none;
+}
+
+UR_INLINE ur_str ur_authority(ur_link *link, ur_request r) {
+    int err;
+    ur_str none = {NULL, 0};
+    struct ur__lane *lane = ur__headers(link, r, &err);
+    return lane != NULL ? lane->head.authority : none;
+}
+
+UR_INLINE ur_str ur_path(ur_link *link, ur_request r) {
+    int err;
+    ur_str none = {NULL, 0};
+    struct ur__lane *lane = ur__headers(link, r, &err);
+    return lane != NULL ? lane->head.path : none;
+}
+
+UR_INLINE int ur_http_version(ur_link *link, ur_request r) {
+    int err;
+    struct ur__lane *lane = ur__headers(link, r, &err);
+    return lane != NULL ? lane->head.version : 0;
+}
+
+UR_INLINE uint64_t ur_stream_id(ur_link *link, ur_request r) {
+    struct ur__lane *lane;
+    return ur__find(link, r, &lane) == 0 ? lane->stream_id : 0;
+}
+
+UR_INLINE size_t ur_header_count(ur_link *link, ur_request r) {
+    int err;
+    struct ur__lane *lane = ur__headers(link, r, &err);
+    return lane != NULL ? lane->head.count : 0;
+}
+
+UR_INLINE int ur_header_at(ur_link *link, ur_request r, size_t i, ur_header *header) {
+    int err;
+    struct ur__lane *lane = ur__headers(link, r, &err);
+    memset(header, 0, sizeof *header);
+    if (lane == NULL) {
+        return err;
+    }
+    if (i >= lane->head.count) {
+        return -ENOENT;
+    }
+    if (i < lane->field) {
+        lane->field = 0;
+        lane->field_at = lane->head.fields_at;
+    }
+    struct ur__cursor c = ur__walk(lane->frame, lane->head.length);
+    c.at = lane->field_at;
+    for (; lane->field <= i; lane->field++) {
+        header->name = ur__piece(&c);
+        header->value = ur__piece(&c);
+    }
+    lane->field_at = c.at;
+    return c.fault == UR__OK ? 0 : -EBADMSG;
+}
+
+static inline int ur__same_name(ur_str name, const char *other) {
+    size_t i = 0;
+    for (; i < name.length && other[i] != '\0'; i++) {
+        if (ur__lower((uint8_t)name.data[i]) != ur__lower((uint8_t)other[i])) {
+            return 0;
+        }
+    }
+    return i == name.length && other[i] == '\0';
+}
+
+UR_INLINE int ur_find_header(ur_link *link, ur_request r, const char *name, ur_str *value) {
+    int err;
+    struct ur__lane *lane = ur__headers(link, r, &err);
+    if (lane == NULL) {
+        return err;
+    }
+    struct ur__cursor c = ur__walk(lane->frame, lane->head.length);
+    c.at = lane->head.fields_at;
+    for (size_t i = 0; i < lane->head.count; i++) {
+        ur_str found = ur__piece(&c), its = ur__piece(&c);
+        if (ur__same_name(found, name)) {
+            *value = its;
+            return c.fault == UR__OK ? 0 : -EBADMSG;
+        }
+    }
+    return -ENOENT;
+}
+
+UR_INLINE int ur_keep_headers(ur_link *link, ur_request r, void *memory, size_t size) {
+    int err;
+    struct ur__lane *lane = ur__headers(link, r, &err);
+    if (lane == NULL) {
+        return err;
+    }
+    if (size < lane->head.length) {
+        return -ENOSPC;
+    }
+    size_t length = lane->head.length;
+    memmove(memory, lane->frame, length);
+    if (ur__parse_request(&lane->head, memory, length) != UR__OK) {
+        lane->head_state = UR__HEAD_GONE;
+        return -EBADMSG;
+    }
+    lane->head_state = UR__HEAD_KEPT;
+    lane->frame = (const uint8_t *)memory;
+    lane->field = 0;
+    lane->field_at = lane->head.fields_at;
+    return 0;
+}
+
+UR_INLINE int ur_tail(ur_link *link, ur_request r, uint64_t n, int timeout_ms, ur_slot *slot) {
+    struct ur__patience p = ur__patient(timeout_ms);
+    struct ur__lane *lane;
+    int err = ur__find(link, r, &lane);
+    memset(slot, 0, sizeof *slot);
+    while (err == 0) {
+        err = ur__look_for(link, lane, n, slot);
+        if (err == 0) {
+            break;
+        }
+        if (err == -EAGAIN) {
+            err = ur__pause(link, UR_WAIT_NEWS, &p);
+        }
+    }
+    if (err == 0 && n > lane->tailed) {
+        lane->tailed = n;
+        link->counters.slots_in++;
+        link->counters.bytes_in += slot->length;
+    }
+    return err;
+}
+
+UR_INLINE int ur_next_slot(ur_link *link, ur_request r, int timeout_ms, ur_slot *slot) {
+    struct ur__lane *lane;
+    int err = ur__find(link, r, &lane);
+    if (err == 0) {
+        err = ur_tail(link, r, lane->next_slot, timeout_ms, slot);
+    }
+    if (err == 0) {
+        lane->next_slot++;
+    }
+    return err;
+}
+
+UR_INLINE int ur_release(ur_link *link, ur_request r, uint64_t n) {
+    struct ur__lane *lane;
+    int err = ur__find(link, r, &lane);
+    if (err == 0) {
+        err = ur__reader_release(&lane->reader, n); /* B1 */
+    }
+    if (err != 0) {
+        return err;
+    }
+    if (n >= 1 && lane->head_state != UR__HEAD_KEPT) {
+        lane->head_state = UR__HEAD_GONE;
+    }
+    ur__fence();
+    uint64_t want = ur__load64(&lane->row->wants_room);
+    if (want != 0 && n >= want) { /* S2 */
+        ur__notify(link, lane);
+    }
+    return 0;
+}
+
+UR_INLINE int ur_trailer(const ur_slot *slot, size_t *at, ur_header *field) {
+    struct ur__cursor c = ur__walk(slot->data, slot->length);
+    c.at = *at;
+    if (slot->kind != UR_TRAILERS || *at > slot->length) {
+        return -EINVAL;
+    }
+    if (*at == 0) {
+        (void)ur__field_count(&c);
+    }
+    if (c.fault == UR__OK && c.at == slot->length) {
+        return -ENOENT;
+    }
+    *field = ur__field(&c);
+    *at = c.at;
+    return c.fault == UR__OK ? 0 : -EBADMSG;
+}
+
+UR_INLINE int ur_cancelled(ur_link *link, ur_request r) {
+    struct ur__lane *lane;
+    int err = ur__find(link, r, &lane);
+    if (err != 0) {
+        return err;
+    }
+    ur__glance(link);
+    return ur__look_cancelled(link, lane) != 0 ? -ECANCELED : 0;
+}
+
+UR_INLINE uint32_t ur_reason(ur_link *link, ur_request r) {
+    struct ur__lane *lane;
+    return ur__find(link, r, &lane) == 0 ? ur__look_cancelled(link, lane) : (uint32_t)UR_NOT_CANCELLED;
+}
+
+UR_INLINE const char *ur_reason_text(uint32_t reason) {
+    static const char *const texts[] = {"none", "client gone", "deadline passed", "invalid response", "server shut down",
+                                        "client too slow", "request body too large", "exchange finished", "server gone"};
+    return reason < sizeof texts / sizeof texts[0] ? texts[reason] : "unknown";
+}
+
+/* ------- writing */
+
+UR_INLINE int ur_respond(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count, int timeout_ms) {
+    struct ur__lane *lane;
+    uint8_t *room = NULL;
+    uint32_t size = 0;
+    int err = ur__find(link, r, &lane);
+    if (err != 0) {
+        return err;
+    }
+    size_t fields = ur__fields_size(headers, count);
+    if (lane->begun) {
+        return -EALREADY;
+    }
+    if (status < 200 || status > 999 || fields == 0) {
+        return -EINVAL;
+    }
+    if (fields + 18 > link->slot_size) {
+        return -EMSGSIZE;
+    }
+    err = ur__get_room(link, lane, (uint32_t)fields + 18, timeout_ms, &room, &size);
+    if (err != 0) {
+        return err;
+    }
+    (void)ur__put_response(room, lane->stream_id, 1, (unsigned)status, headers, count);
+    ur__writer_commit(&lane->writer, (uint32_t)fields + 18, UR_HEADERS);
+    link->counters.slots_out++;
+    lane->begun = 1;
+    return 0;
+}
+
+UR_INLINE int ur_reserve(ur_link *link, ur_request r, int timeout_ms, void **room, size_t *size) {
+    struct ur__lane *lane;
+    int err = ur__find_open(link, r, &lane);
+    *room = NULL;
+    *size = 0;
+    if (err == 0 && lane->filled == lane->room_size) {
+        err = ur__refill(link, lane, timeout_ms);
+    }
+    if (err == 0) {
+        *room = lane->room + lane->filled;
+        *size = lane->room_size - lane->filled;
+    }
+    return err;
+}
+
+UR_INLINE int ur_commit(ur_link *link, ur_request r, size_t n) {
+    struct ur__lane *lane;
+    int err = ur__find(link, r, &lane);
+    if (err == 0 && n > lane->room_size - lane->filled) {
+        err = -EINVAL;
+    }
+    if (err == 0) {
+        lane->filled += (uint32_t)n;
+    }
+    return err;
+}
+
+UR_INLINE int ur_write(ur_link *link, ur_request r, const void *data, size_t size, int timeout_ms, size_t *written) {
+    struct ur__lane *lane;
+    size_t done = 0;
+    int err = ur__find_open(link, r, &lane);
+    while (err == 0 && done < size) {
+        if (lane->filled == lane->room_size) {
+            err = ur__refill(link, lane, timeout_ms);
+            continue;
+        }
+        size_t n = (size_t)ur__min(size - done, lane->room_size - lane->filled);
+        memcpy(lane->room + lane->filled, (const uint8_t *)data + done, n);
+        lane->filled += (uint32_t)n;
+        done += n;
+    }
+    if (written != NULL) {
+        *written = done;
+    }
+    return err;
+}
+
+UR_INLINE int ur_flush(ur_link *link, ur_request r) {
+    struct ur__lane *lane;
+    int err = ur__find(link, r, &lane);
+    if (err != 0) {
+        return err;
+    }
+    (void)ur__commit_room(link, lane);
+    ur__publish(link, lane);
+    return ur__look_cancelled(link, lane) != 0 ? -ECANCELED : 0;
+}
+
+UR_INLINE int ur_trailers(ur_link *link, ur_request r, const ur_header *fields, size_t count, int timeout_ms) {
+    struct ur__lane *lane;
+    uint8_t *room = NULL;
+    uint32_t size = 0;
+    int err = ur__find_open(link, r, &lane);
+    if (err != 0 || count == 0) {
+        return err;
+    }
+    size_t bytes = ur__fields_size(fields, count);
+    if (bytes == 0 || bytes > link->slot_size) {
+        return bytes == 0 ? -EINVAL : -EMSGSIZE;
+    }
+    (void)ur__commit_room(link, lane);
+    err = ur__get_room(link, lane, (uint32_t)bytes, timeout_ms, &room, &size);
+    if (err != 0) {
+        return err;
+    }
+    (void)ur__put_fields(room, fields, count);
+    ur__writer_commit(&lane->writer, (uint32_t)bytes, UR_TRAILERS);
+    link->counters.slots_out++;
+    lane->closing = 1;
+    return 0;
+}
+
+UR_INLINE int ur_end(ur_link *link, ur_request r, int timeout_ms) {
+    struct ur__patience p = ur__patient(timeout_ms);
+    struct ur__lane *lane;
+    int announced = 0, err = ur__find(link, r, &lane);
+    if (err != 0) {
+        return err;
+    }
+    if (!lane->begun) {
+        return -EINVAL;
+    }
+    (void)ur__commit_room(link, lane);
+    for (;;) {
+        err = ur__got_room(link, lane, ur__writer_commit_empty(&lane->writer, UR_END));
+        if (err == -EAGAIN) {
+            err = ur__await_room(link, lane, &p, &announced);
+        } else {
+            break;
+        }
+        if (err == -EAGAIN || err == -ETIMEDOUT) {
+            return err;
+        }
+        if (err != 0) {
+            break;
+        }
+    }
+    if (err == 0) {
+        link->counters.ended++;
+        link->counters.slots_out++;
+    }
+    int cancelled = ur__finish(link, lane);
+    return err != 0 ? err : cancelled;
+}
+
+UR_INLINE int ur_abort(ur_link *link, ur_request r) {
+    struct ur__lane *lane;
+    int err = ur__find(link, r, &lane);
+    if (err != 0) {
+        return err;
+    }
+    (void)ur__writer_commit_empty(&lane->writer, UR__ABORT); /* without room, letting go says it too */
+    (void)ur__finish(link, lane);
+    link->counters.aborted++;
+    return 0;
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* UR_IMPLEMENTED */

@@ -1,0 +1,407 @@
+//go:build csdk
+
+package csdk_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/tests/harness"
+)
+
+// content returns n bytes that differ for every seed and have no period.
+func content(seed uint64, n int) []byte {
+	b := make([]byte, n)
+	var key [32]byte
+	key[0], key[1], key[2] = byte(seed), byte(seed>>8), 'c'
+	_, _ = rand.NewChaCha8(key).Read(b)
+	return b
+}
+
+func post(t testing.TB, s *harness.Server, path string, body io.Reader) *http.Response {
+	t.Helper()
+	response, err := s.Client.Post(s.URL+path, "application/octet-stream", body)
+	harness.Check(t, err)
+	return response
+}
+
+func getText(t testing.TB, s *harness.Server, path string) string {
+	t.Helper()
+	response, err := s.Client.Get(s.URL + path)
+	harness.Check(t, err)
+	b := harness.ReadAll(t, response.Body)
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("GET %s: %s: %s", path, response.Status, b)
+	}
+	return string(b)
+}
+
+func checkEcho(t testing.TB, s *harness.Server, path string, body []byte, chunked bool) {
+	t.Helper()
+	var reader io.Reader = bytes.NewReader(body)
+	if chunked {
+		reader = struct{ io.Reader }{reader} // no length
+	}
+	response := post(t, s, path, reader)
+	got := harness.ReadAll(t, response.Body)
+	if response.StatusCode != http.StatusOK || !bytes.Equal(got, body) {
+		t.Errorf("echo of %d bytes: %s, %d bytes, the same: %v", len(body), response.Status, len(got), bytes.Equal(got, body))
+	}
+}
+
+func TestHello(t *testing.T) {
+	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
+		for range 200 {
+			if got := getText(t, s, "/hello"); got != "hello world\n" {
+				t.Fatalf("got %q", got)
+			}
+		}
+	})
+}
+
+func TestBodiesOfAnySizeComeBackByteForByte(t *testing.T) {
+	sizes := []int{0, 1, 63, 64, 65, 4095, 4096, 65535, 65536, 65537, 1 << 20, 5<<20 + 7, 20 << 20}
+	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
+		for i, size := range sizes {
+			checkEcho(t, s, "/echo", content(uint64(i), size), false)
+			checkEcho(t, s, "/echo", content(uint64(i+100), size), true)
+		}
+	})
+}
+
+func TestExamplesEcho(t *testing.T) {
+	for _, example := range []struct{ source, arguments string }{
+		{"examples/echo.c", ""}, {"examples/echo.c", "--threads 4"}, {"examples/event_loop.c", ""},
+	} {
+		t.Run(filepath.Base(example.source)+example.arguments, func(t *testing.T) {
+			s := harness.Start(t, nil)
+			w := start(t, s, example.source, example.arguments)
+			for i, size := range []int{0, 1, 65536, 3<<20 + 1, 20 << 20} {
+				checkEcho(t, s, "/", content(uint64(i), size), i%2 == 0)
+			}
+			var all sync.WaitGroup
+			for i := range 16 {
+				all.Go(func() { checkEcho(t, s, "/", content(uint64(i), 1<<20+i*4099), true) })
+			}
+			all.Wait()
+			w.Signal(syscall.SIGTERM)
+			if status := w.Wait(); status != 0 {
+				t.Errorf("exit status %d after SIGTERM", status)
+			}
+		})
+	}
+}
+
+func TestManyUploadsAreInFlightOnOneLink(t *testing.T) {
+	// Little memory: every upload has to wait for room, on both sides.
+	small := func(c *server.Config) {
+		c.SlotSize, c.HeaderLimit, c.LinkMemory, c.Memory = 16<<10, 16<<10, 2<<20, 16<<20
+	}
+	eachBell(t, small, func(t *testing.T, s *harness.Server, _ *harness.Process) {
+		var all sync.WaitGroup
+		for i := range 16 {
+			all.Go(func() { checkEcho(t, s, "/echo", content(uint64(i), 2<<20+i*7919), true) })
+		}
+		all.Wait()
+	})
+}
+
+// TestRequestsOfOneLinkEndOutOfOrder keeps one upload open while others come and
+// go behind it.
+func TestRequestsOfOneLinkEndOutOfOrder(t *testing.T) {
+	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
+		body, feed := io.Pipe()
+		first := make(chan []byte)
+		go func() {
+			response, err := s.Client.Post(s.URL+"/echo/first", "text/plain", body)
+			if err != nil {
+				first <- []byte(err.Error())
+				return
+			}
+			b, _ := io.ReadAll(response.Body)
+			first <- b
+		}()
+		_, _ = feed.Write([]byte("begin "))
+		for i := range 50 {
+			checkEcho(t, s, "/echo", content(uint64(i), i*1000), false)
+		}
+		_, _ = feed.Write([]byte("end"))
+		_ = feed.Close()
+		if got := string(<-first); got != "begin end" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+func TestTheBytesOfAnUploadComeBackBeforeItEnds(t *testing.T) {
+	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
+		conn, err := net.Dial("tcp", s.Addr)
+		harness.Check(t, err)
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(harness.Patience))
+		fmt.Fprintf(conn, "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+		reader := bufio.NewReader(conn)
+		fmt.Fprintf(conn, "5\r\nfirst\r\n")
+		response, err := http.ReadResponse(reader, nil)
+		harness.Check(t, err)
+		for _, word := range []string{"first", "second", "third"} {
+			b := make([]byte, len(word))
+			if _, err := io.ReadFull(response.Body, b); err != nil || string(b) != word {
+				t.Fatalf("got %q, %v", b, err)
+			}
+			next := map[string]string{"first": "second", "second": "third"}[word]
+			fmt.Fprintf(conn, "%x\r\n%s\r\n", len(next), next) // after the last: the end
+		}
+		if b, err := io.ReadAll(response.Body); err != nil || len(b) != 0 {
+			t.Errorf("got %q, %v", b, err)
+		}
+	})
+}
+
+func TestDigest(t *testing.T) {
+	s := harness.Start(t, nil)
+	start(t, s, "examples/digest.c", "--threads 2")
+	var all sync.WaitGroup
+	for i, size := range []int{0, 1, 55, 56, 63, 64, 65, 119, 120, 65536, 1 << 20, 10<<20 + 3} {
+		all.Go(func() {
+			body := content(uint64(i), size)
+			got := string(harness.ReadAll(t, post(t, s, "/", bytes.NewReader(body)).Body))
+			if want := fmt.Sprintf("{\"sha256\":\"%x\",\"bytes\":%d}\n", sha256.Sum256(body), size); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestDiscard(t *testing.T) {
+	s := harness.Start(t, nil)
+	start(t, s, "examples/discard.c", "")
+	if got := string(harness.ReadAll(t, post(t, s, "/", bytes.NewReader(content(1, 3<<20))).Body)); got != "{\"bytes\":3145728}\n" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestSendFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	want := content(9, 30<<20+5)
+	harness.Check(t, os.WriteFile(path, want, 0o600))
+	s := harness.Start(t, nil)
+	start(t, s, "examples/send_file.c", "--threads 2 --file "+path)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			if got := getText(t, s, "/"); got != string(want) {
+				t.Errorf("got %d bytes, want %d", len(got), len(want))
+			}
+		})
+	}
+	all.Wait()
+	response, err := s.Client.Head(s.URL + "/")
+	harness.Check(t, err)
+	if response.ContentLength != int64(len(want)) {
+		t.Errorf("HEAD: length %d, want %d", response.ContentLength, len(want))
+	}
+	if response := post(t, s, "/", strings.NewReader("x")); response.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("POST: %s", response.Status)
+	}
+}
+
+func TestHeadersReachTheWorker(t *testing.T) {
+	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
+		request, err := http.NewRequest(http.MethodPut, s.URL+"/headers?q=a%20b", nil)
+		harness.Check(t, err)
+		request.URL.Path = "/headers"
+		request.URL.RawQuery = ""
+		request.Host = "Example.com:81"
+		request.Header.Set("X-Empty", "")
+		request.Header.Add("X-Twice", "one")
+		request.Header.Add("X-Twice", "two")
+		response, err := s.Client.Do(request)
+		harness.Check(t, err)
+		got := string(harness.ReadAll(t, response.Body))
+		for _, want := range []string{"HTTP 1\nPUT /headers\nhttp Example.com:81\n", "x-empty: \n", "x-twice: one\n", "x-twice: two\n"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%q is not in\n%s", want, got)
+			}
+		}
+		if got := response.Header.Get("Content-Type"); got != "text/plain" {
+			t.Errorf("content type %q", got)
+		}
+	})
+}
+
+func TestTrailersGoBothWays(t *testing.T) {
+	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
+		request, err := http.NewRequest(http.MethodPost, s.URL+"/trailers", struct{ io.Reader }{strings.NewReader("some body")})
+		harness.Check(t, err)
+		request.Trailer = http.Header{"X-Sum": {"1234"}, "X-Other": {""}}
+		response, err := s.Client.Do(request)
+		harness.Check(t, err)
+		if got := string(harness.ReadAll(t, response.Body)); got != "body\n" || response.Trailer.Get("X-Sum") != "1234" {
+			t.Errorf("got %q, trailers %v", got, response.Trailer)
+		}
+	})
+}
+
+func TestAResponseMayComeBeforeTheUploadEnds(t *testing.T) {
+	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
+		for range 5 {
+			response := post(t, s, "/early", bytes.NewReader(content(1, 100<<10)))
+			if got := string(harness.ReadAll(t, response.Body)); got != "early\n" {
+				t.Errorf("got %q", got)
+			}
+		}
+	})
+}
+
+func TestAWorkerIsToldThatTheClientIsGone(t *testing.T) {
+	eachBell(t, nil, func(t *testing.T, s *harness.Server, w *harness.Process) {
+		for _, path := range []string{"/read/gone", "/echo/gone"} { // blocked in a call, and waiting for news
+			ctx, cancel := context.WithCancel(context.Background())
+			body, feed := io.Pipe()
+			request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+path, body)
+			harness.Check(t, err)
+			go func() {
+				_, _ = feed.Write([]byte("some"))
+				harness.Eventually(t, "the stream", func() bool { return s.Router.Stats().ActiveStreams > 0 })
+				time.Sleep(20 * time.Millisecond)
+				cancel()
+				_ = feed.CloseWithError(context.Canceled) // the client waits for its body to end
+			}()
+			if response, err := s.Client.Do(request); err == nil {
+				_, err = io.ReadAll(response.Body)
+				if err == nil {
+					t.Error("the response is whole")
+				}
+			}
+			awaitSaid(t, w, fmt.Sprintf("%s error %d: client gone", path, syscall.ECANCELED))
+		}
+		response, err := s.Client.Get(s.URL + "/endless") // writing
+		harness.Check(t, err)
+		_, _ = io.ReadFull(response.Body, make([]byte, 1<<20))
+		_ = response.Body.Close()
+		awaitSaid(t, w, fmt.Sprintf("/endless error %d: client gone", syscall.ECANCELED))
+		s.AwaitRest(t)
+		if got := getText(t, s, "/hello"); got != "hello world\n" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+func TestAnAbortedResponseNeverLooksComplete(t *testing.T) {
+	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
+		response, err := s.Client.Get(s.URL + "/abort")
+		harness.Check(t, err)
+		harness.ReadAll(t, response.Body)
+		if response.StatusCode != http.StatusBadGateway {
+			t.Errorf("aborted before the headers: %s", response.Status)
+		}
+		response, err = s.Client.Get(s.URL + "/abort-late")
+		if err != nil {
+			return // the headers did not even come through
+		}
+		if b, err := io.ReadAll(response.Body); err == nil {
+			t.Errorf("aborted after %q, and the response is whole", b)
+		}
+	})
+}
+
+func TestMisuseIsAnError(t *testing.T) {
+	eachBell(t, nil, func(t *testing.T, s *harness.Server, w *harness.Process) {
+		if got := getText(t, s, "/misuse"); got != "told\n" {
+			t.Errorf("got %q", got)
+		}
+		getText(t, s, "/after")
+		awaitSaid(t, w, "/after stale")
+	})
+}
+
+func TestAForkedChildIsRefused(t *testing.T) {
+	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
+		if got := getText(t, s, "/fork"); got != "child refused\n" {
+			t.Errorf("got %q", got)
+		}
+		if got := getText(t, s, "/hello"); got != "hello world\n" { // the parent is none the worse
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+func TestAKilledWorkerIsNoticedAndReplaced(t *testing.T) {
+	eachBell(t, nil, func(t *testing.T, s *harness.Server, w *harness.Process) {
+		body, feed := io.Pipe()
+		defer feed.Close()
+		done := make(chan error, 1)
+		go func() {
+			response, err := s.Client.Post(s.URL+"/echo", "text/plain", body)
+			if err == nil {
+				_, err = io.ReadAll(response.Body)
+			}
+			done <- err
+		}()
+		_, _ = feed.Write([]byte("some"))
+		harness.Eventually(t, "the stream", func() bool { return s.Router.Stats().ActiveStreams > 0 })
+		time.Sleep(20 * time.Millisecond)
+		w.Kill()
+		if err := <-done; err == nil {
+			t.Error("the response of a killed worker is whole")
+		}
+		start(t, s, "tests/worker.c", "")
+		if got := getText(t, s, "/hello"); got != "hello world\n" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+func TestADrainedWorkerFinishesAndLeaves(t *testing.T) {
+	eachBell(t, nil, func(t *testing.T, s *harness.Server, w *harness.Process) {
+		body, feed := io.Pipe()
+		done := make(chan string, 1)
+		go func() {
+			response, err := s.Client.Post(s.URL+"/echo", "text/plain", body)
+			if err != nil {
+				done <- err.Error()
+				return
+			}
+			b, err := io.ReadAll(response.Body)
+			done <- fmt.Sprint(string(b), err)
+		}()
+		_, _ = feed.Write([]byte("some "))
+		harness.Eventually(t, "the stream", func() bool { return s.Router.Stats().ActiveStreams > 0 })
+		time.Sleep(20 * time.Millisecond)
+		w.Signal(syscall.SIGTERM)
+		time.Sleep(100 * time.Millisecond)
+		_, _ = feed.Write([]byte("more"))
+		_ = feed.Close()
+		if got := <-done; got != "some more<nil>" {
+			t.Errorf("got %q", got)
+		}
+		if status := w.Wait(); status != 0 || !strings.Contains(w.Output(), "link drained") {
+			t.Errorf("exit status %d, output %q", status, w.Output())
+		}
+	})
+}
+
+func TestARefusalNamesItsReason(t *testing.T) {
+	s := harness.Start(t, nil)
+	w := harness.StartProcess(t, "program", "CSDK_PROGRAM="+program(t, "tests/worker.c"), harness.SocketVariable+"="+s.Socket, "UPLOAD_RESPONSE_POOL=nobody")
+	if status := w.Wait(); status != 3 || !strings.Contains(w.Output(), fmt.Sprintf("refused %d: ", syscall.ENXIO)) || !strings.Contains(w.Output(), `pool "nobody"`) {
+		t.Errorf("exit status %d, output %q", status, w.Output())
+	}
+}
