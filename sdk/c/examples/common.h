@@ -13,6 +13,8 @@
 
 #include <upload_response.h>
 
+#include "socket.h"
+
 struct settings {
     const char *socket, *pool, *file;
     int threads;
@@ -46,7 +48,7 @@ static const char *variable(const char *name, const char *otherwise) {
 static struct settings read_settings(int argc, char **argv) {
     struct settings s;
     memset(&s, 0, sizeof s);
-    s.socket = variable("UPLOAD_RESPONSE_SOCKET", "/run/upload-response/worker.sock");
+    s.socket = variable("UPLOAD_RESPONSE_SOCKET", default_socket());
     s.pool = variable("UPLOAD_RESPONSE_POOL", "default");
     s.threads = 1;
     for (int i = 1; i < argc; i += 2) {
