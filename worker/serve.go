@@ -24,6 +24,9 @@ const (
 // It returns an error when the server refuses the worker for good: an unknown
 // pool, a user that may not attach, a layout that the two do not share.
 func Serve(ctx context.Context, socket string, handler http.Handler, list ...Option) error {
+	if socket == "" {
+		return errors.New("worker: no socket path")
+	}
 	o := gather(list)
 	pause := firstPause
 	for ctx.Err() == nil {
