@@ -427,7 +427,8 @@ UR_INLINE int ur_trailer(const ur_slot *slot, size_t *at, ur_header *field);
 
 /* Returns 0, or -ECANCELED if nobody wants the response any more. */
 UR_INLINE int ur_cancelled(ur_link *link, ur_request r);
-/* Why, as enum ur_reason; UR_NOT_CANCELLED also for a request of the past. */
+/* Why, as enum ur_reason. Of a request that has ended, what was known then, for as
+ * long as its lane serves no other; after that UR_NOT_CANCELLED. */
 UR_INLINE uint32_t ur_reason(ur_link *link, ur_request r);
 UR_INLINE const char *ur_reason_text(uint32_t reason);
 
@@ -1944,6 +1945,7 @@ struct ur__lane {
     struct ur__writer writer;
 
     ur_request handle; /* 0: none in progress */
+    ur_request ended;  /* the last one, for ur_reason */
     uint64_t stream_id;
     void *user;
     uint32_t reason;    /* of the cancellation, once it was seen */
@@ -2346,6 +2348,7 @@ static inline void ur__accept(ur_link *l, struct ur__lane *lane, const struct ur
     in->seen = in->done = 0;
 
     lane->handle = ++l->accepted * UR__MAX_LANES + ur__index(l, lane);
+    lane->ended = 0;
     lane->user = NULL;
     lane->reason = 0;
     lane->begun = lane->closing = lane->over = lane->wants_slot = lane->wants_room = 0;
@@ -2398,6 +2401,7 @@ static inline int ur__take(ur_link *l, ur_request *r) {
 static inline int ur__finish(ur_link *l, struct ur__lane *lane) {
     uint32_t why = lane->over ? lane->reason : ur__look_cancelled(l, lane);
     (void)ur__writer_publish(&lane->writer); /* C1 */
+    lane->ended = lane->handle;
     lane->handle = 0;
     l->counters.active--;
     ur__let_go(l, lane, lane->stream_id); /* tells the server, too */
@@ -3518,7 +3522,12 @@ UR_INLINE int ur_cancelled(ur_link *link, ur_request r) {
 
 UR_INLINE uint32_t ur_reason(ur_link *link, ur_request r) {
     struct ur__lane *lane;
-    return ur__find(link, r, &lane) == 0 ? ur__look_cancelled(link, lane) : (uint32_t)UR_NOT_CANCELLED;
+    int err = ur__find(link, r, &lane);
+    if (err == 0) {
+        return ur__look_cancelled(link, lane);
+    }
+    lane = &link->lanes[r % UR__MAX_LANES % link->lane_count];
+    return err == -ESTALE && r != 0 && lane->ended == r ? lane->reason : (uint32_t)UR_NOT_CANCELLED;
 }
 
 UR_INLINE const char *ur_reason_text(uint32_t reason) {

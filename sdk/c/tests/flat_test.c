@@ -156,8 +156,10 @@ static void an_answer_without_room_says_how_far_it_came(void) {
     CHECK(ur_write(l, r, big, 1, UR_NOW, &n) == 0 && ur_end(l, r, UR_NOW) == 0);
     r = take(8, 1, 1);
     ur__store32(&s.rows[1].cancel, UR_CLIENT_GONE);
-    CHECK(ur_answer(l, r, 200, NULL, 0, "x", 1, UR_NOW, NULL) == -ECANCELED && ur_reason(l, r) == UR_NOT_CANCELLED); /* ended */
-    CHECK(ur__load64(&s.lanes[1].let_go) == 8);
+    CHECK(ur_answer(l, r, 200, NULL, 0, "x", 1, UR_NOW, NULL) == -ECANCELED && ur_cancelled(l, r) == -ESTALE);
+    CHECK(ur__load64(&s.lanes[1].let_go) == 8 && ur_reason(l, r) == UR_CLIENT_GONE);
+    (void)take(9, 2, 1);
+    CHECK(ur_reason(l, r) == UR_NOT_CANCELLED);
     heap_close(&s);
 }
 
