@@ -39,7 +39,9 @@ def compile_library(target: Path) -> None:
     try:
         subprocess.run(command, check=True)
     except (OSError, subprocess.CalledProcessError):
-        raise SystemExit("the C SDK does not compile: is the C library there? apt install gcc libc6-dev") from None
+        raise SystemExit(
+            "the C SDK does not compile: is the C library there? apt install gcc libc6-dev"
+        ) from None
 
 
 class BuildPy(build_py):

@@ -30,6 +30,8 @@ Error
     Timeout            also a TimeoutError: not within the given time
 """
 
+from ._async_request import AsyncRequest, AsyncResponse
+from ._async_worker import AsyncWorker
 from ._errors import (
     AttachError,
     Cancelled,
@@ -49,10 +51,14 @@ from ._headers import Headers
 from ._link import Server
 from ._request import Request
 from ._response import Response
+from ._serve import serve, worker
 from ._version import VERSION as __version__
 from ._worker import Worker
 
 __all__ = [
+    "AsyncRequest",
+    "AsyncResponse",
+    "AsyncWorker",
     "AttachError",
     "Cancelled",
     "Error",
@@ -72,4 +78,6 @@ __all__ = [
     "ViewsAlive",
     "Worker",
     "__version__",
+    "serve",
+    "worker",
 ]

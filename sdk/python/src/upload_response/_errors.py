@@ -1,5 +1,6 @@
 """The errors of this package, and the one place where a number of the C SDK becomes one.
-The package's own description draws them as a tree."""
+The package's own description draws them as a tree.
+"""
 
 from __future__ import annotations
 
@@ -100,7 +101,11 @@ class Timeout(Error, TimeoutError):
 
 
 _TURN = "status, headers or trailers that HTTP does not allow, or a body out of turn"
-_INVALID = {errno.EINVAL: _TURN, errno.EALREADY: "headers twice", errno.EMSGSIZE: "the headers do not fit one slot"}
+_INVALID = {
+    errno.EINVAL: _TURN,
+    errno.EALREADY: "headers twice",
+    errno.EMSGSIZE: "the headers do not fit one slot",
+}
 
 
 def from_errno(code: int, *, reason: int = 0, why: str = "") -> Error:

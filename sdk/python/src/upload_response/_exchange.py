@@ -16,7 +16,7 @@ from ctypes import byref, c_size_t
 from typing import Any, NamedTuple, TypeVar
 
 from ._buffers import Exported
-from ._errors import InvalidResponse, Reason, RequestEnded, ViewsAlive, from_errno
+from ._errors import Error, InvalidResponse, Reason, RequestEnded, ViewsAlive, from_errno
 from ._headers import Headers, HeadersLike, flatten
 from ._library import ALL_SLOTS, BODY, END, SLOT, TRAILERS, Header, lib
 from ._link import Attachment, Link
@@ -50,7 +50,8 @@ class Pin:
     of these the request is let go.
 
     Views die in any thread and at any point of any code, so there is no lock here: each
-    step is one that the interpreter does not divide."""
+    step is one that the interpreter does not divide.
+    """
 
     __slots__ = ("__weakref__", "attachment", "handed", "handle", "held")
 
@@ -123,6 +124,14 @@ class Exchange:
         lib.ur_cancelled(pointer, self.handle)  # listens for the end of the server, too
         return Reason(lib.ur_reason(pointer, self.handle))
 
+    def until_cancelled(self) -> Steps[Reason]:
+        """Return why the request was cancelled, once it is."""
+        while True:
+            reason = self.reason
+            if reason != Reason.NOT_CANCELLED:
+                return reason
+            yield
+
     # ------------------------------------------------------------- reading
 
     def _pinned(self) -> Pin:
@@ -138,7 +147,7 @@ class Exchange:
         pin = self._pinned()
         if len(pin.held) >= self.link.max_held:
             raise ViewsAlive(
-                f"{len(pin.held)} slots of this request are held by views: release() some, or copy what is kept"
+                f"views hold {len(pin.held)} slots of this request: release() some, or copy what is kept"
             )
         return pin
 
@@ -313,7 +322,12 @@ class Exchange:
         with Exported(data) as exported:
             while done < exported.size:
                 code = lib.ur_write(
-                    self.alive(), self.handle, exported.address + done, exported.size - done, 0, link.number_at
+                    self.alive(),
+                    self.handle,
+                    exported.address + done,
+                    exported.size - done,
+                    0,
+                    link.number_at,
                 )
                 done += link.number.value
                 if code == _AGAIN:
@@ -325,7 +339,9 @@ class Exchange:
         """Keep a small piece of the response for its end. False: it has to be written."""
         if self.progress != STARTED or not self.handle:
             return False
-        piece = data if type(data) is bytes else data.encode() if type(data) is str else bytes(memoryview(data))
+        piece = (
+            data if type(data) is bytes else data.encode() if type(data) is str else bytes(memoryview(data))
+        )
         if self.out_size + len(piece) > SMALL:
             return False
         self.out.append(piece)
@@ -448,6 +464,19 @@ class Exchange:
             lib.ur_abort_response(pointer, self.handle)
             self._let_go()
         self._ended()
+
+    def fail(self) -> None:
+        """Answer with 500 if nothing of the response is out; else break it off."""
+        if self.progress in (NONE, STARTED):
+            self.progress, self.out, self.out_size = NONE, [], 0
+            self.start(500, {"content-type": "text/plain; charset=utf-8"})
+            self.keep("500 Internal Server Error\n")
+            try:
+                for _ in self.end():
+                    break  # no room even for that
+            except Error:
+                pass
+        self.abort()
 
     def _let_go(self) -> None:
         handle = self.handle

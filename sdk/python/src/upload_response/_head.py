@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from ._errors import Cancelled, Reason
-from ._exchange import ALL_SLOTS, Exchange
+from ._exchange import Exchange
 from ._headers import Headers
+from ._library import ALL_SLOTS
 
 
 class Head:
     """The head of a request. Text is Latin-1, which has every byte; nothing of the path is
-    decoded."""
+    decoded.
+    """
 
     __slots__ = ("_exchange", "_headers")
 
@@ -103,7 +105,8 @@ class Head:
 
     def release(self, number: int = ALL_SLOTS) -> None:
         """Give the slots up to a number back; without one, say that nothing more of the
-        body is wanted. Slots of which there are views go back when those are gone."""
+        body is wanted. Slots of which there are views go back when those are gone.
+        """
         self._exchange.release(number)
 
     def __repr__(self) -> str:

@@ -12,7 +12,8 @@ HeadersLike = Union[Mapping[str, str], Mapping[bytes, bytes], Iterable[tuple[Tex
 class Headers(Mapping[str, str]):
     """The headers of a request: a mapping whose names may be asked for in any case. Values
     of a name that comes more than once are joined, as HTTP allows; get_all has them apart.
-    The text is Latin-1, which has every byte."""
+    The text is Latin-1, which has every byte.
+    """
 
     __slots__ = ("_all", "_flat")
 
@@ -59,7 +60,8 @@ def _text(part: object) -> str:
 
 def flatten(headers: HeadersLike) -> bytes:
     """Return name and value of each header, each followed by a NUL. Whoever hides a NUL in
-    one would add a header: that is an error."""
+    one would add a header: that is an error.
+    """
     if not headers:
         return b""
     pairs = headers.items() if isinstance(headers, Mapping) else headers

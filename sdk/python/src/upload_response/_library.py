@@ -60,7 +60,12 @@ class Counters(ctypes.Structure):
 class Header(ctypes.Structure):
     """ur_header: two ur_str."""
 
-    _fields_ = (("name", c_void_p), ("name_length", c_size_t), ("value", c_void_p), ("value_length", c_size_t))
+    _fields_ = (
+        ("name", c_void_p),
+        ("name_length", c_size_t),
+        ("value", c_void_p),
+        ("value_length", c_size_t),
+    )
 
 
 class Memory(ctypes.Structure):

@@ -30,7 +30,8 @@ class Server(NamedTuple):
 
 class Attachment:
     """The C link. It is freed, and the memory unmapped, when nobody holds it any more:
-    the Link, and each request of which there are views."""
+    the Link, and each request of which there are views.
+    """
 
     __slots__ = ("__weakref__", "pointer")
 
@@ -49,7 +50,8 @@ class Attachment:
 
 class RequestMemory:
     """What an exporter of request memory has; its types are made for each link, since
-    their size is the segment's."""
+    their size is the segment's.
+    """
 
     __slots__ = ()
 
@@ -80,7 +82,13 @@ class Link:
     """An attached link. It is used by one thread at a time, as far as waiting goes."""
 
     def __init__(
-        self, socket: str | bytes | os.PathLike[str], pool: str, name: str, lanes: int, max_held: int, timeout: float
+        self,
+        socket: str | bytes | os.PathLike[str],
+        pool: str,
+        name: str,
+        lanes: int,
+        max_held: int,
+        timeout: float,
     ) -> None:
         self.max_held = max_held  # slots of a request that views may hold
         options = Options()
@@ -134,7 +142,8 @@ class Link:
 
     def wait(self, reasons: int, deadline: float | None = None) -> None:
         """Sleep until there may be something to do. News of requests is dropped: whoever
-        waits looks for itself."""
+        waits looks for itself.
+        """
         pointer = self.alive()
         if self._sleeping:
             raise Error("another thread waits for this worker: have one for each thread")
@@ -162,7 +171,8 @@ class Link:
     def take(self) -> tuple[int, ...] | None:
         """Take the next request: handle, stream id, length of its text, address and length
         of its whole body or -1, HTTP version. None: there is none now. Empty: after a drain,
-        the last one has come."""
+        the last one has come.
+        """
         pointer = self.pointer or self.alive()
         code = lib.ur_take(pointer, 0, self.taken_at, self.text_at, self.slot_size)
         if code == 0:
@@ -190,11 +200,12 @@ class Link:
         """Return the C SDK's counters."""
         counters = Counters()
         lib.ur_get_counters(self.alive(), byref(counters))
-        return {name: getattr(counters, name) for name, _ in Counters._fields_}
+        return {name: getattr(counters, name) for name, *_ in Counters._fields_}
 
     def close(self) -> None:
         """End the link. While there are views of its memory the server has to keep that:
-        then the responses end here, and the rest when the last view is gone."""
+        then the responses end here, and the rest when the last view is gone.
+        """
         pointer, kept = self.pointer, weakref.ref(self.attachment) if self.attachment else None
         self.pointer = self.attachment = None
         if pointer is not None and kept is not None and kept() is not None:

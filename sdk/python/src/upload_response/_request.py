@@ -32,7 +32,8 @@ class Body(io.RawIOBase):
 
 class Request(Head):
     """A request. Iterating gives its body, as it comes, in read-only memoryviews of shared
-    memory. A view keeps its slot for as long as it, or anything made from it, lives."""
+    memory. A view keeps its slot for as long as it, or anything made from it, lives.
+    """
 
     __slots__ = ()
 
@@ -59,7 +60,8 @@ class Request(Head):
 
     def readinto(self, buffer: Buffer) -> int:
         """Fill a buffer with what there is of the body, at least one byte, and return how
-        many; 0 at the end."""
+        many; 0 at the end.
+        """
         return run(self._exchange, self._exchange.read_into(buffer))
 
     def file(self, buffer_size: int = 64 << 10) -> io.BufferedReader:
@@ -68,5 +70,6 @@ class Request(Head):
 
     def tail(self, number: int) -> Slot:
         """Return a slot by its number; the headers are slot 1. Such a slot goes back with
-        release(), and not by itself."""
+        release(), and not by itself.
+        """
         return run(self._exchange, self._exchange.tail(number))

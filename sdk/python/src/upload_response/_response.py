@@ -38,18 +38,21 @@ class Response:
 
     def write(self, data: Buffer | str) -> None:
         """Add bytes, of any contiguous buffer, to the body; a str as UTF-8. They are taken
-        before it returns. It waits when the client does not take them."""
+        before it returns. It waits when the client does not take them.
+        """
         if not self._exchange.keep(data):
             run(self._exchange, self._exchange.write(data))
 
     def reserve(self, size: int) -> memoryview:
         """Return room for at most so many bytes, at least one, in shared memory. Fill it, let
-        go of what you made from it, and commit()."""
+        go of what you made from it, and commit().
+        """
         return run(self._exchange, self._exchange.reserve(size))
 
     def commit(self, size: int) -> None:
         """Make the first bytes of the reserved room part of the body. The room, and nothing
-        made from it, can be used after that."""
+        made from it, can be used after that.
+        """
         self._exchange.commit(size)
 
     def flush(self) -> None:
@@ -71,14 +74,19 @@ class Response:
 
     def send_file(self, file: BinaryIO | int, offset: int | None = None, count: int | None = None) -> int:
         """Write a file, or so many bytes of it, into the body without a copy in between, and
-        return how many. Without an offset it is read from where it stands."""
+        return how many. Without an offset it is read from where it stands.
+        """
         descriptor = file if isinstance(file, int) else file.fileno()
         if offset is None and not isinstance(file, int):
             offset = file.tell()
         sent = 0
         while count is None or sent < count:
             room = self.reserve(0 if count is None else count - sent)
-            n = os.readv(descriptor, [room]) if offset is None else os.preadv(descriptor, [room], offset + sent)
+            n = (
+                os.readv(descriptor, [room])
+                if offset is None
+                else os.preadv(descriptor, [room], offset + sent)
+            )
             del room
             self.commit(n)
             if n == 0:
@@ -91,7 +99,9 @@ class Response:
     def __enter__(self) -> Response:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
         if kind is not None:
             self.abort()
         elif not self.ended:

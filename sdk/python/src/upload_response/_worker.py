@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from types import TracebackType
 
 from ._exchange import Exchange
@@ -23,29 +24,36 @@ def default_socket() -> str:
 
 def socket_path(socket: str | os.PathLike[str] | None) -> str:
     """Return the socket to attach to: the one given, or $UPLOAD_RESPONSE_SOCKET, or where
-    the server puts it."""
+    the server puts it.
+    """
     if socket is not None:
         return os.fspath(socket)
     return os.environ.get("UPLOAD_RESPONSE_SOCKET") or default_socket()
 
 
+@dataclass(frozen=True)
+class Options:
+    """How to attach."""
+
+    socket: str | os.PathLike[str] | None = None
+    pool: str | None = None
+    lanes: int = 1
+    name: str = ""
+    max_held: int = 256
+    attach_timeout: float = 10.0
+
+    def attach(self) -> Link:
+        """Return a new link."""
+        pool = self.pool or os.environ.get("UPLOAD_RESPONSE_POOL") or "default"
+        socket = socket_path(self.socket)
+        return Link(socket, pool, self.name, self.lanes, self.max_held, self.attach_timeout)
+
+
 class WorkerBase:
     """What the worker for threads and that for event loops have in common."""
 
-    def __init__(
-        self,
-        socket: str | os.PathLike[str] | None = None,
-        *,
-        pool: str | None = None,
-        lanes: int = 1,
-        name: str = "",
-        max_held: int = 256,
-        attach_timeout: float = 10.0,
-    ) -> None:
-        """Attach. lanes: requests that are served at once; max_held: slots of one request
-        that views may hold."""
-        pool = pool or os.environ.get("UPLOAD_RESPONSE_POOL") or "default"
-        self._link = Link(socket_path(socket), pool, name, lanes, max_held, attach_timeout)
+    def __init__(self, link: Link) -> None:
+        self._link = link
 
     @property
     def slot_size(self) -> int:
@@ -69,7 +77,8 @@ class WorkerBase:
 
     def drain(self) -> None:
         """Ask for no more requests: those that were assigned still come, then the iteration
-        ends. It can be called from any thread, and from a signal handler."""
+        ends. It can be called from any thread, and from a signal handler.
+        """
         self._link.drain()
 
     def close(self) -> None:
@@ -79,6 +88,28 @@ class WorkerBase:
 
 class Worker(WorkerBase):
     """An attached worker; iterating gives its requests. It is used by one thread."""
+
+    def __init__(
+        self,
+        socket: str | os.PathLike[str] | None = None,
+        *,
+        pool: str | None = None,
+        lanes: int = 1,
+        name: str = "",
+        max_held: int = 256,
+        attach_timeout: float = 10.0,
+    ) -> None:
+        """Attach. lanes: requests that are served at once; max_held: slots of one request
+        that views may hold.
+        """
+        super().__init__(Options(socket, pool, lanes, name, max_held, attach_timeout).attach())
+
+    @classmethod
+    def attached(cls, options: Options) -> Worker:
+        """Return a worker that is attached so."""
+        worker = cls.__new__(cls)
+        WorkerBase.__init__(worker, options.attach())
+        return worker
 
     def next(self, timeout: float | None = None) -> Request | None:
         """Return the next request, or None after drain() when the last has come."""
@@ -101,5 +132,7 @@ class Worker(WorkerBase):
     def __enter__(self) -> Worker:
         return self
 
-    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
+    def __exit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
         self.close()
