@@ -83,9 +83,9 @@ class Exchange:
     """The state of one request and its response."""
 
     __slots__ = (
-        *("__weakref__", "handle", "http_version", "link", "parts", "pin", "stream_id"),
+        *("__weakref__", "handle", "http_version", "link", "parts", "pin", "seen", "stream_id"),
         *("body_at", "body_length", "complete", "rest", "trailers"),
-        *("fields", "out", "out_size", "progress", "room", "room_at", "status"),
+        *("fields", "out", "out_size", "progress", "room", "room_at", "room_size", "status"),
     )
 
     def __init__(self, link: Link, taken: tuple[int, ...]) -> None:
@@ -93,6 +93,7 @@ class Exchange:
         self.handle, self.stream_id, length, self.body_at, self.body_length, self.http_version = taken
         self.parts = str(link.text[:length], "latin-1").split("\0")
         self.pin: Pin | None = None
+        self.seen = 1  # the highest slot that was handed out
         self.complete = self.body_length == 0  # all of the body was handed out
         self.rest: memoryview | None = None  # of a chunk that was read in part
         self.trailers: Headers | None = None
@@ -162,6 +163,7 @@ class Exchange:
         key = next(_keys)
         pin.held[key] = number
         exporter = self._export(link.request_memory, link.requests_at, key)
+        self.seen = max(self.seen, number)
         start = address - link.requests_at
         return memoryview(exporter).cast("B")[start : start + length].toreadonly()
 
@@ -229,15 +231,15 @@ class Exchange:
     def release(self, number: int = ALL_SLOTS) -> None:
         """Give slots back, as soon as there are no views of them."""
         pointer = self.alive()
+        if self.seen < number < ALL_SLOTS:
+            raise ValueError(f"slot {number} was not there yet")
         if number == ALL_SLOTS:
             self.rest, self.complete, self.body_length = None, True, -1
         elif self.body_length > 0:
             self.body_length = -1  # let the C SDK say what is gone
         pin = self.pin
-        code = lib.ur_release(pointer, self.handle, number) if pin is None or not pin.held else 0
-        if code == -errno.EINVAL:
-            raise ValueError(f"slot {number} has not been there yet")
-        self.check(code)
+        if pin is None or not pin.held:
+            self.check(lib.ur_release(pointer, self.handle, number))
         if pin is not None:
             pin.handed = max(pin.handed, number)
             pin.give_back()
@@ -371,7 +373,8 @@ class Exchange:
         address, most = link.pair
         start = address - link.responses_at
         exporter = self._export(link.response_memory, link.responses_at, 0)
-        self.room_at = memoryview(exporter).cast("B")[start : start + (min(most, size) if size > 0 else most)]
+        self.room_size = min(most, size) if size > 0 else most
+        self.room_at = memoryview(exporter).cast("B")[start : start + self.room_size]
         self.room = weakref.ref(exporter)
         return self.room_at
 
@@ -380,8 +383,8 @@ class Exchange:
         pointer, view, room = self.alive(), self.room_at, self.room
         if room is None or view is None:
             raise InvalidResponse("nothing was reserved")
-        if not 0 <= size <= len(view):
-            raise InvalidResponse(f"{size} bytes are more than the {len(view)} that were reserved")
+        if not 0 <= size <= self.room_size:
+            raise InvalidResponse(f"{size} bytes are more than the {self.room_size} that were reserved")
         try:
             view.release()
         except BufferError:

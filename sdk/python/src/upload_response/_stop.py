@@ -75,7 +75,7 @@ def stop_on_signals() -> Iterator[Stop]:
         stop.set()
 
     if threading.current_thread() is threading.main_thread():
-        for number in SIGNALS:
+        for number in map(int, SIGNALS):
             before[number] = _installed(number)
             signal.signal(number, on_signal)
     try:
