@@ -3741,8 +3741,9 @@ UR_INLINE int ur_end_response(ur_link *link, ur_request r, int timeout_ms) {
     if (err == -EAGAIN || err == -ETIMEDOUT) {
         return err;
     }
+    int cancelled = ur__look_cancelled(link, lane) != 0 ? -ECANCELED : 0; /* before a server that has seen the end says "finished" */
     ur__response_over(link, lane);
-    return err != 0 ? err : ur__look_cancelled(link, lane) != 0 ? -ECANCELED : 0;
+    return err != 0 ? err : cancelled;
 }
 
 UR_INLINE int ur_abort_response(ur_link *link, ur_request r) {
