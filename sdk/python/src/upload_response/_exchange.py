@@ -82,26 +82,26 @@ class Pin:
 class Exchange:
     """The state of one request and its response."""
 
-    __slots__ = (
-        *("__weakref__", "handle", "http_version", "link", "parts", "pin", "seen", "stream_id"),
-        *("body_at", "body_length", "complete", "rest", "trailers"),
-        *("fields", "out", "out_size", "progress", "room", "room_at", "room_size", "status"),
-    )
+    # What most requests never change: there is an exchange for each.
+    pin: Pin | None = None
+    seen = 1  # the highest slot that was handed out
+    rest: memoryview | None = None  # of a chunk that was read in part
+    trailers: Headers | None = None
+    progress = NONE
+    status = 0
+    fields = b""
+    out: tuple[bytes, ...] = ()
+    out_size = 0
+    room: weakref.ref[Any] | None = None
+    room_at: memoryview | None = None
+    room_size = 0
+    handle = 0
 
     def __init__(self, link: Link, taken: tuple[int, ...]) -> None:
         self.link = link
         self.handle, self.stream_id, length, self.body_at, self.body_length, self.http_version = taken
         self.parts = str(link.text[:length], "latin-1").split("\0")
-        self.pin: Pin | None = None
-        self.seen = 1  # the highest slot that was handed out
         self.complete = self.body_length == 0  # all of the body was handed out
-        self.rest: memoryview | None = None  # of a chunk that was read in part
-        self.trailers: Headers | None = None
-        self.progress = NONE
-        self.out: list[bytes] = []
-        self.out_size = 0
-        self.room: weakref.ref[Any] | None = None
-        self.room_at: memoryview | None = None
 
     def __del__(self) -> None:
         if self.handle:
@@ -315,7 +315,7 @@ class Exchange:
                 self.progress = NONE
                 self.check(code)
             yield
-        self.progress, self.out, self.out_size = BEGUN, [], 0
+        self.progress, self.out, self.out_size = BEGUN, (), 0
         if out:
             yield from self._write_out(out)
 
@@ -346,7 +346,7 @@ class Exchange:
         )
         if self.out_size + len(piece) > SMALL:
             return False
-        self.out.append(piece)
+        self.out += (piece,)
         self.out_size += len(piece)
         return True
 
@@ -431,10 +431,10 @@ class Exchange:
             self._ended()
             return True
         if code == _AGAIN:
-            self.progress, self.out = BEGUN, [body[link.number.value :]]
+            self.progress, self.out = BEGUN, (body[link.number.value :],)
             return False
         if code == -errno.EINVAL or code == -errno.EMSGSIZE:
-            self.progress, self.out, self.out_size = NONE, [], 0
+            self.progress, self.out, self.out_size = NONE, (), 0
             self.check(code)
         error = link.error(code, self.handle)
         self._ended()
@@ -448,7 +448,7 @@ class Exchange:
         yield from self._begin()
         for left in self.out:
             yield from self._write_out(left)
-        self.out = []
+        self.out = ()
         while True:
             code = lib.ur_end_response(self.alive(), self.handle, 0)
             if code != _AGAIN:
@@ -471,7 +471,7 @@ class Exchange:
     def fail(self) -> None:
         """Answer with 500 if nothing of the response is out; else break it off."""
         if self.progress in (NONE, STARTED):
-            self.progress, self.out, self.out_size = NONE, [], 0
+            self.progress, self.out, self.out_size = NONE, (), 0
             self.start(500, {"content-type": "text/plain; charset=utf-8"})
             self.keep("500 Internal Server Error\n")
             try:
@@ -492,5 +492,6 @@ class Exchange:
         self.link.active.discard(self.handle)
         self.handle = 0
         self.progress = OVER
-        self.pin = self.rest = self.room = self.room_at = None
-        self.out = []
+        self.out = ()
+        if self.pin is not None:
+            self.pin = self.rest = self.room = self.room_at = None
