@@ -82,6 +82,11 @@ class Process:
         match: re.Match[str] = eventually(f"{pattern!r} in\n{''.join(self.lines)}", find)
         return match
 
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended."""
+        return self._process.poll() is not None
+
     def signal(self, number: int) -> None:
         """Send a signal."""
         self._process.send_signal(number)
