@@ -475,6 +475,9 @@ UR_INLINE int ur_let_go(ur_link *link, ur_request r);
 UR_INLINE int ur_respond_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length, int timeout_ms);
 UR_INLINE int ur_trailers_flat(ur_link *link, ur_request r, const char *fields, size_t length, int timeout_ms);
 
+/* Returns 0, or -EINVAL if ur_respond_flat would refuse these, of whatever size. */
+UR_INLINE int ur_check_flat(int status, const char *fields, size_t length);
+
 /* The whole response: as ur_respond_flat, ur_write and ur_end. -EAGAIN, -ETIMEDOUT:
  * the response has begun and has *written bytes of the body; go on with ur_write
  * and ur_end. -EINVAL, -EALREADY, -EMSGSIZE, -ESTALE: nothing has been done. After
@@ -3573,6 +3576,10 @@ UR_INLINE int ur_respond(ur_link *link, ur_request r, int status, const ur_heade
 
 UR_INLINE int ur_respond_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length, int timeout_ms) {
     return ur__respond(link, r, status, ur__flat(fields, length), timeout_ms);
+}
+
+UR_INLINE int ur_check_flat(int status, const char *fields, size_t length) {
+    return status < 200 || status > 999 || ur__list_size(ur__flat(fields, length)) == 0 ? -EINVAL : 0;
 }
 
 UR_INLINE int ur_reserve(ur_link *link, ur_request r, int timeout_ms, void **room, size_t *size) {

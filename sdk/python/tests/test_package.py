@@ -28,7 +28,7 @@ def test_all_is_what_there_is() -> None:
 
 
 def test_every_error_is_drawn_and_has_one_base() -> None:
-    drawn = set(re.findall(r"^    (\w+)  ", ur.__doc__ or "", re.MULTILINE))
+    drawn = set(re.findall(r"^    +(\w+)  ", ur.__doc__ or "", re.MULTILINE))
     errors = {
         name
         for name in ur.__all__
