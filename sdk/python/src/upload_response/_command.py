@@ -116,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(
             name,
             help=what,
+            usage=f"python -m upload_response {name} MODULE:APP [options]",
             description=f"Serve {what}",
             epilog=_EPILOG,
             formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -126,8 +127,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 _EPILOG = """\
-SIGTERM and SIGINT end it when what is running has finished; a second one ends it
-at once. A server that is not there yet, or goes away, is waited for."""
+SIGTERM and SIGINT end it when what is running has finished; a second one ends
+it at once. A server that is not there yet, or goes away, is waited for."""
 
 
 def _add_options(command: argparse.ArgumentParser, name: str) -> None:
