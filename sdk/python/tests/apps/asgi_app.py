@@ -93,6 +93,17 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
         await body(send, message["body"], more)
 
 
+async def pipe(scope: Scope, receive: Receive, send: Send) -> None:
+    """Says first, then gives what comes, as it comes."""
+    await start(send)
+    await body(send, b"ready", True)
+    more = True
+    while more:
+        message = await receive()
+        more = message["more_body"]
+        await body(send, message["body"], more)
+
+
 async def early(scope: Scope, receive: Receive, send: Send) -> None:
     await say(send, b"early")
 
