@@ -14,7 +14,7 @@ PLAIN := ./shm/... ./proto/...
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: need-go ## Build the program into ./build
@@ -48,13 +48,20 @@ PYTHON ?= python3
 VENV = build/venv-$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
 .PHONY: test-python
-test-python: build need-cc need-python ## Test the Python SDK, installed from its wheel (PYTHON=python3.9: with that one)
+test-python: build python-env ## Test the Python SDK, installed from its wheel (PYTHON=python3.9: with that one)
+	@cd sdk/python && bin=../../$(VENV)/bin && $$bin/ruff format --check -q . && $$bin/ruff check -q . && $$bin/mypy && \
+	  UPLOAD_RESPONSE=$(CURDIR)/build/upload-response $$bin/pytest
+
+.PHONY: bench-python
+bench-python: need-go python-env ## Measure small requests to Python workers, beside gunicorn and uvicorn
+	UPLOAD_RESPONSE_PYTHON=$(CURDIR)/$(VENV)/bin/python $(GO) test -run '^$$' -bench Python -benchtime 1x ./tests/bench
+
+.PHONY: python-env
+python-env: need-cc need-python
 	@venv=$(VENV); [ -x $$venv/bin/pip ] || $(PYTHON) -m venv $$venv; \
 	  cmp -s sdk/python/requirements-dev.txt $$venv/requirements || { $$venv/bin/pip install -q --disable-pip-version-check -r sdk/python/requirements-dev.txt && \
 	    cp sdk/python/requirements-dev.txt $$venv/requirements; } || { echo "cannot install sdk/python/requirements-dev.txt: is PyPI reachable?" >&2; exit 1; }; \
-	  $$venv/bin/pip install -q --disable-pip-version-check --no-index --no-deps --no-build-isolation --force-reinstall ./sdk/python && \
-	  cd sdk/python && bin=../../$$venv/bin && $$bin/ruff format --check -q . && $$bin/ruff check -q . && $$bin/mypy && \
-	  UPLOAD_RESPONSE=$(CURDIR)/build/upload-response $$bin/pytest
+	  $$venv/bin/pip install -q --disable-pip-version-check --no-index --no-deps --no-build-isolation --force-reinstall ./sdk/python
 
 .PHONY: bench
 bench: need-go ## Measure exchanges between real processes, beside their limits

@@ -51,8 +51,9 @@ func (t *toucher) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// places are the addresses of the three things that are measured.
-type places struct{ proxy, inProcess, sink string }
+// places are the addresses of the three things that are measured, and where
+// workers attach.
+type places struct{ proxy, inProcess, sink, socket string }
 
 var announcement = regexp.MustCompile(`ready proxy=(\S+) in-process=(\S+) sink=(\S+)`)
 
@@ -67,20 +68,27 @@ func start(b *testing.B) places {
 		return found != nil
 	})
 	harness.StartProcess(b, "worker", variable)
-	at := places{proxy: found[1], inProcess: found[2], sink: found[3]}
-	harness.Eventually(b, "the worker to be attached", func() bool {
-		response, err := http.Get("http://" + at.proxy + "/hello")
+	at := places{proxy: found[1], inProcess: found[2], sink: found[3], socket: socket}
+	awaitAnswer(b, at.proxy, "/hello")
+	return at
+}
+
+// awaitAnswer waits until somebody answers a request well.
+func awaitAnswer(b *testing.B, address, path string) {
+	harness.Eventually(b, "an answer from "+path, func() bool {
+		response, err := http.Get("http://" + address + path)
 		if err != nil {
 			return false
 		}
 		_ = response.Body.Close()
 		return response.StatusCode == http.StatusOK
 	})
-	return at
 }
 
 func serverRole() {
-	router, err := server.NewRouter(server.DefaultConfig())
+	config := server.DefaultConfig()
+	config.Routes = append(config.Routes, pythonRoutes...)
+	router, err := server.NewRouter(config)
 	must(err)
 	workers, err := server.ListenWorkers(os.Getenv(harness.SocketVariable), false)
 	must(err)
