@@ -79,7 +79,7 @@ func TestARequestWithoutExactlyOneHostIs400(t *testing.T) {
 		c.send(head)
 		c.want("GET", http.StatusBadRequest)
 	}
-	if got := worker.requests(s, "/host"); len(got) != 0 {
+	if got := worker.requests(t, s, "/host"); len(got) != 0 {
 		t.Errorf("the worker saw %q", got)
 	}
 }
@@ -136,7 +136,7 @@ func TestMethodsThatAProxyOfThisKindCannotServeAreRefused(t *testing.T) {
 			t.Errorf("%s reached the worker as %q", method, got)
 		}
 	}
-	if got := worker.requests(s, "test:443"); len(got) != 0 {
+	if got := worker.requests(t, s, "test:443"); len(got) != 0 {
 		t.Errorf("the worker saw %q", got)
 	}
 }
@@ -159,7 +159,7 @@ func TestA100ContinueComesOnlyOnceAWorkerReads(t *testing.T) {
 	if got := c.want("POST", http.StatusOK); got != "5 bytes" {
 		t.Errorf("%q", got)
 	}
-	worker.awaitSaid("upload expects: 5 bytes, <nil>")
+	worker.awaitSaid(t, "upload expects: 5 bytes, <nil>")
 	c.wantOpen()
 }
 
@@ -188,7 +188,7 @@ func TestAWorkerThatDoesNotReadSendsNo100Continue(t *testing.T) {
 	c.chunk("123")
 	c.finish()
 	c.want("POST", http.StatusOK)
-	worker.awaitSaid("upload reads: 3 bytes, <nil>")
+	worker.awaitSaid(t, "upload reads: 3 bytes, <nil>")
 }
 
 func TestAnExpectationNobodyKnowsIs417(t *testing.T) {
