@@ -97,6 +97,7 @@ func (l *link) take(s *stream) {
 	at.stream, at.assignedAt = s, shm.Now()
 	at.position.Open(id)
 	s.attempts++
+	s.answered = 0
 	s.revoked.Store(false)
 	s.response, s.next = l.end.Reader(i, id), 1
 	s.request.BindLane(at.lane, id)
@@ -154,10 +155,15 @@ func (l *link) untaken(at *place) bool {
 // vacate makes a lane free again and serves who waits. The caller holds the
 // pool's lock.
 func (l *link) vacate(at *place) {
+	now := shm.Now()
+	answered := at.stream.answered
+	if answered == 0 {
+		answered = now // it was not, or we did not come to see it
+	}
+	l.speed.done(at.assignedAt, answered, now)
 	at.stream = nil
 	l.free = append(l.free, at.index)
 	l.inflight--
-	l.speed.done(at.assignedAt, shm.Now())
 	if l.inflight == 0 {
 		l.pool.idles++
 		l.idleSince = l.pool.idles

@@ -142,6 +142,7 @@ func (r *responder) handle(slot shm.Slot) (done bool, err error) {
 		writeTrailers(r.writer.Header(), fields)
 		return false, nil
 	case shm.KindEnd:
+		r.stream.answered = slot.Time
 		return true, r.end()
 	}
 	return false, r.cause(ErrWorkerAborted)
