@@ -21,9 +21,17 @@ build: need-go ## Build the program into ./build
 	@mkdir -p build
 	CGO_ENABLED=0 $(BUILD) -o build/ ./cmd/upload-response
 
+# The examples of the C SDK that the demo runs.
+C_DEMO := --add /c/echo=./build/c/echo --add /c/digest=./build/c/digest --add /c/discard=./build/c/discard \
+  --add /c/event_loop=./build/c/event_loop --add "/c/send_file=./build/c/send_file --file README.md"
+
+.PHONY: build-c
+build-c: need-cc ## Build the C SDK and its examples into ./build/c
+	@$(MAKE) --no-print-directory -C sdk/c BUILD=$(CURDIR)/build/c all
+
 .PHONY: run
-run: build ## Start the demo: a server with workers, on 127.0.0.1:8080
-	@./build/upload-response demo
+run: build build-c ## Start the demo: a server with workers, on 127.0.0.1:8080
+	@./build/upload-response demo $(C_DEMO)
 
 .PHONY: test
 test: check race ## Run everything that the CI runs

@@ -6,7 +6,9 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/wavey-ai/upload-response/server"
@@ -30,6 +32,7 @@ func (s *settings) demoFlags(getenv func(string) string) *flagSet {
 		command: "upload-response demo", summary: "a server with built-in workers on /echo, /digest and /discard",
 		groups: []optionGroup{{"Places", []option{
 			{name: "listen", arg: "HOST:PORT", help: "where HTTP comes in", value: s.listen, parse: address(&s.listen)},
+			{name: "add", arg: "PREFIX=COMMAND", help: "another worker; repeat", parse: demoWorker(&s.added)},
 			{name: "socket", arg: "PATH", help: "where workers attach", value: os.TempDir() + "/upload-response-demo-PID.sock", parse: socketPath(&s.socket)},
 		}}, log},
 	}
@@ -74,7 +77,36 @@ func (s *settings) addDemoPools() error {
 			s.workers = append(s.workers, workerSpec{pool: pool.name, argv: []string{self, "worker", pool.name, "--log-level", "warn"}})
 		}
 	}
+	for _, added := range s.added {
+		pool := strings.ReplaceAll(strings.Trim(added.prefix, "/"), "/", ".")
+		if err := workerCommand(&s.workers)(pool + "=" + added.command); err != nil {
+			return fmt.Errorf("--add %s: %w", added.prefix, err)
+		}
+		s.config.Routes = append(s.config.Routes, server.Route{Prefix: added.prefix, Pool: pool})
+	}
 	return nil
+}
+
+// addition is a worker that was added to the demo.
+type addition struct{ prefix, command string }
+
+// demoWorker adds PREFIX=COMMAND. Its pool is called after the prefix.
+func demoWorker(p *[]addition) func(string) error {
+	return func(s string) error {
+		prefix, command, ok := strings.Cut(s, "=")
+		if !ok || !strings.HasPrefix(prefix, "/") || strings.Trim(prefix, "/") == "" || strings.TrimSpace(command) == "" {
+			return errors.New("want PREFIX=COMMAND, such as /c/echo=./echo")
+		}
+		taken := slices.ContainsFunc(*p, func(a addition) bool { return a.prefix == prefix })
+		for _, pool := range demoPools {
+			taken = taken || prefix == "/"+pool.name
+		}
+		if taken {
+			return fmt.Errorf("there is a worker on %s already", prefix)
+		}
+		*p = append(*p, addition{prefix, command})
+		return nil
+	}
 }
 
 // attachTime is how long the demo's workers may take to attach.
@@ -90,7 +122,7 @@ func (p *program) introduce(v *service) error {
 			return nil
 		}
 	}
-	return writeIntroduction(p.stdout, "http://"+reachable(v.web.Addr()))
+	return writeIntroduction(p.stdout, "http://"+reachable(v.web.Addr()), v.settings.added)
 }
 
 // reachable returns an address at which this machine reaches a listener.
@@ -101,7 +133,14 @@ func reachable(addr net.Addr) string {
 	return addr.String()
 }
 
-func writeIntroduction(w io.Writer, url string) error {
+func writeIntroduction(w io.Writer, url string, added []addition) error {
+	var more strings.Builder
+	for _, a := range added {
+		fmt.Fprintf(&more, "  %s%s\n", url, a.prefix)
+	}
+	if len(added) > 0 {
+		more.WriteString("\n")
+	}
 	_, err := fmt.Fprintf(w, `
 Try, in another terminal:
 
@@ -109,8 +148,8 @@ Try, in another terminal:
   curl -T big.file %[1]s/echo | cmp - big.file
   head -c 1G /dev/zero | curl -T - %[1]s/discard
 
-Ctrl-C stops the demo.
+%[2]sCtrl-C stops the demo.
 
-`, url)
+`, url, more.String())
 	return err
 }

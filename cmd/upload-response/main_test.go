@@ -68,6 +68,8 @@ func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 		{"worker sort", `unknown worker "sort": want echo, digest or discard`},
 		{"worker echo --lanes 0", `--lanes "0": want a whole number from 1 to 4096 (see 'upload-response worker echo --help')`},
 		{"demo --memory 1GiB", "unknown flag --memory (see 'upload-response demo --help')"},
+		{"demo --add ./echo", `--add "./echo": want PREFIX=COMMAND, such as /c/echo=./echo`},
+		{"demo --add /echo=./echo", `--add "/echo=./echo": there is a worker on /echo already`},
 		{"layout all", `unexpected argument "all"`},
 	} {
 		stdout, stderr, status := call(nil, strings.Fields(test.args)...)

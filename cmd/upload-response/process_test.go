@@ -163,6 +163,18 @@ func TestDemoServesItsThreeWorkers(t *testing.T) {
 	}
 }
 
+func TestDemoServesTheWorkersThatAreAdded(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := startProcess(t, "demo", "--listen", "127.0.0.1:0", "--socket", filepath.Join(t.TempDir(), "s"), "--add", "/more/digest="+self+" worker digest")
+	url := p.foundIn(&p.out, `  (http://127.0.0.1:\d+)/more/digest`)
+	if got, want := string(put(t, url+"/more/digest", []byte("added"))), string(put(t, url+"/digest", []byte("added"))); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // beginEcho starts an upload to /echo and returns it when its first bytes have
 // come back.
 func beginEcho(t *testing.T, url, first string) (*io.PipeWriter, *http.Response) {

@@ -20,6 +20,7 @@ type settings struct {
 	socket    string
 	workers   []workerSpec // with --worker: one for each process
 	processes int          // for each --worker
+	added     []addition   // to the demo
 	accessLog bool
 	logging   logging
 	shutdown  time.Duration
