@@ -1,0 +1,164 @@
+// Package chaos_test kills worker processes at random while many clients upload,
+// and checks that whatever comes of an exchange is what docs/faults.md allows.
+//
+// The short run is part of every test; the long one is
+//
+//	go test ./tests/chaos -v -chaos.time 60s
+package chaos_test
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/tests/harness"
+)
+
+var (
+	chaosTime = flag.Duration("chaos.time", 0, "how long to go on; 0 is a short run")
+	chaosSeed = flag.Uint64("chaos.seed", 0, "of the random numbers; 0 is another one each time")
+)
+
+// Of a short run, and of a long one.
+const (
+	shortClients, longClients = 60, 200
+	shortKills                = 15
+	killEvery                 = 200 * time.Millisecond
+)
+
+// aloneRoute leads to the pool with one worker: while that is dead, there is none.
+const aloneRoute = "/alone"
+
+func TestMain(m *testing.M) { harness.Main(m, map[string]func(){"worker": workerRole}) }
+
+func configure(c *server.Config) {
+	c.Memory, c.LinkMemory, c.MaxLinks = 128<<20, 4<<20, 32
+	c.Routes = append(c.Routes, server.Route{Prefix: aloneRoute, Pool: "alone"})
+}
+
+func TestWhateverDiesNothingHangsAndNothingBrokenLooksComplete(t *testing.T) {
+	seed, clients, kills := *chaosSeed, shortClients, shortKills
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	if *chaosTime > 0 {
+		clients, kills = longClients, int(*chaosTime/killEvery)
+	}
+	t.Logf("-chaos.seed %d: %d clients, %d kills", seed, clients, kills)
+	var config server.Config
+	s := harness.Start(t, func(c *server.Config) { configure(c); config = *c })
+
+	warmup := startFleet(t, s) // what the first run leaves is no leak
+	newCrowd(t, s, seed, clients).run(func() {})
+	warmup.end()
+	before := look(t)
+
+	workers, killed := startFleet(t, s), s.Router.Stats().Lost
+	crowd := newCrowd(t, s, seed, clients)
+	crowd.run(func() {
+		random := rand.New(rand.NewPCG(seed, 1))
+		for range kills {
+			time.Sleep(killEvery) // the pace of the deaths, not a wait for anything
+			workers.strike(random)
+		}
+	})
+	t.Logf("%s", crowd)
+	harness.Eventually(t, "all deaths to be noticed", func() bool { return s.Router.Stats().Lost-killed == int64(kills) })
+	harness.Eventually(t, "all workers to attach", func() bool { return s.Router.Stats().Links == len(workers.members) })
+	crowd.wantAllServed()
+	workers.end()
+	s.AwaitRest(t)
+	before.rest(t, config.Memory)
+	st := s.Router.Stats()
+	t.Logf("%+v", st)
+	if st.Evicted != 0 || st.WorkerTimeouts != 0 {
+		t.Errorf("%d links evicted and %d timeouts of workers that did nothing wrong", st.Evicted, st.WorkerTimeouts)
+	}
+}
+
+// crowd is many clients, and what came of their requests.
+type crowd struct {
+	t       testing.TB
+	clients []*client
+	over    atomic.Bool
+
+	mu     sync.Mutex
+	counts map[string]*[outcomes]int // by task
+}
+
+func newCrowd(t testing.TB, s *harness.Server, seed uint64, clients int) *crowd {
+	c := &crowd{t: t, counts: map[string]*[outcomes]int{}}
+	for i := range clients {
+		c.clients = append(c.clients, &client{addr: s.Addr, random: rand.New(rand.NewPCG(seed, uint64(i)+2))})
+	}
+	return c
+}
+
+// run has all clients send requests at the same time until happen returns, each of
+// them one at least.
+func (c *crowd) run(happen func()) {
+	var all sync.WaitGroup
+	c.over.Store(false)
+	for _, one := range c.clients {
+		all.Go(func() {
+			defer one.close()
+			for again := true; again && !c.t.Failed(); again = !c.over.Load() {
+				c.exchange(one)
+			}
+		})
+	}
+	happen()
+	c.over.Store(true)
+	all.Wait()
+}
+
+func (c *crowd) exchange(one *client) {
+	j := newJob(one.random)
+	start := time.Now()
+	result, err := one.do(&j)
+	if err != nil {
+		c.t.Errorf("%s %s, %d bytes, chunked %v, leave %+v, after %v: %v", j.method, j.path, len(j.body), j.chunked, j.leave, time.Since(start), err)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.counts[j.task] == nil {
+		c.counts[j.task] = &[outcomes]int{}
+	}
+	c.counts[j.task][result]++
+}
+
+// wantAllServed checks that nothing goes wrong any more when nobody dies.
+func (c *crowd) wantAllServed() {
+	calm := &crowd{t: c.t, clients: c.clients, counts: map[string]*[outcomes]int{}}
+	calm.run(func() {})
+	for task, counts := range calm.counts {
+		if counts[broken]+counts[lost]+counts[noWorker] > 0 {
+			c.t.Errorf("nobody died, and some %s did not end well:\n%s", task, calm)
+		}
+	}
+}
+
+// String returns a table of the outcomes.
+func (c *crowd) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n%-8s", "")
+	for o := range outcomes {
+		fmt.Fprintf(&b, "%14s", o)
+	}
+	for _, task := range []string{"echo", "digest", "pattern", "early"} {
+		fmt.Fprintf(&b, "\n%-8s", task)
+		for o := range outcomes {
+			if counts := c.counts[task]; counts != nil {
+				fmt.Fprintf(&b, "%14d", counts[o])
+			}
+		}
+	}
+	return b.String()
+}
