@@ -2,6 +2,7 @@ package chaos_test
 
 import (
 	"math/rand/v2"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -39,8 +40,9 @@ func cWorker(setting string) func(t testing.TB, env ...string) *harness.Process 
 
 // member is a place in the fleet: one worker process, and after its death another.
 type member struct {
-	pool string
-	kind kind
+	fleet *fleet
+	pool  string
+	kind  kind
 	*harness.Process
 }
 
@@ -56,16 +58,21 @@ type fleet struct {
 func startFleet(t testing.TB, s *harness.Server) *fleet {
 	f := &fleet{t: t, server: s}
 	for i, k := range kinds(t) {
-		f.members = append(f.members, &member{pool: "default", kind: k}, &member{pool: "default", kind: k})
+		f.members = append(f.members, &member{fleet: f, pool: "default", kind: k}, &member{fleet: f, pool: "default", kind: k})
 		if i == 0 {
-			f.members = append(f.members, &member{pool: "alone", kind: k})
+			f.members = append(f.members, &member{fleet: f, pool: "alone", kind: k})
 		}
 	}
 	for _, m := range f.members {
 		f.start(m)
 	}
-	harness.Eventually(t, "all workers to attach", func() bool { return s.Router.Stats().Links == len(f.members) })
+	f.awaitAttached()
 	return f
+}
+
+func (f *fleet) awaitAttached() {
+	f.t.Helper()
+	harness.Eventually(f.t, "all workers to attach", func() bool { return f.server.Router.Stats().Links == len(f.members) })
 }
 
 func (f *fleet) start(m *member) {
@@ -80,10 +87,22 @@ func (f *fleet) strike(r *rand.Rand) {
 	if how := m.How(); how != "signal: killed" {
 		f.t.Errorf("a worker (%s) did not live until it was killed: %s\n%s", m.kind.name, how, m.Output())
 	}
+	m.wantContent()
 	if all := kinds(f.t); m.pool == "alone" {
 		m.kind = all[r.IntN(len(all))]
 	}
 	f.start(m)
+}
+
+// wantContent checks that the worker had nothing to say about the server.
+func (m *member) wantContent() {
+	f := m.fleet
+	for _, bad := range []string{"broke the protocol", "bad request from the server", "WARN", "ERROR"} {
+		if strings.Contains(m.Output(), bad) {
+			f.t.Errorf("a worker (%s) is not content:\n%s", m.kind.name, m.Output())
+			return
+		}
+	}
 }
 
 // end asks every worker to end, and sees that it does so in order.
@@ -95,6 +114,7 @@ func (f *fleet) end() {
 		if status := m.Wait(); status != 0 {
 			f.t.Errorf("a worker (%s) ended with %s\n%s", m.kind.name, m.How(), m.Output())
 		}
+		m.wantContent()
 	}
 	harness.Eventually(f.t, "all links to go", func() bool { return f.server.Router.Stats().Links == 0 })
 }
