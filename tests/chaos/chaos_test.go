@@ -60,7 +60,7 @@ func TestWhateverDiesNothingHangsAndNothingBrokenLooksComplete(t *testing.T) {
 	warmup := startFleet(t, s) // what the first run leaves is no leak
 	newCrowd(t, s, seed, clients).run(func() {})
 	warmup.end()
-	before := look(t)
+	before := resting(t)
 
 	workers := startFleet(t, s)
 	crowd := newCrowd(t, s, seed, clients)

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
@@ -21,6 +22,23 @@ type holdings struct {
 // mostGrowth is how much private memory may come with any amount of work: what the
 // Go runtime keeps for itself, and the log.
 const mostGrowth = 64 << 20
+
+// resting counts what is there when nothing comes or goes any more.
+func resting(t testing.TB) (h holdings) {
+	t.Helper()
+	last := look(t)
+	for same := 0; same < 20; {
+		time.Sleep(5 * time.Millisecond)
+		h = look(t)
+		if h.descriptors == last.descriptors && h.goroutines == last.goroutines {
+			same++
+		} else {
+			same = 0
+		}
+		last = h
+	}
+	return h
+}
 
 // look counts. Mappings are those of segments.
 func look(t testing.TB) holdings {
