@@ -46,7 +46,7 @@ func TestACWorkerPassesOverWhatWasTakenBackAndServesOn(t *testing.T) {
 func TestARequestWhoseCWorkerDiesBeforeItsResponseIsServedAgainIfItMayBe(t *testing.T) {
 	for _, job := range jobs {
 		t.Run(job.name, func(t *testing.T) {
-			s, first := startWithC(t, nil, "FAULTY=hold")
+			s, first := startWithC(t, nil, "FAULTY=/hold")
 			client := dial(t, s)
 			client.send(job.method, "/c/job", fmt.Sprintf("Content-Length: %d", job.body))
 			client.write(strings.Repeat("x", job.body))

@@ -121,9 +121,23 @@ func TestACWorkerThatBreaksARuleOfTheMemoryIsEvictedAndToldSo(t *testing.T) {
 	}
 }
 
+// Here the rule is broken in no request's slots.
+func TestAGETOnAnEvictedLinkIsServedAgainByAnother(t *testing.T) {
+	s, evil := startWithC(t, nil, "FAULTY=/violate/taken-jumps")
+	client := dial(t, s)
+	client.send("GET", "/c/job")
+	awaitSaid(t, evil, "violated", 1)
+	good := startC(t, s)
+	wantServes(t, s, good) // the server looks before it assigns
+	wantBy(t, client.want("GET", 200), "GET", good, "")
+	if st := s.Router.Stats(); st.Evicted != 1 || st.Retried != 1 {
+		t.Errorf("%d links evicted, %d requests served again; want 1 and 1", st.Evicted, st.Retried)
+	}
+}
+
 // Of the requests on an evicted link only one is its worker's fault.
 func TestTheOtherRequestsOfAnEvictedLinkAreAsThoseOfADeadOne(t *testing.T) {
-	s, evil := startWithC(t, nil, "FAULTY=keep")
+	s, evil := startWithC(t, nil, "FAULTY=/keep")
 	again, never, bad := dial(t, s), dial(t, s), dial(t, s)
 	again.send("GET", "/c/job")
 	awaitSaid(t, evil, "keeping", 1)

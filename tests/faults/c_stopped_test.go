@@ -17,7 +17,7 @@ func impatientC(c *server.Config) { c.ResponseTimeout = 500 * time.Millisecond }
 
 func TestAStoppedCWorkerCostsATimeoutAndIsToldSoWhenItIsBack(t *testing.T) {
 	for path, calls := range map[string][]string{
-		"/stopped":         {"tail", "cancelled", "respond", "flush"},
+		"/stopped":         {"tail", "cancelled", "flush", "end"},
 		"/stopped-written": {"tail", "cancelled", "flush", "end"}, // headers and body lie in memory, unpublished
 	} {
 		t.Run(path, func(t *testing.T) {
