@@ -28,12 +28,21 @@ var (
 	chaosSeed = flag.Uint64("chaos.seed", 0, "of the random numbers; 0 is another one each time")
 )
 
-// Of a short run, and of a long one.
-const (
-	shortClients, longClients = 60, 200
-	shortKills                = 12
-	killEvery                 = 200 * time.Millisecond
-)
+// storm is how bad it gets.
+type storm struct {
+	clients, kills int
+	most           int // bytes of a body
+}
+
+const killEvery = 200 * time.Millisecond
+
+// forecast returns a short storm, or a long one of the given time.
+func forecast(d time.Duration) storm {
+	if d == 0 {
+		return storm{clients: 40, kills: 12, most: 1 << 20}
+	}
+	return storm{clients: 200, kills: int(d / killEvery), most: 4 << 20}
+}
 
 // aloneRoute leads to the pool with one worker: while that is dead, there is none.
 const aloneRoute = "/alone"
@@ -46,27 +55,24 @@ func configure(c *server.Config) {
 }
 
 func TestWhateverDiesNothingHangsAndNothingBrokenLooksComplete(t *testing.T) {
-	seed, clients, kills := *chaosSeed, shortClients, shortKills
+	seed, storm := *chaosSeed, forecast(*chaosTime)
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
-	if *chaosTime > 0 {
-		clients, kills = longClients, int(*chaosTime/killEvery)
-	}
-	t.Logf("-chaos.seed %d: %d clients, %d kills", seed, clients, kills)
+	t.Logf("-chaos.seed %d: %+v", seed, storm)
 	var config server.Config
 	s := harness.Start(t, func(c *server.Config) { configure(c); config = *c })
 
 	warmup := startFleet(t, s) // what the first run leaves is no leak
-	newCrowd(t, s, seed, clients).run(func() {})
+	newCrowd(t, s, seed, storm).run(func() {})
 	warmup.end()
 	before := resting(t)
 
 	workers := startFleet(t, s)
-	crowd := newCrowd(t, s, seed, clients)
+	crowd := newCrowd(t, s, seed, storm)
 	crowd.run(func() {
 		random, pace := rand.New(rand.NewPCG(seed, 1)), time.Tick(killEvery)
-		for range kills {
+		for range storm.kills {
 			<-pace
 			workers.strike(random)
 		}
@@ -98,6 +104,7 @@ func wantNobodyBlamed(t testing.TB, s *harness.Server) {
 // crowd is many clients, and what came of their requests.
 type crowd struct {
 	t       testing.TB
+	most    int // bytes of a body
 	clients []*client
 	over    atomic.Bool
 
@@ -105,9 +112,9 @@ type crowd struct {
 	counts map[string]*[outcomes]int // by task
 }
 
-func newCrowd(t testing.TB, s *harness.Server, seed uint64, clients int) *crowd {
-	c := &crowd{t: t, counts: map[string]*[outcomes]int{}}
-	for i := range clients {
+func newCrowd(t testing.TB, s *harness.Server, seed uint64, storm storm) *crowd {
+	c := &crowd{t: t, most: storm.most, counts: map[string]*[outcomes]int{}}
+	for i := range storm.clients {
 		c.clients = append(c.clients, &client{addr: s.Addr, random: rand.New(rand.NewPCG(seed, uint64(i)+2))})
 	}
 	return c
@@ -132,7 +139,7 @@ func (c *crowd) run(happen func()) {
 }
 
 func (c *crowd) exchange(one *client) {
-	j := newJob(one.random)
+	j := newJob(one.random, c.most)
 	start := time.Now()
 	result, err := one.do(&j)
 	if err != nil {
@@ -149,7 +156,7 @@ func (c *crowd) exchange(one *client) {
 
 // wantAllServed checks that nothing goes wrong any more when nobody dies.
 func (c *crowd) wantAllServed() {
-	calm := &crowd{t: c.t, clients: c.clients, counts: map[string]*[outcomes]int{}}
+	calm := &crowd{t: c.t, most: c.most, clients: c.clients, counts: map[string]*[outcomes]int{}}
 	calm.run(func() {})
 	for task, counts := range calm.counts {
 		if counts[broken]+counts[lost]+counts[noWorker] > 0 {

@@ -6,12 +6,6 @@ import (
 	"math/rand/v2"
 )
 
-// The most bytes of an upload, and of a response that is not its echo.
-const (
-	mostUpload   = 3 << 20
-	mostResponse = 1 << 20
-)
-
 // job is one exchange: what is sent, and what has to come back.
 type job struct {
 	method, path string
@@ -30,18 +24,18 @@ type leave struct {
 	reset bool // with a reset instead of an orderly end
 }
 
-// newJob makes one up.
-func newJob(r *rand.Rand) job {
+// newJob makes one up, with so many bytes each way at most.
+func newJob(r *rand.Rand, most int) job {
 	seed := r.Uint64()
 	j := job{method: "POST", chunked: r.IntN(2) == 0, leave: leave{after: -1}}
 	switch n := r.IntN(10); {
 	case n < 4:
 		j.task = "echo"
-		j.body = pattern(seed).bytes(someSize(r, mostUpload))
+		j.body = pattern(seed).bytes(someSize(r, most))
 		j.want = j.body
 	case n < 7:
 		j.task = "digest"
-		j.body = pattern(seed).bytes(someSize(r, mostUpload))
+		j.body = pattern(seed).bytes(someSize(r, most))
 		sum := sha256.Sum256(j.body)
 		j.want = []byte(digestText(sum[:], int64(len(j.body))))
 		if r.IntN(2) == 0 {
@@ -49,11 +43,11 @@ func newJob(r *rand.Rand) job {
 		}
 	case n < 9:
 		j.task, j.method, j.chunked = "pattern", "GET", false
-		j.want = pattern(seed).bytes(someSize(r, mostResponse))
+		j.want = pattern(seed).bytes(someSize(r, most))
 	default:
 		j.task, j.early = "early", true
-		j.body = pattern(^seed).bytes(someSize(r, mostUpload))
-		j.want = pattern(seed).bytes(someSize(r, mostResponse))
+		j.body = pattern(^seed).bytes(someSize(r, most))
+		j.want = pattern(seed).bytes(someSize(r, most))
 	}
 	prefix := ""
 	if r.IntN(8) == 0 {

@@ -16,39 +16,47 @@ import (
 // holdings is what this process holds: the server, and its clients.
 type holdings struct {
 	descriptors, goroutines, mappings int
+	heap                              uint64 // bytes that the garbage collector leaves
 	private, shared                   uint64 // resident bytes
 }
 
-// mostGrowth is how much private memory may come with any amount of work: what the
-// Go runtime keeps for itself, and the log.
-const mostGrowth = 64 << 20
+// How much memory may come with any amount of work: on the heap the log, and in all
+// what the Go runtime and the race detector keep for themselves.
+const (
+	mostHeap    = 16 << 20
+	mostPrivate = 256 << 20
+)
 
-// resting counts what is there when nothing comes or goes any more.
-func resting(t testing.TB) (h holdings) {
+// resting returns what is there when nothing comes or goes any more.
+func resting(t testing.TB) holdings {
 	t.Helper()
-	last := look(t)
-	for same := 0; same < 20; {
+	last := count(t)
+	for same := 0; same < 20; same++ {
 		time.Sleep(5 * time.Millisecond)
-		h = look(t)
-		if h.descriptors == last.descriptors && h.goroutines == last.goroutines {
-			same++
-		} else {
+		now := count(t)
+		if now != last {
 			same = 0
 		}
-		last = h
+		last = now
 	}
-	return h
+	return weigh(t, last)
 }
 
-// look counts. Mappings are those of segments.
-func look(t testing.TB) holdings {
+// count counts what comes and goes. Mappings are those of segments.
+func count(t testing.TB) holdings {
 	t.Helper()
 	maps, err := os.ReadFile("/proc/self/maps")
 	harness.Check(t, err)
-	return holdings{
-		descriptors: descriptors(t), goroutines: runtime.NumGoroutine(), mappings: bytes.Count(maps, []byte("memfd:upload-response")),
-		private: resident(t, "RssAnon"), shared: resident(t, "RssShmem"),
-	}
+	return holdings{descriptors: descriptors(t), goroutines: runtime.NumGoroutine(), mappings: bytes.Count(maps, []byte("memfd:upload-response"))}
+}
+
+// weigh adds the memory.
+func weigh(t testing.TB, h holdings) holdings {
+	var m runtime.MemStats
+	debug.FreeOSMemory()
+	runtime.ReadMemStats(&m)
+	h.heap, h.private, h.shared = m.HeapAlloc, resident(t, "RssAnon"), resident(t, "RssShmem")
+	return h
 }
 
 func descriptors(t testing.TB) int {
@@ -72,15 +80,14 @@ func resident(t testing.TB, name string) (bytes uint64) {
 func (before holdings) rest(t testing.TB, budget uint64) {
 	t.Helper()
 	harness.Eventually(t, "descriptors, goroutines and mappings to go", func() bool {
-		now := look(t)
+		now := count(t)
 		return now.descriptors <= before.descriptors && now.goroutines <= before.goroutines && now.mappings <= before.mappings
 	})
-	debug.FreeOSMemory()
-	after := look(t)
+	after := weigh(t, count(t))
 	t.Logf("before: %+v", before)
 	t.Logf("after:  %+v", after)
-	if after.private > before.private+mostGrowth {
-		t.Errorf("private memory grew from %d to %d MiB", before.private>>20, after.private>>20)
+	if after.heap > before.heap+mostHeap || after.private > before.private+mostPrivate {
+		t.Errorf("the heap grew from %d to %d MiB, private memory from %d to %d MiB", before.heap>>20, after.heap>>20, before.private>>20, after.private>>20)
 	}
 	if after.shared > budget {
 		t.Errorf("%d MiB of shared memory, the budget is %d", after.shared>>20, budget>>20)
