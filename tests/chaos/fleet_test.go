@@ -50,14 +50,15 @@ type member struct {
 type fleet struct {
 	t       testing.TB
 	server  *harness.Server
+	kinds   []kind
 	members []*member
 }
 
 // startFleet starts two workers of each kind for the pool of most requests, and
 // one for the pool that is sometimes without any.
 func startFleet(t testing.TB, s *harness.Server) *fleet {
-	f := &fleet{t: t, server: s}
-	for i, k := range kinds(t) {
+	f := &fleet{t: t, server: s, kinds: kinds(t)}
+	for i, k := range f.kinds {
 		f.members = append(f.members, &member{fleet: f, pool: "default", kind: k}, &member{fleet: f, pool: "default", kind: k})
 		if i == 0 {
 			f.members = append(f.members, &member{fleet: f, pool: "alone", kind: k})
@@ -88,8 +89,8 @@ func (f *fleet) strike(r *rand.Rand) {
 		f.t.Errorf("a worker (%s) did not live until it was killed: %s\n%s", m.kind.name, how, m.Output())
 	}
 	m.wantContent()
-	if all := kinds(f.t); m.pool == "alone" {
-		m.kind = all[r.IntN(len(all))]
+	if m.pool == "alone" {
+		m.kind = f.kinds[r.IntN(len(f.kinds))]
 	}
 	f.start(m)
 }

@@ -262,6 +262,13 @@ static void status(struct turn *t) {
 /* /violate/WHAT: breaks a rule of the memory, and sees the link end. */
 static void violate(struct turn *t) {
     const char *what = t->path + strlen("/violate/");
+    if (strcmp(what, "taken-jumps") == 0) {
+        ur__store64(&t->link->words->taken, t->link->inbox.taken + 1000);
+        say("violated", "");
+        await_cancel(t);
+        (void)ur_abort(t->link, t->r);
+        return;
+    }
     struct ur__lane *lane = put_head(t, 200, NULL, 0);
     struct ur_shm_descriptor *d = &lane->writer.ring[0];
     if (strcmp(what, "published-jumps") == 0) {
@@ -276,10 +283,8 @@ static void violate(struct turn *t) {
         d->number = 2;
     } else if (strcmp(what, "kind") == 0) {
         d->kind = 99;
-    } else if (strcmp(what, "taken-jumps") == 0) {
-        ur__store64(&t->link->words->taken, t->link->inbox.taken + 1000);
     }
-    if (strcmp(what, "taken-jumps") != 0 && strcmp(what, "published-jumps") != 0) {
+    if (strcmp(what, "published-jumps") != 0) {
         (void)ur__writer_publish(&lane->writer);
     }
     ur__notify(t->link, lane);
