@@ -12,9 +12,26 @@ import (
 	"time"
 )
 
-// patience is how long an exchange may take before it counts as hung. It is longer
-// than any time-out of the server: those would not be allowed either.
+// patience is how long no byte may move before an exchange counts as hung. It is
+// longer than any time-out of the server: those would not be allowed either.
 const patience = 60 * time.Second
+
+// patientConn moves its deadline on with each byte, either way.
+type patientConn struct{ *net.TCPConn }
+
+func (c patientConn) Read(b []byte) (int, error) {
+	n, err := c.TCPConn.Read(b)
+	c.moved()
+	return n, err
+}
+
+func (c patientConn) Write(b []byte) (int, error) {
+	n, err := c.TCPConn.Write(b)
+	c.moved()
+	return n, err
+}
+
+func (c patientConn) moved() { _ = c.SetDeadline(time.Now().Add(patience)) }
 
 // errWrong is what comes of bytes that are not those that are due, and of a
 // response that docs/faults.md does not allow.
@@ -25,7 +42,7 @@ var errWrong = errors.New("wrong")
 type client struct {
 	addr   string
 	random *rand.Rand
-	conn   *net.TCPConn
+	conn   *patientConn // nil: none
 	in     *bufio.Reader
 }
 
@@ -44,8 +61,8 @@ func (c *client) connect() error {
 	if err != nil {
 		return err
 	}
-	c.conn = conn.(*net.TCPConn)
-	c.in = bufio.NewReader(conn)
+	c.conn = &patientConn{conn.(*net.TCPConn)}
+	c.in = bufio.NewReader(c.conn)
 	return nil
 }
 
@@ -54,7 +71,7 @@ func (c *client) do(j *job) (outcome, error) {
 	if err := c.connect(); err != nil {
 		return 0, err
 	}
-	_ = c.conn.SetDeadline(time.Now().Add(patience))
+	c.conn.moved()
 	sent, random := make(chan error, 1), rand.New(rand.NewPCG(c.random.Uint64(), 0))
 	go func() { sent <- c.send(j, random) }()
 	result, keep, err := c.receive(j)
@@ -110,17 +127,15 @@ func (c *client) send(j *job, r *rand.Rand) error {
 }
 
 func writePiece(conn net.Conn, b []byte, chunked bool) error {
-	if !chunked {
-		_, err := conn.Write(b)
-		return err
+	if chunked {
+		b = fmt.Appendf(fmt.Appendf(nil, "%x\r\n", len(b)), "%s\r\n", b)
 	}
-	buffers := net.Buffers{fmt.Appendf(nil, "%x\r\n", len(b)), b, []byte("\r\n")}
-	_, err := buffers.WriteTo(conn)
+	_, err := conn.Write(b)
 	return err
 }
 
 // end gives the connection up.
-func (l leave) end(conn *net.TCPConn) error {
+func (l leave) end(conn *patientConn) error {
 	if l.reset {
 		_ = conn.SetLinger(0)
 	}
