@@ -39,7 +39,7 @@ func startWithC(t testing.TB, change func(*server.Config), env ...string) (*harn
 	return s, startC(t, s, env...)
 }
 
-// get sends a request to the C workers and returns the response, which has to be
+// getC sends a request to the C workers and returns the response, which has to be
 // whole.
 func getC(t testing.TB, s *harness.Server, path string) reply {
 	t.Helper()
