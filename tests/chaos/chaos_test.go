@@ -108,8 +108,9 @@ type crowd struct {
 	clients []*client
 	over    atomic.Bool
 
-	mu     sync.Mutex
-	counts map[string]*[outcomes]int // by task
+	mu      sync.Mutex
+	counts  map[string]*[outcomes]int // by task
+	slowest time.Duration             // exchange
 }
 
 func newCrowd(t testing.TB, s *harness.Server, seed uint64, storm storm) *crowd {
@@ -152,6 +153,7 @@ func (c *crowd) exchange(one *client) {
 		c.counts[j.task] = &[outcomes]int{}
 	}
 	c.counts[j.task][result]++
+	c.slowest = max(c.slowest, time.Since(start))
 }
 
 // wantAllServed checks that nothing goes wrong any more when nobody dies.
@@ -180,5 +182,6 @@ func (c *crowd) String() string {
 			}
 		}
 	}
+	fmt.Fprintf(&b, "\nthe slowest took %v", c.slowest.Round(time.Millisecond))
 	return b.String()
 }
