@@ -4,7 +4,8 @@
  * where the SDK would not let it break those of the memory it reaches below it.
  *
  * Variables: UPLOAD_RESPONSE_SOCKET and _POOL, UR_BELL (futex, eventfd), and FAULTY,
- * what to do with /job: the path of another task, or nothing for an echo. With the argument
+ * what to do with /job: the path of another task, or nothing for an echo. With
+ * FAULTY_ONCE set it ends with its first link. With the argument
  * "probe" it attaches and tries what the kernel has to refuse. */
 #define _GNU_SOURCE 1 /* memmem, fallocate, seals */
 
@@ -511,5 +512,8 @@ int main(int argc, char **argv) {
         report("next", err);
         say("link: ", ur_why(link));
         ur_close(link);
+        if (getenv("FAULTY_ONCE") != NULL) {
+            return 0;
+        }
     }
 }
