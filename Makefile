@@ -51,6 +51,13 @@ test-c: need-go need-cc ## Test the C SDK, alone and against a server
 	$(MAKE) -C sdk/c test
 	$(GO) test -tags csdk ./tests/csdk
 
+# How long to go on, as in 10m or 12h.
+SOAK ?= 60s
+
+.PHONY: soak
+soak: need-go ## Kill workers under 200 uploads for a minute, or for SOAK=12h
+	$(GO) test -count=1 -v -timeout 0 ./tests/chaos -chaos.time $(SOAK)
+
 .PHONY: bench
 bench: need-go ## Measure exchanges between real processes, beside their limits
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./tests/bench

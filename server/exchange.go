@@ -148,7 +148,7 @@ func (x *exchange) mayRetry(err error) bool {
 	switch {
 	case errors.Is(err, errRevoked):
 		return true
-	case !errors.Is(err, errLinkDead) || x.responder.begun || s.attempts >= mostAttempts:
+	case !errors.Is(err, errLinkDead) || x.responder.begun || s.attempts >= mostAttempts || s.upload.failure() != nil:
 		return false
 	case !s.place.lane.Accepted(s.id.Load()):
 		return true

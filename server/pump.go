@@ -214,11 +214,14 @@ func (p *pump) wait(try func() error) error {
 	}
 }
 
-// check evicts the worker if err says that it broke the protocol.
+// check evicts the worker if err says that it broke the protocol. The upload ends
+// with it: it fails first, so that no other worker is given a request of which
+// nothing more comes.
 func (p *pump) check(err error) error {
 	if err == nil {
 		return nil
 	}
+	p.stream.upload.fail(fmt.Errorf("%w: %w", ErrWorkerLost, err))
 	p.stream.evict(err)
 	<-p.stop // the responder sees that the link is dead and ends the exchange
 	return errStopped

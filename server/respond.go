@@ -145,6 +145,9 @@ func (r *responder) handle(slot shm.Slot) (done bool, err error) {
 		r.stream.answered = slot.Time
 		return true, r.end()
 	}
+	if r.stream.place.link.gone.Load() { // the worker was told, and gives up what it cannot finish
+		return false, r.cause(errLinkDead)
+	}
 	return false, r.cause(ErrWorkerAborted)
 }
 

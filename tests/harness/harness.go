@@ -39,7 +39,9 @@ const SocketVariable = "UPLOAD_RESPONSE_SOCKET"
 func Main(m *testing.M, roles map[string]func()) {
 	role := os.Getenv(roleVariable)
 	if role == "" {
-		os.Exit(m.Run())
+		status := m.Run()
+		removeCompiled()
+		os.Exit(status)
 	}
 	run := roles[role]
 	if run == nil {
@@ -141,16 +143,47 @@ func (s *Server) StartWorker(t testing.TB, role string, env ...string) *Process 
 	t.Helper()
 	before := s.Router.Stats().Attached
 	p := StartProcess(t, role, append(env, SocketVariable+"="+s.Socket)...)
-	Eventually(t, "the worker to attach", func() bool { return s.Router.Stats().Attached > before })
+	s.awaitAttach(t, before)
 	return p
+}
+
+// StartWorkerProgram is StartWorker for another program.
+func (s *Server) StartWorkerProgram(t testing.TB, path string, env ...string) *Process {
+	t.Helper()
+	before := s.Router.Stats().Attached
+	p := StartProgram(t, path, append(env, SocketVariable+"="+s.Socket)...)
+	s.awaitAttach(t, before)
+	return p
+}
+
+func (s *Server) awaitAttach(t testing.TB, before int64) {
+	t.Helper()
+	Eventually(t, "the worker to attach", func() bool { return s.Router.Stats().Attached > before })
 }
 
 // StartProcess starts this test binary in a role. It is killed when the test
 // ends.
 func StartProcess(t testing.TB, role string, env ...string) *Process {
 	t.Helper()
-	p := &Process{t: t, cmd: exec.Command(os.Args[0]), output: &Log{}, ended: make(chan struct{})}
-	p.cmd.Env = append(append(os.Environ(), roleVariable+"="+role), env...)
+	command := exec.Command(os.Args[0])
+	command.Env = append(append(os.Environ(), roleVariable+"="+role), env...)
+	return StartCommand(t, role, command)
+}
+
+// StartProgram starts another program than this one, such as one that CompileC
+// has built. It is killed when the test ends.
+func StartProgram(t testing.TB, path string, env ...string) *Process {
+	t.Helper()
+	command := exec.Command(path)
+	command.Env = append(os.Environ(), env...)
+	return StartCommand(t, filepath.Base(path), command)
+}
+
+// StartCommand starts a process whose output is kept. It is killed when the test
+// ends.
+func StartCommand(t testing.TB, name string, command *exec.Cmd) *Process {
+	t.Helper()
+	p := &Process{t: t, cmd: command, output: &Log{}, ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
 	Check(t, p.cmd.Start())
 	go func() {
@@ -160,7 +193,7 @@ func StartProcess(t testing.TB, role string, env ...string) *Process {
 	t.Cleanup(func() {
 		p.Kill()
 		if t.Failed() {
-			t.Logf("output of %s:\n%s", role, p.output)
+			t.Logf("output of %s:\n%s", name, p.output)
 		}
 	})
 	return p
@@ -205,6 +238,10 @@ func (p *Process) Wait() int {
 	}
 	return p.cmd.ProcessState.ExitCode()
 }
+
+// How returns how an ended process ended, such as "exit status 0" or "signal:
+// killed". Preconditions: Kill or Wait.
+func (p *Process) How() string { return p.cmd.ProcessState.String() }
 
 // Eventually waits until condition holds, and fails the test if it does not.
 func Eventually(t testing.TB, what string, condition func() bool) {
