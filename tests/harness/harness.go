@@ -5,7 +5,6 @@
 package harness
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -13,10 +12,7 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -39,7 +35,11 @@ const SocketVariable = "UPLOAD_RESPONSE_SOCKET"
 func Main(m *testing.M, roles map[string]func()) {
 	role := os.Getenv(roleVariable)
 	if role == "" {
-		os.Exit(m.Run())
+		status := m.Run()
+		for _, f := range atEnd {
+			f()
+		}
+		os.Exit(status)
 	}
 	run := roles[role]
 	if run == nil {
@@ -49,6 +49,13 @@ func Main(m *testing.M, roles map[string]func()) {
 	run()
 	os.Exit(0)
 }
+
+// atEnd is what to do when all tests have run.
+var atEnd []func()
+
+// AtEnd has f called when all tests of the binary have run: for what is shared
+// by several of them. Preconditions: it is called from one goroutine at a time.
+func AtEnd(f func()) { atEnd = append(atEnd, f) }
 
 // Server is a router with its listeners.
 type Server struct {
@@ -127,85 +134,6 @@ func (s *Server) AwaitRest(t testing.TB) {
 	})
 }
 
-// Process is a worker process.
-type Process struct {
-	t      testing.TB
-	cmd    *exec.Cmd
-	output *Log
-	ended  chan struct{}
-}
-
-// StartWorker starts a worker process in a role and waits until it is attached.
-// It is killed when the test ends.
-func (s *Server) StartWorker(t testing.TB, role string, env ...string) *Process {
-	t.Helper()
-	before := s.Router.Stats().Attached
-	p := StartProcess(t, role, append(env, SocketVariable+"="+s.Socket)...)
-	Eventually(t, "the worker to attach", func() bool { return s.Router.Stats().Attached > before })
-	return p
-}
-
-// StartProcess starts this test binary in a role. It is killed when the test
-// ends.
-func StartProcess(t testing.TB, role string, env ...string) *Process {
-	t.Helper()
-	p := &Process{t: t, cmd: exec.Command(os.Args[0]), output: &Log{}, ended: make(chan struct{})}
-	p.cmd.Env = append(append(os.Environ(), roleVariable+"="+role), env...)
-	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
-	Check(t, p.cmd.Start())
-	go func() {
-		_ = p.cmd.Wait()
-		close(p.ended)
-	}()
-	t.Cleanup(func() {
-		p.Kill()
-		if t.Failed() {
-			t.Logf("output of %s:\n%s", role, p.output)
-		}
-	})
-	return p
-}
-
-// PID returns the process id.
-func (p *Process) PID() int { return p.cmd.Process.Pid }
-
-// Output returns what the process has printed so far.
-func (p *Process) Output() string { return p.output.String() }
-
-// Signal sends a signal.
-func (p *Process) Signal(sig syscall.Signal) { _ = p.cmd.Process.Signal(sig) }
-
-// Kill kills the process and waits for its end.
-func (p *Process) Kill() {
-	_ = p.cmd.Process.Kill()
-	<-p.ended
-}
-
-// Stop stops the process (SIGSTOP) and waits until the kernel says so.
-func (p *Process) Stop() {
-	p.t.Helper()
-	p.Signal(syscall.SIGSTOP)
-	Eventually(p.t, "the process to stop", func() bool {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
-		fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-		return err == nil && len(fields) > 0 && string(fields[0]) == "T"
-	})
-}
-
-// Continue lets a stopped process go on.
-func (p *Process) Continue() { p.Signal(syscall.SIGCONT) }
-
-// Wait waits for the end of the process and returns its exit status.
-func (p *Process) Wait() int {
-	p.t.Helper()
-	select {
-	case <-p.ended:
-	case <-time.After(Patience):
-		p.t.Fatalf("process %d does not end", p.PID())
-	}
-	return p.cmd.ProcessState.ExitCode()
-}
-
 // Eventually waits until condition holds, and fails the test if it does not.
 func Eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
@@ -231,24 +159,4 @@ func ReadAll(t testing.TB, body io.ReadCloser) []byte {
 	b, err := io.ReadAll(body)
 	Check(t, err)
 	return b
-}
-
-// Log collects what is written to it.
-type Log struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-// Write adds p.
-func (l *Log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-// String returns all that was written.
-func (l *Log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
