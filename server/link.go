@@ -3,6 +3,7 @@ package server
 import (
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,6 +57,7 @@ type place struct {
 	stream     *stream
 	entry      uint64 // in the inbox
 	assignedAt int64  // shm.Now
+	passed     uint64 // the stream that was last taken back from here
 }
 
 // openPlaces makes a place of each of the link's lanes.
@@ -68,10 +70,24 @@ func (l *link) openPlaces() {
 	}
 }
 
-// hasRoom reports whether the link can be given a stream now. The caller holds
-// the pool's lock.
-func (l *link) hasRoom() bool {
-	if l.draining || len(l.free) == 0 || l.inflight >= l.concurrency+l.speed.ahead() {
+// freeFor returns where in the list of free lanes the one is that s is to have, or
+// -1. A stream never comes back to a lane that it was taken back from: the worker
+// lets go of it there when it finds it revoked, whenever that is, and this would
+// be taken for the end of the second assignment.
+func (l *link) freeFor(s *stream) int {
+	id := s.id.Load()
+	for i := len(l.free) - 1; i >= 0; i-- {
+		if at := &l.places[l.free[i]]; at.passed != id && !at.lane.HasLetGo(id) {
+			return i
+		}
+	}
+	return -1
+}
+
+// hasRoom reports whether the link can be given s now. The caller holds the
+// pool's lock.
+func (l *link) hasRoom(s *stream) bool {
+	if l.draining || l.freeFor(s) < 0 || l.inflight >= l.concurrency+l.speed.ahead() {
 		return false
 	}
 	room, empty, err := l.end.Inbox.Room()
@@ -89,8 +105,9 @@ func (l *link) load() float64 { return float64(l.inflight) / float64(l.concurren
 // take assigns s to a free lane. The caller holds the pool's lock, and calls
 // Offered after. Preconditions: hasRoom. Release: finish.
 func (l *link) take(s *stream) {
-	i := l.free[len(l.free)-1]
-	l.free = l.free[:len(l.free)-1]
+	index := l.freeFor(s)
+	i := l.free[index]
+	l.free = slices.Delete(l.free, index, index+1)
 	l.inflight++
 	l.users.Add(1)
 	at, id := &l.places[i], s.id.Load()
@@ -131,6 +148,7 @@ func (l *link) detach(s *stream) {
 	at := l.part(s)
 	l.pool.mu.Lock()
 	defer l.pool.mu.Unlock()
+	at.passed = s.id.Load()
 	l.vacate(at)
 }
 

@@ -35,6 +35,31 @@ var lifeCases = []conformanceCase{
 			t.Errorf("the link did not end in order: %+v", st)
 		}
 	}},
+	{promise: "a request may come back to a link that it was taken back from", alone: true, check: func(t *testing.T, r *rig) {
+		response, _ := r.ask(t, "GET", "respond 200; end", nil)
+		harness.ReadAll(t, response.Body) // from now on the driver is the one that was idle last
+		harness.Eventually(t, "the link to be idle", func() bool { return r.server.Router.Stats().ActiveStreams == 0 })
+		other := startDriver(t, r.sdk, r.server.Socket)
+		harness.Eventually(t, "the other link", func() bool { return r.server.Router.Stats().Links == 2 })
+		r.driver.Stop()
+		other.Stop()
+		c, id := r.open(t, "POST", "read; respond 200; write 5; end", "Content-Length: 0")
+		harness.Eventually(t, "the request to go to the other link", func() bool { return r.server.Router.Stats().Retried == 1 })
+		r.driver.Continue()
+		response = c.response("POST")
+		wantStatus(t, response, 200)
+		wantPattern(t, response.Body, 5)
+		r.driver.wantStory(t, id, endLine(2), "read ok", "respond ok", "write ok", "end ok")
+		if n := r.server.Router.Stats().Retried; n != 2 {
+			t.Errorf("the request was given to a link %d times, want 3", n+1)
+		}
+		other.Continue()
+		harness.Eventually(t, "the other link to pass it over", func() bool { return r.server.Router.Stats().ActiveStreams == 0 })
+		other.terminate()
+		if status := other.Wait(); status != 0 {
+			t.Errorf("exit status %d", status)
+		}
+	}},
 	{promise: "a server that was killed is noticed, and its successor is served", alone: true, check: func(t *testing.T, r *rig) {
 		s := harness.StartServerProcess(t)
 		d := startDriver(t, r.sdk, s.Socket)
