@@ -19,6 +19,10 @@ import (
 // SDK is the folder of the C SDK, from the folder of a test package.
 const SDK = "../../sdk/c"
 
+// flagsVariable names the environment variable with flags for all programs, such as
+// -fsanitize=thread.
+const flagsVariable = "TEST_CFLAGS"
+
 // patience is how long a compiler may take, also one that instruments what it
 // compiles on a busy machine.
 const patience = 6 * harness.Patience
@@ -78,6 +82,7 @@ func (c *cache) build(number, compiler, source string, flags []string) (string, 
 	}
 	path := filepath.Join(dir, number+"-"+strings.TrimSuffix(filepath.Base(source), ".c"))
 	arguments := append([]string{"-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-I", filepath.Join(SDK, "include")}, flags...)
+	arguments = append(arguments, strings.Fields(os.Getenv(flagsVariable))...)
 	arguments = append(arguments, "-o", path, filepath.Join(SDK, source), "-pthread")
 	return path, Run("", nil, compiler, arguments...)
 }

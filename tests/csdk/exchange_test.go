@@ -1,5 +1,3 @@
-//go:build csdk
-
 package csdk_test
 
 import (
@@ -21,6 +19,7 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/tests/cbuild"
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
 
@@ -65,6 +64,7 @@ func checkEcho(t testing.TB, s *harness.Server, path string, body []byte, chunke
 }
 
 func TestHello(t *testing.T) {
+	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
 		for range 200 {
 			if got := getText(t, s, "/hello"); got != "hello world\n" {
@@ -75,6 +75,7 @@ func TestHello(t *testing.T) {
 }
 
 func TestBodiesOfAnySizeComeBackByteForByte(t *testing.T) {
+	t.Parallel()
 	sizes := []int{0, 1, 63, 64, 65, 4095, 4096, 65535, 65536, 65537, 1 << 20, 5<<20 + 7, 20 << 20}
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
 		for i, size := range sizes {
@@ -85,10 +86,12 @@ func TestBodiesOfAnySizeComeBackByteForByte(t *testing.T) {
 }
 
 func TestExamplesEcho(t *testing.T) {
+	t.Parallel()
 	for _, example := range []struct{ source, arguments string }{
 		{"examples/echo.c", ""}, {"examples/echo.c", "--threads 4"}, {"examples/event_loop.c", ""},
 	} {
 		t.Run(filepath.Base(example.source)+example.arguments, func(t *testing.T) {
+			t.Parallel()
 			s := harness.Start(t, nil)
 			w := start(t, s, example.source, example.arguments)
 			for i, size := range []int{0, 1, 65536, 3<<20 + 1, 20 << 20} {
@@ -108,6 +111,7 @@ func TestExamplesEcho(t *testing.T) {
 }
 
 func TestManyUploadsAreInFlightOnOneLink(t *testing.T) {
+	t.Parallel()
 	// Little memory: every upload has to wait for room, on both sides.
 	small := func(c *server.Config) {
 		c.SlotSize, c.HeaderLimit, c.LinkMemory, c.Memory = 16<<10, 16<<10, 2<<20, 16<<20
@@ -124,6 +128,7 @@ func TestManyUploadsAreInFlightOnOneLink(t *testing.T) {
 // TestRequestsOfOneLinkEndOutOfOrder keeps one upload open while others come and
 // go behind it.
 func TestRequestsOfOneLinkEndOutOfOrder(t *testing.T) {
+	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
 		body, feed := io.Pipe()
 		first := make(chan []byte)
@@ -149,6 +154,7 @@ func TestRequestsOfOneLinkEndOutOfOrder(t *testing.T) {
 }
 
 func TestTheBytesOfAnUploadComeBackBeforeItEnds(t *testing.T) {
+	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
 		conn, err := net.Dial("tcp", s.Addr)
 		harness.Check(t, err)
@@ -174,6 +180,7 @@ func TestTheBytesOfAnUploadComeBackBeforeItEnds(t *testing.T) {
 }
 
 func TestDigest(t *testing.T) {
+	t.Parallel()
 	s := harness.Start(t, nil)
 	start(t, s, "examples/digest.c", "--threads 2")
 	var all sync.WaitGroup
@@ -190,6 +197,7 @@ func TestDigest(t *testing.T) {
 }
 
 func TestDiscard(t *testing.T) {
+	t.Parallel()
 	s := harness.Start(t, nil)
 	start(t, s, "examples/discard.c", "")
 	if got := string(harness.ReadAll(t, post(t, s, "/", bytes.NewReader(content(1, 3<<20))).Body)); got != "{\"bytes\":3145728}\n" {
@@ -198,6 +206,7 @@ func TestDiscard(t *testing.T) {
 }
 
 func TestSendFile(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "file")
 	want := content(9, 30<<20+5)
 	harness.Check(t, os.WriteFile(path, want, 0o600))
@@ -223,6 +232,7 @@ func TestSendFile(t *testing.T) {
 }
 
 func TestHeadersReachTheWorker(t *testing.T) {
+	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
 		request, err := http.NewRequest(http.MethodPut, s.URL+"/headers?q=a%20b", nil)
 		harness.Check(t, err)
@@ -247,6 +257,7 @@ func TestHeadersReachTheWorker(t *testing.T) {
 }
 
 func TestTrailersGoBothWays(t *testing.T) {
+	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
 		request, err := http.NewRequest(http.MethodPost, s.URL+"/trailers", struct{ io.Reader }{strings.NewReader("some body")})
 		harness.Check(t, err)
@@ -260,6 +271,7 @@ func TestTrailersGoBothWays(t *testing.T) {
 }
 
 func TestAResponseMayComeBeforeTheUploadEnds(t *testing.T) {
+	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
 		for range 5 {
 			response := post(t, s, "/early", bytes.NewReader(content(1, 100<<10)))
@@ -271,6 +283,7 @@ func TestAResponseMayComeBeforeTheUploadEnds(t *testing.T) {
 }
 
 func TestAWorkerIsToldThatTheClientIsGone(t *testing.T) {
+	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, w *harness.Process) {
 		for _, path := range []string{"/read/gone", "/echo/gone"} { // blocked in a call, and waiting for news
 			ctx, cancel := context.WithCancel(context.Background())
@@ -305,6 +318,7 @@ func TestAWorkerIsToldThatTheClientIsGone(t *testing.T) {
 }
 
 func TestAnAbortedResponseNeverLooksComplete(t *testing.T) {
+	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
 		response, err := s.Client.Get(s.URL + "/abort")
 		harness.Check(t, err)
@@ -323,6 +337,7 @@ func TestAnAbortedResponseNeverLooksComplete(t *testing.T) {
 }
 
 func TestMisuseIsAnError(t *testing.T) {
+	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, w *harness.Process) {
 		if got := getText(t, s, "/misuse"); got != "told\n" {
 			t.Errorf("got %q", got)
@@ -333,6 +348,7 @@ func TestMisuseIsAnError(t *testing.T) {
 }
 
 func TestAForkedChildIsRefused(t *testing.T) {
+	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
 		if got := getText(t, s, "/fork"); got != "child refused\n" {
 			t.Errorf("got %q", got)
@@ -344,6 +360,7 @@ func TestAForkedChildIsRefused(t *testing.T) {
 }
 
 func TestAKilledWorkerIsNoticedAndReplaced(t *testing.T) {
+	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, w *harness.Process) {
 		body, feed := io.Pipe()
 		defer feed.Close()
@@ -370,6 +387,7 @@ func TestAKilledWorkerIsNoticedAndReplaced(t *testing.T) {
 }
 
 func TestADrainedWorkerFinishesAndLeaves(t *testing.T) {
+	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, w *harness.Process) {
 		body, feed := io.Pipe()
 		done := make(chan string, 1)
@@ -399,8 +417,9 @@ func TestADrainedWorkerFinishesAndLeaves(t *testing.T) {
 }
 
 func TestARefusalNamesItsReason(t *testing.T) {
+	t.Parallel()
 	s := harness.Start(t, nil)
-	w := harness.StartProcess(t, "program", "CSDK_PROGRAM="+program(t, "tests/worker.c"), harness.SocketVariable+"="+s.Socket, "UPLOAD_RESPONSE_POOL=nobody")
+	w := harness.StartProgram(t, io.Discard, []string{cbuild.Program(t, "tests/worker.c")}, harness.SocketVariable+"="+s.Socket, "UPLOAD_RESPONSE_POOL=nobody")
 	if status := w.Wait(); status != 3 || !strings.Contains(w.Output(), fmt.Sprintf("refused %d: ", syscall.ENXIO)) || !strings.Contains(w.Output(), `pool "nobody"`) {
 		t.Errorf("exit status %d, output %q", status, w.Output())
 	}

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,7 +37,7 @@ func Main(m *testing.M, roles map[string]func()) {
 	role := os.Getenv(roleVariable)
 	if role == "" {
 		status := m.Run()
-		for _, f := range atEnd {
+		for _, f := range atEnd.list {
 			f()
 		}
 		os.Exit(status)
@@ -51,11 +52,18 @@ func Main(m *testing.M, roles map[string]func()) {
 }
 
 // atEnd is what to do when all tests have run.
-var atEnd []func()
+var atEnd struct {
+	sync.Mutex
+	list []func()
+}
 
-// AtEnd has f called when all tests of the binary have run: for what is shared
-// by several of them. Preconditions: it is called from one goroutine at a time.
-func AtEnd(f func()) { atEnd = append(atEnd, f) }
+// AtEnd has f called when all tests of the binary have run: for what is shared by
+// several of them.
+func AtEnd(f func()) {
+	atEnd.Lock()
+	defer atEnd.Unlock()
+	atEnd.list = append(atEnd.list, f)
+}
 
 // Server is a router with its listeners.
 type Server struct {
