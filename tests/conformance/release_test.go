@@ -65,7 +65,7 @@ var releaseCases = []conformanceCase{
 				response, _ := r.ask(t, "GET", "let "+gate+"; respond 200; end", nil) // others are served
 				wantStatus(t, response, 200)
 			}
-			harness.Check(t, <-sent)
+			harness.Check(t, harness.Receive(t, "the upload to end", sent))
 			story := r.driver.story(t, id)
 			if got := countPrefix(story, "look nothing"); got != 2 {
 				t.Errorf("slot 65 was there before its time: looked in vain %d times, not 2", got)

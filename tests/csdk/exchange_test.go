@@ -3,7 +3,6 @@ package csdk_test
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -130,27 +129,40 @@ func TestManyUploadsAreInFlightOnOneLink(t *testing.T) {
 func TestRequestsOfOneLinkEndOutOfOrder(t *testing.T) {
 	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
-		body, feed := io.Pipe()
-		first := make(chan []byte)
-		go func() {
-			response, err := s.Client.Post(s.URL+"/echo/first", "text/plain", body)
-			if err != nil {
-				first <- []byte(err.Error())
-				return
-			}
-			b, _ := io.ReadAll(response.Body)
-			first <- b
-		}()
-		_, _ = feed.Write([]byte("begin "))
+		feed, response := beginEcho(t, s, "/echo/first")
 		for i := range 50 {
 			checkEcho(t, s, "/echo", content(uint64(i), i*1000), false)
 		}
+		endEcho(t, feed, response)
+	})
+}
+
+// beginEcho begins an upload that is echoed, and returns when its first bytes have
+// come back. The response's body is closed when the test ends.
+func beginEcho(t *testing.T, s *harness.Server, path string) (feed *io.PipeWriter, response *http.Response) {
+	t.Helper()
+	body, feed := io.Pipe()
+	t.Cleanup(func() { _ = feed.Close() })
+	go func() { _, _ = feed.Write([]byte("begin ")) }()
+	response = post(t, s, path, body)
+	t.Cleanup(func() { _ = response.Body.Close() })
+	b := make([]byte, 6)
+	if _, err := io.ReadFull(response.Body, b); err != nil || string(b) != "begin " {
+		t.Fatalf("got %q, %v", b, err)
+	}
+	return feed, response
+}
+
+// endEcho ends the upload and reads what it sent last.
+func endEcho(t *testing.T, feed *io.PipeWriter, response *http.Response) {
+	t.Helper()
+	go func() {
 		_, _ = feed.Write([]byte("end"))
 		_ = feed.Close()
-		if got := string(<-first); got != "begin end" {
-			t.Errorf("got %q", got)
-		}
-	})
+	}()
+	if got := string(harness.ReadAll(t, response.Body)); got != "end" {
+		t.Errorf("got %q", got)
+	}
 }
 
 func TestTheBytesOfAnUploadComeBackBeforeItEnds(t *testing.T) {
@@ -285,30 +297,21 @@ func TestAResponseMayComeBeforeTheUploadEnds(t *testing.T) {
 func TestAWorkerIsToldThatTheClientIsGone(t *testing.T) {
 	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, w *harness.Process) {
-		for _, path := range []string{"/read/gone", "/echo/gone"} { // blocked in a call, and waiting for news
-			ctx, cancel := context.WithCancel(context.Background())
-			body, feed := io.Pipe()
-			request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+path, body)
-			harness.Check(t, err)
-			go func() {
-				_, _ = feed.Write([]byte("some"))
-				harness.Eventually(t, "the stream", func() bool { return s.Router.Stats().ActiveStreams > 0 })
-				time.Sleep(20 * time.Millisecond)
-				cancel()
-				_ = feed.CloseWithError(context.Canceled) // the client waits for its body to end
-			}()
-			if response, err := s.Client.Do(request); err == nil {
-				_, err = io.ReadAll(response.Body)
-				if err == nil {
-					t.Error("the response is whole")
-				}
-			}
-			awaitSaid(t, w, fmt.Sprintf("%s error %d: client gone", path, syscall.ECANCELED))
-		}
-		response, err := s.Client.Get(s.URL + "/endless") // writing
+		conn, err := net.Dial("tcp", s.Addr) // blocked in a call
+		harness.Check(t, err)
+		fmt.Fprintf(conn, "POST /read/gone HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nsome")
+		awaitSaid(t, w, "/read/gone reads")
+		harness.Check(t, conn.Close())
+		awaitSaid(t, w, fmt.Sprintf("/read/gone error %d: client gone", syscall.ECANCELED))
+
+		_, response := beginEcho(t, s, "/echo/gone") // waiting for news
+		harness.Check(t, response.Body.Close())
+		awaitSaid(t, w, fmt.Sprintf("/echo/gone error %d: client gone", syscall.ECANCELED))
+
+		response, err = s.Client.Get(s.URL + "/endless") // writing
 		harness.Check(t, err)
 		_, _ = io.ReadFull(response.Body, make([]byte, 1<<20))
-		_ = response.Body.Close()
+		harness.Check(t, response.Body.Close())
 		awaitSaid(t, w, fmt.Sprintf("/endless error %d: client gone", syscall.ECANCELED))
 		s.AwaitRest(t)
 		if got := getText(t, s, "/hello"); got != "hello world\n" {
@@ -362,21 +365,9 @@ func TestAForkedChildIsRefused(t *testing.T) {
 func TestAKilledWorkerIsNoticedAndReplaced(t *testing.T) {
 	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, w *harness.Process) {
-		body, feed := io.Pipe()
-		defer feed.Close()
-		done := make(chan error, 1)
-		go func() {
-			response, err := s.Client.Post(s.URL+"/echo", "text/plain", body)
-			if err == nil {
-				_, err = io.ReadAll(response.Body)
-			}
-			done <- err
-		}()
-		_, _ = feed.Write([]byte("some"))
-		harness.Eventually(t, "the stream", func() bool { return s.Router.Stats().ActiveStreams > 0 })
-		time.Sleep(20 * time.Millisecond)
+		_, response := beginEcho(t, s, "/echo")
 		w.Kill()
-		if err := <-done; err == nil {
+		if _, err := io.ReadAll(response.Body); err == nil {
 			t.Error("the response of a killed worker is whole")
 		}
 		start(t, s, "tests/worker.c", "")
@@ -388,28 +379,17 @@ func TestAKilledWorkerIsNoticedAndReplaced(t *testing.T) {
 
 func TestADrainedWorkerFinishesAndLeaves(t *testing.T) {
 	t.Parallel()
-	eachBell(t, nil, func(t *testing.T, s *harness.Server, w *harness.Process) {
-		body, feed := io.Pipe()
-		done := make(chan string, 1)
-		go func() {
-			response, err := s.Client.Post(s.URL+"/echo", "text/plain", body)
-			if err != nil {
-				done <- err.Error()
-				return
-			}
-			b, err := io.ReadAll(response.Body)
-			done <- fmt.Sprint(string(b), err)
-		}()
-		_, _ = feed.Write([]byte("some "))
-		harness.Eventually(t, "the stream", func() bool { return s.Router.Stats().ActiveStreams > 0 })
-		time.Sleep(20 * time.Millisecond)
+	impatient := func(c *server.Config) { c.QueueTime = 100 * time.Millisecond }
+	eachBell(t, impatient, func(t *testing.T, s *harness.Server, w *harness.Process) {
+		feed, response := beginEcho(t, s, "/echo")
 		w.Signal(syscall.SIGTERM)
-		time.Sleep(100 * time.Millisecond)
-		_, _ = feed.Write([]byte("more"))
-		_ = feed.Close()
-		if got := <-done; got != "some more<nil>" {
-			t.Errorf("got %q", got)
-		}
+		harness.Eventually(t, "the worker to take nothing new", func() bool {
+			response, err := s.Client.Get(s.URL + "/hello")
+			harness.Check(t, err)
+			harness.ReadAll(t, response.Body)
+			return response.StatusCode == http.StatusServiceUnavailable
+		})
+		endEcho(t, feed, response)
 		if status := w.Wait(); status != 0 || !strings.Contains(w.Output(), "link drained") {
 			t.Errorf("exit status %d, output %q", status, w.Output())
 		}

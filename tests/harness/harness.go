@@ -152,6 +152,17 @@ func Eventually(t testing.TB, what string, condition func() bool) {
 	}
 }
 
+// Receive receives from a channel, and fails the test if nothing comes.
+func Receive[T any](t testing.TB, what string, c <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-c:
+	case <-time.After(Patience):
+		t.Fatalf("waited in vain for %s", what)
+	}
+	return v
+}
+
 // Check fails the test on an error.
 func Check(t testing.TB, err error) {
 	t.Helper()
