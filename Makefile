@@ -14,7 +14,7 @@ PLAIN := ./shm/... ./proto/...
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: need-go ## Build the program into ./build
@@ -49,7 +49,19 @@ race: need-go need-cc ## Test everything under the race detector
 .PHONY: test-c
 test-c: need-go need-cc ## Test the C SDK, alone and against a server
 	$(MAKE) -C sdk/c test
-	$(GO) test -tags csdk ./tests/csdk
+	$(GO) test ./tests/csdk
+	$(GO) test -run 'TestConformance/c-' ./tests/conformance
+
+# What the sanitizers find ends the driver with an exit status that fails the suite.
+SANITIZERS := "-fsanitize=address,undefined -fno-sanitize-recover=all" "-fsanitize=thread"
+
+.PHONY: test-sanitized
+test-sanitized: need-go need-cc ## Run the conformance suite over C with ASan and UBSan, then with TSan
+	@for flags in $(SANITIZERS); do \
+	  echo "$(CC) $$flags"; probe=$$(mktemp); \
+	  if echo 'int main(void) { return 0; }' | $(CC) $$flags -x c -o $$probe - 2>/dev/null && $$probe; then \
+	    CC="$(CC)" TEST_CFLAGS="$$flags" $(GO) test -count=1 -run 'TestConformance/c-' ./tests/conformance || { rm -f $$probe; exit 1; }; \
+	  else echo "skipped: $(CC) has no runtime for it, apt install gcc or libclang-rt-dev"; fi; rm -f $$probe; done
 
 # How long to go on, as in 10m or 12h.
 SOAK ?= 60s

@@ -5,7 +5,7 @@
 //
 //	go test ./tests/chaos -v -chaos.time 60s
 //
-// With UPLOAD_RESPONSE_TEST_CFLAGS=-fsanitize=address the C workers check
+// With TEST_CFLAGS=-fsanitize=address the C workers check
 // themselves, too.
 package chaos_test
 

@@ -1,11 +1,13 @@
 package chaos_test
 
 import (
+	"io"
 	"math/rand/v2"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/wavey-ai/upload-response/tests/cbuild"
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
 
@@ -18,7 +20,7 @@ type kind struct {
 // kinds are all the workers there are; another SDK's is one more line.
 func kinds(t testing.TB) []kind {
 	list := []kind{{"go", goWorker}}
-	if harness.FindCC() == "" {
+	if cbuild.Find() == "" {
 		t.Log("NO C WORKERS: there is no C compiler; install gcc or clang, or set CC")
 		return list
 	}
@@ -34,7 +36,7 @@ func goWorker(t testing.TB, env ...string) *harness.Process {
 
 func cWorker(setting string) func(t testing.TB, env ...string) *harness.Process {
 	return func(t testing.TB, env ...string) *harness.Process {
-		return harness.StartProgram(t, harness.CompileC(t, "tests/chaos.c"), append(env, setting)...)
+		return harness.StartProgram(t, io.Discard, []string{cbuild.Program(t, "tests/chaos.c")}, append(env, setting)...)
 	}
 }
 

@@ -2,6 +2,7 @@ package faults_test
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/shm"
+	"github.com/wavey-ai/upload-response/tests/cbuild"
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
 
@@ -43,9 +45,9 @@ func wantRefused(t testing.TB, p *harness.Process, err syscall.Errno, texts ...s
 }
 
 func TestACWorkerForAPoolThatIsNotThereIsToldSo(t *testing.T) {
-	program := harness.CompileC(t, "tests/faulty.c")
+	program := cbuild.Program(t, "tests/faulty.c")
 	s := harness.Start(t, withC)
-	p := harness.StartCommand(t, "worker", cCommand(program, s.Socket, "nobody"))
+	p := harness.StartCommand(t, io.Discard, cCommand(program, s.Socket, "nobody"))
 	wantRefused(t, p, syscall.ENXIO, `no route leads to pool "nobody"`)
 	if refused := s.Router.Stats().Refused; refused != 1 {
 		t.Errorf("%d attaches refused, want 1", refused)
@@ -57,7 +59,7 @@ func TestACWorkerOfAnotherUserIsToldThatItMayNotAttach(t *testing.T) {
 		t.Skip("only root can start a process of another user")
 	}
 	const nobody, nogroup = 65534, 65533
-	program := harness.CompileC(t, "tests/faulty.c")
+	program := cbuild.Program(t, "tests/faulty.c")
 	for _, allowed := range []bool{false, true} {
 		t.Run(fmt.Sprint("allowed ", allowed), func(t *testing.T) {
 			s := harness.Start(t, func(c *server.Config) {
@@ -70,7 +72,7 @@ func TestACWorkerOfAnotherUserIsToldThatItMayNotAttach(t *testing.T) {
 			harness.Check(t, os.Chmod(s.Socket, 0o666)) // as ListenWorkers does when others may attach
 			command := cCommand(program, s.Socket, "c")
 			command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nogroup}}
-			p := harness.StartCommand(t, "worker", command)
+			p := harness.StartCommand(t, io.Discard, command)
 			if allowed {
 				awaitSaid(t, p, "attached", 1)
 				wantServes(t, s, p)
@@ -112,13 +114,13 @@ func fakeServer(t testing.TB, answer proto.Message, files ...*os.File) (socket s
 }
 
 func TestAServerThatRefusesTheLayoutNamesItsVersionsToACWorker(t *testing.T) {
-	program := harness.CompileC(t, "tests/faulty.c")
+	program := cbuild.Program(t, "tests/faulty.c")
 	_, err := proto.Negotiate(proto.Range{Min: 7, Max: 9}, proto.Range{Min: shm.LayoutMin, Max: shm.LayoutMax})
 	refusal, ok := err.(*proto.Refusal)
 	if !ok {
 		t.Fatalf("no refusal: %v", err)
 	}
-	p := harness.StartCommand(t, "worker", cCommand(program, fakeServer(t, refusal), "c"))
+	p := harness.StartCommand(t, io.Discard, cCommand(program, fakeServer(t, refusal), "c"))
 	wantRefused(t, p, syscall.EPROTONOSUPPORT, "layouts 7 to 9", refusal.Message)
 	for _, both := range []string{"7", "9", fmt.Sprint(shm.LayoutMin)} {
 		if !strings.Contains(refusal.Message, both) {
@@ -129,7 +131,7 @@ func TestAServerThatRefusesTheLayoutNamesItsVersionsToACWorker(t *testing.T) {
 
 // A welcome is not believed: the segments have to say the same.
 func TestACWorkerDoesNotServeAMemoryThatItDoesNotKnow(t *testing.T) {
-	program := harness.CompileC(t, "tests/faulty.c")
+	program := cbuild.Program(t, "tests/faulty.c")
 	segment := func(name string, seals int) *os.File {
 		fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 		harness.Check(t, err)
@@ -163,7 +165,7 @@ func TestACWorkerDoesNotServeAMemoryThatItDoesNotKnow(t *testing.T) {
 		"no descriptors, whatever": {shm.LayoutHash(), nil, "something else than a welcome"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := harness.StartCommand(t, "worker", cCommand(program, fakeServer(t, welcome(c.hash), c.files...), "c"))
+			p := harness.StartCommand(t, io.Discard, cCommand(program, fakeServer(t, welcome(c.hash), c.files...), "c"))
 			wantRefused(t, p, syscall.EPROTO, c.text)
 		})
 	}

@@ -2,9 +2,11 @@ package faults_test
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
+	"github.com/wavey-ai/upload-response/tests/cbuild"
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
 
@@ -163,10 +165,10 @@ func TestTheOtherRequestsOfAnEvictedLinkAreAsThoseOfADeadOne(t *testing.T) {
 }
 
 func TestTheKernelRefusesACWorkerWhatIsNotItsBusiness(t *testing.T) {
-	program := harness.CompileC(t, "tests/faulty.c")
+	program := cbuild.Program(t, "tests/faulty.c")
 	s := harness.Start(t, withC)
 	before := s.Router.Stats().Attached
-	p := harness.StartCommand(t, "probe", probeCommand(program, s.Socket))
+	p := harness.StartCommand(t, io.Discard, probeCommand(program, s.Socket))
 	awaitSaid(t, p, "done", 1)
 	refused := 0
 	for line := range strings.Lines(p.Output()) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/tests/cbuild"
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
 
@@ -110,17 +111,17 @@ func TestACWorkerThatKeepsMostOfTheStreamsIsEvictedAndToldWhy(t *testing.T) {
 // A server that is gone is seen by workers that sleep, whatever they sleep on, and
 // by those that have requests.
 func TestCWorkersOfAKilledServerCancelWhatTheyHaveAndAttachToTheNextOne(t *testing.T) {
-	program := harness.CompileC(t, "tests/faulty.c")
+	program := cbuild.Program(t, "tests/faulty.c")
 	for _, bell := range bells {
 		t.Run(bell, func(t *testing.T) {
 			socket := socketPath(t)
 			first, s := startServer(t, socket)
 			env := []string{harness.SocketVariable + "=" + socket, "UPLOAD_RESPONSE_POOL=default", bell}
-			busy := harness.StartProgram(t, program, env...)
+			busy := harness.StartProgram(t, io.Discard, []string{program}, env...)
 			client := dial(t, s)
 			client.send("POST", "/hold", "Content-Length: 0")
 			awaitSaid(t, busy, "holding", 1)
-			idle := harness.StartProgram(t, program, env...)
+			idle := harness.StartProgram(t, io.Discard, []string{program}, env...)
 			awaitSaid(t, idle, "attached", 1)
 
 			first.Kill()

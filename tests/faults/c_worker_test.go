@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/tests/cbuild"
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
 
@@ -23,13 +24,13 @@ func withC(c *server.Config) {
 // startC starts a C worker and waits until it is attached.
 func startC(t testing.TB, s *harness.Server, env ...string) *harness.Process {
 	t.Helper()
-	return s.StartWorkerProgram(t, harness.CompileC(t, "tests/faulty.c"), env...)
+	return s.StartWorkerProgram(t, cbuild.Program(t, "tests/faulty.c"), env...)
 }
 
 // startWithC starts a server with a C worker.
 func startWithC(t testing.TB, change func(*server.Config), env ...string) (*harness.Server, *harness.Process) {
 	t.Helper()
-	harness.CompileC(t, "tests/faulty.c") // or skip, before anything is started
+	cbuild.Program(t, "tests/faulty.c") // or skip, before anything is started
 	s := harness.Start(t, func(c *server.Config) {
 		withC(c)
 		if change != nil {

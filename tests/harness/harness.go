@@ -5,7 +5,6 @@
 package harness
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -13,10 +12,8 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -40,7 +37,9 @@ func Main(m *testing.M, roles map[string]func()) {
 	role := os.Getenv(roleVariable)
 	if role == "" {
 		status := m.Run()
-		removeCompiled()
+		for _, f := range atEnd.list {
+			f()
+		}
 		os.Exit(status)
 	}
 	run := roles[role]
@@ -50,6 +49,20 @@ func Main(m *testing.M, roles map[string]func()) {
 	}
 	run()
 	os.Exit(0)
+}
+
+// atEnd is what to do when all tests have run.
+var atEnd struct {
+	sync.Mutex
+	list []func()
+}
+
+// AtEnd has f called when all tests of the binary have run: for what is shared by
+// several of them.
+func AtEnd(f func()) {
+	atEnd.Lock()
+	defer atEnd.Unlock()
+	atEnd.list = append(atEnd.list, f)
 }
 
 // Server is a router with its listeners.
@@ -129,120 +142,6 @@ func (s *Server) AwaitRest(t testing.TB) {
 	})
 }
 
-// Process is a worker process.
-type Process struct {
-	t      testing.TB
-	cmd    *exec.Cmd
-	output *Log
-	ended  chan struct{}
-}
-
-// StartWorker starts a worker process in a role and waits until it is attached.
-// It is killed when the test ends.
-func (s *Server) StartWorker(t testing.TB, role string, env ...string) *Process {
-	t.Helper()
-	before := s.Router.Stats().Attached
-	p := StartProcess(t, role, append(env, SocketVariable+"="+s.Socket)...)
-	s.awaitAttach(t, before)
-	return p
-}
-
-// StartWorkerProgram is StartWorker for another program.
-func (s *Server) StartWorkerProgram(t testing.TB, path string, env ...string) *Process {
-	t.Helper()
-	before := s.Router.Stats().Attached
-	p := StartProgram(t, path, append(env, SocketVariable+"="+s.Socket)...)
-	s.awaitAttach(t, before)
-	return p
-}
-
-func (s *Server) awaitAttach(t testing.TB, before int64) {
-	t.Helper()
-	Eventually(t, "the worker to attach", func() bool { return s.Router.Stats().Attached > before })
-}
-
-// StartProcess starts this test binary in a role. It is killed when the test
-// ends.
-func StartProcess(t testing.TB, role string, env ...string) *Process {
-	t.Helper()
-	command := exec.Command(os.Args[0])
-	command.Env = append(append(os.Environ(), roleVariable+"="+role), env...)
-	return StartCommand(t, role, command)
-}
-
-// StartProgram starts another program than this one, such as one that CompileC
-// has built. It is killed when the test ends.
-func StartProgram(t testing.TB, path string, env ...string) *Process {
-	t.Helper()
-	command := exec.Command(path)
-	command.Env = append(os.Environ(), env...)
-	return StartCommand(t, filepath.Base(path), command)
-}
-
-// StartCommand starts a process whose output is kept. It is killed when the test
-// ends.
-func StartCommand(t testing.TB, name string, command *exec.Cmd) *Process {
-	t.Helper()
-	p := &Process{t: t, cmd: command, output: &Log{}, ended: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
-	Check(t, p.cmd.Start())
-	go func() {
-		_ = p.cmd.Wait()
-		close(p.ended)
-	}()
-	t.Cleanup(func() {
-		p.Kill()
-		if t.Failed() {
-			t.Logf("output of %s:\n%s", name, p.output)
-		}
-	})
-	return p
-}
-
-// PID returns the process id.
-func (p *Process) PID() int { return p.cmd.Process.Pid }
-
-// Output returns what the process has printed so far.
-func (p *Process) Output() string { return p.output.String() }
-
-// Signal sends a signal.
-func (p *Process) Signal(sig syscall.Signal) { _ = p.cmd.Process.Signal(sig) }
-
-// Kill kills the process and waits for its end.
-func (p *Process) Kill() {
-	_ = p.cmd.Process.Kill()
-	<-p.ended
-}
-
-// Stop stops the process (SIGSTOP) and waits until the kernel says so.
-func (p *Process) Stop() {
-	p.t.Helper()
-	p.Signal(syscall.SIGSTOP)
-	Eventually(p.t, "the process to stop", func() bool {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
-		fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-		return err == nil && len(fields) > 0 && string(fields[0]) == "T"
-	})
-}
-
-// Continue lets a stopped process go on.
-func (p *Process) Continue() { p.Signal(syscall.SIGCONT) }
-
-// Wait waits for the end of the process and returns its exit status.
-func (p *Process) Wait() int {
-	p.t.Helper()
-	select {
-	case <-p.ended:
-	case <-time.After(Patience):
-		p.t.Fatalf("process %d does not end", p.PID())
-	}
-	return p.cmd.ProcessState.ExitCode()
-}
-
-// How returns how an ended process ended, such as "exit status 0" or "signal:
-// killed". Preconditions: Kill or Wait.
-func (p *Process) How() string { return p.cmd.ProcessState.String() }
-
 // Eventually waits until condition holds, and fails the test if it does not.
 func Eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
@@ -251,6 +150,17 @@ func Eventually(t testing.TB, what string, condition func() bool) {
 			t.Fatalf("waited in vain for %s", what)
 		}
 	}
+}
+
+// Receive receives from a channel, and fails the test if nothing comes.
+func Receive[T any](t testing.TB, what string, c <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-c:
+	case <-time.After(Patience):
+		t.Fatalf("waited in vain for %s", what)
+	}
+	return v
 }
 
 // Check fails the test on an error.
@@ -268,24 +178,4 @@ func ReadAll(t testing.TB, body io.ReadCloser) []byte {
 	b, err := io.ReadAll(body)
 	Check(t, err)
 	return b
-}
-
-// Log collects what is written to it.
-type Log struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-// Write adds p.
-func (l *Log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-// String returns all that was written.
-func (l *Log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

@@ -715,7 +715,7 @@ static inline void ur__store64(uint64_t *word, uint64_t value) { __atomic_store_
  * after it. */
 static inline void ur__fence(void) {
 #ifdef UR__TSAN
-    static uint32_t word; /* TSan does not know fences */
+    static __thread uint32_t word; /* TSan does not know fences; the threads' own, so that it orders none of them */
     (void)__atomic_fetch_add(&word, 1, __ATOMIC_SEQ_CST);
 #else
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
