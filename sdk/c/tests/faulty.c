@@ -456,9 +456,9 @@ static void write_through(const uint8_t *requests) {
 static void probe(ur_options *options) {
     static ur_link link;
     struct ur__message m;
-    uint8_t packet[UR__MAX_MESSAGE + 1], *requests;
+    uint8_t packet[UR__MAX_MESSAGE + 1], *requests = NULL;
     int fds[4] = {-1, -1, -1, -1}, count = 0;
-    size_t bytes;
+    size_t bytes = 0;
     memset(&m, 0, sizeof m);
     must(ur__connect(&link, options));
     must(ur__say_hello(&link, options));
