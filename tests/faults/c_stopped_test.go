@@ -14,7 +14,7 @@ import (
 // bells are the settings of a C worker's bell.
 var bells = []string{"UR_BELL=futex", "UR_BELL=eventfd"}
 
-func impatientC(c *server.Config) { c.ResponseTimeout = 500 * time.Millisecond }
+func impatientC(c *server.Config) { c.ResponseTimeout = time.Second }
 
 func TestAStoppedCWorkerCostsATimeoutAndIsToldSoWhenItIsBack(t *testing.T) {
 	for path, calls := range map[string][]string{
