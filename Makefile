@@ -70,6 +70,19 @@ SOAK ?= 60s
 soak: need-go ## Kill workers under 200 uploads for a minute, or for SOAK=12h
 	$(GO) test -count=1 -v -timeout 0 ./tests/chaos -chaos.time $(SOAK)
 
+PYTHON ?= python3
+# An environment for each version: PYTHON=python3.9 make test-python.
+VENV = build/venv-$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+
+.PHONY: test-python
+test-python: build need-cc need-python ## Test the Python SDK, installed from its wheel (PYTHON=python3.9: with that one)
+	@venv=$(VENV); [ -x $$venv/bin/pip ] || $(PYTHON) -m venv $$venv; \
+	  cmp -s sdk/python/requirements-dev.txt $$venv/requirements || { $$venv/bin/pip install -q --disable-pip-version-check -r sdk/python/requirements-dev.txt && \
+	    cp sdk/python/requirements-dev.txt $$venv/requirements; } || { echo "cannot install sdk/python/requirements-dev.txt: is PyPI reachable?" >&2; exit 1; }; \
+	  $$venv/bin/pip install -q --disable-pip-version-check --no-index --no-deps --no-build-isolation --force-reinstall ./sdk/python && \
+	  cd sdk/python && bin=../../$$venv/bin && $$bin/ruff format --check -q . && $$bin/ruff check -q . && $$bin/mypy && \
+	  UPLOAD_RESPONSE=$(CURDIR)/build/upload-response $$bin/pytest
+
 .PHONY: bench
 bench: need-go ## Measure exchanges between real processes, beside their limits
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./tests/bench
@@ -89,6 +102,10 @@ clean: ## Remove what was built
 .PHONY: need-go
 need-go:
 	@command -v $(GO) >/dev/null || { echo "Go is missing: install version 1.25 or later from https://go.dev/dl/" >&2; exit 1; }
+
+.PHONY: need-python
+need-python:
+	@$(PYTHON) -c 'import sys, venv; sys.exit(sys.version_info < (3, 9))' 2>/dev/null || { echo "Python 3.9 or later is missing: apt install python3 python3-venv" >&2; exit 1; }
 
 .PHONY: need-cc
 need-cc:

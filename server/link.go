@@ -42,7 +42,7 @@ type link struct {
 	stuck       bool // it left a stream in its inbox for long
 	concurrency int  // streams that it serves at once
 	free        []uint32
-	inflight    int // lanes in use
+	inflight    int // lanes in use, but for those whose response has ended well
 	idleSince   uint64
 	speed       speed
 }
@@ -56,6 +56,7 @@ type place struct {
 	// Under the pool's lock.
 	stream     *stream
 	last       uint64 // id of the last stream that was assigned to it
+	served     bool   // its response has ended well, and does not count as work any more
 	entry      uint64 // in the inbox
 	assignedAt int64  // shm.Now
 }
@@ -122,7 +123,9 @@ func (l *link) take(s *stream) {
 
 // finish ends the exchange of s on this link. The stream goes back to the cache
 // as soon as the worker has let go of it; until then its lane and its row are
-// out of use. Preconditions: the responder calls it, once; the pump has ended.
+// out of use. A worker that has ended the response and still looks at the request
+// can serve another one meanwhile; one that failed to is not given more.
+// Preconditions: the responder calls it, once; the pump has ended.
 func (l *link) finish(s *stream, why shm.Reason) {
 	at := l.part(s)
 	l.pool.mu.Lock()
@@ -135,6 +138,10 @@ func (l *link) finish(s *stream, why shm.Reason) {
 		s.row.Cancel(why) // L1
 		s.overSince = shm.Now()
 		l.end.Alert(at.index)
+		if why == shm.ReasonFinished {
+			l.serve(at)
+			l.pool.serveLine()
+		}
 		return
 	}
 	l.vacate(at)
@@ -170,22 +177,31 @@ func (l *link) untaken(at *place) bool {
 // vacate makes a lane free again and serves who waits. The caller holds the
 // pool's lock.
 func (l *link) vacate(at *place) {
+	if !at.served {
+		l.serve(at)
+	}
+	at.stream, at.served = nil, false
+	l.free = append(l.free, at.index)
+	l.users.Done()
+	if !l.dead {
+		l.pool.serveLine()
+	}
+}
+
+// serve notes that the work for the stream of a lane is done. The caller holds the
+// pool's lock.
+func (l *link) serve(at *place) {
+	at.served = true
+	l.inflight--
 	now := shm.Now()
 	answered := at.stream.answered
 	if answered == 0 {
 		answered = now // it was not, or we did not come to see it
 	}
 	l.speed.done(at.assignedAt, answered, now)
-	at.stream = nil
-	l.free = append(l.free, at.index)
-	l.inflight--
 	if l.inflight == 0 {
 		l.pool.idles++
 		l.idleSince = l.pool.idles
-	}
-	l.users.Done()
-	if !l.dead {
-		l.pool.serveLine()
 	}
 }
 

@@ -11,12 +11,12 @@ static void check_list(const uint8_t *data, size_t size, size_t at, size_t count
     for (size_t i = 0; i < count; i++) {
         fields[i] = ur__field(&c);
     }
-    size_t length = ur__fields_size(fields, count);
+    size_t length = ur__list_size(ur__array(fields, count));
     if (c.fault != UR__OK || length == 0) {
         abort();
     }
     uint8_t *again = (uint8_t *)malloc(length);
-    if (ur__put_fields(again, fields, count) != again + length) {
+    if (ur__put_list(again, ur__array(fields, count)) != again + length) {
         abort();
     }
     c = ur__walk(again, length);

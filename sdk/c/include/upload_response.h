@@ -65,6 +65,20 @@
  * ur_abort(), also after a cancellation: until then its lane serves nobody else.
  * Several requests may be in progress on a link, and may end in any order.
  *
+ * A response may end before its request: ur_end_response() sends the end to the
+ * client and leaves the request's slots readable until ur_let_go(). Until then the
+ * lane serves nobody else.
+ *
+ *
+ * FEWER CALLS
+ *
+ * Most requests and most responses are small, and where a call is dear, as it is
+ * from another language, two do for all of it: ur_take() returns the next request
+ * with its whole head as text, and its body if that has come; ur_answer() is
+ * status, headers, body and end in one. They, and ur_respond_flat() and
+ * ur_trailers_flat(), have header lists as one flat text: name and value by turns,
+ * each followed by a NUL, which neither can contain.
+ *
  *
  * LIFETIMES
  *
@@ -75,6 +89,7 @@
  *                    or a later one, or the end of the request
  *     ur_str         of ur_method() and the like: as the bytes of slot 1; after
  *                    ur_keep_headers(), as the memory given to that
+ *     ur_taken.body  as the bytes of slot 2
  *     reserved room  from ur_reserve() to the next call that writes
  *
  * All of them end with ur_close().
@@ -200,6 +215,26 @@ typedef struct ur_slot {
     uint32_t reserved;
 } ur_slot;
 
+/* What ur_take says of a request, beside its text. */
+typedef struct ur_taken {
+    ur_request request;
+    uint64_t stream_id;
+    uint64_t text_length;  /* bytes */
+    uint64_t header_count;
+    const void *body;      /* NULL if it has no bytes, or not all have come */
+    uint64_t body_length;  /* bytes */
+    uint32_t whole;        /* 1: body is all there is, and no trailers follow */
+    uint32_t http_version; /* as ur_http_version */
+} ur_taken;
+
+/* Where the segments of a link are mapped. */
+typedef struct ur_memory {
+    const void *requests;
+    size_t requests_size;  /* bytes */
+    void *responses;
+    size_t responses_size; /* bytes */
+} ur_memory;
+
 /* Why a request was cancelled. Be ready for one that is not here. */
 enum ur_reason {
     UR_NOT_CANCELLED = 0,
@@ -303,13 +338,22 @@ UR_INLINE uint64_t ur_response_timeout_ms(const ur_link *link);
 
 UR_INLINE int ur_get_counters(const ur_link *link, ur_counters *counters);
 
+/* For an SDK that hands out views of slots in its own terms. */
+UR_INLINE void ur_get_memory(const ur_link *link, ur_memory *memory);
+
 /* --------------------------------------------------------------- requests */
 
 /* Returns the next request in *r. Release: ur_end or ur_abort. While it waits,
  * news of other requests is not lost but not returned either: see ur_wait. While
- * as many are in progress as the link has lanes there is none: -EAGAIN, or -EBUSY
- * for a caller that would wait in vain. */
+ * as many responses are still to be ended as the link has lanes there is none:
+ * -EAGAIN, or -EBUSY for a caller that would wait in vain. */
 UR_INLINE int ur_next(ur_link *link, int timeout_ms, ur_request *r);
+
+/* As ur_next, and copies the request's head into text: method, scheme, authority,
+ * path, and name and value of each header, each followed by a NUL. Slot 1 is not
+ * released by it. A request that cannot be decoded, or that nobody wants any more,
+ * is aborted and passed over. -EINVAL if size is less than ur_slot_size(). */
+UR_INLINE int ur_take(ur_link *link, int timeout_ms, ur_taken *taken, char *text, size_t size);
 
 /* Returns in *r a request in progress for which there may be something new: a
  * slot, room, a cancellation. -EAGAIN: none, or no other. Each is named once for
@@ -386,7 +430,8 @@ UR_INLINE int ur_trailer(const ur_slot *slot, size_t *at, ur_header *field);
 
 /* Returns 0, or -ECANCELED if nobody wants the response any more. */
 UR_INLINE int ur_cancelled(ur_link *link, ur_request r);
-/* Why, as enum ur_reason; UR_NOT_CANCELLED also for a request of the past. */
+/* Why, as enum ur_reason. Of a request that has ended, what was known then, for as
+ * long as its lane serves no other; after that UR_NOT_CANCELLED. */
 UR_INLINE uint32_t ur_reason(ur_link *link, ur_request r);
 UR_INLINE const char *ur_reason_text(uint32_t reason);
 
@@ -418,6 +463,26 @@ UR_INLINE int ur_end(ur_link *link, ur_request r, int timeout_ms);
 
 /* Ends the request without an end of its response. */
 UR_INLINE int ur_abort(ur_link *link, ur_request r);
+
+/* As ur_end and ur_abort, but the request goes on: its slots can be read and
+ * released, and nothing can be written, until ur_let_go. They return 0, too, when
+ * the response had ended before. */
+UR_INLINE int ur_end_response(ur_link *link, ur_request r, int timeout_ms);
+UR_INLINE int ur_abort_response(ur_link *link, ur_request r);
+
+/* Ends a request whose response has ended. -EINVAL: it has not. */
+UR_INLINE int ur_let_go(ur_link *link, ur_request r);
+
+/* As ur_respond and ur_trailers, with flat fields of so many bytes. -EINVAL if the
+ * last does not end with a NUL, or is a name. */
+UR_INLINE int ur_respond_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length, int timeout_ms);
+UR_INLINE int ur_trailers_flat(ur_link *link, ur_request r, const char *fields, size_t length, int timeout_ms);
+
+/* The whole response: as ur_respond_flat, ur_write and ur_end. -EAGAIN, -ETIMEDOUT:
+ * the response has begun and has *written bytes of the body; go on with ur_write
+ * and ur_end. -EINVAL, -EALREADY, -EMSGSIZE, -ESTALE: nothing has been done. After
+ * anything else the request has ended, as after ur_end. written may be NULL. */
+UR_INLINE int ur_answer(ur_link *link, ur_request r, int status, const char *fields, size_t length, const void *body, size_t size, int timeout_ms, size_t *written);
 
 #ifdef __cplusplus
 }
@@ -1023,39 +1088,93 @@ static inline uint8_t *ur__put_piece(uint8_t *to, ur_str s) {
     return to + s.length;
 }
 
+/* A header list as the caller has it: an array, or a flat text. */
+struct ur__list {
+    const ur_header *fields; /* NULL: flat */
+    const char *flat;
+    size_t count, length;
+};
+
+static inline struct ur__list ur__array(const ur_header *fields, size_t count) {
+    struct ur__list list;
+    memset(&list, 0, sizeof list);
+    list.fields = fields;
+    list.count = count;
+    return list;
+}
+
+/* Takes the text up to the next NUL off a flat list. data is NULL without one. */
+static inline ur_str ur__next_flat(struct ur__list *list) {
+    ur_str s = {NULL, 0};
+    const char *end = list->length > 0 ? (const char *)memchr(list->flat, '\0', list->length) : NULL;
+    if (end != NULL) {
+        s.data = list->flat;
+        s.length = (size_t)(end - list->flat);
+        list->flat += s.length + 1;
+        list->length -= s.length + 1;
+    }
+    return s;
+}
+
+/* Counts the fields of a flat list. One that is cut off counts as too many. */
+static inline struct ur__list ur__flat(const char *flat, size_t length) {
+    struct ur__list list = ur__array(NULL, 0), rest;
+    list.flat = flat;
+    list.length = length;
+    for (rest = list; rest.length > 0; list.count++) {
+        (void)ur__next_flat(&rest);
+        if (ur__next_flat(&rest).data == NULL) {
+            list.count = UR__MAX_FIELDS + 1;
+            return list;
+        }
+    }
+    return list;
+}
+
+/* Takes the next field off a list. Preconditions: there is one. */
+static inline ur_header ur__next_field(struct ur__list *list) {
+    ur_header f;
+    if (list->fields != NULL) {
+        return *list->fields++;
+    }
+    f.name = ur__next_flat(list);
+    f.value = ur__next_flat(list);
+    return f;
+}
+
 /* The length of a header list, or 0 if a field is not fit for one. */
-static inline size_t ur__fields_size(const ur_header *fields, size_t count) {
-    if (count > UR__MAX_FIELDS) {
+static inline size_t ur__list_size(struct ur__list list) {
+    if (list.count > UR__MAX_FIELDS) {
         return 0;
     }
-    size_t size = ur__varint_size(count);
-    for (size_t i = 0; i < count; i++) {
-        ur_str name = fields[i].name, value = fields[i].value;
-        if (!ur__good_name(name) || (ur__scan(value) & UR__NOT_VALUE)) {
+    size_t size = ur__varint_size(list.count);
+    for (size_t i = 0; i < list.count; i++) {
+        ur_header f = ur__next_field(&list);
+        if (!ur__good_name(f.name) || (ur__scan(f.value) & UR__NOT_VALUE)) {
             return 0;
         }
-        size += ur__varint_size(name.length) + name.length + ur__varint_size(value.length) + value.length;
+        size += ur__varint_size(f.name.length) + f.name.length + ur__varint_size(f.value.length) + f.value.length;
     }
     return size;
 }
 
-/* Preconditions: ur__fields_size is not 0, and to has so many bytes. */
-static inline uint8_t *ur__put_fields(uint8_t *to, const ur_header *fields, size_t count) {
-    to = ur__put_varint(to, count);
-    for (size_t i = 0; i < count; i++) {
-        size_t n = fields[i].name.length;
-        to = ur__put_piece(to, fields[i].name);
-        for (uint8_t *c = to - n; c < to; c++) {
+/* Preconditions: ur__list_size is not 0, and to has so many bytes. */
+static inline uint8_t *ur__put_list(uint8_t *to, struct ur__list list) {
+    to = ur__put_varint(to, list.count);
+    for (size_t i = 0; i < list.count; i++) {
+        ur_header f = ur__next_field(&list);
+        to = ur__put_piece(to, f.name);
+        for (uint8_t *c = to - f.name.length; c < to; c++) {
             *c = ur__lower(*c);
         }
-        to = ur__put_piece(to, fields[i].value);
+        to = ur__put_piece(to, f.value);
     }
     return to;
 }
 
 /* Writes the headers frame of a response. Preconditions: to has 18 bytes and
  * those of the fields. */
-static inline uint8_t *ur__put_response(uint8_t *to, uint64_t stream_id, uint8_t version, unsigned status, const ur_header *fields, size_t count) {
+static inline uint8_t *ur__put_response(uint8_t *to, uint64_t stream_id, uint8_t version, unsigned status, struct ur__list list) {
     memcpy(to, "HPKS\x01\x01", 6);
     for (int i = 0; i < 8; i++) {
         to[6 + i] = (uint8_t)(stream_id >> (56 - 8 * i));
@@ -1064,7 +1183,7 @@ static inline uint8_t *ur__put_response(uint8_t *to, uint64_t stream_id, uint8_t
     to[15] = version;
     to[16] = (uint8_t)(status >> 8);
     to[17] = (uint8_t)status;
-    return ur__put_fields(to + 18, fields, count);
+    return ur__put_list(to + 18, list);
 }
 
 /* --------------------------------------------------------- attach messages
@@ -1829,11 +1948,13 @@ struct ur__lane {
     struct ur__writer writer;
 
     ur_request handle; /* 0: none in progress */
+    ur_request ended;  /* the last one, for ur_reason */
     uint64_t stream_id;
     void *user;
     uint32_t reason;    /* of the cancellation, once it was seen */
     uint8_t begun;      /* the response's headers are committed */
     uint8_t closing;    /* its trailers are */
+    uint8_t over;       /* it has ended; the request was not let go */
     uint8_t wants_slot; /* wants_request is set */
     uint8_t wants_room; /* wants_room is set, to room_at */
     uint8_t ready;      /* in the list for ur_news */
@@ -1864,6 +1985,7 @@ struct ur_link {
     size_t requests_bytes, responses_bytes;
     uint32_t slot_size, lane_count;
     uint32_t at_once; /* requests that the caller serves at once; the server assigns some ahead */
+    uint64_t lingering; /* requests whose response is over, and that were not let go */
 
     struct ur_shm_header header;    /* as it was at the attach, checked */
     struct ur_shm_mailbox geometry; /* likewise */
@@ -2120,7 +2242,7 @@ static inline void ur__round(ur_link *l) {
 }
 
 /* Reports whether a request is not to be taken, since enough are in progress. */
-static inline int ur__busy(const ur_link *l) { return l->counters.active >= l->at_once; }
+static inline int ur__busy(const ur_link *l) { return l->counters.active - l->lingering >= l->at_once; }
 
 /* Reports whether there is a stream to be taken. */
 static inline int ur__stream_waits(const ur_link *l) { return !ur__busy(l) && !ur__inbox_empty(&l->inbox); }
@@ -2240,9 +2362,10 @@ static inline void ur__accept(ur_link *l, struct ur__lane *lane, const struct ur
     in->seen = in->done = 0;
 
     lane->handle = ++l->accepted * UR__MAX_LANES + ur__index(l, lane);
+    lane->ended = 0;
     lane->user = NULL;
     lane->reason = 0;
-    lane->begun = lane->closing = lane->wants_slot = lane->wants_room = 0;
+    lane->begun = lane->closing = lane->over = lane->wants_slot = lane->wants_room = 0;
     lane->head_state = UR__HEAD_UNSEEN;
     lane->next_slot = 2;
     lane->tailed = 0;
@@ -2287,11 +2410,14 @@ static inline int ur__take(ur_link *l, ur_request *r) {
     }
 }
 
-/* Publishes what is committed and ends the request. */
+/* Publishes what is committed and ends the request. A response that is over is not
+ * cancelled any more. */
 static inline int ur__finish(ur_link *l, struct ur__lane *lane) {
-    uint32_t why = ur__look_cancelled(l, lane);
+    uint32_t why = lane->over ? lane->reason : ur__look_cancelled(l, lane);
     (void)ur__writer_publish(&lane->writer); /* C1 */
+    lane->ended = lane->handle;
     lane->handle = 0;
+    l->lingering -= lane->over;
     l->counters.active--;
     ur__let_go(l, lane, lane->stream_id); /* tells the server, too */
     return why != 0 ? -ECANCELED : 0;
@@ -2986,6 +3112,13 @@ UR_INLINE int ur_get_counters(const ur_link *link, ur_counters *counters) {
     return ur__forked(link) ? -ECHILD : 0;
 }
 
+UR_INLINE void ur_get_memory(const ur_link *link, ur_memory *memory) {
+    memory->requests = link->requests;
+    memory->requests_size = link->requests_bytes;
+    memory->responses = link->responses;
+    memory->responses_size = link->responses_bytes;
+}
+
 UR_INLINE int ur_next(ur_link *link, int timeout_ms, ur_request *r) {
     struct ur__patience p = ur__patient(timeout_ms);
     *r = 0;
@@ -3012,6 +3145,84 @@ UR_INLINE int ur_next(ur_link *link, int timeout_ms, ur_request *r) {
         if (err != 0) {
             return err;
         }
+    }
+}
+
+static inline char *ur__put_text(char *to, ur_str s) {
+    if (s.length > 0) {
+        memcpy(to, s.data, s.length);
+    }
+    to[s.length] = '\0';
+    return to + s.length + 1;
+}
+
+/* Copies the head and returns its length. It fits where its frame does: there each
+ * piece has a length before it in place of the NUL, and 16 bytes come first.
+ * Preconditions: the head was decoded. */
+static inline size_t ur__copy_text(const struct ur__lane *lane, char *text) {
+    const struct ur__head *h = &lane->head;
+    struct ur__cursor c = ur__walk(lane->frame, h->length);
+    char *to = ur__put_text(text, h->method);
+    to = ur__put_text(to, h->scheme);
+    to = ur__put_text(to, h->authority);
+    to = ur__put_text(to, h->path);
+    c.at = h->fields_at;
+    for (size_t i = 0; i < h->count; i++) {
+        to = ur__put_text(to, ur__piece(&c));
+        to = ur__put_text(to, ur__piece(&c));
+    }
+    return (size_t)(to - text);
+}
+
+static inline void ur__count_slot(ur_link *l, struct ur__lane *lane, const ur_slot *slot) {
+    if (slot->number > lane->tailed) {
+        lane->tailed = slot->number;
+        l->counters.slots_in++;
+        l->counters.bytes_in += slot->length;
+    }
+}
+
+/* Looks whether the body is there, in one slot at most. */
+static inline void ur__look_whole(ur_link *l, struct ur__lane *lane, ur_taken *t) {
+    ur_slot body, end;
+    int err = ur__try_tail(l, lane, 2, &body);
+    end = body;
+    if (err == 0 && body.kind == UR_BODY) {
+        err = ur__try_tail(l, lane, 3, &end);
+    }
+    if (err != 0 || end.kind != UR_END) {
+        return;
+    }
+    t->whole = 1;
+    t->body = body.data;
+    t->body_length = body.length;
+    ur__count_slot(l, lane, &body);
+    ur__count_slot(l, lane, &end);
+}
+
+UR_INLINE int ur_take(ur_link *link, int timeout_ms, ur_taken *taken, char *text, size_t size) {
+    ur_request r;
+    memset(taken, 0, sizeof *taken);
+    if (size < link->slot_size) {
+        return -EINVAL;
+    }
+    for (;;) {
+        int err = ur_next(link, timeout_ms, &r);
+        if (err != 0) {
+            return err;
+        }
+        struct ur__lane *lane = ur__headers(link, r, &err);
+        if (lane == NULL) {
+            (void)ur_abort(link, r);
+            continue;
+        }
+        taken->request = r;
+        taken->stream_id = lane->stream_id;
+        taken->text_length = ur__copy_text(lane, text);
+        taken->header_count = lane->head.count;
+        taken->http_version = lane->head.version;
+        ur__look_whole(link, lane, taken);
+        return 0;
     }
 }
 
@@ -3263,10 +3474,8 @@ UR_INLINE int ur_tail(ur_link *link, ur_request r, uint64_t n, int timeout_ms, u
             err = ur__pause(link, UR_WAIT_NEWS, &p);
         }
     }
-    if (err == 0 && n > lane->tailed) {
-        lane->tailed = n;
-        link->counters.slots_in++;
-        link->counters.bytes_in += slot->length;
+    if (err == 0) {
+        ur__count_slot(link, lane, slot);
     }
     return err;
 }
@@ -3332,7 +3541,12 @@ UR_INLINE int ur_cancelled(ur_link *link, ur_request r) {
 
 UR_INLINE uint32_t ur_reason(ur_link *link, ur_request r) {
     struct ur__lane *lane;
-    return ur__find(link, r, &lane) == 0 ? ur__look_cancelled(link, lane) : (uint32_t)UR_NOT_CANCELLED;
+    int err = ur__find(link, r, &lane);
+    if (err == 0) {
+        return ur__look_cancelled(link, lane);
+    }
+    lane = &link->lanes[r % UR__MAX_LANES % link->lane_count];
+    return err == -ESTALE && r != 0 && lane->ended == r ? lane->reason : (uint32_t)UR_NOT_CANCELLED;
 }
 
 UR_INLINE const char *ur_reason_text(uint32_t reason) {
@@ -3343,7 +3557,7 @@ UR_INLINE const char *ur_reason_text(uint32_t reason) {
 
 /* ------- writing */
 
-UR_INLINE int ur_respond(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count, int timeout_ms) {
+static inline int ur__respond(ur_link *link, ur_request r, int status, struct ur__list list, int timeout_ms) {
     struct ur__lane *lane;
     uint8_t *room = NULL;
     uint32_t size = 0;
@@ -3351,7 +3565,7 @@ UR_INLINE int ur_respond(ur_link *link, ur_request r, int status, const ur_heade
     if (err != 0) {
         return err;
     }
-    size_t fields = ur__fields_size(headers, count);
+    size_t fields = ur__list_size(list);
     if (lane->begun) {
         return -EALREADY;
     }
@@ -3365,11 +3579,19 @@ UR_INLINE int ur_respond(ur_link *link, ur_request r, int status, const ur_heade
     if (err != 0) {
         return err;
     }
-    (void)ur__put_response(room, lane->stream_id, 1, (unsigned)status, headers, count);
+    (void)ur__put_response(room, lane->stream_id, 1, (unsigned)status, list);
     ur__writer_commit(&lane->writer, (uint32_t)fields + 18, UR_HEADERS);
     link->counters.slots_out++;
     lane->begun = 1;
     return 0;
+}
+
+UR_INLINE int ur_respond(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count, int timeout_ms) {
+    return ur__respond(link, r, status, ur__array(headers, count), timeout_ms);
+}
+
+UR_INLINE int ur_respond_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length, int timeout_ms) {
+    return ur__respond(link, r, status, ur__flat(fields, length), timeout_ms);
 }
 
 UR_INLINE int ur_reserve(ur_link *link, ur_request r, int timeout_ms, void **room, size_t *size) {
@@ -3430,15 +3652,15 @@ UR_INLINE int ur_flush(ur_link *link, ur_request r) {
     return ur__look_cancelled(link, lane) != 0 ? -ECANCELED : 0;
 }
 
-UR_INLINE int ur_trailers(ur_link *link, ur_request r, const ur_header *fields, size_t count, int timeout_ms) {
+static inline int ur__trailers(ur_link *link, ur_request r, struct ur__list list, int timeout_ms) {
     struct ur__lane *lane;
     uint8_t *room = NULL;
     uint32_t size = 0;
     int err = ur__find_open(link, r, &lane);
-    if (err != 0 || count == 0) {
+    if (err != 0 || list.count == 0) {
         return err;
     }
-    size_t bytes = ur__fields_size(fields, count);
+    size_t bytes = ur__list_size(list);
     if (bytes == 0 || bytes > link->slot_size) {
         return bytes == 0 ? -EINVAL : -EMSGSIZE;
     }
@@ -3447,56 +3669,140 @@ UR_INLINE int ur_trailers(ur_link *link, ur_request r, const ur_header *fields, 
     if (err != 0) {
         return err;
     }
-    (void)ur__put_fields(room, fields, count);
+    (void)ur__put_list(room, list);
     ur__writer_commit(&lane->writer, (uint32_t)bytes, UR_TRAILERS);
     link->counters.slots_out++;
     lane->closing = 1;
     return 0;
 }
 
-UR_INLINE int ur_end(ur_link *link, ur_request r, int timeout_ms) {
-    struct ur__patience p = ur__patient(timeout_ms);
-    struct ur__lane *lane;
-    int announced = 0, err = ur__find(link, r, &lane);
-    if (err != 0) {
-        return err;
-    }
-    if (!lane->begun) {
-        return -EINVAL;
-    }
-    (void)ur__commit_room(link, lane);
-    for (;;) {
-        err = ur__got_room(link, lane, ur__writer_commit_empty(&lane->writer, UR_END));
-        if (err == -EAGAIN) {
-            err = ur__await_room(link, lane, &p, &announced);
-        } else {
-            break;
-        }
-        if (err == -EAGAIN || err == -ETIMEDOUT) {
-            return err;
-        }
-        if (err != 0) {
-            break;
-        }
-    }
-    if (err == 0) {
-        link->counters.ended++;
-        link->counters.slots_out++;
-    }
-    int cancelled = ur__finish(link, lane);
-    return err != 0 ? err : cancelled;
+UR_INLINE int ur_trailers(ur_link *link, ur_request r, const ur_header *fields, size_t count, int timeout_ms) {
+    return ur__trailers(link, r, ur__array(fields, count), timeout_ms);
 }
 
-UR_INLINE int ur_abort(ur_link *link, ur_request r) {
+UR_INLINE int ur_trailers_flat(ur_link *link, ur_request r, const char *fields, size_t length, int timeout_ms) {
+    return ur__trailers(link, r, ur__flat(fields, length), timeout_ms);
+}
+
+/* Commits the end slot, waiting for its place. -EAGAIN, -ETIMEDOUT: not yet; after
+ * any other error there is no response any more. */
+static inline int ur__put_end(ur_link *link, struct ur__lane *lane, int timeout_ms) {
+    struct ur__patience p = ur__patient(timeout_ms);
+    int announced = 0;
+    (void)ur__commit_room(link, lane);
+    for (;;) {
+        int err = ur__got_room(link, lane, ur__writer_commit_empty(&lane->writer, UR_END));
+        if (err == 0) {
+            link->counters.ended++;
+            link->counters.slots_out++;
+        }
+        if (err != -EAGAIN) {
+            return err;
+        }
+        err = ur__await_room(link, lane, &p, &announced);
+        if (err != 0) {
+            return err;
+        }
+    }
+}
+
+UR_INLINE int ur_end(ur_link *link, ur_request r, int timeout_ms) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
     if (err != 0) {
         return err;
     }
-    (void)ur__writer_commit_empty(&lane->writer, UR__ABORT); /* without room, letting go says it too */
-    (void)ur__finish(link, lane);
-    link->counters.aborted++;
-    return 0;
+    if (!lane->begun || lane->over) {
+        return -EINVAL;
+    }
+    err = ur__put_end(link, lane, timeout_ms);
+    if (err == -EAGAIN || err == -ETIMEDOUT) {
+        return err;
+    }
+    int cancelled = ur__finish(link, lane);
+    return err != 0 ? err : cancelled;
+}
+
+/* Commits an abort slot. Without room for it, letting go says the same. */
+static inline void ur__put_abort(ur_link *link, struct ur__lane *lane) {
+    if (!lane->over) {
+        (void)ur__writer_commit_empty(&lane->writer, UR__ABORT);
+        link->counters.aborted++;
+    }
+}
+
+UR_INLINE int ur_abort(ur_link *link, ur_request r) {
+    struct ur__lane *lane;
+    int err = ur__find(link, r, &lane);
+    if (err == 0) {
+        ur__put_abort(link, lane);
+        (void)ur__finish(link, lane);
+    }
+    return err;
+}
+
+/* The response has ended; the request has not. */
+static inline void ur__response_over(ur_link *link, struct ur__lane *lane) {
+    lane->begun = lane->closing = lane->over = 1;
+    link->lingering++;
+    ur__publish(link, lane);
+}
+
+UR_INLINE int ur_end_response(ur_link *link, ur_request r, int timeout_ms) {
+    struct ur__lane *lane;
+    int err = ur__find(link, r, &lane);
+    if (err != 0 || lane->over) {
+        return err;
+    }
+    if (!lane->begun) {
+        return -EINVAL;
+    }
+    err = ur__put_end(link, lane, timeout_ms);
+    if (err == -EAGAIN || err == -ETIMEDOUT) {
+        return err;
+    }
+    ur__response_over(link, lane);
+    return err != 0 ? err : ur__look_cancelled(link, lane) != 0 ? -ECANCELED : 0;
+}
+
+UR_INLINE int ur_abort_response(ur_link *link, ur_request r) {
+    struct ur__lane *lane;
+    int err = ur__find(link, r, &lane);
+    if (err == 0 && !lane->over) {
+        ur__put_abort(link, lane);
+        ur__response_over(link, lane);
+    }
+    return err;
+}
+
+UR_INLINE int ur_let_go(ur_link *link, ur_request r) {
+    struct ur__lane *lane;
+    int err = ur__find(link, r, &lane);
+    if (err == 0 && !lane->over) {
+        err = -EINVAL;
+    }
+    if (err == 0) {
+        (void)ur__finish(link, lane);
+    }
+    return err;
+}
+
+UR_INLINE int ur_answer(ur_link *link, ur_request r, int status, const char *fields, size_t length, const void *body, size_t size, int timeout_ms, size_t *written) {
+    size_t done = 0;
+    int err = ur_respond_flat(link, r, status, fields, length, timeout_ms); /* the first slot of a lane always has room */
+    if (err == 0) {
+        err = ur_write(link, r, body, size, timeout_ms, &done);
+        if (err != 0 && err != -EAGAIN && err != -ETIMEDOUT) {
+            (void)ur_abort(link, r);
+        }
+    }
+    if (err == 0) {
+        err = ur_end(link, r, timeout_ms);
+    }
+    if (written != NULL) {
+        *written = done;
+    }
+    return err;
 }
 
 #ifdef __cplusplus

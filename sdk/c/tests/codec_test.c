@@ -55,9 +55,9 @@ static void header_lists_come_back(void) {
             fields[i].value.data = values[i];
             fields[i].value.length = value;
         }
-        size_t size = 18 + ur__fields_size(fields, count);
+        size_t size = 18 + ur__list_size(ur__array(fields, count));
         uint8_t *b = guarded(size);
-        CHECK(ur__put_response(b, 7, 1, 204, fields, count) == b + size);
+        CHECK(ur__put_response(b, 7, 1, 204, ur__array(fields, count)) == b + size);
         struct ur__head h;
         unsigned status;
         CHECK(ur__parse_response(&h, &status, b, size) == UR__OK && status == 204 && h.stream_id == 7 && h.count == count && h.length == size);
@@ -100,7 +100,7 @@ static void bad_fields_are_not_encoded(void) {
         {{UR_LIT("a:"), UR_LIT("x")}, 0},       {{UR_LIT("a"), UR_LIT("\tx \xff")}, 1}, {{UR_LIT("\xe4"), UR_LIT("x")}, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        CHECK((ur__fields_size(&rows[i].f, 1) != 0) == rows[i].good);
+        CHECK((ur__list_size(ur__array(&rows[i].f, 1)) != 0) == rows[i].good);
     }
 }
 

@@ -41,8 +41,8 @@ static void put_list(const unsigned char *bytes, size_t size, size_t at, size_t 
         printf(":");
         put_hex(fields[i].value.data, fields[i].value.length);
     }
-    size_t length = ur__fields_size(fields, count);
-    CHECK(length > 0 && length <= sizeof again && ur__put_fields(again, fields, count) == again + length);
+    size_t length = ur__list_size(ur__array(fields, count));
+    CHECK(length > 0 && length <= sizeof again && ur__put_list(again, ur__array(fields, count)) == again + length);
     printf(" encoded=");
     put_hex(again, length);
 }
@@ -83,7 +83,7 @@ static void frame(const char *kind, const unsigned char *input, size_t size) {
     } else if (strcmp(kind, "response") == 0) {
         unsigned char head[18 + 1];
         printf(" id=%llu version=%d status=%u", (unsigned long long)h.stream_id, h.version, status);
-        CHECK(ur__put_response(head, h.stream_id, h.version, status, NULL, 0) == head + 19 && memcmp(head, b, 18) == 0);
+        CHECK(ur__put_response(head, h.stream_id, h.version, status, ur__array(NULL, 0)) == head + 19 && memcmp(head, b, 18) == 0);
     }
     put_list(b, size, h.fields_at, h.count);
     printf("\n");

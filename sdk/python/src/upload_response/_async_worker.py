@@ -1,0 +1,218 @@
+"""A worker for an event loop: many requests in flight on one link."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import TracebackType
+
+from ._async_request import AsyncRequest, AsyncResponse
+from ._errors import Cancelled, LinkClosed, Reason
+from ._exchange import Exchange, Steps, T
+from ._library import WAIT_NEWS, WAIT_STREAM, lib
+from ._link import Link
+from ._worker import Options, WorkerBase
+
+log = logging.getLogger("upload_response")
+
+AsyncHandler = Callable[[AsyncRequest, AsyncResponse], Awaitable[object]]
+
+
+class AsyncWorker(WorkerBase):
+    """An attached worker; `async for` gives its requests. It belongs to the event loop that
+    it was entered in.
+
+    The link is armed, that is, the server rings for what we wait for, whenever the loop may
+    go to sleep. A ring disarms it; it is armed again at the end of the same round of the
+    loop, so that one round costs one announcement.
+    """
+
+    def __init__(
+        self,
+        socket: str | os.PathLike[str] | None = None,
+        *,
+        pool: str | None = None,
+        lanes: int = 256,
+        name: str = "",
+        max_held: int = 256,
+        attach_timeout: float = 10.0,
+    ) -> None:
+        """It attaches when it is entered. lanes: requests that are served at once; max_held:
+        slots of one request that views may hold.
+        """
+        self._options = Options(socket, pool, lanes, name, max_held, attach_timeout)
+        self._armed = 0  # the reasons
+        self._arming = False
+        self._next: asyncio.Future[None] | None = None  # who waits for a request
+        self._waiting: dict[int, list[asyncio.Future[None]]] = {}  # for news of a request
+        self._tasks: dict[int, asyncio.Task[None]] = {}  # that end when their request is cancelled
+
+    @classmethod
+    def with_options(cls, options: Options) -> AsyncWorker:
+        """Return a worker that will attach so."""
+        worker = cls()
+        worker._options = options
+        return worker
+
+    async def __aenter__(self) -> AsyncWorker:
+        self._loop = asyncio.get_running_loop()
+        link: Link = await self._loop.run_in_executor(None, self._options.attach)
+        super().__init__(link)
+        self._loop.add_reader(link.fd, self._ring)
+        self._arm_soon()
+        return self
+
+    async def __aexit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the link. Requests in progress break off; views of them stay what they are."""
+        if self._link.pointer is not None:
+            self._loop.remove_reader(self._link.fd)
+        super().close()
+        self._wake_all()
+
+    # ------------------------------------------------------------ the bell
+
+    def _ring(self) -> None:
+        pointer = self._link.pointer
+        if pointer is not None:
+            self._armed = 0
+            lib.ur_disarm(pointer)
+            self._deliver()
+            self._arm_soon()
+
+    def _arm_soon(self) -> None:
+        if not self._arming:
+            self._arming = True
+            self._loop.call_soon(self._arm)
+
+    def _arm(self) -> None:
+        self._arming = False
+        pointer = self._link.pointer
+        while pointer is not None:
+            reasons = WAIT_NEWS | (WAIT_STREAM if self._next is not None else 0)
+            code = lib.ur_arm(pointer, reasons)
+            if code == 0:
+                self._armed = reasons
+                return
+            if code != -errno.EAGAIN:  # dead: nothing will ring any more, and the socket stays readable
+                self._loop.remove_reader(self._link.fd)
+                self._wake_all()
+                return
+            self._deliver()
+
+    def _deliver(self) -> None:
+        """Wake those for whom there may be something."""
+        link = self._link
+        pointer = link.pointer
+        while pointer is not None and lib.ur_news(pointer, link.number_at) == 0:
+            self._wake(link.number.value, pointer)
+        waiter, self._next = self._next, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _wake(self, handle: int, pointer: int) -> None:
+        for waiter in self._waiting.pop(handle, ()):
+            if not waiter.done():
+                waiter.set_result(None)
+        task = self._tasks.get(handle)
+        if task is not None and lib.ur_reason(pointer, handle) != Reason.NOT_CANCELLED:
+            del self._tasks[handle]
+            task.cancel()
+
+    def _wake_all(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        waiter, self._next = self._next, None
+        for each in [*(w for group in waiting.values() for w in group), *([waiter] if waiter else [])]:
+            if not each.done():
+                each.set_result(None)
+
+    async def _news(self, handle: int) -> None:
+        waiter = self._loop.create_future()
+        group = self._waiting.setdefault(handle, [])
+        group.append(waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter in group:
+                group.remove(waiter)
+            if not group and self._waiting.get(handle) is group:
+                del self._waiting[handle]
+            raise
+
+    async def run(self, exchange: Exchange, steps: Steps[T]) -> T:
+        """Run steps, and let the loop go on where they have to wait."""
+        try:
+            while True:
+                next(steps)
+                await self._news(exchange.handle)
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+
+    # ------------------------------------------------------------ requests
+
+    async def next(self) -> AsyncRequest | None:
+        """Return the next request, or None after drain() when the last has come."""
+        while True:
+            taken = self._link.take()
+            if taken is not None:
+                return AsyncRequest(Exchange(self._link, taken), self) if taken else None
+            if self._next is None:
+                self._next = self._loop.create_future()
+            if self._armed and not self._armed & WAIT_STREAM:
+                self._armed = 0
+                self._arm_soon()
+            await asyncio.shield(self._next)
+
+    async def __aiter__(self) -> AsyncIterator[AsyncRequest]:
+        while True:
+            request = await self.next()
+            if request is None:
+                return
+            yield request
+            del request  # or it would live until the next one comes
+
+    # ------------------------------------------------------------ handlers
+
+    async def serve(self, handler: AsyncHandler) -> None:
+        """Serve every request in a task of its own, until drain(). The task is cancelled when
+        its client goes.
+        """
+        running: set[asyncio.Task[None]] = set()
+        try:
+            async for request in self:
+                handle = request._exchange.handle
+                task = self._loop.create_task(self._handle(handler, request, handle))
+                self._tasks[handle] = task
+                running.add(task)
+                task.add_done_callback(running.discard)
+                del request
+        finally:
+            if running:
+                await asyncio.wait(running)
+
+    async def _handle(self, handler: AsyncHandler, request: AsyncRequest, handle: int) -> None:
+        response = request.response
+        try:
+            await handler(request, response)
+            if not response.started:
+                raise RuntimeError("the handler did not answer")
+            if not response.ended:
+                await response.end()
+        except (Cancelled, LinkClosed) as error:
+            log.debug("%s %s: %s", request.method, request.target, error)
+        except asyncio.CancelledError:
+            log.debug("%s %s: cancelled", request.method, request.target)
+        except Exception:
+            log.exception("%s %s failed", request.method, request.target)
+            request._exchange.fail()
+        finally:
+            self._tasks.pop(handle, None)
+            response.abort()

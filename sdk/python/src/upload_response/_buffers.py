@@ -1,0 +1,45 @@
+"""The address of a buffer, of whatever kind."""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import byref, c_int, c_ssize_t, c_void_p, py_object
+from typing import Any
+
+
+class _Buffer(ctypes.Structure):
+    """Py_buffer."""
+
+    _fields_ = (
+        ("address", c_void_p),
+        ("object", c_void_p),
+        ("size", c_ssize_t),
+        ("item_size", c_ssize_t),
+        ("read_only", c_int),
+        ("dimensions", c_int),
+        *((name, c_void_p) for name in ("format", "shape", "strides", "suboffsets", "internal")),
+    )
+
+
+_get = ctypes.pythonapi.PyObject_GetBuffer
+_get.restype, _get.argtypes = c_int, (py_object, c_void_p, c_int)
+_release = ctypes.pythonapi.PyBuffer_Release
+_release.restype, _release.argtypes = None, (c_void_p,)
+
+
+class Exported:
+    """Holds a contiguous buffer, so that its bytes stay where they are."""
+
+    __slots__ = ("_buffer", "address", "size")
+
+    def __init__(self, data: Any) -> None:
+        self._buffer = _Buffer()
+        _get(data, byref(self._buffer), 0)  # raises what says why not
+        self.address: int = self._buffer.address or 0
+        self.size: int = self._buffer.size
+
+    def __enter__(self) -> Exported:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _release(byref(self._buffer))

@@ -1,0 +1,86 @@
+"""Processes that serve, and are started again when they end."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ._errors import AttachError
+from ._stop import Stop, stop_on_signals
+
+log = logging.getLogger("upload_response")
+
+_REFUSED = 78  # EX_CONFIG: the server will not have us, now or later
+_SOON, _PAUSE = 1.0, 0.5  # seconds: who ends so soon is started again after a pause
+_PR_SET_PDEATHSIG = 1
+
+
+def _child(run: Callable[[], None], parent: int) -> None:
+    """Serve in a child. It ends with its parent, which forwards signals: those of a terminal
+    reach both.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if os.getppid() != parent:
+        return
+    try:
+        run()
+    except AttachError as error:
+        log.error("%s", error)
+        raise SystemExit(_REFUSED) from None
+
+
+class _Family:
+    def __init__(self, run: Callable[[], None]) -> None:
+        self._run = run
+        self._context = multiprocessing.get_context("fork")
+        self.started: dict[Any, float] = {}
+
+    def add(self) -> None:
+        process = self._context.Process(target=_child, args=(self._run, os.getpid()))
+        process.start()
+        self.started[process] = time.monotonic()
+
+    def ended(self, stop: Stop) -> list[Any]:
+        """Wait until a process has ended, or it is time to stop."""
+        multiprocessing.connection.wait([*(p.sentinel for p in self.started), stop.fileno()])
+        return [p for p in self.started if p.exitcode is not None]
+
+    def replace(self, process: Any, stop: Stop) -> None:
+        """Start another process in the place of one that has ended."""
+        process.join()
+        lived = time.monotonic() - self.started.pop(process)
+        if process.exitcode == _REFUSED:
+            raise AttachError("the server refuses this worker: see the log")
+        log.warning("worker process %d ended with %d, starting another", process.pid, process.exitcode)
+        if lived > _SOON or not stop.wait(_PAUSE):
+            self.add()
+
+    def end(self) -> None:
+        """Have all processes finish what is running, and wait for that."""
+        for process in self.started:
+            process.terminate()
+        for process in self.started:
+            process.join()
+
+
+def supervise(run: Callable[[], None], processes: int) -> None:
+    """Keep so many processes running until SIGTERM or SIGINT comes."""
+    family = _Family(run)
+    with stop_on_signals() as stop:
+        try:
+            for _ in range(processes):
+                family.add()
+            while not stop:
+                for process in family.ended(stop):
+                    family.replace(process, stop)
+        finally:
+            family.end()

@@ -1,0 +1,167 @@
+"""serve(): a handler, in as many threads and processes as it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import os
+import threading
+from collections.abc import Callable
+from typing import Any, Union, overload
+
+from ._async_worker import AsyncHandler, AsyncWorker
+from ._errors import AttachError, Cancelled, LinkClosed
+from ._processes import supervise
+from ._request import Request
+from ._response import Response
+from ._stop import Stop, stop_on_signals
+from ._worker import Options, Worker
+
+log = logging.getLogger("upload_response")
+
+Handler = Callable[[Request, Response], object]
+AnyHandler = Union[Handler, AsyncHandler]
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0  # seconds
+
+
+def serve(
+    handler: AnyHandler,
+    *,
+    socket: str | os.PathLike[str] | None = None,
+    pool: str | None = None,
+    processes: int = 1,
+    threads: int = 1,
+    lanes: int | None = None,
+    name: str = "",
+    max_held: int = 256,
+) -> None:
+    """Serve requests with handler(request, response) until SIGTERM or SIGINT comes; then
+    finish what is running, and return. A server that is not there yet, or goes away, is
+    waited for. A coroutine function serves as many requests at once as there are lanes; any
+    other handler one in each thread of each process.
+
+    A handler that raises has its client see 500, or a response that breaks off, and is
+    logged. A process that ends is started again.
+    """
+    if lanes is None:
+        lanes = 256 if inspect.iscoroutinefunction(handler) else 1
+    options = Options(socket, pool, lanes, name, max_held)
+    if processes > 1:
+        supervise(lambda: _serve_threads(handler, options, threads), processes)
+    else:
+        _serve_threads(handler, options, threads)
+
+
+def _serve_threads(handler: AnyHandler, options: Options, threads: int) -> None:
+    with stop_on_signals() as stop:
+        if threads == 1:
+            keep_serving(handler, options, stop)
+            return
+        failures: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                keep_serving(handler, options, stop)
+            except BaseException as error:
+                failures.append(error)
+                stop.set()
+
+        workers = [threading.Thread(target=run, name=f"upload-response-{i}") for i in range(threads)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        if failures:
+            raise failures[0]
+
+
+def keep_serving(handler: AnyHandler, options: Options, stop: Stop) -> None:
+    """Attach, serve, and attach again, until it is time to stop."""
+    pause = _FIRST_PAUSE
+    while not stop:
+        try:
+            if inspect.iscoroutinefunction(handler):
+                asyncio.run(_serve_loop(handler, options, stop))
+            else:
+                _serve_link(handler, options, stop)  # type: ignore[arg-type]
+            pause = _FIRST_PAUSE
+        except LinkClosed as error:
+            log.warning("link lost: %s", error)
+            pause = _FIRST_PAUSE
+        except AttachError as error:
+            if not error.may_pass:
+                raise
+            log.debug("waiting for the server: %s", error)
+            stop.wait(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _serve_link(handler: Handler, options: Options, stop: Stop) -> None:
+    worker = Worker.attached(options)
+    with worker, stop.calling(worker.drain):
+        for request in worker:
+            handle(handler, request)
+            del request  # or it would live until the next one comes
+
+
+def handle(handler: Handler, request: Request) -> None:
+    """Have a handler answer a request, and end the response."""
+    response = request.response
+    try:
+        handler(request, response)
+        if not response.started:
+            raise RuntimeError("the handler did not answer")
+        if not response.ended:
+            response.end()
+    except (Cancelled, LinkClosed) as error:
+        log.debug("%s %s: %s", request.method, request.target, error)
+    except Exception:
+        log.exception("%s %s failed", request.method, request.target)
+        request._exchange.fail()
+    except BaseException:  # the process is to end: its client need not wait for that
+        request._exchange.fail()
+        raise
+    finally:
+        response.abort()
+
+
+async def _serve_loop(handler: Any, options: Options, stop: Stop) -> None:
+    loop = asyncio.get_running_loop()
+    async with AsyncWorker.with_options(options) as worker:
+        with stop.calling(lambda: _drain_soon(loop, worker)):
+            await worker.serve(handler)
+
+
+def _drain_soon(loop: asyncio.AbstractEventLoop, worker: AsyncWorker) -> None:
+    worker.drain()
+    loop.call_soon_threadsafe(worker.drain)  # wakes the loop from a signal handler
+
+
+class Application:
+    """A handler that knows how to be served: what the decorator makes of a function."""
+
+    def __init__(self, handler: AnyHandler, options: dict[str, Any]) -> None:
+        self.handler = handler
+        self._options = options
+
+    def __call__(self, request: Any, response: Any) -> Any:
+        return self.handler(request, response)
+
+    def serve(self, **options: Any) -> None:
+        """Serve it, as serve() does; options given here override the decorator's."""
+        serve(self.handler, **{**self._options, **options})
+
+
+@overload
+def worker(handler: AnyHandler) -> Application: ...
+@overload
+def worker(**options: Any) -> Callable[[AnyHandler], Application]: ...
+def worker(handler: AnyHandler | None = None, **options: Any) -> Any:
+    """Make a handler a worker, with the options of serve(): @worker or @worker(threads=4).
+    Then handler.serve() serves it.
+    """
+    if handler is None:
+        return lambda function: Application(function, options)
+    return Application(handler, options)

@@ -1,0 +1,92 @@
+"""The wish to stop, which a signal brings."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Stop:
+    """Is set once. Unlike threading.Event it can be set by a signal handler that interrupts
+    who waits for it.
+    """
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        self._is_set = False
+        self._actions: dict[object, Callable[[], None]] = {}
+
+    def __bool__(self) -> bool:
+        return self._is_set
+
+    def set(self) -> None:
+        """Stop: wake who waits, and do what was asked for."""
+        if not self._is_set:
+            self._is_set = True
+            os.write(self._write, b"x")  # is never read: it wakes everybody
+            for action in list(self._actions.values()):
+                action()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait, and return whether it is time to stop."""
+        select.select([self._read], [], [], seconds)
+        return self._is_set
+
+    def fileno(self) -> int:
+        """What is readable once it is set."""
+        return self._read
+
+    @contextmanager
+    def calling(self, action: Callable[[], None]) -> Iterator[None]:
+        """Have an action done when it is set, or now if it is."""
+        key = object()
+        self._actions[key] = action
+        try:
+            if self._is_set:
+                action()
+            yield
+        finally:
+            del self._actions[key]
+
+    def close(self) -> None:
+        """Free the descriptors."""
+        os.close(self._read)
+        os.close(self._write)
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[Stop]:
+    """Have SIGTERM and SIGINT stop us; the second one does what it did before. Only the main
+    thread is told of signals: in another one this sets up nothing.
+    """
+    stop = Stop()
+    before: dict[int, Any] = {}
+
+    def on_signal(number: int, _: FrameType | None) -> None:
+        signal.signal(number, before[number])
+        stop.set()
+
+    if threading.current_thread() is threading.main_thread():
+        for number in map(int, SIGNALS):
+            before[number] = _installed(number)
+            signal.signal(number, on_signal)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        stop.close()
+
+
+def _installed(number: int) -> Any:
+    """Return the handler that there is; one that Python did not install counts as none."""
+    handler = signal.getsignal(number)
+    return signal.SIG_DFL if handler is None else handler

@@ -1,0 +1,138 @@
+"""A worker: one link, and the requests that come over it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+
+from ._exchange import Exchange
+from ._library import WAIT_STREAM
+from ._link import Link, Server
+from ._request import Request
+
+
+def default_socket() -> str:
+    """Return where the server puts its socket if it was not told otherwise."""
+    folder = os.environ.get("XDG_RUNTIME_DIR", "")
+    if folder.startswith("/"):
+        return folder + "/upload-response.sock"
+    return f"/tmp/upload-response-{os.getuid()}.sock"  # noqa: S108
+
+
+def socket_path(socket: str | os.PathLike[str] | None) -> str:
+    """Return the socket to attach to: the one given, or $UPLOAD_RESPONSE_SOCKET, or where
+    the server puts it.
+    """
+    if socket is not None:
+        return os.fspath(socket)
+    return os.environ.get("UPLOAD_RESPONSE_SOCKET") or default_socket()
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to attach."""
+
+    socket: str | os.PathLike[str] | None = None
+    pool: str | None = None
+    lanes: int = 1
+    name: str = ""
+    max_held: int = 256
+    attach_timeout: float = 10.0
+
+    def attach(self) -> Link:
+        """Return a new link."""
+        pool = self.pool or os.environ.get("UPLOAD_RESPONSE_POOL") or "default"
+        socket = socket_path(self.socket)
+        return Link(socket, pool, self.name, self.lanes, self.max_held, self.attach_timeout)
+
+
+class WorkerBase:
+    """What the worker for threads and that for event loops have in common."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    @property
+    def slot_size(self) -> int:
+        """The most bytes that a slot can have."""
+        return self._link.slot_size
+
+    @property
+    def server(self) -> Server:
+        """Who is at the other end."""
+        return self._link.server()
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What this link has done so far."""
+        return self._link.counters()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed here."""
+        return self._link.pointer is None
+
+    def drain(self) -> None:
+        """Ask for no more requests: those that were assigned still come, then the iteration
+        ends. It can be called from any thread, and from a signal handler.
+        """
+        self._link.drain()
+
+    def close(self) -> None:
+        """End the link. Requests in progress break off; views of them stay what they are."""
+        self._link.close()
+
+
+class Worker(WorkerBase):
+    """An attached worker; iterating gives its requests. It is used by one thread."""
+
+    def __init__(
+        self,
+        socket: str | os.PathLike[str] | None = None,
+        *,
+        pool: str | None = None,
+        lanes: int = 1,
+        name: str = "",
+        max_held: int = 256,
+        attach_timeout: float = 10.0,
+    ) -> None:
+        """Attach. lanes: requests that are served at once; max_held: slots of one request
+        that views may hold.
+        """
+        super().__init__(Options(socket, pool, lanes, name, max_held, attach_timeout).attach())
+
+    @classmethod
+    def attached(cls, options: Options) -> Worker:
+        """Return a worker that is attached so."""
+        worker = cls.__new__(cls)
+        WorkerBase.__init__(worker, options.attach())
+        return worker
+
+    def next(self, timeout: float | None = None) -> Request | None:
+        """Return the next request, or None after drain() when the last has come."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        link = self._link
+        while True:
+            taken = link.take()
+            if taken is not None:
+                return Request(Exchange(link, taken)) if taken else None
+            link.wait(WAIT_STREAM, deadline)
+
+    def __iter__(self) -> Iterator[Request]:
+        while True:
+            request = self.next()
+            if request is None:
+                return
+            yield request
+            del request  # or it would live until the next one comes
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,96 @@
+"""HTTP clients: one that does it all, and one step by step."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import struct
+from typing import Any, NamedTuple
+
+PATIENCE = 60.0
+
+
+class Reply(NamedTuple):
+    """A response as the client sees it."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+    complete: bool
+
+
+def exchange(port: int, method: str, path: str, body: Any, headers: dict[str, str]) -> Reply:
+    """Send a request and read its response."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    try:
+        connection.request(
+            method, path, body, {name.replace("_", "-"): value for name, value in headers.items()}
+        )
+        try:
+            response = connection.getresponse()
+        except http.client.RemoteDisconnected:
+            return Reply(0, http.client.HTTPMessage(), b"", False)
+        try:
+            return Reply(response.status, response.headers, response.read(), True)
+        except (http.client.IncompleteRead, ConnectionError) as error:
+            return Reply(response.status, response.headers, getattr(error, "partial", b""), False)
+    finally:
+        connection.close()
+
+
+class Upload:
+    """A chunked upload, step by step."""
+
+    def __init__(self, port: int, path: str = "/", method: str = "POST") -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        head = f"{method} {path} HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
+        self._socket.sendall(head.encode())
+        self._file = self._socket.makefile("rb")
+
+    def send(self, data: bytes) -> None:
+        """Send a piece of the body."""
+        self._socket.sendall(b"%x\r\n%s\r\n" % (len(data), data))
+
+    def finish(self, trailers: str = "") -> None:
+        """Send the end."""
+        self._socket.sendall(b"0\r\n" + trailers.encode() + b"\r\n")
+
+    def read_head(self) -> str:
+        """Read status line and headers."""
+        lines = []
+        while True:
+            line = self._file.readline().decode()
+            lines.append(line)
+            if line in ("", "\r\n"):
+                return "".join(lines)
+
+    def read_chunk(self) -> bytes:
+        """Read a chunk of the response; the last one is empty."""
+        size = int(self._file.readline(), 16)
+        data = self._file.read(size)
+        if size:
+            self._file.readline()
+        return data
+
+    def read_rest(self) -> bytes:
+        """Read until the connection ends."""
+        try:
+            return self._file.read()
+        except ConnectionError:
+            return b""
+
+    def reset(self) -> None:
+        """Go without a goodbye."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._file.close()
+        self._socket.close()
+
+    def __enter__(self) -> Upload:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
