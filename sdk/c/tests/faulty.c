@@ -213,7 +213,7 @@ static struct ur__lane *put_head(struct turn *t, unsigned status, const ur_heade
     uint32_t size;
     struct ur__lane *lane;
     must(ur__find(t->link, t->r, &lane));
-    uint32_t n = (uint32_t)(ur__put_response(frame, lane->stream_id, 1, status, fields, count) - frame);
+    uint32_t n = (uint32_t)(ur__put_response(frame, lane->stream_id, 1, status, ur__array(fields, count)) - frame);
     must(ur__get_room(t->link, lane, n, UR_FOREVER, &room, &size));
     memcpy(room, frame, n);
     ur__writer_commit(&lane->writer, n, UR_HEADERS);
