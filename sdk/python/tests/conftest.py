@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from client import Reply, exchange
 
 import upload_response as ur
+from client import Reply, exchange
 
 PATIENCE = 60.0  # seconds; only what is broken takes so long
 

@@ -7,11 +7,11 @@ import threading
 from pathlib import Path
 
 import pytest
+
+import upload_response as ur
 from client import Upload
 from conftest import SLOT, Server, eventually
 from test_request import finish, take
-
-import upload_response as ur
 
 
 def in_child(check: object) -> int:
@@ -28,7 +28,7 @@ def in_child(check: object) -> int:
 
 
 def test_an_attach_says_why_it_failed(server: Server, tmp_path: Path) -> None:
-    with pytest.raises(ur.AttachError, match="no such file|No such file") as caught:
+    with pytest.raises(ur.AttachError, match=r"cannot connect to .*nobody") as caught:
         ur.Worker(tmp_path / "nobody")
     assert caught.value.may_pass
     with pytest.raises(ur.AttachError, match="pool") as caught:
@@ -49,7 +49,7 @@ def test_the_socket_and_the_pool_come_from_the_environment(
     ur.Worker(pool="default").close()
     monkeypatch.delenv("UPLOAD_RESPONSE_SOCKET")
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/nonexistent")
-    with pytest.raises(ur.AttachError, match="/nonexistent/upload-response.sock"):
+    with pytest.raises(ur.AttachError, match=r"/nonexistent/upload-response\.sock"):
         ur.Worker()
 
 
@@ -117,8 +117,7 @@ def test_a_client_that_goes_wakes_a_writer(server: Server) -> None:
         upload.read_head()
         upload.reset()
         with pytest.raises(ur.Cancelled):
-            while True:
-                response.write(b"x" * 100000)
+            response.write(bytes(64 << 20))
 
 
 def test_a_server_that_is_killed_cancels_requests_and_ends_the_link(server: Server) -> None:
@@ -220,9 +219,9 @@ def test_a_request_in_the_hands_of_a_thread_left_behind_has_ended(server: Server
 
         def late() -> None:
             go.wait()
-            for step in (request.read, lambda: request.response.start(200), request.response.end, next):
+            for step in (request.read, request.response.flush, request.response.end, lambda: next(request)):
                 try:
-                    step(request) if step is next else step()  # type: ignore[call-arg, arg-type]
+                    step()
                 except ur.RequestEnded as error:
                     told.append(str(error))
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Callable
 
 import pytest
-from client import Upload
-from conftest import SLOT, Server, eventually
 
 import upload_response as ur
+from client import Upload
+from conftest import SLOT, Server, eventually
 
 
 def finish(request: ur.Request, text: str = "done") -> None:
@@ -61,7 +62,7 @@ def test_headers_that_come_twice_are_joined_and_can_be_had_apart() -> None:
 @pytest.mark.parametrize("size", [0, 1, 63, SLOT - 1, SLOT, SLOT + 1, 5 * SLOT + 7, 1 << 20])
 def test_a_body_of_any_size_is_read_byte_for_byte(server: Server, size: int) -> None:
     body = hashlib.shake_128(b"%d" % size).digest(size)
-    ways = {
+    ways: dict[str, Callable[[ur.Request], bytes]] = {
         "chunks": lambda r: b"".join(map(bytes, r)),
         "read": lambda r: r.read(),
         "pieces": lambda r: b"".join(iter(lambda: r.read(1000), b"")),

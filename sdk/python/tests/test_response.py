@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+import upload_response as ur
 from client import Reply, Upload
 from conftest import SLOT, Server
 from test_request import take
-
-import upload_response as ur
 
 
 def answer(server: Server, *steps: Any) -> Reply:
@@ -199,7 +199,7 @@ def test_what_breaks_a_rule_is_refused_and_can_be_put_right(server: Server) -> N
         with pytest.raises(ValueError, match="NUL"):
             r.start(200, {"a": "b\0c\0d"})
         with pytest.raises(TypeError, match="int"):
-            r.start(200, {"content-length": 5})  # type: ignore[dict-item]
+            r.start(200, {"content-length": 5})  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="latin-1"):
             r.start(200, {"a": "\u20ac"})
         r.start(200)
@@ -238,8 +238,8 @@ def test_a_response_is_a_context(server: Server) -> None:
             r.write(b"closed by itself")
 
     def fail(r: ur.Response) -> None:
+        r.start(200)
         with pytest.raises(KeyError), r:
-            r.start(200)
             raise KeyError
 
     assert answer(server, use).body == b"closed by itself"

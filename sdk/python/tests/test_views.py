@@ -9,11 +9,11 @@ import weakref
 from typing import Any
 
 import pytest
+
+import upload_response as ur
 from client import Upload
 from conftest import SLOT, Server, eventually
 from test_request import finish, take
-
-import upload_response as ur
 
 BODY = bytes(range(256)) * 512  # eight slots
 
@@ -114,12 +114,12 @@ def test_numpy_shares_the_memory_and_keeps_the_slot(server: Server) -> None:
 def test_slots_go_back_in_order_whatever_the_order_of_their_views(server: Server) -> None:
     with server.worker() as worker:
         _, request = begun(server, worker)
-        views = [next(request) for _ in range(4)]
-        views[1] = views[2] = None  # type: ignore[call-overload]
+        views: list[Any] = [next(request) for _ in range(4)]
+        views[1] = views[2] = None
         assert released(request) == 1  # the headers
-        views[0] = None  # type: ignore[call-overload]
+        views[0] = None
         assert released(request) == 4
-        views[3] = None  # type: ignore[call-overload]
+        views[3] = None
         assert released(request) == 5
 
 
