@@ -34,7 +34,7 @@ run: build build-c ## Start the demo: a server with workers, on 127.0.0.1:8080
 	@./build/upload-response demo $(C_DEMO)
 
 .PHONY: test
-test: check race ## Run everything that the CI runs
+test: check test-c-parts race test-sanitized test-python ## Run everything that the CI runs
 
 .PHONY: check
 check: need-go ## Check the format, vet, and test what the race detector would change
@@ -46,9 +46,12 @@ check: need-go ## Check the format, vet, and test what the race detector would c
 race: need-go need-cc ## Test everything under the race detector
 	CGO_ENABLED=1 $(GO) test -race ./...
 
+.PHONY: test-c-parts
+test-c-parts: need-cc
+	@$(MAKE) --no-print-directory -s -j2 -C sdk/c test asan tsan
+
 .PHONY: test-c
-test-c: need-go need-cc ## Test the C SDK, alone and against a server
-	$(MAKE) -C sdk/c test
+test-c: need-go test-c-parts ## Test the C SDK, alone and against a server
 	$(GO) test ./tests/csdk
 	$(GO) test -run 'TestConformance/c-' ./tests/conformance
 
@@ -109,4 +112,4 @@ need-python:
 
 .PHONY: need-cc
 need-cc:
-	@command -v "$$($(GO) env CC)" >/dev/null || { echo "a C compiler is missing, the race detector needs one: apt install gcc libc6-dev" >&2; exit 1; }
+	@command -v "$$($(GO) env CC)" >/dev/null || { echo "a C compiler is missing: apt install gcc libc6-dev" >&2; exit 1; }
