@@ -68,3 +68,6 @@ func (c *countedConn) Close() error {
 	c.once.Do(c.release)
 	return c.Conn.Close()
 }
+
+// CloseWrite closes half of it.
+func (c *countedConn) CloseWrite() error { return closeWrite(c.Conn) }

@@ -44,6 +44,17 @@ func (c *sniffedConn) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
+// CloseWrite ends what the client reads: net/http does that before it closes a
+// connection whose client may still write, or the client could lose the response.
+func (c *sniffedConn) CloseWrite() error { return closeWrite(c.Conn) }
+
+func closeWrite(conn net.Conn) error {
+	if half, ok := conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
 // onIdle returns what is to be called before a read waits, or nil.
 func (c *sniffedConn) onIdle() *func() {
 	if c.reader == nil {

@@ -129,12 +129,13 @@ func (s *Server) addQUIC(q *quicEntry) bool {
 	return !s.stopped
 }
 
-// stopQUIC returns the entries there are; there will be no more.
+// stopQUIC takes the entries there are; there will be no more.
 func (s *Server) stopQUIC() []*quicEntry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.stopped = true
-	return s.quic
+	entries := s.quic
+	s.quic, s.stopped = nil, true
+	return entries
 }
 
 // Shutdown accepts no more connections and waits for the exchanges in progress
@@ -144,14 +145,15 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	defer cancel()
 	var closing sync.WaitGroup
 	closing.Go(func() { _ = s.http.Shutdown(quiet) })
-	for _, q := range s.stopQUIC() {
+	entries := s.stopQUIC()
+	for _, q := range entries {
 		closing.Go(func() { q.shutdown(quiet) })
 	}
 	err := s.router.Drain(ctx)
 	timer := time.AfterFunc(lastWords, cancel) // what is left has no request: connections that were opened and not used
 	defer timer.Stop()
 	closing.Wait()
-	for _, q := range s.stopQUIC() {
+	for _, q := range entries {
 		err = errors.Join(err, q.close())
 	}
 	return errors.Join(err, s.http.Close())

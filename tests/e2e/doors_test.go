@@ -34,7 +34,7 @@ type visitor struct {
 	app    *app
 	client *http.Client
 	url    string // of the door, without a path
-	secure *harness.Secure
+	safe   *harness.Secure
 }
 
 // throughEachDoor runs f for each door of a server with one app. Its visits are one
@@ -44,20 +44,25 @@ func throughEachDoor(t *testing.T, change func(*server.Config), f func(v *visito
 	s, worker := startBoth(t, change, env...)
 	secure := s.Secure(t)
 	for _, d := range doors {
-		t.Run(d.name, func(t *testing.T) {
-			v := &visitor{door: d, T: t, s: s, app: worker, url: s.URL, secure: secure}
-			if d.secure {
-				v.url = secure.URL
-			}
-			v.client = v.newClient()
-			f(v)
-		})
+		t.Run(d.name, func(t *testing.T) { f(newVisitor(t, d, s, worker, secure)) })
 	}
 }
 
+func newVisitor(t *testing.T, d door, s *harness.Server, worker *app, secure *harness.Secure) *visitor {
+	v := &visitor{door: d, T: t, s: s, app: worker, url: s.URL, safe: secure}
+	if d.secure {
+		v.url = secure.URL
+	}
+	v.client = v.newClient()
+	return v
+}
+
+// newVisit returns another client at the same door.
+func (v *visitor) newVisit() *visitor { return newVisitor(v.T, v.door, v.s, v.app, v.safe) }
+
 // newClient returns a client with connections of its own.
 func (v *visitor) newClient() *http.Client {
-	trust := &tls.Config{RootCAs: v.secure.Roots}
+	trust := &tls.Config{RootCAs: v.safe.Roots}
 	if v.major == 3 {
 		transport := &http3.Transport{TLSClientConfig: trust, DisableCompression: true, QUICConfig: &quic.Config{}}
 		v.Cleanup(func() { _ = transport.Close() })
@@ -65,13 +70,11 @@ func (v *visitor) newClient() *http.Client {
 	}
 	transport := &http.Transport{TLSClientConfig: trust, DisableCompression: true, Protocols: new(http.Protocols), ExpectContinueTimeout: harness.Patience}
 	transport.Protocols.SetHTTP1(v.major == 1)
-	transport.Protocols.SetHTTP2(v.major == 2 && v.secure2())
-	transport.Protocols.SetUnencryptedHTTP2(v.major == 2 && !v.secure2())
+	transport.Protocols.SetHTTP2(v.major == 2 && v.secure)
+	transport.Protocols.SetUnencryptedHTTP2(v.major == 2 && !v.secure)
 	v.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport, Timeout: 3 * harness.Patience}
 }
-
-func (v *visitor) secure2() bool { return v.door.secure }
 
 // id returns a name for a request that no other door uses.
 func (v *visitor) id(name string) string { return v.name + "-" + name }
@@ -146,6 +149,12 @@ func (c *conversation) hear(text string) {
 	if n, err := io.ReadFull(c.response.Body, got); err != nil || string(got) != text {
 		c.v.Fatalf("%.200q (%v), want %.200q", got[:n], err, text)
 	}
+}
+
+// leave breaks off the request.
+func (c *conversation) leave() {
+	c.cancel()
+	_ = c.response.Body.Close()
 }
 
 // finish ends the upload and returns the rest of the response.

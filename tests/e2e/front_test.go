@@ -23,7 +23,7 @@ func TestEveryDoorLeadsToTheSameWorker(t *testing.T) {
 		request.Header.Set("Client-Cert", ":bWluZQ==:")
 		response := v.do(request)
 		got := decode[sighting](v, wantStatus(v, response, http.StatusOK))
-		scheme := map[bool]string{true: "https", false: "http"}[v.door.secure]
+		scheme := map[bool]string{true: "https", false: "http"}[v.secure]
 		proto := map[int]string{1: "HTTP/1.1", 2: "HTTP/2.0", 3: "HTTP/3.0"}[v.major]
 		if got.Method != "POST" || got.Path != "/seen?a=%20b" || got.Host != request.URL.Host || got.Proto != proto || got.ContentLength != 4 || got.Body != "body" {
 			v.Errorf("the worker saw %+v", got)
@@ -41,7 +41,7 @@ func TestEveryDoorLeadsToTheSameWorker(t *testing.T) {
 		if id := response.Header.Get("X-Request-Id"); len(id) != 32 {
 			v.Errorf("request id %q", id)
 		}
-		if alternative := response.Header.Get("Alt-Svc"); (alternative != "") != (v.door.secure && v.major < 3) {
+		if alternative := response.Header.Get("Alt-Svc"); (alternative != "") != (v.secure && v.major < 3) {
 			v.Errorf("Alt-Svc: %q", alternative)
 		}
 	})
