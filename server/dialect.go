@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -87,11 +88,11 @@ func (d *dialect) closeAfterReply(w http.ResponseWriter) {
 	_, _ = body.Read(make([]byte, 1))
 }
 
-// checkTarget refuses what net/http does for HTTP/1.1 only: a Host field that
+// check refuses what net/http refuses for HTTP/1.1 only: a Host field that
 // contradicts the authority (RFC 9113 section 8.3.1, RFC 9114 section 4.3.1), an
-// authority that is none, and a path that is none. HTTP/1.1 takes absolute
-// targets (RFC 9112 section 3.2.2).
-func (d *dialect) checkTarget(r *http.Request) error {
+// authority or a path that is none, and a Content-Length that is none or not that
+// of the body. HTTP/1.1 has absolute targets (RFC 9112 section 3.2.2).
+func (d *dialect) check(r *http.Request) error {
 	if d.serial || r.Method == http.MethodConnect {
 		return nil
 	}
@@ -103,8 +104,22 @@ func (d *dialect) checkTarget(r *http.Request) error {
 		return errors.New("no authority")
 	case !strings.HasPrefix(r.RequestURI, "/") && !(r.RequestURI == "*" && r.Method == http.MethodOptions):
 		return errors.New("no path")
+	case !validLength(r):
+		return errors.New("content-length")
 	}
 	return nil
+}
+
+// validLength reports whether what the Content-Length fields say, if there are
+// any, is the one length that the body is taken to have.
+func validLength(r *http.Request) bool {
+	values := r.Header["Content-Length"]
+	for _, value := range values {
+		if n, err := strconv.ParseUint(value, 10, 63); err != nil || int64(n) != r.ContentLength {
+			return false
+		}
+	}
+	return len(values) <= 1
 }
 
 // validAuthority reports whether an authority has a host, perhaps a port, and

@@ -64,7 +64,7 @@ func (x *exchange) admit() error {
 	if x.dialect.ambiguous {
 		x.dialect.closeAfter(x.writer.Header())
 	}
-	if err := x.dialect.checkTarget(x.request); err != nil {
+	if err := x.dialect.check(x.request); err != nil {
 		return fmt.Errorf("%w: %w", ErrBadRequest, err)
 	}
 	x.pool = x.router.routes.find(x.request.URL.Path)

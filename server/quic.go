@@ -100,7 +100,9 @@ func (s *Server) countQUIC(ctx context.Context, info *quic.ClientInfo) (context.
 // rememberQUIC is for http3.Server's ConnContext.
 func (s *Server) rememberQUIC(ctx context.Context, conn *quic.Conn) context.Context {
 	c := &clientConn{}
-	c.guard.init(func(reason string) { _ = conn.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad), reason) })
+	c.guard.init(func(reason string) {
+		_ = conn.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad), reason)
+	})
 	c.guard.most = 2 * s.limits.StreamsPerConn // those that were reset take a moment to end
 	c.guard.await(conn.Context(), s.limits.HeaderTime, s.limits.IdleTime)
 	return withConn(ctx, c)

@@ -178,8 +178,16 @@ func (v *visitor) wantBroken(response *http.Response) {
 	}
 }
 
+// zeros is a reader without an end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
 // bytesOf returns a reader of n bytes that does not tell its length.
-func bytesOf(n int64) io.Reader { return io.LimitReader(&endless{}, n) }
+func bytesOf(n int64) io.Reader { return io.LimitReader(zeros{}, n) }
 
 // text returns a string of n bytes.
 func text(n int) string { return strings.Repeat("0123456789abcdef", n/16+1)[:n] }

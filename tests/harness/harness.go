@@ -68,6 +68,12 @@ type Server struct {
 // not come back.
 func Start(t testing.TB, change func(*server.Config)) *Server {
 	t.Helper()
+	return StartLimited(t, server.DefaultLimits(), change)
+}
+
+// StartLimited is Start with other limits.
+func StartLimited(t testing.TB, limits server.Limits, change func(*server.Config)) *Server {
+	t.Helper()
 	s := &Server{Socket: filepath.Join(socketFolder(t), "w.sock"), Log: &Log{}}
 	c := server.DefaultConfig()
 	c.Log = slog.New(slog.NewTextHandler(s.Log, nil))
@@ -81,7 +87,7 @@ func Start(t testing.TB, change func(*server.Config)) *Server {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	Check(t, err)
 	s.Router, s.Addr, s.URL = router, listener.Addr().String(), "http://"+listener.Addr().String()
-	s.HTTP = server.NewServer(router, c.Log)
+	s.HTTP = server.NewLimitedServer(router, limits, c.Log)
 	s.Client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}, Timeout: 3 * Patience}
 	served := make(chan error, 2)
 	go func() { served <- router.ServeWorkers(workers) }()
