@@ -35,6 +35,8 @@ type visitor struct {
 	client *http.Client
 	url    string // of the door, without a path
 	safe   *harness.Secure
+
+	certificates []tls.Certificate // of the client
 }
 
 // throughEachDoor runs f for each door of a server with one app. Its visits are one
@@ -62,7 +64,7 @@ func (v *visitor) newVisit() *visitor { return newVisitor(v.T, v.door, v.s, v.ap
 
 // newClient returns a client with connections of its own.
 func (v *visitor) newClient() *http.Client {
-	trust := &tls.Config{RootCAs: v.safe.Roots}
+	trust := &tls.Config{RootCAs: v.safe.Roots, Certificates: v.certificates}
 	if v.major == 3 {
 		transport := &http3.Transport{TLSClientConfig: trust, DisableCompression: true, QUICConfig: &quic.Config{}}
 		v.Cleanup(func() { _ = transport.Close() })

@@ -32,6 +32,18 @@ func (s *Server) Secure(t testing.TB) *Secure {
 	return e
 }
 
+// Enter opens an entrance at an address. The configuration is for a secure one. It
+// closes with the server.
+func (s *Server) Enter(t testing.TB, address string, config *tls.Config) *server.Entrance {
+	t.Helper()
+	a, err := server.ParseAddress(address)
+	Check(t, err)
+	e, err := a.Listen(0o600, true)
+	Check(t, err)
+	s.entry(t, func() error { return s.HTTP.ServeEntrance(e, config) })
+	return e
+}
+
 // entry serves until the server ends.
 func (s *Server) entry(t testing.TB, serve func() error) {
 	s.entries.Go(func() {
