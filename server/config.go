@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/wavey-ai/upload-response/shm"
@@ -50,6 +51,12 @@ type Config struct {
 	// Supervised names the pools whose workers come back by themselves: their
 	// requests wait for a worker instead of failing at once when there is none.
 	Supervised []string
+
+	// TrustedProxies are the addresses whose X-Forwarded-For, -Proto and -Host,
+	// Forwarded, and X-Request-Id fields are believed. TrustUnix believes what
+	// comes in over a Unix socket.
+	TrustedProxies []netip.Prefix
+	TrustUnix      bool
 
 	// AllowUIDs and AllowGIDs are the users and groups whose processes may
 	// attach besides our own user.

@@ -16,6 +16,7 @@ type responder struct {
 	writer     http.ResponseWriter
 	controller *http.ResponseController
 	method     string
+	origin     *origin
 
 	begun    bool  // the headers are out, or on their way
 	dirty    bool  // written and not flushed
@@ -169,6 +170,7 @@ func (r *responder) begin(frame []byte) error {
 		clear(r.writer.Header())
 		return err
 	}
+	r.origin.sign(r.writer.Header())
 	r.head, r.begun, r.dirty = head, true, true
 	r.stream.request.Keep(false) // too late to serve it again
 	r.writer.WriteHeader(head.status)

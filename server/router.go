@@ -89,8 +89,11 @@ func (r *UploadResponseRouter) openPools() {
 // ServeHTTP takes one exchange through the router: see the package's
 // documentation for its way.
 func (r *UploadResponseRouter) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	x := exchange{router: r, writer: w, request: request, start: time.Now(), ambiguous: ambiguousFraming(request)}
-	x.controller = http.NewResponseController(w)
+	x := exchange{router: r, request: request, start: time.Now()}
+	x.writer, x.dialect = speak(w, request)
+	defer hush(x.writer)
+	x.origin = r.originOf(request, &x.dialect)
+	x.controller = http.NewResponseController(x.writer)
 	err := r.enter()
 	if err == nil {
 		err = x.serve()

@@ -24,17 +24,18 @@ var demoPools = []struct {
 // demoFlags returns the flags of demo, with s set to what it is without them.
 func (s *settings) demoFlags(getenv func(string) string) *flagSet {
 	s.flags(getenv)
-	s.listen, s.accessLog, s.shutdown = "127.0.0.1:8080", true, 5*time.Second
+	s.door = newDoorSettings("127.0.0.1:8080")
+	s.accessLog, s.shutdown = true, 5*time.Second
 	s.socket = fmt.Sprintf("%s/upload-response-demo-%d.sock", os.TempDir(), os.Getpid())
 	log := s.logging.options()
 	log.options = append(log.options, option{name: "access-log", help: "write a line for every request", value: "true", parse: toggle(&s.accessLog)})
 	return &flagSet{
 		command: "upload-response demo", summary: "a server with built-in workers on /echo, /digest and /discard",
 		groups: []optionGroup{{"Places", []option{
-			{name: "listen", arg: "HOST:PORT", help: "where HTTP comes in", value: s.listen, parse: address(&s.listen)},
+			s.door.listenOption(),
 			{name: "add", arg: "PREFIX=COMMAND", help: "another worker; repeat", parse: demoWorker(&s.added)},
 			{name: "socket", arg: "PATH", help: "where workers attach", value: os.TempDir() + "/upload-response-demo-PID.sock", parse: socketPath(&s.socket)},
-		}}, log},
+		}}, s.door.security(), log},
 	}
 }
 
@@ -122,15 +123,19 @@ func (p *program) introduce(v *service) error {
 			return nil
 		}
 	}
-	return writeIntroduction(p.stdout, "http://"+reachable(v.web.Addr()), v.settings.added)
+	return writeIntroduction(p.stdout, reachable(v.entrances[0]), v.settings.added)
 }
 
-// reachable returns an address at which this machine reaches a listener.
-func reachable(addr net.Addr) string {
-	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
-		return net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
+// reachable returns a URL at which this machine reaches an entrance.
+func reachable(e *server.Entrance) string {
+	scheme := "http://"
+	if e.Address.Secure {
+		scheme = "https://"
 	}
-	return addr.String()
+	if tcp, ok := e.Addr().(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return scheme + net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
+	}
+	return scheme + e.Addr().String()
 }
 
 func writeIntroduction(w io.Writer, url string, added []addition) error {

@@ -45,7 +45,7 @@ func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 		{"serve --foo", "unknown flag --foo (see 'upload-response serve --help')"},
 		{"serve --listen", "--listen needs a value"},
 		{"serve extra", `unexpected argument "extra"`},
-		{"serve --listen 8080", `--listen "8080": want HOST:PORT, such as`},
+		{"serve --listen 8080", `--listen "8080": want HOST:PORT, https://HOST:PORT, unix:PATH`},
 		{"serve --slot-size 100", `--slot-size "100": want a multiple of 4KiB, from 4KiB to 4MiB`},
 		{"serve --slot-size-kb 64KiB", `--slot-size-kb "64KiB": want a multiple of 4KiB, from 4KiB to 4MiB`},
 		{"serve --memory lots", `--memory "lots": want a size such as 65536, 64KiB or 1MiB`},
@@ -99,7 +99,7 @@ func TestHelpGoesToStandardOutputAndFits(t *testing.T) {
 func TestHelpOfServeNamesEveryFlagAndItsDefault(t *testing.T) {
 	stdout, _, _ := call(nil, "serve", "--help")
 	for _, want := range []string{
-		"--listen HOST:PORT", "(:8080)", "--num-streams N", "(100)", "--slot-size SIZE", "(64KiB)", "--slots-per-stream N", "(16384)",
+		"--listen ADDRESS", "(:8080)", "--num-streams N", "(100)", "--slot-size SIZE", "(64KiB)", "--slots-per-stream N", "(16384)",
 		"--memory SIZE", "(256MiB)", "--response-timeout TIME", "(30s)", "UPLOAD_RESPONSE_LISTEN",
 	} {
 		if !strings.Contains(stdout, want) {

@@ -20,7 +20,8 @@ func TestFieldsOfOneConnectionStayOnIt(t *testing.T) {
 	c.send("body")
 	got := decode[sighting](t, c.want("POST", http.StatusOK))
 	want := map[string]string{
-		"Content-Length": "4", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "http",
+		"Content-Length": "4", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "http", "X-Forwarded-Host": "test",
+		"Forwarded": `for=127.0.0.1;host="test";proto=http`, "Via": "1.1 upload-response", "X-Request-Id": strings.Join(got.Header["X-Request-Id"], "|"),
 		"Authorization": "Bearer x", "X-Kept": "one|two", "Accept-Encoding": "gzip", "X-Empty": "",
 	}
 	for name, values := range got.Header {
@@ -50,7 +51,7 @@ func TestFieldsOfTheWorkersConnectionStayOnIt(t *testing.T) {
 	c.begin("GET", "/reply?body=hello&"+strings.Join(query, "&"))
 	response := c.response("GET")
 	wantStatus(t, response, http.StatusOK)
-	want := map[string][]string{"X-Kept": {"one", "two"}, "Set-Cookie": {"a=b", "c=d"}, "Content-Length": {"5"}, "Content-Type": {"text/plain; charset=utf-8"}, "Date": nil}
+	want := map[string][]string{"X-Kept": {"one", "two"}, "Set-Cookie": {"a=b", "c=d"}, "Content-Length": {"5"}, "Content-Type": {"text/plain; charset=utf-8"}, "Date": nil, "X-Request-Id": nil}
 	for name, values := range response.Header {
 		expected, ok := want[name]
 		if !ok || expected != nil && !slices.Equal(values, expected) {

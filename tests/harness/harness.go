@@ -74,13 +74,20 @@ type Server struct {
 	Client *http.Client
 	Log    *Log
 
-	http *server.Server
+	HTTP    *server.Server
+	entries sync.WaitGroup // serving, besides the first
 }
 
 // Start starts a server with the default configuration, changed by change. When
 // the test ends it is shut down, and the test fails if a stream or a buffer did
 // not come back.
 func Start(t testing.TB, change func(*server.Config)) *Server {
+	t.Helper()
+	return StartLimited(t, server.DefaultLimits(), change)
+}
+
+// StartLimited is Start with other limits.
+func StartLimited(t testing.TB, limits server.Limits, change func(*server.Config)) *Server {
 	t.Helper()
 	s := &Server{Socket: filepath.Join(socketFolder(t), "w.sock"), Log: &Log{}}
 	c := server.DefaultConfig()
@@ -95,17 +102,18 @@ func Start(t testing.TB, change func(*server.Config)) *Server {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	Check(t, err)
 	s.Router, s.Addr, s.URL = router, listener.Addr().String(), "http://"+listener.Addr().String()
-	s.http = server.NewServer(router, c.Log)
+	s.HTTP = server.NewLimitedServer(router, limits, c.Log)
 	s.Client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}, Timeout: 3 * Patience}
 	served := make(chan error, 2)
 	go func() { served <- router.ServeWorkers(workers) }()
-	go func() { served <- s.http.Serve(listener) }()
+	go func() { served <- s.HTTP.Serve(listener) }()
 	t.Cleanup(func() {
 		s.Client.CloseIdleConnections()
 		s.stop(t)
 		Check(t, workers.Close())
 		Check(t, <-served)
 		Check(t, <-served)
+		s.entries.Wait()
 		if t.Failed() {
 			t.Logf("server log:\n%s", s.Log)
 		}
@@ -126,7 +134,7 @@ func (s *Server) stop(t testing.TB) {
 	s.AwaitRest(t)
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
-	if err := s.http.Shutdown(ctx); err != nil {
+	if err := s.HTTP.Shutdown(ctx); err != nil {
 		t.Errorf("shutdown: %v", err)
 	}
 	Check(t, s.Router.Close())
