@@ -12,9 +12,10 @@ import (
 // maxFields is the most fields of a headers frame.
 const maxFields = 8192
 
-// addedFields is how many fields a request has besides a test's own: x-id,
-// x-script, x-forwarded-for and x-forwarded-proto.
-const addedFields = 4
+// addedFields is how many fields a request has besides a test's own: x-id and
+// x-script; and, from the server, x-forwarded-for, -proto and -host, forwarded, via
+// and x-request-id.
+const addedFields = 8
 
 func has(lines []string, want string) bool { return slices.Contains(lines, want) }
 
