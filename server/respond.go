@@ -173,6 +173,7 @@ func (r *responder) begin(frame []byte) error {
 	r.origin.sign(r.writer.Header())
 	r.head, r.begun, r.dirty = head, true, true
 	r.stream.request.Keep(false) // too late to serve it again
+	r.stream.watch.answered.Store(true)
 	r.writer.WriteHeader(head.status)
 	return nil
 }

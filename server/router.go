@@ -28,6 +28,7 @@ type UploadResponseRouter struct {
 	pools     map[string]*pool
 	routes    routeTable
 	counters  counters
+	rates     rateTable
 
 	stopClock chan struct{}
 	clockDone chan struct{}
@@ -64,6 +65,7 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 		return nil, err
 	}
 	r.openPools()
+	r.rates.init(&c)
 	go func() {
 		defer close(r.clockDone)
 		r.clock(r.stopClock)
@@ -94,12 +96,19 @@ func (r *UploadResponseRouter) ServeHTTP(w http.ResponseWriter, request *http.Re
 	defer hush(x.writer)
 	x.origin = r.originOf(request, &x.dialect)
 	x.controller = http.NewResponseController(x.writer)
-	err := r.enter()
-	if err == nil {
-		err = x.serve()
-		r.leave()
+	x.conclude(r.admit(&x))
+}
+
+// admit serves an exchange if its client may have one now.
+func (r *UploadResponseRouter) admit(x *exchange) error {
+	if !r.rates.allow(x.request, &x.origin) {
+		return ErrTooFast
 	}
-	x.conclude(err)
+	if err := r.enter(); err != nil {
+		return err
+	}
+	defer r.leave()
+	return x.serve()
 }
 
 // enter counts an exchange in, unless the router is draining.

@@ -111,6 +111,10 @@ func (s *settings) limits() optionGroup {
 		{name: "queue-length", arg: "N", help: "most requests that wait for a worker", value: strconv.Itoa(c.QueueLength), parse: number(&c.QueueLength, 1, 0, math.MaxInt32)},
 		{name: "body-limit", arg: "SIZE", help: "most bytes in a request's body; 0: any number", value: "0", parse: size(&c.BodyLimit, 1, 0, math.MaxInt64)},
 		{name: "header-limit", arg: "SIZE", help: "most bytes in a request's headers; at most a slot", value: formatSize(uint64(c.HeaderLimit)), parse: size(&c.HeaderLimit, 1, 1, shm.MaxSlotSize)},
+		{name: "min-body-rate", arg: "SIZE", help: "least bytes a second of a body that is waited for; 0: any number", value: formatSize(uint64(c.MinBodyRate)), parse: size(&c.MinBodyRate, 1, 0, math.MaxInt64)},
+		{name: "request-rate", arg: "N", help: "most requests a second of one client; 0: any number", value: "0", parse: number(&c.RequestRate, 1, 0, math.MaxInt32)},
+		{name: "request-burst", arg: "N", help: "requests that it may make at once", value: strconv.Itoa(c.RequestBurst), parse: number(&c.RequestBurst, 1, 1, math.MaxInt32)},
+		{name: "request-rate-header", arg: "NAME", help: "field that names the client; without it the address does", parse: text(&c.RequestRateHeader)},
 		{name: "connections-per-address", arg: "N", help: "most connections from one address; 0: any number", value: strconv.Itoa(l.ConnsPerAddress), parse: number(&l.ConnsPerAddress, 1, 0, math.MaxInt32)},
 		{name: "streams-per-connection", arg: "N", help: "most requests at once on one connection of HTTP/2 or 3", value: strconv.Itoa(l.StreamsPerConn), parse: number(&l.StreamsPerConn, 1, 1, math.MaxInt16)},
 	}}

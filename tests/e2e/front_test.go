@@ -4,9 +4,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/tests/harness"
@@ -177,4 +179,56 @@ func TestLimitsHoldThroughEachDoor(t *testing.T) {
 			v.Errorf("%q", got)
 		}
 	})
+}
+
+func TestAClientThatAsksTooOftenIs429ThroughEachDoor(t *testing.T) {
+	for _, d := range doors {
+		t.Run(d.name, func(t *testing.T) {
+			s, worker := startBoth(t, func(c *server.Config) { c.RequestRate, c.RequestBurst = 1, 3 })
+			v := newVisitor(t, d, s, worker, s.Secure(t))
+			statuses := map[int]int{}
+			for range 30 {
+				response := v.get("/often")
+				statuses[response.StatusCode]++
+				if response.StatusCode == http.StatusTooManyRequests && response.Header.Get("Retry-After") == "" {
+					t.Error("429 without Retry-After")
+				}
+				harness.ReadAll(t, response.Body)
+			}
+			if statuses[200] < 3 || statuses[200]+statuses[429] != 30 || statuses[429] == 0 {
+				t.Errorf("responses by status: %v", statuses)
+			}
+		})
+	}
+}
+
+func TestAnUploadThatTricklesIsCutOffUnlessItsResponseHasBegun(t *testing.T) {
+	s, worker := startBoth(t, func(c *server.Config) { c.ClientTimeout, c.MinBodyRate = time.Second, 1<<20 })
+	secure := s.Secure(t)
+	together(t, []door{doors[0], doors[4]}, func(t *testing.T, d door) {
+		t.Run("alone", func(t *testing.T) {
+			t.Parallel()
+			response := newVisitor(t, d, s, worker, secure).post("/upload", &trickle{pieces: 1 << 20})
+			wantStatus(t, response, http.StatusRequestTimeout)
+		})
+		t.Run("in a conversation", func(t *testing.T) {
+			t.Parallel()
+			response := newVisitor(t, d, s, worker, secure).post("/echo", &trickle{pieces: 150})
+			if got := wantStatus(t, response, http.StatusOK); len(got) != 150 {
+				t.Errorf("%d bytes came back", len(got))
+			}
+		})
+	})
+}
+
+// trickle is a body of single bytes, none of which is late.
+type trickle struct{ pieces int }
+
+func (r *trickle) Read(p []byte) (int, error) {
+	if r.pieces == 0 {
+		return 0, io.EOF
+	}
+	r.pieces--
+	time.Sleep(10 * time.Millisecond) // what a slow client does
+	return copy(p, "x"), nil
 }
