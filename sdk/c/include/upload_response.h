@@ -478,6 +478,9 @@ UR_INLINE int ur_let_go(ur_link *link, ur_request r);
 UR_INLINE int ur_respond_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length, int timeout_ms);
 UR_INLINE int ur_trailers_flat(ur_link *link, ur_request r, const char *fields, size_t length, int timeout_ms);
 
+/* Returns 0, or -EINVAL if ur_respond_flat would refuse these, of whatever size. */
+UR_INLINE int ur_check_flat(int status, const char *fields, size_t length);
+
 /* The whole response: as ur_respond_flat, ur_write and ur_end. -EAGAIN, -ETIMEDOUT:
  * the response has begun and has *written bytes of the body; go on with ur_write
  * and ur_end. -EINVAL, -EALREADY, -EMSGSIZE, -ESTALE: nothing has been done. After
@@ -3594,6 +3597,10 @@ UR_INLINE int ur_respond_flat(ur_link *link, ur_request r, int status, const cha
     return ur__respond(link, r, status, ur__flat(fields, length), timeout_ms);
 }
 
+UR_INLINE int ur_check_flat(int status, const char *fields, size_t length) {
+    return status < 200 || status > 999 || ur__list_size(ur__flat(fields, length)) == 0 ? -EINVAL : 0;
+}
+
 UR_INLINE int ur_reserve(ur_link *link, ur_request r, int timeout_ms, void **room, size_t *size) {
     struct ur__lane *lane;
     int err = ur__find_open(link, r, &lane);
@@ -3761,8 +3768,9 @@ UR_INLINE int ur_end_response(ur_link *link, ur_request r, int timeout_ms) {
     if (err == -EAGAIN || err == -ETIMEDOUT) {
         return err;
     }
+    int cancelled = ur__look_cancelled(link, lane) != 0 ? -ECANCELED : 0; /* before a server that has seen the end says "finished" */
     ur__response_over(link, lane);
-    return err != 0 ? err : ur__look_cancelled(link, lane) != 0 ? -ECANCELED : 0;
+    return err != 0 ? err : cancelled;
 }
 
 UR_INLINE int ur_abort_response(ur_link *link, ur_request r) {

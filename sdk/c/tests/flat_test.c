@@ -126,6 +126,8 @@ static void flat_fields_that_are_cut_off_are_refused(void) {
         CHECK((ur__list_size(ur__flat(at, n)) != 0) == (n == 4 || n == sizeof flat));
     }
     CHECK(ur__list_size(ur__flat("\0x", 3)) == 0 && ur__list_size(ur__flat("a\0x\ny", 6)) == 0);
+    CHECK(ur_check_flat(200, flat, sizeof flat) == 0 && ur_check_flat(200, flat, sizeof flat - 1) == -EINVAL);
+    CHECK(ur_check_flat(200, NULL, 0) == 0 && ur_check_flat(199, NULL, 0) == -EINVAL && ur_check_flat(1000, NULL, 0) == -EINVAL);
 }
 
 static void an_answer_is_headers_body_and_end(void) {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,13 @@ def run(request: pytest.FixtureRequest) -> Iterator[Callable[[Awaitable[Any]], A
         loop.close()
 
 
-async def attach(server: Server, **options: Any) -> ur.AsyncWorker:
-    """Return an entered worker that the server knows of."""
+@asynccontextmanager
+async def attach(server: Server, **options: Any) -> AsyncIterator[ur.AsyncWorker]:
+    """Enter a worker, and wait until the server knows of it."""
     before = server.attached
-    worker = await ur.AsyncWorker(server.socket, **options).__aenter__()
-    server.says("link attached", before + 1)
-    return worker
+    async with ur.AsyncWorker(server.socket, **options) as worker:
+        server.says("link attached", before + 1)
+        yield worker
 
 
 async def take(worker: ur.AsyncWorker) -> ur.AsyncRequest:
@@ -63,7 +65,7 @@ Run = Callable[[Awaitable[Any]], Any]
 
 def test_a_request_is_read_and_answered(server: Server, run: Run) -> None:
     async def main() -> None:
-        async with await attach(server) as worker:
+        async with attach(server) as worker:
             reply = server.call("POST", "/x?y", b"a" * 100000, X="1")
             request = await take(worker)
             assert (request.method, request.path, request.query, request.headers["x"]) == (
@@ -89,7 +91,7 @@ def test_hundreds_of_requests_are_in_flight_on_one_link(tmp_path: Path, run: Run
     bodies = [os.urandom(1000 + 50 * i) for i in range(count)]
 
     async def main() -> None:
-        async with await attach(server, lanes=count) as worker:
+        async with attach(server, lanes=count) as worker:
             uploads = [Upload(server.port, f"/{i}") for i in range(count)]
             requests = {}
             for _ in range(count):
@@ -118,7 +120,7 @@ def test_hundreds_of_requests_are_in_flight_on_one_link(tmp_path: Path, run: Run
 
 def test_handlers_run_side_by_side(server: Server, run: Run) -> None:
     async def main() -> None:
-        async with await attach(server) as worker:
+        async with attach(server) as worker:
             serving = asyncio.ensure_future(worker.serve(echo))
             loop = asyncio.get_running_loop()
             bodies = [os.urandom(i * 9999) for i in range(40)]
@@ -133,7 +135,7 @@ def test_handlers_run_side_by_side(server: Server, run: Run) -> None:
 
 def test_a_slow_client_holds_its_writer_back_and_nobody_else(server: Server, run: Run) -> None:
     async def main() -> None:
-        async with await attach(server) as worker:
+        async with attach(server) as worker:
             upload = Upload(server.port)
             slow = await take(worker)
             slow.response.start(200)
@@ -165,7 +167,7 @@ def test_a_slow_client_holds_its_writer_back_and_nobody_else(server: Server, run
 
 def test_a_client_that_goes_is_told_to_whom_it_concerns(server: Server, run: Run) -> None:
     async def main() -> None:
-        async with await attach(server) as worker:
+        async with attach(server) as worker:
             upload = Upload(server.port)
             request = await take(worker)
             watching = asyncio.ensure_future(request.wait_cancelled())
@@ -183,19 +185,19 @@ def test_a_client_that_goes_is_told_to_whom_it_concerns(server: Server, run: Run
 
 def test_a_client_that_goes_cancels_the_handler(server: Server, run: Run) -> None:
     async def main() -> None:
-        ended = asyncio.Event()
+        started, ended = asyncio.Event(), asyncio.Event()
 
         async def handler(request: ur.AsyncRequest, response: ur.AsyncResponse) -> None:
+            started.set()
             try:
                 await asyncio.get_running_loop().create_future()
             finally:
                 ended.set()
 
-        async with await attach(server) as worker:
+        async with attach(server) as worker:
             serving = asyncio.ensure_future(worker.serve(handler))
             upload = Upload(server.port)
-            while not worker._tasks:
-                await asyncio.sleep(0)
+            await asyncio.wait_for(started.wait(), 20)
             upload.reset()
             await asyncio.wait_for(ended.wait(), 20)
             worker.drain()
@@ -207,7 +209,7 @@ def test_a_client_that_goes_cancels_the_handler(server: Server, run: Run) -> Non
 
 def test_a_task_that_is_cancelled_leaves_its_request_usable(server: Server, run: Run) -> None:
     async def main() -> None:
-        async with await attach(server) as worker:
+        async with attach(server) as worker:
             waiting = asyncio.ensure_future(worker.next())
             await asyncio.sleep(0)
             waiting.cancel()
@@ -230,7 +232,7 @@ def test_a_task_that_is_cancelled_leaves_its_request_usable(server: Server, run:
 
 def test_the_end_of_the_server_ends_everything(server: Server, run: Run) -> None:
     async def main() -> None:
-        async with await attach(server) as worker:
+        async with attach(server) as worker:
             upload = Upload(server.port)
             request = await take(worker)
             reading = asyncio.ensure_future(request.read())
@@ -248,13 +250,15 @@ def test_the_end_of_the_server_ends_everything(server: Server, run: Run) -> None
 
 def test_close_wakes_who_waits(server: Server, run: Run) -> None:
     async def main() -> None:
-        worker = await attach(server)
-        taking = asyncio.ensure_future(worker.next())
-        await asyncio.sleep(0)
-        worker.close()
-        with pytest.raises(ur.LinkClosed, match="the worker was closed"):
-            await asyncio.wait_for(taking, 20)
-        worker.close()
+        async with attach(server) as worker:
+            taking = asyncio.ensure_future(worker.next())
+            await asyncio.sleep(0)
+            with pytest.raises(ur.Error, match="entered before"):
+                await worker.__aenter__()
+            worker.close()
+            with pytest.raises(ur.LinkClosed, match="the worker was closed"):
+                await asyncio.wait_for(taking, 20)
+            worker.close()
 
     run(main())
 
@@ -264,7 +268,7 @@ def test_room_files_flushes_and_trailers(server: Server, run: Run, tmp_path: Pat
     path.write_bytes(os.urandom(100000))
 
     async def main() -> None:
-        async with await attach(server) as worker:
+        async with attach(server) as worker:
             with Upload(server.port) as upload:
                 upload.finish()
                 response = (await take(worker)).response
@@ -290,7 +294,7 @@ def test_room_files_flushes_and_trailers(server: Server, run: Run, tmp_path: Pat
 
 def test_slots_and_contexts_work_as_elsewhere(server: Server, run: Run) -> None:
     async def main() -> None:
-        async with await attach(server) as worker:
+        async with attach(server) as worker:
             reply = server.call("POST", "/", b"two")
             request = await take(worker)
             slot = await request.tail(2)

@@ -150,6 +150,7 @@ def test_slots_can_be_had_by_their_number(server: Server) -> None:
         two = request.tail(2)
         assert (two.number, two.kind, bytes(two.data)) == (2, 2, b"two")
         assert two.time_ns > 0
+        assert request.look(3) is None
         assert bytes(request.tail(2).data) == b"two"  # as often as one likes
         upload.send(b"three")
         assert bytes(request.tail(3).data) == b"three"
@@ -163,6 +164,7 @@ def test_slots_can_be_had_by_their_number(server: Server) -> None:
         upload.finish()
         end = request.tail(4)
         assert (end.kind, len(end.data)) == (4, 0)
+        request.release(4)
         finish(request)
         assert "200" in upload.read_head()
 

@@ -53,7 +53,7 @@ def test_a_view_is_shared_memory_and_read_only(server: Server) -> None:
         with pytest.raises(TypeError):
             view[0] = 1
         with pytest.raises(TypeError):
-            view.cast("I")[0] = 1 if len(view) % 4 == 0 else view.__setitem__(0, 1)
+            view[:8].cast("Q")[0] = 1
 
 
 def test_a_slot_goes_back_with_its_view(server: Server) -> None:

@@ -26,6 +26,7 @@ Error
     Released           the slot was given back
     MalformedRequest   headers or trailers that cannot be decoded
     InvalidResponse    also a ValueError: what was to be sent breaks a rule
+        HeadersTooLarge    it does not fit one slot
     ViewsAlive         also a BufferError: a view of the memory is in the way
     Timeout            also a TimeoutError: not within the given time
 """
@@ -37,6 +38,7 @@ from ._errors import (
     Cancelled,
     Error,
     Forked,
+    HeadersTooLarge,
     InvalidResponse,
     LinkClosed,
     MalformedRequest,
@@ -64,6 +66,7 @@ __all__ = [
     "Error",
     "Forked",
     "Headers",
+    "HeadersTooLarge",
     "InvalidResponse",
     "LinkClosed",
     "MalformedRequest",

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 
 from ._async_request import AsyncRequest, AsyncResponse
-from ._errors import Cancelled, LinkClosed, Reason
+from ._errors import Cancelled, Error, LinkClosed, Reason
 from ._exchange import Exchange, Steps, T
 from ._library import WAIT_NEWS, WAIT_STREAM, lib
 from ._link import Link
@@ -44,6 +44,7 @@ class AsyncWorker(WorkerBase):
         slots of one request that views may hold.
         """
         self._options = Options(socket, pool, lanes, name, max_held, attach_timeout)
+        self._loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment] # until it is entered
         self._armed = 0  # the reasons
         self._arming = False
         self._next: asyncio.Future[None] | None = None  # who waits for a request
@@ -58,6 +59,8 @@ class AsyncWorker(WorkerBase):
         return worker
 
     async def __aenter__(self) -> AsyncWorker:
+        if self._loop is not None:
+            raise Error("this worker was entered before: each has one link")
         self._loop = asyncio.get_running_loop()
         link: Link = await self._loop.run_in_executor(None, self._options.attach)
         super().__init__(link)

@@ -89,6 +89,13 @@ class InvalidResponse(Error, ValueError):
     """What was to be sent breaks a rule of HTTP, or comes out of turn."""
 
 
+class HeadersTooLarge(InvalidResponse):
+    """The headers, or the trailers, do not fit one slot."""
+
+    def __init__(self) -> None:
+        super().__init__("the headers do not fit one slot")
+
+
 class ViewsAlive(Error, BufferError):
     """A view of the shared memory is in the way."""
 
@@ -104,7 +111,6 @@ _TURN = "status, headers or trailers that HTTP does not allow, or a body out of 
 _INVALID = {
     errno.EINVAL: _TURN,
     errno.EALREADY: "headers twice",
-    errno.EMSGSIZE: "the headers do not fit one slot",
 }
 
 
@@ -125,6 +131,8 @@ def from_errno(code: int, *, reason: int = 0, why: str = "") -> Error:
         return Timeout()
     if code == errno.EBADMSG:
         return MalformedRequest("headers or trailers that cannot be decoded")
+    if code == errno.EMSGSIZE:
+        return HeadersTooLarge()
     if code in _INVALID:
         return InvalidResponse(_INVALID[code])
     return Error(os.strerror(code))

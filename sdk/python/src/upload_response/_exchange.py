@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import itertools
+import operator
 import weakref
 from collections.abc import Generator
 from ctypes import byref, c_size_t
@@ -82,26 +83,26 @@ class Pin:
 class Exchange:
     """The state of one request and its response."""
 
-    __slots__ = (
-        *("__weakref__", "handle", "http_version", "link", "parts", "pin", "seen", "stream_id"),
-        *("body_at", "body_length", "complete", "rest", "trailers"),
-        *("fields", "out", "out_size", "progress", "room", "room_at", "room_size", "status"),
-    )
+    # What most requests never change: there is an exchange for each.
+    pin: Pin | None = None
+    seen = 1  # the highest slot that was handed out
+    rest: memoryview | None = None  # of a chunk that was read in part
+    trailers: Headers | None = None
+    progress = NONE
+    status = 0
+    fields = b""
+    out: tuple[bytes, ...] = ()
+    out_size = 0
+    room: weakref.ref[Any] | None = None
+    room_at: memoryview | None = None
+    room_size = 0
+    handle = 0
 
     def __init__(self, link: Link, taken: tuple[int, ...]) -> None:
         self.link = link
         self.handle, self.stream_id, length, self.body_at, self.body_length, self.http_version = taken
         self.parts = str(link.text[:length], "latin-1").split("\0")
-        self.pin: Pin | None = None
-        self.seen = 1  # the highest slot that was handed out
         self.complete = self.body_length == 0  # all of the body was handed out
-        self.rest: memoryview | None = None  # of a chunk that was read in part
-        self.trailers: Headers | None = None
-        self.progress = NONE
-        self.out: list[bytes] = []
-        self.out_size = 0
-        self.room: weakref.ref[Any] | None = None
-        self.room_at: memoryview | None = None
 
     def __del__(self) -> None:
         if self.handle:
@@ -163,7 +164,6 @@ class Exchange:
         key = next(_keys)
         pin.held[key] = number
         exporter = self._export(link.request_memory, link.requests_at, key)
-        self.seen = max(self.seen, number)
         start = address - link.requests_at
         return memoryview(exporter).cast("B")[start : start + length].toreadonly()
 
@@ -173,7 +173,7 @@ class Exchange:
         if self.complete:
             return None
         if self.body_length > 0:  # it came with the request
-            self.complete = True
+            self.complete, self.seen = True, max(self.seen, 3)
             return self._hand_out(2, self.body_at, self.body_length)
         link = self.link
         self._roomy_pin()  # or say so, before a slot is taken
@@ -186,10 +186,13 @@ class Exchange:
             yield
             pointer = self.alive()
         number, address, length, _, kind, _ = SLOT.unpack(link.slot)
+        self.seen = max(self.seen, number)
         if kind == BODY:
             return self._hand_out(number, address, length)
         if kind == TRAILERS:
-            self.trailers = self._read_trailers(number)
+            self.trailers = self._read_trailers()
+            pin = self._pinned()
+            pin.handed = max(pin.handed, number)
             return (yield from self.next_chunk())
         self.complete = True
         return None
@@ -200,7 +203,7 @@ class Exchange:
         pin.handed = max(pin.handed, number)
         return view
 
-    def _read_trailers(self, number: int) -> Headers:
+    def _read_trailers(self) -> Headers:
         at, field, flat = c_size_t(), Header(), []
         code = lib.ur_trailer(self.link.slot_at, byref(at), byref(field))
         while code == 0:
@@ -209,8 +212,6 @@ class Exchange:
             code = lib.ur_trailer(self.link.slot_at, byref(at), byref(field))
         if code != -errno.ENOENT:
             raise from_errno(code)
-        pin = self._pinned()
-        pin.handed = max(pin.handed, number)
         return Headers(flat)
 
     def tail(self, number: int) -> Steps[Slot]:
@@ -225,8 +226,21 @@ class Exchange:
             yield
             pointer = self.alive()
         number, address, length, time_ns, kind, _ = SLOT.unpack(self.link.slot)
+        self.seen = max(self.seen, number)
+        if kind == TRAILERS:
+            self.trailers = self._read_trailers()
         data = memoryview(b"") if kind == END else self.view(number, address, length)
         return Slot(number, kind, data, time_ns)
+
+    def look(self, number: int) -> Slot | None:
+        """Return a slot by its number, or None if it is not there yet."""
+        steps = self.tail(number)
+        try:
+            next(steps)
+        except StopIteration as stop:
+            slot: Slot = stop.value
+            return slot
+        return None
 
     def release(self, number: int = ALL_SLOTS) -> None:
         """Give slots back, as soon as there are no views of them."""
@@ -290,9 +304,14 @@ class Exchange:
         if self.progress != NONE:
             self.alive()
             raise InvalidResponse("headers twice")
-        self.fields = flatten(headers)
-        self.status = status
-        self.progress = STARTED
+        pointer, fields, status = self.alive(), flatten(headers), operator.index(status)
+        self.check(lib.ur_check_flat(status, fields, len(fields)))
+        if len(fields) <= self.link.slot_size // 2:  # it fits, with all that is added to it
+            self.fields, self.status, self.progress = fields, status, STARTED
+            return
+        # The first slot of a lane has room in any case.
+        self.check(lib.ur_respond_flat(pointer, self.handle, status, fields, len(fields), 0))
+        self.progress = BEGUN
 
     def _open(self) -> int:
         pointer = self.alive()
@@ -307,15 +326,8 @@ class Exchange:
         if self.progress != STARTED:
             return
         fields, out = self.fields, b"".join(self.out)
-        while True:
-            code = lib.ur_respond_flat(self.alive(), self.handle, self.status, fields, len(fields), 0)
-            if code == 0:
-                break
-            if code != _AGAIN:
-                self.progress = NONE
-                self.check(code)
-            yield
-        self.progress, self.out, self.out_size = BEGUN, [], 0
+        self.check(lib.ur_respond_flat(self.alive(), self.handle, self.status, fields, len(fields), 0))
+        self.progress, self.out, self.out_size = BEGUN, (), 0
         if out:
             yield from self._write_out(out)
 
@@ -346,7 +358,7 @@ class Exchange:
         )
         if self.out_size + len(piece) > SMALL:
             return False
-        self.out.append(piece)
+        self.out += (piece,)
         self.out_size += len(piece)
         return True
 
@@ -431,11 +443,8 @@ class Exchange:
             self._ended()
             return True
         if code == _AGAIN:
-            self.progress, self.out = BEGUN, [body[link.number.value :]]
+            self.progress, self.out = BEGUN, (body[link.number.value :],)
             return False
-        if code == -errno.EINVAL or code == -errno.EMSGSIZE:
-            self.progress, self.out, self.out_size = NONE, [], 0
-            self.check(code)
         error = link.error(code, self.handle)
         self._ended()
         raise error
@@ -448,7 +457,7 @@ class Exchange:
         yield from self._begin()
         for left in self.out:
             yield from self._write_out(left)
-        self.out = []
+        self.out = ()
         while True:
             code = lib.ur_end_response(self.alive(), self.handle, 0)
             if code != _AGAIN:
@@ -471,7 +480,7 @@ class Exchange:
     def fail(self) -> None:
         """Answer with 500 if nothing of the response is out; else break it off."""
         if self.progress in (NONE, STARTED):
-            self.progress, self.out, self.out_size = NONE, [], 0
+            self.progress, self.out, self.out_size = NONE, (), 0
             self.start(500, {"content-type": "text/plain; charset=utf-8"})
             self.keep("500 Internal Server Error\n")
             try:
@@ -492,5 +501,6 @@ class Exchange:
         self.link.active.discard(self.handle)
         self.handle = 0
         self.progress = OVER
-        self.pin = self.rest = self.room = self.room_at = None
-        self.out = []
+        self.out = ()
+        if self.pin is not None:
+            self.pin = self.rest = self.room = self.room_at = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._errors import Cancelled, Reason
-from ._exchange import Exchange
+from ._exchange import Exchange, Slot
 from ._headers import Headers
 from ._library import ALL_SLOTS
 
@@ -102,6 +102,10 @@ class Head:
         reason = self._exchange.reason
         if reason != Reason.NOT_CANCELLED:
             raise Cancelled(reason)
+
+    def look(self, number: int) -> Slot | None:
+        """Return a slot by its number, as tail() does, or None if it is not there yet."""
+        return self._exchange.look(number)
 
     def release(self, number: int = ALL_SLOTS) -> None:
         """Give the slots up to a number back; without one, say that nothing more of the

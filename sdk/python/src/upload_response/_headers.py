@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Union, cast
 
 Text = Union[str, bytes]
@@ -64,10 +64,8 @@ def flatten(headers: HeadersLike) -> bytes:
     """
     if not headers:
         return b""
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
-    parts: list[str] = []
-    for name, value in cast("ItemsView[Text, Text]", pairs):
-        parts += (cast("str", name), cast("str", value))
+    pairs = headers.items() if isinstance(headers, (dict, Mapping)) else headers
+    parts = cast("list[str]", [part for name, value in pairs for part in (name, value)])
     if not parts:
         return b""
     try:

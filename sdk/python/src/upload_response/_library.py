@@ -109,6 +109,7 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "ur_cancelled": (c_int, (LINK, REQUEST)),
     "ur_reason": (c_uint32, (LINK, REQUEST)),
     "ur_respond_flat": (c_int, (LINK, REQUEST, c_int, BYTES, c_size_t, c_int)),
+    "ur_check_flat": (c_int, (c_int, BYTES, c_size_t)),
     "ur_trailers_flat": (c_int, (LINK, REQUEST, BYTES, c_size_t, c_int)),
     "ur_answer": (c_int, (LINK, REQUEST, c_int, BYTES, c_size_t, BYTES, c_size_t, c_int, BYTES)),
     "ur_write": (c_int, (LINK, REQUEST, BYTES, c_size_t, c_int, BYTES)),
