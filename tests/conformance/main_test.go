@@ -11,6 +11,7 @@ import (
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/tests/cbuild"
 	"github.com/wavey-ai/upload-response/tests/harness"
+	"github.com/wavey-ai/upload-response/tests/python"
 )
 
 // The environment of a driver, besides the socket's.
@@ -36,6 +37,13 @@ var sdks = []sdk{
 	}},
 	{name: "c-futex", start: startC("futex")},
 	{name: "c-eventfd", start: startC("eventfd")},
+	{name: "python", start: startPython},
+}
+
+func startPython(t testing.TB, out io.Writer, env ...string) *harness.Process {
+	t.Helper()
+	command, needed := python.Program(t, "tests/conformance_driver.py")
+	return harness.StartProgram(t, out, command, append(env, needed...)...)
 }
 
 func startC(bell string) func(t testing.TB, out io.Writer, env ...string) *harness.Process {
