@@ -9,6 +9,7 @@ import (
 
 	"github.com/wavey-ai/upload-response/tests/cbuild"
 	"github.com/wavey-ai/upload-response/tests/harness"
+	"github.com/wavey-ai/upload-response/tests/python"
 )
 
 // kind is one kind of worker process.
@@ -21,17 +22,24 @@ type kind struct {
 func kinds(t testing.TB) []kind {
 	list := []kind{{"go", goWorker}}
 	if cbuild.Find() == "" {
-		t.Log("NO C WORKERS: there is no C compiler; install gcc or clang, or set CC")
+		t.Log("GO WORKERS ONLY: there is no C compiler; install gcc or clang, or set CC")
 		return list
 	}
-	return append(list,
-		kind{"c with a futex", cWorker("UR_BELL=futex")},
-		kind{"c with an eventfd", cWorker("UR_BELL=eventfd")},
-	)
+	list = append(list, kind{"c with a futex", cWorker("UR_BELL=futex")}, kind{"c with an eventfd", cWorker("UR_BELL=eventfd")})
+	if python.Find() == "" {
+		t.Log("NO PYTHON WORKERS: install python3, 3.9 or later, or set PYTHON")
+		return list
+	}
+	return append(list, kind{"python", pythonWorker})
 }
 
 func goWorker(t testing.TB, env ...string) *harness.Process {
 	return harness.StartProcess(t, "worker", env...)
+}
+
+func pythonWorker(t testing.TB, env ...string) *harness.Process {
+	command, needed := python.Program(t, "tests/chaos_worker.py")
+	return harness.StartProgram(t, io.Discard, command, append(env, needed...)...)
 }
 
 func cWorker(setting string) func(t testing.TB, env ...string) *harness.Process {
