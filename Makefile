@@ -51,6 +51,10 @@ test-c: need-go need-cc ## Test the C SDK, alone and against a server
 	$(MAKE) -C sdk/c test
 	$(GO) test -tags csdk ./tests/csdk
 
+.PHONY: test-acme
+test-acme: need-go ## Test certificates from an authority, which is built from source
+	$(GO) test -tags acme -run Authority ./cmd/upload-response
+
 .PHONY: bench
 bench: need-go ## Measure exchanges between real processes, beside their limits
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./tests/bench
