@@ -86,6 +86,10 @@ test-python: build need-cc need-python ## Test the Python SDK, installed from it
 	  cd sdk/python && bin=../../$$venv/bin && $$bin/ruff format --check -q . && $$bin/ruff check -q . && $$bin/mypy && \
 	  UPLOAD_RESPONSE=$(CURDIR)/build/upload-response $$bin/pytest
 
+.PHONY: test-acme
+test-acme: need-go ## Test certificates from an authority, which is built from source
+	$(GO) test -tags acme -run Authority ./cmd/upload-response
+
 .PHONY: bench
 bench: need-go ## Measure exchanges between real processes, beside their limits
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./tests/bench

@@ -96,7 +96,7 @@ func DefaultConfig() Config {
 		ResponseTimeout: 30 * time.Second, ClientTimeout: 30 * time.Second,
 		QueueLength: 1000, QueueTime: 10 * time.Second,
 		HeaderLimit: 32 << 10, MinBodyRate: 100, RequestBurst: 100,
-		Routes:      []Route{{Prefix: "/", Pool: "default"}},
+		Routes: []Route{{Prefix: "/", Pool: "default"}},
 	}
 }
 

@@ -14,8 +14,8 @@ import (
 	"github.com/wavey-ai/upload-response/proto"
 )
 
-// dialect is what HTTP/1.1, 2 and 3 do differently. This file and those that
-// listen (secure.go, quic.go) know of it; an exchange asks.
+// dialect is what HTTP/1.1, 2 and 3 do differently. This file, http3_*.go, and those
+// that listen (server.go, reception.go, quic.go) know of it; an exchange asks.
 type dialect struct {
 	version   proto.Version
 	serial    bool // requests stand one behind the other on the connection: HTTP/1
@@ -102,7 +102,7 @@ func (d *dialect) check(r *http.Request) error {
 		return errors.New("host and authority differ")
 	case !validAuthority(r.Host):
 		return errors.New("no authority")
-	case !strings.HasPrefix(r.RequestURI, "/") && !(r.RequestURI == "*" && r.Method == http.MethodOptions):
+	case !strings.HasPrefix(r.RequestURI, "/"):
 		return errors.New("no path")
 	case !validLength(r):
 		return errors.New("content-length")

@@ -66,6 +66,13 @@ func (a Address) check() error {
 	return nil
 }
 
+// Port returns the port of a TCP address, or 0.
+func (a Address) Port() int {
+	_, text, _ := net.SplitHostPort(a.where)
+	port, _ := strconv.Atoi(text) // as it was checked
+	return port
+}
+
 // String returns the text of the address.
 func (a Address) String() string {
 	switch {

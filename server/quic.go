@@ -63,16 +63,16 @@ func (s *Server) newQUICEntry(conn net.PacketConn, config *tls.Config) (*quicEnt
 // Responses of HTTPS on the TCP port of the same number tell clients of it.
 func (s *Server) ServeQUIC(conn net.PacketConn, config *tls.Config) error {
 	q, err := s.newQUICEntry(conn, config)
-	if err == nil && !s.addQUIC(q) {
-		return errors.Join(q.close(), conn.Close())
+	if err != nil {
+		return errors.Join(fmt.Errorf("serve HTTP/3: %w", err), conn.Close())
 	}
-	if err == nil {
-		err = q.server.ServeListener(q.listener)
+	if !s.addQUIC(q) {
+		return q.close()
 	}
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
+	if err := q.server.ServeListener(q.listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve HTTP/3: %w", err)
 	}
-	return fmt.Errorf("serve HTTP/3: %w", err)
+	return nil
 }
 
 // shutdown accepts no more connections, tells those there are (GOAWAY), and waits

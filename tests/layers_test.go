@@ -31,10 +31,13 @@ var layers = map[string][]string{
 		standard, "golang.org/x/sys/unix", "golang.org/x/time/rate", "github.com/quic-go/quic-go", "github.com/pires/go-proxyproto",
 		module + "/shm", module + "/proto",
 	},
-	"worker":              {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
-	"cmd/upload-response": {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto", module + "/server", module + "/worker"},
-	"examples":            {standard, module + "/proto", module + "/server", module + "/worker"},
-	"tests":               {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/tests"},
+	"worker": {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
+	"cmd/upload-response": {
+		standard, "golang.org/x/sys/unix", "github.com/caddyserver/certmagic", "github.com/mholt/acmez/v3", "go.uber.org/zap",
+		module + "/shm", module + "/proto", module + "/server", module + "/worker",
+	},
+	"examples": {standard, module + "/proto", module + "/server", module + "/worker"},
+	"tests":    {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/tests"},
 }
 
 // goPackage is what `go list` says of a package.

@@ -139,6 +139,10 @@ func reachable(e *server.Entrance) string {
 }
 
 func writeIntroduction(w io.Writer, url string, added []addition) error {
+	curl := "curl"
+	if strings.HasPrefix(url, "https:") {
+		curl = "curl -k" // nobody knows the certificate
+	}
 	var more strings.Builder
 	for _, a := range added {
 		fmt.Fprintf(&more, "  %s%s\n", url, a.prefix)
@@ -149,12 +153,12 @@ func writeIntroduction(w io.Writer, url string, added []addition) error {
 	_, err := fmt.Fprintf(w, `
 Try, in another terminal:
 
-  curl -T big.file %[1]s/digest
-  curl -T big.file %[1]s/echo | cmp - big.file
-  head -c 1G /dev/zero | curl -T - %[1]s/discard
+  %[3]s -T big.file %[1]s/digest
+  %[3]s -T big.file %[1]s/echo | cmp - big.file
+  head -c 1G /dev/zero | %[3]s -T - %[1]s/discard
 
 %[2]sCtrl-C stops the demo.
 
-`, url, more.String())
+`, url, more.String(), curl)
 	return err
 }

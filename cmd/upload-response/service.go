@@ -34,13 +34,16 @@ type service struct {
 	server    *server.Server
 	workers   *supervisor
 	failed    chan error // why it cannot go on
+	ctx       context.Context
+	cancel    context.CancelFunc // ends ctx: nothing more is to begin
 }
 
 // openService takes the port, the socket, and the memory, and starts to serve.
 // Release: run, which returns when it has stopped.
 func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) {
-	v := &service{settings: s, log: s.logging.logger(stderr, s.logging.level), signals: make(chan os.Signal, 4), failed: make(chan error, 3+len(s.door.listen))}
+	v := &service{settings: s, log: s.logging.logger(stderr, s.logging.level), signals: make(chan os.Signal, 4), failed: make(chan error, 4+len(s.door.listen))}
 	signal.Notify(v.signals, unix.SIGTERM, unix.SIGINT, unix.SIGUSR1)
+	v.ctx, v.cancel = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
 			v.giveUp()
@@ -71,6 +74,7 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 
 // giveUp frees what openService had taken before it failed.
 func (v *service) giveUp() {
+	v.cancel()
 	signal.Stop(v.signals)
 	if v.socket != nil {
 		_ = v.socket.Close()
@@ -124,6 +128,7 @@ func (v *service) start() {
 		listening = append(listening, e.String())
 		go func() { v.fail(v.server.ServeEntrance(e, v.identity.config())) }()
 	}
+	v.fail(v.identity.keep(v.ctx))
 	v.workers = newSupervisor(v.log, []string{envName("socket") + "=" + absolute(v.settings.socket)})
 	for _, spec := range v.settings.workers {
 		v.workers.keep(spec)
@@ -206,6 +211,7 @@ const workerPatience = 5 * time.Second
 // stop finishes what is running. The socket goes first: the next server can have
 // it, while the links of this one go on.
 func (v *service) stop() error {
+	v.cancel()
 	_ = v.socket.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), v.settings.shutdown)
 	defer cancel()

@@ -50,6 +50,22 @@ func throughEachDoor(t *testing.T, change func(*server.Config), f func(v *visito
 	}
 }
 
+// throughAllDoors is throughEachDoor for visits that mostly wait: they are at the
+// same time.
+func throughAllDoors(t *testing.T, change func(*server.Config), f func(v *visitor)) {
+	t.Helper()
+	s, worker := startBoth(t, change)
+	secure := s.Secure(t)
+	t.Run("doors", func(t *testing.T) {
+		for _, d := range doors {
+			t.Run(d.name, func(t *testing.T) {
+				t.Parallel()
+				f(newVisitor(t, d, s, worker, secure))
+			})
+		}
+	})
+}
+
 func newVisitor(t *testing.T, d door, s *harness.Server, worker *app, secure *harness.Secure) *visitor {
 	v := &visitor{door: d, T: t, s: s, app: worker, url: s.URL, safe: secure}
 	if d.secure {
