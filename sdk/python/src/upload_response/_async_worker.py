@@ -120,10 +120,14 @@ class AsyncWorker(WorkerBase):
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    def _wake(self, handle: int, pointer: int) -> None:
+    def wake(self, handle: int) -> None:
+        """Wake those who wait for news of a request."""
         for waiter in self._waiting.pop(handle, ()):
             if not waiter.done():
                 waiter.set_result(None)
+
+    def _wake(self, handle: int, pointer: int) -> None:
+        self.wake(handle)
         task = self._tasks.get(handle)
         if task is not None and lib.ur_reason(pointer, handle) != Reason.NOT_CANCELLED:
             del self._tasks[handle]
@@ -167,12 +171,16 @@ class AsyncWorker(WorkerBase):
             taken = self._link.take()
             if taken is not None:
                 return AsyncRequest(Exchange(self._link, taken), self) if taken else None
-            if self._next is None:
-                self._next = self._loop.create_future()
-            if self._armed and not self._armed & WAIT_STREAM:
-                self._armed = 0
-                self._arm_soon()
-            await asyncio.shield(self._next)
+            await self.coming()
+
+    async def coming(self) -> None:
+        """Wait until there may be a request."""
+        if self._next is None:
+            self._next = self._loop.create_future()
+        if self._armed and not self._armed & WAIT_STREAM:
+            self._armed = 0
+            self._arm_soon()
+        await asyncio.shield(self._next)
 
     async def __aiter__(self) -> AsyncIterator[AsyncRequest]:
         while True:

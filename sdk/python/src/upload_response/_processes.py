@@ -18,8 +18,13 @@ from ._stop import Stop, stop_on_signals
 log = logging.getLogger("upload_response")
 
 _REFUSED = 78  # EX_CONFIG: the server will not have us, now or later
+_CANNOT = 70  # EX_SOFTWARE: the application cannot be started
 _SOON, _PAUSE = 1.0, 0.5  # seconds: who ends so soon is started again after a pause
 _PR_SET_PDEATHSIG = 1
+
+
+class CannotServe(Exception):
+    """A process cannot serve, and another one could not either. It has said why in the log."""
 
 
 def _child(run: Callable[[], None], parent: int) -> None:
@@ -36,6 +41,8 @@ def _child(run: Callable[[], None], parent: int) -> None:
     except AttachError as error:
         log.error("%s", error)
         raise SystemExit(_REFUSED) from None
+    except CannotServe:
+        raise SystemExit(_CANNOT) from None
 
 
 class _Family:
@@ -60,19 +67,28 @@ class _Family:
         lived = time.monotonic() - self.started.pop(process)
         if process.exitcode == _REFUSED:
             raise AttachError("the server refuses this worker: see the log")
+        if process.exitcode == _CANNOT:
+            raise CannotServe
         log.warning("worker process %d ended with %d, starting another", process.pid, process.exitcode)
         if lived > _SOON or not stop.wait(_PAUSE):
             self.add()
 
-    def end(self) -> None:
-        """Have all processes finish what is running, and wait for that."""
+    def end(self, patience: float | None) -> None:
+        """Have all processes finish what is running, and wait for that; kill those that take
+        longer than our patience.
+        """
         for process in self.started:
             process.terminate()
+        until = None if patience is None else time.monotonic() + patience
         for process in self.started:
-            process.join()
+            process.join(None if until is None else max(0.0, until - time.monotonic()))
+            if process.exitcode is None:
+                log.warning("worker process %d does not end: killing it", process.pid)
+                process.kill()
+                process.join()
 
 
-def supervise(run: Callable[[], None], processes: int) -> None:
+def supervise(run: Callable[[], None], processes: int, patience: float | None = None) -> None:
     """Keep so many processes running until SIGTERM or SIGINT comes."""
     family = _Family(run)
     with stop_on_signals() as stop:
@@ -83,4 +99,4 @@ def supervise(run: Callable[[], None], processes: int) -> None:
                 for process in family.ended(stop):
                     family.replace(process, stop)
         finally:
-            family.end()
+            family.end(patience)

@@ -78,14 +78,19 @@ def _serve_threads(handler: AnyHandler, options: Options, threads: int) -> None:
 
 
 def keep_serving(handler: AnyHandler, options: Options, stop: Stop) -> None:
+    """Have a handler serve one link after the other, until it is time to stop."""
+    if inspect.iscoroutinefunction(handler):
+        keep_attached(lambda: asyncio.run(_serve_loop(handler, options, stop)), stop)
+    else:
+        keep_attached(lambda: _serve_link(handler, options, stop), stop)  # type: ignore[arg-type]
+
+
+def keep_attached(serve_link: Callable[[], None], stop: Stop) -> None:
     """Attach, serve, and attach again, until it is time to stop."""
     pause = _FIRST_PAUSE
     while not stop:
         try:
-            if inspect.iscoroutinefunction(handler):
-                asyncio.run(_serve_loop(handler, options, stop))
-            else:
-                _serve_link(handler, options, stop)  # type: ignore[arg-type]
+            serve_link()
             pause = _FIRST_PAUSE
         except LinkClosed as error:
             log.warning("link lost: %s", error)

@@ -1,0 +1,5 @@
+"""python -m upload_response."""
+
+from ._command import main
+
+raise SystemExit(main())

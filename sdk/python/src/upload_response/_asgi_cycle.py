@@ -1,0 +1,240 @@
+"""One request of an ASGI application: receive, send, and the rules of their order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from ._async_request import AsyncResponse
+from ._async_worker import AsyncWorker
+from ._errors import Cancelled, LinkClosed, Reason, RequestEnded
+from ._exchange import STARTED, Exchange, Steps, T
+from ._gateway import Disconnected, check_fields, check_status, fail
+
+Message = dict[str, Any]
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+# What the application has to send next; GONE: nobody wants it.
+START, BODY, TRAILERS, DONE, GONE = range(5)
+
+_EXPECTED = {
+    START: "http.response.start",
+    BODY: "http.response.body",
+    TRAILERS: "http.response.trailers",
+    DONE: "nothing more",
+}
+
+_FILES = ("http.response.pathsend", "http.response.zerocopysend")
+_KINDS = frozenset([*_FILES, *list(_EXPECTED.values())[:3]])
+
+# What the SDK raises when nobody wants a response any more, or the request is over.
+_ENDS = (Cancelled, LinkClosed, RequestEnded)
+
+_DISCONNECT = "http.disconnect"
+
+
+def _fields(headers: Iterable[Iterable[bytes]]) -> bytes:
+    parts: list[bytes] = []
+    for name, value in headers:
+        parts += (name, value)
+    try:
+        flat = b"\0".join(parts) + b"\0" if parts else b""
+    except TypeError:
+        raise TypeError(f"headers are pairs of bytes, not {headers!r}") from None
+    return check_fields(flat, len(parts))
+
+
+class Cycle:
+    """A request and its response, as an application sees them."""
+
+    __slots__ = (
+        *("_exchange", "_handle", "_later", "_received", "_running", "_state", "_trailers", "_worker"),
+        *("_stopped", "task"),
+    )
+
+    def __init__(self, exchange: Exchange, worker: AsyncWorker, running: set[Cycle]) -> None:
+        running.add(self)
+        self._running = running  # where we are until the task ends
+        self._exchange = exchange
+        self._worker = worker
+        self._handle = exchange.handle
+        self._state = START
+        self._received = False  # the last piece of the request's body
+        self._trailers = False  # they follow the body
+        self._later: list[tuple[bytes, bytes]] = []  # trailers so far
+        self._stopped = False  # cancelled, since the process ends
+        self.task: asyncio.Task[None] | None = None
+
+    async def run(self, app: Application, scope: Scope) -> None:
+        """Call the application, and see to it that there is a response."""
+        try:
+            await app(scope, self.receive, self.send)
+            if self._state < DONE:
+                self._fail(None, f"returned without {_EXPECTED[self._state]}")
+        except asyncio.CancelledError as error:
+            self._fail(error, "was stopped" if self._stopped else "failed")
+        except Exception as error:
+            self._fail(error)
+        finally:
+            if self._exchange.handle:  # the process is to end: its client need not wait for that
+                self._exchange.fail()
+            self._running.discard(self)
+
+    def stop(self) -> None:
+        """Cancel the application: the process ends."""
+        self._stopped = True
+        if self.task is not None:
+            self.task.cancel()
+
+    def _fail(self, error: BaseException | None, message: str = "failed") -> None:
+        fail(self._exchange, error, message)
+        self._over(DONE)
+
+    def _over(self, state: int) -> None:
+        """Note that there is nothing more to send; whoever waits in receive is told."""
+        self._state = state
+        self._worker.wake(self._handle)
+
+    def _gone(self, error: Exception) -> Disconnected:
+        """Return what is told to who sends."""
+        if self._state < DONE:
+            self._over(GONE)
+        return Disconnected(error.reason if isinstance(error, Cancelled) else Reason.SERVER_GONE)
+
+    async def _run(self, steps: Steps[T]) -> T:
+        try:
+            return await self._worker.run(self._exchange, steps)
+        except _ENDS as error:
+            raise self._gone(error) from None
+
+    # ------------------------------------------------------------- receive
+
+    async def receive(self) -> Message:
+        """Return a piece of the body; after the last one wait for the end."""
+        if self._state >= DONE:
+            return {"type": _DISCONNECT}
+        try:
+            if not self._received:
+                return await self._piece()
+            await self._run(self._exchange.until_cancelled())
+        except Disconnected:
+            pass
+        if self._state < DONE:
+            self._over(GONE)
+        return {"type": _DISCONNECT}
+
+    async def _piece(self) -> Message:
+        """Return a piece of the body, copied: its slot goes back to the server here."""
+        exchange = self._exchange
+        if exchange.complete or exchange.body_length > 0:
+            body = await self._run(exchange.read()) if not exchange.complete else b""
+        else:
+            chunk = await self._run(exchange.next_chunk())
+            body = b"" if chunk is None else bytes(chunk)
+        self._received = exchange.complete
+        return {"type": "http.request", "body": body, "more_body": not exchange.complete}
+
+    # ---------------------------------------------------------------- send
+
+    async def send(self, message: Message) -> None:
+        """Take a piece of the response; wait if the client does not."""
+        kind, state = message["type"], self._state
+        if kind == "http.response.start" and state == START:
+            self._start(message)
+        elif kind == "http.response.body" and state == BODY:
+            body, more = message.get("body", b""), message.get("more_body", False)
+            if more or self._trailers or not self._answer(body):
+                await self._body(body, more)
+        elif kind == "http.response.trailers" and state == TRAILERS:
+            await self._add_trailers(message)
+        elif kind in _FILES and state == BODY:
+            await self._file(message)
+        elif kind not in _KINDS:
+            raise ValueError(f"there is no message {kind!r} here")
+        elif state == GONE:
+            raise Disconnected
+        elif state != DONE:  # what comes after the end is ignored: the specification has it so
+            raise RuntimeError(f"{kind} was sent where {_EXPECTED[state]} has to come")
+
+    def _start(self, message: Message) -> None:
+        status, fields = check_status(message["status"]), _fields(message.get("headers", ()))
+        exchange = self._exchange
+        exchange.status, exchange.fields, exchange.progress = status, fields, STARTED
+        self._trailers = bool(message.get("trailers", False))
+        self._state = BODY
+
+    async def _body(self, body: bytes, more: bool) -> None:
+        if not isinstance(body, (bytes, bytearray, memoryview)):
+            raise TypeError(f"a body is made of bytes, not {type(body).__name__}")
+        if not more and not self._trailers:
+            await self._finish(body)
+            return
+        await self._run(self._exchange.write(body))
+        await self._body_sent(more)
+
+    async def _body_sent(self, more: bool) -> None:
+        if more:
+            await self._run(self._exchange.flush())
+        elif self._trailers:
+            self._state = TRAILERS
+        else:
+            await self._finish(b"")
+
+    def _answer(self, body: bytes) -> bool:
+        """Send the whole response, with one call. False: it takes more."""
+        exchange = self._exchange
+        if exchange.progress != STARTED or not isinstance(body, bytes):
+            return False
+        exchange.out, exchange.out_size = (body,), len(body)
+        try:
+            answered = exchange.answer()
+        except _ENDS as error:
+            raise self._gone(error) from None
+        if answered:
+            self._over(DONE)
+        return answered
+
+    async def _finish(self, body: bytes) -> None:
+        """Send the last piece, and the end. What _answer left is on its way."""
+        if body and not self._exchange.out:
+            await self._run(self._exchange.write(body))
+        await self._run(self._exchange.end())
+        self._over(DONE)
+
+    async def _add_trailers(self, message: Message) -> None:
+        self._later += [(bytes(name), bytes(value)) for name, value in message.get("headers", ())]
+        if not message.get("more_trailers", False):
+            if self._later:
+                await self._run(self._exchange.add_trailers(self._later))
+            await self._finish(b"")
+
+    async def _file(self, message: Message) -> None:
+        """Send a file, or a part of one, from a thread."""
+        if message["type"] == "http.response.zerocopysend":
+            await self._send_part(message)
+            await self._body_sent(message.get("more_body", False))
+            return
+        file = await asyncio.get_running_loop().run_in_executor(None, open, message["path"], "rb")
+        with file:
+            await self._send_file(file.fileno(), 0, None)
+        await self._body_sent(False)
+
+    async def _send_part(self, message: Message) -> None:
+        file, offset, count = message["file"], message.get("offset"), message.get("count")
+        descriptor = file if isinstance(file, int) else file.fileno()
+        if offset is not None:
+            await self._send_file(descriptor, offset, count)
+            return
+        here = os.lseek(descriptor, 0, os.SEEK_CUR)
+        os.lseek(descriptor, here + await self._send_file(descriptor, here, count), os.SEEK_SET)
+
+    async def _send_file(self, descriptor: int, offset: int, count: int | None) -> int:
+        try:
+            return await AsyncResponse(self._exchange, self._worker).send_file(descriptor, offset, count)
+        except _ENDS as error:
+            raise self._gone(error) from None

@@ -1,0 +1,93 @@
+"""What the WSGI and the ASGI gateway have in common."""
+
+from __future__ import annotations
+
+import functools
+import logging
+
+from ._errors import Cancelled, InvalidResponse, LinkClosed, Reason
+from ._exchange import NONE, STARTED, Exchange
+
+log = logging.getLogger("upload_response")
+
+# What a header may have: no control characters but the tab.
+_ALLOWED = bytes(c for c in range(256) if c == 9 or (c >= 32 and c != 127))
+
+_TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+
+class Disconnected(Cancelled, ConnectionError):
+    """The client has gone, or nobody wants the response for another reason. It is an OSError,
+    which is what applications expect.
+    """
+
+    def __init__(self, reason: Reason = Reason.CLIENT_GONE) -> None:
+        Cancelled.__init__(self, reason)
+
+
+def disconnected(error: Cancelled | LinkClosed) -> Disconnected:
+    """Return what an application is told of an error."""
+    return Disconnected(error.reason if isinstance(error, Cancelled) else Reason.SERVER_GONE)
+
+
+def comes_of_disconnect(error: BaseException) -> bool:
+    """Whether an application failed because its client has gone."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        if isinstance(cause, (Cancelled, LinkClosed)):
+            return True
+        seen.add(id(cause))
+        cause = cause.__cause__ or cause.__context__
+    return False
+
+
+def is_token(name: str) -> bool:
+    """Whether a header may have this name."""
+    return bool(name) and _TOKEN.issuperset(name)
+
+
+def check_fields(flat: bytes, parts: int) -> bytes:
+    """Return flat fields in which so many parts are followed by a NUL each, or say that one
+    of them has a character that it must not have.
+    """
+    if flat.translate(None, _ALLOWED) != bytes(parts):
+        raise InvalidResponse("a header contains a control character")
+    return flat
+
+
+def check_status(status: int) -> int:
+    """Return a status that a response may have, or say that it may not."""
+    if not 200 <= status <= 999:
+        raise InvalidResponse(f"a status is from 200 to 999, not {status}")
+    return status
+
+
+def has_no_body(status: int, method: str) -> bool:
+    """Whether the response consists of its headers (RFC 9110 section 6.4.1)."""
+    return method == "HEAD" or status in (204, 304)
+
+
+def fail(exchange: Exchange, error: BaseException | None, message: str = "failed") -> None:
+    """Log a failure, and have the client see 500 or a response that breaks off. One that is
+    due to the client is not worth a line.
+    """
+    method, target = exchange.parts[0], exchange.parts[3]
+    if error is not None and comes_of_disconnect(error):
+        log.debug("%s %s: %s", method, target, error)
+        exchange.abort()
+        return
+    log.error("%s %s %s", method, target, message, exc_info=error)
+    if exchange.progress == STARTED:
+        exchange.progress = NONE
+    if exchange.handle:
+        exchange.fail()
+
+
+@functools.lru_cache(64)
+def host_and_port(authority: str, scheme: str) -> tuple[str, str]:
+    """Divide what the client called us."""
+    host, colon, port = authority.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit():
+        host, port = authority.rstrip(":"), "443" if scheme == "https" else "80"
+    return host or "localhost", port

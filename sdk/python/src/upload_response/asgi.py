@@ -1,0 +1,184 @@
+"""ASGI 3 applications as workers.
+
+    from upload_response import asgi
+    asgi.serve(app, processes=2)
+
+Or without a line of code: python -m upload_response asgi module:app
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable
+
+from . import _loops
+from ._asgi_cycle import Application, Cycle
+from ._asgi_lifespan import Lifespan, StartupFailed
+from ._asgi_scope import Scopes
+from ._async_worker import AsyncWorker
+from ._errors import AttachError, LinkClosed
+from ._exchange import Exchange
+from ._gateway import Disconnected
+from ._processes import CannotServe
+from ._service import Service
+from ._stop import SIGNALS
+from ._worker import Options
+
+__all__ = ["Disconnected", "serve"]
+
+log = logging.getLogger("upload_response")
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0  # seconds
+
+# For what a request does when it is told to stop.
+_LAST_STEPS = 5.0  # seconds
+
+
+class Gateway:
+    """Has an application answer requests, in one event loop."""
+
+    def __init__(self, app: Application, options: Options, root_path: str, patience: float) -> None:
+        self._app, self._options, self._root_path = app, options, root_path
+        self._patience = patience  # with running requests, when it is to end
+        self._running: set[Cycle] = set()
+        self._worker: AsyncWorker | None = None
+
+    async def serve(self) -> None:
+        """Start the application, serve, and have it clean up."""
+        self._stop = asyncio.Event()
+        self._listen()
+        lifespan = Lifespan(self._app)
+        try:
+            await lifespan.startup()
+        except StartupFailed as error:
+            log.error("the application could not start: %s", error)
+            raise CannotServe from None
+        self._scopes = Scopes(self._root_path, lifespan.state)
+        try:
+            await self._keep_attached()
+        finally:
+            await lifespan.shutdown()
+
+    # ------------------------------------------------------------- the end
+
+    def _listen(self) -> None:
+        """Have SIGTERM and SIGINT stop us; the second one does what it did before. Signals
+        that are ignored stay so.
+        """
+        if threading.current_thread() is threading.main_thread():
+            loop = asyncio.get_running_loop()
+            for number in SIGNALS:
+                if signal.getsignal(number) != signal.SIG_IGN:
+                    loop.add_signal_handler(number, self._end, number)
+
+    def _end(self, number: int) -> None:
+        asyncio.get_running_loop().remove_signal_handler(number)
+        self._stop.set()
+        if self._worker is not None:
+            self._worker.drain()
+
+    async def _finish(self) -> None:
+        """Wait for the running requests; cancel those that take too long."""
+        tasks = [cycle.task for cycle in self._running if cycle.task is not None]
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=self._patience)
+        if not late:
+            return
+        log.error("%d requests did not finish within %g seconds", len(late), self._patience)
+        for cycle in list(self._running):
+            cycle.stop()
+        await asyncio.wait(late, timeout=_LAST_STEPS)
+
+    # ------------------------------------------------------------- serving
+
+    async def _keep_attached(self) -> None:
+        """Attach, serve, and attach again, until it is time to stop."""
+        pause = _FIRST_PAUSE
+        while not self._stop.is_set():
+            try:
+                async with AsyncWorker.with_options(self._options) as worker:
+                    pause = _FIRST_PAUSE
+                    await self._serve_link(worker)
+            except LinkClosed as error:
+                log.warning("link lost: %s", error)
+            except AttachError as error:
+                if not error.may_pass:
+                    raise
+                log.debug("waiting for the server: %s", error)
+                await self._pause(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)
+
+    async def _serve_link(self, worker: AsyncWorker) -> None:
+        self._worker = worker
+        try:
+            if self._stop.is_set():
+                worker.drain()
+            await self._take_requests(worker)
+            await self._finish()
+        finally:
+            self._worker = None
+
+    async def _take_requests(self, worker: AsyncWorker) -> None:
+        """Have a task for each request, until there are no more."""
+        take, link = worker._link.take, worker._link
+        make_scope, app, running = self._scopes.make, self._app, self._running
+        create_task = asyncio.get_running_loop().create_task
+        while True:
+            taken = take()
+            if taken:
+                exchange = Exchange(link, taken)
+                cycle = Cycle(exchange, worker, running)
+                cycle.task = create_task(cycle.run(app, make_scope(exchange)))
+                del exchange, cycle  # or they would live until the next request comes
+            elif taken is None:
+                await worker.coming()
+            else:
+                return
+
+
+def serve(
+    app: Application,
+    *,
+    socket: str | os.PathLike[str] | None = None,
+    pool: str | None = None,
+    processes: int = 1,
+    concurrency: int = 256,
+    name: str = "",
+    root_path: str = "",
+    graceful_timeout: float = 30.0,
+    loop: str = "auto",
+) -> None:
+    """Serve an ASGI application until SIGTERM or SIGINT comes; then finish what is running,
+    for so many seconds at most, and return. Each process has an event loop, uvloop if that
+    is installed, and serves as many requests at once as concurrency says. A server that is
+    not there yet, or goes away, is waited for; a process that ends is started again.
+    root_path: where the application is mounted.
+    """
+    options = Options(socket, pool, concurrency, name)
+    run(lambda: app, options, Service(processes, graceful_timeout), root_path, _loops.factory(loop))
+
+
+def run(
+    load: Callable[[], Application],
+    options: Options,
+    service: Service,
+    root_path: str,
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    """Serve an application that every process loads by itself."""
+
+    def process() -> None:
+        gateway = Gateway(load(), options, root_path.rstrip("/"), service.graceful_timeout)
+        _loops.run(gateway.serve(), new_loop)
+
+    service.run(process)

@@ -1,0 +1,103 @@
+"""WSGI applications (PEP 3333) as workers.
+
+    from upload_response import wsgi
+    wsgi.serve(app, processes=2, threads=8)
+
+Or without a line of code: python -m upload_response wsgi module:app
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ._exchange import Exchange
+from ._gateway import Disconnected, fail
+from ._library import WAIT_STREAM
+from ._serve import keep_attached
+from ._service import Service
+from ._stop import Stop
+from ._worker import Options, Worker
+from ._wsgi_call import Call
+from ._wsgi_environ import Environs
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+__all__ = ["Disconnected", "serve"]
+
+
+class Gateway:
+    """Has an application answer requests."""
+
+    def __init__(self, app: WSGIApplication, environs: Environs) -> None:
+        self._app, self._environs = app, environs
+
+    def answer(self, exchange: Exchange) -> None:
+        """Have the application answer a request."""
+        call = Call(exchange)
+        try:
+            result = self._app(self._environs.make(exchange), call.start_response)
+            try:
+                call.send(result)
+            finally:
+                close = getattr(result, "close", None)
+                if close is not None:
+                    close()
+        except Exception as error:
+            fail(exchange, error)
+        finally:
+            if exchange.handle:  # the process is to end: its client need not wait for that
+                exchange.fail()
+
+    def serve_link(self, options: Options, stop: Stop) -> None:
+        """Serve the requests of one link, until that ends."""
+        worker = Worker.attached(options)
+        link = worker._link
+        with worker, stop.calling(worker.drain):
+            while True:
+                taken = link.take()
+                if taken:
+                    self.answer(Exchange(link, taken))
+                elif taken is None:
+                    link.wait(WAIT_STREAM)
+                else:
+                    return
+
+
+def serve(
+    app: WSGIApplication,
+    *,
+    socket: str | os.PathLike[str] | None = None,
+    pool: str | None = None,
+    processes: int = 1,
+    threads: int = 1,
+    name: str = "",
+    root_path: str = "",
+    graceful_timeout: float = 30.0,
+) -> None:
+    """Serve a WSGI application until SIGTERM or SIGINT comes; then finish what is running,
+    for so many seconds at most, and return. Each thread of each process serves one request
+    at a time. A server that is not there yet, or goes away, is waited for; a process that
+    ends is started again. root_path: the SCRIPT_NAME that the application is mounted at.
+    """
+    options = Options(socket, pool, 1, name)
+    run(lambda: app, options, Service(processes, graceful_timeout), threads, root_path)
+
+
+def run(
+    load: Callable[[], WSGIApplication], options: Options, service: Service, threads: int, root_path: str
+) -> None:
+    """Serve an application that every process loads by itself."""
+
+    def process() -> None:
+        environs = Environs(
+            root_path.rstrip("/"), multithread=threads > 1, multiprocess=service.processes > 1
+        )
+        gateway = Gateway(load(), environs)
+        service.run_threads(
+            lambda stop: keep_attached(lambda: gateway.serve_link(options, stop), stop), threads
+        )
+
+    service.run(process)
