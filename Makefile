@@ -21,9 +21,17 @@ build: need-go ## Build the program into ./build
 	@mkdir -p build
 	CGO_ENABLED=0 $(BUILD) -o build/ ./cmd/upload-response
 
-# The examples of the C SDK that the demo runs.
+# The examples of the SDKs that the demo runs; those in Python if there is one. They
+# need not be installed for it.
 C_DEMO := --add /c/echo=./build/c/echo --add /c/digest=./build/c/digest --add /c/discard=./build/c/discard \
   --add /c/event_loop=./build/c/event_loop --add "/c/send_file=./build/c/send_file --file README.md"
+PYTHON ?= python3
+IN_PYTHON = env PYTHONPATH=sdk/python/src UPLOAD_RESPONSE_LIBRARY=./build/c/libupload_response.so.0 $(PYTHON)
+PYTHON_DEMO = --add "/py/digest=$(IN_PYTHON) sdk/python/examples/digest.py" \
+  --add "/py/wsgi=$(IN_PYTHON) -m upload_response wsgi wsgi_app:app --app-dir sdk/python/examples --threads 2" \
+  --add "/py/asgi=$(IN_PYTHON) -m upload_response asgi asgi_app:app --app-dir sdk/python/examples"
+
+HAS_PYTHON = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null
 
 .PHONY: build-c
 build-c: need-cc ## Build the C SDK and its examples into ./build/c
@@ -31,7 +39,8 @@ build-c: need-cc ## Build the C SDK and its examples into ./build/c
 
 .PHONY: run
 run: build build-c ## Start the demo: a server with workers, on 127.0.0.1:8080
-	@./build/upload-response demo $(C_DEMO)
+	@if $(HAS_PYTHON); then exec ./build/upload-response demo $(C_DEMO) $(PYTHON_DEMO); \
+	  else echo "no workers in Python: apt install python3 (3.9 or later)"; exec ./build/upload-response demo $(C_DEMO); fi
 
 .PHONY: test
 test: check test-c-parts race test-sanitized test-python ## Run everything that the CI runs
@@ -73,7 +82,6 @@ SOAK ?= 60s
 soak: need-go ## Kill workers under 200 uploads for a minute, or for SOAK=12h
 	$(GO) test -count=1 -v -timeout 0 ./tests/chaos -chaos.time $(SOAK)
 
-PYTHON ?= python3
 # An environment for each version: PYTHON=python3.9 make test-python.
 VENV = build/venv-$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
@@ -112,7 +120,7 @@ need-go:
 
 .PHONY: need-python
 need-python:
-	@$(PYTHON) -c 'import sys, venv; sys.exit(sys.version_info < (3, 9))' 2>/dev/null || { echo "Python 3.9 or later is missing: apt install python3 python3-venv" >&2; exit 1; }
+	@$(HAS_PYTHON) && $(PYTHON) -c 'import venv' 2>/dev/null || { echo "Python 3.9 or later is missing: apt install python3 python3-venv" >&2; exit 1; }
 
 .PHONY: need-cc
 need-cc:
