@@ -14,19 +14,36 @@ PLAIN := ./shm/... ./proto/...
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: need-go ## Build the program into ./build
 	@mkdir -p build
 	CGO_ENABLED=0 $(BUILD) -o build/ ./cmd/upload-response
 
+# The examples of the SDKs that the demo runs; those in Python if there is one. They
+# need not be installed for it.
+C_DEMO := --add /c/echo=./build/c/echo --add /c/digest=./build/c/digest --add /c/discard=./build/c/discard \
+  --add /c/event_loop=./build/c/event_loop --add "/c/send_file=./build/c/send_file --file README.md"
+PYTHON ?= python3
+IN_PYTHON = env PYTHONPATH=sdk/python/src UPLOAD_RESPONSE_LIBRARY=./build/c/libupload_response.so.0 $(PYTHON)
+PYTHON_DEMO = --add "/py/digest=$(IN_PYTHON) sdk/python/examples/digest.py" \
+  --add "/py/wsgi=$(IN_PYTHON) -m upload_response wsgi wsgi_app:app --app-dir sdk/python/examples --threads 2" \
+  --add "/py/asgi=$(IN_PYTHON) -m upload_response asgi asgi_app:app --app-dir sdk/python/examples"
+
+HAS_PYTHON = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null
+
+.PHONY: build-c
+build-c: need-cc ## Build the C SDK and its examples into ./build/c
+	@$(MAKE) --no-print-directory -C sdk/c BUILD=$(CURDIR)/build/c all
+
 .PHONY: run
-run: build ## Start the demo: a server with workers, on 127.0.0.1:8080
-	@./build/upload-response demo
+run: build build-c ## Start the demo: a server with workers, on 127.0.0.1:8080
+	@if $(HAS_PYTHON); then exec ./build/upload-response demo $(C_DEMO) $(PYTHON_DEMO); \
+	  else echo "no workers in Python: apt install python3 (3.9 or later)"; exec ./build/upload-response demo $(C_DEMO); fi
 
 .PHONY: test
-test: check race ## Run everything that the CI runs
+test: check test-c-parts race test-sanitized test-python ## Run everything that the CI runs
 
 .PHONY: check
 check: need-go ## Check the format, vet, and test what the race detector would change
@@ -38,12 +55,33 @@ check: need-go ## Check the format, vet, and test what the race detector would c
 race: need-go need-cc ## Test everything under the race detector
 	CGO_ENABLED=1 $(GO) test -race ./...
 
-.PHONY: test-c
-test-c: need-go need-cc ## Test the C SDK, alone and against a server
-	$(MAKE) -C sdk/c test
-	$(GO) test -tags csdk ./tests/csdk
+.PHONY: test-c-parts
+test-c-parts: need-cc
+	@$(MAKE) --no-print-directory -s -j2 -C sdk/c test asan tsan
 
-PYTHON ?= python3
+.PHONY: test-c
+test-c: need-go test-c-parts ## Test the C SDK, alone and against a server
+	$(GO) test ./tests/csdk
+	$(GO) test -run 'TestConformance/c-' ./tests/conformance
+
+# What the sanitizers find ends the driver with an exit status that fails the suite.
+SANITIZERS := "-fsanitize=address,undefined -fno-sanitize-recover=all" "-fsanitize=thread"
+
+.PHONY: test-sanitized
+test-sanitized: need-go need-cc ## Run the conformance suite over C with ASan and UBSan, then with TSan
+	@for flags in $(SANITIZERS); do \
+	  echo "$(CC) $$flags"; probe=$$(mktemp); \
+	  if echo 'int main(void) { return 0; }' | $(CC) $$flags -x c -o $$probe - 2>/dev/null && $$probe; then \
+	    CC="$(CC)" TEST_CFLAGS="$$flags" $(GO) test -count=1 -run 'TestConformance/c-' ./tests/conformance || { rm -f $$probe; exit 1; }; \
+	  else echo "skipped: $(CC) has no runtime for it, apt install gcc or libclang-rt-dev"; fi; rm -f $$probe; done
+
+# How long to go on, as in 10m or 12h.
+SOAK ?= 60s
+
+.PHONY: soak
+soak: need-go ## Kill workers under 200 uploads for a minute, or for SOAK=12h
+	$(GO) test -count=1 -v -timeout 0 ./tests/chaos -chaos.time $(SOAK)
+
 # An environment for each version: PYTHON=python3.9 make test-python.
 VENV = build/venv-$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
@@ -62,6 +100,10 @@ python-env: need-cc need-python
 	  cmp -s sdk/python/requirements-dev.txt $$venv/requirements || { $$venv/bin/pip install -q --disable-pip-version-check -r sdk/python/requirements-dev.txt && \
 	    cp sdk/python/requirements-dev.txt $$venv/requirements; } || { echo "cannot install sdk/python/requirements-dev.txt: is PyPI reachable?" >&2; exit 1; }; \
 	  $$venv/bin/pip install -q --disable-pip-version-check --no-index --no-deps --no-build-isolation --force-reinstall ./sdk/python
+
+.PHONY: test-acme
+test-acme: need-go ## Test certificates from an authority, which is built from source
+	$(GO) test -tags acme -run Authority ./cmd/upload-response
 
 .PHONY: bench
 bench: need-go ## Measure exchanges between real processes, beside their limits
@@ -85,8 +127,8 @@ need-go:
 
 .PHONY: need-python
 need-python:
-	@$(PYTHON) -c 'import sys, venv; sys.exit(sys.version_info < (3, 9))' 2>/dev/null || { echo "Python 3.9 or later is missing: apt install python3 python3-venv" >&2; exit 1; }
+	@$(HAS_PYTHON) && $(PYTHON) -c 'import venv' 2>/dev/null || { echo "Python 3.9 or later is missing: apt install python3 python3-venv" >&2; exit 1; }
 
 .PHONY: need-cc
 need-cc:
-	@command -v "$$($(GO) env CC)" >/dev/null || { echo "a C compiler is missing, the race detector needs one: apt install gcc libc6-dev" >&2; exit 1; }
+	@command -v "$$($(GO) env CC)" >/dev/null || { echo "a C compiler is missing: apt install gcc libc6-dev" >&2; exit 1; }

@@ -11,7 +11,8 @@ func (x *exchange) log(log *slog.Logger, status int, err error) {
 	attrs := []slog.Attr{
 		slog.String("method", x.request.Method), slog.String("path", x.request.URL.Path), slog.Int("status", status),
 		slog.Int64("received", x.received), slog.Int64("sent", x.responder.sent), slog.Duration("took", time.Since(x.start)),
-		slog.String("client", x.request.RemoteAddr), slog.Uint64("stream", x.streamID), slog.String("worker", x.worker),
+		slog.String("client", x.origin.client), slog.Uint64("stream", x.streamID), slog.String("worker", x.worker),
+		slog.String("protocol", x.request.Proto), slog.String("id", x.origin.id),
 	}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))

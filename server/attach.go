@@ -260,7 +260,7 @@ func (l *link) control() {
 }
 
 func reasonOfLoss(err error) error {
-	if err == nil || errors.Is(err, io.EOF) {
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) { // the last: with messages unread
 		return errors.New("connection closed by the worker")
 	}
 	return err

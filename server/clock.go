@@ -23,11 +23,13 @@ type streamWatch struct {
 	expired    atomic.Uint64 // stream whose worker's time is up
 	clientSlow atomic.Bool   // the client's time is up
 	clientGone atomic.Bool   // net/http has cancelled the request
+	answered   atomic.Bool   // the response has begun
 
 	// The clock's own.
 	released uint64 // request slots that the worker had released
 	turn     int64  // since when it is the worker's turn
 	leaving  bool   // the context had ended at the last look
+	upload   uploadPace
 
 	mu         sync.Mutex
 	ctx        context.Context // of the client's request; nil: no exchange
@@ -41,6 +43,7 @@ func (w *streamWatch) reset() {
 	w.expired.Store(0)
 	w.clientSlow.Store(false)
 	w.clientGone.Store(false)
+	w.answered.Store(false)
 }
 
 // attend lets the clock see that the client is gone, and end its reads and writes;
@@ -77,6 +80,15 @@ func (w *streamWatch) cutSlow(before int64) {
 	write := pending(&w.writeSince, before)
 	if write || pending(&w.readSince, before) { // still the same exchange
 		w.cutLocked(write)
+	}
+}
+
+// cutReading ends the client's pending read.
+func (w *streamWatch) cutReading() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.readSince.Load() != 0 {
+		w.cutLocked(false)
 	}
 }
 
@@ -156,6 +168,9 @@ func (r *UploadResponseRouter) look(s *stream, id uint64, now int64) {
 		signal(s.news)
 	}
 	w.cutSlow(now - int64(r.config.ClientTimeout))
+	if w.upload.tooSlow(s, id, now, &r.config) {
+		w.cutReading()
+	}
 	if at != nil {
 		at.link.pool.reconsider(s, at, now)
 	}

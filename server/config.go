@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/wavey-ai/upload-response/shm"
@@ -45,11 +46,30 @@ type Config struct {
 	// pass SlotSize, since the frame is one slot.
 	HeaderLimit int
 
+	// MinBodyRate is how many bytes a second a request's body has to come at, on
+	// average over the time that the server waits for it, once that is longer
+	// than ClientTimeout; 0 is any. When the response has begun, client and
+	// worker may take the time they like.
+	MinBodyRate int64
+	// RequestRate is how many requests a second a client may make, after a
+	// burst of RequestBurst; 0 is any number. A client is an address, an IPv6
+	// network of 64 bits, or who sends the same value of the field
+	// RequestRateHeader.
+	RequestRate       int
+	RequestBurst      int
+	RequestRateHeader string
+
 	// Routes maps path prefixes to pools; the longest prefix wins.
 	Routes []Route
 	// Supervised names the pools whose workers come back by themselves: their
 	// requests wait for a worker instead of failing at once when there is none.
 	Supervised []string
+
+	// TrustedProxies are the addresses whose X-Forwarded-For, -Proto and -Host,
+	// Forwarded, and X-Request-Id fields are believed. TrustUnix believes what
+	// comes in over a Unix socket.
+	TrustedProxies []netip.Prefix
+	TrustUnix      bool
 
 	// AllowUIDs and AllowGIDs are the users and groups whose processes may
 	// attach besides our own user.
@@ -75,8 +95,8 @@ func DefaultConfig() Config {
 		Memory: 256 << 20, LinkMemory: 8 << 20, MaxLinks: 64,
 		ResponseTimeout: 30 * time.Second, ClientTimeout: 30 * time.Second,
 		QueueLength: 1000, QueueTime: 10 * time.Second,
-		HeaderLimit: 32 << 10,
-		Routes:      []Route{{Prefix: "/", Pool: "default"}},
+		HeaderLimit: 32 << 10, MinBodyRate: 100, RequestBurst: 100,
+		Routes: []Route{{Prefix: "/", Pool: "default"}},
 	}
 }
 
@@ -94,8 +114,9 @@ func (c *Config) plan() (shm.RequestGeometry, error) {
 	switch {
 	case c.ResponseTimeout <= 0 || c.ClientTimeout <= 0 || c.QueueTime <= 0:
 		return shm.RequestGeometry{}, fmt.Errorf("timeouts have to be positive: response %v, client %v, queue %v", c.ResponseTimeout, c.ClientTimeout, c.QueueTime)
-	case c.QueueLength < 0 || c.BodyLimit < 0:
-		return shm.RequestGeometry{}, fmt.Errorf("limits cannot be negative: queue length %d, body %d", c.QueueLength, c.BodyLimit)
+	case c.QueueLength < 0 || c.BodyLimit < 0 || c.MinBodyRate < 0 || c.RequestRate < 0 || c.RequestBurst < 0:
+		return shm.RequestGeometry{}, fmt.Errorf("limits cannot be negative: queue length %d, body %d, its rate %d, requests a second %d, in a burst %d",
+			c.QueueLength, c.BodyLimit, c.MinBodyRate, c.RequestRate, c.RequestBurst)
 	case c.HeaderLimit < 1 || c.HeaderLimit > c.SlotSize:
 		return shm.RequestGeometry{}, fmt.Errorf("header limit %d: want 1 to the slot size, %d", c.HeaderLimit, c.SlotSize)
 	}

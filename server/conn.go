@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -45,6 +44,17 @@ func (c *sniffedConn) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
+// CloseWrite ends what the client reads: net/http does that before it closes a
+// connection whose client may still write, or the client could lose the response.
+func (c *sniffedConn) CloseWrite() error { return closeWrite(c.Conn) }
+
+func closeWrite(conn net.Conn) error {
+	if half, ok := conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
 // onIdle returns what is to be called before a read waits, or nil.
 func (c *sniffedConn) onIdle() *func() {
 	if c.reader == nil {
@@ -77,40 +87,17 @@ func (c *sniffedConn) sniff(b []byte) {
 	}
 }
 
-// sniffedListener wraps the connections of a listener.
-type sniffedListener struct{ net.Listener }
-
-// Accept wraps the next connection.
-func (l sniffedListener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return &sniffedConn{Conn: conn, reader: newIdleReader(conn)}, nil
-}
-
-// connKey is the key of a request's connection in its context.
-type connKey struct{}
-
-// rememberConn is for http.Server's ConnContext.
-func rememberConn(ctx context.Context, conn net.Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, conn)
-}
-
 // ambiguousFraming reports whether the connection has to be closed after the
 // request because not everybody may agree on where its body ends: HTTP/1.0,
 // where net/http ignores Transfer-Encoding, or two Content-Length fields, or a
 // chunked body on a connection that has also carried a Content-Length.
 func ambiguousFraming(r *http.Request) bool {
-	if r.ProtoMajor != 1 {
-		return false
-	}
-	conn, ok := r.Context().Value(connKey{}).(*sniffedConn)
+	conn := connOf(r)
 	switch {
 	case r.ProtoMinor == 0:
 		return true
-	case !ok:
+	case conn == nil || conn.sniffed == nil:
 		return false
 	}
-	return conn.twice.Load() || len(r.TransferEncoding) > 0 && conn.ever.Load()
+	return conn.sniffed.twice.Load() || len(r.TransferEncoding) > 0 && conn.sniffed.ever.Load()
 }

@@ -3,7 +3,8 @@
 // and streams their response slots back.
 //
 // [UploadResponseRouter] is an [net/http.Handler] that can be mounted in any Go
-// server. [Server] is the ready-made listener around it.
+// server. [Server] is the front door around it: HTTP/1.1 and 2, clear and over TLS,
+// and HTTP/3.
 //
 // An exchange is one pass through ServeHTTP (router.go):
 //
@@ -11,6 +12,9 @@
 //	      -> pump: body into slots    (pump.go, its own goroutine)
 //	      -> respond: slots to client (respond.go, the handler's goroutine)
 //	      -> finish: the stream goes back when its worker has let go of it
+//
+// What the versions of HTTP do differently an exchange asks its dialect
+// (dialect.go). Connections are received in reception.go and quic.go.
 //
 // Each link has a [ResponseWatcher], the goroutine that sleeps on the link's
 // bell and wakes the exchanges that have news. A clock goroutine looks after

@@ -18,6 +18,8 @@ var (
 	ErrHeadersTooLarge = errors.New("request headers too large")
 	// ErrBodyTooLarge is returned when the body passes its limit.
 	ErrBodyTooLarge = errors.New("request body too large")
+	// ErrTooFast is returned when the client makes more requests than it may.
+	ErrTooFast = errors.New("too many requests")
 	// ErrBodyBroken is returned when the body breaks off or is malformed.
 	ErrBodyBroken = errors.New("request body broke off")
 	// ErrClientSlow is returned when the client makes no progress within its
@@ -49,7 +51,7 @@ var (
 const statusClientGone = 499
 
 // statusTable is the one place where an error becomes a status. The first match
-// counts. RFC 9110 section 15 defines the codes, RFC 6585 section 5 the 431.
+// counts. RFC 9110 section 15 defines the codes, RFC 6585 those from 429 to 431.
 var statusTable = []struct {
 	err    error
 	status int
@@ -60,6 +62,7 @@ var statusTable = []struct {
 	{ErrMethod, http.StatusNotImplemented, false},
 	{ErrHeadersTooLarge, http.StatusRequestHeaderFieldsTooLarge, false},
 	{ErrBodyTooLarge, http.StatusRequestEntityTooLarge, false},
+	{ErrTooFast, http.StatusTooManyRequests, true},
 	{ErrBodyBroken, http.StatusBadRequest, false},
 	{ErrClientSlow, http.StatusRequestTimeout, false},
 	{ErrClientGone, statusClientGone, false},

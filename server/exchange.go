@@ -3,9 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/wavey-ai/upload-response/proto"
@@ -19,7 +17,8 @@ type exchange struct {
 	controller *http.ResponseController
 	request    *http.Request
 	start      time.Time
-	ambiguous  bool // the connection ends with the exchange
+	dialect    dialect
+	origin     origin
 
 	stream    *stream
 	streamID  uint64
@@ -62,8 +61,11 @@ func (x *exchange) hasBody() bool {
 
 // admit finds the pool, and refuses what needs no worker to be refused.
 func (x *exchange) admit() error {
-	if x.ambiguous {
-		x.writer.Header().Set("Connection", "close")
+	if x.dialect.ambiguous {
+		x.dialect.closeAfter(x.writer.Header())
+	}
+	if err := x.dialect.check(x.request); err != nil {
+		return fmt.Errorf("%w: %w", ErrBadRequest, err)
 	}
 	x.pool = x.router.routes.find(x.request.URL.Path)
 	switch limit := x.router.config.BodyLimit; {
@@ -78,7 +80,7 @@ func (x *exchange) admit() error {
 // publishHeaders writes slot 1, and the end of a request without a body.
 func (x *exchange) publishHeaders(hasBody bool) error {
 	s, limit := x.stream, x.router.config.HeaderLimit
-	if err := requestFrame(&s.frame, x.request, x.streamID); err != nil {
+	if err := requestFrame(&s.frame, x.request, &x.origin, x.streamID); err != nil {
 		return err
 	}
 	space, err := s.request.Reserve(limit)
@@ -109,7 +111,7 @@ func (x *exchange) publishHeaders(hasBody bool) error {
 // failed before it mattered.
 func (x *exchange) exchange(hasBody bool) error {
 	s := x.stream
-	x.responder = responder{stream: s, writer: x.writer, controller: x.controller, method: x.request.Method}
+	x.responder = responder{stream: s, writer: x.writer, controller: x.controller, method: x.request.Method, origin: &x.origin}
 	s.watch.attend(x.request.Context(), x.controller)
 	for {
 		if err := x.pool.assign(x.request.Context(), s); err != nil {
@@ -148,7 +150,7 @@ func (x *exchange) mayRetry(err error) bool {
 	switch {
 	case errors.Is(err, errRevoked):
 		return true
-	case !errors.Is(err, errLinkDead) || x.responder.begun || s.attempts >= mostAttempts:
+	case !errors.Is(err, errLinkDead) || x.responder.begun || s.attempts >= mostAttempts || s.upload.failure() != nil:
 		return false
 	case !s.place.lane.Accepted(s.id.Load()):
 		return true
@@ -176,7 +178,7 @@ func (x *exchange) startPump(hasBody bool) {
 	_ = x.controller.EnableFullDuplex() // HTTP/1.1 only; HTTP/2 and 3 always are
 	x.pump = &pump{
 		stream: x.stream, request: x.request, limit: x.router.config.BodyLimit, slot: x.router.config.SlotSize,
-		expects: strings.EqualFold(x.request.Header.Get("Expect"), "100-continue"),
+		dialect: &x.dialect,
 		stop:    make(chan struct{}), done: make(chan struct{}),
 	}
 	go x.pump.run()
@@ -211,16 +213,8 @@ func (x *exchange) haltPump(err error) {
 	_ = x.request.Body.Close()
 	x.uploadEnded, x.received = x.stream.upload.ended.Load(), x.stream.upload.amount.Load()
 	if !x.uploadEnded {
-		closeAfterReply(x.writer)
+		x.dialect.closeAfterReply(x.writer)
 	}
-}
-
-// closeAfterReply makes net/http close an HTTP/1.1 connection after the response,
-// even when its headers are out already. Reading past the limit of a
-// MaxBytesReader is its documented way to say so.
-func closeAfterReply(w http.ResponseWriter) {
-	body := http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0)
-	_, _ = body.Read(make([]byte, 1))
 }
 
 // conclude answers a failed exchange, and logs and counts every one.
@@ -262,15 +256,16 @@ func (x *exchange) fail(err error) (status int) {
 		return status
 	}
 	header := x.writer.Header()
+	x.origin.sign(header)
 	header.Set("Content-Type", "text/plain; charset=utf-8")
 	header.Set("X-Content-Type-Options", "nosniff")
 	if retry {
 		header.Set("Retry-After", "1")
 	}
-	if x.pump != nil && !x.uploadEnded || x.ambiguous {
-		header.Set("Connection", "close")
+	if x.pump != nil && !x.uploadEnded || x.dialect.ambiguous {
+		x.dialect.closeAfter(header)
 	}
-	if x.pump == nil && x.hasBody() { // net/http reads some of it first, and would wait for ever
+	if x.dialect.serial && x.pump == nil && x.hasBody() { // net/http reads some of it first, and would wait for ever
 		_ = x.controller.SetReadDeadline(time.Now().Add(leftoverTime))
 	}
 	x.writer.WriteHeader(status)

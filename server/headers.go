@@ -3,7 +3,6 @@ package server
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/textproto"
 	"strconv"
@@ -35,8 +34,14 @@ var fieldPolicies = map[string]headerPolicy{
 	"Http2-Settings":      dropHop,    // RFC 7540 section 3.2.1
 	"Expect":              dropUpward, // RFC 9110 section 10.1.1: answered by the pump
 	"Host":                dropUpward, // is the authority
-	"X-Forwarded-For":     dropUpward, // set below: nobody is trusted to say it
+	"X-Forwarded-For":     dropUpward, // these are said by the origin, and believed from whom we trust
 	"X-Forwarded-Proto":   dropUpward,
+	"X-Forwarded-Host":    dropUpward,
+	"Forwarded":           dropUpward, // RFC 7239
+	"X-Request-Id":        dropUpward,
+	"Via":                 dropUpward, // RFC 9110 section 7.6.3: with ours at its end
+	"Client-Cert":         dropUpward, // RFC 9440 section 2.4
+	"Client-Cert-Chain":   dropUpward,
 }
 
 // trailerForbidden has the fields that would change how a message is framed,
@@ -64,7 +69,7 @@ func connectionNames(values []string) map[string]bool {
 }
 
 // requestFrame fills frame with what a worker gets of r.
-func requestFrame(frame *proto.Request, r *http.Request, streamID uint64) error {
+func requestFrame(frame *proto.Request, r *http.Request, o *origin, streamID uint64) error {
 	if r.Method == http.MethodConnect {
 		return fmt.Errorf("%w: CONNECT", ErrMethod)
 	}
@@ -72,37 +77,30 @@ func requestFrame(frame *proto.Request, r *http.Request, streamID uint64) error 
 		return fmt.Errorf("%w: no host", ErrBadRequest)
 	}
 	frame.StreamID, frame.Version = streamID, versionOf(r)
-	frame.Method, frame.Scheme, frame.Authority = r.Method, "http", r.Host
-	if r.TLS != nil {
-		frame.Scheme = "https"
-	}
+	frame.Method, frame.Scheme, frame.Authority = r.Method, o.scheme, r.Host
 	frame.Path = r.RequestURI
 	if !strings.HasPrefix(frame.Path, "/") {
 		frame.Path = r.URL.RequestURI() // absolute-form (RFC 9112 section 3.2.2)
 	}
 	frame.Fields = appendRequestFields(frame.Fields[:0], r.Header)
-	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
-		frame.Fields = append(frame.Fields, proto.Field{Name: "x-forwarded-for", Value: host})
-	}
-	frame.Fields = append(frame.Fields, proto.Field{Name: "x-forwarded-proto", Value: frame.Scheme})
+	frame.Fields = o.appendFields(frame.Fields, r)
 	return nil
 }
 
-// versionOf returns the version to note in the frame; HTTP/1.0 counts as 1.1.
-func versionOf(r *http.Request) proto.Version {
-	switch r.ProtoMajor {
-	case 2:
-		return proto.HTTP2
-	case 3:
-		return proto.HTTP3
+// policyOf returns the policy for a request's field. CGI and what came after it
+// take "_" for "-", so a name that would be taken for one of the table is no way
+// around it.
+func policyOf(canonical string) headerPolicy {
+	if policy := fieldPolicies[canonical]; policy != passField || !strings.Contains(canonical, "_") {
+		return policy
 	}
-	return proto.HTTP11
+	return fieldPolicies[textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(canonical, "_", "-"))]
 }
 
 func appendRequestFields(fields []proto.Field, header http.Header) []proto.Field {
 	listed := connectionNames(header["Connection"])
 	for name, values := range header {
-		if fieldPolicies[name] != passField || listed[name] {
+		if policyOf(name) != passField || listed[name] {
 			continue
 		}
 		for _, value := range values {
@@ -138,8 +136,8 @@ func writeResponseHead(header http.Header, frame *proto.Response, method string)
 			if err := head.setContentLength(f.Value); err != nil {
 				return head, err
 			}
-			if head.status == http.StatusNoContent {
-				continue // RFC 9110 section 8.6
+			if head.status == http.StatusNoContent || head.status == http.StatusNotModified {
+				continue // RFC 9110 section 8.6; with a 304 it may be said, and clients wait for that body
 			}
 		}
 		if old := header[name]; old != nil {
@@ -178,7 +176,7 @@ func (h *responseHead) setContentLength(value string) error {
 
 // allowedTrailer reports whether a field may come in trailers, either way.
 func allowedTrailer(canonical string) bool {
-	return fieldPolicies[canonical] == passField && !trailerForbidden[canonical]
+	return policyOf(canonical) == passField && !trailerForbidden[canonical]
 }
 
 // writeTrailers adds the allowed ones of fields to a response whose body is out.

@@ -3,6 +3,7 @@ package server
 import (
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,6 +55,7 @@ type place struct {
 	position *shm.Position
 	// Under the pool's lock.
 	stream     *stream
+	last       uint64 // id of the last stream that was assigned to it
 	served     bool   // its response has ended well, and does not count as work any more
 	entry      uint64 // in the inbox
 	assignedAt int64  // shm.Now
@@ -69,10 +71,10 @@ func (l *link) openPlaces() {
 	}
 }
 
-// hasRoom reports whether the link can be given a stream now. The caller holds
+// hasRoom reports whether the link can be given the stream now. The caller holds
 // the pool's lock.
-func (l *link) hasRoom() bool {
-	if l.draining || len(l.free) == 0 || l.inflight >= l.concurrency+l.speed.ahead() {
+func (l *link) hasRoom(id uint64) bool {
+	if l.draining || l.freeLane(id) < 0 || l.inflight >= l.concurrency+l.speed.ahead() {
 		return false
 	}
 	room, empty, err := l.end.Inbox.Room()
@@ -84,20 +86,34 @@ func (l *link) hasRoom() bool {
 	return room && !l.stuck
 }
 
+// freeLane returns which of the free lanes is for the stream, or -1: the one freed
+// last. A stream that was taken back never returns to the lane where it was: there
+// the worker's letting go of it could not be told from that of the first time.
+func (l *link) freeLane(id uint64) int {
+	i := len(l.free) - 1
+	for i >= 0 && l.places[l.free[i]].last == id {
+		i--
+	}
+	return i
+}
+
 // load is how busy the link is, between 0 and a little over 1.
 func (l *link) load() float64 { return float64(l.inflight) / float64(l.concurrency) }
 
 // take assigns s to a free lane. The caller holds the pool's lock, and calls
-// Offered after. Preconditions: hasRoom. Release: finish.
+// Offered after. Preconditions: hasRoom for it. Release: finish.
 func (l *link) take(s *stream) {
-	i := l.free[len(l.free)-1]
-	l.free = l.free[:len(l.free)-1]
+	id := s.id.Load()
+	n := l.freeLane(id)
+	i := l.free[n]
+	l.free = slices.Delete(l.free, n, n+1)
 	l.inflight++
 	l.users.Add(1)
-	at, id := &l.places[i], s.id.Load()
-	at.stream, at.assignedAt = s, shm.Now()
+	at := &l.places[i]
+	at.stream, at.last, at.assignedAt = s, id, shm.Now()
 	at.position.Open(id)
 	s.attempts++
+	s.answered = 0
 	s.revoked.Store(false)
 	s.response, s.next = l.end.Reader(i, id), 1
 	s.request.BindLane(at.lane, id)
@@ -177,7 +193,12 @@ func (l *link) vacate(at *place) {
 func (l *link) serve(at *place) {
 	at.served = true
 	l.inflight--
-	l.speed.done(at.assignedAt, shm.Now())
+	now := shm.Now()
+	answered := at.stream.answered
+	if answered == 0 {
+		answered = now // it was not, or we did not come to see it
+	}
+	l.speed.done(at.assignedAt, answered, now)
 	if l.inflight == 0 {
 		l.pool.idles++
 		l.idleSince = l.pool.idles

@@ -36,7 +36,7 @@ func (p *pool) assign(ctx context.Context, s *stream) error {
 		return ErrNoWorker
 	}
 	if len(p.waiting) == 0 {
-		if l := p.pick(); l != nil {
+		if l := p.pick(s); l != nil {
 			l.take(s)
 			p.mu.Unlock()
 			l.end.Offered()
@@ -70,13 +70,14 @@ func (p *pool) waitInLine(ctx context.Context, t *ticket) error {
 	return err
 }
 
-// pick returns the link that is to serve the next stream, or nil if all are
-// busy: an idle one if there is any, and of these the one that was idle last,
-// whose caches are warm; else the one with the most room.
-func (p *pool) pick() *link {
+// pick returns the link that is to serve s, or nil if all are busy: an idle one if
+// there is any, and of these the one that was idle last, whose caches are warm;
+// else the one with the most room.
+func (p *pool) pick(s *stream) *link {
 	var best *link
+	id := s.id.Load()
 	for _, l := range p.links {
-		if !l.hasRoom() {
+		if !l.hasRoom(id) {
 			continue
 		}
 		switch {
@@ -93,11 +94,11 @@ func (p *pool) pick() *link {
 // the lock. Rings under the lock are safe: a link of the pool is not dead.
 func (p *pool) serveLine() {
 	for len(p.waiting) > 0 {
-		l := p.pick()
+		t := p.waiting[0]
+		l := p.pick(t.stream)
 		if l == nil {
 			return
 		}
-		t := p.waiting[0]
 		p.waiting = slices.Delete(p.waiting, 0, 1)
 		l.take(t.stream)
 		l.end.Offered()
@@ -162,7 +163,7 @@ func (p *pool) reconsider(s *stream, at *place, now int64) {
 	l, age := at.link, now-at.assignedAt
 	before := l.stuck
 	l.stuck = true // pick another
-	if !l.draining && p.pick() == nil {
+	if !l.draining && p.pick(s) == nil {
 		l.stuck = before || age > int64(stuckAfter)
 		return
 	}

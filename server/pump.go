@@ -20,7 +20,7 @@ type pump struct {
 	request *http.Request
 	limit   int64 // of the body; 0: none
 	slot    int   // bytes in a slot
-	expects bool  // the client waits for 100 Continue
+	dialect *dialect
 
 	continued   atomic.Bool  // it waits no more
 	unannounced atomic.Int32 // published slots that the worker was not woken for
@@ -119,14 +119,14 @@ func (p *pump) announce() {
 // watchIdle has announce called before a read waits for the client, where the
 // connection can tell. It returns what ends that.
 func (p *pump) watchIdle() (end func()) {
-	conn, ok := p.request.Context().Value(connKey{}).(*sniffedConn)
-	if !ok || conn.reader == nil || p.request.ProtoMajor != 1 {
+	conn := connOf(p.request)
+	if !p.dialect.serial || conn == nil || conn.sniffed == nil || conn.sniffed.reader == nil {
 		return func() {}
 	}
 	p.patient = true
-	idle := p.announce
-	conn.reader.idle.Store(&idle)
-	return func() { conn.reader.idle.Store(nil) }
+	idle, reader := p.announce, conn.sniffed.reader
+	reader.idle.Store(&idle)
+	return func() { reader.idle.Store(nil) }
 }
 
 // readError says what the failure of a read means.
@@ -214,11 +214,14 @@ func (p *pump) wait(try func() error) error {
 	}
 }
 
-// check evicts the worker if err says that it broke the protocol.
+// check evicts the worker if err says that it broke the protocol. The upload ends
+// with it: it fails first, so that no other worker is given a request of which
+// nothing more comes.
 func (p *pump) check(err error) error {
 	if err == nil {
 		return nil
 	}
+	p.stream.upload.fail(fmt.Errorf("%w: %w", ErrWorkerLost, err))
 	p.stream.evict(err)
 	<-p.stop // the responder sees that the link is dead and ends the exchange
 	return errStopped
@@ -227,7 +230,7 @@ func (p *pump) check(err error) error {
 // awaitReader waits until a worker wants the body, if the client asked to be told
 // (RFC 9110 section 10.1.1): net/http sends the 100 with the first Read.
 func (p *pump) awaitReader() error {
-	if !p.expects {
+	if !p.dialect.expects {
 		return nil
 	}
 	s := p.stream
@@ -260,7 +263,7 @@ func (p *pump) stopped() bool {
 // discard reads what is left of a small upload, so that its connection can be
 // used again. n and err are of the read that has just ended.
 func (p *pump) discard(space []byte, n int, err error) error {
-	for left := leftoverBytes - n; err == nil && left > 0; left -= n {
+	for left := leftoverBytes - n; p.dialect.serial && err == nil && left > 0; left -= n {
 		n, err = p.request.Body.Read(space)
 	}
 	if !errors.Is(err, io.EOF) {
@@ -275,11 +278,8 @@ func (p *pump) discard(space []byte, n int, err error) error {
 func (p *pump) halt(controller *http.ResponseController, failure error) {
 	close(p.stop)
 	if !p.stream.upload.ended.Load() {
-		deadline := time.Now().Add(leftoverTime)
-		if failure != nil || p.expects && !p.continued.Load() { // nothing will come
-			deadline = longAgo
-		}
-		_ = controller.SetReadDeadline(deadline) // for what reads after the pump, too
+		willCome := failure == nil && (!p.dialect.expects || p.continued.Load())
+		_ = controller.SetReadDeadline(p.dialect.leftoverDeadline(willCome)) // for what reads after the pump, too
 	}
 	<-p.done
 }

@@ -16,6 +16,7 @@ type responder struct {
 	writer     http.ResponseWriter
 	controller *http.ResponseController
 	method     string
+	origin     *origin
 
 	begun    bool  // the headers are out, or on their way
 	dirty    bool  // written and not flushed
@@ -142,7 +143,11 @@ func (r *responder) handle(slot shm.Slot) (done bool, err error) {
 		writeTrailers(r.writer.Header(), fields)
 		return false, nil
 	case shm.KindEnd:
+		r.stream.answered = slot.Time
 		return true, r.end()
+	}
+	if r.stream.place.link.gone.Load() { // the worker was told, and gives up what it cannot finish
+		return false, r.cause(errLinkDead)
 	}
 	return false, r.cause(ErrWorkerAborted)
 }
@@ -165,8 +170,10 @@ func (r *responder) begin(frame []byte) error {
 		clear(r.writer.Header())
 		return err
 	}
+	r.origin.sign(r.writer.Header())
 	r.head, r.begun, r.dirty = head, true, true
 	r.stream.request.Keep(false) // too late to serve it again
+	r.stream.watch.answered.Store(true)
 	r.writer.WriteHeader(head.status)
 	return nil
 }

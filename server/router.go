@@ -28,6 +28,7 @@ type UploadResponseRouter struct {
 	pools     map[string]*pool
 	routes    routeTable
 	counters  counters
+	rates     rateTable
 
 	stopClock chan struct{}
 	clockDone chan struct{}
@@ -64,6 +65,7 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 		return nil, err
 	}
 	r.openPools()
+	r.rates.init(&c)
 	go func() {
 		defer close(r.clockDone)
 		r.clock(r.stopClock)
@@ -89,14 +91,24 @@ func (r *UploadResponseRouter) openPools() {
 // ServeHTTP takes one exchange through the router: see the package's
 // documentation for its way.
 func (r *UploadResponseRouter) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	x := exchange{router: r, writer: w, request: request, start: time.Now(), ambiguous: ambiguousFraming(request)}
-	x.controller = http.NewResponseController(w)
-	err := r.enter()
-	if err == nil {
-		err = x.serve()
-		r.leave()
+	x := exchange{router: r, request: request, start: time.Now()}
+	x.writer, x.dialect = speak(w, request)
+	defer hush(x.writer)
+	x.origin = r.originOf(request, &x.dialect)
+	x.controller = http.NewResponseController(x.writer)
+	x.conclude(r.admit(&x))
+}
+
+// admit serves an exchange if its client may have one now.
+func (r *UploadResponseRouter) admit(x *exchange) error {
+	if !r.rates.allow(x.request, &x.origin) {
+		return ErrTooFast
 	}
-	x.conclude(err)
+	if err := r.enter(); err != nil {
+		return err
+	}
+	defer r.leave()
+	return x.serve()
 }
 
 // enter counts an exchange in, unless the router is draining.

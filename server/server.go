@@ -2,67 +2,159 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
-)
-
-// headerTime is how long a client may take to send its request's headers, and
-// idleTime how long it may keep a connection without a request.
-const (
-	headerTime = 30 * time.Second
-	idleTime   = 2 * time.Minute
 )
 
 // lastWords is how long, after the last exchange has ended, its response may take
 // to get out.
 const lastWords = time.Second
 
-// Server serves HTTP with a router.
+// Server serves HTTP/1.1, 2 and 3 with a router.
 type Server struct {
 	router *UploadResponseRouter
-	http   *http.Server
+	limits Limits
+	log    *slog.Logger
+	http   *http.Server // HTTP/1.1 and 2, clear and secure
+	count  *addressCount
+
+	saidBuffers sync.Once
+
+	mu      sync.Mutex
+	quic    []*quicEntry
+	stopped bool
 }
 
-// NewServer returns a server around a router, which it does not own.
+// Windows of HTTP/2: a stream's is what a client may send before a worker has read
+// it, and a connection's holds those of several, so that an upload that nobody reads
+// holds up no other. They are the largest that net/http takes, or give room for so
+// many.
+const (
+	http2ConnWindow   = 4<<20 - 1
+	http2StreamWindow = 1 << 20
+	http2FrameSize    = 256 << 10
+)
+
+// headerRoom is how many times their limit headers may be before they are not
+// looked at: the router refuses those within it, while net/http ends a connection
+// of HTTP/2 over a single field that is too long.
+const headerRoom = 4
+
+// A connection of HTTP/2 over which nothing comes is asked whether it is alive, and
+// closed if it does not answer.
+const (
+	pingAfter = 30 * time.Second
+	pingTime  = 15 * time.Second
+)
+
+// NewServer returns a server with the default limits around a router, which it does
+// not own.
 func NewServer(router *UploadResponseRouter, log *slog.Logger) *Server {
+	return NewLimitedServer(router, DefaultLimits(), log)
+}
+
+// NewLimitedServer is NewServer with other limits.
+func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Logger) *Server {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{router: router, http: &http.Server{
-		Handler:           router,
-		ReadHeaderTimeout: headerTime,
-		IdleTimeout:       idleTime,
-		MaxHeaderBytes:    router.config.HeaderLimit,
-		ConnContext:       rememberConn,
+	s := &Server{router: router, limits: limits, log: log}
+	s.count = newAddressCount(limits.ConnsPerAddress, router.config.trusts)
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	s.http = &http.Server{
+		Handler:           guarded(router),
+		ReadHeaderTimeout: limits.HeaderTime,
+		IdleTimeout:       limits.IdleTime,
+		MaxHeaderBytes:    headerRoom * router.config.HeaderLimit,
+		ConnContext:       s.rememberConn,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}}
+		Protocols:         protocols,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: limits.StreamsPerConn, MaxReadFrameSize: http2FrameSize,
+			MaxReceiveBufferPerConnection: http2ConnWindow, MaxReceiveBufferPerStream: http2StreamWindow,
+			SendPingTimeout: pingAfter, PingTimeout: pingTime,
+		},
+	}
+	return s
 }
 
-// Serve serves the connections of a listener until Shutdown; it then returns
-// nil.
-func (s *Server) Serve(listener net.Listener) error {
-	if err := s.http.Serve(sniffedListener{listener}); !errors.Is(err, http.ErrServerClosed) {
+// rememberConn is for http.Server's ConnContext.
+func (s *Server) rememberConn(ctx context.Context, conn net.Conn) context.Context {
+	c := &clientConn{}
+	c.guard.init(func(string) { _ = conn.Close() })
+	switch conn := conn.(type) {
+	case *sniffedConn:
+		c.sniffed = conn
+	case *secureConn:
+		c.sniffed, c.altSvc = &conn.sniffedConn, s.altSvcOf(conn.LocalAddr())
+	case *tls.Conn:
+		c.altSvc = s.altSvcOf(conn.LocalAddr())
+	}
+	return withConn(ctx, c)
+}
+
+// Serve serves HTTP/1.1 and 2 in the clear on the connections of a listener until
+// Shutdown; it then returns nil.
+func (s *Server) Serve(listener net.Listener) error { return s.serve(s.receive(listener, nil)) }
+
+// ServeTLS serves HTTP/1.1 and 2 over TLS on the connections of a listener until
+// Shutdown; it then returns nil.
+func (s *Server) ServeTLS(listener net.Listener, config *tls.Config) error {
+	return s.serve(s.receive(listener, config))
+}
+
+func (s *Server) serve(r *reception) error {
+	if err := s.http.Serve(r); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve HTTP: %w", err)
 	}
 	return nil
 }
 
+// addQUIC notes an entry, unless the server has stopped.
+func (s *Server) addQUIC(q *quicEntry) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.stopped {
+		s.quic = append(s.quic, q)
+	}
+	return !s.stopped
+}
+
+// stopQUIC takes the entries there are; there will be no more.
+func (s *Server) stopQUIC() []*quicEntry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	entries := s.quic
+	s.quic, s.stopped = nil, true
+	return entries
+}
+
 // Shutdown accepts no more connections and waits for the exchanges in progress
 // until ctx ends; the rest of them is then broken off.
 func (s *Server) Shutdown(ctx context.Context) error {
-	closed := make(chan error, 1)
 	quiet, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go func() { closed <- s.http.Shutdown(quiet) }()
+	var closing sync.WaitGroup
+	closing.Go(func() { _ = s.http.Shutdown(quiet) })
+	entries := s.stopQUIC()
+	for _, q := range entries {
+		closing.Go(func() { q.shutdown(quiet) })
+	}
 	err := s.router.Drain(ctx)
-	select {
-	case <-closed:
-	case <-time.After(lastWords):
-		cancel() // what is left has no request: connections that were opened and not used
+	timer := time.AfterFunc(lastWords, cancel) // what is left has no request: connections that were opened and not used
+	defer timer.Stop()
+	closing.Wait()
+	for _, q := range entries {
+		err = errors.Join(err, q.close())
 	}
 	return errors.Join(err, s.http.Close())
 }

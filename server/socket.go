@@ -19,25 +19,34 @@ var ErrSocketBusy = errors.New("socket in use")
 // process. Only our own user can connect, unless shared is true: then anybody
 // can, and the router checks who it is.
 func ListenWorkers(path string, shared bool) (*net.UnixListener, error) {
-	unlock, err := lockFolder(filepath.Dir(path))
-	if err != nil {
-		return nil, fmt.Errorf("worker socket %s: %w", path, err)
-	}
-	defer unlock()
-	if err := removeStale(path); err != nil {
-		return nil, fmt.Errorf("worker socket %s: %w", path, err)
-	}
-	listener, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: path, Net: "unixpacket"})
-	if err != nil {
-		return nil, fmt.Errorf("worker socket: %w", err)
-	}
 	mode := os.FileMode(0o600)
 	if shared {
 		mode = 0o666
 	}
+	listener, err := listenSocket("unixpacket", path, mode)
+	if err != nil {
+		return nil, fmt.Errorf("worker socket %w", err)
+	}
+	return listener, nil
+}
+
+// listenSocket listens on a path, whose socket file gets the mode.
+func listenSocket(network, path string, mode os.FileMode) (*net.UnixListener, error) {
+	unlock, err := lockFolder(filepath.Dir(path))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	defer unlock()
+	if err := removeStale(network, path); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	listener, err := net.ListenUnix(network, &net.UnixAddr{Name: path, Net: network})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
 	if err := os.Chmod(path, mode); err != nil {
 		_ = listener.Close()
-		return nil, fmt.Errorf("worker socket: %w", err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return listener, nil
 }
@@ -62,7 +71,7 @@ func lockFolder(dir string) (unlock func(), err error) {
 }
 
 // removeStale removes a socket file that nobody listens on.
-func removeStale(path string) error {
+func removeStale(network, path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -73,7 +82,7 @@ func removeStale(path string) error {
 	if info.Mode().Type() != os.ModeSocket {
 		return errors.New("is there already and is not a socket")
 	}
-	conn, err := net.DialUnix("unixpacket", nil, &net.UnixAddr{Name: path, Net: "unixpacket"})
+	conn, err := net.DialUnix(network, nil, &net.UnixAddr{Name: path, Net: network})
 	if err == nil {
 		defer conn.Close()
 		if cred, err := peerCredentials(conn); err == nil {

@@ -5,8 +5,8 @@ import "time"
 // speed is how fast a link clears streams, and so how many it may be given ahead
 // of need.
 type speed struct {
-	each     time.Duration // smoothed time from one finished stream to the next
-	lastDone int64         // shm.Now
+	each     time.Duration // smoothed time from one answered stream to the next; 0: none yet
+	lastDone int64         // as shm.Now
 }
 
 // aheadFor is how much work a link may have waiting. Handing over costs a round
@@ -18,10 +18,14 @@ const aheadFor = 200 * time.Microsecond
 // trip estimate (RFC 6298).
 const smoothing = 8
 
-// done notes that a stream is finished that was assigned at the given time.
-func (s *speed) done(assigned, now int64) {
-	took := time.Duration(now - max(assigned, s.lastDone))
-	s.lastDone = now
+// done notes that a stream which was assigned at one time was answered at
+// another. It is the worker that says when: the server may come to see it much
+// later, when others need its processors. A worker that lies is given more ahead
+// than it can clear, until the server takes it back.
+func (s *speed) done(assigned, answered, now int64) {
+	answered = min(max(answered, assigned), now)
+	took := max(time.Duration(answered-max(assigned, s.lastDone)), 1)
+	s.lastDone = max(s.lastDone, answered)
 	if s.each == 0 {
 		s.each = took
 		return

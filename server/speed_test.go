@@ -15,7 +15,7 @@ func TestALinkIsGivenWhatItClearsInTwoHundredMicroseconds(t *testing.T) {
 	} {
 		var s speed
 		for now := int64(0); now < 1000*int64(c.each); now += int64(c.each) {
-			s.done(now-int64(c.each), now)
+			s.done(now-int64(c.each), now, now)
 		}
 		if got := s.ahead(); got != c.want {
 			t.Errorf("a stream every %v: %d ahead, want %d", c.each, got, c.want)
@@ -34,9 +34,9 @@ func TestOneSlowStreamEndsWorkingAhead(t *testing.T) {
 	now := int64(0)
 	for range 100 {
 		now += int64(10 * time.Microsecond)
-		s.done(now-int64(10*time.Microsecond), now)
+		s.done(now-int64(10*time.Microsecond), now, now)
 	}
-	s.done(now, now+int64(time.Second))
+	s.done(now, now+int64(time.Second), now+int64(time.Second))
 	if got := s.ahead(); got != 0 {
 		t.Errorf("%d ahead after a stream that took a second", got)
 	}
@@ -48,9 +48,32 @@ func TestTimeBetweenStreamsIsNotServiceTime(t *testing.T) {
 	now := int64(0)
 	for range 100 {
 		now += int64(time.Second)
-		s.done(now-int64(20*time.Microsecond), now)
+		s.done(now-int64(20*time.Microsecond), now, now)
 	}
 	if got := s.ahead(); got != 10 {
 		t.Errorf("%d ahead, want 10", got)
+	}
+}
+
+// The server may be late to see an answer. That is not the worker's time.
+func TestWhatTheServerSeesLateIsNotServiceTime(t *testing.T) {
+	var s speed
+	for now := int64(0); now < int64(time.Second); now += int64(time.Millisecond) {
+		s.done(now, now+int64(20*time.Microsecond), now+int64(900*time.Microsecond))
+	}
+	if got := s.ahead(); got != 10 {
+		t.Errorf("%d ahead, want 10", got)
+	}
+}
+
+func TestAWorkerThatLiesAboutItsTimeIsGivenNoMoreThanTheMost(t *testing.T) {
+	for _, answered := range []int64{-1 << 63, -1, 0, 1<<63 - 1} {
+		var s speed
+		for now := int64(1000); now < 100000; now += 1000 {
+			s.done(now, answered, now+100)
+		}
+		if got := s.ahead(); got != aheadLanes {
+			t.Errorf("answered at %d: %d ahead", answered, got)
+		}
 	}
 }

@@ -272,7 +272,7 @@ func TestAnEventfdOfAnotherProcessWorksAlthoughItBlocks(t *testing.T) {
 func TestAFutexDoesNotSleepOverARing(t *testing.T) {
 	l := newHeapLink(t, fewSlots)
 	count := l.worker.Bell()
-	l.worker.Sleep(AsleepNotice, LinkOpen)
+	l.worker.Sleep(AsleepNotice, LinkOpen, nil)
 	l.server.Notify(0)
 	if err := l.worker.WaitBell(count, time.Minute); err != nil {
 		t.Error(err)

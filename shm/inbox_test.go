@@ -255,7 +255,7 @@ func TestAWorkerOfAnEarlierAttachTakesNothing(t *testing.T) {
 			if state := l.worker.State(); state != LinkClosed {
 				t.Errorf("its link is in state %d, want closed", state)
 			}
-			if l.worker.Sleep(AsleepNotice, LinkOpen) {
+			if l.worker.Sleep(AsleepNotice, LinkOpen, nil) {
 				t.Error("it may sleep for ever")
 			}
 		}

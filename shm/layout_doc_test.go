@@ -10,56 +10,17 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/wavey-ai/upload-response/tests/layoutpage"
 )
 
 // layoutPage is docs/layout.md.
-func layoutPage(tb testing.TB) string {
-	tb.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "docs", "layout.md"))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return string(text)
-}
+func layoutPage(tb testing.TB) string { return layoutpage.Text(tb, "..") }
 
-// tableOf returns the cells of the rows of the page's table with this head, which
-// it must have once.
+// tableOf returns the cells of the rows of the page's table with this head.
 func tableOf(tb testing.TB, head ...string) [][]string {
 	tb.Helper()
-	var rows [][]string
-	tables := 0
-	inside := false
-	for line := range strings.Lines(layoutPage(tb)) {
-		cells, ok := cellsOf(line)
-		switch {
-		case !ok:
-			inside = false
-		case slices.Equal(cells, head):
-			tables++
-			inside = true
-		case inside && !strings.HasPrefix(cells[0], "---"):
-			rows = append(rows, cells)
-		}
-	}
-	if tables != 1 {
-		tb.Fatalf("docs/layout.md has %d tables with head %q", tables, head)
-	}
-	return rows
-}
-
-// cellsOf returns the cells of a line of a markdown table.
-func cellsOf(line string) ([]string, bool) {
-	line = strings.TrimSpace(line)
-	if !strings.HasPrefix(line, "|") || !strings.HasSuffix(line, "|") {
-		return nil, false
-	}
-	const bar = "\x00"
-	line = strings.ReplaceAll(line[1:len(line)-1], `\|`, bar)
-	var cells []string
-	for cell := range strings.SplitSeq(line, "|") {
-		cells = append(cells, strings.TrimSpace(strings.ReplaceAll(cell, bar, "|")))
-	}
-	return cells, true
+	return layoutpage.Table(tb, layoutPage(tb), head...)
 }
 
 // wantRows fails with what is missing in the page and what is too much.
@@ -89,12 +50,12 @@ func TestThePageHasExactlyTheTable(t *testing.T) {
 	for _, f := range LayoutTable() {
 		want = append(want, []string{f.Struct, f.Name, strconv.Itoa(f.Offset), strconv.Itoa(f.Size), f.Writer, f.Meaning})
 	}
-	wantRows(t, tableOf(t, "struct", "word", "offset", "size", "writer", "meaning"), want)
+	wantRows(t, tableOf(t, layoutpage.Words...), want)
 }
 
 func TestThePageHasTheSizeOfEveryStructure(t *testing.T) {
 	var got, want [][]string
-	for _, cells := range tableOf(t, "structure", "bytes", "array") {
+	for _, cells := range tableOf(t, layoutpage.Structs...) {
 		got = append(got, cells[:2])
 	}
 	for _, s := range LayoutStructs() {

@@ -32,7 +32,7 @@ func TestAWorkerIsRungOnlyForWhatItSleepsFor(t *testing.T) {
 		for name, event := range events {
 			l := newHeapLink(t, fewSlots)
 			rings := l.countRings()
-			if !l.worker.Sleep(set, LinkOpen) {
+			if !l.worker.Sleep(set, LinkOpen, nil) {
 				t.Fatalf("a worker with nothing to do may not sleep (set %d)", set)
 			}
 			event(l)
@@ -47,7 +47,7 @@ func TestAWorkerThatIsAwakeIsNotRung(t *testing.T) {
 	l := newHeapLink(t, fewSlots)
 	rings := l.countRings()
 	l.server.Notify(0)
-	l.worker.Sleep(AsleepNotice, LinkOpen)
+	l.worker.Sleep(AsleepNotice, LinkOpen, nil)
 	l.worker.Awake()
 	l.server.Notify(0)
 	l.server.Alert(0)
@@ -61,7 +61,7 @@ func TestASleeperIsRungOnceForEachSleep(t *testing.T) {
 	l := newHeapLink(t, fewSlots)
 	rings := l.countRings()
 	for sleep := 1; sleep <= 5; sleep++ {
-		if !l.worker.Sleep(AsleepStream|AsleepNotice, LinkOpen) {
+		if !l.worker.Sleep(AsleepStream|AsleepNotice, LinkOpen, nil) {
 			t.Fatalf("sleep %d: there is news", sleep)
 		}
 		for range 3 {
@@ -88,7 +88,7 @@ func TestAWorkerMayNotSleepOverNewsThatCameFirst(t *testing.T) {
 	for name, come := range news {
 		l := newHeapLink(t, fewSlots)
 		come(l)
-		if l.worker.Sleep(both, LinkOpen) {
+		if l.worker.Sleep(both, LinkOpen, nil) {
 			t.Errorf("it may sleep over a %s", name)
 		}
 		l.worker.Awake()
@@ -99,7 +99,7 @@ func TestAWorkerWithoutAFreeLaneMaySleepOverAStream(t *testing.T) {
 	l := newHeapLink(t, fewSlots)
 	l.server.Inbox.Append(Assignment{StreamID: 1})
 	l.server.Offered()
-	if !l.worker.Sleep(AsleepNotice, LinkOpen) {
+	if !l.worker.Sleep(AsleepNotice, LinkOpen, nil) {
 		t.Error("it is kept awake by a stream that it did not ask for")
 	}
 }
@@ -183,7 +183,7 @@ func TestANewAttachStartsAnew(t *testing.T) {
 	if worker.Notify(0); rings(t, bell) != 0 {
 		t.Error("the watcher of the attach before is rung")
 	}
-	if !worker.Inbox.Empty() || worker.State() != LinkOpen || !worker.Sleep(AsleepStream|AsleepNotice, LinkOpen) {
+	if !worker.Inbox.Empty() || worker.State() != LinkOpen || !worker.Sleep(AsleepStream|AsleepNotice, LinkOpen, nil) {
 		t.Error("something is left of the attach before")
 	}
 }

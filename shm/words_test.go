@@ -62,7 +62,7 @@ func (l *heapLink) writeEveryWord(t *testing.T) (structs map[string][]byte, want
 		l.server.Notify(lane)
 	}
 	for range 4 {
-		l.worker.Sleep(AsleepStream|AsleepNotice, LinkOpen)
+		l.worker.Sleep(AsleepStream|AsleepNotice, LinkOpen, nil)
 	}
 	for range 7 {
 		l.server.Sleep()

@@ -127,14 +127,15 @@ func (e *WorkerEnd) State() LinkState {
 func (e *WorkerEnd) ours() bool { return e.mailbox.generation.Load() == e.attach }
 
 // Sleep announces for which reasons the worker wants its bell rung, and reports
-// whether it may sleep: if false there is news. It calls Awake after its sleep.
-// One goroutine calls the two.
+// whether it may sleep: if false there is news. It calls Awake after its sleep. A worker
+// that is busy leaves the streams in its inbox for later, and whoever ends that
+// state looks at the inbox; a nil busy is never. One goroutine calls the two.
 //
 // S1: announcement, full fence, second look.
-func (e *WorkerEnd) Sleep(reasons Asleep, state LinkState) bool {
+func (e *WorkerEnd) Sleep(reasons Asleep, state LinkState, busy func() bool) bool {
 	e.sleeps++
 	e.asleep.Store(e.sleeps<<8 | uint64(reasons))
-	return (reasons&AsleepStream == 0 || e.Inbox.Empty()) && e.notices.Empty() && e.State() == state
+	return (reasons&AsleepStream == 0 || e.Inbox.Empty() || busy != nil && busy()) && e.notices.Empty() && e.State() == state
 }
 
 // Awake takes back the announcement of Sleep.

@@ -130,7 +130,7 @@ func (w *loopWorker) sleep() error {
 		reasons |= AsleepStream
 	}
 	count, state := w.end.Bell(), w.end.State()
-	announce := func() bool { return w.end.Sleep(reasons, state) }
+	announce := func() bool { return w.end.Sleep(reasons, state, nil) }
 	var err error
 	if w.bell != nil {
 		err = w.bell.Wait(announce)

@@ -25,13 +25,19 @@ const standard = "the standard library"
 // layers says what each package may import, apart from its tests. A package that
 // is not here, or in none of the folders, may not exist.
 var layers = map[string][]string{
-	"proto":               {standard, "github.com/vmihailenco/msgpack/v5"},
-	"shm":                 {standard, "golang.org/x/sys/unix", "github.com/edsrzf/mmap-go"},
-	"server":              {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
-	"worker":              {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
-	"cmd/upload-response": {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto", module + "/server", module + "/worker"},
-	"examples":            {standard, module + "/proto", module + "/server", module + "/worker"},
-	"tests":               {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/tests"},
+	"proto": {standard, "github.com/vmihailenco/msgpack/v5"},
+	"shm":   {standard, "golang.org/x/sys/unix", "github.com/edsrzf/mmap-go"},
+	"server": {
+		standard, "golang.org/x/sys/unix", "golang.org/x/time/rate", "github.com/quic-go/quic-go", "github.com/pires/go-proxyproto",
+		module + "/shm", module + "/proto",
+	},
+	"worker": {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
+	"cmd/upload-response": {
+		standard, "golang.org/x/sys/unix", "github.com/caddyserver/certmagic", "github.com/mholt/acmez/v3", "go.uber.org/zap",
+		module + "/shm", module + "/proto", module + "/server", module + "/worker",
+	},
+	"examples": {standard, module + "/proto", module + "/server", module + "/worker"},
+	"tests":    {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/tests"},
 }
 
 // goPackage is what `go list` says of a package.

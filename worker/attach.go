@@ -26,7 +26,6 @@ func Attach(ctx context.Context, socket string, list ...Option) (*Link, error) {
 		return nil, err
 	}
 	l.incoming = make(chan *Request, len(l.lanes))
-	l.deliver = func(r *Request) { l.incoming <- r } // has room for all lanes
 	go l.run()
 	return l, nil
 }
@@ -43,7 +42,7 @@ func attach(ctx context.Context, socket string, o *options) (*Link, error) {
 	welcome, files, err := greet(conn, o)
 	if err == nil {
 		var l *Link
-		if l, err = open(conn, welcome, files); err == nil {
+		if l, err = open(conn, welcome, files, o); err == nil {
 			_ = conn.SetDeadline(time.Time{})
 			return l, nil
 		}
@@ -128,7 +127,7 @@ var errDescriptors = errors.New("worker: attach: the welcome came without its de
 
 // open maps the segments and makes the link. It takes over the files: request
 // segment, response segment, the server's bell, our bell.
-func open(conn *net.UnixConn, welcome *proto.Welcome, files []*os.File) (*Link, error) {
+func open(conn *net.UnixConn, welcome *proto.Welcome, files []*os.File, o *options) (*Link, error) {
 	if len(files) != 4 {
 		closeFiles(files)
 		return nil, errDescriptors
@@ -163,6 +162,7 @@ func open(conn *net.UnixConn, welcome *proto.Welcome, files []*os.File) (*Link, 
 		end: shm.NewWorkerEnd(requests, welcome.Link, responses, serverBell),
 	}
 	l.openLanes()
+	l.concurrency = min(o.lanes, len(l.lanes))
 	return l, nil
 }
 

@@ -1,35 +1,35 @@
 package worker
 
-// hands are the goroutines that serve requests, one for each lane that has been
-// used. They stay, since a new goroutine for every request would have to grow
-// its stack each time.
+// hands are the goroutines that serve requests. They stay, since a new goroutine
+// for every request would have to grow its stack each time.
 type hands struct {
-	serve func(*Request)
-	lanes []chan *Request // nil: not used yet
-	done  chan struct{}   // closed when no more requests come
+	serve func(*Request) (next *Request)
+	idle  chan *Request // received from by those that have nothing to do
+	done  chan struct{} // closed when no more requests come
 }
 
-// newHands returns the hands of a link with so many lanes. Release: dismiss.
-func newHands(lanes int, serve func(*Request)) *hands {
-	return &hands{serve: serve, lanes: make([]chan *Request, lanes), done: make(chan struct{})}
+// newHands returns hands that serve a request with serve, then what it returns,
+// until that is nil. Release: dismiss.
+func newHands(serve func(*Request) *Request) *hands {
+	return &hands{serve: serve, idle: make(chan *Request), done: make(chan struct{})}
 }
 
-// give has a request served. One goroutine calls it: the link's own. It does not
-// wait: a lane has one request at a time, and its hand may at most still be about
-// to come back from the last one.
+// give has a request served.
 func (h *hands) give(r *Request) {
-	if h.lanes[r.index] == nil {
-		h.lanes[r.index] = make(chan *Request, 1)
-		go h.work(h.lanes[r.index])
+	select {
+	case h.idle <- r:
+	default:
+		go h.work(r)
 	}
-	h.lanes[r.index] <- r
 }
 
-func (h *hands) work(requests <-chan *Request) {
+func (h *hands) work(r *Request) {
 	for {
+		for r != nil {
+			r = h.serve(r)
+		}
 		select {
-		case r := <-requests:
-			h.serve(r)
+		case r = <-h.idle:
 		case <-h.done:
 			return
 		}

@@ -23,8 +23,7 @@ type Link struct {
 	end        *shm.WorkerEnd
 	bell       *shm.Eventfd // ours
 	serverBell *shm.Eventfd
-	pool       *shm.Pool // response buffers
-	deliver    func(*Request)
+	pool       *shm.Pool     // response buffers
 	incoming   chan *Request // for Next
 	hands      *hands        // for Serve
 
@@ -32,12 +31,16 @@ type Link struct {
 	once   sync.Once
 	why    error // why it is dead; read after closed
 
-	draining atomic.Bool // we asked for no more requests
-	leaving  chan struct{}
+	draining    atomic.Bool   // we asked for no more requests
+	leaving     chan struct{} // closed when nothing more comes
+	leavingOnce sync.Once
+
+	lanes       []lane
+	concurrency int // requests served at once; the server assigns some ahead of need
 
 	mu        sync.Mutex
-	lanes     []lane
-	active    int           // requests in progress
+	active    int           // requests in progress, and hands that look for one
+	dead      bool          // no more are taken
 	quiet     chan struct{} // closed when none is; nil: nobody asked
 	quietOnce sync.Once
 }
@@ -154,6 +157,7 @@ func (l *Link) die(why error) {
 		_ = l.conn.Close()
 		_ = l.bell.Close() // ends run
 		l.mu.Lock()
+		l.dead = true
 		for i := range l.lanes {
 			if r := l.lanes[i].request; r != nil {
 				r.cancel(shm.ReasonServerGone)
@@ -207,7 +211,7 @@ func (l *Link) abortIncoming() {
 
 func (l *Link) watch() error {
 	var state shm.LinkState
-	sleep := func() bool { return l.end.Sleep(shm.AsleepStream|shm.AsleepNotice, state) } // S1
+	sleep := func() bool { return l.sleep(state) }
 	for {
 		state = l.end.State()
 		if err := l.round(); err != nil {
@@ -216,19 +220,36 @@ func (l *Link) watch() error {
 		if state == shm.LinkClosed {
 			return l.awaitReason()
 		}
-		if state == shm.LinkDraining && l.draining.Load() && l.end.Inbox.Empty() {
-			select {
-			case <-l.leaving:
-			default:
-				close(l.leaving)
-			}
-		}
+		l.mu.Lock()
+		l.checkLeaving()
+		l.mu.Unlock()
 		err := l.bell.Wait(sleep)
 		l.end.Awake()
 		if err != nil {
 			return fmt.Errorf("bell: %w", err)
 		}
 	}
+}
+
+// checkLeaving notes when all that the server assigned before it heard of our
+// Drain has been taken. The caller holds the link's lock.
+func (l *Link) checkLeaving() {
+	if l.draining.Load() && l.end.State() == shm.LinkDraining && l.end.Inbox.Empty() {
+		l.leavingOnce.Do(func() { close(l.leaving) })
+	}
+}
+
+// sleep announces that the link is about to sleep, and reports whether it may.
+// What waits in the inbox while all are busy is taken by who is done first.
+func (l *Link) sleep(state shm.LinkState) bool {
+	return l.end.Sleep(shm.AsleepStream|shm.AsleepNotice, state, l.busy) // S1
+}
+
+// busy reports whether as many requests are in progress as are served at once.
+func (l *Link) busy() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.active >= l.concurrency
 }
 
 // reasonTime is how long the message that says why a link was closed may take to
@@ -245,26 +266,24 @@ func (l *Link) awaitReason() error {
 	return errors.New("the server has closed the link")
 }
 
-// round takes all new streams and passes all news on.
+// round takes the new streams that there is time for, and passes all news on.
 func (l *Link) round() error {
 	for {
-		a, revoked, ok := l.end.Inbox.Take()
-		if !ok {
-			break
+		l.mu.Lock()
+		r, err := l.take()
+		if r != nil && l.hands == nil {
+			l.incoming <- r
 		}
-		if err := l.end.CheckAssignment(a); err != nil {
-			return err
-		}
-		if revoked {
-			l.lanes[a.Lane].words.LetGo(a.StreamID) // K1
-			l.end.Notify(a.Lane)
-			continue
-		}
-		r, err := l.accept(a)
+		l.mu.Unlock()
 		if err != nil {
 			return err
 		}
-		l.deliver(r)
+		if r == nil {
+			break
+		}
+		if l.hands != nil {
+			l.hands.give(r)
+		}
 	}
 	all, err := l.end.News(l.wake)
 	if all {
@@ -290,19 +309,37 @@ func (l *Link) wake(i uint32) {
 	}
 }
 
-// accept makes a request of an assignment.
-func (l *Link) accept(a shm.Assignment) (*Request, error) {
+// take takes the next stream, or returns nil if there is none or no time for it.
+// The caller holds the link's lock. Release: retire.
+func (l *Link) take() (*Request, error) {
+	for !l.dead && l.active < l.concurrency {
+		a, revoked, ok := l.end.Inbox.Take()
+		if !ok {
+			return nil, nil
+		}
+		if err := l.end.CheckAssignment(a); err != nil {
+			return nil, err
+		}
+		if !revoked {
+			return l.accept(a), nil
+		}
+		l.lanes[a.Lane].words.LetGo(a.StreamID) // K1
+		l.end.Notify(a.Lane)
+	}
+	return nil, nil
+}
+
+// accept makes a request of an assignment. The caller holds the link's lock.
+func (l *Link) accept(a shm.Assignment) *Request {
 	at := &l.lanes[a.Lane]
 	r := &Request{link: l, lane: at, index: a.Lane, id: a.StreamID, row: l.end.Row(a.Row), reader: l.end.Reader(a), done: make(chan struct{})}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	at.writer.Reopen() // what the lane's last response left: the server is done with it
 	at.writer.BindPosition(at.position, a.StreamID)
 	at.words.Accept(a.StreamID) // J1
 	at.request = r
 	l.active++
 	r.checkCancelled()
-	return r, nil
+	return r
 }
 
 // letGo ends a request's use of its lane.
@@ -312,13 +349,30 @@ func (l *Link) letGo(r *Request) {
 	l.mu.Unlock()
 	r.lane.words.LetGo(r.id) // K1: from here on the lane may serve another
 	l.end.Notify(r.index)
+	if l.hands == nil {
+		l.retire()
+	}
+}
 
+// retire ends what take began, and takes the next stream if one waits: it returns
+// that one, or has it delivered to Next. If there is none the memory may be
+// unmapped from here on.
+func (l *Link) retire() *Request {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.active-- // from here on the memory may be unmapped
+	l.active--
+	r, err := l.take()
+	if r != nil && l.hands == nil {
+		l.incoming <- r // has room for all lanes
+	}
+	l.checkLeaving()
 	if l.active == 0 && l.quiet != nil {
 		l.quietOnce.Do(func() { close(l.quiet) })
 	}
+	l.mu.Unlock()
+	if err != nil {
+		l.die(err)
+	}
+	return r
 }
 
 // scavenge takes back the buffers of responses that the server has read: those of

@@ -89,8 +89,11 @@ func (r *Request) Flush() error {
 
 // EndTrailers ends the response with trailer fields. Otherwise it is End.
 func (r *Request) EndTrailers(ctx context.Context, fields []proto.Field) error {
-	if r.ended.Load() {
+	switch {
+	case r.ended.Load():
 		return ErrEnded
+	case !r.begun:
+		return fmt.Errorf("%w: trailers before the headers", ErrResponse)
 	}
 	frame, err := proto.AppendFields(nil, fields)
 	if err != nil {

@@ -66,8 +66,10 @@ func final(err error) bool {
 func (l *Link) serve(ctx context.Context, handler http.Handler, o *options) {
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	l.hands = newHands(len(l.lanes), func(r *Request) { serveHTTP(base, r, handler, o.log) })
-	l.deliver = l.hands.give
+	l.hands = newHands(func(r *Request) *Request {
+		serveHTTP(base, r, handler, o.log)
+		return l.retire()
+	})
 	go l.run()
 	select {
 	case <-l.closed:

@@ -6,7 +6,9 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/wavey-ai/upload-response/server"
@@ -22,16 +24,18 @@ var demoPools = []struct {
 // demoFlags returns the flags of demo, with s set to what it is without them.
 func (s *settings) demoFlags(getenv func(string) string) *flagSet {
 	s.flags(getenv)
-	s.listen, s.accessLog, s.shutdown = "127.0.0.1:8080", true, 5*time.Second
+	s.door = newDoorSettings("127.0.0.1:8080")
+	s.accessLog, s.shutdown = true, 5*time.Second
 	s.socket = fmt.Sprintf("%s/upload-response-demo-%d.sock", os.TempDir(), os.Getpid())
 	log := s.logging.options()
 	log.options = append(log.options, option{name: "access-log", help: "write a line for every request", value: "true", parse: toggle(&s.accessLog)})
 	return &flagSet{
 		command: "upload-response demo", summary: "a server with built-in workers on /echo, /digest and /discard",
 		groups: []optionGroup{{"Places", []option{
-			{name: "listen", arg: "HOST:PORT", help: "where HTTP comes in", value: s.listen, parse: address(&s.listen)},
+			s.door.listenOption(),
+			{name: "add", arg: "PREFIX=COMMAND", help: "another worker; repeat", parse: demoWorker(&s.added)},
 			{name: "socket", arg: "PATH", help: "where workers attach", value: os.TempDir() + "/upload-response-demo-PID.sock", parse: socketPath(&s.socket)},
-		}}, log},
+		}}, s.door.security(), log},
 	}
 }
 
@@ -74,7 +78,36 @@ func (s *settings) addDemoPools() error {
 			s.workers = append(s.workers, workerSpec{pool: pool.name, argv: []string{self, "worker", pool.name, "--log-level", "warn"}})
 		}
 	}
+	for _, added := range s.added {
+		pool := strings.ReplaceAll(strings.Trim(added.prefix, "/"), "/", ".")
+		if err := workerCommand(&s.workers)(pool + "=" + added.command); err != nil {
+			return fmt.Errorf("--add %s: %w", added.prefix, err)
+		}
+		s.config.Routes = append(s.config.Routes, server.Route{Prefix: added.prefix, Pool: pool})
+	}
 	return nil
+}
+
+// addition is a worker that was added to the demo.
+type addition struct{ prefix, command string }
+
+// demoWorker adds PREFIX=COMMAND. Its pool is called after the prefix.
+func demoWorker(p *[]addition) func(string) error {
+	return func(s string) error {
+		prefix, command, ok := strings.Cut(s, "=")
+		if !ok || !strings.HasPrefix(prefix, "/") || strings.Trim(prefix, "/") == "" || strings.TrimSpace(command) == "" {
+			return errors.New("want PREFIX=COMMAND, such as /c/echo=./echo")
+		}
+		taken := slices.ContainsFunc(*p, func(a addition) bool { return a.prefix == prefix })
+		for _, pool := range demoPools {
+			taken = taken || prefix == "/"+pool.name
+		}
+		if taken {
+			return fmt.Errorf("there is a worker on %s already", prefix)
+		}
+		*p = append(*p, addition{prefix, command})
+		return nil
+	}
 }
 
 // attachTime is how long the demo's workers may take to attach.
@@ -90,27 +123,42 @@ func (p *program) introduce(v *service) error {
 			return nil
 		}
 	}
-	return writeIntroduction(p.stdout, "http://"+reachable(v.web.Addr()))
+	return writeIntroduction(p.stdout, reachable(v.entrances[0]), v.settings.added)
 }
 
-// reachable returns an address at which this machine reaches a listener.
-func reachable(addr net.Addr) string {
-	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
-		return net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
+// reachable returns a URL at which this machine reaches an entrance.
+func reachable(e *server.Entrance) string {
+	scheme := "http://"
+	if e.Address.Secure {
+		scheme = "https://"
 	}
-	return addr.String()
+	if tcp, ok := e.Addr().(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return scheme + net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
+	}
+	return scheme + e.Addr().String()
 }
 
-func writeIntroduction(w io.Writer, url string) error {
+func writeIntroduction(w io.Writer, url string, added []addition) error {
+	curl := "curl"
+	if strings.HasPrefix(url, "https:") {
+		curl = "curl -k" // nobody knows the certificate
+	}
+	var more strings.Builder
+	for _, a := range added {
+		fmt.Fprintf(&more, "  %s%s\n", url, a.prefix)
+	}
+	if len(added) > 0 {
+		more.WriteString("\n")
+	}
 	_, err := fmt.Fprintf(w, `
 Try, in another terminal:
 
-  curl -T big.file %[1]s/digest
-  curl -T big.file %[1]s/echo | cmp - big.file
-  head -c 1G /dev/zero | curl -T - %[1]s/discard
+  %[3]s -T big.file %[1]s/digest
+  %[3]s -T big.file %[1]s/echo | cmp - big.file
+  head -c 1G /dev/zero | %[3]s -T - %[1]s/discard
 
-Ctrl-C stops the demo.
+%[2]sCtrl-C stops the demo.
 
-`, url)
+`, url, more.String(), curl)
 	return err
 }

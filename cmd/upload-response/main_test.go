@@ -45,7 +45,18 @@ func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 		{"serve --foo", "unknown flag --foo (see 'upload-response serve --help')"},
 		{"serve --listen", "--listen needs a value"},
 		{"serve extra", `unexpected argument "extra"`},
-		{"serve --listen 8080", `--listen "8080": want HOST:PORT, such as`},
+		{"serve --listen 8080", `--listen "8080": want HOST:PORT, https://HOST:PORT, unix:PATH`},
+		{"serve --listen unix:", "want a path of 1 to 107 bytes after unix:"},
+		{"serve --listen :1 --listen :1", `--listen ":1": stands twice`},
+		{"serve --listen https://:8443", "give it a certificate, with --tls-cert and --tls-key, --acme-domain, or --tls-self-signed for development"},
+		{"serve --tls-self-signed", "a certificate is for --listen https://HOST:PORT, and there is none"},
+		{"serve --listen https://:8443 --tls-cert c.pem", "--tls-cert and --tls-key go together"},
+		{"serve --listen https://:8443 --tls-cert c.pem --tls-key k.pem --tls-self-signed", "--tls-cert, --tls-self-signed and --acme-domain: give one of them"},
+		{"serve --listen https://:8443 --acme-domain Example", `--acme-domain "Example": want the name of a host, in lower case, such as www.example.org`},
+		{"serve --listen https://:8443 --acme-domain a.example --tls-client-ca x", "--tls-client-ca and --acme-domain: the authority, which is a client, has no certificate"},
+		{"serve --trust-proxy 10.0.0.0/40", `--trust-proxy "10.0.0.0/40": want an address or a network such as 10.0.0.0/8 or fd00::/8, or unix`},
+		{"serve --proxy-protocol", "--proxy-protocol: say whose headers are believed with --trust-proxy"},
+		{"serve --listen-mode 999", `--listen-mode "999": want permissions in octal, such as 0660`},
 		{"serve --slot-size 100", `--slot-size "100": want a multiple of 4KiB, from 4KiB to 4MiB`},
 		{"serve --slot-size-kb 64KiB", `--slot-size-kb "64KiB": want a multiple of 4KiB, from 4KiB to 4MiB`},
 		{"serve --memory lots", `--memory "lots": want a size such as 65536, 64KiB or 1MiB`},
@@ -68,6 +79,8 @@ func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 		{"worker sort", `unknown worker "sort": want echo, digest or discard`},
 		{"worker echo --lanes 0", `--lanes "0": want a whole number from 1 to 4096 (see 'upload-response worker echo --help')`},
 		{"demo --memory 1GiB", "unknown flag --memory (see 'upload-response demo --help')"},
+		{"demo --add ./echo", `--add "./echo": want PREFIX=COMMAND, such as /c/echo=./echo`},
+		{"demo --add /echo=./echo", `--add "/echo=./echo": there is a worker on /echo already`},
 		{"layout all", `unexpected argument "all"`},
 	} {
 		stdout, stderr, status := call(nil, strings.Fields(test.args)...)
@@ -97,7 +110,7 @@ func TestHelpGoesToStandardOutputAndFits(t *testing.T) {
 func TestHelpOfServeNamesEveryFlagAndItsDefault(t *testing.T) {
 	stdout, _, _ := call(nil, "serve", "--help")
 	for _, want := range []string{
-		"--listen HOST:PORT", "(:8080)", "--num-streams N", "(100)", "--slot-size SIZE", "(64KiB)", "--slots-per-stream N", "(16384)",
+		"--listen ADDRESS", "(:8080)", "--num-streams N", "(100)", "--slot-size SIZE", "(64KiB)", "--slots-per-stream N", "(16384)",
 		"--memory SIZE", "(256MiB)", "--response-timeout TIME", "(30s)", "UPLOAD_RESPONSE_LISTEN",
 	} {
 		if !strings.Contains(stdout, want) {

@@ -41,6 +41,13 @@ func (o *output) Write(b []byte) (int, error) {
 	return o.text.Write(b)
 }
 
+// reset forgets what has been printed.
+func (o *output) reset() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.text.Reset()
+}
+
 func (o *output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -160,6 +167,18 @@ func TestDemoServesItsThreeWorkers(t *testing.T) {
 	p.signal(unix.SIGINT)
 	if status := p.wait(); status != 0 {
 		t.Errorf("status %d", status)
+	}
+}
+
+func TestDemoServesTheWorkersThatAreAdded(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := startProcess(t, "demo", "--listen", "127.0.0.1:0", "--socket", filepath.Join(t.TempDir(), "s"), "--add", "/more/digest="+self+" worker digest")
+	url := p.foundIn(&p.out, `  (http://127.0.0.1:\d+)/more/digest`)
+	if got, want := string(put(t, url+"/more/digest", []byte("added"))), string(put(t, url+"/digest", []byte("added"))); got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

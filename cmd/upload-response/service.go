@@ -21,32 +21,42 @@ import (
 	"github.com/wavey-ai/upload-response/shm"
 )
 
-// service is a running server: its two listeners, its router, and its worker
+// service is a running server: its listeners, its router, and its worker
 // processes.
 type service struct {
-	settings *settings
-	log      *slog.Logger
-	signals  chan os.Signal
-	web      net.Listener
-	socket   *net.UnixListener
-	router   *server.UploadResponseRouter
-	server   *server.Server
-	workers  *supervisor
-	failed   chan error // why it cannot go on
+	settings  *settings
+	log       *slog.Logger
+	signals   chan os.Signal
+	identity  *identity // nil: nothing is secure
+	entrances []*server.Entrance
+	socket    *net.UnixListener
+	router    *server.UploadResponseRouter
+	server    *server.Server
+	workers   *supervisor
+	failed    chan error // why it cannot go on
+	ctx       context.Context
+	cancel    context.CancelFunc // ends ctx: nothing more is to begin
 }
 
 // openService takes the port, the socket, and the memory, and starts to serve.
 // Release: run, which returns when it has stopped.
 func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) {
-	v := &service{settings: s, log: s.logging.logger(stderr, s.logging.level), signals: make(chan os.Signal, 4), failed: make(chan error, 3)}
+	v := &service{settings: s, log: s.logging.logger(stderr, s.logging.level), signals: make(chan os.Signal, 4), failed: make(chan error, 4+len(s.door.listen))}
 	signal.Notify(v.signals, unix.SIGTERM, unix.SIGINT, unix.SIGUSR1)
+	v.ctx, v.cancel = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
 			v.giveUp()
 		}
 	}()
-	if v.web, err = net.Listen("tcp", s.listen); err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w (choose another address with --listen)", s.listen, cause(err))
+	if v.identity, err = s.door.identify(v.log); err != nil {
+		return nil, err
+	}
+	if v.identity.reloads() {
+		signal.Notify(v.signals, unix.SIGHUP)
+	}
+	if err = v.enter(); err != nil {
+		return nil, err
 	}
 	if v.socket, err = server.ListenWorkers(s.socket, len(s.config.AllowUIDs)+len(s.config.AllowGIDs) > 0); err != nil {
 		return nil, fmt.Errorf("%w (choose another path with --socket)", err)
@@ -64,13 +74,27 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 
 // giveUp frees what openService had taken before it failed.
 func (v *service) giveUp() {
+	v.cancel()
 	signal.Stop(v.signals)
 	if v.socket != nil {
 		_ = v.socket.Close()
 	}
-	if v.web != nil {
-		_ = v.web.Close()
+	for _, e := range v.entrances {
+		_ = e.Close()
 	}
+}
+
+// enter listens for clients.
+func (v *service) enter() error {
+	d := &v.settings.door
+	for _, address := range d.listen {
+		e, err := address.Listen(d.mode, d.http3)
+		if err != nil {
+			return fmt.Errorf("cannot listen on %s: %w (choose another address with --listen)", address, cause(err))
+		}
+		v.entrances = append(v.entrances, e)
+	}
+	return nil
 }
 
 // cause returns the error of the system call that failed, without the words that
@@ -97,14 +121,19 @@ func (s *settings) routerError(err error) error {
 }
 
 func (v *service) start() {
-	v.server = server.NewServer(v.router, v.log)
+	v.server = server.NewLimitedServer(v.router, v.settings.door.limits, v.log)
 	go func() { v.fail(v.router.ServeWorkers(v.socket)) }()
-	go func() { v.fail(v.server.Serve(v.web)) }()
+	var listening []string
+	for _, e := range v.entrances {
+		listening = append(listening, e.String())
+		go func() { v.fail(v.server.ServeEntrance(e, v.identity.config())) }()
+	}
+	v.fail(v.identity.keep(v.ctx))
 	v.workers = newSupervisor(v.log, []string{envName("socket") + "=" + absolute(v.settings.socket)})
 	for _, spec := range v.settings.workers {
 		v.workers.keep(spec)
 	}
-	v.log.Info("ready", "listen", v.web.Addr(), "socket", v.settings.socket, v.settings.plan(v.router.Stats().TotalBuffers))
+	v.log.Info("ready", "listen", strings.Join(listening, " "), "socket", v.settings.socket, v.settings.plan(v.router.Stats().TotalBuffers))
 }
 
 // absolute returns a path that is good in any folder, for workers that change
@@ -152,13 +181,17 @@ func (v *service) run() error {
 	}
 }
 
-// report logs what the router holds if the signal asks for that; any other
-// signal asks for the end.
+// report logs what the router holds, or reads the certificate again, if the signal
+// asks for that; any other signal asks for the end.
 func (v *service) report(s os.Signal) bool {
-	if s != unix.SIGUSR1 {
+	switch s {
+	case unix.SIGUSR1:
+		v.log.LogAttrs(context.Background(), slog.LevelInfo, "stats", statsAttrs(v.router.Stats())...)
+	case unix.SIGHUP:
+		v.identity.reload()
+	default:
 		return false
 	}
-	v.log.LogAttrs(context.Background(), slog.LevelInfo, "stats", statsAttrs(v.router.Stats())...)
 	return true
 }
 
@@ -178,6 +211,7 @@ const workerPatience = 5 * time.Second
 // stop finishes what is running. The socket goes first: the next server can have
 // it, while the links of this one go on.
 func (v *service) stop() error {
+	v.cancel()
 	_ = v.socket.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), v.settings.shutdown)
 	defer cancel()

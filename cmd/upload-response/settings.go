@@ -16,10 +16,11 @@ import (
 // settings is what the command line of a server says.
 type settings struct {
 	config    server.Config
-	listen    string
+	door      doorSettings
 	socket    string
 	workers   []workerSpec // with --worker: one for each process
 	processes int          // for each --worker
+	added     []addition   // to the demo
 	accessLog bool
 	logging   logging
 	shutdown  time.Duration
@@ -31,32 +32,48 @@ const linkSlots = 128
 
 const serveNotes = `
 Sizes are bytes, or have a unit: 64KiB, 1MiB, 2GiB (1024), 64KB, 1MB (1000).
-A repeated flag takes all its values from its variable: those of --route,
---allow-uid and --allow-gid stand between commas, each --worker on its own line.
+A repeated flag takes all its values from its variable, where they stand between
+commas; each --worker stands on its own line.
 A COMMAND is run by 'exec' of /bin/sh, with UPLOAD_RESPONSE_SOCKET and
 UPLOAD_RESPONSE_POOL in its environment.
 
+An address of --listen is HOST:PORT or http://HOST:PORT (HTTP/1.1, and HTTP/2 with
+prior knowledge), https://HOST:PORT (HTTP/1.1 and 2, and HTTP/3 on the same UDP
+port), unix:PATH, or fd:N or https+fd:N, a listening socket that was passed on. With
+no --listen, sockets that systemd passes on are taken.
+
 SIGTERM and SIGINT end the server when what is running has finished; a second
-one ends it at once. SIGUSR1 logs what it holds and what has happened so far.
+one ends it at once. SIGUSR1 logs what it holds and what has happened so far. SIGHUP
+has the certificate read again, if it is in files.
 `
 
 // flags returns the flags of serve, with s set to their defaults.
 func (s *settings) flags(getenv func(string) string) *flagSet {
-	*s = settings{config: server.DefaultConfig(), listen: ":8080", socket: defaultSocket(getenv, "upload-response"), processes: 1, shutdown: 30 * time.Second}
+	*s = settings{config: server.DefaultConfig(), socket: defaultSocket(getenv, "upload-response"), processes: 1, shutdown: 30 * time.Second}
 	s.config.Routes, s.config.LinkMemory = nil, 0
+	s.door = newDoorSettings(":8080")
 	log := s.logging.options()
 	log.options = append(log.options, option{name: "access-log", help: "write a line for every request to standard output", parse: toggle(&s.accessLog)})
 	return &flagSet{
 		command: "upload-response serve", summary: "the server", notes: serveNotes,
-		groups: []optionGroup{s.places(), s.sizes(), s.times(), s.limits(), s.people(), log},
+		groups: []optionGroup{s.places(), s.door.security(), s.proxies(), s.sizes(), s.times(), s.limits(), s.people(), log},
 	}
 }
 
 func (s *settings) places() optionGroup {
 	return optionGroup{"Places", []option{
-		{name: "listen", arg: "HOST:PORT", help: "where HTTP comes in", value: s.listen, parse: address(&s.listen)},
+		s.door.listenOption(),
+		{name: "listen-mode", arg: "MODE", help: "permissions of unix: sockets that clients connect to", value: fmt.Sprintf("%04o", s.door.mode), parse: fileMode(&s.door.mode)},
 		{name: "socket", arg: "PATH", help: "where workers attach", value: s.socket, parse: socketPath(&s.socket)},
 		{name: "route", arg: "PREFIX=POOL", help: "pool for the paths under a prefix; repeat", value: "/=default", parse: route(&s.config.Routes), split: words},
+	}}
+}
+
+func (s *settings) proxies() optionGroup {
+	c := &s.config
+	return optionGroup{"Proxies in front", []option{
+		{name: "trust-proxy", arg: "CIDR", help: "believe what this address, network, or unix (any Unix socket) says of clients; repeat", parse: proxy(c), split: words},
+		{name: "proxy-protocol", help: "their connections may begin with a PROXY header, version 1 or 2", parse: toggle(&s.door.limits.ProxyProtocol)},
 	}}
 }
 
@@ -76,22 +93,30 @@ func (s *settings) sizes() optionGroup {
 func slotSize(p *int) func(string) error { return size(p, 4<<10, shm.MinSlotSize, shm.MaxSlotSize) }
 
 func (s *settings) times() optionGroup {
-	c := &s.config
+	c, l := &s.config, &s.door.limits
 	return optionGroup{"Times", []option{
 		{name: "response-timeout", arg: "TIME", help: "for a worker to make progress", value: c.ResponseTimeout.String(), parse: duration(&c.ResponseTimeout, time.Millisecond)},
 		{name: "response-timeout-ms", arg: "N", help: "the same, in milliseconds", same: "response-timeout", parse: number(&c.ResponseTimeout, time.Millisecond, 1, math.MaxInt64/uint64(time.Millisecond))},
 		{name: "client-timeout", arg: "TIME", help: "for a client to make progress", value: c.ClientTimeout.String(), parse: duration(&c.ClientTimeout, time.Millisecond)},
+		{name: "header-timeout", arg: "TIME", help: "for a client's handshake, and for its request's headers", value: l.HeaderTime.String(), parse: duration(&l.HeaderTime, time.Millisecond)},
+		{name: "idle-timeout", arg: "TIME", help: "for a client to keep a connection without a request", value: l.IdleTime.String(), parse: duration(&l.IdleTime, time.Millisecond)},
 		{name: "queue-time", arg: "TIME", help: "for a request to find a worker", value: c.QueueTime.String(), parse: duration(&c.QueueTime, time.Millisecond)},
 		{name: "shutdown-timeout", arg: "TIME", help: "for requests to finish when the server is to end", value: s.shutdown.String(), parse: duration(&s.shutdown, 0)},
 	}}
 }
 
 func (s *settings) limits() optionGroup {
-	c := &s.config
+	c, l := &s.config, &s.door.limits
 	return optionGroup{"Limits", []option{
 		{name: "queue-length", arg: "N", help: "most requests that wait for a worker", value: strconv.Itoa(c.QueueLength), parse: number(&c.QueueLength, 1, 0, math.MaxInt32)},
 		{name: "body-limit", arg: "SIZE", help: "most bytes in a request's body; 0: any number", value: "0", parse: size(&c.BodyLimit, 1, 0, math.MaxInt64)},
 		{name: "header-limit", arg: "SIZE", help: "most bytes in a request's headers; at most a slot", value: formatSize(uint64(c.HeaderLimit)), parse: size(&c.HeaderLimit, 1, 1, shm.MaxSlotSize)},
+		{name: "min-body-rate", arg: "SIZE", help: "least bytes a second of a body that is waited for; 0: any number", value: formatSize(uint64(c.MinBodyRate)), parse: size(&c.MinBodyRate, 1, 0, math.MaxInt64)},
+		{name: "request-rate", arg: "N", help: "most requests a second of one client; 0: any number", value: "0", parse: number(&c.RequestRate, 1, 0, math.MaxInt32)},
+		{name: "request-burst", arg: "N", help: "requests that it may make at once", value: strconv.Itoa(c.RequestBurst), parse: number(&c.RequestBurst, 1, 1, math.MaxInt32)},
+		{name: "request-rate-header", arg: "NAME", help: "field that names the client; without it the address does", parse: text(&c.RequestRateHeader)},
+		{name: "connections-per-address", arg: "N", help: "most connections from one address; 0: any number", value: strconv.Itoa(l.ConnsPerAddress), parse: number(&l.ConnsPerAddress, 1, 0, math.MaxInt32)},
+		{name: "streams-per-connection", arg: "N", help: "most requests at once on one connection of HTTP/2 or 3", value: strconv.Itoa(l.StreamsPerConn), parse: number(&l.StreamsPerConn, 1, 1, math.MaxInt16)},
 	}}
 }
 
@@ -133,7 +158,8 @@ func (s *settings) complete(given map[string]string) error {
 		return errors.New("--workers says how many processes each --worker has, and there is no --worker")
 	}
 	s.multiply()
-	for _, check := range []func() error{s.checkHeaderLimit, s.checkPools, s.checkMemory} {
+	s.door.complete()
+	for _, check := range []func() error{s.door.check, s.checkProxies, s.checkHeaderLimit, s.checkPools, s.checkMemory} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -153,6 +179,13 @@ func (s *settings) multiply() {
 func (s *settings) checkHeaderLimit() error {
 	if c := &s.config; c.HeaderLimit > c.SlotSize {
 		return fmt.Errorf("--header-limit %s: the headers have to fit one slot, which has %s", formatSize(uint64(c.HeaderLimit)), formatSize(uint64(c.SlotSize)))
+	}
+	return nil
+}
+
+func (s *settings) checkProxies() error {
+	if s.door.limits.ProxyProtocol && len(s.config.TrustedProxies) == 0 && !s.config.TrustUnix {
+		return errors.New("--proxy-protocol: say whose headers are believed with --trust-proxy")
 	}
 	return nil
 }

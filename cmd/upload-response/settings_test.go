@@ -30,7 +30,7 @@ func TestServeWithoutFlagsIsTheDefaultConfig(t *testing.T) {
 	if want := server.DefaultConfig(); !reflect.DeepEqual(s.config, want) {
 		t.Errorf("%+v, want %+v", s.config, want)
 	}
-	if s.listen != ":8080" || s.shutdown != 30*time.Second || s.accessLog || s.logging.level != slog.LevelInfo || s.logging.format != "text" {
+	if len(s.door.listen) != 1 || s.door.listen[0].String() != ":8080" || s.shutdown != 30*time.Second || s.accessLog || s.logging.level != slog.LevelInfo || s.logging.format != "text" {
 		t.Errorf("%+v", s)
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"net"
+	"net/netip"
+	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -110,17 +112,48 @@ func level(p *slog.Level) func(string) error {
 	}
 }
 
-// address takes host:port, with the host left out for all interfaces.
-func address(p *string) func(string) error {
+// address adds a place to listen on.
+func address(p *[]server.Address) func(string) error {
 	return func(s string) error {
-		_, port, err := net.SplitHostPort(s)
-		if err == nil {
-			_, err = strconv.ParseUint(port, 10, 16)
-		}
+		a, err := server.ParseAddress(s)
 		if err != nil {
-			return errors.New("want HOST:PORT, such as :8080 or 127.0.0.1:0")
+			return err
 		}
-		*p = s
+		if slices.Contains(*p, a) && !strings.HasSuffix(s, ":0") {
+			return errors.New("stands twice")
+		}
+		*p = append(*p, a)
+		return nil
+	}
+}
+
+// fileMode takes permissions in octal.
+func fileMode(p *os.FileMode) func(string) error {
+	return func(s string) error {
+		n, err := strconv.ParseUint(s, 8, 32)
+		if err != nil || n > 0o777 {
+			return errors.New("want permissions in octal, such as 0660")
+		}
+		*p = os.FileMode(n)
+		return nil
+	}
+}
+
+// proxy adds a network to those that are trusted, or all Unix sockets.
+func proxy(c *server.Config) func(string) error {
+	return func(s string) error {
+		if s == "unix" {
+			c.TrustUnix = true
+			return nil
+		}
+		prefix, err := netip.ParsePrefix(s)
+		if addr, single := netip.ParseAddr(s); single == nil {
+			prefix, err = addr.Prefix(addr.BitLen())
+		}
+		if err != nil || prefix.Addr().Is4In6() {
+			return errors.New("want an address or a network such as 10.0.0.0/8 or fd00::/8, or unix")
+		}
+		c.TrustedProxies = append(c.TrustedProxies, prefix.Masked())
 		return nil
 	}
 }

@@ -3,7 +3,7 @@
 // measured in the same run, in turns: a raw TCP sink, and the same handler served
 // by net/http in the server's own process. Run it with
 //
-//	make bench-e2e
+//	make bench
 package bench_test
 
 import (
@@ -13,8 +13,12 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"regexp"
+	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -25,21 +29,29 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	harness.Main(m, map[string]func(){"server": serverRole, "worker": workerRole})
+	harness.Main(m, map[string]func(){"server": serverRole, "go": goRole, "c": cRole})
 }
 
-// handler touches a byte of every cache line that it is sent.
+// handler says hello, sends the upload back, or touches a byte of every cache line
+// of it, as the path ends.
 var handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "/hello" {
+	switch {
+	case strings.HasSuffix(r.URL.Path, "/hello"):
 		_, _ = io.WriteString(w, "hello, world\n")
-		return
+	case strings.HasSuffix(r.URL.Path, "/echo"):
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		finish(io.Copy(w, r.Body))
+	default:
+		fmt.Fprintln(w, finish(io.Copy(&toucher{}, r.Body)))
 	}
-	n, err := io.Copy(&toucher{}, r.Body)
+})
+
+func finish(n int64, err error) int64 {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	fmt.Fprintln(w, n)
-})
+	return n
+}
 
 // toucher reads a byte of every cache line.
 type toucher struct{ sum byte }
@@ -51,15 +63,24 @@ func (t *toucher) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// places are the addresses of the three things that are measured, and where
-// workers attach.
-type places struct{ proxy, inProcess, sink, socket string }
+// limits are what the workers are measured against.
+const (
+	tcp       = "tcp"       // a raw TCP sink, or echo
+	inProcess = "inprocess" // the handler in net/http
+)
 
-var announcement = regexp.MustCompile(`ready proxy=(\S+) in-process=(\S+) sink=(\S+)`)
+// candidate is one of the things that are measured in turns.
+type candidate struct{ name, address, prefix string }
 
-// start starts the server and the worker.
-func start(b *testing.B) places {
-	socket := b.TempDir() + "/w.sock"
+var announcement = regexp.MustCompile(`ready proxy=(\S+) in-process=(\S+) sink=(\S+) echo=(\S+)`)
+
+// start starts the server and a worker process in each language, and returns them
+// by their names with the limits beside them; raw says which of the raw servers
+// that is, if any.
+func start(b *testing.B, raw string) []candidate { return startAt(b, b.TempDir()+"/w.sock", raw) }
+
+// startAt is start with a place for the socket.
+func startAt(b *testing.B, socket, raw string) []candidate {
 	variable := harness.SocketVariable + "=" + socket
 	s := harness.StartProcess(b, "server", variable)
 	var found []string
@@ -67,16 +88,31 @@ func start(b *testing.B) places {
 		found = announcement.FindStringSubmatch(s.Output())
 		return found != nil
 	})
-	harness.StartProcess(b, "worker", variable)
-	at := places{proxy: found[1], inProcess: found[2], sink: found[3], socket: socket}
-	awaitAnswer(b, at.proxy, "/hello")
-	return at
+	proxy := found[1]
+	list := []candidate{{inProcess, found[2], ""}}
+	switch raw {
+	case "sink":
+		list = append(list, candidate{tcp, found[3], ""})
+	case "echo":
+		list = append(list, candidate{tcp, found[4], ""})
+	}
+	harness.StartProcess(b, "go", variable)
+	list = append(list, candidate{"go", proxy, "/go"})
+	if program := compile(b); program != "" {
+		harness.StartProcess(b, "c", variable, "UPLOAD_RESPONSE_POOL=c", programVariable+"="+program)
+		list = append(list, candidate{"c", proxy, "/c"})
+	}
+	for _, c := range list {
+		if c.prefix != "" {
+			awaitWorker(b, c)
+		}
+	}
+	return list
 }
 
-// awaitAnswer waits until somebody answers a request well.
-func awaitAnswer(b *testing.B, address, path string) {
-	harness.Eventually(b, "an answer from "+path, func() bool {
-		response, err := http.Get("http://" + address + path)
+func awaitWorker(b *testing.B, c candidate) {
+	harness.Eventually(b, "the worker to be attached", func() bool {
+		response, err := http.Get("http://" + c.address + c.prefix + "/hello")
 		if err != nil {
 			return false
 		}
@@ -85,26 +121,51 @@ func awaitAnswer(b *testing.B, address, path string) {
 	})
 }
 
+// programVariable names the C program that cRole runs.
+const programVariable = "BENCH_PROGRAM"
+
+// compile builds the C worker, and returns its path, or "" without a compiler.
+func compile(b *testing.B) string {
+	cc, err := exec.LookPath("cc")
+	if err != nil {
+		b.Log("no C compiler, so no C worker")
+		return ""
+	}
+	program := filepath.Join(b.TempDir(), "worker")
+	out, err := exec.Command(cc, "-std=gnu11", "-O2", "-I", "../../sdk/c/include", "-o", program, "../../sdk/c/bench/worker.c", "-pthread").CombinedOutput()
+	if err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	return program
+}
+
+// cRole turns this process into the C worker.
+func cRole() {
+	program := os.Getenv(programVariable)
+	must(syscall.Exec(program, []string{program}, os.Environ()))
+}
+
 func serverRole() {
 	config := server.DefaultConfig()
-	config.Routes = append(config.Routes, pythonRoutes...)
+	config.Routes = append(pythonRoutes, server.Route{Prefix: "/go", Pool: "go"}, server.Route{Prefix: "/c", Pool: "c"})
 	router, err := server.NewRouter(config)
 	must(err)
 	workers, err := server.ListenWorkers(os.Getenv(harness.SocketVariable), false)
 	must(err)
 	go func() { must(router.ServeWorkers(workers)) }()
-	proxy, inProcess, sink := listen(), listen(), listen()
+	proxy, limit, sink, back := listen(), listen(), listen(), listen()
 	go func() { must(server.NewServer(router, nil).Serve(proxy)) }()
-	go func() { must(http.Serve(inProcess, handler)) }()
-	go swallow(sink)
-	fmt.Printf("ready proxy=%s in-process=%s sink=%s\n", proxy.Addr(), inProcess.Addr(), sink.Addr())
+	go func() { must(http.Serve(limit, handler)) }()
+	go accept(sink, swallow)
+	go accept(back, giveBack)
+	fmt.Printf("ready proxy=%s in-process=%s sink=%s echo=%s\n", proxy.Addr(), limit.Addr(), sink.Addr(), back.Addr())
 	select {}
 }
 
-func workerRole() {
+func goRole() {
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
 	defer stop()
-	must(worker.Serve(ctx, os.Getenv(harness.SocketVariable), handler))
+	must(worker.Serve(ctx, os.Getenv(harness.SocketVariable), handler, worker.WithPool("go")))
 }
 
 func listen() net.Listener {
@@ -113,22 +174,41 @@ func listen() net.Listener {
 	return l
 }
 
-// swallow reads and touches what comes in, and closes when it ends.
-func swallow(l net.Listener) {
+// accept serves each connection, and closes it when it ends.
+func accept(l net.Listener, serve func(net.Conn)) {
 	for {
 		conn, err := l.Accept()
 		must(err)
 		go func() {
 			defer conn.Close()
-			buffer, t := make([]byte, 64<<10), &toucher{}
-			for {
-				n, err := conn.Read(buffer)
-				_, _ = t.Write(buffer[:n])
-				if err != nil {
-					return
-				}
-			}
+			serve(conn)
 		}()
+	}
+}
+
+// swallow reads and touches what comes in.
+func swallow(conn net.Conn) {
+	buffer, t := make([]byte, 64<<10), &toucher{}
+	for {
+		n, err := conn.Read(buffer)
+		_, _ = t.Write(buffer[:n])
+		if err != nil {
+			return
+		}
+	}
+}
+
+// giveBack sends back what comes in, by way of a buffer: not by splice.
+func giveBack(conn net.Conn) {
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := conn.Read(buffer)
+		if err != nil {
+			return
+		}
+		if _, err := conn.Write(buffer[:n]); err != nil {
+			return
+		}
 	}
 }
 

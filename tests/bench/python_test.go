@@ -28,64 +28,66 @@ var pythonRoutes = []server.Route{
 	{Prefix: "/asgi", Pool: "asgi"},
 }
 
-// candidate is one who answers small requests.
-type candidate struct {
-	name, address, path string
-	pid                 int // of its process, 0: one of ours
-	rate, cpu           figures
+// process is a candidate whose processor time is measured, too.
+type process struct {
+	candidate
+	pid       int // 0: not measured
+	rate, cpu figures
 }
 
 // Small requests over 16 connections to one process of each kind: the handler in
-// the server's process, a Go worker, Python workers, and the servers that Python
+// the server's process, Go, C and Python workers, and the servers that Python
 // programs are otherwise run with, which answer directly.
 func BenchmarkPython(b *testing.B) {
 	python := os.Getenv(pythonVariable)
 	if python == "" {
 		b.Skip("no ", pythonVariable, ": make bench-python")
 	}
-	at := start(b)
-	candidates := append([]*candidate{
-		{name: "in-process Go", address: at.inProcess, path: "/hello"},
-		{name: "Go worker", address: at.proxy, path: "/hello"},
-	}, pythonCandidates(b, python, at)...)
+	socket := b.TempDir() + "/w.sock"
+	var list []*process
+	for _, c := range startAt(b, socket, "") {
+		list = append(list, &process{candidate: c})
+	}
+	list = append(list, startPython(b, python, socket, list[1].address)...)
 	for b.Loop() {
 		for range rounds {
-			for _, c := range candidates {
-				c.measure(b)
+			for _, p := range list {
+				p.measure(b)
 			}
 		}
 	}
 	b.ReportMetric(0, "ns/op")
-	b.Log("\n" + table(candidates))
+	fmt.Print(table(list))
 }
 
-func pythonCandidates(b *testing.B, python string, at places) []*candidate {
-	app, err := filepath.Abs("testdata")
+// startPython starts the Python candidates; proxy is where the server listens.
+func startPython(b *testing.B, python, socket, proxy string) []*process {
+	folder, err := filepath.Abs("testdata")
 	harness.Check(b, err)
-	run := func(name, path, address string, arguments ...string) *candidate {
+	run := func(name, address, prefix string, arguments ...string) *process {
 		command := exec.Command(python, arguments...)
-		command.Dir, command.Stderr = app, os.Stderr
-		command.Env = append(os.Environ(), harness.SocketVariable+"="+at.socket)
+		command.Dir, command.Stderr = folder, os.Stderr
+		command.Env = append(os.Environ(), harness.SocketVariable+"="+socket)
 		harness.Check(b, command.Start())
 		b.Cleanup(func() {
 			_ = command.Process.Signal(os.Interrupt)
 			_ = command.Wait()
 		})
-		awaitAnswer(b, address, path)
-		return &candidate{name: name, address: address, path: path, pid: command.Process.Pid}
+		p := &process{candidate: candidate{name, address, prefix}, pid: command.Process.Pid}
+		awaitWorker(b, p.candidate)
+		return p
 	}
 	gunicorn, uvicorn := freeAddress(b), freeAddress(b)
-	_, port, _ := net.SplitHostPort(uvicorn)
-	module := []string{"-m", "upload_response"}
-	with := func(rest ...string) []string { return append(module[:2:2], rest...) }
-	return []*candidate{
-		run("slot API", "/slots", at.proxy, "small.py", "slots"),
-		run("slot API, event loop", "/loop", at.proxy, "small.py", "loop"),
-		run("WSGI", "/wsgi", at.proxy, with("wsgi", "small:wsgi", "--pool", "wsgi")...),
-		run("ASGI", "/asgi", at.proxy, with("asgi", "small:asgi", "--pool", "asgi")...),
-		run("gunicorn gthread", "/", gunicorn, "-m", "gunicorn", "-k", "gthread", "--threads", "16", "--keep-alive", "60",
+	_, port, err := net.SplitHostPort(uvicorn)
+	harness.Check(b, err)
+	return []*process{
+		run("python", proxy, "/slots", "small.py", "slots"),
+		run("python, event loop", proxy, "/loop", "small.py", "loop"),
+		run("wsgi", proxy, "/wsgi", "-m", "upload_response", "wsgi", "small:wsgi", "--pool", "wsgi"),
+		run("asgi", proxy, "/asgi", "-m", "upload_response", "asgi", "small:asgi", "--pool", "asgi"),
+		run("gunicorn", gunicorn, "", "-m", "gunicorn", "-k", "gthread", "--threads", "16", "--keep-alive", "60",
 			"-b", gunicorn, "--log-level", "error", "small:wsgi"),
-		run("uvicorn", "/", uvicorn, "-m", "uvicorn", "--port", port, "--log-level", "error", "--no-access-log", "small:asgi"),
+		run("uvicorn", uvicorn, "", "-m", "uvicorn", "--port", port, "--log-level", "error", "--no-access-log", "small:asgi"),
 	}
 }
 
@@ -97,11 +99,11 @@ func freeAddress(b *testing.B) string {
 }
 
 // measure adds a round.
-func (c *candidate) measure(b *testing.B) {
-	before := processorTime(c.pid)
-	rate := requests(b, c.address, c.path, 16)
-	c.rate.add(rate)
-	c.cpu.add(float64((processorTime(c.pid) - before).Microseconds()) / (rate * period.Seconds()))
+func (p *process) measure(b *testing.B) {
+	before := processorTime(p.pid)
+	rate := requests(b, p.candidate, 16)
+	p.rate.add(rate)
+	p.cpu.add(float64((processorTime(p.pid) - before).Microseconds()) / (rate * period.Seconds()))
 }
 
 // processorTime returns what a process and its children have used.
@@ -128,16 +130,17 @@ func processorTime(pid int) time.Duration {
 	return time.Duration(ticks) * time.Second / 100 // USER_HZ
 }
 
-func table(candidates []*candidate) string {
+// table shows the medians; the first of the list is the limit.
+func table(list []*process) string {
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\trequests/s\tto in-process Go\tits CPU, us/request")
-	for _, c := range candidates {
-		fmt.Fprintf(w, "%s\t%.0f\t%.2f\t", c.name, c.rate.median(), c.rate.ratio(&candidates[0].rate))
-		if c.pid != 0 {
-			fmt.Fprintf(w, "%.1f", c.cpu.median())
+	fmt.Fprintf(w, "\nsmall requests\ta second\tto %s\tits own processor time, us each\n", list[0].name)
+	for _, p := range list {
+		cpu := "-"
+		if p.pid != 0 {
+			cpu = fmt.Sprintf("%.1f", p.cpu.median())
 		}
-		fmt.Fprintln(w)
+		fmt.Fprintf(w, "%s\t%.0f\t%.2f\t%s\n", p.name, p.rate.median(), p.rate.ratio(&list[0].rate), cpu)
 	}
 	_ = w.Flush()
 	return text.String()

@@ -20,28 +20,17 @@ const period = time.Second
 
 // Small requests over 16 connections to one worker process.
 func BenchmarkSmallRequests(b *testing.B) {
-	at := start(b)
-	var proxy, inProcess figures
-	for b.Loop() {
-		for range rounds {
-			inProcess.add(requests(b, at.inProcess, "/hello", 16))
-			proxy.add(requests(b, at.proxy, "/hello", 16))
-		}
-	}
-	b.ReportMetric(inProcess.median(), "inprocess-req/s")
-	b.ReportMetric(proxy.median(), "proxy-req/s")
-	b.ReportMetric(proxy.ratio(&inProcess), "proxy/inprocess")
-	b.ReportMetric(0, "ns/op")
+	compare(b, start(b, ""), "req/s", func(c candidate) float64 { return requests(b, c, 16) })
 }
 
 // requests returns how many requests a second are answered.
-func requests(b *testing.B, address, path string, connections int) float64 {
+func requests(b *testing.B, c candidate, connections int) float64 {
 	var total atomic.Int64
 	var clients sync.WaitGroup
 	begun := time.Now()
 	for range connections {
 		clients.Go(func() {
-			n, err := hammer(address, path, begun.Add(period))
+			n, err := hammer(c, begun.Add(period))
 			if err != nil {
 				b.Error(err)
 			}
@@ -53,14 +42,14 @@ func requests(b *testing.B, address, path string, connections int) float64 {
 }
 
 // hammer sends one request after the other over one connection.
-func hammer(address, path string, until time.Time) (n int64, err error) {
-	conn, err := net.Dial("tcp", address)
+func hammer(c candidate, until time.Time) (n int64, err error) {
+	conn, err := net.Dial("tcp", c.address)
 	if err != nil {
 		return 0, err
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(until.Add(harness.Patience))
-	request, reader := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, address), bufio.NewReader(conn)
+	request, reader := fmt.Appendf(nil, "GET %s/hello HTTP/1.1\r\nHost: bench\r\n\r\n", c.prefix), bufio.NewReader(conn)
 	for ; time.Now().Before(until); n++ {
 		if _, err := conn.Write(request); err != nil {
 			return n, err

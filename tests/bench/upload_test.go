@@ -1,6 +1,7 @@
 package bench_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -13,54 +14,62 @@ import (
 // uploadBytes is the length of one upload.
 const uploadBytes = 1 << 30
 
-// rounds is how often each figure is measured, in turns with the others.
-const rounds = 7
-
 // Uploads of 1 GiB over one HTTP/1.1 connection, in slots of 64 KiB, to a worker
 // that tails them.
 func BenchmarkUpload(b *testing.B) {
-	at := start(b)
-	var proxy, inProcess, sink figures
-	for b.Loop() {
-		for range rounds {
-			sink.add(gigabytes(upload(b, at.sink, false)))
-			inProcess.add(gigabytes(upload(b, at.inProcess, true)))
-			proxy.add(gigabytes(upload(b, at.proxy, true)))
+	compare(b, start(b, "sink"), "GB/s", func(c candidate) float64 {
+		conn := dial(b, c)
+		begun := time.Now()
+		upload(b, conn, c, "/touch")
+		answer, err := io.ReadAll(conn)
+		harness.Check(b, err)
+		if c.name != tcp && !bytes.Contains(answer, fmt.Appendf(nil, "%d\n", uploadBytes)) {
+			b.Fatalf("%s: %q", c.name, answer)
 		}
-	}
-	b.ReportMetric(sink.median(), "sink-GB/s")
-	b.ReportMetric(inProcess.median(), "inprocess-GB/s")
-	b.ReportMetric(proxy.median(), "proxy-GB/s")
-	b.ReportMetric(proxy.ratio(&sink), "proxy/sink")
-	b.ReportMetric(proxy.ratio(&inProcess), "proxy/inprocess")
-	b.ReportMetric(0, "ns/op")
+		return gigabytes(time.Since(begun))
+	})
+}
+
+// Echoes of 1 GiB over one HTTP/1.1 connection.
+func BenchmarkEcho(b *testing.B) {
+	compare(b, start(b, "echo"), "GB/s", func(c candidate) float64 {
+		conn := dial(b, c)
+		begun := time.Now()
+		go upload(b, conn, c, "/echo")
+		n, err := io.CopyBuffer(io.Discard, struct{ io.Reader }{conn}, make([]byte, 1<<20))
+		harness.Check(b, err)
+		if n < uploadBytes {
+			b.Fatalf("%s: %d bytes", c.name, n)
+		}
+		return gigabytes(time.Since(begun))
+	})
 }
 
 func gigabytes(took time.Duration) float64 { return uploadBytes / took.Seconds() / 1e9 }
 
-// upload sends the bytes and waits for the answer, or the end of the connection.
-func upload(b *testing.B, address string, asHTTP bool) time.Duration {
-	conn, err := net.Dial("tcp", address)
+func dial(b *testing.B, c candidate) *net.TCPConn {
+	conn, err := net.Dial("tcp", c.address)
 	harness.Check(b, err)
-	defer conn.Close()
+	b.Cleanup(func() { _ = conn.Close() })
+	return conn.(*net.TCPConn)
+}
+
+// upload sends the bytes, as a request unless the candidate is a raw one.
+func upload(b *testing.B, conn *net.TCPConn, c candidate, path string) {
 	chunk := make([]byte, 1<<20)
-	begun := time.Now()
-	if asHTTP {
-		_, err = fmt.Fprintf(conn, "POST /touch HTTP/1.1\r\nHost: bench\r\nContent-Length: %d\r\nConnection: close\r\n\r\n", uploadBytes)
-		harness.Check(b, err)
+	if c.name != tcp {
+		_, err := fmt.Fprintf(conn, "POST %s%s HTTP/1.1\r\nHost: bench\r\nContent-Length: %d\r\nConnection: close\r\n\r\n", c.prefix, path, uploadBytes)
+		if err != nil {
+			b.Error(err)
+		}
 	}
 	for range uploadBytes / len(chunk) {
-		_, err := conn.Write(chunk)
-		harness.Check(b, err)
+		if _, err := conn.Write(chunk); err != nil {
+			b.Error(err)
+			return
+		}
 	}
-	if !asHTTP {
-		harness.Check(b, conn.(*net.TCPConn).CloseWrite())
+	if c.name == tcp {
+		_ = conn.CloseWrite()
 	}
-	answer, err := io.ReadAll(conn)
-	harness.Check(b, err)
-	took := time.Since(begun)
-	if asHTTP && len(answer) == 0 {
-		b.Fatal("no answer")
-	}
-	return took
 }

@@ -1,11 +1,8 @@
-//go:build csdk
-
 package csdk_test
 
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -21,6 +18,7 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/tests/cbuild"
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
 
@@ -65,6 +63,7 @@ func checkEcho(t testing.TB, s *harness.Server, path string, body []byte, chunke
 }
 
 func TestHello(t *testing.T) {
+	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
 		for range 200 {
 			if got := getText(t, s, "/hello"); got != "hello world\n" {
@@ -75,6 +74,7 @@ func TestHello(t *testing.T) {
 }
 
 func TestBodiesOfAnySizeComeBackByteForByte(t *testing.T) {
+	t.Parallel()
 	sizes := []int{0, 1, 63, 64, 65, 4095, 4096, 65535, 65536, 65537, 1 << 20, 5<<20 + 7, 20 << 20}
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
 		for i, size := range sizes {
@@ -85,10 +85,12 @@ func TestBodiesOfAnySizeComeBackByteForByte(t *testing.T) {
 }
 
 func TestExamplesEcho(t *testing.T) {
+	t.Parallel()
 	for _, example := range []struct{ source, arguments string }{
 		{"examples/echo.c", ""}, {"examples/echo.c", "--threads 4"}, {"examples/event_loop.c", ""},
 	} {
 		t.Run(filepath.Base(example.source)+example.arguments, func(t *testing.T) {
+			t.Parallel()
 			s := harness.Start(t, nil)
 			w := start(t, s, example.source, example.arguments)
 			for i, size := range []int{0, 1, 65536, 3<<20 + 1, 20 << 20} {
@@ -108,6 +110,7 @@ func TestExamplesEcho(t *testing.T) {
 }
 
 func TestManyUploadsAreInFlightOnOneLink(t *testing.T) {
+	t.Parallel()
 	// Little memory: every upload has to wait for room, on both sides.
 	small := func(c *server.Config) {
 		c.SlotSize, c.HeaderLimit, c.LinkMemory, c.Memory = 16<<10, 16<<10, 2<<20, 16<<20
@@ -124,31 +127,46 @@ func TestManyUploadsAreInFlightOnOneLink(t *testing.T) {
 // TestRequestsOfOneLinkEndOutOfOrder keeps one upload open while others come and
 // go behind it.
 func TestRequestsOfOneLinkEndOutOfOrder(t *testing.T) {
+	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
-		body, feed := io.Pipe()
-		first := make(chan []byte)
-		go func() {
-			response, err := s.Client.Post(s.URL+"/echo/first", "text/plain", body)
-			if err != nil {
-				first <- []byte(err.Error())
-				return
-			}
-			b, _ := io.ReadAll(response.Body)
-			first <- b
-		}()
-		_, _ = feed.Write([]byte("begin "))
+		feed, response := beginEcho(t, s, "/echo/first")
 		for i := range 50 {
 			checkEcho(t, s, "/echo", content(uint64(i), i*1000), false)
 		}
-		_, _ = feed.Write([]byte("end"))
-		_ = feed.Close()
-		if got := string(<-first); got != "begin end" {
-			t.Errorf("got %q", got)
-		}
+		endEcho(t, feed, response)
 	})
 }
 
+// beginEcho begins an upload that is echoed, and returns when its first bytes have
+// come back. The response's body is closed when the test ends.
+func beginEcho(t *testing.T, s *harness.Server, path string) (feed *io.PipeWriter, response *http.Response) {
+	t.Helper()
+	body, feed := io.Pipe()
+	t.Cleanup(func() { _ = feed.Close() })
+	go func() { _, _ = feed.Write([]byte("begin ")) }()
+	response = post(t, s, path, body)
+	t.Cleanup(func() { _ = response.Body.Close() })
+	b := make([]byte, 6)
+	if _, err := io.ReadFull(response.Body, b); err != nil || string(b) != "begin " {
+		t.Fatalf("got %q, %v", b, err)
+	}
+	return feed, response
+}
+
+// endEcho ends the upload and reads what it sent last.
+func endEcho(t *testing.T, feed *io.PipeWriter, response *http.Response) {
+	t.Helper()
+	go func() {
+		_, _ = feed.Write([]byte("end"))
+		_ = feed.Close()
+	}()
+	if got := string(harness.ReadAll(t, response.Body)); got != "end" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestTheBytesOfAnUploadComeBackBeforeItEnds(t *testing.T) {
+	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
 		conn, err := net.Dial("tcp", s.Addr)
 		harness.Check(t, err)
@@ -174,6 +192,7 @@ func TestTheBytesOfAnUploadComeBackBeforeItEnds(t *testing.T) {
 }
 
 func TestDigest(t *testing.T) {
+	t.Parallel()
 	s := harness.Start(t, nil)
 	start(t, s, "examples/digest.c", "--threads 2")
 	var all sync.WaitGroup
@@ -190,6 +209,7 @@ func TestDigest(t *testing.T) {
 }
 
 func TestDiscard(t *testing.T) {
+	t.Parallel()
 	s := harness.Start(t, nil)
 	start(t, s, "examples/discard.c", "")
 	if got := string(harness.ReadAll(t, post(t, s, "/", bytes.NewReader(content(1, 3<<20))).Body)); got != "{\"bytes\":3145728}\n" {
@@ -198,6 +218,7 @@ func TestDiscard(t *testing.T) {
 }
 
 func TestSendFile(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "file")
 	want := content(9, 30<<20+5)
 	harness.Check(t, os.WriteFile(path, want, 0o600))
@@ -223,6 +244,7 @@ func TestSendFile(t *testing.T) {
 }
 
 func TestHeadersReachTheWorker(t *testing.T) {
+	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
 		request, err := http.NewRequest(http.MethodPut, s.URL+"/headers?q=a%20b", nil)
 		harness.Check(t, err)
@@ -247,6 +269,7 @@ func TestHeadersReachTheWorker(t *testing.T) {
 }
 
 func TestTrailersGoBothWays(t *testing.T) {
+	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
 		request, err := http.NewRequest(http.MethodPost, s.URL+"/trailers", struct{ io.Reader }{strings.NewReader("some body")})
 		harness.Check(t, err)
@@ -260,6 +283,7 @@ func TestTrailersGoBothWays(t *testing.T) {
 }
 
 func TestAResponseMayComeBeforeTheUploadEnds(t *testing.T) {
+	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
 		for range 5 {
 			response := post(t, s, "/early", bytes.NewReader(content(1, 100<<10)))
@@ -271,31 +295,23 @@ func TestAResponseMayComeBeforeTheUploadEnds(t *testing.T) {
 }
 
 func TestAWorkerIsToldThatTheClientIsGone(t *testing.T) {
+	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, w *harness.Process) {
-		for _, path := range []string{"/read/gone", "/echo/gone"} { // blocked in a call, and waiting for news
-			ctx, cancel := context.WithCancel(context.Background())
-			body, feed := io.Pipe()
-			request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+path, body)
-			harness.Check(t, err)
-			go func() {
-				_, _ = feed.Write([]byte("some"))
-				harness.Eventually(t, "the stream", func() bool { return s.Router.Stats().ActiveStreams > 0 })
-				time.Sleep(20 * time.Millisecond)
-				cancel()
-				_ = feed.CloseWithError(context.Canceled) // the client waits for its body to end
-			}()
-			if response, err := s.Client.Do(request); err == nil {
-				_, err = io.ReadAll(response.Body)
-				if err == nil {
-					t.Error("the response is whole")
-				}
-			}
-			awaitSaid(t, w, fmt.Sprintf("%s error %d: client gone", path, syscall.ECANCELED))
-		}
-		response, err := s.Client.Get(s.URL + "/endless") // writing
+		conn, err := net.Dial("tcp", s.Addr) // blocked in a call
+		harness.Check(t, err)
+		fmt.Fprintf(conn, "POST /read/gone HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nsome")
+		awaitSaid(t, w, "/read/gone reads")
+		harness.Check(t, conn.Close())
+		awaitSaid(t, w, fmt.Sprintf("/read/gone error %d: client gone", syscall.ECANCELED))
+
+		_, response := beginEcho(t, s, "/echo/gone") // waiting for news
+		harness.Check(t, response.Body.Close())
+		awaitSaid(t, w, fmt.Sprintf("/echo/gone error %d: client gone", syscall.ECANCELED))
+
+		response, err = s.Client.Get(s.URL + "/endless") // writing
 		harness.Check(t, err)
 		_, _ = io.ReadFull(response.Body, make([]byte, 1<<20))
-		_ = response.Body.Close()
+		harness.Check(t, response.Body.Close())
 		awaitSaid(t, w, fmt.Sprintf("/endless error %d: client gone", syscall.ECANCELED))
 		s.AwaitRest(t)
 		if got := getText(t, s, "/hello"); got != "hello world\n" {
@@ -305,6 +321,7 @@ func TestAWorkerIsToldThatTheClientIsGone(t *testing.T) {
 }
 
 func TestAnAbortedResponseNeverLooksComplete(t *testing.T) {
+	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
 		response, err := s.Client.Get(s.URL + "/abort")
 		harness.Check(t, err)
@@ -323,6 +340,7 @@ func TestAnAbortedResponseNeverLooksComplete(t *testing.T) {
 }
 
 func TestMisuseIsAnError(t *testing.T) {
+	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, w *harness.Process) {
 		if got := getText(t, s, "/misuse"); got != "told\n" {
 			t.Errorf("got %q", got)
@@ -333,6 +351,7 @@ func TestMisuseIsAnError(t *testing.T) {
 }
 
 func TestAForkedChildIsRefused(t *testing.T) {
+	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
 		if got := getText(t, s, "/fork"); got != "child refused\n" {
 			t.Errorf("got %q", got)
@@ -344,22 +363,11 @@ func TestAForkedChildIsRefused(t *testing.T) {
 }
 
 func TestAKilledWorkerIsNoticedAndReplaced(t *testing.T) {
+	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, w *harness.Process) {
-		body, feed := io.Pipe()
-		defer feed.Close()
-		done := make(chan error, 1)
-		go func() {
-			response, err := s.Client.Post(s.URL+"/echo", "text/plain", body)
-			if err == nil {
-				_, err = io.ReadAll(response.Body)
-			}
-			done <- err
-		}()
-		_, _ = feed.Write([]byte("some"))
-		harness.Eventually(t, "the stream", func() bool { return s.Router.Stats().ActiveStreams > 0 })
-		time.Sleep(20 * time.Millisecond)
+		_, response := beginEcho(t, s, "/echo")
 		w.Kill()
-		if err := <-done; err == nil {
+		if _, err := io.ReadAll(response.Body); err == nil {
 			t.Error("the response of a killed worker is whole")
 		}
 		start(t, s, "tests/worker.c", "")
@@ -370,28 +378,18 @@ func TestAKilledWorkerIsNoticedAndReplaced(t *testing.T) {
 }
 
 func TestADrainedWorkerFinishesAndLeaves(t *testing.T) {
-	eachBell(t, nil, func(t *testing.T, s *harness.Server, w *harness.Process) {
-		body, feed := io.Pipe()
-		done := make(chan string, 1)
-		go func() {
-			response, err := s.Client.Post(s.URL+"/echo", "text/plain", body)
-			if err != nil {
-				done <- err.Error()
-				return
-			}
-			b, err := io.ReadAll(response.Body)
-			done <- fmt.Sprint(string(b), err)
-		}()
-		_, _ = feed.Write([]byte("some "))
-		harness.Eventually(t, "the stream", func() bool { return s.Router.Stats().ActiveStreams > 0 })
-		time.Sleep(20 * time.Millisecond)
+	t.Parallel()
+	impatient := func(c *server.Config) { c.QueueTime = 100 * time.Millisecond }
+	eachBell(t, impatient, func(t *testing.T, s *harness.Server, w *harness.Process) {
+		feed, response := beginEcho(t, s, "/echo")
 		w.Signal(syscall.SIGTERM)
-		time.Sleep(100 * time.Millisecond)
-		_, _ = feed.Write([]byte("more"))
-		_ = feed.Close()
-		if got := <-done; got != "some more<nil>" {
-			t.Errorf("got %q", got)
-		}
+		harness.Eventually(t, "the worker to take nothing new", func() bool {
+			response, err := s.Client.Get(s.URL + "/hello")
+			harness.Check(t, err)
+			harness.ReadAll(t, response.Body)
+			return response.StatusCode == http.StatusServiceUnavailable
+		})
+		endEcho(t, feed, response)
 		if status := w.Wait(); status != 0 || !strings.Contains(w.Output(), "link drained") {
 			t.Errorf("exit status %d, output %q", status, w.Output())
 		}
@@ -399,8 +397,9 @@ func TestADrainedWorkerFinishesAndLeaves(t *testing.T) {
 }
 
 func TestARefusalNamesItsReason(t *testing.T) {
+	t.Parallel()
 	s := harness.Start(t, nil)
-	w := harness.StartProcess(t, "program", "CSDK_PROGRAM="+program(t, "tests/worker.c"), harness.SocketVariable+"="+s.Socket, "UPLOAD_RESPONSE_POOL=nobody")
+	w := harness.StartProgram(t, io.Discard, []string{cbuild.Program(t, "tests/worker.c")}, harness.SocketVariable+"="+s.Socket, "UPLOAD_RESPONSE_POOL=nobody")
 	if status := w.Wait(); status != 3 || !strings.Contains(w.Output(), fmt.Sprintf("refused %d: ", syscall.ENXIO)) || !strings.Contains(w.Output(), `pool "nobody"`) {
 		t.Errorf("exit status %d, output %q", status, w.Output())
 	}

@@ -1,5 +1,3 @@
-//go:build csdk
-
 package csdk_test
 
 import (
@@ -7,8 +5,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/wavey-ai/upload-response/tests/cbuild"
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
 
@@ -41,27 +41,35 @@ func need(t *testing.T, tools ...string) {
 
 func run(t *testing.T, dir string, env []string, name string, arguments ...string) string {
 	t.Helper()
-	cmd := exec.Command(name, arguments...)
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(arguments, " "), err, out)
-	}
-	return strings.TrimSpace(string(out))
+	out, err := cbuild.Output(dir, env, name, arguments...)
+	harness.Check(t, err)
+	return out
 }
 
-// install installs the SDK into a folder of the test and returns its prefix.
+// installed is where the SDK is installed for these tests, once.
+var installed = sync.OnceValues(func() (prefix string, err error) {
+	dir, err := os.MkdirTemp("", "csdk")
+	if err != nil {
+		return "", err
+	}
+	harness.AtEnd(func() { _ = os.RemoveAll(dir) })
+	prefix, stage := filepath.Join(dir, "prefix"), filepath.Join(dir, "stage")
+	for _, destination := range []string{"", stage} {
+		if err := cbuild.Run(sdk, nil, "make", "-j2", "install", "DESTDIR="+destination, "PREFIX="+prefix, "BUILD="+filepath.Join(dir, "build")); err != nil {
+			return "", err
+		}
+	}
+	_, err = os.Stat(filepath.Join(stage, prefix, "lib/libupload_response.so.0"))
+	return prefix, err
+})
+
+// install installs the SDK and returns its prefix.
 func install(t *testing.T) string {
 	t.Helper()
 	need(t, "make")
-	compiler(t)
-	dir := t.TempDir()
-	run(t, sdk, nil, "make", "install", "DESTDIR="+filepath.Join(dir, "stage"), "PREFIX=/opt/ur", "BUILD="+filepath.Join(dir, "build"))
-	if _, err := os.Stat(filepath.Join(dir, "stage/opt/ur/lib/libupload_response.so.0")); err != nil {
-		t.Error(err)
-	}
-	prefix := filepath.Join(dir, "prefix")
-	run(t, sdk, nil, "make", "install", "PREFIX="+prefix, "BUILD="+filepath.Join(dir, "build2"))
+	cbuild.Compiler(t)
+	prefix, err := installed()
+	harness.Check(t, err)
 	return prefix
 }
 
@@ -69,13 +77,14 @@ func install(t *testing.T) string {
 func serveInstalled(t *testing.T, path, prefix string) {
 	t.Helper()
 	s := harness.Start(t, nil)
-	s.StartWorker(t, "program", "CSDK_PROGRAM="+path, "LD_LIBRARY_PATH="+filepath.Join(prefix, "lib"))
+	startBuilt(t, s, []string{path}, "LD_LIBRARY_PATH="+filepath.Join(prefix, "lib"))
 	if got := getText(t, s, "/"); got != "hello world\n" {
 		t.Errorf("got %q", got)
 	}
 }
 
 func TestTheWorkerOfTheManualBuildsWithPkgConfig(t *testing.T) {
+	t.Parallel()
 	need(t, "pkg-config")
 	prefix := install(t)
 	dir := t.TempDir()
@@ -83,7 +92,7 @@ func TestTheWorkerOfTheManualBuildsWithPkgConfig(t *testing.T) {
 	harness.Check(t, os.WriteFile(source, []byte(manual(t)), 0o600))
 	env := []string{"PKG_CONFIG_PATH=" + filepath.Join(prefix, "lib/pkgconfig")}
 	flags := strings.Fields(run(t, dir, env, "pkg-config", "--cflags", "--libs", "upload_response"))
-	run(t, dir, nil, compiler(t), append([]string{"-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-o", path, source}, flags...)...)
+	run(t, dir, nil, cbuild.Compiler(t), append([]string{"-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-o", path, source}, flags...)...)
 	needed := run(t, dir, []string{"LD_LIBRARY_PATH=" + filepath.Join(prefix, "lib")}, "ldd", path)
 	if !strings.Contains(needed, filepath.Join(prefix, "lib/libupload_response.so.0")) {
 		t.Errorf("the program is linked with\n%s", needed)
@@ -92,6 +101,7 @@ func TestTheWorkerOfTheManualBuildsWithPkgConfig(t *testing.T) {
 }
 
 func TestTheWorkerOfTheManualBuildsWithCMake(t *testing.T) {
+	t.Parallel()
 	need(t, "cmake")
 	prefix := install(t)
 	dir := t.TempDir()

@@ -1,9 +1,8 @@
-//go:build csdk
-
 package csdk_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -12,6 +11,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/wavey-ai/upload-response/tests/cbuild"
+	"github.com/wavey-ai/upload-response/tests/harness"
 )
 
 // hpksVector is one object of proto/testdata/hpks; proto's own tests describe it.
@@ -94,7 +96,9 @@ func readVectors[V any](t *testing.T, folder string) (all []V) {
 // answers.
 func decodeInC(t *testing.T, lines []string) []string {
 	t.Helper()
-	cmd := exec.Command(program(t, "tests/vectors.c", "-fsanitize=undefined", "-fno-sanitize-recover=all"))
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, cbuild.Program(t, "tests/vectors.c", "-fsanitize=undefined", "-fno-sanitize-recover=all"))
 	cmd.Stdin = strings.NewReader(strings.Join(lines, "\n") + "\n")
 	var failure bytes.Buffer
 	cmd.Stderr = &failure
@@ -107,6 +111,7 @@ func decodeInC(t *testing.T, lines []string) []string {
 }
 
 func TestHPKSVectorsInC(t *testing.T) {
+	t.Parallel()
 	var vectors []hpksVector
 	var lines []string
 	for _, v := range readVectors[hpksVector](t, "hpks") {
@@ -129,6 +134,7 @@ func TestHPKSVectorsInC(t *testing.T) {
 }
 
 func TestMessageVectorsInC(t *testing.T) {
+	t.Parallel()
 	vectors := readVectors[messageVector](t, "attach")
 	var lines []string
 	for _, v := range vectors {

@@ -14,8 +14,10 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/wavey-ai/upload-response/tests/harness"
@@ -61,7 +63,7 @@ func appRoutes() http.Handler {
 	for path, handler := range map[string]http.HandlerFunc{
 		"/echo": echo, "/copy": copyBody, "/read-from": readFrom, "/digest": digest, "/hold": hold, "/upload": upload,
 		"/seen": seen, "/reply": reply, "/early": early, "/events": events, "/trailers": trailers,
-		"/wait": wait, "/flood": flood, "/panic": panicking, "/abort": aborting, "/reply-big": replyBig,
+		"/wait": wait, "/flood": flood, "/panic": panicking, "/abort": aborting, "/reply-big": replyBig, "/at-once": atOnce,
 	} {
 		mux.HandleFunc(path, handler)
 	}
@@ -257,6 +259,19 @@ func aborting(w http.ResponseWriter, r *http.Request) {
 		http.NewResponseController(w).Flush()
 	}
 	panic(http.ErrAbortHandler)
+}
+
+// running and mostRunning count the calls of atOnce in progress.
+var running, mostRunning atomic.Int64
+
+// atOnce answers with the most calls of it that were ever in progress at once.
+func atOnce(w http.ResponseWriter, r *http.Request) {
+	now := running.Add(1)
+	defer running.Add(-1)
+	for most := mostRunning.Load(); now > most && !mostRunning.CompareAndSwap(most, now); most = mostRunning.Load() {
+	}
+	runtime.Gosched() // to others who could run
+	fmt.Fprint(w, mostRunning.Load())
 }
 
 // other answers with the worker's name if it has one, else with the request's.

@@ -21,7 +21,7 @@ func TestAWorkerHearsThatTheClientLeftInTheMiddleOfItsUpload(t *testing.T) {
 	c.send(strings.Repeat("x", 300000))
 	c.awaitRead()
 	_ = c.conn.Close()
-	worker.awaitSaid("upload mid: 300000 bytes, worker: request cancelled: client gone")
+	worker.awaitSaid(t, "upload mid: 300000 bytes, worker: request cancelled: client gone")
 	awaitGone(t, s, 1)
 }
 
@@ -32,7 +32,7 @@ func TestAWorkerHearsThatTheClientLeftInTheMiddleOfItsDownload(t *testing.T) {
 	response := c.response("GET")
 	c.expect(response.Body, strings.Repeat("\x00", 300000))
 	_ = c.conn.Close()
-	worker.awaitSaid("flood mid: worker: request cancelled: client gone")
+	worker.awaitSaid(t, "flood mid: worker: request cancelled: client gone")
 	awaitGone(t, s, 1)
 	if got := s.Router.Stats(); got.Aborted != 1 || got.Failed != 1 {
 		t.Errorf("%d aborted, %d failed, want one exchange that is both", got.Aborted, got.Failed)
@@ -44,12 +44,12 @@ func TestAWorkerHearsThatTheClientLeftWhileNothingMoves(t *testing.T) {
 	for i, path := range []string{"/wait?id=get", "/wait?id=begun&flush"} {
 		c := dial(t, s.Addr)
 		c.begin("GET", path)
-		worker.awaitSaid("waiting " + strings.TrimSuffix(strings.TrimPrefix(path, "/wait?id="), "&flush"))
+		worker.awaitSaid(t, "waiting "+strings.TrimSuffix(strings.TrimPrefix(path, "/wait?id="), "&flush"))
 		_ = c.conn.Close()
 		awaitGone(t, s, int64(i+1))
 	}
-	worker.awaitSaid("wait get: context canceled")
-	worker.awaitSaid("wait begun: context canceled")
+	worker.awaitSaid(t, "wait get: context canceled")
+	worker.awaitSaid(t, "wait begun: context canceled")
 }
 
 func TestAClientThatLeavesTheQueueLeavesNothingBehind(t *testing.T) {

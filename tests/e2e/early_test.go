@@ -66,7 +66,7 @@ func TestSmallLeftoversOfAnUploadCostNoConnection(t *testing.T) {
 		}
 		c.wantOpen()
 	}
-	if got := worker.requests(s, "/smuggled"); len(got) != 0 {
+	if got := worker.requests(t, s, "/smuggled"); len(got) != 0 {
 		t.Errorf("leftovers became requests: %q", got)
 	}
 	wantCalm(t, s)
@@ -84,7 +84,7 @@ func TestLargeLeftoversOfAnUploadAreNeverARequest(t *testing.T) {
 		}
 		c.wantClosed()
 	})
-	if got := worker.requests(s, "/smuggled"); len(got) != 0 {
+	if got := worker.requests(t, s, "/smuggled"); len(got) != 0 {
 		t.Errorf("leftovers became requests: %q", got)
 	}
 	wantCalm(t, s)
@@ -116,7 +116,7 @@ func TestAnUploadGoesOnAfterTheResponseWhileTheWorkerReads(t *testing.T) {
 	if rest := harness.ReadAll(t, response.Body); len(rest) != 0 {
 		t.Errorf("%d bytes more", len(rest))
 	}
-	worker.awaitSaid("early on: 3000000 bytes, EOF")
+	worker.awaitSaid(t, "early on: 3000000 bytes, EOF")
 	c.wantOpen()
 	wantCalm(t, s)
 }

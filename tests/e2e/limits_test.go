@@ -16,7 +16,11 @@ import (
 func frameSize(t *testing.T, n int) int {
 	frame, err := proto.AppendRequest(nil, &proto.Request{
 		Version: proto.HTTP11, Method: "GET", Scheme: "http", Authority: "test", Path: "/big",
-		Fields: []proto.Field{{Name: "x-big", Value: strings.Repeat("x", n)}, {Name: "x-forwarded-for", Value: "127.0.0.1"}, {Name: "x-forwarded-proto", Value: "http"}},
+		Fields: []proto.Field{
+			{Name: "x-big", Value: strings.Repeat("x", n)}, {Name: "x-forwarded-for", Value: "127.0.0.1"}, {Name: "x-forwarded-proto", Value: "http"},
+			{Name: "x-forwarded-host", Value: "test"}, {Name: "forwarded", Value: `for=127.0.0.1;host="test";proto=http`},
+			{Name: "via", Value: "1.1 upload-response"}, {Name: "x-request-id", Value: strings.Repeat("0", 32)},
+		},
 	})
 	harness.Check(t, err)
 	return len(frame)
@@ -34,7 +38,7 @@ func TestHeadersUpToTheLimitAreServedAndThoseAboveAre431(t *testing.T) {
 		c.want("GET", http.StatusOK)
 		c.wantOpen()
 	}
-	served := len(worker.requests(s, "/big"))
+	served := len(worker.requests(t, s, "/big"))
 	for _, n := range []int{fits + 1, fits + 2000, 60000, 1 << 20} {
 		c := dial(t, s.Addr)
 		_, _ = fmt.Fprintf(c.conn, "GET /big HTTP/1.1\r\nHost: test\r\nX-Big: %s\r\n\r\n", strings.Repeat("x", n))
@@ -42,7 +46,7 @@ func TestHeadersUpToTheLimitAreServedAndThoseAboveAre431(t *testing.T) {
 			t.Errorf("%d bytes: %s", n, response.Status)
 		}
 	}
-	if now := len(worker.requests(s, "/big")); served != 3 || now != 3 {
+	if now := len(worker.requests(t, s, "/big")); served != 3 || now != 3 {
 		t.Errorf("the worker saw %d requests and then %d, want 3", served, now)
 	}
 }
@@ -73,18 +77,18 @@ func TestABodyOverTheLimitIs413(t *testing.T) {
 	c.begin("POST", "/upload?id=declared", "Content-Length: 100001")
 	c.want("POST", http.StatusRequestEntityTooLarge)
 	c.wantClosed()
-	if got := worker.requests(s, "/upload?id=declared"); len(got) != 0 {
+	if got := worker.requests(t, s, "/upload?id=declared"); len(got) != 0 {
 		t.Error("the worker saw an upload that says itself that it is too long")
 	}
 
 	c = dial(t, s.Addr)
 	c.begin("POST", "/upload?id=chunked", "Transfer-Encoding: chunked")
 	c.chunk(body)
-	worker.awaitSaid(">> POST /upload?id=chunked")
+	worker.awaitSaid(t, ">> POST /upload?id=chunked")
 	c.chunk("x") // the server does not wait for more
 	c.want("POST", http.StatusRequestEntityTooLarge)
 	c.wantClosed()
-	worker.awaitSaid("upload chunked: 100000 bytes, worker: request cancelled: request body too large")
+	worker.awaitSaid(t, "upload chunked: 100000 bytes, worker: request cancelled: request body too large")
 
 	c = dial(t, s.Addr)
 	c.begin("POST", "/echo?id=begun", "Transfer-Encoding: chunked")

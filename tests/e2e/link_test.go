@@ -146,14 +146,14 @@ func TestServeAttachesAgainToAServerThatIsBack(t *testing.T) {
 	wantStatus(t, fetch(t, first, "/first"), http.StatusOK)
 	waiting := dial(t, first.addr)
 	waiting.begin("GET", "/wait?id=killed")
-	a.awaitSaid("waiting killed")
+	a.awaitSaid(t, "waiting killed")
 	first.Kill()
-	a.awaitSaid("wait killed: context canceled, worker: request cancelled: server gone")
+	a.awaitSaid(t, "wait killed: context canceled, worker: request cancelled: server gone")
 
 	second := startServer(t, socket, smallServer(), harness.Patience) // over what the first left behind
 	harness.Eventually(t, "the app to attach again", func() bool { return strings.Contains(second.Output(), "link attached") })
 	wantStatus(t, fetch(t, second, "/second"), http.StatusOK)
-	a.awaitSaid(">> GET /second")
+	a.awaitSaid(t, ">> GET /second")
 }
 
 // fetch gets a path of a server process.

@@ -16,10 +16,7 @@ func TestMain(m *testing.M) {
 }
 
 // app is a process of the worker in app_test.go.
-type app struct {
-	*harness.Process
-	t testing.TB
-}
+type app struct{ *harness.Process }
 
 // together runs f for each case in parallel, and returns when all have ended:
 // many of them wait for half a second, for as long as a server leaves a client
@@ -39,7 +36,7 @@ func together[T any](t *testing.T, cases []T, f func(t *testing.T, c T)) {
 // startApp starts one; env is of the variables that app_test.go names.
 func startApp(t testing.TB, s *harness.Server, env ...string) *app {
 	t.Helper()
-	return &app{s.StartWorker(t, "app", env...), t}
+	return &app{s.StartWorker(t, "app", env...)}
 }
 
 // startBoth starts a server and one app for it.
@@ -50,18 +47,18 @@ func startBoth(t testing.TB, change func(*server.Config), env ...string) (*harne
 }
 
 // awaitSaid waits until the worker has printed a line with this text.
-func (a *app) awaitSaid(text string) {
-	a.t.Helper()
-	harness.Eventually(a.t, fmt.Sprintf("the worker to say %q", text), func() bool { return strings.Contains(a.Output(), text) })
+func (a *app) awaitSaid(t testing.TB, text string) {
+	t.Helper()
+	harness.Eventually(t, fmt.Sprintf("the worker to say %q", text), func() bool { return strings.Contains(a.Output(), text) })
 }
 
 // requests returns the requests whose path begins with prefix that the worker
 // has seen, in their order. Those whose response the client has read are in it.
-func (a *app) requests(s *harness.Server, prefix string) (list []string) {
-	a.t.Helper()
+func (a *app) requests(t testing.TB, s *harness.Server, prefix string) (list []string) {
+	t.Helper()
 	sentinel := fmt.Sprintf("/sentinel/%d", len(a.Output()))
-	harness.ReadAll(a.t, get(a.t, s, sentinel).Body)
-	a.awaitSaid(">> GET " + sentinel)
+	harness.ReadAll(t, get(t, s, sentinel).Body)
+	a.awaitSaid(t, ">> GET "+sentinel)
 	for line := range strings.Lines(a.Output()) {
 		if seen, ok := strings.CutPrefix(strings.TrimSpace(line), ">> "); ok {
 			if _, path, _ := strings.Cut(seen, " "); strings.HasPrefix(path, prefix) {

@@ -143,7 +143,7 @@ func TestRequestsAreServedInTheOrderInWhichTheyCame(t *testing.T) {
 			for _, c := range waiting {
 				c.want("GET", http.StatusOK)
 			}
-			for i, got := range worker.requests(s, "/fifo/") {
+			for i, got := range worker.requests(t, s, "/fifo/") {
 				if want := fmt.Sprintf("GET /fifo/%02d", i); got != want {
 					t.Errorf("request %d to be served was %s", i, got)
 				}
@@ -158,22 +158,22 @@ func TestASlowRequestDoesNotHoldUpQuickOnesWhileAnotherWorkerIsFree(t *testing.T
 	s, _ := startBoth(t, nil, lanesVariable+"=1")
 	startApp(t, s, lanesVariable+"=1")
 	for range 3 {
-		quickly(t, s, 16, 20)
+		quickly(t, s, "/quick", 16, 20)
 		slow := startHold(t, s)
-		quickly(t, s, 16, 5) // all of them, while the slow one holds its worker
+		quickly(t, s, "/quick", 16, 5) // all of them, while the slow one holds its worker
 		slow.finish()
 		slow.wantEnd()
 	}
 }
 
 // quickly makes so many requests on each of so many connections.
-func quickly(t *testing.T, s *harness.Server, connections, requests int) {
+func quickly(t *testing.T, s *harness.Server, path string, connections, requests int) {
 	t.Helper()
 	var all sync.WaitGroup
 	for range connections {
 		all.Go(func() {
 			for range requests {
-				response, err := s.Client.Get(s.URL + "/quick")
+				response, err := s.Client.Get(s.URL + path)
 				if err != nil {
 					t.Errorf("a quick request: %v", err)
 					return

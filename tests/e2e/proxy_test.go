@@ -20,7 +20,8 @@ func TestFieldsOfOneConnectionStayOnIt(t *testing.T) {
 	c.send("body")
 	got := decode[sighting](t, c.want("POST", http.StatusOK))
 	want := map[string]string{
-		"Content-Length": "4", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "http",
+		"Content-Length": "4", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "http", "X-Forwarded-Host": "test",
+		"Forwarded": `for=127.0.0.1;host="test";proto=http`, "Via": "1.1 upload-response", "X-Request-Id": strings.Join(got.Header["X-Request-Id"], "|"),
 		"Authorization": "Bearer x", "X-Kept": "one|two", "Accept-Encoding": "gzip", "X-Empty": "",
 	}
 	for name, values := range got.Header {
@@ -50,7 +51,7 @@ func TestFieldsOfTheWorkersConnectionStayOnIt(t *testing.T) {
 	c.begin("GET", "/reply?body=hello&"+strings.Join(query, "&"))
 	response := c.response("GET")
 	wantStatus(t, response, http.StatusOK)
-	want := map[string][]string{"X-Kept": {"one", "two"}, "Set-Cookie": {"a=b", "c=d"}, "Content-Length": {"5"}, "Content-Type": {"text/plain; charset=utf-8"}, "Date": nil}
+	want := map[string][]string{"X-Kept": {"one", "two"}, "Set-Cookie": {"a=b", "c=d"}, "Content-Length": {"5"}, "Content-Type": {"text/plain; charset=utf-8"}, "Date": nil, "X-Request-Id": nil}
 	for name, values := range response.Header {
 		expected, ok := want[name]
 		if !ok || expected != nil && !slices.Equal(values, expected) {
@@ -79,7 +80,7 @@ func TestARequestWithoutExactlyOneHostIs400(t *testing.T) {
 		c.send(head)
 		c.want("GET", http.StatusBadRequest)
 	}
-	if got := worker.requests(s, "/host"); len(got) != 0 {
+	if got := worker.requests(t, s, "/host"); len(got) != 0 {
 		t.Errorf("the worker saw %q", got)
 	}
 }
@@ -136,7 +137,7 @@ func TestMethodsThatAProxyOfThisKindCannotServeAreRefused(t *testing.T) {
 			t.Errorf("%s reached the worker as %q", method, got)
 		}
 	}
-	if got := worker.requests(s, "test:443"); len(got) != 0 {
+	if got := worker.requests(t, s, "test:443"); len(got) != 0 {
 		t.Errorf("the worker saw %q", got)
 	}
 }
@@ -159,7 +160,7 @@ func TestA100ContinueComesOnlyOnceAWorkerReads(t *testing.T) {
 	if got := c.want("POST", http.StatusOK); got != "5 bytes" {
 		t.Errorf("%q", got)
 	}
-	worker.awaitSaid("upload expects: 5 bytes, <nil>")
+	worker.awaitSaid(t, "upload expects: 5 bytes, <nil>")
 	c.wantOpen()
 }
 
@@ -188,7 +189,7 @@ func TestAWorkerThatDoesNotReadSendsNo100Continue(t *testing.T) {
 	c.chunk("123")
 	c.finish()
 	c.want("POST", http.StatusOK)
-	worker.awaitSaid("upload reads: 3 bytes, <nil>")
+	worker.awaitSaid(t, "upload reads: 3 bytes, <nil>")
 }
 
 func TestAnExpectationNobodyKnowsIs417(t *testing.T) {

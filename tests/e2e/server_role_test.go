@@ -111,7 +111,7 @@ func smallServer() settings {
 func startAppFor(t testing.TB, p *serverProcess, socket string, env ...string) *app {
 	t.Helper()
 	before := strings.Count(p.Output(), "link attached")
-	a := &app{harness.StartProcess(t, "app", append(env, harness.SocketVariable+"="+socket)...), t}
+	a := &app{harness.StartProcess(t, "app", append(env, harness.SocketVariable+"="+socket)...)}
 	harness.Eventually(t, "the app to attach", func() bool { return strings.Count(p.Output(), "link attached") > before })
 	return a
 }

@@ -102,7 +102,7 @@ func TestSIGTERMLetsRunningExchangesFinish(t *testing.T) {
 	if status := p.Wait(); status != 0 {
 		t.Errorf("exit status %d:\n%s", status, p.Output())
 	}
-	a.awaitSaid("the server said goodbye: server stopped")
+	a.awaitSaid(t, "the server said goodbye: server stopped")
 	if _, err := os.Stat(socket); err == nil {
 		t.Error("the socket file is still there")
 	}
@@ -118,15 +118,15 @@ func TestSIGTERMCutsOffWhatTakesTooLong(t *testing.T) {
 	response := begun.response("POST")
 	waiting := dial(t, p.addr)
 	waiting.begin("GET", "/wait?id=waiting")
-	a.awaitSaid("waiting waiting")
+	a.awaitSaid(t, "waiting waiting")
 
 	p.Signal(syscall.SIGTERM)
 	begun.wantBroken(response)
 	if answers := waiting.statuses(); len(answers) > 0 && !slices.Equal(answers, []int{http.StatusServiceUnavailable}) {
 		t.Errorf("the other client got %d, want nothing or 503", answers)
 	}
-	a.awaitSaid("echo begun: 0 bytes, worker: request cancelled: ") // the reason is gone when the server is first
-	a.awaitSaid("wait waiting: context canceled, worker: request cancelled: ")
+	a.awaitSaid(t, "echo begun: 0 bytes, worker: request cancelled: ") // the reason is gone when the server is first
+	a.awaitSaid(t, "wait waiting: context canceled, worker: request cancelled: ")
 	if status := p.Wait(); status != 0 {
 		t.Errorf("exit status %d:\n%s", status, p.Output())
 	}

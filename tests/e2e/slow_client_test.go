@@ -21,7 +21,7 @@ func TestAClientThatStopsSendingIs408(t *testing.T) {
 	c.send("12345")
 	c.want("POST", http.StatusRequestTimeout)
 	c.wantClosed()
-	worker.awaitSaid("upload stops: 5 bytes, worker: request cancelled: client too slow")
+	worker.awaitSaid(t, "upload stops: 5 bytes, worker: request cancelled: client too slow")
 
 	c = dial(t, s.Addr)
 	c.begin("POST", "/echo?id=begun", "Content-Length: 1000")
@@ -29,14 +29,14 @@ func TestAClientThatStopsSendingIs408(t *testing.T) {
 	response := c.response("POST")
 	c.expect(response.Body, "12345")
 	c.wantBroken(response)
-	worker.awaitSaid("echo begun: 5 bytes, worker: request cancelled: client too slow")
+	worker.awaitSaid(t, "echo begun: 5 bytes, worker: request cancelled: client too slow")
 }
 
 func TestAClientThatStopsReadingIsCutOffAndHoldsUpNobody(t *testing.T) {
 	s, worker := startBoth(t, func(c *server.Config) { c.ClientTimeout = 2 * time.Second })
 	c := dial(t, s.Addr)
 	c.begin("GET", "/flood?id=stalled")
-	worker.awaitSaid(">> GET /flood?id=stalled")
+	worker.awaitSaid(t, ">> GET /flood?id=stalled")
 	c.awaitStalled()
 	// Its response waits in the worker's memory, and all others go on.
 	body := strings.Repeat("x", 1<<20)
@@ -48,7 +48,7 @@ func TestAClientThatStopsReadingIsCutOffAndHoldsUpNobody(t *testing.T) {
 	if got := s.Router.Stats().Failed; got != 0 {
 		t.Fatalf("%d exchanges have failed already", got)
 	}
-	worker.awaitSaid("flood stalled: worker: request cancelled: client too slow")
+	worker.awaitSaid(t, "flood stalled: worker: request cancelled: client too slow")
 	_, err := io.Copy(io.Discard, c.r)
 	if isTimeout(err) {
 		t.Error("the connection is still open")

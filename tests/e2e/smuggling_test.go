@@ -96,7 +96,7 @@ func (f *framing) test(t *testing.T, s *harness.Server, worker *app, path, versi
 	c := dial(t, s.Addr)
 	c.send("POST " + path + "/first " + version + "\r\nHost: test\r\n" + f.head + "\r\n" + f.body + "GET " + path + "/second HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
 	answers := c.statuses()
-	got, all := worker.requests(s, path), []string{"POST " + path + "/first", "GET " + path + "/second"}
+	got, all := worker.requests(t, s, path), []string{"POST " + path + "/first", "GET " + path + "/second"}
 	want := map[outcome][]string{refused: nil, once: all[:min(1, len(got))], both: all}[f.want]
 	if !slices.Equal(got, want) {
 		t.Errorf("the worker saw %q, want %q", got, want)
@@ -108,7 +108,7 @@ func (f *framing) test(t *testing.T, s *harness.Server, worker *app, path, versi
 	if f.want == refused && (len(answers) == 0 || answers[0] < 400) {
 		t.Errorf("the client got the answers %d, want an error", answers)
 	}
-	if smuggled := worker.requests(s, "/smuggled"); len(smuggled) != 0 {
+	if smuggled := worker.requests(t, s, "/smuggled"); len(smuggled) != 0 {
 		t.Fatalf("a body became a request: %q", smuggled)
 	}
 }
@@ -162,7 +162,7 @@ func TestAnAmbiguousRequestEndsItsConnectionWhereverItIsCut(t *testing.T) {
 			t.Errorf("cut at %d: answers %d, want one 200", at, got)
 		}
 	}
-	if got := worker.requests(s, "/smuggled"); len(got) != 0 {
+	if got := worker.requests(t, s, "/smuggled"); len(got) != 0 {
 		t.Errorf("a body became a request: %q", got)
 	}
 }

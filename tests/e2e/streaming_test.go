@@ -145,9 +145,9 @@ func TestTheWorkersContextEndsWhenTheClientIsGone(t *testing.T) {
 		c.begin("GET", path)
 		_, id, _ := strings.Cut(path, "id=")
 		id, _, _ = strings.Cut(id, "&")
-		worker.awaitSaid("waiting " + id)
+		worker.awaitSaid(t, "waiting "+id)
 		_ = c.conn.Close()
-		worker.awaitSaid("wait " + id + ": context canceled")
+		worker.awaitSaid(t, "wait "+id+": context canceled")
 	}
 }
 
@@ -194,6 +194,6 @@ func TestAHandlerMayReadAfterItsResponseIsOut(t *testing.T) {
 	c.expect(response.Body, "\x00\x00\x00\x00\x00")
 	c.send(strings.Repeat("x", 1000))
 	_, _ = io.Copy(io.Discard, response.Body)
-	worker.awaitSaid("early 1: 1000 bytes, EOF")
+	worker.awaitSaid(t, "early 1: 1000 bytes, EOF")
 	c.wantOpen()
 }

@@ -37,9 +37,9 @@ func TestATruncatedUploadNeverLooksCompleteToTheWorker(t *testing.T) {
 			c.begin("POST", "/upload?id="+id, cut.framing)
 			c.send(cut.body)
 			c.awaitRead()
-			worker.awaitSaid(">> POST /upload?id=" + id) // or it would never hear of the request
+			worker.awaitSaid(t, ">> POST /upload?id="+id) // or it would never hear of the request
 			c.leave(end)
-			worker.awaitSaid("upload " + id + ": " + cut.bytes + " bytes, worker: request cancelled: client gone")
+			worker.awaitSaid(t, "upload "+id+": "+cut.bytes+" bytes, worker: request cancelled: client gone")
 		})
 	}
 	s.AwaitRest(t)
@@ -75,11 +75,11 @@ func TestAMalformedChunkNeverLooksLikeAnEndToTheWorker(t *testing.T) {
 		c := dial(t, s.Addr)
 		c.begin("POST", "/upload?id="+cut.name, "Transfer-Encoding: chunked")
 		c.chunk("12345")
-		worker.awaitSaid(">> POST /upload?id=" + cut.name)
+		worker.awaitSaid(t, ">> POST /upload?id="+cut.name)
 		c.send(cut.body)
 		c.want("POST", http.StatusBadRequest)
 		c.wantClosed()
-		worker.awaitSaid("upload " + cut.name + ": " + cut.bytes + " bytes, worker: request cancelled: client gone")
+		worker.awaitSaid(t, "upload "+cut.name+": "+cut.bytes+" bytes, worker: request cancelled: client gone")
 	})
 	wantCalm(t, s)
 }
@@ -93,5 +93,5 @@ func TestATruncatedUploadWhoseResponseHasBegunIsBrokenOff(t *testing.T) {
 	c.expect(response.Body, "12345")
 	_ = c.conn.CloseWrite()
 	c.wantBroken(response)
-	worker.awaitSaid("echo begun: 5 bytes, worker: request cancelled: client gone")
+	worker.awaitSaid(t, "echo begun: 5 bytes, worker: request cancelled: client gone")
 }

@@ -88,7 +88,7 @@ func (s *scribbler) take() *turn {
 // sleep waits until the server rings, for a moment at most.
 func (s *scribbler) sleep(reasons shm.Asleep) {
 	count := s.end.Bell()
-	if s.end.Sleep(reasons, shm.LinkOpen) {
+	if s.end.Sleep(reasons, shm.LinkOpen, nil) {
 		_ = s.end.WaitBell(count, 50*time.Millisecond)
 	}
 	s.end.Awake()

@@ -99,7 +99,31 @@ func TestARequestThatAStoppedWorkerHasNotTakenTimesOutAndIsNeverServed(t *testin
 	if r := client.want("GET", 200); r.body != "slots" {
 		t.Errorf("the next response is %q", r.body)
 	}
+	awaitSaid(t, stuck, "took", 1) // what it prints comes later than what it sends
 	if took := strings.Count(stuck.Output(), "<took>"); took != 1 {
 		t.Errorf("the worker took %d requests, want the second only", took)
+	}
+}
+
+func TestARequestThatComesBackToAWorkerThatHasPassedItOverIsServed(t *testing.T) {
+	s := harness.Start(t, small)
+	workers := []*harness.Process{s.StartWorker(t, "handler"), s.StartWorker(t, "handler")}
+	for _, w := range workers {
+		w.Stop()
+	}
+	client := dial(t, s)
+	client.send("GET", "/echo")
+	// It is given to one of them, then to the other; the first that goes on passes
+	// it over, and is given it again.
+	harness.Eventually(t, "the request to be taken back", func() bool { return s.Router.Stats().Retried > 0 })
+	first := workers[0]
+	first.Continue()
+	wantBy(t, client.want("GET", 200), "GET", first, "")
+	workers[1].Continue()
+	for range 20 {
+		wantGood(t, s)
+	}
+	if st := s.Router.Stats(); st.Failed != 0 || st.Evicted != 0 || st.Retried != 2 {
+		t.Errorf("%d exchanges failed, %d links evicted, %d requests given to another link; want none, none and 2", st.Failed, st.Evicted, st.Retried)
 	}
 }

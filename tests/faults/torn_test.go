@@ -20,8 +20,8 @@ const (
 )
 
 // tornHeaders is how many header lines a sound response has: the four of the
-// frame, and the date.
-const tornHeaders = 5
+// frame, the date, and the id of the request.
+const tornHeaders = 6
 
 // tornRequests is how many responses the scribbler changes while the server reads
 // them.

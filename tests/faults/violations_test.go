@@ -171,6 +171,23 @@ func TestACountOfReleasedRequestSlotsOutOfBoundsEndsTheLink(t *testing.T) {
 	}
 }
 
+// The upload of a request whose worker was evicted has ended with it: a second
+// worker would wait for the rest for ever.
+func TestAnUploadThatItsWorkerHasSpoiledIsNotServedAgain(t *testing.T) {
+	h := startHostile(t, nil)
+	client := dial(t, h.Server)
+	client.send("PUT", "/bad/released-jumps", "Transfer-Encoding: chunked")
+	client.chunk(strings.Repeat("x", smallSlot/2+1)) // too long to be held back for a second worker
+	awaitSaid(t, h.scribbler, "piece", 1)
+	client.chunk("what makes the server look")
+	client.want("PUT", 502)
+	h.wantEvicted(t, 0, 1)
+	if retried := h.Router.Stats().Retried; retried != 0 {
+		t.Errorf("%d requests served again, want none", retried)
+	}
+	h.wantScribblerGood(t)
+}
+
 func init() {
 	scripts["released-jumps"] = func(t *turn) {
 		t.awaitRequest(2)

@@ -5,7 +5,6 @@
 package harness
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -13,10 +12,8 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -39,7 +36,11 @@ const SocketVariable = "UPLOAD_RESPONSE_SOCKET"
 func Main(m *testing.M, roles map[string]func()) {
 	role := os.Getenv(roleVariable)
 	if role == "" {
-		os.Exit(m.Run())
+		status := m.Run()
+		for _, f := range atEnd.list {
+			f()
+		}
+		os.Exit(status)
 	}
 	run := roles[role]
 	if run == nil {
@@ -48,6 +49,20 @@ func Main(m *testing.M, roles map[string]func()) {
 	}
 	run()
 	os.Exit(0)
+}
+
+// atEnd is what to do when all tests have run.
+var atEnd struct {
+	sync.Mutex
+	list []func()
+}
+
+// AtEnd has f called when all tests of the binary have run: for what is shared by
+// several of them.
+func AtEnd(f func()) {
+	atEnd.Lock()
+	defer atEnd.Unlock()
+	atEnd.list = append(atEnd.list, f)
 }
 
 // Server is a router with its listeners.
@@ -59,13 +74,20 @@ type Server struct {
 	Client *http.Client
 	Log    *Log
 
-	http *server.Server
+	HTTP    *server.Server
+	entries sync.WaitGroup // serving, besides the first
 }
 
 // Start starts a server with the default configuration, changed by change. When
 // the test ends it is shut down, and the test fails if a stream or a buffer did
 // not come back.
 func Start(t testing.TB, change func(*server.Config)) *Server {
+	t.Helper()
+	return StartLimited(t, server.DefaultLimits(), change)
+}
+
+// StartLimited is Start with other limits.
+func StartLimited(t testing.TB, limits server.Limits, change func(*server.Config)) *Server {
 	t.Helper()
 	s := &Server{Socket: filepath.Join(socketFolder(t), "w.sock"), Log: &Log{}}
 	c := server.DefaultConfig()
@@ -80,17 +102,18 @@ func Start(t testing.TB, change func(*server.Config)) *Server {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	Check(t, err)
 	s.Router, s.Addr, s.URL = router, listener.Addr().String(), "http://"+listener.Addr().String()
-	s.http = server.NewServer(router, c.Log)
+	s.HTTP = server.NewLimitedServer(router, limits, c.Log)
 	s.Client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}, Timeout: 3 * Patience}
 	served := make(chan error, 2)
 	go func() { served <- router.ServeWorkers(workers) }()
-	go func() { served <- s.http.Serve(listener) }()
+	go func() { served <- s.HTTP.Serve(listener) }()
 	t.Cleanup(func() {
 		s.Client.CloseIdleConnections()
 		s.stop(t)
 		Check(t, workers.Close())
 		Check(t, <-served)
 		Check(t, <-served)
+		s.entries.Wait()
 		if t.Failed() {
 			t.Logf("server log:\n%s", s.Log)
 		}
@@ -111,7 +134,7 @@ func (s *Server) stop(t testing.TB) {
 	s.AwaitRest(t)
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
-	if err := s.http.Shutdown(ctx); err != nil {
+	if err := s.HTTP.Shutdown(ctx); err != nil {
 		t.Errorf("shutdown: %v", err)
 	}
 	Check(t, s.Router.Close())
@@ -127,85 +150,6 @@ func (s *Server) AwaitRest(t testing.TB) {
 	})
 }
 
-// Process is a worker process.
-type Process struct {
-	t      testing.TB
-	cmd    *exec.Cmd
-	output *Log
-	ended  chan struct{}
-}
-
-// StartWorker starts a worker process in a role and waits until it is attached.
-// It is killed when the test ends.
-func (s *Server) StartWorker(t testing.TB, role string, env ...string) *Process {
-	t.Helper()
-	before := s.Router.Stats().Attached
-	p := StartProcess(t, role, append(env, SocketVariable+"="+s.Socket)...)
-	Eventually(t, "the worker to attach", func() bool { return s.Router.Stats().Attached > before })
-	return p
-}
-
-// StartProcess starts this test binary in a role. It is killed when the test
-// ends.
-func StartProcess(t testing.TB, role string, env ...string) *Process {
-	t.Helper()
-	p := &Process{t: t, cmd: exec.Command(os.Args[0]), output: &Log{}, ended: make(chan struct{})}
-	p.cmd.Env = append(append(os.Environ(), roleVariable+"="+role), env...)
-	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
-	Check(t, p.cmd.Start())
-	go func() {
-		_ = p.cmd.Wait()
-		close(p.ended)
-	}()
-	t.Cleanup(func() {
-		p.Kill()
-		if t.Failed() {
-			t.Logf("output of %s:\n%s", role, p.output)
-		}
-	})
-	return p
-}
-
-// PID returns the process id.
-func (p *Process) PID() int { return p.cmd.Process.Pid }
-
-// Output returns what the process has printed so far.
-func (p *Process) Output() string { return p.output.String() }
-
-// Signal sends a signal.
-func (p *Process) Signal(sig syscall.Signal) { _ = p.cmd.Process.Signal(sig) }
-
-// Kill kills the process and waits for its end.
-func (p *Process) Kill() {
-	_ = p.cmd.Process.Kill()
-	<-p.ended
-}
-
-// Stop stops the process (SIGSTOP) and waits until the kernel says so.
-func (p *Process) Stop() {
-	p.t.Helper()
-	p.Signal(syscall.SIGSTOP)
-	Eventually(p.t, "the process to stop", func() bool {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
-		fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-		return err == nil && len(fields) > 0 && string(fields[0]) == "T"
-	})
-}
-
-// Continue lets a stopped process go on.
-func (p *Process) Continue() { p.Signal(syscall.SIGCONT) }
-
-// Wait waits for the end of the process and returns its exit status.
-func (p *Process) Wait() int {
-	p.t.Helper()
-	select {
-	case <-p.ended:
-	case <-time.After(Patience):
-		p.t.Fatalf("process %d does not end", p.PID())
-	}
-	return p.cmd.ProcessState.ExitCode()
-}
-
 // Eventually waits until condition holds, and fails the test if it does not.
 func Eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
@@ -214,6 +158,17 @@ func Eventually(t testing.TB, what string, condition func() bool) {
 			t.Fatalf("waited in vain for %s", what)
 		}
 	}
+}
+
+// Receive receives from a channel, and fails the test if nothing comes.
+func Receive[T any](t testing.TB, what string, c <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-c:
+	case <-time.After(Patience):
+		t.Fatalf("waited in vain for %s", what)
+	}
+	return v
 }
 
 // Check fails the test on an error.
@@ -231,24 +186,4 @@ func ReadAll(t testing.TB, body io.ReadCloser) []byte {
 	b, err := io.ReadAll(body)
 	Check(t, err)
 	return b
-}
-
-// Log collects what is written to it.
-type Log struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-// Write adds p.
-func (l *Log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-// String returns all that was written.
-func (l *Log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

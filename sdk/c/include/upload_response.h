@@ -149,6 +149,7 @@
  *     -EINVAL       an argument out of range; a body before the headers or after
  *                   the trailers; a header name or value with a forbidden byte
  *     -EALREADY     headers twice
+ *     -EBUSY        a wait for a request, with all lanes of the link in use
  *     -EMSGSIZE     the headers do not fit one slot
  *     -ENOENT       no such header; or a slot that was released
  *     -EBADMSG      a headers frame or trailers that cannot be decoded
@@ -343,7 +344,9 @@ UR_INLINE void ur_get_memory(const ur_link *link, ur_memory *memory);
 /* --------------------------------------------------------------- requests */
 
 /* Returns the next request in *r. Release: ur_end or ur_abort. While it waits,
- * news of other requests is not lost but not returned either: see ur_wait. */
+ * news of other requests is not lost but not returned either: see ur_wait. While
+ * as many responses are still to be ended as the link has lanes there is none:
+ * -EAGAIN, or -EBUSY for a caller that would wait in vain. */
 UR_INLINE int ur_next(ur_link *link, int timeout_ms, ur_request *r);
 
 /* As ur_next, and copies the request's head into text: method, scheme, authority,
@@ -780,7 +783,7 @@ static inline void ur__store64(uint64_t *word, uint64_t value) { __atomic_store_
  * after it. */
 static inline void ur__fence(void) {
 #ifdef UR__TSAN
-    static uint32_t word; /* TSan does not know fences */
+    static __thread uint32_t word; /* TSan does not know fences; the threads' own, so that it orders none of them */
     (void)__atomic_fetch_add(&word, 1, __ATOMIC_SEQ_CST);
 #else
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -1984,6 +1987,8 @@ struct ur_link {
     uint8_t *responses;
     size_t requests_bytes, responses_bytes;
     uint32_t slot_size, lane_count;
+    uint32_t at_once; /* requests that the caller serves at once; the server assigns some ahead */
+    uint64_t lingering; /* requests whose response is over, and that were not let go */
 
     struct ur_shm_header header;    /* as it was at the attach, checked */
     struct ur_shm_mailbox geometry; /* likewise */
@@ -2239,6 +2244,12 @@ static inline void ur__round(ur_link *l) {
     }
 }
 
+/* Reports whether a request is not to be taken, since enough are in progress. */
+static inline int ur__busy(const ur_link *l) { return l->counters.active - l->lingering >= l->at_once; }
+
+/* Reports whether there is a stream to be taken. */
+static inline int ur__stream_waits(const ur_link *l) { return !ur__busy(l) && !ur__inbox_empty(&l->inbox); }
+
 /* Announces for which reasons we want our bell rung, and reports whether we may
  * sleep: if not there is news.
  *
@@ -2248,9 +2259,12 @@ static inline int ur__announce(ur_link *l, unsigned reasons) {
     l->sleeps++;
     l->counters.sleeps++;
     l->bell_count = ur__load32(&l->box->bell);
+    if (ur__busy(l)) {
+        reasons &= ~(unsigned)UR_WAIT_STREAM;
+    }
     ur__store64(&l->words->asleep, l->sleeps << 8 | reasons); /* S1 */
     ur__fence();
-    return (!(reasons & UR_WAIT_STREAM) || ur__inbox_empty(&l->inbox)) && ur__notices_empty(&l->notices) && ur__state(l) == l->state;
+    return !((reasons & UR_WAIT_STREAM) && ur__stream_waits(l)) && ur__notices_empty(&l->notices) && ur__state(l) == l->state;
 }
 
 static inline void ur__awake(ur_link *l) { ur__store64(&l->words->asleep, 0); }
@@ -2406,6 +2420,7 @@ static inline int ur__finish(ur_link *l, struct ur__lane *lane) {
     (void)ur__writer_publish(&lane->writer); /* C1 */
     lane->ended = lane->handle;
     lane->handle = 0;
+    l->lingering -= lane->over;
     l->counters.active--;
     ur__let_go(l, lane, lane->stream_id); /* tells the server, too */
     return why != 0 ? -ECANCELED : 0;
@@ -2907,12 +2922,13 @@ static inline void ur__open_lane(ur_link *l, uint32_t i) {
 }
 
 /* Sets up the link. Preconditions: the segments were checked. */
-static inline int ur__open(ur_link *l, const struct ur__message *m) {
+static inline int ur__open(ur_link *l, const ur_options *o, const struct ur__message *m) {
     const struct ur_shm_header *h = &l->header;
     const uint8_t *rings = (const uint8_t *)(l->box + 1);
     l->words = (struct ur_shm_link *)(void *)l->responses;
     l->slot_size = h->slot_size;
     l->lane_count = l->geometry.lanes;
+    l->at_once = o->lanes;
     l->outbox = (struct ur_shm_notice *)(void *)(l->words + 1);
     l->outbox_mask = l->geometry.outbox_entries - 1;
     l->inbox.head = &l->box->inbox_head;
@@ -2985,7 +3001,7 @@ static inline int ur__greet(ur_link *l, ur_options *o) {
         err = ur__check(l, o, &m);
     }
     if (err == 0) {
-        err = ur__open(l, &m);
+        err = ur__open(l, o, &m);
     }
     if (err == 0 && l->bell >= 0) {
         err = ur__open_poll(l);
@@ -3117,6 +3133,9 @@ UR_INLINE int ur_next(ur_link *link, int timeout_ms, ur_request *r) {
         if (link->dead) {
             return -ENOTCONN;
         }
+        if (ur__busy(link)) {
+            return timeout_ms == UR_NOW ? -EAGAIN : -EBUSY; /* nobody else could end one of them */
+        }
         int err = ur__take(link, r);
         if (err == -EAGAIN && link->state == UR__LINK_DRAINING) {
             return -ESHUTDOWN;
@@ -3233,7 +3252,7 @@ UR_INLINE int ur_news(ur_link *link, ur_request *r) {
 /* What there is of what the caller waits for. */
 static inline unsigned ur__pending(const ur_link *l, unsigned reasons) {
     unsigned what = l->state_news ? (unsigned)UR_WAIT_STATE : 0;
-    if ((reasons & UR_WAIT_STREAM) && !ur__inbox_empty(&l->inbox)) {
+    if ((reasons & UR_WAIT_STREAM) && ur__stream_waits(l)) {
         what |= UR_WAIT_STREAM;
     }
     if ((reasons & UR_WAIT_NEWS) && l->first_ready != UR__NO_LANE) {
@@ -3732,6 +3751,7 @@ UR_INLINE int ur_abort(ur_link *link, ur_request r) {
 /* The response has ended; the request has not. */
 static inline void ur__response_over(ur_link *link, struct ur__lane *lane) {
     lane->begun = lane->closing = lane->over = 1;
+    link->lingering++;
     ur__publish(link, lane);
 }
 

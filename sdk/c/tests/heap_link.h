@@ -101,7 +101,7 @@ static inline ur_link *heap_open(struct heap_server *s) {
     m.link_generation = 77;
     m.server = ur__text("test");
     ur_options_init(&o);
-    CHECK(ur__check(l, &o, &m) == 0 && ur__open(l, &m) == 0);
+    CHECK(ur__check(l, &o, &m) == 0 && ur__open(l, &o, &m) == 0);
 
     s->link = l;
     s->socket = sockets[1];

@@ -123,6 +123,21 @@ static void a_revoked_stream_is_passed_over(void) {
     close_link();
 }
 
+static void no_more_requests_are_taken_than_the_link_has_lanes(void) {
+    open_link();
+    ur_request first = give(1, 0, 0), second;
+    unsigned what;
+    l->at_once = 1;
+    (void)heap_stream(&s, 2, 1, 1);
+    (void)heap_append(&s, 2, 1, 1);
+    CHECK(ur_next(l, UR_NOW, &second) == -EAGAIN && ur_next(l, UR_FOREVER, &second) == -EBUSY);
+    CHECK(ur_wait(l, UR_WAIT_STREAM, 1, &what) == -ETIMEDOUT);
+    CHECK(ur_abort(l, first) == 0);
+    CHECK(ur_wait(l, UR_WAIT_STREAM, UR_NOW, &what) == 0 && what == UR_WAIT_STREAM);
+    CHECK(ur_next(l, UR_FOREVER, &second) == 0 && ur_stream_id(l, second) == 2 && ur_abort(l, second) == 0);
+    close_link();
+}
+
 static void headers_are_read_in_place_until_their_release(void) {
     open_link();
     ur_request r = give(5, 1, 1);
@@ -291,6 +306,7 @@ int main(void) {
     a_lane_takes_no_more_than_its_limit();
     a_greedy_response_starves_nobody();
     a_revoked_stream_is_passed_over();
+    no_more_requests_are_taken_than_the_link_has_lanes();
     headers_are_read_in_place_until_their_release();
     news_is_told_once_and_wishes_are_taken_back();
     nonsense_of_the_server_ends_the_link();

@@ -23,7 +23,7 @@ def programs(name: str) -> list[str]:
     return [block for block in blocks if "__main__" in block]
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/python.md", "examples/python/digest.py"])
+@pytest.mark.parametrize("name", ["README.md", "docs/python.md", "sdk/python/examples/digest.py"])
 def test_the_digest_worker_digests(server: Server, scripts: Scripts, name: str) -> None:
     (program,) = programs(name)
     worker = scripts.attached(program, links=2)

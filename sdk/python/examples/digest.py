@@ -1,7 +1,7 @@
 """Answers with the SHA-256 of the upload, computed where the body lies in shared memory.
 
-    upload-response serve --worker default='python examples/python/digest.py'
-    curl -T big.file http://127.0.0.1:8080/
+upload-response serve --worker default='python sdk/python/examples/digest.py'
+curl -T big.file http://127.0.0.1:8080/
 """
 
 import hashlib

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"github.com/caddyserver/certmagic"
+	"go.uber.org/zap"
+)
+
+// acmeSettings says whose certificates an authority is asked for.
+type acmeSettings struct {
+	domains   []string
+	email     string
+	directory string // URL of the authority
+	store     string // folder
+}
+
+// newACMESettings returns the defaults.
+func newACMESettings() acmeSettings {
+	store := "upload-response-acme"
+	if dir, err := os.UserCacheDir(); err == nil {
+		store = filepath.Join(dir, store)
+	}
+	return acmeSettings{directory: certmagic.LetsEncryptProductionCA, store: store}
+}
+
+func (a *acmeSettings) options() []option {
+	return []option{
+		{name: "acme-domain", arg: "NAME", help: "get a certificate for this host from an authority (ACME), and renew it; repeat", parse: domain(&a.domains), split: words},
+		{name: "acme-email", arg: "ADDRESS", help: "where the authority writes when something is wrong", parse: text(&a.email)},
+		{name: "acme-directory", arg: "URL", help: "the authority", value: a.directory, parse: text(&a.directory)},
+		{name: "acme-store", arg: "FOLDER", help: "where certificates and keys are kept", value: "in the cache of the user", parse: text(&a.store)},
+	}
+}
+
+// validDomain matches names that an authority can give certificates for.
+var validDomain = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// domain adds the name of a host.
+func domain(p *[]string) func(string) error {
+	return func(s string) error {
+		if !validDomain.MatchString(s) || len(s) > 253 {
+			return errors.New("want the name of a host, in lower case, such as www.example.org")
+		}
+		*p = append(*p, s)
+		return nil
+	}
+}
+
+// acmeIdentity gets certificates from an authority, keeps them in its store, and
+// renews them in time. The authority sees by a handshake (TLS-ALPN-01) that the
+// hosts are ours.
+type acmeIdentity struct {
+	domains []string
+	magic   *certmagic.Config
+	cache   *certmagic.Cache
+}
+
+// identify readies one for the hosts that are reached at a TCP port.
+func (a *acmeSettings) identify(port int, log *slog.Logger) *acmeIdentity {
+	id := &acmeIdentity{domains: a.domains}
+	id.cache = certmagic.NewCache(certmagic.CacheOptions{
+		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return id.magic, nil }, Logger: zap.NewNop(),
+	})
+	id.magic = certmagic.New(id.cache, certmagic.Config{
+		Storage: &certmagic.FileStorage{Path: a.store}, DefaultServerName: a.domains[0], Logger: zap.NewNop(),
+		OnEvent: func(_ context.Context, event string, data map[string]any) error {
+			tell(log, event, data)
+			return nil
+		},
+	})
+	id.magic.Issuers = []certmagic.Issuer{certmagic.NewACMEIssuer(id.magic, certmagic.ACMEIssuer{
+		CA: a.directory, Email: a.email, Agreed: true, DisableHTTPChallenge: true, AltTLSALPNPort: port, Logger: zap.NewNop(),
+	})}
+	return id
+}
+
+// tell logs what comes of asking an authority.
+func tell(log *slog.Logger, event string, data map[string]any) {
+	switch event {
+	case "cert_obtained":
+		log.Info("certificate obtained", "host", data["identifier"], "renewal", data["renewal"])
+	case "cert_failed":
+		log.Error("no certificate from the authority", "host", data["identifier"], "error", data["error"])
+	}
+}

@@ -1,0 +1,29 @@
+package server
+
+import (
+	"context"
+	"net/http"
+)
+
+// clientConn is what the server keeps of a client's connection, whatever its
+// protocol.
+type clientConn struct {
+	sniffed *sniffedConn // nil: it cannot carry HTTP/1
+	altSvc  string       // what its responses say of HTTP/3; empty: nothing
+	guard   connGuard
+}
+
+// connKey is the key of a request's connection in its context.
+type connKey struct{}
+
+// withConn notes the connection in the context of its requests.
+func withConn(ctx context.Context, c *clientConn) context.Context {
+	return context.WithValue(ctx, connKey{}, c)
+}
+
+// connOf returns the connection of a request, or nil if it came in through a
+// server that is not ours.
+func connOf(r *http.Request) *clientConn {
+	c, _ := r.Context().Value(connKey{}).(*clientConn)
+	return c
+}

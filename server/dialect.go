@@ -1,0 +1,191 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/wavey-ai/upload-response/proto"
+)
+
+// dialect is what HTTP/1.1, 2 and 3 do differently. This file, http3_*.go, and those
+// that listen (server.go, reception.go, quic.go) know of it; an exchange asks.
+type dialect struct {
+	version   proto.Version
+	serial    bool // requests stand one behind the other on the connection: HTTP/1
+	ambiguous bool // not everybody may agree on where the request ends
+	expects   bool // the client waits for 100 Continue
+}
+
+// speak returns the dialect of a request, and the writer through which an exchange
+// writes slots in it. It may replace the request's body. Release: hush.
+func speak(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, dialect) {
+	d := dialect{version: versionOf(r), expects: strings.EqualFold(r.Header.Get("Expect"), "100-continue")}
+	switch d.version {
+	case proto.HTTP2:
+		d.expects = d.expects || awaitsContinue(r.Body)
+		w = &copyingWriter{ResponseWriter: w}
+	case proto.HTTP3:
+		w = newHTTP3Writer(w, r, d.expects)
+	default:
+		d.serial, d.ambiguous = true, ambiguousFraming(r)
+	}
+	return w, d
+}
+
+// hush gives back what speak has taken, when the exchange is over.
+func hush(w http.ResponseWriter) {
+	if c, ok := w.(*copyingWriter); ok {
+		c.release()
+	}
+}
+
+// versionOf returns the version to note in the frame; HTTP/1.0 counts as 1.1.
+func versionOf(r *http.Request) proto.Version {
+	switch r.ProtoMajor {
+	case 2:
+		return proto.HTTP2
+	case 3:
+		return proto.HTTP3
+	}
+	return proto.HTTP11
+}
+
+// via is what our entry in the Via field says of the protocol (RFC 9110 section
+// 7.6.3).
+func (d *dialect) via() string {
+	switch d.version {
+	case proto.HTTP2:
+		return "2 upload-response"
+	case proto.HTTP3:
+		return "3 upload-response"
+	}
+	return "1.1 upload-response"
+}
+
+// closeAfter has the connection closed after a response whose headers are not
+// out. A stream of its own needs that of no connection.
+func (d *dialect) closeAfter(header http.Header) {
+	if d.serial {
+		header.Set("Connection", "close")
+	}
+}
+
+// closeAfterReply makes net/http close an HTTP/1.1 connection after the response,
+// even when its headers are out already. Reading past the limit of a
+// MaxBytesReader is its documented way to say so.
+func (d *dialect) closeAfterReply(w http.ResponseWriter) {
+	if !d.serial {
+		return
+	}
+	body := http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0)
+	_, _ = body.Read(make([]byte, 1))
+}
+
+// check refuses what net/http refuses for HTTP/1.1 only: a Host field that
+// contradicts the authority (RFC 9113 section 8.3.1, RFC 9114 section 4.3.1), an
+// authority or a path that is none, and a Content-Length that is none or not that
+// of the body. HTTP/1.1 has absolute targets (RFC 9112 section 3.2.2).
+func (d *dialect) check(r *http.Request) error {
+	if d.serial || r.Method == http.MethodConnect {
+		return nil
+	}
+	hosts := r.Header["Host"]
+	switch {
+	case len(hosts) > 1 || len(hosts) == 1 && !strings.EqualFold(hosts[0], r.Host):
+		return errors.New("host and authority differ")
+	case !validAuthority(r.Host):
+		return errors.New("no authority")
+	case !strings.HasPrefix(r.RequestURI, "/"):
+		return errors.New("no path")
+	case !validLength(r):
+		return errors.New("content-length")
+	}
+	return nil
+}
+
+// validLength reports whether what the Content-Length fields say, if there are
+// any, is the one length that the body is taken to have.
+func validLength(r *http.Request) bool {
+	values := r.Header["Content-Length"]
+	for _, value := range values {
+		if n, err := strconv.ParseUint(value, 10, 63); err != nil || int64(n) != r.ContentLength {
+			return false
+		}
+	}
+	return len(values) <= 1
+}
+
+// validAuthority reports whether an authority has a host, perhaps a port, and
+// nothing else.
+func validAuthority(s string) bool {
+	u, err := url.Parse("//" + s)
+	return err == nil && s != "" && u.Host == s && u.Hostname() != ""
+}
+
+// awaitsContinue reports whether the client of an HTTP/2 request waits for 100
+// Continue. Net/http takes the field away, and keeps only in the body that it has
+// to send one. Where it cannot be seen, a client is taken to wait: then its body is
+// read a little later.
+func awaitsContinue(body io.ReadCloser) bool {
+	v := reflect.Indirect(reflect.ValueOf(body))
+	if v.Kind() != reflect.Struct {
+		return false
+	}
+	field := v.FieldByName("needsContinue")
+	return !field.IsValid() || field.Kind() != reflect.Bool || field.Bool()
+}
+
+// copyingWriter copies what it writes. When a client resets an HTTP/2 stream,
+// net/http returns from Write while another goroutine may still write the bytes:
+// they must not be in a slot, which the worker then fills anew.
+type copyingWriter struct {
+	http.ResponseWriter
+	buffer *[copyBytes]byte // nil: none taken
+}
+
+const copyBytes = 64 << 10
+
+var copyBuffers = sync.Pool{New: func() any { return new([copyBytes]byte) }}
+
+// Unwrap is for [http.ResponseController].
+func (w *copyingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Write does not use p after it has returned.
+func (w *copyingWriter) Write(p []byte) (n int, err error) {
+	if w.buffer == nil {
+		w.buffer = copyBuffers.Get().(*[copyBytes]byte)
+	}
+	for err == nil && len(p) > 0 {
+		size := copy(w.buffer[:], p)
+		var m int
+		m, err = w.ResponseWriter.Write(w.buffer[:size])
+		n, p = n+m, p[size:]
+	}
+	if err != nil {
+		w.buffer = nil // somebody may still read it: it is the garbage collector's
+	}
+	return n, err
+}
+
+func (w *copyingWriter) release() {
+	if w.buffer != nil {
+		copyBuffers.Put(w.buffer)
+		w.buffer = nil
+	}
+}
+
+// leftoverDeadline is until when the rest of an upload may come in whose exchange
+// is over.
+func (d *dialect) leftoverDeadline(willCome bool) time.Time {
+	if d.serial && willCome {
+		return time.Now().Add(leftoverTime)
+	}
+	return longAgo
+}

@@ -1,0 +1,28 @@
+package server
+
+import "time"
+
+// Limits bounds what clients can take of a [Server] before the router sees a
+// request. Start from [DefaultLimits]; a zero field is not a default.
+type Limits struct {
+	// HeaderTime is how long a client may take for a handshake, and for its
+	// request's headers.
+	HeaderTime time.Duration
+	// IdleTime is how long it may keep a connection without a request.
+	IdleTime time.Duration
+	// ConnsPerAddress is the most connections from one address, an IPv6
+	// network of 64 bits counting as one; 0 is no limit. Trusted proxies and
+	// Unix sockets have none.
+	ConnsPerAddress int
+	// StreamsPerConn is the most requests at once on a connection of HTTP/2 or
+	// HTTP/3.
+	StreamsPerConn int
+	// ProxyProtocol has the connections of trusted proxies begin with a PROXY
+	// header, of version 1 or 2, that says whose they are.
+	ProxyProtocol bool
+}
+
+// DefaultLimits returns limits that suit most servers.
+func DefaultLimits() Limits {
+	return Limits{HeaderTime: 30 * time.Second, IdleTime: 2 * time.Minute, ConnsPerAddress: 1000, StreamsPerConn: 100}
+}

@@ -1,0 +1,72 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// tooFast makes requests at once and returns how many are too many.
+func tooFast(t *rateTable, n int, client string, header http.Header) (refused int) {
+	for range n {
+		if !t.allow(&http.Request{Header: header}, &origin{client: client}) {
+			refused++
+		}
+	}
+	return refused
+}
+
+func newRates(header string) *rateTable {
+	t := new(rateTable)
+	t.init(&Config{RequestRate: 1, RequestBurst: 5, RequestRateHeader: header})
+	t.limit = 1e-6 // time does not matter
+	return t
+}
+
+func TestEachClientHasABurstOfItsOwn(t *testing.T) {
+	rates := newRates("x-key")
+	for _, c := range []struct {
+		client, key string
+		refused     int
+	}{
+		{"1.2.3.4", "", 3}, {"1.2.3.4", "", 8}, {"1.2.3.5", "", 3}, {"2001:db8::1", "", 3}, {"2001:db8::2", "", 8},
+		{"2001:db8:0:1::1", "", 3}, {"1.2.3.4", "a", 3}, {"9.9.9.9", "a", 8}, {"9.9.9.9", "b", 3}, {"", "", 0},
+	} {
+		header := http.Header{}
+		if c.key != "" {
+			header.Set("X-Key", c.key)
+		}
+		if got := tooFast(rates, 8, c.client, header); got != c.refused {
+			t.Errorf("%+v: %d refused", c, got)
+		}
+	}
+}
+
+func TestWithoutARateNobodyIsTooFast(t *testing.T) {
+	rates := new(rateTable)
+	rates.init(&Config{})
+	if got := tooFast(rates, 1000, "1.2.3.4", nil); got != 0 {
+		t.Errorf("%d refused", got)
+	}
+}
+
+func TestTheTableForgetsWhoIsQuietAndNeverGrowsPastItsBound(t *testing.T) {
+	rates := newRates("")
+	for i := range mostRates + 1000 {
+		tooFast(rates, 1, fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), nil)
+	}
+	if n := len(rates.clients); n != mostRates {
+		t.Fatalf("%d clients", n)
+	}
+	if got := tooFast(rates, 8, "1.2.3.4", nil); got != 8 {
+		t.Errorf("%d of the requests of one more client are refused", got)
+	}
+	rates.forgot = time.Time{}
+	for _, l := range rates.clients {
+		l.SetLimit(1e9) // they have been quiet for long
+	}
+	if got := tooFast(rates, 8, "1.2.3.4", nil); got != 3 {
+		t.Errorf("%d of its requests are refused when the others are quiet", got)
+	}
+}

@@ -1,0 +1,187 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/pires/go-proxyproto"
+)
+
+// reception is a listener whose connections are received before net/http sees
+// them: a PROXY header is read, the connections of an address are counted, TLS
+// shakes hands. Each is received in a goroutine of its own, so that a slow client
+// holds up nobody.
+type reception struct {
+	net.Listener
+	tls      *tls.Config // nil: clear text
+	proxied  bool        // trusted proxies may send a PROXY header
+	trusts   func(netip.Addr) bool
+	count    *addressCount
+	patience time.Duration
+	log      *slog.Logger
+
+	once   sync.Once
+	ready  chan received
+	ctx    context.Context // ends with the listener
+	cancel context.CancelFunc
+}
+
+// received is a connection, or the error that ended the listener.
+type received struct {
+	conn net.Conn
+	err  error
+}
+
+func (s *Server) receive(l net.Listener, config *tls.Config) *reception {
+	r := &reception{
+		Listener: l, tls: config, proxied: s.limits.ProxyProtocol, trusts: s.router.config.trusts, count: s.count, patience: s.limits.HeaderTime,
+		log: s.log, ready: make(chan received),
+	}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	return r
+}
+
+// Accept returns the next connection that is ready to carry requests: a
+// [*sniffedConn], a [*secureConn], or a [*tls.Conn] that speaks HTTP/2.
+func (r *reception) Accept() (net.Conn, error) {
+	r.once.Do(func() { go r.acceptAll() })
+	select {
+	case next := <-r.ready:
+		return next.conn, next.err
+	case <-r.ctx.Done():
+		return nil, net.ErrClosed
+	}
+}
+
+// Close ends the listener, and the connections that are not ready yet.
+func (r *reception) Close() error {
+	r.cancel()
+	return r.Listener.Close()
+}
+
+func (r *reception) acceptAll() {
+	for {
+		conn, err := r.Listener.Accept()
+		if err != nil {
+			r.offer(received{err: err})
+			if temporary(err) {
+				continue
+			}
+			return
+		}
+		go r.admit(conn)
+	}
+}
+
+// temporary reports whether accepting may succeed later, as net/http asks it.
+func temporary(err error) bool {
+	var t interface{ Temporary() bool }
+	return errors.As(err, &t) && t.Temporary()
+}
+
+// offer hands a connection to Accept, or closes it.
+func (r *reception) offer(next received) {
+	select {
+	case r.ready <- next:
+	case <-r.ctx.Done():
+		if next.conn != nil {
+			_ = next.conn.Close()
+		}
+	}
+}
+
+// admit makes a connection ready.
+func (r *reception) admit(conn net.Conn) {
+	stop := context.AfterFunc(r.ctx, func() { _ = conn.Close() })
+	ready, err := r.prepare(conn)
+	if !stop() && err == nil {
+		err = net.ErrClosed
+	}
+	if err != nil {
+		r.log.Debug("connection refused", "from", conn.RemoteAddr(), "error", err)
+		_ = conn.Close()
+		return
+	}
+	r.offer(received{conn: ready})
+}
+
+// errTooMany is the reason for closing a connection of a client that has too many.
+var errTooMany = errors.New("too many connections from its address")
+
+func (r *reception) prepare(socket net.Conn) (net.Conn, error) {
+	conn, err := r.unwrap(socket)
+	if err != nil {
+		return nil, err
+	}
+	release, ok := r.count.enter(conn.RemoteAddr())
+	if !ok {
+		return nil, errTooMany
+	}
+	counted := &countedConn{Conn: conn, release: release}
+	if r.tls == nil {
+		sniffed := &sniffedConn{Conn: counted}
+		if conn == socket {
+			sniffed.reader = newIdleReader(socket)
+		}
+		return sniffed, nil
+	}
+	secure, err := r.secure(counted)
+	if err != nil {
+		_ = counted.Close()
+	}
+	return secure, err
+}
+
+// unwrap reads the PROXY header of a trusted proxy, if there is one.
+func (r *reception) unwrap(conn net.Conn) (net.Conn, error) {
+	peer, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+	if !r.proxied || err == nil && !r.trusts(peer.Addr().Unmap()) {
+		return conn, nil
+	}
+	p := proxyproto.NewConn(conn, proxyproto.WithPolicy(proxyproto.USE), proxyproto.SetReadHeaderTimeout(r.patience))
+	_, err = p.Read(nil)
+	return p, err
+}
+
+// secure shakes hands.
+func (r *reception) secure(conn net.Conn) (net.Conn, error) {
+	secure := tls.Server(conn, r.tls)
+	if err := conn.SetDeadline(time.Now().Add(r.patience)); err != nil {
+		return nil, err
+	}
+	if err := secure.HandshakeContext(r.ctx); err != nil {
+		sayPlain(err)
+		return nil, err
+	}
+	if err := conn.SetDeadline(time.Time{}); err != nil {
+		return nil, err
+	}
+	if secure.ConnectionState().NegotiatedProtocol == "h2" {
+		return secure, nil // net/http looks for this very type
+	}
+	return &secureConn{sniffedConn{Conn: secure}, secure}, nil
+}
+
+// sayPlain tells a client that speaks HTTP in the clear what is wrong.
+func sayPlain(err error) {
+	var record tls.RecordHeaderError
+	if errors.As(err, &record) && record.Conn != nil && record.RecordHeader[0] >= 'A' && record.RecordHeader[0] <= 'Z' {
+		_, _ = io.WriteString(record.Conn, "HTTP/1.0 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\n400 Bad Request: this port speaks HTTPS\n")
+	}
+}
+
+// secureConn is HTTP/1.1 over TLS.
+type secureConn struct {
+	sniffedConn
+	tls *tls.Conn
+}
+
+// ConnectionState makes net/http see that the connection is secure.
+func (c *secureConn) ConnectionState() tls.ConnectionState { return c.tls.ConnectionState() }

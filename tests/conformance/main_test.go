@@ -1,0 +1,116 @@
+// Package conformance_test is one suite for all SDKs: what has to be true of a
+// worker, whatever it is written in. Every case runs against a real server and the
+// small driver program of each SDK; README.md says what a driver does.
+package conformance_test
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/tests/cbuild"
+	"github.com/wavey-ai/upload-response/tests/harness"
+	"github.com/wavey-ai/upload-response/tests/python"
+)
+
+// The environment of a driver, besides the socket's.
+const (
+	linksVariable = "CONFORMANCE_LINKS"
+	lanesVariable = "CONFORMANCE_LANES"
+	bellVariable  = "CONFORMANCE_BELL"
+)
+
+func TestMain(m *testing.M) {
+	harness.Main(m, map[string]func(){"driver": runGoDriver, "server": harness.RunServer})
+}
+
+// sdk is one way to run the driver of an SDK.
+type sdk struct {
+	name  string
+	start func(t testing.TB, out io.Writer, env ...string) *harness.Process
+}
+
+var sdks = []sdk{
+	{name: "go", start: func(t testing.TB, out io.Writer, env ...string) *harness.Process {
+		return harness.StartRole(t, out, "driver", env...)
+	}},
+	{name: "c-futex", start: startC("futex")},
+	{name: "c-eventfd", start: startC("eventfd")},
+	{name: "python", start: startPython},
+}
+
+func startPython(t testing.TB, out io.Writer, env ...string) *harness.Process {
+	t.Helper()
+	command, needed := python.Program(t, "tests/conformance_driver.py")
+	return harness.StartProgram(t, out, command, append(env, needed...)...)
+}
+
+func startC(bell string) func(t testing.TB, out io.Writer, env ...string) *harness.Process {
+	return func(t testing.TB, out io.Writer, env ...string) *harness.Process {
+		t.Helper()
+		program := cbuild.Program(t, "tests/conformance.c", "-O2")
+		return harness.StartProgram(t, out, []string{program}, append(env, bellVariable+"="+bell)...)
+	}
+}
+
+// conformanceCase is something that has to be true of every SDK.
+type conformanceCase struct {
+	promise string
+	check   func(t *testing.T, r *rig)
+
+	// A case with any of these has a server and a driver of its own.
+	config func(*server.Config)
+	env    []string // of the driver
+	alone  bool
+}
+
+// cases has all cases, a group for each file.
+var cases = [][]conformanceCase{
+	requestBodyCases, responseBodyCases, requestHeaderCases, responseHeaderCases, earlyCases,
+	cancelCases, releaseCases, endCases, manyCases, lifeCases,
+}
+
+func TestConformance(t *testing.T) {
+	for _, sdk := range sdks {
+		t.Run(sdk.name, func(t *testing.T) {
+			t.Parallel()
+			var shared *rig
+			for _, group := range cases {
+				for _, c := range group {
+					shared = run(t, sdk, c, shared)
+				}
+			}
+			if shared != nil {
+				shared.drain(t)
+			}
+		})
+	}
+}
+
+// run checks one case, and returns the rig that the next one may use.
+func run(t *testing.T, sdk sdk, c conformanceCase, shared *rig) *rig {
+	own := c.alone || c.config != nil || len(c.env) > 0
+	if !own && shared == nil {
+		shared = startRig(t, sdk, nil)
+	}
+	good := t.Run(strings.ReplaceAll(c.promise, " ", "_"), func(t *testing.T) {
+		r := shared
+		if own {
+			r = startRig(t, sdk, c.config, c.env...)
+		}
+		c.check(t, r)
+		if !r.driver.ended() {
+			r.server.AwaitRest(t)
+		}
+		if own && !r.driver.ended() {
+			r.drain(t)
+		}
+	})
+	if !good && !own {
+		t.Logf("server log:\n%s\ndriver:\n%s", shared.server.Log, shared.driver.Output())
+		shared.driver.Kill()
+		return nil // the next case starts afresh
+	}
+	return shared
+}

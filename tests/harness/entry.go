@@ -1,0 +1,70 @@
+package harness
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"testing"
+
+	"github.com/wavey-ai/upload-response/server"
+)
+
+// Secure is an entry for HTTPS: HTTP/1.1 and 2 over TCP, and HTTP/3 over UDP on
+// the same port.
+type Secure struct {
+	Addr  string
+	URL   string // https://127.0.0.1:PORT
+	Roots *x509.CertPool
+}
+
+// Secure opens one, with a certificate of its own. It closes with the server.
+func (s *Server) Secure(t testing.TB) *Secure {
+	t.Helper()
+	certificate, err := server.SelfSigned()
+	Check(t, err)
+	config, err := server.NewTLSConfig(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }, "")
+	Check(t, err)
+	tcp, udp := listenBoth(t)
+	e := &Secure{Addr: tcp.Addr().String(), URL: "https://" + tcp.Addr().String(), Roots: x509.NewCertPool()}
+	e.Roots.AddCert(certificate.Leaf)
+	s.entry(t, func() error { return s.HTTP.ServeTLS(tcp, config) })
+	s.entry(t, func() error { return s.HTTP.ServeQUIC(udp, config) })
+	return e
+}
+
+// Enter opens an entrance at an address. The configuration is for a secure one. It
+// closes with the server.
+func (s *Server) Enter(t testing.TB, address string, config *tls.Config) *server.Entrance {
+	t.Helper()
+	a, err := server.ParseAddress(address)
+	Check(t, err)
+	e, err := a.Listen(0o600, true)
+	Check(t, err)
+	s.entry(t, func() error { return s.HTTP.ServeEntrance(e, config) })
+	return e
+}
+
+// entry serves until the server ends.
+func (s *Server) entry(t testing.TB, serve func() error) {
+	s.entries.Go(func() {
+		if err := serve(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// listenBoth listens on a TCP and a UDP port of the same number.
+func listenBoth(t testing.TB) (tcp net.Listener, udp *net.UDPConn) {
+	t.Helper()
+	Eventually(t, "a port that is free for TCP and UDP", func() bool {
+		var err error
+		tcp, err = net.Listen("tcp", "127.0.0.1:0")
+		Check(t, err)
+		at := tcp.Addr().(*net.TCPAddr)
+		if udp, err = net.ListenUDP("udp", &net.UDPAddr{IP: at.IP, Port: at.Port}); err != nil {
+			Check(t, tcp.Close())
+		}
+		return err == nil
+	})
+	return tcp, udp
+}
