@@ -4,9 +4,12 @@ package shm
 type Kind uint32
 
 // The kinds of slot. A lane is one Headers slot, any number of Body slots, at
-// most one Trailers slot, and one End slot; or it breaks off with Abort.
+// most one Trailers slot, and one End slot; or it breaks off with Abort. In a
+// response lane any number of Interim slots may stand before the Headers slot. The
+// lanes of a WebSocket have messages in the place of the body and the trailers.
 const (
-	// KindHeaders carries the stream's headers frame; slot 1 and only slot 1.
+	// KindHeaders carries the stream's headers frame; slot 1, or the first after
+	// the Interim slots, and no other.
 	KindHeaders Kind = 1
 	// KindBody carries raw body bytes.
 	KindBody Kind = 2
@@ -17,12 +20,40 @@ const (
 	// KindAbort has no bytes and says that the lane's writer gave up: what came
 	// before is not the whole message.
 	KindAbort Kind = 5
+	// KindInterim carries the headers frame of a response that precedes the final
+	// one (RFC 9110 section 15.2).
+	KindInterim Kind = 6
+	// KindText and KindBinary carry a message of a WebSocket, or a part of one: it
+	// goes on in the next slot unless Final is set. A part may have no bytes.
+	KindText   Kind = 7
+	KindBinary Kind = 8
+	// KindClose carries the code and the reason of a WebSocket's end as they stand
+	// in a Close frame (RFC 6455 section 5.5.1), or no bytes.
+	KindClose Kind = 9
 )
 
-var kindNames = [...]string{KindHeaders: "headers", KindBody: "body", KindTrailers: "trailers", KindEnd: "end", KindAbort: "abort"}
+// Final is added to the kind of the last, or only, slot of a message.
+const Final Kind = 1 << 8
 
-// Valid reports whether k is a kind that this layout defines.
-func (k Kind) Valid() bool { return k >= KindHeaders && k <= KindAbort }
+var kindNames = [...]string{KindHeaders: "headers", KindBody: "body", KindTrailers: "trailers", KindEnd: "end", KindAbort: "abort",
+	KindInterim: "interim", KindText: "text", KindBinary: "binary", KindClose: "close"}
+
+// Valid reports whether k is a kind that this layout defines, without Final.
+func (k Kind) Valid() bool { return k >= KindHeaders && k <= KindClose }
+
+// Message reports whether a slot of kind k carries a message, or a part of one.
+func (k Kind) Message() bool { return k == KindText || k == KindBinary }
+
+// mayCarry reports whether a slot of kind k can have so many bytes.
+func (k Kind) mayCarry(length uint32) bool {
+	switch k {
+	case KindEnd, KindAbort:
+		return length == 0
+	case KindText, KindBinary, KindClose:
+		return true
+	}
+	return length > 0
+}
 
 // String returns the kind's name.
 func (k Kind) String() string {

@@ -203,7 +203,11 @@ func TestTheMarksOfTheLayoutAreWhatTheTableCallsThem(t *testing.T) {
 	if NoBuffer != math.MaxUint32 || AllReleased != math.MaxUint64 || SlotAlign != 64 {
 		t.Error("a mark has changed")
 	}
-	for kind, name := range map[Kind]string{1: "headers", 2: "body", 3: "trailers", 4: "end", 5: "abort", 0: "unknown", 6: "unknown"} {
+	if Final != 256 {
+		t.Errorf("the final bit is %d", Final)
+	}
+	for kind, name := range map[Kind]string{1: "headers", 2: "body", 3: "trailers", 4: "end", 5: "abort", 6: "interim", 7: "text",
+		8: "binary", 9: "close", 0: "unknown", 10: "unknown", Final: "unknown", KindText | Final: "unknown"} {
 		if kind.String() != name || kind.Valid() != (name != "unknown") {
 			t.Errorf("kind %d is called %q", kind, kind)
 		}

@@ -11,6 +11,7 @@ type Reader struct {
 	released  *atomic.Uint64 // ours: B1 or D1
 	limit     uint64         // most outstanding slots
 	seen      uint64         // published slots, validated
+	interim   uint64         // slots before the headers that were looked at
 	done      uint64         // slots that we released
 }
 
@@ -54,25 +55,42 @@ func (r *Reader) look() error {
 // describes.
 func (r *Reader) slot(n uint64) (Slot, error) {
 	d := r.ring.load(n)
-	kind := Kind(d.kind)
-	empty := kind == KindEnd || kind == KindAbort
+	kind, final := Kind(d.kind)&^Final, Kind(d.kind)&Final != 0
 	switch {
 	case d.number != n:
 		return Slot{}, &Violation{What: "slot number", Got: d.number, Max: n}
-	case !kind.Valid():
-		return Slot{}, &Violation{What: "slot kind", Got: uint64(d.kind), Max: uint64(KindAbort)}
-	case (n == 1) != (kind == KindHeaders) && kind != KindAbort:
-		return Slot{}, &Violation{What: "kind of slot " + kind.String(), Got: n, Max: 1}
-	case empty != (d.length == 0):
+	case !kind.Valid() || final && !kind.Message():
+		return Slot{}, &Violation{What: "slot kind", Got: uint64(d.kind), Max: uint64(KindClose)}
+	case !r.inPlace(kind, n):
+		return Slot{}, &Violation{What: "kind of slot " + kind.String(), Got: n, Max: r.interim + 1}
+	case !kind.mayCarry(d.length):
 		return Slot{}, &Violation{What: "length of " + kind.String() + " slot", Got: uint64(d.length), Max: 0}
-	case empty:
-		return Slot{Number: n, Kind: kind, Time: d.time}, nil
+	case d.length == 0:
+		return Slot{Number: n, Kind: kind, Final: final, Time: d.time}, nil
 	case d.buffer >= r.buffers.count:
 		return Slot{}, &Violation{What: "slot buffer", Got: uint64(d.buffer), Max: uint64(r.buffers.count) - 1}
 	case d.length > r.buffers.slotSize || d.offset > r.buffers.slotSize-d.length:
 		return Slot{}, &Violation{What: "end of slot", Got: uint64(d.offset) + uint64(d.length), Max: uint64(r.buffers.slotSize)}
 	}
-	return Slot{Number: n, Kind: kind, Time: d.time, Bytes: r.buffers.at(d.buffer, d.offset, d.length)}, nil
+	return Slot{Number: n, Kind: kind, Final: final, Time: d.time, Bytes: r.buffers.at(d.buffer, d.offset, d.length)}, nil
+}
+
+// inPlace reports whether slot n may be of a kind: interim responses come first,
+// then the headers, then the rest.
+func (r *Reader) inPlace(kind Kind, n uint64) bool {
+	next := r.interim + 1 // where the headers are, or one more interim response
+	switch kind {
+	case KindAbort:
+		return true
+	case KindHeaders:
+		return n == next
+	case KindInterim:
+		if n == next {
+			r.interim = n
+		}
+		return n <= r.interim
+	}
+	return n > next
 }
 
 // Release gives the slots up to and including n back to the writer. Their bytes

@@ -25,7 +25,10 @@ func TestADescriptorThatMakesNoSenseIsAViolation(t *testing.T) {
 		{"the number of the slot before", 2, descriptor{number: 1, length: 1, kind: body}, "slot number"},
 		{"the number of the last round", 2, descriptor{number: math.MaxUint64, length: 1, kind: body}, "slot number"},
 		{"kind zero", 2, descriptor{number: 2, length: 1}, "slot kind"},
-		{"a kind that does not exist", 2, descriptor{number: 2, length: 1, kind: 6}, "slot kind"},
+		{"a kind that does not exist", 2, descriptor{number: 2, length: 1, kind: 10}, "slot kind"},
+		{"a body that is final", 2, descriptor{number: 2, length: 1, kind: body | uint32(Final)}, "slot kind"},
+		{"a close that is final", 2, descriptor{number: 2, length: 1, kind: uint32(KindClose | Final)}, "slot kind"},
+		{"a text with a bit that does not exist", 2, descriptor{number: 2, length: 1, kind: uint32(KindText) | 512}, "slot kind"},
 		{"the largest kind", 2, descriptor{number: 2, length: 1, kind: math.MaxUint32}, "slot kind"},
 		{"the first buffer that is not there", 2, descriptor{number: 2, buffer: 4, length: 1, kind: body}, "slot buffer"},
 		{"no buffer at all", 2, descriptor{number: 2, buffer: NoBuffer, length: 1, kind: body}, "slot buffer"},
@@ -43,6 +46,11 @@ func TestADescriptorThatMakesNoSenseIsAViolation(t *testing.T) {
 		{"headers that are not first", 2, descriptor{number: 2, length: 1, kind: uint32(KindHeaders)}, "kind of slot headers"},
 		{"a body that is first", 1, descriptor{number: 1, length: 1, kind: body}, "kind of slot body"},
 		{"trailers that are first", 1, descriptor{number: 1, length: 1, kind: uint32(KindTrailers)}, "kind of slot trailers"},
+		{"an interim response after the headers", 2, descriptor{number: 2, length: 1, kind: uint32(KindInterim)}, "kind of slot interim"},
+		{"an interim response without bytes", 1, descriptor{number: 1, kind: uint32(KindInterim)}, "length of interim slot"},
+		{"a message that is first", 1, descriptor{number: 1, length: 1, kind: uint32(KindText | Final)}, "kind of slot text"},
+		{"a close that is first", 1, descriptor{number: 1, kind: uint32(KindClose)}, "kind of slot close"},
+		{"a message beyond its buffer", 2, descriptor{number: 2, offset: 4096, length: 1, kind: uint32(KindBinary)}, "end of slot"},
 		{"an end that is first", 1, descriptor{number: 1, kind: uint32(KindEnd)}, "kind of slot end"},
 	}
 	for _, c := range cases {
@@ -68,6 +76,8 @@ func TestADescriptorAtTheVeryEdgeIsGood(t *testing.T) {
 		"a whole buffer":                   {number: 2, buffer: 3, length: 4096, kind: uint32(KindTrailers)},
 		"an end, wherever it points":       {number: 2, buffer: 99, offset: 99, kind: uint32(KindEnd)},
 		"an abort in the second slot":      {number: 2, buffer: NoBuffer, kind: uint32(KindAbort)},
+		"an empty message, anywhere":       {number: 2, buffer: 99, offset: 99, kind: uint32(KindText)},
+		"a close without a code":           {number: 2, buffer: NoBuffer, kind: uint32(KindClose)},
 	}
 	for name, d := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -91,6 +101,51 @@ func TestALaneCanBeAbortedInItsFirstSlot(t *testing.T) {
 		l.writer.Publish()
 		if slot := l.tail(t, 1); slot.Kind != KindAbort {
 			t.Errorf("got %+v", slot)
+		}
+	})
+}
+
+func TestInterimResponsesStandBeforeTheHeaders(t *testing.T) {
+	bothDirections(t, fewSlots, 1, func(t *testing.T, l *testLane) {
+		l.put(t, KindInterim, []byte("1"))
+		l.put(t, KindInterim, []byte("2"))
+		l.put(t, KindHeaders, []byte("3"))
+		for n, kind := range []Kind{KindInterim, KindInterim, KindHeaders} {
+			for range 2 { // looking again changes nothing
+				if slot := l.tail(t, uint64(n+1)); slot.Kind != kind {
+					t.Fatalf("slot %d is %v, want %v", n+1, slot.Kind, kind)
+				}
+			}
+		}
+		l.put(t, KindInterim, []byte("4"))
+		_, err := l.reader.Tail(4)
+		wantViolation(t, err, "kind of slot interim")
+	})
+}
+
+func TestAnInterimResponseIsNotTheHeaders(t *testing.T) {
+	bothDirections(t, fewSlots, 1, func(t *testing.T, l *testLane) {
+		l.put(t, KindInterim, []byte("1"))
+		l.put(t, KindBody, []byte("2"))
+		l.tail(t, 1)
+		_, err := l.reader.Tail(2)
+		wantViolation(t, err, "kind of slot body")
+	})
+}
+
+func TestAMessageEndsWithItsFinalSlot(t *testing.T) {
+	bothDirections(t, fewSlots, 1, func(t *testing.T, l *testLane) {
+		l.putHeaders(t)
+		l.put(t, KindText, []byte("a"))
+		if err := l.writer.CommitEmpty(KindText | Final); err != nil {
+			t.Fatal(err)
+		}
+		l.put(t, KindBinary|Final, []byte("b"))
+		for n, want := range []Slot{{Kind: KindText, Bytes: []byte("a")}, {Kind: KindText, Final: true}, {Kind: KindBinary, Final: true, Bytes: []byte("b")}} {
+			slot := l.tail(t, uint64(n+2))
+			if slot.Kind != want.Kind || slot.Final != want.Final || string(slot.Bytes) != string(want.Bytes) {
+				t.Errorf("slot %d is %+v, want %+v", n+2, slot, want)
+			}
 		}
 	})
 }

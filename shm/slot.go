@@ -10,6 +10,7 @@ import "sync/atomic"
 type Slot struct {
 	Number uint64
 	Kind   Kind
+	Final  bool  // it ends a message
 	Time   int64 // CLOCK_MONOTONIC of its commit, nanoseconds
 	Bytes  []byte
 }

@@ -105,7 +105,7 @@ func LayoutTable() []FieldInfo {
 		{"descriptor", "buffer", dscBuffer, 4, e, "index of the buffer, 0xffffffff: no bytes"},
 		{"descriptor", "offset", dscOffset, 4, e, "bytes from the start of the buffer, a multiple of 64"},
 		{"descriptor", "length", dscLength, 4, e, "bytes"},
-		{"descriptor", "kind", dscKind, 4, e, "1 headers, 2 body, 3 trailers, 4 end, 5 abort"},
+		{"descriptor", "kind", dscKind, 4, e, "bits 0-7: 1 headers, 2 body, 3 trailers, 4 end, 5 abort, 6 interim, 7 text, 8 binary, 9 close; bit 8: final"},
 		{"descriptor", "time", dscTime, 8, e, "CLOCK_MONOTONIC of the commit, ns"},
 	}
 }

@@ -204,7 +204,8 @@ typedef struct ur_header {
     ur_str value;
 } ur_header;
 
-enum ur_kind { UR_HEADERS = 1, UR_BODY = 2, UR_TRAILERS = 3, UR_END = 4 };
+/* Text and binary slots carry the messages of a WebSocket, close slots its end. */
+enum ur_kind { UR_HEADERS = 1, UR_BODY = 2, UR_TRAILERS = 3, UR_END = 4, UR_TEXT = 7, UR_BINARY = 8, UR_CLOSE = 9 };
 
 typedef struct ur_slot {
     uint64_t number;
@@ -212,7 +213,7 @@ typedef struct ur_slot {
     size_t length;    /* bytes */
     int64_t time_ns;  /* CLOCK_MONOTONIC of its publication by the server */
     uint32_t kind;    /* enum ur_kind */
-    uint32_t reserved;
+    uint32_t final;   /* 1: the last, or only, slot of a message */
 } ur_slot;
 
 /* What ur_take says of a request, beside its text. */
@@ -631,7 +632,7 @@ extern "C" {
     WORD(descriptor, buffer, 8, 4, "lane's writer", "index of the buffer, 0xffffffff: no bytes") \
     WORD(descriptor, offset, 12, 4, "lane's writer", "bytes from the start of the buffer, a multiple of 64") \
     WORD(descriptor, length, 16, 4, "lane's writer", "bytes") \
-    WORD(descriptor, kind, 20, 4, "lane's writer", "1 headers, 2 body, 3 trailers, 4 end, 5 abort") \
+    WORD(descriptor, kind, 20, 4, "lane's writer", "bits 0-7: 1 headers, 2 body, 3 trailers, 4 end, 5 abort, 6 interim, 7 text, 8 binary, 9 close; bit 8: final") \
     WORD(descriptor, time, 24, 8, "lane's writer", "CLOCK_MONOTONIC of the commit, ns")
 
 struct ur_shm_header {
@@ -714,7 +715,9 @@ UR__LAYOUT(UR__PIN_STRUCT, UR__PIN_WORD)
 #define UR__MAGIC UINT64_C(0x4745535145525255) /* "URREQSEG" */
 #define UR__ALIGN 64u                          /* of a slot's bytes within its buffer */
 #define UR__NO_BUFFER UINT32_MAX
-#define UR__ABORT 5u /* kind of slot; a request lane has none */
+#define UR__ABORT 5u   /* kinds of slot that a request lane has not */
+#define UR__INTERIM 6u /* the frame of a response that precedes the final one */
+#define UR__FINAL 256u /* added to the kind of the last slot of a message */
 
 enum { UR__LINK_CLOSED = 0, UR__LINK_OPEN = 1, UR__LINK_DRAINING = 2 };
 enum {
@@ -1814,6 +1817,21 @@ static inline int ur__reader_look(struct ur__reader *r) {
     return 0;
 }
 
+/* Whether slot n of a request lane may have this kind, final or not, and so many bytes. */
+static inline int ur__reader_allows(uint64_t n, uint32_t kind, uint32_t final, uint32_t length) {
+    switch (kind) {
+    case UR_HEADERS: return n == 1 && length > 0 && final == 0;
+    case UR_BODY:
+    case UR_TRAILERS: return n > 1 && length > 0 && final == 0;
+    case UR_TEXT:
+    case UR_BINARY: return n > 1;
+    case UR_CLOSE: return n > 1 && final == 0;
+    case UR_END: return n > 1 && length == 0 && final == 0;
+    case UR__ABORT: return length == 0 && final == 0;
+    default: return 0;
+    }
+}
+
 /* Returns slot n, of which we know that it is published: a copy of its descriptor,
  * which is checked and then used. */
 static inline int ur__reader_slot(const struct ur__reader *r, uint64_t n, ur_slot *slot) {
@@ -1821,15 +1839,15 @@ static inline int ur__reader_slot(const struct ur__reader *r, uint64_t n, ur_slo
     uint64_t number = ur__load64(&d->number), time = ur__load64(&d->time);
     uint32_t buffer = ur__load32(&d->buffer), offset = ur__load32(&d->offset);
     uint32_t length = ur__load32(&d->length), kind = ur__load32(&d->kind);
-    int empty = kind == UR_END || kind == UR__ABORT;
     memset(slot, 0, sizeof *slot);
     slot->number = n;
-    slot->kind = kind;
+    slot->kind = kind & ~UR__FINAL;
+    slot->final = (kind & UR__FINAL) != 0;
     slot->time_ns = (int64_t)time;
-    if (number != n || kind < UR_HEADERS || kind > UR__ABORT || ((n == 1) != (kind == UR_HEADERS) && kind != UR__ABORT) || empty != (length == 0)) {
+    if (number != n || !ur__reader_allows(n, slot->kind, slot->final, length)) {
         return -EPROTO;
     }
-    if (empty) {
+    if (length == 0) {
         return 0;
     }
     if (buffer >= r->count || length > r->slot_size || offset > r->slot_size - length) {

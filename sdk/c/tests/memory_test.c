@@ -186,7 +186,7 @@ static void news_is_told_once_and_wishes_are_taken_back(void) {
 }
 
 static void nonsense_of_the_server_ends_the_link(void) {
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 10; i++) {
         open_link();
         ur_request r = give(5, 1, 1);
         ur_slot slot;
@@ -196,7 +196,9 @@ static void nonsense_of_the_server_ends_the_link(void) {
         case 1: d->offset = HEAP_SLOT - 3; break;
         case 2: d->buffer = HEAP_BUFFERS; break;
         case 3: d->kind = UR_HEADERS; break;
-        case 4: d->kind = 9; break;
+        case 4: d->kind = UR_CLOSE + 1; break;
+        case 8: d->kind = UR_BODY | UR__FINAL; break;
+        case 9: d->kind = UR__INTERIM; break;
         case 5: d->number = 3; break;
         case 6: d->length = 0; break;
         default: ur__store64(&s.rows[1].published, HEAP_RING + 1);
