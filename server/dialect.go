@@ -35,9 +35,24 @@ func speak(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, dialect
 		w = newHTTP3Writer(w, r, d.expects)
 	default:
 		d.serial, d.ambiguous = true, ambiguousFraming(r)
+		if d.expects {
+			w = newInterimWriter(w)
+		}
 	}
 	return w, d
 }
+
+// sendContinue tells a client that waits for it to send the body (RFC 9110 section
+// 10.1.1). Over HTTP/2 net/http does, with the first Read.
+func (d *dialect) sendContinue(w http.ResponseWriter) {
+	if d.expects && d.version != proto.HTTP2 {
+		sendInterim(w, http.StatusContinue, nil)
+	}
+}
+
+// takesInterim reports whether a client knows of responses that precede the final
+// one (RFC 9110 section 15.2).
+func takesInterim(r *http.Request) bool { return r.ProtoAtLeast(1, 1) }
 
 // hush gives back what speak has taken, when the exchange is over.
 func hush(w http.ResponseWriter) {
@@ -83,6 +98,9 @@ func (d *dialect) closeAfter(header http.Header) {
 func (d *dialect) closeAfterReply(w http.ResponseWriter) {
 	if !d.serial {
 		return
+	}
+	if own, ok := w.(*interimWriter); ok {
+		w = own.ResponseWriter
 	}
 	body := http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0)
 	_, _ = body.Read(make([]byte, 1))

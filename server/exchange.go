@@ -111,7 +111,7 @@ func (x *exchange) publishHeaders(hasBody bool) error {
 // failed before it mattered.
 func (x *exchange) exchange(hasBody bool) error {
 	s := x.stream
-	x.responder = responder{stream: s, writer: x.writer, controller: x.controller, method: x.request.Method, origin: &x.origin}
+	x.responder = responder{stream: s, writer: x.writer, controller: x.controller, request: x.request, origin: &x.origin}
 	s.watch.attend(x.request.Context(), x.controller)
 	for {
 		if err := x.pool.assign(x.request.Context(), s); err != nil {
@@ -178,8 +178,8 @@ func (x *exchange) startPump(hasBody bool) {
 	_ = x.controller.EnableFullDuplex() // HTTP/1.1 only; HTTP/2 and 3 always are
 	x.pump = &pump{
 		stream: x.stream, request: x.request, limit: x.router.config.BodyLimit, slot: x.router.config.SlotSize,
-		dialect: &x.dialect,
-		stop:    make(chan struct{}), done: make(chan struct{}),
+		dialect: &x.dialect, writer: x.writer,
+		stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	go x.pump.run()
 }

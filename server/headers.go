@@ -150,6 +150,22 @@ func writeResponseHead(header http.Header, frame *proto.Response, method string)
 	return head, nil
 }
 
+// writeInterimHead checks the headers frame of a response that precedes the final
+// one and copies its fields into header. 100 and 101 are ours to say.
+func writeInterimHead(header http.Header, frame *proto.Response) error {
+	if frame.Status <= http.StatusSwitchingProtocols || frame.Status >= http.StatusOK {
+		return fmt.Errorf("%w: status %d before the response", ErrWorkerInvalid, frame.Status)
+	}
+	listed := connectionNames(valuesOf(frame.Fields, "connection"))
+	for _, f := range frame.Fields {
+		name := textproto.CanonicalMIMEHeaderKey(f.Name)
+		if fieldPolicies[name] != dropHop && !listed[name] && name != "Content-Length" { // RFC 9110 section 8.6
+			header[name] = append(header[name], f.Value)
+		}
+	}
+	return nil
+}
+
 func valuesOf(fields []proto.Field, name string) (values []string) {
 	for _, f := range fields {
 		if f.Name == name {

@@ -12,7 +12,6 @@ import (
 type http3Body struct {
 	inner io.ReadCloser
 	left  int64       // bytes that the Content-Length promises; negative: it promises none
-	first func()      // called before the first Read; nil: nothing to do
 	ahead chan prefix // what has been read before anybody asked; nil: nothing
 }
 
@@ -25,10 +24,6 @@ type prefix struct {
 // Read returns io.ErrUnexpectedEOF for a body that is shorter than its length, or
 // than its last frame.
 func (b *http3Body) Read(p []byte) (n int, err error) {
-	if b.first != nil {
-		b.first()
-		b.first = nil
-	}
 	if b.ahead != nil {
 		n, err = b.readAhead(p)
 	} else {

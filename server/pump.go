@@ -21,6 +21,7 @@ type pump struct {
 	limit   int64 // of the body; 0: none
 	slot    int   // bytes in a slot
 	dialect *dialect
+	writer  http.ResponseWriter // to say 100 Continue with
 
 	continued   atomic.Bool  // it waits no more
 	unannounced atomic.Int32 // published slots that the worker was not woken for
@@ -241,6 +242,7 @@ func (p *pump) awaitReader() error {
 		s.withPlace(func(at *place) { wanted = at.lane.Accepted(s.id.Load()) && at.lane.WantsRequest() })
 		if wanted {
 			p.continued.Store(true)
+			p.dialect.sendContinue(p.writer)
 			return nil
 		}
 		select {

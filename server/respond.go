@@ -15,7 +15,7 @@ type responder struct {
 	stream     *stream
 	writer     http.ResponseWriter
 	controller *http.ResponseController
-	method     string
+	request    *http.Request
 	origin     *origin
 
 	begun    bool  // the headers are out, or on their way
@@ -124,6 +124,8 @@ func (r *responder) cause(err error) error {
 // handle sends what a slot carries. It reports done = true for the end.
 func (r *responder) handle(slot shm.Slot) (done bool, err error) {
 	switch slot.Kind {
+	case shm.KindInterim:
+		return false, r.precede(slot.Bytes)
 	case shm.KindHeaders:
 		return false, r.begin(slot.Bytes)
 	case shm.KindBody:
@@ -152,20 +154,45 @@ func (r *responder) handle(slot shm.Slot) (done bool, err error) {
 	return false, r.cause(ErrWorkerAborted)
 }
 
-// begin sends the response's status and fields. Parse copies the frame before it
-// looks at it, so what was checked is what is sent.
-func (r *responder) begin(frame []byte) error {
+// parse decodes a headers frame. It copies the frame before it looks at it, so what
+// was checked is what is sent. The response is valid until the next call.
+func (r *responder) parse(frame []byte) (*proto.Response, error) {
 	response := &r.stream.reply
 	n, err := response.Parse(frame)
 	switch id := r.stream.id.Load(); {
 	case err != nil:
-		return fmt.Errorf("%w: headers frame: %w", ErrWorkerInvalid, err)
+		return nil, fmt.Errorf("%w: headers frame: %w", ErrWorkerInvalid, err)
 	case n != len(frame):
-		return fmt.Errorf("%w: headers frame: %d bytes too many", ErrWorkerInvalid, len(frame)-n)
+		return nil, fmt.Errorf("%w: headers frame: %d bytes too many", ErrWorkerInvalid, len(frame)-n)
 	case response.StreamID != id: // a worker that mixes up its clients
-		return fmt.Errorf("%w: headers frame of stream %d on the lane of %d", ErrWorkerInvalid, response.StreamID, id)
+		return nil, fmt.Errorf("%w: headers frame of stream %d on the lane of %d", ErrWorkerInvalid, response.StreamID, id)
 	}
-	head, err := writeResponseHead(r.writer.Header(), response, r.method)
+	return response, nil
+}
+
+// precede sends a response that precedes the final one.
+func (r *responder) precede(frame []byte) error {
+	response, err := r.parse(frame)
+	if err != nil {
+		return err
+	}
+	fields := http.Header{}
+	if err := writeInterimHead(fields, response); err != nil || !takesInterim(r.request) {
+		return err
+	}
+	r.stream.watch.writeSince.Store(shm.Now())
+	sendInterim(r.writer, int(response.Status), fields)
+	r.stream.watch.writeSince.Store(0)
+	return nil
+}
+
+// begin sends the response's status and fields.
+func (r *responder) begin(frame []byte) error {
+	response, err := r.parse(frame)
+	if err != nil {
+		return err
+	}
+	head, err := writeResponseHead(r.writer.Header(), response, r.request.Method)
 	if err != nil {
 		clear(r.writer.Header())
 		return err

@@ -60,12 +60,17 @@ type responseWriter struct {
 // Header returns the response's header.
 func (w *responseWriter) Header() http.Header { return w.header }
 
-// WriteHeader sets the status. Informational ones (1xx) are not passed on.
+// WriteHeader sets the status. Informational ones (1xx) are sent at once, with the
+// header as it is, but for 100 and 101, which are the server's to say.
 func (w *responseWriter) WriteHeader(status int) {
-	if w.status != 0 || status >= 100 && status < 200 {
+	switch {
+	case w.status != 0 || status == http.StatusContinue || status == http.StatusSwitchingProtocols:
 		return
-	}
-	if status < 200 || status > 999 {
+	case status > 101 && status < 200:
+		fields, _ := responseFields(w.header)
+		_ = w.request.Interim(w.ctx, status, fields) // the client may do without
+		return
+	case status < 200 || status > 999:
 		panic(fmt.Sprintf("worker: WriteHeader(%d)", status))
 	}
 	w.status = status

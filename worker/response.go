@@ -20,16 +20,40 @@ func (r *Request) Respond(ctx context.Context, status int, fields []proto.Field)
 	case status < 200 || status > 999:
 		return fmt.Errorf("%w: status %d", ErrResponse, status)
 	}
+	if err := r.putHead(ctx, status, fields, shm.KindHeaders); err != nil {
+		return err
+	}
+	r.begun = true
+	return nil
+}
+
+// Interim sends a response that precedes the final one, such as 103 Early Hints (RFC
+// 8297), with a status from 102 to 199, at once. Preconditions: none but Interim was
+// called before.
+func (r *Request) Interim(ctx context.Context, status int, fields []proto.Field) error {
+	switch {
+	case r.ended.Load():
+		return ErrEnded
+	case r.begun:
+		return fmt.Errorf("%w: status %d after the headers", ErrResponse, status)
+	case status < 102 || status > 199:
+		return fmt.Errorf("%w: status %d before the response", ErrResponse, status)
+	}
+	if err := r.putHead(ctx, status, fields, shm.KindInterim); err != nil {
+		return err
+	}
+	r.publish()
+	return nil
+}
+
+// putHead writes a slot with a headers frame.
+func (r *Request) putHead(ctx context.Context, status int, fields []proto.Field, kind shm.Kind) error {
 	frame, err := proto.AppendResponse(r.lane.scratch[:0], &proto.Response{StreamID: r.id, Version: proto.HTTP11, Status: uint16(status), Fields: fields})
 	if err != nil {
 		return fmt.Errorf("worker: response headers: %w", err)
 	}
 	r.lane.scratch = frame
-	if err := r.put(ctx, frame, shm.KindHeaders); err != nil {
-		return err
-	}
-	r.begun = true
-	return nil
+	return r.put(ctx, frame, kind)
 }
 
 // Reserve returns space for body bytes in shared memory: at least one byte and

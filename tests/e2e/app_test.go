@@ -64,6 +64,7 @@ func appRoutes() http.Handler {
 		"/echo": echo, "/copy": copyBody, "/read-from": readFrom, "/digest": digest, "/hold": hold, "/upload": upload,
 		"/seen": seen, "/reply": reply, "/early": early, "/events": events, "/trailers": trailers,
 		"/wait": wait, "/flood": flood, "/panic": panicking, "/abort": aborting, "/reply-big": replyBig, "/at-once": atOnce,
+		"/hints": hints,
 	} {
 		mux.HandleFunc(path, handler)
 	}
@@ -172,6 +173,20 @@ func replyBig(w http.ResponseWriter, r *http.Request) {
 func number(q url.Values, name string) int {
 	n, _ := strconv.Atoi(q.Get(name))
 	return n
+}
+
+// hints sends two responses before the final one, and reads the body in between.
+func hints(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Link", "</style.css>; rel=preload")
+	w.WriteHeader(http.StatusEarlyHints)
+	w.Header().Del("Link")
+	n, err := io.Copy(io.Discard, r.Body)
+	w.Header().Set("X-Progress", fmt.Sprint(n, err))
+	w.Header().Set("Connection", "X-Hop")
+	w.Header().Set("X-Hop", "1")
+	w.WriteHeader(199)
+	w.Header().Set("X-Final", "yes")
+	fmt.Fprint(w, "done")
 }
 
 // early answers with n bytes and a status before it has read any of the body,

@@ -3,6 +3,7 @@ package faults_test
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"testing"
 	"time"
 
@@ -96,6 +97,27 @@ func init() {
 			t.finish()
 		}
 	}
+}
+
+func init() {
+	for _, status := range []uint16{99, 100, 101, 200, 1000} {
+		scripts[fmt.Sprint("interim-", status)] = func(t *turn) {
+			t.put(shm.KindInterim, withStatus(status)(t))
+			t.put(shm.KindHeaders, t.frame(200))
+			t.finish()
+		}
+	}
+}
+
+func TestInterimResponsesHaveAStatusOfTheirOwn(t *testing.T) {
+	h := startHostile(t, nil)
+	client := dial(t, h.Server)
+	for _, status := range []uint16{99, 100, 101, 200, 1000} {
+		client.send("GET", fmt.Sprint("/bad/interim-", status))
+		client.want("GET", 502)
+	}
+	client.send("GET", "/bad/good")
+	client.want("GET", 200)
 }
 
 func TestHeadersThatAreNotAValidResponseAreNeverSent(t *testing.T) {

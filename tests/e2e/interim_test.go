@@ -1,0 +1,68 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// interims collects the responses that precede the final one.
+type interims struct {
+	mu   sync.Mutex
+	list []string
+}
+
+// watch adds the request's interim responses to the list, but for 100.
+func (i *interims) watch(r *http.Request) *http.Request {
+	return r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
+		Got1xxResponse: func(status int, header textproto.MIMEHeader) error {
+			i.mu.Lock()
+			defer i.mu.Unlock()
+			if status != http.StatusContinue {
+				i.list = append(i.list, fmt.Sprint(status, " ", http.Header(header)))
+			}
+			return nil
+		},
+	}))
+}
+
+func (i *interims) want(v *visitor, want ...string) {
+	v.Helper()
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !reflect.DeepEqual(i.list, want) {
+		v.Errorf("before the response came %q, want %q", i.list, want)
+	}
+}
+
+func TestInterimResponsesPrecedeTheFinalOne(t *testing.T) {
+	throughEachDoor(t, nil, func(v *visitor) {
+		for _, expects := range []bool{false, true} {
+			var before interims
+			request := before.watch(v.request("POST", "/hints", strings.NewReader("12345")))
+			if expects {
+				request.Header.Set("Expect", "100-continue")
+			}
+			response := v.do(request)
+			if body := wantStatus(v, response, http.StatusOK); body != "done" || response.Header.Get("X-Final") != "yes" || response.Header.Get("Link") != "" {
+				v.Errorf("%q with %v", body, response.Header)
+			}
+			before.want(v, "103 map[Link:[</style.css>; rel=preload]]", "199 map[X-Progress:[5 <nil>]]")
+		}
+	})
+}
+
+func TestAClientOfHTTP10GetsNoInterimResponse(t *testing.T) {
+	s, _ := startBoth(t, nil)
+	c := dial(t, s.Addr)
+	c.send("GET /hints HTTP/1.0\r\nHost: x\r\n\r\n")
+	if body := c.want("GET", http.StatusOK); body != "done" {
+		t.Errorf("%q", body)
+	}
+	c.wantClosed()
+}
