@@ -5,6 +5,7 @@ go 1.25.0
 require (
 	github.com/caddyserver/certmagic v0.25.1
 	github.com/edsrzf/mmap-go v1.2.0
+	github.com/gobwas/ws v1.4.0
 	github.com/mholt/acmez/v3 v3.1.4
 	github.com/pires/go-proxyproto v0.13.0
 	github.com/quic-go/qpack v0.6.0
@@ -18,6 +19,8 @@ require (
 
 require (
 	github.com/caddyserver/zerossl v0.1.4 // indirect
+	github.com/gobwas/httphead v0.1.0 // indirect
+	github.com/gobwas/pool v0.2.1 // indirect
 	github.com/klauspost/cpuid/v2 v2.3.0 // indirect
 	github.com/libdns/libdns v1.1.1 // indirect
 	github.com/miekg/dns v1.1.69 // indirect

@@ -92,6 +92,15 @@ func (w *streamWatch) cutReading() {
 	}
 }
 
+// interrupt makes the pending read of the client, and every later one, fail.
+func (w *streamWatch) interrupt() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.controller != nil {
+		_ = w.controller.SetReadDeadline(longAgo)
+	}
+}
+
 // pending reports whether something has been since before the given time.
 func pending(since *atomic.Int64, before int64) bool {
 	at := since.Load()
@@ -178,10 +187,14 @@ func (r *UploadResponseRouter) look(s *stream, id uint64, now int64) {
 
 // workersTurn reports whether the exchange can only go on if the worker does
 // something: it has the whole request, or slots that it neither released nor
-// waits behind, or it stands in the way of the pump.
+// waits behind, or it stands in the way of the pump. It has to answer the offer of a
+// WebSocket; in an open one it may leave messages lying.
 func workersTurn(s *stream, p *place) bool {
-	if s.upload.ended.Load() || s.upload.waits.Load() {
+	switch {
+	case s.upload.ended.Load() || s.upload.waits.Load():
 		return true
+	case s.offered.Load():
+		return s.websocket.Load() == nil
 	}
 	return s.request.Outstanding() > 0 && !p.lane.WantsRequest()
 }

@@ -46,6 +46,12 @@ type Config struct {
 	// pass SlotSize, since the frame is one slot.
 	HeaderLimit int
 
+	// MessageLimit is the most bytes in a message of a WebSocket's client; 0 is no
+	// limit. PingInterval is how long such a client may say nothing before it is asked
+	// whether it is there, and then before it is given up.
+	MessageLimit int64
+	PingInterval time.Duration
+
 	// MinBodyRate is how many bytes a second a request's body has to come at, on
 	// average over the time that the server waits for it, once that is longer
 	// than ClientTimeout; 0 is any. When the response has begun, client and
@@ -95,6 +101,7 @@ func DefaultConfig() Config {
 		Memory: 256 << 20, LinkMemory: 8 << 20, MaxLinks: 64,
 		ResponseTimeout: 30 * time.Second, ClientTimeout: 30 * time.Second,
 		QueueLength: 1000, QueueTime: 10 * time.Second,
+		MessageLimit: 16 << 20, PingInterval: 20 * time.Second,
 		HeaderLimit: 32 << 10, MinBodyRate: 100, RequestBurst: 100,
 		Routes: []Route{{Prefix: "/", Pool: "default"}},
 	}
@@ -112,11 +119,14 @@ const requestGuarantee = 2
 // the memory.
 func (c *Config) plan() (shm.RequestGeometry, error) {
 	switch {
-	case c.ResponseTimeout <= 0 || c.ClientTimeout <= 0 || c.QueueTime <= 0:
-		return shm.RequestGeometry{}, fmt.Errorf("timeouts have to be positive: response %v, client %v, queue %v", c.ResponseTimeout, c.ClientTimeout, c.QueueTime)
+	case c.ResponseTimeout <= 0 || c.ClientTimeout <= 0 || c.QueueTime <= 0 || c.PingInterval <= 0:
+		return shm.RequestGeometry{}, fmt.Errorf("timeouts have to be positive: response %v, client %v, queue %v, ping %v",
+			c.ResponseTimeout, c.ClientTimeout, c.QueueTime, c.PingInterval)
 	case c.QueueLength < 0 || c.BodyLimit < 0 || c.MinBodyRate < 0 || c.RequestRate < 0 || c.RequestBurst < 0:
 		return shm.RequestGeometry{}, fmt.Errorf("limits cannot be negative: queue length %d, body %d, its rate %d, requests a second %d, in a burst %d",
 			c.QueueLength, c.BodyLimit, c.MinBodyRate, c.RequestRate, c.RequestBurst)
+	case c.MessageLimit < 0:
+		return shm.RequestGeometry{}, fmt.Errorf("message limit %d: cannot be negative", c.MessageLimit)
 	case c.HeaderLimit < 1 || c.HeaderLimit > c.SlotSize:
 		return shm.RequestGeometry{}, fmt.Errorf("header limit %d: want 1 to the slot size, %d", c.HeaderLimit, c.SlotSize)
 	}

@@ -14,6 +14,11 @@ var (
 	// ErrMethod is returned for a method that a proxy of this kind does not
 	// serve.
 	ErrMethod = errors.New("method not supported")
+	// ErrNoWebSocket is returned when a worker answers the extended CONNECT for a
+	// WebSocket as it would a GET.
+	ErrNoWebSocket = errors.New("no WebSocket here")
+	// ErrWebSocket is returned when a client breaks a rule of RFC 6455.
+	ErrWebSocket = errors.New("WebSocket protocol broken")
 	// ErrHeadersTooLarge is returned when the headers frame passes its limit.
 	ErrHeadersTooLarge = errors.New("request headers too large")
 	// ErrBodyTooLarge is returned when the body passes its limit.
@@ -60,6 +65,8 @@ var statusTable = []struct {
 	{ErrNoRoute, http.StatusNotFound, false},
 	{ErrBadRequest, http.StatusBadRequest, false},
 	{ErrMethod, http.StatusNotImplemented, false},
+	{ErrNoWebSocket, http.StatusNotImplemented, false}, // RFC 9220 section 3
+	{ErrWebSocket, http.StatusBadRequest, false},
 	{ErrHeadersTooLarge, http.StatusRequestHeaderFieldsTooLarge, false},
 	{ErrBodyTooLarge, http.StatusRequestEntityTooLarge, false},
 	{ErrTooFast, http.StatusTooManyRequests, true},

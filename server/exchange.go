@@ -19,6 +19,7 @@ type exchange struct {
 	start      time.Time
 	dialect    dialect
 	origin     origin
+	offer      *offer // nil: the request asks for no WebSocket
 
 	stream    *stream
 	streamID  uint64
@@ -39,7 +40,7 @@ func (x *exchange) serve() error {
 	}
 	hasBody := x.hasBody()
 	guarantee := 1
-	if hasBody {
+	if hasBody || x.offer != nil {
 		guarantee = requestGuarantee
 	}
 	s, err := x.router.requests.acquire(x.request.Context(), &x.router.queue, guarantee)
@@ -48,6 +49,7 @@ func (x *exchange) serve() error {
 	}
 	x.stream, x.streamID = s, s.id.Load()
 	s.request.Keep(idempotent(x.request.Method))
+	s.offered.Store(x.offer != nil)
 	if err := x.publishHeaders(hasBody); err != nil {
 		x.router.requests.release(s)
 		return err
@@ -56,7 +58,7 @@ func (x *exchange) serve() error {
 }
 
 func (x *exchange) hasBody() bool {
-	return x.request.Body != nil && x.request.Body != http.NoBody && x.request.ContentLength != 0
+	return x.offer == nil && x.request.Body != nil && x.request.Body != http.NoBody && x.request.ContentLength != 0
 }
 
 // admit finds the pool, and refuses what needs no worker to be refused.
@@ -66,6 +68,9 @@ func (x *exchange) admit() error {
 	}
 	if err := x.dialect.check(x.request); err != nil {
 		return fmt.Errorf("%w: %w", ErrBadRequest, err)
+	}
+	if err := x.checkOffer(); err != nil {
+		return err
 	}
 	x.pool = x.router.routes.find(x.request.URL.Path)
 	switch limit := x.router.config.BodyLimit; {
@@ -77,10 +82,22 @@ func (x *exchange) admit() error {
 	return nil
 }
 
+// checkOffer refuses the offer of a WebSocket that is none of ours.
+func (x *exchange) checkOffer() error {
+	if x.offer == nil {
+		return nil
+	}
+	if err := x.offer.check(x.request, &x.dialect); err != nil {
+		x.writer.Header().Set("Sec-WebSocket-Version", websocketVersion) // RFC 6455 section 4.4
+		return fmt.Errorf("%w: WebSocket: %w", ErrBadRequest, err)
+	}
+	return nil
+}
+
 // publishHeaders writes slot 1, and the end of a request without a body.
 func (x *exchange) publishHeaders(hasBody bool) error {
 	s, limit := x.stream, x.router.config.HeaderLimit
-	if err := requestFrame(&s.frame, x.request, &x.origin, x.streamID); err != nil {
+	if err := requestFrame(&s.frame, x.request, &x.origin, x.offer != nil, x.streamID); err != nil {
 		return err
 	}
 	space, err := s.request.Reserve(limit)
@@ -97,7 +114,7 @@ func (x *exchange) publishHeaders(hasBody bool) error {
 		return fmt.Errorf("%w: %d bytes, the limit is %d", ErrHeadersTooLarge, len(frame), limit)
 	}
 	s.request.Commit(len(frame), shm.KindHeaders)
-	if !hasBody {
+	if !hasBody && x.offer == nil {
 		if err := s.request.CommitEmpty(shm.KindEnd); err != nil {
 			return err
 		}
@@ -111,7 +128,8 @@ func (x *exchange) publishHeaders(hasBody bool) error {
 // failed before it mattered.
 func (x *exchange) exchange(hasBody bool) error {
 	s := x.stream
-	x.responder = responder{stream: s, writer: x.writer, controller: x.controller, request: x.request, origin: &x.origin}
+	x.responder = responder{stream: s, writer: x.writer, controller: x.controller, request: x.request, origin: &x.origin,
+		offer: x.offer, router: x.router}
 	s.watch.attend(x.request.Context(), x.controller)
 	for {
 		if err := x.pool.assign(x.request.Context(), s); err != nil {
@@ -131,6 +149,9 @@ func (x *exchange) exchange(hasBody bool) error {
 			x.awaitUpload()
 		}
 		x.haltPump(err)
+		if x.responder.websocket != nil {
+			x.responder.websocket.finish(err)
+		}
 		s.watch.attend(nil, nil)
 		x.worker = s.place.link.name
 		s.place.link.finish(s, cancelReason(err))
@@ -177,9 +198,8 @@ func (x *exchange) startPump(hasBody bool) {
 	}
 	_ = x.controller.EnableFullDuplex() // HTTP/1.1 only; HTTP/2 and 3 always are
 	x.pump = &pump{
-		stream: x.stream, request: x.request, limit: x.router.config.BodyLimit, slot: x.router.config.SlotSize,
+		laneFeed: newLaneFeed(x.stream, x.router.config.SlotSize), request: x.request, limit: x.router.config.BodyLimit,
 		dialect: &x.dialect, writer: x.writer,
-		stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	go x.pump.run()
 }
@@ -229,7 +249,7 @@ func (x *exchange) conclude(err error) {
 	if log := x.router.config.AccessLog; log != nil {
 		x.log(log, status, err)
 	}
-	if err != nil && (x.responder.begun || status == statusClientGone) {
+	if err != nil && x.responder.websocket == nil && (x.responder.begun || status == statusClientGone) {
 		panic(http.ErrAbortHandler) // a broken exchange never looks complete
 	}
 }

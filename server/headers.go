@@ -42,6 +42,11 @@ var fieldPolicies = map[string]headerPolicy{
 	"Via":                 dropUpward, // RFC 9110 section 7.6.3: with ours at its end
 	"Client-Cert":         dropUpward, // RFC 9440 section 2.4
 	"Client-Cert-Chain":   dropUpward,
+
+	"Sec-Websocket-Key":        dropHop, // RFC 6455 section 11.3: between us and the client
+	"Sec-Websocket-Version":    dropHop,
+	"Sec-Websocket-Accept":     dropHop,
+	"Sec-Websocket-Extensions": dropHop,
 }
 
 // trailerForbidden has the fields that would change how a message is framed,
@@ -69,7 +74,7 @@ func connectionNames(values []string) map[string]bool {
 }
 
 // requestFrame fills frame with what a worker gets of r.
-func requestFrame(frame *proto.Request, r *http.Request, o *origin, streamID uint64) error {
+func requestFrame(frame *proto.Request, r *http.Request, o *origin, offered bool, streamID uint64) error {
 	if r.Method == http.MethodConnect {
 		return fmt.Errorf("%w: CONNECT", ErrMethod)
 	}
@@ -78,6 +83,9 @@ func requestFrame(frame *proto.Request, r *http.Request, o *origin, streamID uin
 	}
 	frame.StreamID, frame.Version = streamID, versionOf(r)
 	frame.Method, frame.Scheme, frame.Authority = r.Method, o.scheme, r.Host
+	if offered {
+		frame.Scheme = "ws" + strings.TrimPrefix(o.scheme, "http")
+	}
 	frame.Path = r.RequestURI
 	if !strings.HasPrefix(frame.Path, "/") {
 		frame.Path = r.URL.RequestURI() // absolute-form (RFC 9112 section 3.2.2)

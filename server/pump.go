@@ -16,23 +16,14 @@ import (
 // kernel straight into shared memory. It runs in a goroutine of its own, so that
 // the response can stream at the same time.
 type pump struct {
-	stream  *stream
+	laneFeed
 	request *http.Request
 	limit   int64 // of the body; 0: none
-	slot    int   // bytes in a slot
 	dialect *dialect
 	writer  http.ResponseWriter // to say 100 Continue with
 
-	continued   atomic.Bool  // it waits no more
-	unannounced atomic.Int32 // published slots that the worker was not woken for
-	patient     bool         // wake the worker for several slots at once
-
-	stop chan struct{} // closed when the exchange is over
-	done chan struct{} // closed when the pump has ended
+	continued atomic.Bool // it waits no more
 }
-
-// errStopped ends a pump whose exchange is over.
-var errStopped = errors.New("exchange over")
 
 // The rest of an upload whose exchange is over is read and thrown away up to so
 // many bytes and so long: then the connection can serve the next request. What
@@ -94,29 +85,6 @@ func (p *pump) copyBody() error {
 	}
 }
 
-// announceEvery is how many slots are published before the worker is woken, while
-// more bytes are there to be read: a wake-up costs about as much as reading a
-// slot (docs/design/wakeups.md).
-const announceEvery = 8
-
-// publish hands the committed slot to the worker, who sees it at once if it is
-// awake. It is woken when several have come together, or when there is nothing
-// more to read.
-func (p *pump) publish() {
-	p.stream.request.Publish() // A1
-	if n := p.unannounced.Add(1); !p.patient || n >= announceEvery {
-		p.announce()
-	}
-}
-
-// announce wakes the worker if it waits for what has been published. At the end of
-// the body net/http reads on in a goroutine of its own, which calls it too.
-func (p *pump) announce() {
-	if p.unannounced.Load() > 0 && p.unannounced.Swap(0) > 0 {
-		p.stream.announceRequest()
-	}
-}
-
 // watchIdle has announce called before a read waits for the client, where the
 // connection can tell. It returns what ends that.
 func (p *pump) watchIdle() (end func()) {
@@ -140,21 +108,12 @@ func (p *pump) readError(err error) error {
 
 // end publishes the trailers, if any, and the end of the request.
 func (p *pump) end() error {
-	s := p.stream
 	if fields := requestTrailers(p.request.Trailer); len(fields) > 0 {
 		if err := p.trailers(fields); err != nil {
 			return err
 		}
 	}
-	err := p.wait(func() error { return s.request.CommitEmpty(shm.KindEnd) })
-	if err != nil {
-		return err
-	}
-	s.request.LowerGuarantee()
-	s.upload.ended.Store(true)
-	s.request.Publish() // A1
-	s.announceRequest()
-	return nil
+	return p.publishEnd()
 }
 
 func (p *pump) trailers(fields []proto.Field) error {
@@ -172,60 +131,6 @@ func (p *pump) trailers(fields []proto.Field) error {
 	}
 	p.stream.request.Commit(copy(space, frame), shm.KindTrailers)
 	return nil
-}
-
-// reserve returns space for the next read: a good part of a slot if there is
-// one, and anything at all rather than waiting.
-func (p *pump) reserve() ([]byte, error) {
-	space, err := p.stream.request.Reserve(p.slot / 2)
-	if err == nil {
-		return space, nil
-	}
-	err = p.wait(func() (err error) {
-		space, err = p.stream.request.Reserve(1)
-		return err
-	})
-	return space, err
-}
-
-// wait calls try until it does not fail for want of room: the worker has to
-// release slots first. This is what holds the client back: nobody reads its
-// connection meanwhile.
-func (p *pump) wait(try func() error) error {
-	s := p.stream
-	err := try()
-	if !errors.Is(err, shm.ErrNoRoom) {
-		return p.check(err)
-	}
-	p.announce()
-	s.row.WantRoom(true) // S1
-	s.upload.waits.Store(true)
-	defer s.row.WantRoom(false)
-	defer s.upload.waits.Store(false)
-	for {
-		if err := try(); !errors.Is(err, shm.ErrNoRoom) {
-			s.withPlace(func(at *place) { at.link.useNews() })
-			return p.check(err)
-		}
-		select {
-		case <-s.room:
-		case <-p.stop:
-			return errStopped
-		}
-	}
-}
-
-// check evicts the worker if err says that it broke the protocol. The upload ends
-// with it: it fails first, so that no other worker is given a request of which
-// nothing more comes.
-func (p *pump) check(err error) error {
-	if err == nil {
-		return nil
-	}
-	p.stream.upload.fail(fmt.Errorf("%w: %w", ErrWorkerLost, err))
-	p.stream.evict(err)
-	<-p.stop // the responder sees that the link is dead and ends the exchange
-	return errStopped
 }
 
 // awaitReader waits until a worker wants the body, if the client asked to be told
@@ -250,15 +155,6 @@ func (p *pump) awaitReader() error {
 		case <-p.stop:
 			return errStopped
 		}
-	}
-}
-
-func (p *pump) stopped() bool {
-	select {
-	case <-p.stop:
-		return true
-	default:
-		return false
 	}
 }
 
@@ -292,7 +188,7 @@ func cancelReason(err error) shm.Reason {
 		err error
 		why shm.Reason
 	}{
-		{ErrClientGone, shm.ReasonClientGone}, {ErrBodyBroken, shm.ReasonClientGone}, {ErrClientSlow, shm.ReasonClientSlow},
+		{ErrClientGone, shm.ReasonClientGone}, {ErrWebSocket, shm.ReasonClientGone}, {ErrBodyBroken, shm.ReasonClientGone}, {ErrClientSlow, shm.ReasonClientSlow},
 		{ErrBodyTooLarge, shm.ReasonTooLarge}, {ErrWorkerTimeout, shm.ReasonDeadline}, {ErrWorkerInvalid, shm.ReasonInvalid},
 		{ErrDraining, shm.ReasonShutdown},
 	} {

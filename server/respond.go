@@ -17,12 +17,15 @@ type responder struct {
 	controller *http.ResponseController
 	request    *http.Request
 	origin     *origin
+	offer      *offer // nil: the request asks for no WebSocket
+	router     *UploadResponseRouter
 
-	begun    bool  // the headers are out, or on their way
-	dirty    bool  // written and not flushed
-	trailers bool  // they have come
-	sent     int64 // bytes of body from the worker
-	head     responseHead
+	websocket *websocket // nil: no open WebSocket
+	begun     bool       // the headers are out, or on their way
+	dirty     bool       // written and not flushed
+	trailers  bool       // they have come
+	sent      int64      // bytes of body from the worker
+	head      responseHead
 }
 
 // The ways in which the present link can fail a stream that may be assigned
@@ -32,6 +35,10 @@ var (
 	errRevoked  = errors.New("taken back before the worker took it")
 )
 
+// errOverdue ends the waiting for a worker that has not ended a WebSocket which its
+// client has closed.
+var errOverdue = errors.New("closed by the client")
+
 // errLetGo is returned when the worker let go of the exchange without an end.
 var errLetGo = fmt.Errorf("%w: it let go of the exchange without an end", ErrWorkerAborted)
 
@@ -40,6 +47,9 @@ var errLetGo = fmt.Errorf("%w: it let go of the exchange without an end", ErrWor
 func (r *responder) run() error {
 	for {
 		slot, err := r.slot()
+		if errors.Is(err, errOverdue) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -101,6 +111,8 @@ func (r *responder) interrupted() error {
 		return errRevoked // it saw the revocation that we gave up
 	case at.lane.HasLetGo(id):
 		return r.cause(errLetGo)
+	case r.websocket != nil && r.websocket.overdue.Load():
+		return errOverdue
 	}
 	return r.cause(nil)
 }
@@ -123,6 +135,13 @@ func (r *responder) cause(err error) error {
 
 // handle sends what a slot carries. It reports done = true for the end.
 func (r *responder) handle(slot shm.Slot) (done bool, err error) {
+	if slot.Kind == shm.KindAbort {
+		return false, r.aborted()
+	}
+	if r.websocket != nil {
+		r.dirty = true
+		return r.websocket.send(slot)
+	}
 	switch slot.Kind {
 	case shm.KindInterim:
 		return false, r.precede(slot.Bytes)
@@ -148,10 +167,15 @@ func (r *responder) handle(slot shm.Slot) (done bool, err error) {
 		r.stream.answered = slot.Time
 		return true, r.end()
 	}
-	if r.stream.place.link.gone.Load() { // the worker was told, and gives up what it cannot finish
-		return false, r.cause(errLinkDead)
+	return false, fmt.Errorf("%w: a %v slot, and no WebSocket", ErrWorkerInvalid, slot.Kind)
+}
+
+// aborted returns why the worker gave up.
+func (r *responder) aborted() error {
+	if r.stream.place.link.gone.Load() { // it was told, and gives up what it cannot finish
+		return r.cause(errLinkDead)
 	}
-	return false, r.cause(ErrWorkerAborted)
+	return r.cause(ErrWorkerAborted)
 }
 
 // parse decodes a headers frame. It copies the frame before it looks at it, so what
@@ -192,16 +216,64 @@ func (r *responder) begin(frame []byte) error {
 	if err != nil {
 		return err
 	}
+	if r.offer != nil && response.Status == http.StatusSwitchingProtocols {
+		return r.open(response)
+	}
 	head, err := writeResponseHead(r.writer.Header(), response, r.request.Method)
 	if err != nil {
 		clear(r.writer.Header())
 		return err
 	}
+	if err := r.decline(head.status); err != nil {
+		clear(r.writer.Header())
+		return err
+	}
 	r.origin.sign(r.writer.Header())
+	r.start(head)
+	r.writer.WriteHeader(head.status)
+	return nil
+}
+
+// start notes that the response has begun, or is just about to.
+func (r *responder) start(head responseHead) {
 	r.head, r.begun, r.dirty = head, true, true
 	r.stream.request.Keep(false) // too late to serve it again
 	r.stream.watch.answered.Store(true)
-	r.writer.WriteHeader(head.status)
+}
+
+// open opens the WebSocket that the worker has accepted.
+func (r *responder) open(response *proto.Response) error {
+	header, err := r.offer.reply(response)
+	if err != nil {
+		return err
+	}
+	r.origin.sign(header)
+	r.start(responseHead{status: http.StatusSwitchingProtocols, contentLength: -1})
+	w, err := r.offer.accept(r, header)
+	if err != nil {
+		return err
+	}
+	r.websocket = newWebsocket(r.stream, r.controller, w, &r.router.config)
+	go r.websocket.pump.run()
+	r.router.openWebsocket(r.stream, r.websocket)
+	return nil
+}
+
+// decline ends the request of a WebSocket to which the worker gives an ordinary
+// answer. To an extended CONNECT, success would open it (RFC 8441 section 5).
+func (r *responder) decline(status int) error {
+	if r.offer == nil {
+		return nil
+	}
+	if r.offer.key == "" && status < http.StatusMultipleChoices {
+		return fmt.Errorf("%w: the worker answered %d", ErrNoWebSocket, status)
+	}
+	if err := r.stream.request.CommitEmpty(shm.KindEnd); err != nil {
+		return nil // not even one more slot: the worker has to do without
+	}
+	r.stream.upload.ended.Store(true)
+	r.stream.request.Publish() // A1
+	r.stream.announceRequest()
 	return nil
 }
 
@@ -218,7 +290,7 @@ func (r *responder) body(b []byte) error {
 	_, err := r.writer.Write(b)
 	r.stream.watch.writeSince.Store(0)
 	r.dirty = true
-	return r.clientError(err)
+	return r.stream.clientError(err)
 }
 
 // flush sends what has been written when the worker has nothing more ready.
@@ -227,20 +299,13 @@ func (r *responder) flush() error {
 		return nil
 	}
 	r.dirty = false
+	if r.websocket != nil {
+		return r.websocket.flush()
+	}
 	r.stream.watch.writeSince.Store(shm.Now())
 	err := r.controller.Flush()
 	r.stream.watch.writeSince.Store(0)
-	return r.clientError(err)
-}
-
-func (r *responder) clientError(err error) error {
-	switch {
-	case err == nil, errors.Is(err, http.ErrNotSupported):
-		return nil
-	case r.stream.watch.clientSlow.Load():
-		return fmt.Errorf("%w: it took no byte of the response within the limit", ErrClientSlow)
-	}
-	return fmt.Errorf("%w: %w", ErrClientGone, err)
+	return r.stream.clientError(err)
 }
 
 // end checks the response as a whole. A worker may have ended it in spite of the

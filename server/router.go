@@ -94,7 +94,8 @@ func (r *UploadResponseRouter) ServeHTTP(w http.ResponseWriter, request *http.Re
 	x := exchange{router: r, request: request, start: time.Now()}
 	x.writer, x.dialect = speak(w, request)
 	defer hush(x.writer)
-	x.origin = r.originOf(request, &x.dialect)
+	x.offer, x.request = offerOf(request, &x.dialect)
+	x.origin = r.originOf(x.request, &x.dialect)
 	x.controller = http.NewResponseController(x.writer)
 	x.conclude(r.admit(&x))
 }
@@ -154,6 +155,7 @@ func (r *UploadResponseRouter) Drain(ctx context.Context) error {
 		r.draining = true
 		r.requests.segment.SetState(shm.ServerDraining)
 		r.tellDraining(ctx)
+		r.leaveWebsockets()
 		if r.running == 0 {
 			close(r.quiet)
 		}
@@ -192,6 +194,26 @@ func (r *UploadResponseRouter) Close() error {
 	r.requests.segment.SetState(shm.ServerStopped)
 	r.closeLinks()
 	return r.requests.segment.Close()
+}
+
+// openWebsocket notes the open WebSocket of a stream, for Drain.
+func (r *UploadResponseRouter) openWebsocket(s *stream, o *websocket) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.websocket.Store(o)
+	if r.draining {
+		go o.leave()
+	}
+}
+
+// leaveWebsockets closes every open WebSocket: they would go on for as long as they like.
+// The caller holds the lock.
+func (r *UploadResponseRouter) leaveWebsockets() {
+	for _, s := range r.requests.streams {
+		if o := s.websocket.Load(); o != nil {
+			go o.leave()
+		}
+	}
 }
 
 // tellDraining tells every worker that the server is about to end, and when at

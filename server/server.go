@@ -10,7 +10,11 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/wavey-ai/upload-response/server/extendedconnect"
 )
+
+func init() { extendedconnect.Done() }
 
 // lastWords is how long, after the last exchange has ended, its response may take
 // to get out.

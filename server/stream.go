@@ -1,6 +1,9 @@
 package server
 
 import (
+	"errors"
+	"fmt"
+	"net/http"
 	"sync"
 	"sync/atomic"
 
@@ -31,8 +34,10 @@ type stream struct {
 	next      uint64     // number of the next response slot; the responder's
 	answered  int64      // when the worker ended its response, as it says; 0: not; the responder's
 
-	upload uploadState
-	watch  streamWatch
+	upload    uploadState
+	watch     streamWatch
+	offered   atomic.Bool               // the request asks for a WebSocket
+	websocket atomic.Pointer[websocket] // nil: no open WebSocket
 }
 
 func newStream(row *shm.Row, request *shm.Writer) *stream {
@@ -45,6 +50,8 @@ func (s *stream) open(id uint64) {
 	s.attempts = 0
 	s.upload.reset()
 	s.watch.reset()
+	s.offered.Store(false)
+	s.websocket.Store(nil)
 	drain(s.news)
 	drain(s.room)
 	s.id.Store(id)
@@ -111,6 +118,17 @@ func (s *stream) evict(cause error) {
 	if l != nil {
 		l.evict(cause)
 	}
+}
+
+// clientError returns what the failure of a write to the client means.
+func (s *stream) clientError(err error) error {
+	switch {
+	case err == nil, errors.Is(err, http.ErrNotSupported):
+		return nil
+	case s.watch.clientSlow.Load():
+		return fmt.Errorf("%w: it took no byte of the response within the limit", ErrClientSlow)
+	}
+	return fmt.Errorf("%w: %w", ErrClientGone, err)
 }
 
 // wake makes responder and pump look again.

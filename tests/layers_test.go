@@ -29,8 +29,9 @@ var layers = map[string][]string{
 	"shm":   {standard, "golang.org/x/sys/unix", "github.com/edsrzf/mmap-go"},
 	"server": {
 		standard, "golang.org/x/sys/unix", "golang.org/x/time/rate", "github.com/quic-go/quic-go", "github.com/pires/go-proxyproto",
-		module + "/shm", module + "/proto",
+		"github.com/gobwas/ws", module + "/shm", module + "/proto", module + "/server/extendedconnect",
 	},
+	"server/extendedconnect": {"os"},
 	"worker": {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
 	"cmd/upload-response": {
 		standard, "golang.org/x/sys/unix", "github.com/caddyserver/certmagic", "github.com/mholt/acmez/v3", "go.uber.org/zap",
@@ -80,7 +81,7 @@ func layerOf(importPath string) (allowed []string, found bool) {
 // those below it, too.
 func allows(list []string, imported string) bool {
 	if !strings.Contains(imported, ".") { // a domain's dot, as the go command tells them apart
-		return slices.Contains(list, standard)
+		return slices.Contains(list, standard) || slices.Contains(list, imported)
 	}
 	return slices.ContainsFunc(list, func(ok string) bool {
 		return imported == ok || strings.HasPrefix(imported, ok+"/")

@@ -34,7 +34,10 @@ func newHTTPRequest(ctx context.Context, r *Request) (*http.Request, *requestBod
 	h.Proto, h.ProtoMajor, h.ProtoMinor = protocol(header.Version)
 	body := &requestBody{request: r, next: 2}
 	h.ContentLength = contentLength(h.Header)
-	if slot, err := r.TryTail(2); err == nil && slot.Kind == End {
+	if r.AsksForWebSocket() {
+		h.Header["Connection"], h.Header["Upgrade"] = []string{"Upgrade"}, []string{"websocket"} // as handlers know it
+		h.ContentLength, h.Body = 0, http.NoBody
+	} else if slot, err := r.TryTail(2); err == nil && slot.Kind == End {
 		h.ContentLength, h.Body = 0, http.NoBody
 	} else {
 		h.Body = body

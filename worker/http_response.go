@@ -190,7 +190,10 @@ func (w *responseWriter) finish() error {
 	if len(trailers) > 0 {
 		return w.request.EndTrailers(w.ctx, trailers)
 	}
-	return w.request.End(w.ctx)
+	if err := w.request.End(w.ctx); !errors.Is(err, ErrEnded) { // by the Close of a WebSocket
+		return err
+	}
+	return nil
 }
 
 // describe adds what net/http would say of a body that is whole in memory: its

@@ -132,9 +132,18 @@ func (r *Request) Tail(ctx context.Context, n uint64) (Slot, error) {
 		case <-r.lane.more:
 		case <-r.done:
 		case <-ctx.Done():
-			return Slot{}, ctx.Err()
+			return Slot{}, r.whyDone(ctx)
 		}
 	}
+}
+
+// whyDone returns why a context has ended: that of an http.Request ends with the
+// request.
+func (r *Request) whyDone(ctx context.Context) error {
+	if err := r.Cancelled(); err != nil {
+		return err
+	}
+	return ctx.Err()
 }
 
 // Release gives the request's slots up to and including n back to the server;

@@ -12,13 +12,18 @@ import (
 // Respond starts the response with its status, from 200 to 999, and fields. It
 // is sent with the next Flush, full slot, or End.
 func (r *Request) Respond(ctx context.Context, status int, fields []proto.Field) error {
+	if status < 200 || status > 999 {
+		return fmt.Errorf("%w: status %d", ErrResponse, status)
+	}
+	return r.respond(ctx, status, fields)
+}
+
+func (r *Request) respond(ctx context.Context, status int, fields []proto.Field) error {
 	switch {
 	case r.ended.Load():
 		return ErrEnded
 	case r.begun:
 		return fmt.Errorf("%w: the headers are written already", ErrResponse)
-	case status < 200 || status > 999:
-		return fmt.Errorf("%w: status %d", ErrResponse, status)
 	}
 	if err := r.putHead(ctx, status, fields, shm.KindHeaders); err != nil {
 		return err
@@ -253,7 +258,7 @@ func (r *Request) wait(ctx context.Context, try func() error) error {
 		case <-r.done:
 			return r.Cancelled()
 		case <-ctx.Done():
-			return ctx.Err()
+			return r.whyDone(ctx)
 		}
 	}
 }

@@ -27,7 +27,7 @@ var builtins = []struct {
 	summary string
 	handler http.HandlerFunc
 }{
-	{"echo", "sends the body back while it comes in", echo},
+	{"echo", "sends the body back while it comes in, and the messages of a WebSocket", echo},
 	{"digest", `answers {"sha256":"...","bytes":N}`, digest},
 	{"discard", `answers {"bytes":N}`, discard},
 }
@@ -102,6 +102,10 @@ func (p *program) runWorker(kind, summary string, handler http.Handler, args []s
 
 // echo sends the body back as it comes in.
 func echo(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Upgrade") == "websocket" {
+		echoMessages(w, r)
+		return
+	}
 	contentType := r.Header.Get("Content-Type")
 	if contentType == "" {
 		contentType = "application/octet-stream"
@@ -112,6 +116,21 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	}
 	_, err := io.Copy(prompt{w, http.NewResponseController(w)}, r.Body)
 	abortOn(err)
+}
+
+// echoMessages sends messages back, part for part.
+func echoMessages(w http.ResponseWriter, r *http.Request) {
+	socket, err := worker.AcceptWebSocket(w, r)
+	abortOn(err)
+	for {
+		part, err := socket.ReadPart(r.Context())
+		if errors.As(err, new(*worker.CloseError)) {
+			return
+		}
+		abortOn(err)
+		abortOn(socket.WritePart(r.Context(), part.Kind, part.Bytes, part.Final))
+		socket.Release(part)
+	}
 }
 
 // prompt sends every write at once.

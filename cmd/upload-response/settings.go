@@ -100,6 +100,7 @@ func (s *settings) times() optionGroup {
 		{name: "client-timeout", arg: "TIME", help: "for a client to make progress", value: c.ClientTimeout.String(), parse: duration(&c.ClientTimeout, time.Millisecond)},
 		{name: "header-timeout", arg: "TIME", help: "for a client's handshake, and for its request's headers", value: l.HeaderTime.String(), parse: duration(&l.HeaderTime, time.Millisecond)},
 		{name: "idle-timeout", arg: "TIME", help: "for a client to keep a connection without a request", value: l.IdleTime.String(), parse: duration(&l.IdleTime, time.Millisecond)},
+		{name: "ping-interval", arg: "TIME", help: "for a WebSocket's client to say nothing before it is pinged, and then before it is given up", value: c.PingInterval.String(), parse: duration(&c.PingInterval, time.Millisecond)},
 		{name: "queue-time", arg: "TIME", help: "for a request to find a worker", value: c.QueueTime.String(), parse: duration(&c.QueueTime, time.Millisecond)},
 		{name: "shutdown-timeout", arg: "TIME", help: "for requests to finish when the server is to end", value: s.shutdown.String(), parse: duration(&s.shutdown, 0)},
 	}}
@@ -111,6 +112,7 @@ func (s *settings) limits() optionGroup {
 		{name: "queue-length", arg: "N", help: "most requests that wait for a worker", value: strconv.Itoa(c.QueueLength), parse: number(&c.QueueLength, 1, 0, math.MaxInt32)},
 		{name: "body-limit", arg: "SIZE", help: "most bytes in a request's body; 0: any number", value: "0", parse: size(&c.BodyLimit, 1, 0, math.MaxInt64)},
 		{name: "header-limit", arg: "SIZE", help: "most bytes in a request's headers; at most a slot", value: formatSize(uint64(c.HeaderLimit)), parse: size(&c.HeaderLimit, 1, 1, shm.MaxSlotSize)},
+		{name: "message-limit", arg: "SIZE", help: "most bytes in a message of a WebSocket's client; 0: any number", value: formatSize(uint64(c.MessageLimit)), parse: size(&c.MessageLimit, 1, 0, math.MaxInt64)},
 		{name: "min-body-rate", arg: "SIZE", help: "least bytes a second of a body that is waited for; 0: any number", value: formatSize(uint64(c.MinBodyRate)), parse: size(&c.MinBodyRate, 1, 0, math.MaxInt64)},
 		{name: "request-rate", arg: "N", help: "most requests a second of one client; 0: any number", value: "0", parse: number(&c.RequestRate, 1, 0, math.MaxInt32)},
 		{name: "request-burst", arg: "N", help: "requests that it may make at once", value: strconv.Itoa(c.RequestBurst), parse: number(&c.RequestBurst, 1, 1, math.MaxInt32)},

@@ -1,0 +1,81 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gobwas/ws"
+)
+
+// Codes of the registry of RFC 6455 section 11.7 that package ws does not know.
+const (
+	statusServiceRestart ws.StatusCode = 1012
+	statusTryAgainLater  ws.StatusCode = 1013
+	statusBadGateway     ws.StatusCode = 1014
+)
+
+// ruleError is a rule of RFC 6455 that a client broke, and the code to tell it.
+type ruleError struct {
+	code ws.StatusCode
+	err  error
+}
+
+func (e *ruleError) Error() string { return e.err.Error() }
+func (e *ruleError) Unwrap() error { return e.err }
+
+func brokenRule(code ws.StatusCode, err error) error {
+	return fmt.Errorf("%w: %w", ErrWebSocket, &ruleError{code, err})
+}
+
+var errNotUTF8 = brokenRule(ws.StatusInvalidFramePayloadData, errors.New("text that is not UTF-8"))
+
+// closeCodeOf returns the code that tells a client of a failure. The first match
+// counts.
+func closeCodeOf(err error) ws.StatusCode {
+	var rule *ruleError
+	if errors.As(err, &rule) {
+		return rule.code
+	}
+	for _, row := range []struct {
+		err  error
+		code ws.StatusCode
+	}{
+		{ErrDraining, ws.StatusGoingAway}, {ErrWorkerAborted, ws.StatusInternalServerError},
+		{ErrWorkerTimeout, statusBadGateway}, {ErrWorkerLost, statusBadGateway}, {ErrWorkerInvalid, statusBadGateway},
+		{ErrClientSlow, ws.StatusPolicyViolation},
+	} {
+		if errors.Is(err, row.err) {
+			return row.code
+		}
+	}
+	return ws.StatusInternalServerError
+}
+
+// closePayload returns the payload of a Close.
+func closePayload(code ws.StatusCode, reason string) []byte {
+	return ws.NewCloseFrameBody(code, reason)
+}
+
+// checkClose checks the payload of a Close (RFC 6455 sections 5.5.1 and 7.4).
+func checkClose(payload []byte) error {
+	switch len(payload) {
+	case 0:
+		return nil
+	case 1:
+		return brokenRule(ws.StatusProtocolError, errors.New("half a code in a Close"))
+	}
+	code, reason := ws.ParseCloseFrameData(payload)
+	if code >= statusServiceRestart && code <= statusBadGateway {
+		code = ws.StatusNormalClosure // of the same kind, and known
+	}
+	if err := ws.CheckCloseFrameData(code, reason); err != nil {
+		return brokenRule(ws.StatusProtocolError, fmt.Errorf("close: %w", err))
+	}
+	if code >= 5000 {
+		return brokenRule(ws.StatusProtocolError, fmt.Errorf("close: code %d", code))
+	}
+	return nil
+}
+
+// echoOf returns the payload that answers a Close: its code.
+func echoOf(payload []byte) []byte { return payload[:min(2, len(payload))] }

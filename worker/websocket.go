@@ -1,0 +1,246 @@
+package worker
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/shm"
+)
+
+// MessageType says what a message of a WebSocket is.
+type MessageType = shm.Kind
+
+// The types of message. Text is UTF-8: the server checks it.
+const (
+	Text   = shm.KindText
+	Binary = shm.KindBinary
+)
+
+// Codes for the end of a WebSocket (RFC 6455 section 7.4.1).
+const (
+	CloseNormal    = 1000
+	CloseGoingAway = 1001
+	CloseNoCode    = 1005 // the peer gave none; never sent
+	CloseTooBig    = 1009
+)
+
+// CloseError is returned when the client has closed the WebSocket.
+type CloseError struct {
+	Code   uint16
+	Reason string
+}
+
+// Error says with which code.
+func (e *CloseError) Error() string {
+	return fmt.Sprintf("worker: WebSocket closed by the client: %d %q", e.Code, e.Reason)
+}
+
+// ErrMessageTooLarge is returned when a message passes the limit of its reader.
+var ErrMessageTooLarge = errors.New("worker: message too large")
+
+// defaultReadLimit is the most bytes of a message unless SetReadLimit says otherwise.
+const defaultReadLimit = 16 << 20
+
+// WebSocket is an open WebSocket: a request whose slots are messages, both ways. One
+// goroutine reads and one writes; the two may be the same. It ends with the request,
+// and is closed with the code 1000 when an http.Handler returns.
+type WebSocket struct {
+	request  *Request
+	protocol string
+	limit    int
+
+	// The reading goroutine's.
+	next uint64 // slot to read
+	over error  // why nothing more comes
+}
+
+// AsksForWebSocket reports whether the client asks for a WebSocket. A worker that does
+// not accept it answers like to any GET.
+func (r *Request) AsksForWebSocket() bool {
+	header, err := r.Header()
+	return err == nil && (header.Scheme == "ws" || header.Scheme == "wss")
+}
+
+// AcceptWebSocket opens the WebSocket that the client asks for. The fields are sent
+// with the answer; of Sec-WebSocket-Protocol they may have one that the client offers.
+func (r *Request) AcceptWebSocket(ctx context.Context, fields []proto.Field) (*WebSocket, error) {
+	if !r.AsksForWebSocket() {
+		return nil, fmt.Errorf("%w: the client asks for no WebSocket", ErrResponse)
+	}
+	if err := r.respond(ctx, http.StatusSwitchingProtocols, fields); err != nil {
+		return nil, err
+	}
+	r.publish()
+	s := &WebSocket{request: r, limit: defaultReadLimit, next: 2}
+	for _, f := range fields {
+		if http.CanonicalHeaderKey(f.Name) == "Sec-Websocket-Protocol" {
+			s.protocol = f.Value
+		}
+	}
+	return s, nil
+}
+
+// AcceptWebSocket opens the WebSocket that the client of an http.Handler asks for: one
+// that this package serves, whatever middleware has put around w. The header of w is
+// sent with the answer.
+func AcceptWebSocket(w http.ResponseWriter, r *http.Request) (*WebSocket, error) {
+	own, ok := unwrap(w)
+	if !ok {
+		return nil, fmt.Errorf("%w: the request is not one of this package", ErrResponse)
+	}
+	return own.acceptWebSocket(r.Context())
+}
+
+// unwrap finds our own writer in what middleware has put around it.
+func unwrap(w http.ResponseWriter) (*responseWriter, bool) {
+	for {
+		switch inner := w.(type) {
+		case *responseWriter:
+			return inner, true
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = inner.Unwrap()
+		default:
+			return nil, false
+		}
+	}
+}
+
+func (w *responseWriter) acceptWebSocket(ctx context.Context) (*WebSocket, error) {
+	if w.status != 0 {
+		return nil, fmt.Errorf("%w: the headers are written already", ErrResponse)
+	}
+	fields, _ := responseFields(w.header)
+	s, err := w.request.AcceptWebSocket(ctx, fields)
+	if err != nil {
+		return nil, err
+	}
+	w.status, w.committed = http.StatusSwitchingProtocols, true
+	return s, nil
+}
+
+// Protocol returns the subprotocol that was accepted, or "".
+func (s *WebSocket) Protocol() string { return s.protocol }
+
+// SetReadLimit sets the most bytes that Read returns. The server has a limit of its
+// own. Preconditions: no Read is in progress.
+func (s *WebSocket) SetReadLimit(n int) { s.limit = n }
+
+// Read returns the next message. It returns a [*CloseError] when the client has
+// closed, [ErrCancelled] when it is gone or the server has given it up, and
+// [ErrMessageTooLarge].
+func (s *WebSocket) Read(ctx context.Context) (MessageType, []byte, error) {
+	var message []byte
+	for {
+		slot, err := s.ReadPart(ctx)
+		if err != nil {
+			return 0, nil, err
+		}
+		if len(message)+len(slot.Bytes) > s.limit {
+			s.over = fmt.Errorf("%w: over %d bytes", ErrMessageTooLarge, s.limit)
+			return 0, nil, s.over
+		}
+		message = append(message, slot.Bytes...)
+		s.request.Release(slot.Number)
+		if slot.Final {
+			return slot.Kind, message, nil
+		}
+	}
+}
+
+// ReadPart returns the next slot of a message: its last if it is Final. The bytes are
+// a view of shared memory until [WebSocket.Release]. Errors are those of Read.
+func (s *WebSocket) ReadPart(ctx context.Context) (Slot, error) {
+	if s.over != nil {
+		return Slot{}, s.over
+	}
+	slot, err := s.request.Tail(ctx, s.next)
+	if err != nil {
+		return Slot{}, err
+	}
+	s.next++
+	if slot.Kind.Message() {
+		return slot, nil
+	}
+	s.over = closeErrorOf(slot)
+	s.request.Release(slot.Number)
+	return Slot{}, s.over
+}
+
+// Release gives the bytes of a part, and of those before it, back to the server.
+func (s *WebSocket) Release(part Slot) { s.request.Release(part.Number) }
+
+// closeErrorOf returns what a slot says that is no message.
+func closeErrorOf(slot Slot) error {
+	if slot.Kind != shm.KindClose || len(slot.Bytes) < 2 {
+		return &CloseError{Code: CloseNoCode}
+	}
+	return &CloseError{Code: binary.BigEndian.Uint16(slot.Bytes), Reason: string(slot.Bytes[2:])}
+}
+
+// Write sends a message. It waits while the client is slow.
+func (s *WebSocket) Write(ctx context.Context, t MessageType, message []byte) error {
+	return s.WritePart(ctx, t, message, true)
+}
+
+// WritePart sends a part of a message; final says that it is the last. The parts of a
+// message have one type.
+func (s *WebSocket) WritePart(ctx context.Context, t MessageType, p []byte, final bool) error {
+	r := s.request
+	if r.ended.Load() {
+		return ErrEnded
+	}
+	if !t.Message() {
+		return fmt.Errorf("%w: message type %v", ErrResponse, t)
+	}
+	for len(p) > r.link.SlotSize() {
+		if err := r.put(ctx, p[:r.link.SlotSize()], t); err != nil {
+			return err
+		}
+		r.publish()
+		p = p[r.link.SlotSize():]
+	}
+	if err := s.writeLast(ctx, t, p, final); err != nil {
+		return err
+	}
+	return r.Flush()
+}
+
+func (s *WebSocket) writeLast(ctx context.Context, t MessageType, p []byte, final bool) error {
+	switch {
+	case final && len(p) == 0:
+		if err := s.request.Cancelled(); err != nil {
+			return err
+		}
+		return s.request.wait(ctx, func() error { return s.request.lane.writer.CommitEmpty(t | shm.Final) })
+	case final:
+		return s.request.put(ctx, p, t|shm.Final)
+	case len(p) > 0:
+		return s.request.put(ctx, p, t)
+	}
+	return nil
+}
+
+// longestReason is what a Close has room for (RFC 6455 section 5.5).
+const longestReason = 123
+
+// Close closes the WebSocket with a code, from 1000, and a reason of at most 123 bytes
+// of UTF-8, and ends the request.
+func (s *WebSocket) Close(code uint16, reason string) error {
+	r := s.request
+	if r.ended.Load() {
+		return ErrEnded
+	}
+	if code < CloseNormal || code == CloseNoCode || len(reason) > longestReason {
+		return fmt.Errorf("%w: close with %d and a reason of %d bytes", ErrResponse, code, len(reason))
+	}
+	payload := append(binary.BigEndian.AppendUint16(nil, code), reason...)
+	ctx := context.Background() // a cancellation ends the wait
+	if err := r.put(ctx, payload, shm.KindClose); err != nil {
+		return err
+	}
+	return r.End(ctx)
+}
