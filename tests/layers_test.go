@@ -32,7 +32,7 @@ var layers = map[string][]string{
 		"github.com/gobwas/ws", module + "/shm", module + "/proto", module + "/server/extendedconnect",
 	},
 	"server/extendedconnect": {"os"},
-	"worker": {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
+	"worker":                 {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
 	"cmd/upload-response": {
 		standard, "golang.org/x/sys/unix", "github.com/caddyserver/certmagic", "github.com/mholt/acmez/v3", "go.uber.org/zap",
 		module + "/shm", module + "/proto", module + "/server", module + "/worker",
