@@ -105,6 +105,15 @@ python-env: need-cc need-python
 test-acme: need-go ## Test certificates from an authority, which is built from source
 	$(GO) test -tags acme -run Authority ./cmd/upload-response
 
+# The suite was never ported to Python 3.
+PYTHON2 ?= python2.7
+
+.PHONY: test-autobahn
+test-autobahn: need-go ## Run the Autobahn suite against a WebSocket (PYTHON2=python2.7, with pip)
+	@$(PYTHON2) -m pip --version >/dev/null 2>&1 || { echo "Python 2.7 with pip is missing, which the Autobahn suite needs: PYTHON2=/path/to/python2.7" >&2; exit 1; }
+	@[ -x build/autobahn/bin/wstest ] || PYTHONUSERBASE=$(CURDIR)/build/autobahn $(PYTHON2) -m pip install -q --disable-pip-version-check --user autobahntestsuite==0.8.2
+	PYTHON2=$(PYTHON2) PYTHONUSERBASE=$(CURDIR)/build/autobahn $(GO) test -count=1 -v -tags autobahn ./tests/autobahn
+
 .PHONY: bench
 bench: need-go ## Measure exchanges between real processes, beside their limits
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./tests/bench

@@ -60,7 +60,7 @@ func (o *websocket) send(slot shm.Slot) (done bool, err error) {
 	switch {
 	case failure != nil: // the worker gives up, or ends in spite of it
 		return false, failure
-	case slot.Kind == shm.KindEnd && o.part == 0:
+	case slot.Kind == shm.KindEnd && (o.part == 0 || o.clientClosed()):
 		return true, nil
 	case slot.Kind.Message() && !o.ours:
 		return false, o.sendPart(slot)
@@ -187,6 +187,13 @@ func (o *websocket) clientCloses(payload []byte) {
 		o.overdue.Store(true)
 		signal(o.stream.news)
 	})
+}
+
+// clientClosed reports whether the client waits for nothing but our Close.
+func (o *websocket) clientClosed() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.closed
 }
 
 // finish ends the WebSocket when its exchange is over: err is nil, or why it failed.

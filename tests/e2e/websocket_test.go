@@ -74,6 +74,16 @@ func TestFragmentsAreOneMessageAndPingsComeBetween(t *testing.T) {
 	})
 }
 
+func TestAMessageThatIsBrokenOffByACloseIsNoMistake(t *testing.T) {
+	throughEachDoor(t, nil, func(v *visitor) {
+		p := v.mustOpen("/socket?id=" + v.id("half"))
+		p.say(ws.OpText, false, "half a mess")
+		p.close(4000)
+		p.wantClose(4000)
+		v.wantSaid("socket %s: worker: WebSocket closed by the client: 4000", v.id("half"))
+	})
+}
+
 func TestTheWorkerClosesWithACode(t *testing.T) {
 	throughEachDoor(t, nil, func(v *visitor) {
 		for command, code := range map[string]ws.StatusCode{"close 4001": 4001, "close 1013": 1013, "return": 1000, "abort": 1011, "garble": 1014} {
