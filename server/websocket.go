@@ -203,7 +203,7 @@ func (o *websocket) finish(err error) {
 		o.stream.cancel(cancelReason(err))
 	}
 	o.pinger.Stop()
-	if !o.ours || err != nil {
+	if !o.ours {
 		_ = o.control(ws.OpClose, o.lastWords(err))
 	}
 	o.mu.Lock()
