@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -45,6 +46,8 @@ type Config struct {
 	// HeaderLimit is the most bytes in a request's headers frame. It cannot
 	// pass SlotSize, since the frame is one slot.
 	HeaderLimit int
+	// FieldLimit is the most fields in a request's headers frame.
+	FieldLimit int
 
 	// MessageLimit is the most bytes in a message of a WebSocket's client; 0 is no
 	// limit. PingInterval is how long such a client may say nothing before it is asked
@@ -102,7 +105,7 @@ func DefaultConfig() Config {
 		ResponseTimeout: 30 * time.Second, ClientTimeout: 30 * time.Second,
 		QueueLength: 1000, QueueTime: 10 * time.Second,
 		MessageLimit: 16 << 20, PingInterval: 20 * time.Second,
-		HeaderLimit: 32 << 10, MinBodyRate: 100, RequestBurst: 100,
+		HeaderLimit: 32 << 10, FieldLimit: 256, MinBodyRate: 100, RequestBurst: 100,
 		Routes: []Route{{Prefix: "/", Pool: "default"}},
 	}
 }
@@ -127,6 +130,8 @@ func (c *Config) plan() (shm.RequestGeometry, error) {
 			c.QueueLength, c.BodyLimit, c.MinBodyRate, c.RequestRate, c.RequestBurst)
 	case c.MessageLimit < 0:
 		return shm.RequestGeometry{}, fmt.Errorf("message limit %d: cannot be negative", c.MessageLimit)
+	case c.FieldLimit < 1 || c.FieldLimit > proto.MaxFields:
+		return shm.RequestGeometry{}, fmt.Errorf("field limit %d: want 1 to %d", c.FieldLimit, proto.MaxFields)
 	case c.HeaderLimit < 1 || c.HeaderLimit > c.SlotSize:
 		return shm.RequestGeometry{}, fmt.Errorf("header limit %d: want 1 to the slot size, %d", c.HeaderLimit, c.SlotSize)
 	}

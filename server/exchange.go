@@ -96,9 +96,12 @@ func (x *exchange) checkOffer() error {
 
 // publishHeaders writes slot 1, and the end of a request without a body.
 func (x *exchange) publishHeaders(hasBody bool) error {
-	s, limit := x.stream, x.router.config.HeaderLimit
+	s, limit, most := x.stream, x.router.config.HeaderLimit, x.router.config.FieldLimit
 	if err := requestFrame(&s.frame, x.request, &x.origin, x.offer != nil, x.streamID); err != nil {
 		return err
+	}
+	if n := len(s.frame.Fields); n > most {
+		return fmt.Errorf("%w: %d fields, the limit is %d", ErrHeadersTooLarge, n, most)
 	}
 	space, err := s.request.Reserve(limit)
 	if err != nil {
@@ -106,8 +109,6 @@ func (x *exchange) publishHeaders(hasBody bool) error {
 	}
 	frame, err := proto.AppendRequest(space[:0:limit], &s.frame)
 	switch {
-	case errors.Is(err, proto.ErrTooManyFields):
-		return fmt.Errorf("%w: %w", ErrHeadersTooLarge, err)
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrBadRequest, err)
 	case len(frame) > limit:

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 
@@ -128,6 +129,7 @@ func (s *Server) enlarge(conn net.PacketConn) {
 	})
 	if got < udpBuffer {
 		s.saidBuffers.Do(func() {
+			_ = os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true") // it would say the same in its own way
 			s.log.Warn("small UDP buffers: HTTP/3 will be slower than it could be", "got", got, "wanted", udpBuffer,
 				"remedy", "sysctl -w net.core.rmem_max="+strconv.Itoa(udpBuffer)+" net.core.wmem_max="+strconv.Itoa(udpBuffer))
 		})

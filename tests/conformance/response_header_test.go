@@ -5,12 +5,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
 
 // bigSlots is for headers of which thousands have to fit.
-func bigSlots(c *server.Config) { c.SlotSize, c.HeaderLimit = 64<<10, 64<<10 }
+func bigSlots(c *server.Config) {
+	c.SlotSize, c.HeaderLimit, c.FieldLimit = 64<<10, 64<<10, proto.MaxFields
+}
 
 // frameBytes is what a response's headers frame has besides a single field with a
 // name of 5 bytes and a value of 128 to 16383: its fixed part, the count, the name
