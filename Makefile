@@ -90,10 +90,6 @@ test-python: build python-env ## Test the Python SDK, installed from its wheel (
 	@cd sdk/python && bin=../../$(VENV)/bin && $$bin/ruff format --check -q . && $$bin/ruff check -q . && $$bin/mypy && \
 	  UPLOAD_RESPONSE=$(CURDIR)/build/upload-response $$bin/pytest
 
-.PHONY: bench-python
-bench-python: need-go python-env ## Measure small requests to Python workers, beside gunicorn and uvicorn
-	UPLOAD_RESPONSE_PYTHON=$(CURDIR)/$(VENV)/bin/python $(GO) test -run '^$$' -bench Python -benchtime 1x ./tests/bench
-
 .PHONY: python-env
 python-env: need-cc need-python
 	@venv=$(VENV); [ -x $$venv/bin/pip ] || $(PYTHON) -m venv $$venv; \
@@ -115,8 +111,8 @@ test-autobahn: need-go ## Run the Autobahn suite against a WebSocket (PYTHON2=py
 	PYTHON2=$(PYTHON2) PYTHONUSERBASE=$(CURDIR)/build/autobahn $(GO) test -count=1 -v -tags autobahn ./tests/autobahn
 
 .PHONY: bench
-bench: need-go ## Measure exchanges between real processes, beside their limits
-	$(GO) test -run '^$$' -bench . -benchtime 1x ./tests/bench
+bench: build ## Measure exchanges between real processes, beside their limits
+	./build/upload-response bench http
 
 .PHONY: bench-parts
 bench-parts: need-go ## Run the micro-benchmarks of the packages

@@ -35,7 +35,11 @@ var layers = map[string][]string{
 	"worker":                 {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
 	"cmd/upload-response": {
 		standard, "golang.org/x/sys/unix", "github.com/caddyserver/certmagic", "github.com/mholt/acmez/v3", "go.uber.org/zap",
-		module + "/shm", module + "/proto", module + "/server", module + "/worker",
+		module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/bench",
+	},
+	"bench": {
+		standard, "golang.org/x/sys/unix", "github.com/quic-go/quic-go",
+		module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/bench",
 	},
 	"examples": {standard, module + "/proto", module + "/server", module + "/worker"},
 	"tests":    {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/tests"},
@@ -112,7 +116,7 @@ func TestTheTableForbidsWhatTheDesignDoes(t *testing.T) {
 	for _, pair := range [][2]string{
 		{"shm", "proto"}, {"proto", "shm"}, {"server", "worker"}, {"worker", "server"}, {"shm", "server"}, {"proto", "worker"},
 		{"server", "tests/harness"}, {"worker", "tests/harness"}, {"cmd/upload-response", "tests"}, {"shm", "tests"}, {"proto", "tests"},
-		{"examples", "tests"}, {"examples", "shm"}, {"server", "cmd/upload-response"},
+		{"examples", "tests"}, {"examples", "shm"}, {"server", "cmd/upload-response"}, {"server", "bench"}, {"worker", "bench"}, {"shm", "bench"}, {"bench", "tests"},
 	} {
 		if allows(layers[pair[0]], module+"/"+pair[1]) {
 			t.Errorf("%s may import %s", pair[0], pair[1])

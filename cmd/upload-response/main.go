@@ -28,6 +28,7 @@ func commands() []command {
 		{"serve", "run the server", (*program).serve},
 		{"worker", "run a built-in worker: " + builtinNames(), (*program).worker},
 		{"demo", "run a server with the built-in workers, to try it out", (*program).demo},
+		{"bench", "measure the speed: " + benchmarkNames(), (*program).bench},
 		{"layout", "print the layout of the shared memory", (*program).layout},
 		{"version", "print the version", (*program).version},
 	}

@@ -1,0 +1,177 @@
+package bench
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/wavey-ai/upload-response/bench/load"
+	"github.com/wavey-ai/upload-response/bench/report"
+	"github.com/wavey-ai/upload-response/server"
+)
+
+// field is all the processes of an HTTP benchmark.
+type field struct {
+	options    *Options
+	report     *report.Report
+	dir        string
+	proxy      *proxy
+	python     func() (*python, error)
+	client     *process
+	processes  []*process // all, in the order of their start
+	candidates []*candidate
+}
+
+// Names of the limits.
+const (
+	tcpName       = "tcp"
+	inProcessName = "in-process"
+)
+
+// open starts the processes. Release: stop, whatever has come of it.
+func (f *field) open() error {
+	var raw rawAddresses
+	rawProcess, err := f.role(&raw, "raw")
+	if err != nil {
+		return err
+	}
+	var own addresses
+	handlerProcess, err := f.role(&own, "handler")
+	if err != nil {
+		return err
+	}
+	f.candidates = []*candidate{
+		{name: tcpName, limit: true, raw: raw, server: []int{rawProcess.pid()}},
+		{name: inProcessName, limit: true, at: own, server: []int{handlerProcess.pid()}},
+	}
+	if f.client, err = f.options.startRole("client"); err != nil {
+		return err
+	}
+	f.processes = append(f.processes, f.client)
+	if err := f.openWorkers(); err != nil {
+		return err
+	}
+	for _, t := range f.options.Targets {
+		f.candidates = append(f.candidates, t.candidate())
+	}
+	return f.awaitAll()
+}
+
+// role starts a process that says when it is ready.
+func (f *field) role(ready any, name string, args ...string) (*process, error) {
+	p, err := f.options.startRole(name, args...)
+	if err != nil {
+		return nil, err
+	}
+	f.processes = append(f.processes, p)
+	return p, p.receive(ready)
+}
+
+// openWorkers starts our server and its workers.
+func (f *field) openWorkers() (err error) {
+	if len(f.options.Workers) == 0 {
+		return nil
+	}
+	if f.proxy, err = f.options.startProxy(f.dir, f.options.Workers, "--num-streams", "1024", "--queue-length", "4096"); err != nil {
+		return err
+	}
+	f.processes = append(f.processes, f.proxy.process)
+	for _, name := range f.options.Workers {
+		worker, err := f.startWorker(name)
+		if err != nil {
+			f.report.Skip("workers: "+name, err.Error())
+			continue
+		}
+		f.processes = append(f.processes, worker)
+		f.candidates = append(f.candidates, &candidate{
+			name: name, at: f.proxy.addresses, prefix: "/" + name, server: []int{f.proxy.pid()}, worker: []int{worker.pid()},
+		})
+	}
+	return nil
+}
+
+// startWorker starts the worker of a name, which is also its pool's.
+func (f *field) startWorker(name string) (*process, error) {
+	o := f.options
+	switch name {
+	case WorkerGo:
+		return o.startRole("worker", "--socket", f.proxy.socket, "--pool", name)
+	case WorkerC:
+		program, err := o.cWorker(f.dir)
+		if err != nil {
+			return nil, err
+		}
+		return start(name, []string{program, "--socket", f.proxy.socket, "--pool", name})
+	case WorkerSlot, WorkerWSGI, WorkerASGI:
+		python, err := f.python()
+		if err != nil {
+			return nil, err
+		}
+		return python.startWorker(name, f.proxy.socket)
+	}
+	return nil, fmt.Errorf("unknown worker %q", name)
+}
+
+// awaitAll waits until every candidate answers; one that does not is not measured.
+func (f *field) awaitAll() error {
+	f.candidates = slices.DeleteFunc(f.candidates, func(c *candidate) bool {
+		err := f.await(c)
+		if err != nil {
+			f.report.Skip("all of "+c.name, err.Error())
+		}
+		return err != nil
+	})
+	return nil
+}
+
+func (f *field) await(c *candidate) error {
+	if c.raw != nil {
+		return nil
+	}
+	protocol := c.protocol
+	if protocol == "" {
+		protocol = load.H1
+	}
+	target, _ := c.target(load.CaseRequests, protocol)
+	order := load.Order{Case: load.CaseRequests, Target: target, Connections: 1, Period: time.Millisecond}
+	deadline := time.Now().Add(patience)
+	for {
+		var result load.Result
+		if err := f.client.ask(&order, &result); err != nil {
+			return err
+		}
+		if result.Error == "" {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("no answer: %s", result.Error)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// stop ends the processes, the last first.
+func (f *field) stop() {
+	for _, p := range slices.Backward(f.processes) {
+		p.stop()
+	}
+}
+
+// candidate makes one of the target.
+func (t *Target) candidate() *candidate {
+	c := &candidate{name: t.Name, protocol: t.Protocol, prefix: strings.TrimSuffix(t.Prefix, "/"), server: t.PIDs}
+	if t.Secure {
+		c.at.Secure = t.Address
+	} else {
+		c.at.Clear = t.Address
+	}
+	return c
+}
+
+// newReport begins a report.
+func (o *Options) newReport(command string) *report.Report {
+	return &report.Report{
+		Program: server.Name + " " + server.Version, Command: command, Time: time.Now().UTC().Truncate(time.Second), Machine: report.ThisMachine(),
+	}
+}

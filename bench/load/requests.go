@@ -1,0 +1,128 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Latencies are how long requests took.
+type Latencies struct {
+	Seconds float64 // the time of the whole measurement
+	list    []time.Duration
+}
+
+// Count returns how many requests there were.
+func (l *Latencies) Count() int { return len(l.list) }
+
+// Percentile returns the latency that p of 100 requests did not pass. Preconditions:
+// there was one.
+func (l *Latencies) Percentile(p float64) time.Duration {
+	at := int(p / 100 * float64(len(l.list)))
+	return l.list[min(at, len(l.list)-1)]
+}
+
+// finish ends a measurement that was begun then.
+func (l *Latencies) finish(begun time.Time) (*Latencies, error) {
+	l.Seconds = time.Since(begun).Seconds()
+	slices.Sort(l.list)
+	if len(l.list) == 0 {
+		return nil, errors.New("no request was answered in time")
+	}
+	return l, nil
+}
+
+// Requests sends small requests over so many connections, for so long.
+func Requests(t *Target, connections int, period time.Duration) (*Latencies, error) {
+	if t.Protocol == H1 {
+		return pollRequests(t, connections, period)
+	}
+	open := openLibrary
+	if t.plain() {
+		open = openSecure
+	}
+	return manyRequests(t, connections, period, open)
+}
+
+// requester makes one request after the other over a connection of its own.
+type requester struct {
+	request func() error
+	close   func()
+}
+
+// manyRequests has a goroutine for each connection.
+func manyRequests(t *Target, connections int, period time.Duration, open func(*Target) (*requester, error)) (*Latencies, error) {
+	list := make([]*requester, connections)
+	for i := range list {
+		r, err := open(t)
+		if err != nil {
+			return nil, err
+		}
+		defer r.close()
+		list[i] = r
+	}
+	found, failed := make([][]time.Duration, connections), make([]error, connections)
+	begun := time.Now()
+	var all sync.WaitGroup
+	for i, r := range list {
+		all.Go(func() { found[i], failed[i] = r.run(begun.Add(period)) })
+	}
+	all.Wait()
+	if err := errors.Join(failed...); err != nil {
+		return nil, err
+	}
+	return (&Latencies{list: slices.Concat(found...)}).finish(begun)
+}
+
+func (r *requester) run(until time.Time) (found []time.Duration, err error) {
+	found = make([]time.Duration, 0, 1<<12)
+	for before := time.Now(); before.Before(until); {
+		if err := r.request(); err != nil {
+			return nil, err
+		}
+		after := time.Now()
+		found = append(found, after.Sub(before))
+		before = after
+	}
+	return found, nil
+}
+
+// openLibrary opens a connection of HTTP/2 or 3.
+func openLibrary(t *Target) (*requester, error) {
+	l, err := newLibrary(t)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	return &requester{request: func() error { return l.hello(ctx) }, close: func() { cancel(); l.close() }}, nil
+}
+
+// openSecure opens a connection of HTTP/1.1 over TLS.
+func openSecure(t *Target) (*requester, error) {
+	conn, err := t.dial()
+	if err != nil {
+		return nil, err
+	}
+	head, buffer := t.request("GET", "/hello", -1), make([]byte, responseBytes)
+	return &requester{request: func() error { return helloOver(conn, head, buffer) }, close: func() { _ = conn.Close() }}, nil
+}
+
+func helloOver(conn net.Conn, head, buffer []byte) error {
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	if _, err := conn.Write(head); err != nil {
+		return err
+	}
+	for have := 0; ; {
+		n, err := conn.Read(buffer[have:])
+		have += n
+		if done, wrong := parseHello(buffer[:have]); done || wrong != nil {
+			return wrong
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,69 @@
+package bench
+
+import (
+	"io"
+	"time"
+
+	"github.com/wavey-ai/upload-response/bench/load"
+)
+
+// Options says what is measured, and how. Start from DefaultOptions; a zero field is
+// not a default.
+type Options struct {
+	Self   []string // command line that runs this program
+	Rounds int
+	Size   int64         // bytes of a bulk transfer
+	Period time.Duration // of a measurement of small requests
+
+	Protocols   []string
+	Workers     []string
+	Cases       []string
+	Connections []int
+	Targets     []Target // besides our own server
+
+	CWorker    string   // program; empty: it is built
+	Python     string   // interpreter
+	ServeFlags []string // of the server, besides ours
+
+	Progress io.Writer // nil: none
+}
+
+// Target is another server that serves the same paths.
+type Target struct {
+	Name     string
+	Protocol string // load.H1 and the like; empty: those that its address allows
+	Address  string // HOST:PORT, or unix:PATH
+	Secure   bool
+	Prefix   string
+	PIDs     []int // its processes, if their processor time is to be measured
+}
+
+// The workers, by name.
+const (
+	WorkerGo   = "go"
+	WorkerC    = "c"
+	WorkerSlot = "py-slot" // Python, the SDK's own handler
+	WorkerWSGI = "wsgi"
+	WorkerASGI = "asgi"
+)
+
+// Names of all that can be chosen from.
+var (
+	AllProtocols = []string{load.H1, load.TLS, load.H2C, load.H2, load.H3}
+	AllWorkers   = []string{WorkerGo, WorkerC, WorkerSlot, WorkerWSGI, WorkerASGI}
+	AllCases     = []string{load.CaseUpload, load.CaseDownload, load.CaseEcho, load.CaseRequests, load.CaseFirst}
+)
+
+// DefaultOptions returns what a whole run measures.
+func DefaultOptions() Options {
+	return Options{
+		Rounds: 7, Size: 1 << 30, Period: time.Second,
+		Protocols: AllProtocols, Workers: AllWorkers, Cases: AllCases, Connections: []int{1, 16, 64, 256},
+		Python: "python3",
+	}
+}
+
+// Hurry lowers what takes long, for a first look.
+func (o *Options) Hurry() {
+	o.Rounds, o.Size, o.Period = 3, 128<<20, 300*time.Millisecond
+}

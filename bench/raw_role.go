@@ -1,0 +1,90 @@
+package bench
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/wavey-ai/upload-response/bench/load"
+)
+
+// rawAddresses is where the servers without HTTP listen, by what they do.
+type rawAddresses map[string]string
+
+// rawRole serves bare TCP: what takes bytes, what gives them, and what sends them
+// back. They go through memory of the process, as they would in any server that
+// looks at them: not by splice.
+func rawRole() error {
+	at := rawAddresses{}
+	for name, serve := range map[string]func(net.Conn) error{load.CaseUpload: swallow, load.CaseDownload: pour, load.CaseEcho: giveBack} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		at[name] = l.Addr().String()
+		go accept(l, serve)
+	}
+	if err := announce(at); err != nil {
+		return err
+	}
+	return awaitEnd()
+}
+
+// accept serves each connection, and closes it when it ends.
+func accept(l net.Listener, serve func(net.Conn) error) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer conn.Close()
+			_ = serve(conn) // the client sees it
+		}()
+	}
+}
+
+// rawBytes is how much is read and written at once: a slot, as it is by default.
+const rawBytes = 64 << 10
+
+// swallow reads what comes in, and answers with its checksum.
+func swallow(conn net.Conn) error {
+	var sum load.Checksum
+	if _, err := io.CopyBuffer(&sum, onlyReader{conn}, make([]byte, rawBytes)); err != nil {
+		return err
+	}
+	_, err := io.WriteString(conn, sum.String())
+	return err
+}
+
+// pour sends as many bytes as the client asks for, by way of a buffer, as a worker's
+// bytes go by way of a slot.
+func pour(conn net.Conn) error {
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil {
+		return err
+	}
+	left, err := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
+	buffer := make([]byte, rawBytes)
+	for at := 0; left > 0 && err == nil; at %= len(load.Payload) {
+		n := copy(buffer[:min(left, rawBytes)], load.Payload[at:])
+		_, err = conn.Write(buffer[:n])
+		left -= int64(n)
+		at += n
+	}
+	return err
+}
+
+// giveBack sends back what comes in.
+func giveBack(conn net.Conn) error {
+	_, err := io.CopyBuffer(onlyWriter{conn}, onlyReader{conn}, make([]byte, rawBytes))
+	return err
+}
+
+// onlyReader and onlyWriter hide what io.Copy would use in the place of its buffer.
+type (
+	onlyReader struct{ io.Reader }
+	onlyWriter struct{ io.Writer }
+)

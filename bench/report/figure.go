@@ -1,0 +1,72 @@
+package report
+
+import "slices"
+
+// Better says which way a figure is better.
+type Better string
+
+// Of a figure that is Neither, no ratio is worth looking at.
+const (
+	Higher  Better = "higher"
+	Lower   Better = "lower"
+	Neither Better = ""
+)
+
+// Metric is what one measurement yields a figure of.
+type Metric struct {
+	Name   string `json:"name"`
+	Unit   string `json:"unit"`
+	Better Better `json:"better,omitempty"`
+	Cost   bool   `json:"cost,omitempty"` // what was used for it: not compared with the limits, and shown without its spread
+}
+
+// Spread is a median over rounds, and how far they were apart.
+type Spread struct {
+	Median float64 `json:"median"`
+	Min    float64 `json:"min"`
+	Max    float64 `json:"max"`
+	Rounds int     `json:"rounds"`
+}
+
+// SpreadOf returns the spread of a list. Preconditions: it is not empty.
+func SpreadOf(list []float64) Spread {
+	sorted := slices.Sorted(slices.Values(list))
+	return Spread{Median: Median(sorted), Min: sorted[0], Max: sorted[len(sorted)-1], Rounds: len(sorted)}
+}
+
+// Median returns the median. Preconditions: the list is sorted and not empty.
+func Median(sorted []float64) float64 {
+	n := len(sorted)
+	if n%2 == 1 {
+		return sorted[n/2]
+	}
+	return (sorted[n/2-1] + sorted[n/2]) / 2
+}
+
+// Ratio is a figure by a limit's: the spread of the ratios within each round. That
+// holds when the speed of the machine drifts.
+type Ratio struct {
+	To string `json:"to"`
+	Spread
+}
+
+// Figure is one metric of one candidate.
+type Figure struct {
+	Metric
+	Spread
+	Values []float64 `json:"values"` // in the order of the rounds
+	Ratios []Ratio   `json:"ratios,omitempty"`
+}
+
+// compare adds the ratio to a limit's figure, measured in the same rounds.
+func (f *Figure) compare(name string, limit *Figure) {
+	var ratios []float64
+	for i, v := range f.Values {
+		if i < len(limit.Values) && limit.Values[i] > 0 {
+			ratios = append(ratios, v/limit.Values[i])
+		}
+	}
+	if len(ratios) > 0 {
+		f.Ratios = append(f.Ratios, Ratio{To: name, Spread: SpreadOf(ratios)})
+	}
+}

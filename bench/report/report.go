@@ -1,0 +1,82 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+// Report is all that a run has found.
+type Report struct {
+	Program     string        `json:"program"`
+	Command     string        `json:"command"`
+	Time        time.Time     `json:"time"`
+	Machine     Machine       `json:"machine"`
+	Settings    []Setting     `json:"settings,omitempty"`
+	Tables      []*Table      `json:"tables"`
+	NotMeasured []NotMeasured `json:"not_measured,omitempty"`
+}
+
+// Setting is one way in which the run was set up.
+type Setting struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// NotMeasured is something that should have been measured, and why it was not.
+type NotMeasured struct {
+	What string `json:"what"`
+	Why  string `json:"why"`
+}
+
+// Skip notes what was not measured.
+func (r *Report) Skip(what, why string) {
+	for _, n := range r.NotMeasured {
+		if n.What == what && n.Why == why {
+			return
+		}
+	}
+	r.NotMeasured = append(r.NotMeasured, NotMeasured{what, why})
+}
+
+// Merge adds what another run on the same machine has found.
+func (r *Report) Merge(other *Report) {
+	r.Tables = append(r.Tables, other.Tables...)
+	for _, n := range other.NotMeasured {
+		r.Skip(n.What, n.Why)
+	}
+	for _, s := range other.Settings {
+		r.set(s)
+	}
+}
+
+func (r *Report) set(s Setting) {
+	for _, other := range r.Settings {
+		if other == s {
+			return
+		}
+	}
+	r.Settings = append(r.Settings, s)
+}
+
+// WriteJSON writes the report so that Load can read it.
+func (r *Report) WriteJSON(w io.Writer) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", " ")
+	return encoder.Encode(r)
+}
+
+// Load reads a report.
+func Load(path string) (*Report, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{}
+	if err := json.Unmarshal(text, r); err != nil {
+		return nil, fmt.Errorf("%s: not a report: %w", path, err)
+	}
+	return r, nil
+}

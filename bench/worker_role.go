@@ -1,0 +1,29 @@
+package bench
+
+import (
+	"context"
+	"flag"
+	"os"
+	"os/signal"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wavey-ai/upload-response/bench/load"
+	"github.com/wavey-ai/upload-response/worker"
+)
+
+// workerRole serves the handler as a worker.
+func workerRole(args []string) error {
+	flags := flag.NewFlagSet("worker", flag.ContinueOnError)
+	socket, pool := flags.String("socket", "", "path"), flags.String("pool", WorkerGo, "name")
+	lanes := flags.Int("lanes", 64, "requests served at once")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
+	defer stop()
+	return worker.Serve(ctx, *socket, handler, worker.WithPool(*pool), worker.WithLanes(*lanes))
+}
+
+// serveOrders makes load.
+func serveOrders() error { return load.Serve(os.Stdin, os.Stdout) }

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wavey-ai/upload-response/bench"
+	"github.com/wavey-ai/upload-response/bench/report"
+)
+
+// benchmarks are what `bench` can measure.
+var benchmarks = []struct {
+	name    string
+	summary string
+	run     func(context.Context, bench.Options) (*report.Report, error)
+}{
+	{"http", "exchanges with workers, beside raw TCP and the handler alone", bench.HTTP},
+}
+
+func benchmarkNames() string {
+	var names []string
+	for _, b := range benchmarks {
+		names = append(names, b.name)
+	}
+	return oneOf(names)
+}
+
+// benchSettings is what the command line of a benchmark says.
+type benchSettings struct {
+	options bench.Options
+	quick   bool
+	json    string // file; "-" is the standard output
+	compare string // file
+}
+
+const benchNotes = `
+Candidates are measured in turns, --rounds times; a figure is the median of its rounds, with
+the least and the most. Ratios are medians of those within each round. The load is a closed
+loop: every connection sends its next request when the last is answered.
+
+TARGET is NAME=URL, as in nginx=http://127.0.0.1:8081: another server that serves the same
+paths, measured in the same rounds. h2c://, h2:// and h3:// name a protocol; unix:PATH is a Unix
+socket; ",pid=N" at the end, which can be repeated, names a process whose CPU time is measured.
+`
+
+func (s *benchSettings) flags(name, summary string) *flagSet {
+	o := bench.DefaultOptions()
+	s.options = o
+	p := &s.options
+	return &flagSet{
+		command: "upload-response bench " + name, summary: "measures " + summary, notes: benchNotes,
+		groups: []optionGroup{
+			{"What to measure", []option{
+				{name: "protocols", arg: "LIST", help: "versions of HTTP", value: strings.Join(o.Protocols, ","), parse: some(&p.Protocols, bench.AllProtocols)},
+				{name: "workers", arg: "LIST", help: "workers; none: only the limits and the targets", value: strings.Join(o.Workers, ","), parse: some(&p.Workers, append([]string{"none"}, bench.AllWorkers...))},
+				{name: "cases", arg: "LIST", help: "what is done", value: strings.Join(o.Cases, ","), parse: some(&p.Cases, bench.AllCases)},
+				{name: "connections", arg: "LIST", help: "for small requests", value: joinNumbers(o.Connections), parse: numbers(&p.Connections, 1, 4096)},
+				{name: "target", arg: "TARGET", help: "another server, too; repeat", parse: benchTarget(&p.Targets)},
+			}},
+			{"How", []option{
+				{name: "quick", help: "3 rounds, short and small", value: "false", parse: toggle(&s.quick)},
+				{name: "rounds", arg: "N", help: "how often each is measured", value: strconv.Itoa(o.Rounds), parse: number(&p.Rounds, 1, 1, 1000)},
+				{name: "size", arg: "SIZE", help: "of an upload, download or echo", value: formatSize(uint64(o.Size)), parse: size(&p.Size, 1, 1, math.MaxInt64)},
+				{name: "time", arg: "TIME", help: "of a round of small requests", value: o.Period.String(), parse: duration(&p.Period, time.Millisecond)},
+				{name: "c-worker", arg: "PATH", help: "the C worker, in the place of one that is built", parse: text(&p.CWorker)},
+				{name: "python", arg: "PATH", help: "the interpreter that has the SDK", value: o.Python, parse: text(&p.Python)},
+				{name: "serve-flag", arg: "FLAG", help: "for the server, as in --slot-size=16KiB; repeat", parse: added(&p.ServeFlags)},
+			}},
+			{"What to show", []option{
+				{name: "json", arg: "PATH", help: "write the figures there, too; -: instead of the tables", parse: text(&s.json)},
+				{name: "compare", arg: "PATH", help: "show what has changed since that file of --json", parse: text(&s.compare)},
+			}},
+		},
+	}
+}
+
+// bench measures what args name.
+func (p *program) bench(args []string) error {
+	const self = "upload-response bench"
+	if len(args) == 0 {
+		return &usageError{self, errors.New("which benchmark? Want " + benchmarkNames())}
+	}
+	for _, b := range benchmarks {
+		if b.name == args[0] {
+			return p.runBench(b.name, b.summary, b.run, args[1:])
+		}
+	}
+	switch {
+	case args[0] == bench.RoleCommand:
+		return bench.Role(args[1:])
+	case !slices.Contains([]string{"--help", "-help", "-h"}, args[0]):
+		return &usageError{self, fmt.Errorf("unknown benchmark %q: want %s", args[0], benchmarkNames())}
+	}
+	fmt.Fprintf(p.stdout, "%s: measures speed, beside the limits of the machine.\n\nUsage: %s NAME [flags]\n\n", self, self)
+	for _, b := range benchmarks {
+		fmt.Fprintf(p.stdout, "  %-8s %s\n", b.name, b.summary)
+	}
+	fmt.Fprintf(p.stdout, "\n'%s NAME --help' lists the flags.\n", self)
+	return nil
+}
+
+func (p *program) runBench(name, summary string, run func(context.Context, bench.Options) (*report.Report, error), args []string) error {
+	var s benchSettings
+	flags := s.flags(name, summary)
+	if err := flags.parse(args, p.getenv); errors.Is(err, errHelp) {
+		flags.writeHelp(p.stdout)
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if err := s.complete(flags.given); err != nil {
+		return flags.usage(err)
+	}
+	s.options.Progress = p.stderr
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
+	defer stop()
+	r, err := run(ctx, s.options)
+	if err != nil {
+		return err
+	}
+	r.Command = strings.Join(append([]string{"upload-response bench", name}, args...), " ")
+	return p.show(&s, r)
+}
+
+// complete fills in what depends on other settings.
+func (s *benchSettings) complete(given map[string]string) error {
+	o := &s.options
+	if s.quick {
+		asked := *o
+		o.Hurry()
+		for name, keep := range map[string]func(){
+			"rounds": func() { o.Rounds = asked.Rounds }, "size": func() { o.Size = asked.Size }, "time": func() { o.Period = asked.Period },
+		} {
+			if given[name] != "" {
+				keep()
+			}
+		}
+	}
+	if slices.Contains(o.Workers, "none") {
+		o.Workers = nil
+	}
+	self, err := os.Executable()
+	o.Self = []string{self}
+	return err
+}
+
+// show prints the report, as the settings say.
+func (p *program) show(s *benchSettings, r *report.Report) error {
+	if s.json == "-" {
+		return r.WriteJSON(p.stdout)
+	}
+	if s.json != "" {
+		if err := writeFile(s.json, r.WriteJSON); err != nil {
+			return err
+		}
+	}
+	if err := r.WriteText(p.stdout); err != nil || s.compare == "" {
+		return err
+	}
+	old, err := report.Load(s.compare)
+	if err != nil {
+		return err
+	}
+	return r.WriteChanges(p.stdout, old)
+}

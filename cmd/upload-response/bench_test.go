@@ -1,0 +1,65 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/wavey-ai/upload-response/bench/report"
+)
+
+// benchReport runs a benchmark as a process, with real ones below it, and returns what
+// it found.
+func benchReport(t *testing.T, args ...string) *report.Report {
+	t.Helper()
+	command := exec.Command(os.Args[0], append([]string{"bench"}, args...)...)
+	command.Env = append(os.Environ(), asProgram+"=1")
+	var errors bytes.Buffer
+	command.Stderr = &errors
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, &errors)
+	}
+	r := &report.Report{}
+	if err := json.Unmarshal(out, r); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return r
+}
+
+// wantRows fails the test unless a table has exactly these rows, with figures of the
+// metric in every round.
+func wantRows(t *testing.T, table *report.Table, metric string, names ...string) {
+	t.Helper()
+	var got []string
+	for _, r := range table.Rows {
+		got = append(got, r.Name)
+		if f := r.Figure(metric); f == nil || f.Rounds != 2 || f.Median <= 0 {
+			t.Errorf("%s: %s: %s: %+v", table.Title(), r.Name, metric, f)
+		}
+	}
+	if strings.Join(got, " ") != strings.Join(names, " ") {
+		t.Errorf("%s: rows %q, want %q", table.Title(), got, names)
+	}
+}
+
+func TestBenchOfHTTPMeasuresEveryCaseBesideItsLimits(t *testing.T) {
+	r := benchReport(t, "http", "--rounds=2", "--size=1MiB", "--time=10ms", "--connections=2", "--workers=go", "--json=-")
+	metrics := []string{"speed", "speed", "speed", "rate", "p50"}
+	if want := len(metrics) * 5; len(r.Tables) != want {
+		t.Fatalf("%d tables, want %d; not measured: %v", len(r.Tables), want, r.NotMeasured)
+	}
+	for i, table := range r.Tables {
+		metric, names := metrics[i%len(metrics)], []string{"in-process", "go"}
+		if table.Protocol == "h1" && metric == "speed" {
+			names = []string{"tcp", "in-process", "go"}
+		}
+		wantRows(t, table, metric, names...)
+		if ratios := table.Row("go").Figure(metric).Ratios; len(ratios) != len(names)-1 {
+			t.Errorf("%s: ratios %+v", table.Title(), ratios)
+		}
+	}
+}
