@@ -6,6 +6,7 @@ require (
 	github.com/caddyserver/certmagic v0.25.1
 	github.com/edsrzf/mmap-go v1.2.0
 	github.com/gobwas/ws v1.4.0
+	github.com/klauspost/compress v1.20.4
 	github.com/mholt/acmez/v3 v3.1.4
 	github.com/pires/go-proxyproto v0.13.0
 	github.com/quic-go/qpack v0.6.0

@@ -68,6 +68,12 @@ type Config struct {
 	RequestBurst      int
 	RequestRateHeader string
 
+	// Compress has responses compressed, if their clients accept zstd or gzip and
+	// their content is text of some kind, unless they say that they have less than
+	// CompressMin bytes.
+	Compress    bool
+	CompressMin int64
+
 	// Routes maps path prefixes to pools; the longest prefix wins.
 	Routes []Route
 	// Supervised names the pools whose workers come back by themselves: their
@@ -105,7 +111,7 @@ func DefaultConfig() Config {
 		ResponseTimeout: 30 * time.Second, ClientTimeout: 30 * time.Second,
 		QueueLength: 1000, QueueTime: 10 * time.Second,
 		MessageLimit: 16 << 20, PingInterval: 20 * time.Second,
-		HeaderLimit: 32 << 10, FieldLimit: 256, MinBodyRate: 100, RequestBurst: 100,
+		HeaderLimit: 32 << 10, FieldLimit: 256, MinBodyRate: 100, RequestBurst: 100, CompressMin: 1 << 10,
 		Routes: []Route{{Prefix: "/", Pool: "default"}},
 	}
 }
@@ -128,6 +134,8 @@ func (c *Config) plan() (shm.RequestGeometry, error) {
 	case c.QueueLength < 0 || c.BodyLimit < 0 || c.MinBodyRate < 0 || c.RequestRate < 0 || c.RequestBurst < 0:
 		return shm.RequestGeometry{}, fmt.Errorf("limits cannot be negative: queue length %d, body %d, its rate %d, requests a second %d, in a burst %d",
 			c.QueueLength, c.BodyLimit, c.MinBodyRate, c.RequestRate, c.RequestBurst)
+	case c.CompressMin < 1:
+		return shm.RequestGeometry{}, fmt.Errorf("compress at least %d bytes: want 1 or more", c.CompressMin)
 	case c.MessageLimit < 0:
 		return shm.RequestGeometry{}, fmt.Errorf("message limit %d: cannot be negative", c.MessageLimit)
 	case c.FieldLimit < 1 || c.FieldLimit > proto.MaxFields:

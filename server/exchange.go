@@ -150,6 +150,7 @@ func (x *exchange) exchange(hasBody bool) error {
 			x.awaitUpload()
 		}
 		x.haltPump(err)
+		x.responder.compressor.release()
 		if x.responder.websocket != nil {
 			x.responder.websocket.finish(err)
 		}

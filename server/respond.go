@@ -20,12 +20,13 @@ type responder struct {
 	offer      *offer // nil: the request asks for no WebSocket
 	router     *UploadResponseRouter
 
-	websocket *websocket // nil: no open WebSocket
-	begun     bool       // the headers are out, or on their way
-	dirty     bool       // written and not flushed
-	trailers  bool       // they have come
-	sent      int64      // bytes of body from the worker
-	head      responseHead
+	websocket  *websocket // nil: no open WebSocket
+	begun      bool       // the headers are out, or on their way
+	dirty      bool       // written and not flushed
+	trailers   bool       // they have come
+	sent       int64      // bytes of body from the worker
+	head       responseHead
+	compressor *compressor // nil: the body is sent as it is
 }
 
 // The ways in which the present link can fail a stream that may be assigned
@@ -230,6 +231,7 @@ func (r *responder) begin(frame []byte) error {
 	}
 	r.origin.sign(r.writer.Header())
 	r.start(head)
+	r.compressor = r.router.compression.begin(r.writer, r.request, &head)
 	r.writer.WriteHeader(head.status)
 	return nil
 }
@@ -287,10 +289,19 @@ func (r *responder) body(b []byte) error {
 		return nil // drained, not sent (RFC 9110 sections 9.3.2 and 15.3.5, RFC 9112 section 6.3)
 	}
 	r.stream.watch.writeSince.Store(shm.Now())
-	_, err := r.writer.Write(b)
+	err := r.write(b)
 	r.stream.watch.writeSince.Store(0)
 	r.dirty = true
 	return r.stream.clientError(err)
+}
+
+func (r *responder) write(b []byte) (err error) {
+	if r.compressor != nil {
+		_, err = r.compressor.Write(b)
+	} else {
+		_, err = r.writer.Write(b)
+	}
+	return err
 }
 
 // flush sends what has been written when the worker has nothing more ready.
@@ -303,7 +314,7 @@ func (r *responder) flush() error {
 		return r.websocket.flush()
 	}
 	r.stream.watch.writeSince.Store(shm.Now())
-	err := r.controller.Flush()
+	err := errors.Join(r.compressor.flush(), r.controller.Flush())
 	r.stream.watch.writeSince.Store(0)
 	return r.stream.clientError(err)
 }
@@ -317,7 +328,19 @@ func (r *responder) end() error {
 	if r.head.bodyAllowed && r.head.contentLength >= 0 && r.sent != r.head.contentLength {
 		return fmt.Errorf("%w: %d bytes, its Content-Length is %d", ErrWorkerInvalid, r.sent, r.head.contentLength)
 	}
-	return nil
+	return r.finish()
+}
+
+// finish sends what only the end of the body brings out of the compressor.
+func (r *responder) finish() error {
+	if r.compressor == nil {
+		return nil
+	}
+	r.stream.watch.writeSince.Store(shm.Now())
+	err := r.compressor.finish()
+	r.stream.watch.writeSince.Store(0)
+	r.dirty = true
+	return r.stream.clientError(err)
 }
 
 // release gives the slot back to the worker, and tells it if it waits for room.

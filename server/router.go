@@ -19,16 +19,17 @@ import (
 // process through shared memory and the worker's response back. Mount it in any
 // server; workers attach through [UploadResponseRouter.ServeWorkers].
 type UploadResponseRouter struct {
-	config    Config
-	log       *slog.Logger
-	instance  uint64
-	requests  *RequestChunkCache
-	responses *ResponseChunkCache
-	queue     queue
-	pools     map[string]*pool
-	routes    routeTable
-	counters  counters
-	rates     rateTable
+	config      Config
+	log         *slog.Logger
+	instance    uint64
+	requests    *RequestChunkCache
+	responses   *ResponseChunkCache
+	queue       queue
+	pools       map[string]*pool
+	routes      routeTable
+	counters    counters
+	rates       rateTable
+	compression compression
 
 	stopClock chan struct{}
 	clockDone chan struct{}
@@ -66,6 +67,7 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 	}
 	r.openPools()
 	r.rates.init(&c)
+	r.compression.init(&c)
 	go func() {
 		defer close(r.clockDone)
 		r.clock(r.stopClock)

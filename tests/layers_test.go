@@ -28,7 +28,7 @@ var layers = map[string][]string{
 	"proto": {standard, "github.com/vmihailenco/msgpack/v5"},
 	"shm":   {standard, "golang.org/x/sys/unix", "github.com/edsrzf/mmap-go"},
 	"server": {
-		standard, "golang.org/x/sys/unix", "golang.org/x/time/rate", "github.com/quic-go/quic-go", "github.com/pires/go-proxyproto",
+		standard, "golang.org/x/sys/unix", "golang.org/x/time/rate", "github.com/quic-go/quic-go", "github.com/pires/go-proxyproto", "github.com/klauspost/compress",
 		"github.com/gobwas/ws", module + "/shm", module + "/proto", module + "/server/extendedconnect",
 	},
 	"server/extendedconnect": {"os"},

@@ -57,7 +57,7 @@ func (s *settings) flags(getenv func(string) string) *flagSet {
 	log.options = append(log.options, option{name: "access-log", help: "write a line for every request to standard output", parse: toggle(&s.accessLog)})
 	return &flagSet{
 		command: "upload-response serve", summary: "the server", notes: serveNotes,
-		groups: []optionGroup{s.places(), s.door.security(), s.proxies(), s.sizes(), s.times(), s.limits(), s.people(), log},
+		groups: []optionGroup{s.places(), s.door.security(), s.proxies(), s.sizes(), s.times(), s.limits(), s.compression(), s.people(), log},
 	}
 }
 
@@ -101,7 +101,7 @@ func (s *settings) times() optionGroup {
 		{name: "client-timeout", arg: "TIME", help: "for a client to make progress", value: c.ClientTimeout.String(), parse: duration(&c.ClientTimeout, time.Millisecond)},
 		{name: "header-timeout", arg: "TIME", help: "for a client's handshake, and for its request's headers", value: l.HeaderTime.String(), parse: duration(&l.HeaderTime, time.Millisecond)},
 		{name: "idle-timeout", arg: "TIME", help: "for a client to keep a connection without a request", value: l.IdleTime.String(), parse: duration(&l.IdleTime, time.Millisecond)},
-		{name: "ping-interval", arg: "TIME", help: "for a WebSocket's client to say nothing before it is pinged, and then before it is given up", value: c.PingInterval.String(), parse: duration(&c.PingInterval, time.Millisecond)},
+		{name: "ping-interval", arg: "TIME", help: "for a silent WebSocket client to be pinged, and again to be given up", value: c.PingInterval.String(), parse: duration(&c.PingInterval, time.Millisecond)},
 		{name: "queue-time", arg: "TIME", help: "for a request to find a worker", value: c.QueueTime.String(), parse: duration(&c.QueueTime, time.Millisecond)},
 		{name: "shutdown-timeout", arg: "TIME", help: "for requests to finish when the server is to end", value: s.shutdown.String(), parse: duration(&s.shutdown, 0)},
 	}}
@@ -121,6 +121,14 @@ func (s *settings) limits() optionGroup {
 		{name: "request-rate-header", arg: "NAME", help: "field that names the client; without it the address does", parse: text(&c.RequestRateHeader)},
 		{name: "connections-per-address", arg: "N", help: "most connections from one address; 0: any number", value: strconv.Itoa(l.ConnsPerAddress), parse: number(&l.ConnsPerAddress, 1, 0, math.MaxInt32)},
 		{name: "streams-per-connection", arg: "N", help: "most requests at once on one connection of HTTP/2 or 3", value: strconv.Itoa(l.StreamsPerConn), parse: number(&l.StreamsPerConn, 1, 1, math.MaxInt16)},
+	}}
+}
+
+func (s *settings) compression() optionGroup {
+	c := &s.config
+	return optionGroup{"Compression", []option{
+		{name: "compress", help: "compress responses that are text of some kind, for clients that take zstd or gzip", parse: toggle(&c.Compress)},
+		{name: "compress-min", arg: "SIZE", help: "not those that say that they have less", value: formatSize(uint64(c.CompressMin)), parse: size(&c.CompressMin, 1, 1, math.MaxInt64)},
 	}}
 }
 

@@ -238,6 +238,7 @@ func trailers(w http.ResponseWriter, r *http.Request) {
 // wait waits until nobody wants the response, and says what it knows of why.
 func wait(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Query().Has("flush") {
+		w.Header().Set("Content-Type", r.URL.Query().Get("type"))
 		http.NewResponseController(w).Flush()
 	}
 	say("waiting %s", r.URL.Query().Get("id"))
@@ -247,6 +248,7 @@ func wait(w http.ResponseWriter, r *http.Request) {
 
 // flood writes until it is told that nobody reads.
 func flood(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", r.URL.Query().Get("type"))
 	b := make([]byte, 32<<10)
 	for {
 		if _, err := w.Write(b); err != nil {

@@ -1,0 +1,70 @@
+package server
+
+import (
+	"strconv"
+	"strings"
+)
+
+// codings are the content codings that the server knows to make (RFC 9110 section
+// 8.4.1), the best first.
+var codings = []string{"zstd", "gzip"}
+
+// identity is the coding of what is sent as it is.
+const identity = "identity"
+
+// chooseCoding returns the coding that a client wants most, by its Accept-Encoding
+// fields (RFC 9110 section 12.5.3); of those that it wants alike, the best. A client
+// that accepts none of ours gets identity, even if it does not accept that either.
+func chooseCoding(accept []string) string {
+	best, most := identity, 0
+	weights := parseWeights(accept)
+	for _, coding := range codings {
+		if weight := weights.of(coding); weight > most {
+			best, most = coding, weight
+		}
+	}
+	if weights[identity] > most {
+		return identity
+	}
+	return best
+}
+
+// codingWeights are the weights of an Accept-Encoding field in thousandths, by coding.
+type codingWeights map[string]int
+
+// of returns the weight of a coding; 0 is not acceptable.
+func (w codingWeights) of(coding string) int {
+	if weight, named := w[coding]; named {
+		return weight
+	}
+	return w["*"]
+}
+
+func parseWeights(fields []string) codingWeights {
+	weights := codingWeights{}
+	for _, field := range fields {
+		for element := range strings.SplitSeq(field, ",") {
+			coding, parameter, weighted := strings.Cut(element, ";")
+			coding = strings.ToLower(strings.TrimSpace(coding))
+			if coding == "x-gzip" { // RFC 9110 section 8.4.1.3
+				coding = "gzip"
+			}
+			weights[coding] = 1000
+			if weighted {
+				weights[coding] = parseWeight(parameter)
+			}
+		}
+	}
+	return weights
+}
+
+// parseWeight returns a weight (RFC 9110 section 12.4.2) in thousandths. What is none
+// is 0: then nobody has said that the coding is welcome.
+func parseWeight(parameter string) int {
+	name, value, _ := strings.Cut(parameter, "=")
+	q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+	if !strings.EqualFold(strings.TrimSpace(name), "q") || err != nil || !(q >= 0 && q <= 1) { // not a NaN
+		return 0
+	}
+	return int(q*1000 + 0.5)
+}

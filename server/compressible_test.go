@@ -1,0 +1,152 @@
+package server
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// fieldsOf makes a header of lines, NAME: VALUE with | between them.
+func fieldsOf(lines string) http.Header {
+	header := http.Header{}
+	for line := range strings.SplitSeq(lines, "|") {
+		if name, value, ok := strings.Cut(line, ": "); ok {
+			header.Add(name, value)
+		}
+	}
+	return header
+}
+
+// compressing returns what is on.
+func compressing(least int64) *compression {
+	c := &compression{}
+	c.init(&Config{Compress: true, CompressMin: least})
+	return c
+}
+
+func TestOnlyWhatMayAndShouldBeIsCompressed(t *testing.T) {
+	html := "Content-Type: text/html; charset=utf-8"
+	for _, c := range []struct {
+		fields     string
+		status     int
+		length     int64
+		compressed bool
+		varies     bool // whoever asks
+	}{
+		{html, 200, -1, true, true},
+		{html, 404, 100, true, true},
+		{html, 200, 99, false, false},
+		{html, 206, 1000, false, false},
+		{"Content-Type: APPLICATION/JSON ; x=y", 200, 1000, true, true},
+		{"Content-Type: application/problem+json", 400, 1000, true, true},
+		{"Content-Type: image/svg+xml", 200, 1000, true, true},
+		{"Content-Type: text/event-stream", 200, -1, true, true},
+		{"Content-Type: application/octet-stream", 200, 1000, false, false},
+		{"Content-Type: image/png", 200, 1000, false, false},
+		{"Content-Type: video/mp4", 200, 1000, false, false},
+		{"Content-Type: multipart/byteranges", 206, 1000, false, false},
+		{"", 200, 1000, false, false},
+		{html + "|Content-Encoding: br", 200, 1000, false, false},
+		{html + "|Content-Encoding: identity", 200, 1000, false, false},
+		{html + "|Content-Range: bytes 0-1/2", 200, 1000, false, false},
+		{html + "|Content-Digest: sha-256=:AA==:", 200, 1000, false, false},
+		{html + "|Cache-Control: public, No-Transform", 200, 1000, false, false},
+	} {
+		for _, asks := range []string{"Accept-Encoding: gzip", "Accept-Encoding: br", "Accept-Encoding: gzip|Cache-Control: no-transform"} {
+			w := httptest.NewRecorder()
+			header := fieldsOf(c.fields)
+			for name, values := range header {
+				w.Header()[name] = values
+			}
+			request := httptest.NewRequest("GET", "/", nil)
+			request.Header = fieldsOf(asks)
+			all := compressing(100)
+			got := all.begin(w, request, &responseHead{status: c.status, contentLength: c.length, bodyAllowed: true})
+			want := c.compressed && asks == "Accept-Encoding: gzip"
+			if (got != nil) != want || (w.Header().Get("Content-Encoding") == "gzip") != want {
+				t.Errorf("%d with %q to %q: compressed %v, want %v", c.status, c.fields, asks, got != nil, want)
+			}
+			if varies := w.Header().Get("Vary") == "Accept-Encoding"; varies != c.varies {
+				t.Errorf("%d with %q to %q: varies %v, want %v", c.status, c.fields, asks, varies, c.varies)
+			}
+			got.release()
+			if n := all.taken.Load(); n != 0 {
+				t.Errorf("%d encoders are not given back", n)
+			}
+		}
+	}
+}
+
+func TestFieldsOfACompressedResponseAreTrue(t *testing.T) {
+	for _, c := range []struct{ before, after string }{
+		{`Etag: "a"|Content-Length: 5000|Accept-Ranges: bytes`, `Etag: W/"a"|Content-Encoding: gzip|Vary: Accept-Encoding`},
+		{`Etag: W/"a"|Vary: Origin`, `Etag: W/"a"|Content-Encoding: gzip|Vary: Origin|Vary: Accept-Encoding`},
+		{`Vary: *`, `Content-Encoding: gzip|Vary: *`},
+		{`Vary: origin, accept-encoding`, `Content-Encoding: gzip|Vary: origin, accept-encoding`},
+	} {
+		for _, method := range []string{"GET", "HEAD"} {
+			w := httptest.NewRecorder()
+			for name, values := range fieldsOf(c.before + "|Content-Type: text/css") {
+				w.Header()[name] = values
+			}
+			request := httptest.NewRequest(method, "/", nil)
+			request.Header.Set("Accept-Encoding", "gzip")
+			got := compressing(1).begin(w, request, &responseHead{status: 200, contentLength: -1, bodyAllowed: method == "GET"})
+			if (got != nil) != (method == "GET") {
+				t.Errorf("%s: compressed %v", method, got != nil)
+			}
+			if want := fieldsOf(c.after + "|Content-Type: text/css"); !reflect.DeepEqual(w.Header(), want) {
+				t.Errorf("%s: %v became %v, want %v", method, c.before, w.Header(), want)
+			}
+		}
+	}
+}
+
+func TestA304HasTheTagThatWasAskedAbout(t *testing.T) {
+	for _, c := range []struct{ tag, asked, want string }{
+		{`"a"`, `W/"a"`, `W/"a"`}, {`"a"`, `"b", W/"a"`, `W/"a"`}, {`"a"`, `"a"`, `"a"`}, {`"a"`, `"a", W/"a"`, `"a"`},
+		{`W/"a"`, `W/"a"`, `W/"a"`}, {`"a"`, `*`, `"a"`}, {``, `W/"a"`, ``},
+	} {
+		w := httptest.NewRecorder()
+		if c.tag != "" {
+			w.Header().Set("Etag", c.tag)
+		}
+		request := httptest.NewRequest("GET", "/", nil)
+		request.Header.Set("If-None-Match", c.asked)
+		compressing(1).begin(w, request, &responseHead{status: 304, contentLength: -1})
+		if got := w.Header().Get("Etag"); got != c.want {
+			t.Errorf("%s, asked about %s, becomes %s, want %s", c.tag, c.asked, got, c.want)
+		}
+	}
+}
+
+func TestSoManyResponsesAreCompressedAtOnceAndNoMore(t *testing.T) {
+	all := compressing(1)
+	open := func() *compressor {
+		w := httptest.NewRecorder()
+		w.Header().Set("Content-Type", "text/plain")
+		request := httptest.NewRequest("GET", "/", nil)
+		request.Header.Set("Accept-Encoding", "zstd")
+		c := all.begin(w, request, &responseHead{status: 200, contentLength: -1, bodyAllowed: true})
+		if (w.Header().Get("Content-Encoding") != "") != (c != nil) || w.Header().Get("Vary") == "" {
+			t.Errorf("fields %v", w.Header())
+		}
+		return c
+	}
+	var list []*compressor
+	for range mostEncoders {
+		list = append(list, open())
+	}
+	if list[mostEncoders-1] == nil || open() != nil {
+		t.Error("the bound is not kept")
+	}
+	for _, c := range list {
+		c.release()
+		c.release() // once is enough
+	}
+	if c := open(); c == nil {
+		t.Error("encoders are not given back")
+	}
+}

@@ -1,0 +1,66 @@
+package server
+
+import (
+	"net/http"
+	"sync"
+	"sync/atomic"
+)
+
+// compression compresses the responses of one router.
+type compression struct {
+	on    bool
+	least int64 // bytes; less is not worth it
+
+	encoders map[string]*sync.Pool // by coding, of encoder
+	taken    atomic.Int64          // of them
+}
+
+// mostEncoders bounds the memory of responses that are compressed at the same time,
+// about 1 MiB each. Those beyond it are sent as they are.
+const mostEncoders = 128
+
+func (c *compression) init(config *Config) {
+	c.on, c.least, c.encoders = config.Compress, config.CompressMin, map[string]*sync.Pool{}
+	for coding, open := range newEncoder {
+		c.encoders[coding] = &sync.Pool{New: func() any { return open() }}
+	}
+}
+
+// begin decides whether the response with these fields, which are not out yet, is
+// compressed, and adapts them. It returns what its body has to go through, or nil.
+// Release: [compressor.release].
+func (c *compression) begin(w http.ResponseWriter, r *http.Request, head *responseHead) *compressor {
+	header := w.Header()
+	if !c.on {
+		return nil
+	}
+	if head.status == http.StatusNotModified {
+		retag(header, r.Header["If-None-Match"])
+		return nil
+	}
+	if !compressible(header, head, c.least) {
+		return nil
+	}
+	vary(header)
+	coding := chooseCoding(r.Header["Accept-Encoding"])
+	if coding == identity || forbidsTransforms(r.Header) || !r.ProtoAtLeast(1, 1) { // whose body would have no end that can be told
+		return nil
+	}
+	if !head.bodyAllowed { // HEAD
+		encodedAs(header, coding)
+		return nil
+	}
+	return c.open(w, coding)
+}
+
+// open returns a compressor, unless there are too many.
+func (c *compression) open(w http.ResponseWriter, coding string) *compressor {
+	if c.taken.Add(1) > mostEncoders {
+		c.taken.Add(-1)
+		return nil
+	}
+	encodedAs(w.Header(), coding)
+	e := c.encoders[coding].Get().(encoder)
+	e.Reset(w)
+	return &compressor{compression: c, coding: coding, encoder: e}
+}

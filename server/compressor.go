@@ -1,0 +1,82 @@
+package server
+
+import (
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// encoder is what the packages of the codings have in common.
+type encoder interface {
+	io.WriteCloser
+	Flush() error
+	Reset(io.Writer)
+}
+
+// windowSize is how far back an encoder of zstd looks: what it costs in memory.
+const windowSize = 128 << 10
+
+// newEncoder makes an encoder of each coding. The fast levels: a response is
+// compressed while it comes, and its client waits for it.
+var newEncoder = map[string]func() encoder{
+	"gzip": func() encoder {
+		e, err := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed)
+		if err != nil {
+			panic(err) // of the level
+		}
+		return e
+	},
+	"zstd": func() encoder {
+		e, err := zstd.NewWriter(io.Discard, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(windowSize),
+			zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true))
+		if err != nil {
+			panic(err) // of the options
+		}
+		return e
+	},
+}
+
+// compressor compresses the body of one response. A nil one has nothing to flush, to
+// finish, or to release.
+type compressor struct {
+	compression *compression
+	coding      string
+	encoder     encoder // nil: released
+	held        bool    // it may hold bytes back
+}
+
+// Write compresses p, which it does not keep.
+func (c *compressor) Write(p []byte) (int, error) {
+	c.held = true
+	return c.encoder.Write(p)
+}
+
+// flush writes what was held back: whoever reads can make all of it that was written.
+func (c *compressor) flush() error {
+	if c == nil || !c.held {
+		return nil
+	}
+	c.held = false
+	return c.encoder.Flush()
+}
+
+// finish writes the end of the body.
+func (c *compressor) finish() error {
+	if c == nil {
+		return nil
+	}
+	c.held = false
+	return c.encoder.Close()
+}
+
+// release gives the encoder back.
+func (c *compressor) release() {
+	if c == nil || c.encoder == nil {
+		return
+	}
+	c.encoder.Reset(io.Discard) // it keeps nothing of the response
+	c.compression.encoders[c.coding].Put(c.encoder)
+	c.encoder = nil
+	c.compression.taken.Add(-1)
+}

@@ -1,0 +1,187 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/tests/harness"
+)
+
+// expand returns what is behind a content coding.
+func expand(t testing.TB, coding string, r io.Reader) io.Reader {
+	t.Helper()
+	switch coding {
+	case "gzip":
+		expanded, err := gzip.NewReader(r)
+		harness.Check(t, err)
+		return expanded
+	case "zstd":
+		expanded, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
+		harness.Check(t, err)
+		return expanded
+	}
+	t.Fatalf("Content-Encoding %q", coding)
+	return nil
+}
+
+// accept is a request that takes a coding.
+func (v *visitor) accept(coding, method, path string, body io.Reader) *http.Request {
+	v.Helper()
+	request := v.request(method, path, body)
+	request.Header.Set("Accept-Encoding", coding)
+	return request
+}
+
+var withCompression = func(c *server.Config) { c.Compress = true }
+
+var bothCodings = []string{"gzip", "zstd"}
+
+func TestResponsesAreCompressedForThoseWhoTakeItThroughEachDoor(t *testing.T) {
+	throughEachDoor(t, withCompression, func(v *visitor) {
+		for _, coding := range bothCodings {
+			for _, query := range []string{"", "&field=Content-Length:100000", "&flush", `&field=Etag:"tag"&flush`} {
+				response := v.do(v.accept(coding, "GET", "/reply?length=100000&body=text&field=Content-Type:text/plain"+strings.ReplaceAll(query, ":100000", ":100004"), nil))
+				body, err := io.ReadAll(expand(v, response.Header.Get("Content-Encoding"), response.Body))
+				if err != nil || len(body) != 100004 || string(body[:4]) != "text" || response.Header.Get("Content-Encoding") != coding {
+					v.Errorf("%s: %d bytes, %v, %v", query, len(body), err, response.Header)
+				}
+				if response.ContentLength > 2000 || response.Header.Get("Vary") != "Accept-Encoding" || strings.Contains(query, "Etag") != (response.Header.Get("Etag") == `W/"tag"`) {
+					v.Errorf("%s: length %d, %v", query, response.ContentLength, response.Header)
+				}
+			}
+			got := wantStatus(v, v.do(v.accept(coding, "GET", "/reply?length=100000&field=Content-Type:image/png", nil)), http.StatusOK)
+			if len(got) != 100000 {
+				v.Errorf("%d bytes of a picture came", len(got))
+			}
+		}
+		plain := v.get("/reply?length=100000&field=Content-Type:text/plain")
+		if got := wantStatus(v, plain, http.StatusOK); len(got) != 100000 || plain.Header.Get("Content-Encoding") != "" || plain.Header.Get("Vary") != "Accept-Encoding" {
+			v.Errorf("%d bytes, %v", len(got), plain.Header)
+		}
+	})
+}
+
+func TestResponsesWithoutABodyHaveNoneOfACompressorThroughEachDoor(t *testing.T) {
+	throughEachDoor(t, withCompression, func(v *visitor) {
+		for _, c := range []struct {
+			method, query string
+			status        int
+			encoded       bool
+		}{
+			{"HEAD", "length=100000&field=Content-Type:text/plain", 200, true},
+			{"HEAD", "field=Content-Length:100000&field=Content-Type:text/plain", 200, true},
+			{"GET", "status=204&field=Content-Type:text/plain", 204, false},
+			{"GET", "status=304&field=Content-Type:text/plain&length=100000", 304, false},
+		} {
+			response := v.do(v.accept("gzip", c.method, "/reply?"+c.query, nil))
+			if body := wantStatus(v, response, c.status); body != "" || response.ContentLength > 0 || (response.Header.Get("Content-Encoding") == "gzip") != c.encoded {
+				v.Errorf("%s %s: %d bytes, length %d, %v", c.method, c.query, len(body), response.ContentLength, response.Header)
+			}
+		}
+		part := v.accept("gzip", "GET", "/file", nil)
+		part.Header.Set("Range", "bytes=0-9999")
+		if got := wantStatus(v, v.do(part), http.StatusPartialContent); got != fileText[:10000] {
+			v.Errorf("%d bytes of a range came", len(got))
+		}
+		whole := v.do(v.accept("gzip", "GET", "/file", nil))
+		tag := whole.Header.Get("Etag")
+		if body, err := io.ReadAll(expand(v, whole.Header.Get("Content-Encoding"), whole.Body)); err != nil || string(body) != fileText || tag != "W/"+fileTag {
+			v.Errorf("%d bytes, %v, with tag %s", len(body), err, tag)
+		}
+		again := v.accept("gzip", "GET", "/file", nil)
+		again.Header.Set("If-None-Match", tag)
+		response := v.do(again)
+		if wantStatus(v, response, http.StatusNotModified); response.Header.Get("Etag") != tag {
+			v.Errorf("the same is tagged %s now", response.Header.Get("Etag"))
+		}
+	})
+}
+
+// What the worker has flushed can be made of what has come.
+func TestACompressedConversationIsNotHeldBackThroughEachDoor(t *testing.T) {
+	throughEachDoor(t, withCompression, func(v *visitor) {
+		for _, coding := range bothCodings {
+			body, upload := io.Pipe()
+			ctx, cancel := context.WithCancel(context.Background())
+			c := &conversation{v: v, upload: upload, cancel: cancel}
+			c.response = v.do(v.accept(coding, "POST", "/events", body).WithContext(ctx))
+			c.response.Body = io.NopCloser(expand(v, c.response.Header.Get("Content-Encoding"), c.response.Body))
+			for i := 1; i < 20; i++ {
+				c.hear(fmt.Sprintf("data: %d\n\n", i))
+				c.say("next\n")
+			}
+			c.hear("data: 20\n\n")
+			if rest := c.finish(); rest != "" {
+				v.Errorf("%q more", rest)
+			}
+			cancel()
+		}
+	})
+}
+
+func TestTrailersFollowACompressedBodyThroughEachDoor(t *testing.T) {
+	throughEachDoor(t, withCompression, func(v *visitor) {
+		response := v.do(v.accept("zstd", "GET", "/reply?length=5000&field=Content-Type:text/plain&field=Trailer:X-Sum&trailer=X-Sum:abc", nil))
+		body, err := io.ReadAll(expand(v, response.Header.Get("Content-Encoding"), response.Body))
+		harness.Check(v, err)
+		_, _ = io.Copy(io.Discard, response.Body) // to where the trailers are
+		if len(body) != 5000 || response.Trailer.Get("X-Sum") != "abc" {
+			v.Errorf("%d bytes, trailers %v", len(body), response.Trailer)
+		}
+	})
+}
+
+func TestACompressedResponseThatBreaksOffNeverLooksCompleteThroughAnyDoor(t *testing.T) {
+	throughEachDoor(t, withCompression, func(v *visitor) {
+		for _, query := range []string{"field=Content-Length:100000&length=99999", "field=Content-Length:10000&length=20000"} {
+			response, err := v.client.Do(v.accept("gzip", "GET", "/reply?flush&field=Content-Type:text/plain&"+query, nil))
+			if err == nil {
+				v.wantBroken(response)
+			}
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		response := v.do(v.accept("gzip", "GET", "/flood?type=text/plain&id="+v.id("zip"), nil).WithContext(ctx))
+		_, err := io.CopyN(io.Discard, expand(v, response.Header.Get("Content-Encoding"), response.Body), 1<<20)
+		harness.Check(v, err)
+		cancel()
+		v.wantSaid("flood %s: worker: request cancelled: client gone", v.id("zip"))
+	})
+}
+
+func TestNothingIsCompressedUnlessSomebodySaysSo(t *testing.T) {
+	throughEachDoor(t, nil, func(v *visitor) {
+		response := v.do(v.accept("gzip, zstd", "GET", "/reply?length=100000&field=Content-Type:text/plain", nil))
+		if got := wantStatus(v, response, http.StatusOK); len(got) != 100000 || response.Header.Get("Vary") != "" {
+			v.Errorf("%d bytes, %v", len(got), response.Header)
+		}
+	})
+}
+
+// A client that does not read holds an encoder as long as it may, and no longer.
+func TestEncodersComeBackFromClientsThatLeave(t *testing.T) {
+	s, worker := startBoth(t, func(c *server.Config) { c.Compress, c.NumStreams = true, 200 })
+	v := newVisitor(t, doors[2], s, worker, s.Secure(t))
+	for round := range 3 { // of more than there are encoders
+		var open []context.CancelFunc
+		for range 60 {
+			ctx, cancel := context.WithCancel(context.Background())
+			response := v.do(v.accept("zstd", "GET", "/wait?flush&type=text/plain", nil).WithContext(ctx))
+			if coding := response.Header.Get("Content-Encoding"); coding != "zstd" {
+				t.Fatalf("round %d, response %d: Content-Encoding %q", round, len(open), coding)
+			}
+			open = append(open, cancel)
+		}
+		for _, cancel := range open {
+			cancel()
+		}
+		s.AwaitRest(t)
+	}
+}
