@@ -67,7 +67,7 @@ static int advance(ur_link *link, ur_request r, struct echo *e) {
 
 static void step(ur_link *link, ur_request r) {
     struct echo *e = (struct echo *)ur_user(link, r);
-    int err = e != NULL ? advance(link, r, e) : -ENOMEM;
+    int err = advance(link, r, e);
     if (err == -EAGAIN) {
         return;
     }
@@ -78,7 +78,12 @@ static void step(ur_link *link, ur_request r) {
 }
 
 static void start(ur_link *link, ur_request r) {
-    (void)ur_set_user(link, r, calloc(1, sizeof(struct echo)));
+    struct echo *e = (struct echo *)calloc(1, sizeof *e);
+    if (e == NULL || ur_set_user(link, r, e) != 0) {
+        (void)ur_abort(link, r);
+        free(e);
+        return;
+    }
     step(link, r);
 }
 

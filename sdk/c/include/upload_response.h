@@ -1340,9 +1340,9 @@ static inline struct ur__value ur__packet_value(struct ur__packet *p) {
         return v;
     }
     if (code >= 0xd0 && code <= 0xd3) { /* int8 to int64 */
-        unsigned bytes = 1u << (code - 0xd0);
-        v.uint = ur__packet_number(p, bytes);
-        if (v.uint >> (8 * bytes - 1)) {
+        unsigned power = code & 3;
+        v.uint = ur__packet_number(p, 1u << power);
+        if (v.uint >> ((8u << power) - 1)) {
             ur__packet_stop(p, UR__MESSAGE_FORMAT); /* negative */
         }
         return v;
