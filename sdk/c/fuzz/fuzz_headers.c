@@ -1,8 +1,23 @@
-/* Headers frames and header lists: nothing outside the input is read, and what is
- * accepted comes back from an encoding of it. */
+/* Headers frames and header lists: nothing outside the input is read, what is
+ * accepted comes back from an encoding of it, and as text it fits where it was. */
 #include <upload_response.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Checks the head as ur_take returns it. */
+static void check_text(const uint8_t *data, const struct ur__head *h) {
+    struct ur__lane lane;
+    memset(&lane, 0, sizeof lane);
+    lane.head = *h;
+    lane.frame = data;
+    char *text = (char *)malloc(h->length);
+    size_t length = ur__copy_text(&lane, text);
+    size_t head = h->method.length + h->scheme.length + h->authority.length + h->path.length + 4;
+    if (length < head || ur__flat(text + head, length - head).count != h->count) {
+        abort();
+    }
+    free(text);
+}
 
 static void check_list(const uint8_t *data, size_t size, size_t at, size_t count) {
     ur_header *fields = (ur_header *)calloc(count + 1, sizeof *fields);
@@ -35,6 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     size_t at = 0;
     if (ur__parse_request(&h, data, size) == UR__OK) {
         check_list(data, size, h.fields_at, h.count);
+        check_text(data, &h);
     }
     if (ur__parse_response(&h, &status, data, size) == UR__OK) {
         check_list(data, size, h.fields_at, h.count);
