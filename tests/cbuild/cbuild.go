@@ -53,7 +53,16 @@ func Compiler(t testing.TB) string {
 // these flags. A program is built once in each run of a test binary.
 func Program(t testing.TB, source string, flags ...string) string {
 	t.Helper()
-	path, err := builds.program(Compiler(t), source, flags)()
+	path, err := builds.program(Compiler(t), source, append(flags, strings.Fields(os.Getenv(flagsVariable))...))()
+	harness.Check(t, err)
+	return path
+}
+
+// Library is Program for the shared library, without the flags of the variable: a
+// sanitizer wants the program that loads a library to be built with it, too.
+func Library(t testing.TB) string {
+	t.Helper()
+	path, err := builds.program(Compiler(t), "src/upload_response.c", []string{"-O2", "-shared", "-fPIC"})()
 	harness.Check(t, err)
 	return path
 }
@@ -89,7 +98,6 @@ func (c *cache) build(number, compiler, source string, flags []string) (string, 
 	}
 	path := filepath.Join(dir, number+"-"+strings.TrimSuffix(filepath.Base(source), ".c"))
 	arguments := append([]string{"-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-I", filepath.Join(SDK, "include")}, flags...)
-	arguments = append(arguments, strings.Fields(os.Getenv(flagsVariable))...)
 	arguments = append(arguments, "-o", path, filepath.Join(SDK, source), "-pthread")
 	return path, Run("", nil, compiler, arguments...)
 }

@@ -5,8 +5,7 @@
 //
 //	go test ./tests/chaos -v -chaos.time 60s
 //
-// With TEST_CFLAGS=-fsanitize=address the C workers check
-// themselves, too.
+// With TEST_CFLAGS=-fsanitize=address the C workers check themselves, too.
 package chaos_test
 
 import (

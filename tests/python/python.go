@@ -36,7 +36,6 @@ func Program(t testing.TB, file string) (command, env []string) {
 	}
 	source, err := filepath.Abs(filepath.Join(SDK, "src"))
 	harness.Check(t, err)
-	library := cbuild.Program(t, "src/upload_response.c", "-O2", "-shared", "-fPIC")
 	return []string{interpreter, filepath.Join(SDK, file)},
-		[]string{"PYTHONPATH=" + source, "UPLOAD_RESPONSE_LIBRARY=" + library, "PYTHONDONTWRITEBYTECODE=1"}
+		[]string{"PYTHONPATH=" + source, "UPLOAD_RESPONSE_LIBRARY=" + cbuild.Library(t), "PYTHONDONTWRITEBYTECODE=1"}
 }
