@@ -34,7 +34,7 @@ func need(t *testing.T, tools ...string) {
 	t.Helper()
 	for _, tool := range tools {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is missing: apt install %s", tool, tool)
+			t.Skipf("%s is missing: apt install %s", tool, strings.Replace(tool, "clang++", "clang", 1))
 		}
 	}
 }
@@ -92,7 +92,7 @@ func TestTheWorkerOfTheManualBuildsWithPkgConfig(t *testing.T) {
 	harness.Check(t, os.WriteFile(source, []byte(manual(t)), 0o600))
 	env := []string{"PKG_CONFIG_PATH=" + filepath.Join(prefix, "lib/pkgconfig")}
 	flags := strings.Fields(run(t, dir, env, "pkg-config", "--cflags", "--libs", "upload_response"))
-	run(t, dir, nil, cbuild.Compiler(t), append([]string{"-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-o", path, source}, flags...)...)
+	run(t, dir, nil, cbuild.Compiler(t), append([]string{"-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-o", path, source}, flags...)...)
 	needed := run(t, dir, []string{"LD_LIBRARY_PATH=" + filepath.Join(prefix, "lib")}, "ldd", path)
 	if !strings.Contains(needed, filepath.Join(prefix, "lib/libupload_response.so.0")) {
 		t.Errorf("the program is linked with\n%s", needed)
@@ -111,11 +111,32 @@ project(hello C)
 find_package(upload_response 0.1 REQUIRED)
 add_executable(hello hello.c)
 target_link_libraries(hello upload_response::upload_response)
+add_executable(hello_static hello.c)
+target_link_libraries(hello_static upload_response::static)
 add_executable(hello_header hello.c)
 target_link_libraries(hello_header upload_response::header)
 `), 0o600))
 	run(t, dir, nil, "cmake", "-DCMAKE_PREFIX_PATH="+prefix, "-S", ".", "-B", "build")
 	run(t, dir, nil, "cmake", "--build", "build")
 	serveInstalled(t, filepath.Join(dir, "build/hello"), prefix)
-	serveInstalled(t, filepath.Join(dir, "build/hello_header"), prefix)
+	for _, alone := range []string{"build/hello_static", "build/hello_header"} {
+		serveInstalled(t, filepath.Join(dir, alone), t.TempDir()) // without a library to load
+	}
+}
+
+func TestTheWorkerOfTheManualIsCPlusPlusToo(t *testing.T) {
+	t.Parallel()
+	include, err := filepath.Abs(filepath.Join(sdk, "include"))
+	harness.Check(t, err)
+	for _, compiler := range []string{"g++", "clang++"} {
+		t.Run(compiler, func(t *testing.T) {
+			t.Parallel()
+			need(t, compiler)
+			dir := t.TempDir()
+			source, path := filepath.Join(dir, "hello.cc"), filepath.Join(dir, "hello")
+			harness.Check(t, os.WriteFile(source, []byte(manual(t)), 0o600))
+			run(t, dir, nil, compiler, "-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-I", include, "-o", path, source)
+			serveInstalled(t, path, dir)
+		})
+	}
 }

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/wavey-ai/upload-response/shm"
@@ -27,11 +29,14 @@ func printed(t *testing.T, program string) string {
 // ofGo returns what `upload-response layout` prints.
 func ofGo(t *testing.T) string {
 	t.Helper()
-	var b strings.Builder
-	harness.Check(t, shm.WriteLayoutTable(&b))
-	fmt.Fprintf(&b, "\nlayouts %d to %d, hash %#016x", shm.LayoutMin, shm.LayoutMax, shm.LayoutHash())
-	return b.String()
+	text, err := ofProgram()
+	harness.Check(t, err)
+	return text
 }
+
+var ofProgram = sync.OnceValues(func() (string, error) {
+	return cbuild.Output("../..", []string{"CGO_ENABLED=0"}, "go", "run", "-buildvcs=false", "./cmd/upload-response", "layout")
+})
 
 // ofPage returns the same, made of the tables of docs/layout.md, but for the
 // versions and the hash.
@@ -104,11 +109,47 @@ func buildWith(t *testing.T, folder string) (program string, err error) {
 	return program, cbuild.Run("", nil, cbuild.Compiler(t), "-std=gnu11", "-I", folder, "-o", program, filepath.Join(sdk, printLayout))
 }
 
+// swap exchanges two words of a struct of the header.
+func swap(t *testing.T, header, structure, one, other string) string {
+	t.Helper()
+	before, rest, found := strings.Cut(header, "struct ur_shm_"+structure+" {\n")
+	body, after, _ := strings.Cut(rest, "};\n")
+	names := regexp.MustCompile(`\b(?:` + one + `|` + other + `)\b`)
+	if n := len(names.FindAllString(body, -1)); !found || n != 2 {
+		t.Fatalf("%s and %s are %d times in struct %s", one, other, n, structure)
+	}
+	swapped := names.ReplaceAllStringFunc(body, func(name string) string {
+		if name == one {
+			return other
+		}
+		return one
+	})
+	return before + "struct ur_shm_" + structure + " {\n" + swapped + "};\n" + after
+}
+
+// Every two neighbours of one size are tried: they are what nothing else would tell
+// apart.
 func TestSwappedFieldsOfAStructDoNotCompile(t *testing.T) {
 	t.Parallel()
-	_, err := buildWith(t, changed(t, "uint64_t inbox_head, notice_head;", "uint64_t notice_head, inbox_head;"))
-	if err == nil || !strings.Contains(err.Error(), "offsetof") {
-		t.Errorf("the compiler says %v", err)
+	header, err := os.ReadFile(filepath.Join(sdk, "include/upload_response.h"))
+	harness.Check(t, err)
+	path, tried := filepath.Join(t.TempDir(), "upload_response.h"), 0
+	words := layoutpage.Table(t, layoutpage.Text(t, "../.."), layoutpage.Words...)
+	for i := range words[1:] {
+		structure, one, size := words[i][0], words[i][1], words[i][3]
+		if words[i+1][0] != structure || words[i+1][3] != size {
+			continue
+		}
+		tried++
+		other := words[i+1][1]
+		harness.Check(t, os.WriteFile(path, []byte(swap(t, string(header), structure, one, other)), 0o600))
+		err := cbuild.Run("", nil, cbuild.Compiler(t), "-std=gnu11", "-fsyntax-only", path)
+		if err == nil || !strings.Contains(err.Error(), "offsetof") {
+			t.Errorf("%s and %s of struct %s: the compiler says %v", one, other, structure, err)
+		}
+	}
+	if tried < 30 {
+		t.Errorf("only %d swaps were tried", tried)
 	}
 }
 
