@@ -75,6 +75,11 @@ test-sanitized: need-go need-cc ## Run the conformance suite over C with ASan an
 	    CC="$(CC)" TEST_CFLAGS="$$flags" $(GO) test -count=1 -run 'TestConformance/c-' ./tests/conformance || { rm -f $$probe; exit 1; }; \
 	  else echo "skipped: $(CC) has no runtime for it, apt install gcc or libclang-rt-dev"; fi; rm -f $$probe; done
 
+.PHONY: test-c-more
+test-c-more: need-go need-cc ## Fuzz, analyse and cross-compile the C SDK, and sanitize it by clang (5 minutes)
+	@$(MAKE) --no-print-directory -s -C sdk/c more
+	@if command -v clang >/dev/null; then $(MAKE) --no-print-directory test-sanitized CC=clang; fi
+
 # How long to go on, as in 10m or 12h.
 SOAK ?= 60s
 
