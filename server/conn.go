@@ -15,6 +15,7 @@ import (
 type sniffedConn struct {
 	net.Conn
 	reader *idleReader // nil: not a socket
+	ahead  []byte      // read before, and not by net/http
 
 	ever  atomic.Bool // the field came in
 	twice atomic.Bool // two of them without an empty line in between
@@ -33,7 +34,10 @@ var lengthName = []byte("content-length")
 
 // Read reads, and looks for the name in what may be headers.
 func (c *sniffedConn) Read(p []byte) (n int, err error) {
-	if idle := c.onIdle(); idle != nil {
+	if idle := c.onIdle(); len(c.ahead) > 0 {
+		n = copy(p, c.ahead)
+		c.ahead = c.ahead[n:]
+	} else if idle != nil {
 		n, err = c.reader.read(p, *idle)
 	} else {
 		n, err = c.Conn.Read(p)

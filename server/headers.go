@@ -155,6 +155,9 @@ func writeResponseHead(header http.Header, frame *proto.Response, method string)
 		values = append(values, f.Value)
 		header[name] = values[len(values)-1 : len(values) : len(values)]
 	}
+	if header["Content-Type"] == nil {
+		header["Content-Type"] = nil // or net/http and package http3 would guess
+	}
 	return head, nil
 }
 

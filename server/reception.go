@@ -26,6 +26,7 @@ type reception struct {
 	count    *addressCount
 	patience time.Duration
 	log      *slog.Logger
+	plain    *plainServer
 
 	once   sync.Once
 	ready  chan received
@@ -42,13 +43,14 @@ type received struct {
 func (s *Server) receive(l net.Listener, config *tls.Config) *reception {
 	r := &reception{
 		Listener: l, tls: config, proxied: s.limits.ProxyProtocol, trusts: s.router.config.trusts, count: s.count, patience: s.limits.HeaderTime,
-		log: s.log, ready: make(chan received),
+		log: s.log, plain: s.plain, ready: make(chan received),
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
 }
 
-// Accept returns the next connection that is ready to carry requests: a
+// Accept returns the next connection that is ready to carry requests, but for plain
+// ones, which have been served: a
 // [*sniffedConn], a [*secureConn], or a [*tls.Conn] that speaks HTTP/2.
 func (r *reception) Accept() (net.Conn, error) {
 	r.once.Do(func() { go r.acceptAll() })
@@ -109,7 +111,9 @@ func (r *reception) admit(conn net.Conn) {
 		_ = conn.Close()
 		return
 	}
-	r.offer(received{conn: ready})
+	if _, http2 := ready.(*tls.Conn); http2 || r.plain.serve(ready, conn) {
+		r.offer(received{conn: ready})
+	}
 }
 
 // errTooMany is the reason for closing a connection of a client that has too many.

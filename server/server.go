@@ -26,6 +26,7 @@ type Server struct {
 	limits Limits
 	log    *slog.Logger
 	http   *http.Server // HTTP/1.1 and 2, clear and secure
+	plain  *plainServer // plain requests of HTTP/1.1, before net/http sees them
 	count  *addressCount
 
 	saidBuffers sync.Once
@@ -70,6 +71,7 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 	}
 	s := &Server{router: router, limits: limits, log: log}
 	s.count = newAddressCount(limits.ConnsPerAddress, router.config.trusts)
+	s.plain = newPlainServer(router, &limits, s.altSvcOf, log)
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
@@ -149,6 +151,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	defer cancel()
 	var closing sync.WaitGroup
 	closing.Go(func() { _ = s.http.Shutdown(quiet) })
+	closing.Go(func() { s.plain.shutdown(quiet) })
 	entries := s.stopQUIC()
 	for _, q := range entries {
 		closing.Go(func() { q.shutdown(quiet) })
@@ -160,5 +163,6 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	for _, q := range entries {
 		err = errors.Join(err, q.close())
 	}
+	s.plain.close()
 	return errors.Join(err, s.http.Close())
 }

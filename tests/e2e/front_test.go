@@ -49,6 +49,15 @@ func TestEveryDoorLeadsToTheSameWorker(t *testing.T) {
 	})
 }
 
+func TestAResponseWithoutATypeGetsNone(t *testing.T) {
+	throughEachDoor(t, nil, func(v *visitor) {
+		response := v.get("/reply?length=5000&flush")
+		if body := wantStatus(v, response, http.StatusOK); len(body) != 5000 || response.Header["Content-Type"] != nil {
+			v.Errorf("%d bytes of type %q", len(body), response.Header["Content-Type"])
+		}
+	})
+}
+
 func TestBigUploadsArriveWholeThroughEachDoor(t *testing.T) {
 	const size = 20 << 20
 	sum := sha256.Sum256(make([]byte, size))

@@ -1,0 +1,174 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// plainServer serves plain requests, and looks after the connections over which they
+// come.
+type plainServer struct {
+	handler  http.Handler
+	altSvcOf func(net.Addr) string
+	log      *slog.Logger
+	first    time.Duration // for the first request to come
+	idle     time.Duration // for the next one
+
+	closing atomic.Bool // connections end after their response
+	stop    chan struct{}
+	once    sync.Once // of stop
+
+	mu      sync.Mutex
+	conns   map[*plainConn]struct{}
+	watched bool          // the watch runs
+	empty   chan struct{} // closed when there are no connections; nil: nobody waits
+}
+
+func newPlainServer(handler http.Handler, limits *Limits, altSvcOf func(net.Addr) string, log *slog.Logger) *plainServer {
+	return &plainServer{
+		handler: handler, altSvcOf: altSvcOf, log: log, first: limits.HeaderTime, idle: limits.IdleTime,
+		stop: make(chan struct{}), conns: map[*plainConn]struct{}{},
+	}
+}
+
+// serve serves a connection, see [newPlainConn]. It reports whether net/http is to go
+// on with it.
+func (s *plainServer) serve(whole, socket net.Conn) (goesOn bool) {
+	c := newPlainConn(s, whole, socket)
+	s.mu.Lock()
+	s.conns[c] = struct{}{}
+	if !s.watched {
+		s.watched = true
+		go s.watch()
+	}
+	s.mu.Unlock()
+	defer s.forget(c)
+	return c.serve()
+}
+
+func (s *plainServer) forget(c *plainConn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+	if len(s.conns) == 0 && s.empty != nil {
+		close(s.empty)
+		s.empty = nil
+	}
+}
+
+// shutdown ends the connections without a request; the others end after theirs. It
+// waits for them until ctx ends.
+func (s *plainServer) shutdown(ctx context.Context) {
+	select {
+	case <-s.endIdle():
+	case <-ctx.Done():
+	}
+}
+
+// endIdle returns a channel that is closed when there are no connections any more.
+func (s *plainServer) endIdle() <-chan struct{} {
+	s.closing.Store(true)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		if c.state.Load() != plainBusy {
+			_ = c.socket.SetReadDeadline(longAgo)
+		}
+	}
+	empty := make(chan struct{})
+	if len(s.conns) == 0 {
+		close(empty)
+	} else {
+		s.empty = empty
+	}
+	return empty
+}
+
+// close ends every connection.
+func (s *plainServer) close() {
+	s.closing.Store(true)
+	s.once.Do(func() { close(s.stop) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		_ = c.socket.Close()
+	}
+}
+
+// watchEvery is how often the watch looks, and so how late it may notice that a client
+// is gone or has been idle for too long.
+const watchEvery = 250 * time.Millisecond
+
+// watch ends idle connections, and cancels the requests of clients that are gone.
+func (s *plainServer) watch() {
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case now := <-ticker.C:
+			s.cancelGone(s.sweep(now))
+		}
+	}
+}
+
+// sweep ends idle connections, and returns those whose request takes long.
+func (s *plainServer) sweep(now time.Time) (long []*plainConn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		spent := time.Duration(now.UnixNano() - c.since.Load())
+		switch state := c.state.Load(); {
+		case state == plainBusy && spent > watchEvery:
+			long = append(long, c)
+		case state == plainIdle && spent > s.idle, state == plainFresh && spent > s.first:
+			_ = c.socket.SetReadDeadline(longAgo) // if a request comes just now, it is the last
+		}
+	}
+	return long
+}
+
+// cancelGone asks the kernel whose client has closed its end: net/http has a goroutine
+// for each request read for that. The number of a socket that is closed meanwhile may
+// be another's already, so who seems to be gone is asked for again while it is held.
+func (s *plainServer) cancelGone(conns []*plainConn) {
+	fds := make([]unix.PollFd, len(conns))
+	for i, c := range conns {
+		fds[i].Fd = -1 // ignored
+		withSocket(c.socket, func(fd int32) { fds[i] = unix.PollFd{Fd: fd, Events: unix.POLLRDHUP} })
+	}
+	if n, err := unix.Poll(fds, 0); n <= 0 || err != nil {
+		return
+	}
+	for i, c := range conns {
+		if fds[i].Revents == 0 {
+			continue
+		}
+		withSocket(c.socket, func(fd int32) {
+			again := []unix.PollFd{{Fd: fd, Events: unix.POLLRDHUP}}
+			if n, err := unix.Poll(again, 0); n > 0 && err == nil {
+				c.cancel()
+			}
+		})
+	}
+}
+
+// withSocket calls f with the descriptor of a connection, unless it is closed.
+func withSocket(conn net.Conn, f func(fd int32)) {
+	socket, ok := conn.(syscall.Conn)
+	if !ok {
+		return
+	}
+	if raw, err := socket.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { f(int32(fd)) })
+	}
+}
