@@ -26,6 +26,7 @@ type field struct {
 // Names of the limits.
 const (
 	tcpName       = "tcp"
+	sinkName      = "tcp sink" // beside an echo: what takes the bytes alone
 	inProcessName = "in-process"
 )
 
@@ -43,6 +44,7 @@ func (f *field) open() error {
 	}
 	f.candidates = []*candidate{
 		{name: tcpName, limit: true, raw: raw, server: []int{rawProcess.pid()}},
+		{name: sinkName, limit: true, raw: raw, server: []int{rawProcess.pid()}, beside: load.CaseEcho, does: load.CaseUpload},
 		{name: inProcessName, limit: true, at: own, server: []int{handlerProcess.pid()}},
 	}
 	if f.client, err = f.options.startRole("client"); err != nil {

@@ -84,7 +84,7 @@ func (f *field) measure(ctx context.Context, protocol, detail string, order load
 			continue
 		}
 		one := order
-		one.Target = target
+		one.Target, one.Case = target, c.instead(order.Case)
 		list = append(list, &contender{
 			row:     &report.Row{Name: c.name, Limit: c.limit},
 			measure: func() ([]value, error) { return f.carryOut(c, &one) },

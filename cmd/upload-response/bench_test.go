@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,19 +48,28 @@ func wantRows(t *testing.T, table *report.Table, metric string, names ...string)
 }
 
 func TestBenchOfHTTPMeasuresEveryCaseBesideItsLimits(t *testing.T) {
-	r := benchReport(t, "http", "--rounds=2", "--size=1MiB", "--time=10ms", "--connections=2", "--workers=go", "--json=-")
+	workers := []string{"go"}
+	if _, err := exec.LookPath("cc"); err == nil {
+		workers = append(workers, "c")
+	}
+	r := benchReport(t, "http", "--rounds=2", "--size=1MiB", "--time=10ms", "--connections=2", "--workers="+strings.Join(workers, ","), "--json=-")
 	metrics := []string{"speed", "speed", "speed", "rate", "p50"}
 	if want := len(metrics) * 5; len(r.Tables) != want {
 		t.Fatalf("%d tables, want %d; not measured: %v", len(r.Tables), want, r.NotMeasured)
 	}
 	for i, table := range r.Tables {
-		metric, names := metrics[i%len(metrics)], []string{"in-process", "go"}
+		metric, limits := metrics[i%len(metrics)], []string{"in-process"}
 		if table.Protocol == "h1" && metric == "speed" {
-			names = []string{"tcp", "in-process", "go"}
+			limits = []string{"tcp", "in-process"}
 		}
-		wantRows(t, table, metric, names...)
-		if ratios := table.Row("go").Figure(metric).Ratios; len(ratios) != len(names)-1 {
-			t.Errorf("%s: ratios %+v", table.Title(), ratios)
+		if table.Protocol == "h1" && table.Case == "echo" {
+			limits = []string{"tcp", "tcp sink", "in-process"}
+		}
+		wantRows(t, table, metric, append(slices.Clone(limits), workers...)...)
+		for _, w := range workers {
+			if ratios := table.Row(w).Figure(metric).Ratios; len(ratios) != len(limits) {
+				t.Errorf("%s: %s: ratios %+v", table.Title(), w, ratios)
+			}
 		}
 	}
 }
