@@ -20,10 +20,8 @@ func impatient(c *server.Config) {
 // wantSaid fails the test unless the process has said all of this.
 func wantSaid(t testing.TB, p *harness.Process, list ...string) {
 	t.Helper()
-	for _, what := range list {
-		if !strings.Contains(p.Output(), "<"+what+">") {
-			t.Errorf("the worker did not say %q; it said:\n%s", what, p.Output())
-		}
+	for _, what := range list { // what it prints may come later than what it answers
+		harness.Eventually(t, "the worker to say "+what, func() bool { return strings.Contains(p.Output(), "<"+what+">") })
 	}
 }
 
