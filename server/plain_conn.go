@@ -36,6 +36,7 @@ const (
 	plainFresh int32 = iota // no request has come yet
 	plainIdle
 	plainBusy
+	plainEnding // the exchange is over, and not all of the response is written
 )
 
 // newPlainConn returns a connection that serves requests when serve is called.
@@ -102,7 +103,7 @@ func (c *plainConn) await() bool {
 	if len(c.ahead) > 0 {
 		return true
 	}
-	if c.state.Load() == plainBusy {
+	if c.state.Load() != plainFresh {
 		c.enter(plainIdle)
 	}
 	if c.server.closing.Load() {
@@ -112,7 +113,7 @@ func (c *plainConn) await() bool {
 	if err != nil {
 		return false
 	}
-	c.enter(plainBusy)
+	c.enter(plainBusy) // or somebody might end it as idle
 	c.ahead = c.buffer[:n]
 	return true
 }
@@ -144,7 +145,11 @@ func (c *plainConn) exchange() (fate plainFate) {
 		}
 	}()
 	c.writer.reset()
+	if c.state.Load() != plainBusy {
+		c.enter(plainBusy)
+	}
 	c.server.handler.ServeHTTP(&c.writer, &c.request.Request)
+	c.enter(plainEnding)
 	switch {
 	case c.writer.finish():
 		return plainAgain

@@ -21,6 +21,7 @@ type plainServer struct {
 	log      *slog.Logger
 	first    time.Duration // for the first request to come
 	idle     time.Duration // for the next one
+	rest     time.Duration // for the client to take what is left of a response
 
 	closing atomic.Bool // connections end after their response
 	stop    chan struct{}
@@ -32,9 +33,9 @@ type plainServer struct {
 	empty   chan struct{} // closed when there are no connections; nil: nobody waits
 }
 
-func newPlainServer(handler http.Handler, limits *Limits, altSvcOf func(net.Addr) string, log *slog.Logger) *plainServer {
+func newPlainServer(handler http.Handler, limits *Limits, rest time.Duration, altSvcOf func(net.Addr) string, log *slog.Logger) *plainServer {
 	return &plainServer{
-		handler: handler, altSvcOf: altSvcOf, log: log, first: limits.HeaderTime, idle: limits.IdleTime,
+		handler: handler, altSvcOf: altSvcOf, log: log, first: limits.HeaderTime, idle: limits.IdleTime, rest: rest,
 		stop: make(chan struct{}), conns: map[*plainConn]struct{}{},
 	}
 }
@@ -107,7 +108,8 @@ func (s *plainServer) close() {
 // is gone or has been idle for too long.
 const watchEvery = 250 * time.Millisecond
 
-// watch ends idle connections, and cancels the requests of clients that are gone.
+// watch ends connections that are idle, or whose client does not read, and cancels the
+// requests of clients that are gone.
 func (s *plainServer) watch() {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
@@ -121,7 +123,8 @@ func (s *plainServer) watch() {
 	}
 }
 
-// sweep ends idle connections, and returns those whose request takes long.
+// sweep ends the connections that have had their time, and returns those whose request
+// takes long.
 func (s *plainServer) sweep(now time.Time) (long []*plainConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,6 +135,8 @@ func (s *plainServer) sweep(now time.Time) (long []*plainConn) {
 			long = append(long, c)
 		case state == plainIdle && spent > s.idle, state == plainFresh && spent > s.first:
 			_ = c.socket.SetReadDeadline(longAgo) // if a request comes just now, it is the last
+		case state == plainEnding && spent > s.rest:
+			_ = c.socket.Close()
 		}
 	}
 	return long

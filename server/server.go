@@ -71,13 +71,13 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 	}
 	s := &Server{router: router, limits: limits, log: log}
 	s.count = newAddressCount(limits.ConnsPerAddress, router.config.trusts)
-	s.plain = newPlainServer(router, &limits, s.altSvcOf, log)
+	s.plain = newPlainServer(router, &limits, router.config.ClientTimeout, s.altSvcOf, log)
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	s.http = &http.Server{
-		Handler:           guarded(router),
+		Handler:           endsInTime(guarded(router), router.config.ClientTimeout),
 		ReadHeaderTimeout: limits.HeaderTime,
 		IdleTimeout:       limits.IdleTime,
 		MaxHeaderBytes:    headerRoom * router.config.HeaderLimit,
@@ -87,7 +87,7 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: limits.StreamsPerConn, MaxReadFrameSize: http2FrameSize,
 			MaxReceiveBufferPerConnection: http2ConnWindow, MaxReceiveBufferPerStream: http2StreamWindow,
-			SendPingTimeout: pingAfter, PingTimeout: pingTime,
+			SendPingTimeout: pingAfter, PingTimeout: pingTime, WriteByteTimeout: router.config.ClientTimeout,
 		},
 	}
 	return s
