@@ -8,9 +8,9 @@ import (
 // clientConn is what the server keeps of a client's connection, whatever its
 // protocol.
 type clientConn struct {
-	sniffed *sniffedConn // nil: it cannot carry HTTP/1
-	altSvc  string       // what its responses say of HTTP/3; empty: nothing
-	guard   connGuard
+	screened *screenedConn // nil: it cannot carry HTTP/1
+	altSvc   string        // what its responses say of HTTP/3; empty: nothing
+	guard    connGuard
 }
 
 // connKey is the key of a request's connection in its context.

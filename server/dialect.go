@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
 	"reflect"
 	"strconv"
 	"strings"
@@ -26,7 +25,7 @@ type dialect struct {
 // speak returns the dialect of a request, and the writer through which an exchange
 // writes slots in it. It may replace the request's body. Release: hush.
 func speak(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, dialect) {
-	d := dialect{version: versionOf(r), expects: strings.EqualFold(r.Header.Get("Expect"), "100-continue")}
+	d := dialect{version: versionOf(r), expects: takesInterim(r) && strings.EqualFold(r.Header.Get("Expect"), "100-continue")}
 	switch d.version {
 	case proto.HTTP2:
 		d.expects = d.expects || awaitsContinue(r.Body)
@@ -106,20 +105,29 @@ func (d *dialect) closeAfterReply(w http.ResponseWriter) {
 	_, _ = body.Read(make([]byte, 1))
 }
 
-// check refuses what net/http refuses for HTTP/1.1 only: a Host field that
-// contradicts the authority (RFC 9113 section 8.3.1, RFC 9114 section 4.3.1), an
-// authority or a path that is none, and a Content-Length that is none or not that
-// of the body. HTTP/1.1 has absolute targets (RFC 9112 section 3.2.2).
+// check refuses what net/http does not: a target, an authority or, over HTTP/2 and 3, a
+// Host field or a Content-Length that breaks the rules. For HTTP/1.1 the connection's
+// screen has seen to the fields.
 func (d *dialect) check(r *http.Request) error {
-	if d.serial || r.Method == http.MethodConnect {
+	if r.Method == http.MethodConnect {
 		return nil
 	}
+	if !d.serial {
+		if err := checkFields(r); err != nil {
+			return err
+		}
+	}
+	return checkTarget(r)
+}
+
+// checkFields refuses a Host field that contradicts the authority (RFC 9113 section
+// 8.3.1, RFC 9114 section 4.3.1), and a Content-Length that is none or not that of the
+// body.
+func checkFields(r *http.Request) error {
 	hosts := r.Header["Host"]
 	switch {
 	case len(hosts) > 1 || len(hosts) == 1 && !strings.EqualFold(hosts[0], r.Host):
 		return errors.New("host and authority differ")
-	case !validAuthority(r.Host):
-		return errors.New("no authority")
 	case !strings.HasPrefix(r.RequestURI, "/"):
 		return errors.New("no path")
 	case !validLength(r):
@@ -140,11 +148,12 @@ func validLength(r *http.Request) bool {
 	return len(values) <= 1
 }
 
-// validAuthority reports whether an authority has a host, perhaps a port, and
-// nothing else.
-func validAuthority(s string) bool {
-	u, err := url.Parse("//" + s)
-	return err == nil && s != "" && u.Host == s && u.Hostname() != ""
+// ambiguousFraming reports whether the connection has to be closed after a request of
+// HTTP/1 because not everybody may agree on where it ends: without a screen, net/http
+// ignores a Transfer-Encoding in HTTP/1.0.
+func ambiguousFraming(r *http.Request) bool {
+	conn := connOf(r)
+	return r.ProtoMinor == 0 && (conn == nil || conn.screened == nil)
 }
 
 // awaitsContinue reports whether the client of an HTTP/2 request waits for 100

@@ -93,6 +93,12 @@ func statusOf(err error) (status int, retry bool) {
 	return http.StatusInternalServerError, false
 }
 
+// costsConnection reports whether err is a client's that does not speak HTTP as we do:
+// it may not mean what we would read next, either.
+func costsConnection(err error) bool {
+	return errors.Is(err, ErrBadRequest) || errors.Is(err, ErrMethod) || errors.Is(err, ErrHeadersTooLarge)
+}
+
 // reasonOf returns what a client is told of err: the kind of failure, and none of
 // its particulars.
 func reasonOf(err error) string {

@@ -284,7 +284,7 @@ func (x *exchange) fail(err error) (status int) {
 	if retry {
 		header.Set("Retry-After", "1")
 	}
-	if x.pump != nil && !x.uploadEnded || x.dialect.ambiguous {
+	if x.pump != nil && !x.uploadEnded || x.dialect.ambiguous || costsConnection(err) {
 		x.dialect.closeAfter(header)
 	}
 	if x.dialect.serial && x.pump == nil && x.hasBody() { // net/http reads some of it first, and would wait for ever

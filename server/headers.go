@@ -102,7 +102,11 @@ func policyOf(canonical string) headerPolicy {
 	if policy := fieldPolicies[canonical]; policy != passField || !strings.Contains(canonical, "_") {
 		return policy
 	}
-	return fieldPolicies[textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(canonical, "_", "-"))]
+	alias := textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(canonical, "_", "-"))
+	if alias == "Content-Length" {
+		return dropUpward // the length is what the framing says
+	}
+	return fieldPolicies[alias]
 }
 
 func appendRequestFields(fields []proto.Field, header http.Header) []proto.Field {

@@ -119,8 +119,7 @@ func (o *offer) acceptStream(x *responder, header http.Header) (*wire, error) {
 	return &wire{reader: bufio.NewReaderSize(x.request.Body, wireBytes), writer: x.writer, flush: x.controller.Flush}, nil
 }
 
-// wireBytes is the size of a wire's read buffer; longer payloads go past it. It is
-// larger than fillBytes: what is read is no headers.
+// wireBytes is the size of a wire's read buffer; longer payloads go past it.
 const wireBytes = 8 << 10
 
 // bufferedReader returns a reader of the connection that begins with what was read

@@ -15,10 +15,10 @@ import (
 // first that is not it becomes net/http's.
 type plainConn struct {
 	server *plainServer
-	conn   net.Conn     // what the client's bytes are read from
-	socket net.Conn     // its TCP connection or Unix socket
-	sniff  *sniffedConn // for net/http
-	whole  net.Conn     // likewise
+	conn   net.Conn      // what the client's bytes are read from
+	socket net.Conn      // its TCP connection or Unix socket
+	screen *screenedConn // for net/http
+	whole  net.Conn      // likewise
 
 	request plainRequest
 	writer  plainWriter
@@ -40,20 +40,20 @@ const (
 )
 
 // newPlainConn returns a connection that serves requests when serve is called.
-// Preconditions: whole is a *sniffedConn or a *secureConn over the socket.
+// Preconditions: whole is a *screenedConn or a *secureConn over the socket.
 func newPlainConn(s *plainServer, whole, socket net.Conn) *plainConn {
 	c := &plainConn{server: s, socket: socket, whole: whole}
 	known := &clientConn{}
 	switch conn := whole.(type) {
-	case *sniffedConn:
-		c.sniff, c.conn = conn, conn.Conn
+	case *screenedConn:
+		c.screen, c.conn = conn, conn.Conn
 		if conn.reader != nil {
 			c.conn = socket // there is nothing in between that has read ahead
 		}
 	case *secureConn:
-		c.sniff, c.conn, known.altSvc = &conn.sniffedConn, conn.tls, s.altSvcOf(conn.LocalAddr())
+		c.screen, c.conn, known.altSvc = &conn.screenedConn, conn.tls, s.altSvcOf(conn.LocalAddr())
 	}
-	known.sniffed = c.sniff
+	known.screened = c.screen
 	ctx, cancel := context.WithCancel(withConn(context.Background(), known))
 	c.cancel = cancel
 	c.request.Request = *(&http.Request{
@@ -75,13 +75,13 @@ func stateOf(conn net.Conn) *tls.ConnectionState {
 }
 
 // serve serves plain requests. It returns true if the connection goes on with a
-// request that is not, which the sniffed connection then begins with.
+// request that is not, which the screened connection then begins with.
 func (c *plainConn) serve() (goesOn bool) {
 	defer c.cancel()
-	for c.await() {
+	for served := false; c.await(); served = true {
 		end := headEnd(c.ahead)
 		if end == 0 || !c.request.parse(string(c.ahead[:end])) {
-			c.sniff.ahead = append([]byte(nil), c.ahead...)
+			c.screen.takeUp(c.ahead, served)
 			return true
 		}
 		c.ahead = c.ahead[end:]
@@ -162,7 +162,7 @@ func (c *plainConn) exchange() (fate plainFate) {
 // end closes the connection after its last response, which could be lost if what the
 // client has sent after the request were not read.
 func (c *plainConn) end() {
-	_ = c.sniff.CloseWrite()
+	_ = c.screen.CloseWrite()
 	_ = c.conn.SetReadDeadline(time.Now().Add(leftoverTime))
 	_, _ = io.CopyN(io.Discard, c.conn, leftoverBytes)
 	_ = c.whole.Close()

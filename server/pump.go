@@ -89,11 +89,11 @@ func (p *pump) copyBody() error {
 // connection can tell. It returns what ends that.
 func (p *pump) watchIdle() (end func()) {
 	conn := connOf(p.request)
-	if !p.dialect.serial || conn == nil || conn.sniffed == nil || conn.sniffed.reader == nil {
+	if !p.dialect.serial || conn == nil || conn.screened == nil || conn.screened.reader == nil {
 		return func() {}
 	}
 	p.patient = true
-	idle, reader := p.announce, conn.sniffed.reader
+	idle, reader := p.announce, conn.screened.reader
 	reader.idle.Store(&idle)
 	return func() { reader.idle.Store(nil) }
 }

@@ -51,7 +51,7 @@ func (s *Server) receive(l net.Listener, config *tls.Config) *reception {
 
 // Accept returns the next connection that is ready to carry requests, but for plain
 // ones, which have been served: a
-// [*sniffedConn], a [*secureConn], or a [*tls.Conn] that speaks HTTP/2.
+// [*screenedConn], a [*secureConn], or a [*tls.Conn] that speaks HTTP/2.
 func (r *reception) Accept() (net.Conn, error) {
 	r.once.Do(func() { go r.acceptAll() })
 	select {
@@ -130,11 +130,11 @@ func (r *reception) prepare(socket net.Conn) (net.Conn, error) {
 	}
 	counted := &countedConn{Conn: conn, release: release}
 	if r.tls == nil {
-		sniffed := &sniffedConn{Conn: counted}
+		screened := &screenedConn{Conn: counted}
 		if conn == socket {
-			sniffed.reader = newIdleReader(socket)
+			screened.reader = newIdleReader(socket)
 		}
-		return sniffed, nil
+		return screened, nil
 	}
 	secure, err := r.secure(counted)
 	if err != nil {
@@ -170,7 +170,7 @@ func (r *reception) secure(conn net.Conn) (net.Conn, error) {
 	if secure.ConnectionState().NegotiatedProtocol == "h2" {
 		return secure, nil // net/http looks for this very type
 	}
-	return &secureConn{sniffedConn{Conn: secure}, secure}, nil
+	return &secureConn{screenedConn{Conn: secure}, secure}, nil
 }
 
 // sayPlain tells a client that speaks HTTP in the clear what is wrong.
@@ -183,7 +183,7 @@ func sayPlain(err error) {
 
 // secureConn is HTTP/1.1 over TLS.
 type secureConn struct {
-	sniffedConn
+	screenedConn
 	tls *tls.Conn
 }
 

@@ -82,6 +82,7 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 		IdleTimeout:       limits.IdleTime,
 		MaxHeaderBytes:    headerRoom * router.config.HeaderLimit,
 		ConnContext:       s.rememberConn,
+		ConnState:         taken,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		Protocols:         protocols,
 		HTTP2: &http.HTTP2Config{
@@ -98,10 +99,10 @@ func (s *Server) rememberConn(ctx context.Context, conn net.Conn) context.Contex
 	c := &clientConn{}
 	c.guard.init(func(string) { _ = conn.Close() })
 	switch conn := conn.(type) {
-	case *sniffedConn:
-		c.sniffed = conn
+	case *screenedConn:
+		c.screened = conn
 	case *secureConn:
-		c.sniffed, c.altSvc = &conn.sniffedConn, s.altSvcOf(conn.LocalAddr())
+		c.screened, c.altSvc = &conn.screenedConn, s.altSvcOf(conn.LocalAddr())
 	case *tls.Conn:
 		c.altSvc = s.altSvcOf(conn.LocalAddr())
 	}
