@@ -119,6 +119,20 @@ func (c *raw) response(method string) *http.Response {
 	return response
 }
 
+// statuses returns the statuses of all responses until the server closes the
+// connection.
+func (c *raw) statuses() (list []int) {
+	c.t.Helper()
+	for {
+		if _, err := c.r.Peek(1); err == io.EOF || err != nil && !isTimeout(err) {
+			return list
+		}
+		response := c.response("POST")
+		_, _ = io.Copy(io.Discard, response.Body)
+		list = append(list, response.StatusCode)
+	}
+}
+
 // want reads a whole response, which has to have this status, and returns its
 // body.
 func (c *raw) want(method string, status int) string {

@@ -11,6 +11,10 @@ import (
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
 
+// evil is what an attacker puts where one party sees a body and another the next
+// request.
+const evil = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+
 // wantCalm fails the test if the server's log tells of a panic.
 func wantCalm(t *testing.T, s *harness.Server) {
 	t.Helper()

@@ -1,0 +1,70 @@
+package hostile_test
+
+import "strings"
+
+// requestLines returns rows about the first line (RFC 9112 section 3), and what comes
+// instead of one.
+func requestLines() []row {
+	return []row{
+		{name: "a request that is in order", send: get(""), want: served},
+		{name: "two spaces before the target", send: line("GET  /{id} HTTP/1.1"), want: refused(400)},
+		{name: "two spaces before the version", send: line("GET /{id}  HTTP/1.1"), want: refused(400)},
+		{name: "a space in front", send: line(" GET /{id} HTTP/1.1"), want: refused(400)},
+		{name: "a space at the end", send: line("GET /{id} HTTP/1.1 "), want: refused(400)},
+		{name: "a tab before the target", send: line("GET\t/{id} HTTP/1.1"), want: refused(400)},
+		{name: "a tab before the version", send: line("GET /{id}\tHTTP/1.1"), want: refused(400)},
+		{name: "a fourth word", send: line("GET /{id} x HTTP/1.1"), want: refused(400)},
+		{name: "no method", send: line("/{id} HTTP/1.1"), want: refused(400)},
+		{name: "no target", send: line("GET HTTP/1.1"), want: refused(400)},
+		{name: "an empty target", send: line("GET  HTTP/1.1"), want: refused(400)},
+		{name: "no version", send: line("GET /{id}"), want: refused(400)},
+		{name: "a request of HTTP/0.9", send: "GET /{id}\r\n", want: refused(400)},
+		{name: "a bare line feed at its end", send: "GET /{id} HTTP/1.1\nHost: test\r\n\r\n", want: served},
+		{name: "a bare carriage return at its end", send: "GET /{id} HTTP/1.1\rHost: test\r\n\r\n", want: refused(400)},
+		{name: "two carriage returns at its end", send: "GET /{id} HTTP/1.1\r\r\nHost: test\r\n\r\n", want: refused(400)},
+		{name: "a carriage return within", send: line("GET /{id}\r HTTP/1.1"), want: refused(400)},
+		{name: "a carriage return before the target", send: line("GET \r/{id} HTTP/1.1"), want: refused(400)},
+		{name: "a line feed within", send: line("GET /{id}\n HTTP/1.1"), want: refused(400)},
+		{name: "a vertical tab for a space", send: line("GET\x0b/{id} HTTP/1.1"), want: refused(400)},
+		{name: "a form feed for a space", send: line("GET /{id}\x0cHTTP/1.1"), want: refused(400)},
+
+		{name: "HTTP/1.0", send: "GET /{id} HTTP/1.0\r\nHost: test\r\n\r\n", want: last},
+		{name: "HTTP/1.0 that would be kept", send: "GET /{id} HTTP/1.0\r\nHost: test\r\nConnection: keep-alive\r\n\r\n", want: served},
+		{name: "HTTP/1.2", send: line("GET /{id} HTTP/1.2"), want: served},
+		{name: "HTTP/1.9", send: line("GET /{id} HTTP/1.9"), want: served},
+		{name: "HTTP/0.9 by name", send: line("GET /{id} HTTP/0.9"), want: refused(505)},
+		{name: "HTTP/2.0 by name", send: line("GET /{id} HTTP/2.0"), want: refused(505)},
+		{name: "HTTP/3.0 by name", send: line("GET /{id} HTTP/3.0"), want: refused(505)},
+		{name: "HTTP/9.9", send: line("GET /{id} HTTP/9.9"), want: refused(505)},
+		{name: "a minor version of two digits", send: line("GET /{id} HTTP/1.10"), want: refused(400)},
+		{name: "a major version of two digits", send: line("GET /{id} HTTP/01.1"), want: refused(400)},
+		{name: "a version without a minor one", send: line("GET /{id} HTTP/1"), want: refused(400)},
+		{name: "a version with a dot and no more", send: line("GET /{id} HTTP/1."), want: refused(400)},
+		{name: "a version with a comma", send: line("GET /{id} HTTP/1,1"), want: refused(400)},
+		{name: "a version with a sign", send: line("GET /{id} HTTP/+1.1"), want: refused(400)},
+		{name: "a version with a minus", send: line("GET /{id} HTTP/1.-1"), want: refused(400)},
+		{name: "a version with a letter", send: line("GET /{id} HTTP/1.1x"), want: refused(400)},
+		{name: "a version in small letters", send: line("GET /{id} http/1.1"), want: refused(400)},
+		{name: "a version of another protocol", send: line("GET /{id} HTTPS/1.1"), want: refused(400)},
+		{name: "a version with a space before the slash", send: line("GET /{id} HTTP /1.1"), want: refused(400)},
+		{name: "a version with a space behind the slash", send: line("GET /{id} HTTP/ 1.1"), want: refused(400)},
+		{name: "a version without a slash", send: line("GET /{id} HTTP1.1"), want: refused(400)},
+		{name: "a version that ends in NUL", send: line("GET /{id} HTTP/1.1\x00"), want: refused(400)},
+
+		{name: "an empty line in front", send: "\r\n" + get(""), want: served},
+		{name: "two empty lines in front", send: "\r\n\r\n" + get(""), want: refused(400)},
+		{name: "a line feed in front", send: "\n" + get(""), want: refused(400)},
+		{name: "a carriage return in front", send: "\r" + get(""), want: refused(400)},
+		{name: "a NUL in front", send: "\x00" + get(""), want: refused(400)},
+		{name: "a byte order mark in front", send: "\xef\xbb\xbf" + get(""), want: refused(400)},
+
+		{name: "TLS where there is none", send: "\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00" + line("GET /{id} HTTP/1.1"), want: refused(400)},
+		{name: "a response", send: "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", want: refused(400)},
+		{name: "a banner of SSH", send: "SSH-2.0-OpenSSH_9.2\r\n", want: refused(400)},
+		{name: "a greeting of SMTP", send: "EHLO test\r\n", want: refused(400)},
+		{name: "half a preface of HTTP/2", send: "PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", want: refused(400)},
+		{name: "a preface of HTTP/2 in HTTP/1.1", send: line("PRI * HTTP/1.1"), want: refused(400)},
+		{name: "nothing but line ends", send: strings.Repeat("\r\n", 1000), want: refused(400)},
+		{name: "a header of PROXY version 1", send: "PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n" + get(""), want: refused(400)},
+	}
+}
