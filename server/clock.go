@@ -54,6 +54,13 @@ func (w *streamWatch) attend(ctx context.Context, controller *http.ResponseContr
 	w.mu.Unlock()
 }
 
+// dismiss no longer lets it see that the client is gone, which has all that it wants.
+func (w *streamWatch) dismiss() {
+	w.mu.Lock()
+	w.ctx = nil
+	w.mu.Unlock()
+}
+
 // left reports, once, that the client is gone. It waits for a second look: a read
 // of the body that failed ends the context too, and the pump knows better what it
 // means.

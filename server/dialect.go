@@ -53,6 +53,10 @@ func (d *dialect) sendContinue(w http.ResponseWriter) {
 // one (RFC 9110 section 15.2).
 func takesInterim(r *http.Request) bool { return r.ProtoAtLeast(1, 1) }
 
+// endsWithHeaders reports whether the client has its whole response as soon as the
+// headers are out: net/http then ends the stream, and with it the request's context.
+func endsWithHeaders(r *http.Request) bool { return r.ProtoMajor == 2 && r.Method == http.MethodHead }
+
 // hush gives back what speak has taken, when the exchange is over.
 func hush(w http.ResponseWriter) {
 	if c, ok := w.(*copyingWriter); ok {

@@ -116,11 +116,16 @@ func appendRequestFields(fields []proto.Field, header http.Header) []proto.Field
 			continue
 		}
 		for _, value := range values {
-			fields = append(fields, proto.Field{Name: name, Value: value})
+			fields = append(fields, proto.Field{Name: name, Value: trimmed(value)})
 		}
 	}
 	return fields
 }
+
+// trimmed returns a field's value without the space around it, which is no part of it
+// (RFC 9110 section 5.5); in HTTP/2 and 3 it makes a message malformed (RFC 9113
+// section 8.2.1).
+func trimmed(value string) string { return textproto.TrimString(value) }
 
 // responseHead is what the server needs to know of a response's headers.
 type responseHead struct {
@@ -144,8 +149,9 @@ func writeResponseHead(header http.Header, frame *proto.Response, method string)
 		if fieldPolicies[name] == dropHop || listed[name] {
 			continue
 		}
+		value := trimmed(f.Value)
 		if name == "Content-Length" {
-			if err := head.setContentLength(f.Value); err != nil {
+			if err := head.setContentLength(value); err != nil {
 				return head, err
 			}
 			if head.status == http.StatusNoContent || head.status == http.StatusNotModified {
@@ -153,10 +159,10 @@ func writeResponseHead(header http.Header, frame *proto.Response, method string)
 			}
 		}
 		if old := header[name]; old != nil {
-			header[name] = append(old, f.Value)
+			header[name] = append(old, value)
 			continue
 		}
-		values = append(values, f.Value)
+		values = append(values, value)
 		header[name] = values[len(values)-1 : len(values) : len(values)]
 	}
 	if header["Content-Type"] == nil {
@@ -175,7 +181,7 @@ func writeInterimHead(header http.Header, frame *proto.Response) error {
 	for _, f := range frame.Fields {
 		name := textproto.CanonicalMIMEHeaderKey(f.Name)
 		if fieldPolicies[name] != dropHop && !listed[name] && name != "Content-Length" { // RFC 9110 section 8.6
-			header[name] = append(header[name], f.Value)
+			header[name] = append(header[name], trimmed(f.Value))
 		}
 	}
 	return nil
@@ -214,7 +220,7 @@ func allowedTrailer(canonical string) bool {
 func writeTrailers(header http.Header, fields []proto.Field) {
 	for _, f := range fields {
 		if name := textproto.CanonicalMIMEHeaderKey(f.Name); allowedTrailer(name) {
-			header.Add(http.TrailerPrefix+name, f.Value)
+			header.Add(http.TrailerPrefix+name, trimmed(f.Value))
 		}
 	}
 }
@@ -226,7 +232,7 @@ func requestTrailers(trailer http.Header) (fields []proto.Field) {
 			continue
 		}
 		for _, value := range values {
-			fields = append(fields, proto.Field{Name: name, Value: value})
+			fields = append(fields, proto.Field{Name: name, Value: trimmed(value)})
 		}
 	}
 	return fields

@@ -314,8 +314,14 @@ func (r *responder) flush() error {
 		return r.websocket.flush()
 	}
 	r.stream.watch.writeSince.Store(shm.Now())
+	if endsWithHeaders(r.request) {
+		r.stream.watch.dismiss()
+	}
 	err := errors.Join(r.compressor.flush(), r.controller.Flush())
 	r.stream.watch.writeSince.Store(0)
+	if endsWithHeaders(r.request) {
+		return nil // an error would be that of a stream that has ended
+	}
 	return r.stream.clientError(err)
 }
 

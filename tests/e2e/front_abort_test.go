@@ -40,6 +40,20 @@ func TestAWorkerHearsOfAClientThatLeavesThroughEachDoor(t *testing.T) {
 	})
 }
 
+// Over HTTP/2 the stream of a HEAD request ends with the headers of its response.
+func TestAClientThatHasTheWholeResponseToHEADIsNotTakenForGone(t *testing.T) {
+	throughAllDoors(t, func(c *server.Config) { c.ResponseTimeout = 300 * time.Millisecond }, func(v *visitor) {
+		response := v.do(v.request("HEAD", "/wait?flush&id="+v.id("head"), nil))
+		if response.StatusCode != http.StatusOK {
+			v.Errorf("%s", response.Status)
+		}
+		v.wantSaid("wait %s: context canceled, worker: request cancelled: deadline passed", v.id("head"))
+		if n := v.s.Router.Stats().ClientGone; n != 0 {
+			v.Errorf("%d clients are counted as gone", n)
+		}
+	})
+}
+
 func TestAResponseThatAWorkerGivesUpNeverLooksCompleteThroughAnyDoor(t *testing.T) {
 	throughEachDoor(t, nil, func(v *visitor) {
 		for _, path := range []string{"/abort?flush&n=0", "/abort?flush&n=100", "/panic?flush&n=100000", "/abort?flush&n=100000"} {
