@@ -100,7 +100,7 @@ var cancelCases = []conformanceCase{
 		}},
 	{promise: "an abort before the headers is a 502", check: func(t *testing.T, r *rig) {
 		for _, script := range []string{"abort", "read; abort", "respond 200; write 5; abort"} {
-			response, err := r.server.Client.Do(first(r.request(t, "POST", script, strings.NewReader("body"))))
+			response, err := r.client.Do(first(r.request(t, "POST", script, strings.NewReader("body"))))
 			begun := strings.Contains(script, "respond")
 			switch {
 			case begun && err != nil: // the connection ended before the headers were out
@@ -122,7 +122,7 @@ var cancelCases = []conformanceCase{
 		for _, script := range []string{"respond 200; flush; abort", "respond 200; write 5; flush; abort", "respond 200; write 200000; abort",
 			"field content-length 5; respond 200; write 5; flush; abort", "field content-length 9; respond 200; write 5; flush; abort"} {
 			request, id := r.request(t, "GET", script, nil)
-			response, err := r.server.Client.Do(request)
+			response, err := r.client.Do(request)
 			r.driver.story(t, id)
 			if strings.Contains(script, "content-length 5") {
 				continue // complete by its length, and nobody can take it back

@@ -1,13 +1,10 @@
 package conformance_test
 
 import (
-	"bufio"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
@@ -16,14 +13,14 @@ import (
 func (r *rig) ask(t *testing.T, method, script string, body io.Reader) (*http.Response, string) {
 	t.Helper()
 	request, id := r.request(t, method, script, body)
-	response, err := r.server.Client.Do(request)
+	response, err := r.client.Do(request)
 	harness.Check(t, err)
 	return response, id
 }
 
 func (r *rig) request(t *testing.T, method, script string, body io.Reader) (*http.Request, string) {
 	t.Helper()
-	request, err := http.NewRequest(method, r.server.URL+"/", body)
+	request, err := http.NewRequest(method, r.url+"/", body)
 	harness.Check(t, err)
 	id := r.id()
 	request.Header.Set("X-Id", id)
@@ -34,77 +31,33 @@ func (r *rig) request(t *testing.T, method, script string, body io.Reader) (*htt
 // unsized hides the length of a body, which is then sent in chunks.
 func unsized(body io.Reader) io.Reader { return struct{ io.Reader }{body} }
 
-// conn is a client that says what it is told to, byte for byte.
-type conn struct {
-	t testing.TB
-	net.Conn
-	r *bufio.Reader
+// conn is a client with one request, which it carries out a step at a time: the
+// bytes of HTTP/1.1, or the calls of a library for the other versions.
+type conn interface {
+	chunk(b []byte)                        // sends a piece of the body
+	finish(trailers ...string)             // ends it
+	response(method string) *http.Response // waits for the headers of the response
+	Close() error                          // leaves
 }
 
-// dial connects to the server. Every operation is bounded by harness.Patience.
-func (r *rig) dial(t *testing.T) *conn {
+// open sends the head of a request with a script and more fields, one on each line.
+// It returns the request's id.
+func (r *rig) open(t *testing.T, method, script string, fields ...string) (conn, string) {
 	t.Helper()
-	c, err := net.Dial("tcp", r.server.Addr)
-	harness.Check(t, err)
-	t.Cleanup(func() { _ = c.Close() })
-	harness.Check(t, c.SetDeadline(time.Now().Add(harness.Patience)))
-	return &conn{t, c, bufio.NewReader(c)}
-}
-
-// open connects and sends the head of a request with a script and more fields, one
-// on each line. It returns the request's id.
-func (r *rig) open(t *testing.T, method, script string, fields ...string) (*conn, string) {
-	t.Helper()
-	c, id := r.dial(t), r.id()
-	c.begin(method, "/", append(fields, "X-Id: "+id, "X-Script: "+script)...)
+	id := r.id()
+	fields = append(fields, "X-Id: "+id, "X-Script: "+script)
+	if r.door != plain {
+		return r.talk(t, method, fields), id
+	}
+	c := r.dial(t)
+	c.begin(method, "/", fields...)
 	return c, id
 }
 
-// upload is open for a POST in chunks.
-func (r *rig) upload(t *testing.T, script string) (*conn, string) {
+// upload is open for a POST of which nobody knows the length.
+func (r *rig) upload(t *testing.T, script string) (conn, string) {
 	t.Helper()
 	return r.open(t, "POST", script, "Transfer-Encoding: chunked")
-}
-
-func (c *conn) begin(method, path string, fields ...string) {
-	c.t.Helper()
-	head := method + " " + path + " HTTP/1.1\r\nHost: test\r\n"
-	for _, field := range fields {
-		head += field + "\r\n"
-	}
-	c.send(head + "\r\n")
-}
-
-func (c *conn) send(text string) {
-	c.t.Helper()
-	if _, err := io.WriteString(c, text); err != nil {
-		c.t.Fatalf("send: %v", err)
-	}
-}
-
-// chunk sends one chunk of a body, and finish its end with trailer lines.
-func (c *conn) chunk(b []byte) {
-	c.t.Helper()
-	c.send(fmt.Sprintf("%x\r\n%s\r\n", len(b), b))
-}
-
-func (c *conn) finish(trailers ...string) {
-	c.t.Helper()
-	text := "0\r\n"
-	for _, line := range trailers {
-		text += line + "\r\n"
-	}
-	c.send(text + "\r\n")
-}
-
-// response reads the head of the response to a request with this method.
-func (c *conn) response(method string) *http.Response {
-	c.t.Helper()
-	response, err := http.ReadResponse(c.r, &http.Request{Method: method})
-	if err != nil {
-		c.t.Fatalf("response: %v", err)
-	}
-	return response
 }
 
 // wantStatus fails the test unless a response has this status.

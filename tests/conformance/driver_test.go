@@ -2,7 +2,9 @@ package conformance_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,15 +17,29 @@ import (
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
 
-// rig is a server and a driver that is attached to it.
+// rig is a server, a driver that is attached to it, and a door for clients.
 type rig struct {
 	sdk    sdk
+	door   door
 	server *harness.Server
+	client *http.Client
+	url    string // of the door
 	driver *driver
 	count  int // of ids
 }
 
-func startRig(t *testing.T, sdk sdk, change func(*server.Config), env ...string) *rig {
+// door is a way in for clients: a version of HTTP, in the clear or not.
+type door struct {
+	major  int
+	secure bool
+}
+
+// plain is HTTP/1.1 in the clear, where clients can say what they like.
+var plain = door{1, false}
+
+var otherDoors = map[string]door{"http1-tls": {1, true}, "h2c": {2, false}, "http2": {2, true}, "http3": {3, true}}
+
+func startRig(t *testing.T, sdk sdk, door door, change func(*server.Config), env ...string) *rig {
 	t.Helper()
 	s := harness.Start(t, func(c *server.Config) {
 		c.Memory, c.SlotSize, c.HeaderLimit, c.MaxLinks = 32<<20, slotSize, slotSize, 4
@@ -32,9 +48,22 @@ func startRig(t *testing.T, sdk sdk, change func(*server.Config), env ...string)
 			change(c)
 		}
 	})
-	r := &rig{sdk: sdk, server: s, driver: startDriver(t, sdk, s.Socket, env...)}
+	r := &rig{sdk: sdk, door: door, server: s, url: s.URL}
+	r.client = harness.NewClient(t, door.major, r.security(t))
+	r.driver = startDriver(t, sdk, s.Socket, env...)
 	harness.Eventually(t, "the driver to attach", func() bool { return s.Router.Stats().Attached > 0 || r.driver.ended() })
 	return r
+}
+
+// security opens a secure entry if the door is one, and returns what its clients need.
+func (r *rig) security(t *testing.T) *tls.Config {
+	t.Helper()
+	if !r.door.secure {
+		return nil
+	}
+	e := r.server.Secure(t)
+	r.url = e.URL
+	return &tls.Config{RootCAs: e.Roots}
 }
 
 // slotSize is the slot size of the suite's servers: small, so that a few hundred

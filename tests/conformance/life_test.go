@@ -12,7 +12,7 @@ import (
 )
 
 var lifeCases = []conformanceCase{
-	{promise: "a worker that drains finishes what is running, and takes nothing new", config: func(c *server.Config) { c.QueueTime = 100 * time.Millisecond }, check: func(t *testing.T, r *rig) {
+	{promise: "a worker that drains finishes what is running, and takes nothing new", plainly: true, config: func(c *server.Config) { c.QueueTime = 100 * time.Millisecond }, check: func(t *testing.T, r *rig) {
 		c, id := r.upload(t, "respond 200; flush; read; write 7; end")
 		response := c.response("POST")
 		r.driver.terminate()
@@ -35,7 +35,7 @@ var lifeCases = []conformanceCase{
 			t.Errorf("the link did not end in order: %+v", st)
 		}
 	}},
-	{promise: "a request may come back to a link that it was taken back from", alone: true, check: func(t *testing.T, r *rig) {
+	{promise: "a request may come back to a link that it was taken back from", alone: true, plainly: true, check: func(t *testing.T, r *rig) {
 		response, _ := r.ask(t, "GET", "respond 200; end", nil)
 		harness.ReadAll(t, response.Body) // from now on the driver is the one that was idle last
 		harness.Eventually(t, "the link to be idle", func() bool { return r.server.Router.Stats().ActiveStreams == 0 })
@@ -60,10 +60,10 @@ var lifeCases = []conformanceCase{
 			t.Errorf("exit status %d", status)
 		}
 	}},
-	{promise: "a server that was killed is noticed, and its successor is served", alone: true, check: func(t *testing.T, r *rig) {
+	{promise: "a server that was killed is noticed, and its successor is served", alone: true, plainly: true, check: func(t *testing.T, r *rig) {
 		s := harness.StartServerProcess(t)
 		d := startDriver(t, r.sdk, s.Socket)
-		other := &rig{sdk: r.sdk, server: &harness.Server{Addr: s.Addr, URL: "http://" + s.Addr}, driver: d}
+		other := &rig{sdk: r.sdk, door: plain, server: &harness.Server{Addr: s.Addr}, url: "http://" + s.Addr, driver: d}
 		hello, _ := other.request(t, "GET", "respond 200; write 5; end", nil)
 		for round := range 3 {
 			s.AwaitAnswer(hello)
@@ -89,7 +89,7 @@ var lifeCases = []conformanceCase{
 			t.Errorf("exit status %d", status)
 		}
 	}},
-	{promise: "a worker whose server is gone can be ended", alone: true, check: func(t *testing.T, r *rig) {
+	{promise: "a worker whose server is gone can be ended", alone: true, plainly: true, check: func(t *testing.T, r *rig) {
 		s := harness.StartServerProcess(t)
 		d := startDriver(t, r.sdk, s.Socket)
 		d.await(t, "-", "attached 0")
@@ -100,7 +100,7 @@ var lifeCases = []conformanceCase{
 			t.Errorf("exit status %d", status)
 		}
 	}},
-	{promise: "a worker that is refused says why", alone: true, check: func(t *testing.T, r *rig) {
+	{promise: "a worker that is refused says why", alone: true, plainly: true, check: func(t *testing.T, r *rig) {
 		d := startDriver(t, r.sdk, r.server.Socket, "UPLOAD_RESPONSE_POOL=nobody")
 		if status := d.Wait(); status != 3 {
 			t.Errorf("exit status %d", status)

@@ -4,6 +4,7 @@
 package conformance_test
 
 import (
+	"flag"
 	"io"
 	"strings"
 	"testing"
@@ -22,6 +23,8 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	_ = flag.Set("test.parallel", "6") // they wait for each other's processes more than for a processor
 	harness.Main(m, map[string]func(){"driver": runGoDriver, "server": harness.RunServer})
 }
 
@@ -58,6 +61,7 @@ func startC(bell string) func(t testing.TB, out io.Writer, env ...string) *harne
 type conformanceCase struct {
 	promise string
 	check   func(t *testing.T, r *rig)
+	plainly bool // it needs HTTP/1.1 in the clear, or has nothing to do with HTTP
 
 	// A case with any of these has a server and a driver of its own.
 	config func(*server.Config)
@@ -67,7 +71,7 @@ type conformanceCase struct {
 
 // cases has all cases, a group for each file.
 var cases = [][]conformanceCase{
-	requestBodyCases, responseBodyCases, requestHeaderCases, responseHeaderCases, earlyCases,
+	requestBodyCases, responseBodyCases, requestHeaderCases, responseHeaderCases, messageCases, earlyCases,
 	cancelCases, releaseCases, endCases, manyCases, lifeCases,
 }
 
@@ -75,29 +79,51 @@ func TestConformance(t *testing.T) {
 	for _, sdk := range sdks {
 		t.Run(sdk.name, func(t *testing.T) {
 			t.Parallel()
-			var shared *rig
-			for _, group := range cases {
-				for _, c := range group {
-					shared = run(t, sdk, c, shared)
-				}
-			}
-			if shared != nil {
-				shared.drain(t)
-			}
+			runAll(t, sdk, plain)
 		})
 	}
 }
 
+// What is true of an SDK is true of it whatever its clients speak.
+func TestOtherDoors(t *testing.T) {
+	for _, sdk := range sdks {
+		if sdk.name == "c-eventfd" { // the bell is no matter of the protocol
+			continue
+		}
+		for name, door := range otherDoors {
+			t.Run(sdk.name+"-"+name, func(t *testing.T) {
+				t.Parallel()
+				runAll(t, sdk, door)
+			})
+		}
+	}
+}
+
+// runAll checks all cases that can be at a door.
+func runAll(t *testing.T, sdk sdk, door door) {
+	var shared *rig
+	for _, group := range cases {
+		for _, c := range group {
+			if !c.plainly || door == plain {
+				shared = run(t, sdk, door, c, shared)
+			}
+		}
+	}
+	if shared != nil {
+		shared.drain(t)
+	}
+}
+
 // run checks one case, and returns the rig that the next one may use.
-func run(t *testing.T, sdk sdk, c conformanceCase, shared *rig) *rig {
+func run(t *testing.T, sdk sdk, door door, c conformanceCase, shared *rig) *rig {
 	own := c.alone || c.config != nil || len(c.env) > 0
 	if !own && shared == nil {
-		shared = startRig(t, sdk, nil)
+		shared = startRig(t, sdk, door, nil)
 	}
 	good := t.Run(strings.ReplaceAll(c.promise, " ", "_"), func(t *testing.T) {
 		r := shared
 		if own {
-			r = startRig(t, sdk, c.config, c.env...)
+			r = startRig(t, sdk, door, c.config, c.env...)
 		}
 		c.check(t, r)
 		if !r.driver.ended() {

@@ -13,7 +13,8 @@ import (
 
 // inFlight is one of many uploads that are echoed at the same time.
 type inFlight struct {
-	*conn
+	conn
+	t        *testing.T
 	id       string
 	body     []byte
 	pieces   [][]byte
@@ -49,7 +50,7 @@ var manyCases = []conformanceCase{
 		for i := range flights {
 			c, id := r.upload(t, fmt.Sprintf("respond 200; echo %d; end", 1+random.IntN(2000)))
 			body := content(uint64(i), random.IntN(8000))
-			flights[i] = &inFlight{conn: c, id: id, body: body, pieces: append(pieces(random, body, 3000), []byte("last"))}
+			flights[i] = &inFlight{conn: c, t: t, id: id, body: body, pieces: append(pieces(random, body, 3000), []byte("last"))}
 			r.driver.await(t, id, "begin")
 		}
 		for open := flights; len(open) > 0; {
@@ -63,7 +64,7 @@ var manyCases = []conformanceCase{
 			wantRest(t, rest, "echo ok", "end ok")
 		}
 	}},
-	{promise: "a request that is held holds up no other on its link", check: func(t *testing.T, r *rig) {
+	{promise: "a request that is held holds up no other on its link", plainly: true, check: func(t *testing.T, r *rig) {
 		c, held := r.open(t, "GET", "hold many; respond 200; write 3; end")
 		r.driver.await(t, held, "begin")
 		for range 50 {
@@ -74,7 +75,7 @@ var manyCases = []conformanceCase{
 		wantStatus(t, response, 200)
 		wantPattern(t, c.response("GET").Body, 3)
 	}},
-	{promise: "several links serve in one process, and share nothing", env: []string{linksVariable + "=3", lanesVariable + "=8"}, check: func(t *testing.T, r *rig) {
+	{promise: "several links serve in one process, and share nothing", plainly: true, env: []string{linksVariable + "=3", lanesVariable + "=8"}, check: func(t *testing.T, r *rig) {
 		for n := range 2 {
 			r.driver.awaitNth(t, "-", "attached", n+2)
 		}
@@ -104,7 +105,7 @@ func echoOn(t *testing.T, r *rig, request *http.Request, id string, seed int) {
 		}
 		q.Header = request.Header.Clone()
 		q.Header.Set("X-Id", fmt.Sprintf("%s-%d", id, n))
-		response, err := r.server.Client.Do(q)
+		response, err := r.client.Do(q)
 		if err != nil {
 			t.Error(err)
 			return

@@ -15,7 +15,7 @@ var releaseCases = []conformanceCase{
 		var bodies [3][]byte
 		var lines [6]string
 		for i := range bodies {
-			bodies[i] = content(uint64(i), 5000*i+10)
+			bodies[i] = content(uint64(i), 400*i+10) // a packet at most, and so one slot
 			lines[i+2] = slotLine(i+2, "body", bodies[i])
 			c.chunk(bodies[i])
 			r.driver.await(t, id, lines[i+2])
@@ -46,7 +46,7 @@ var releaseCases = []conformanceCase{
 			request, id := r.request(t, "POST", "keep 63; look 65; hold look; look 65; release 10; keep 9; hold read; read; respond 200; end", unsized(bytes.NewReader(body)))
 			sent := make(chan error, 1)
 			go func() {
-				response, err := r.server.Client.Do(request)
+				response, err := r.client.Do(request)
 				if err == nil {
 					err = response.Body.Close()
 				}

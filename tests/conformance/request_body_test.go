@@ -51,15 +51,9 @@ var requestBodyCases = []conformanceCase{
 		const count = 3000
 		body := content(7, count)
 		c, id := r.upload(t, "read; respond 200; end")
-		var text bytes.Buffer
 		for i := range body {
-			fmt.Fprintf(&text, "1\r\n%s\r\n", body[i:i+1])
-			if i%100 == 0 {
-				c.send(text.String())
-				text.Reset()
-			}
+			c.chunk(body[i : i+1])
 		}
-		c.send(text.String())
 		c.finish()
 		wantStatus(t, c.response("POST"), 200)
 		wantRest(t, wantBody(t, r.driver.story(t, id), body), "read ok", "respond ok", "end ok")
@@ -91,7 +85,19 @@ var requestBodyCases = []conformanceCase{
 		harness.ReadAll(t, response.Body)
 		r.driver.wantStory(t, id, slotLine(2, "body", []byte("all")), "read ok", "look nothing", "respond ok", "flush ok", endLine(3), "read ok", "end ok")
 	}},
-	{promise: "a truncated upload is a cancellation and never an end", check: func(t *testing.T, r *rig) {
+	{promise: "an upload that its client leaves is a cancellation and never an end", check: func(t *testing.T, r *rig) {
+		for _, block := range blocking {
+			for _, framing := range []string{"Content-Length: 10", "Transfer-Encoding: chunked"} {
+				c, id := r.open(t, "POST", block+"read; respond 200; end", framing)
+				c.chunk([]byte("three"))
+				r.driver.await(t, id, "slot 2 body 5")
+				harness.Check(t, c.Close())
+				story := withoutLines(r.driver.story(t, id), "block ok")
+				wantRest(t, story, slotLine(2, "body", []byte("three")), "read cancelled 1")
+			}
+		}
+	}},
+	{promise: "a truncated upload is a cancellation and never an end", plainly: true, check: func(t *testing.T, r *rig) {
 		for _, block := range []string{"", "block; "} {
 			for _, broken := range []struct{ field, body, seen string }{
 				{"Content-Length: 10", "three", "slot 2 body 5"},
@@ -99,7 +105,7 @@ var requestBodyCases = []conformanceCase{
 				{"Transfer-Encoding: chunked", "a\r\nthree", "begin"}, // net/http holds back what there is of a chunk
 				{"Transfer-Encoding: chunked", "5\r\nthree\r\n0\r\n", "begin"},
 			} {
-				c, id := r.open(t, "POST", block+"read; respond 200; end", broken.field)
+				c, id := r.dialRaw(t, "POST", block+"read; respond 200; end", broken.field)
 				c.send(broken.body)
 				r.driver.await(t, id, broken.seen)
 				harness.Check(t, c.Close())
@@ -111,8 +117,8 @@ var requestBodyCases = []conformanceCase{
 			}
 		}
 	}},
-	{promise: "a malformed chunk is a cancellation and never an end", check: func(t *testing.T, r *rig) {
-		c, id := r.upload(t, "read; respond 200; end")
+	{promise: "a malformed chunk is a cancellation and never an end", plainly: true, check: func(t *testing.T, r *rig) {
+		c, id := r.dialRaw(t, "POST", "read; respond 200; end", "Transfer-Encoding: chunked")
 		c.chunk([]byte("good"))
 		r.driver.await(t, id, "slot 2")
 		c.send("xyz\r\n")

@@ -10,9 +10,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/quic-go/quic-go"
-	"github.com/quic-go/quic-go/http3"
-
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
@@ -80,18 +77,10 @@ func (v *visitor) newVisit() *visitor { return newVisitor(v.T, v.door, v.s, v.ap
 
 // newClient returns a client with connections of its own.
 func (v *visitor) newClient() *http.Client {
-	trust := &tls.Config{RootCAs: v.safe.Roots, Certificates: v.certificates}
-	if v.major == 3 {
-		transport := &http3.Transport{TLSClientConfig: trust, DisableCompression: true, QUICConfig: &quic.Config{}}
-		v.Cleanup(func() { _ = transport.Close() })
-		return &http.Client{Transport: transport, Timeout: 3 * harness.Patience}
+	if !v.secure {
+		return harness.NewClient(v, v.major, nil)
 	}
-	transport := &http.Transport{TLSClientConfig: trust, DisableCompression: true, Protocols: new(http.Protocols), ExpectContinueTimeout: harness.Patience}
-	transport.Protocols.SetHTTP1(v.major == 1)
-	transport.Protocols.SetHTTP2(v.major == 2 && v.secure)
-	transport.Protocols.SetUnencryptedHTTP2(v.major == 2 && !v.secure)
-	v.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport, Timeout: 3 * harness.Patience}
+	return harness.NewClient(v, v.major, &tls.Config{RootCAs: v.safe.Roots, Certificates: v.certificates})
 }
 
 // id returns a name for a request that no other door uses.
