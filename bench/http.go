@@ -57,7 +57,7 @@ func (f *field) measureCase(ctx context.Context, protocol, name string) error {
 	case load.CaseRequests:
 		for _, n := range o.Connections {
 			order.Connections = n
-			if err := f.measure(ctx, protocol, fmt.Sprintf("%d connections", n), order); err != nil {
+			if err := f.measure(ctx, protocol, plural(n, "connection"), order); err != nil {
 				return err
 			}
 		}

@@ -19,6 +19,9 @@ type Options struct {
 	Workers     []string
 	Cases       []string
 	Connections []int
+	Idle        []int // streams, for memory
+	RingCases   []string
+	Readers     []int    // processes, for the ring
 	Targets     []Target // besides our own server
 
 	CWorker    string   // program; empty: it is built
@@ -47,10 +50,19 @@ const (
 	WorkerASGI = "asgi"
 )
 
+// The cases of the ring, by name.
+const (
+	RingSlots   = "slot-sizes"
+	RingStreams = "streams"
+	RingReaders = "readers"
+	RingTrips   = "round-trips"
+)
+
 // Names of all that can be chosen from.
 var (
 	AllProtocols = []string{load.H1, load.TLS, load.H2C, load.H2, load.H3}
 	AllWorkers   = []string{WorkerGo, WorkerC, WorkerSlot, WorkerWSGI, WorkerASGI}
+	AllRingCases = []string{RingSlots, RingStreams, RingReaders, RingTrips}
 	AllCases     = []string{load.CaseUpload, load.CaseDownload, load.CaseEcho, load.CaseRequests, load.CaseFirst}
 )
 
@@ -58,7 +70,8 @@ var (
 func DefaultOptions() Options {
 	return Options{
 		Rounds: 7, Size: 1 << 30, Period: time.Second,
-		Protocols: AllProtocols, Workers: AllWorkers, Cases: AllCases, Connections: []int{1, 16, 64, 256},
+		Protocols: AllProtocols, Workers: AllWorkers, Cases: AllCases, Connections: []int{1, 16, 64, 256}, Idle: []int{0, 1000, 10000},
+		RingCases: AllRingCases, Readers: []int{1, 10, 100},
 		Python: "python3",
 	}
 }

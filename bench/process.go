@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -44,13 +45,13 @@ var starter = sync.OnceValue(func() chan<- func() {
 
 // start starts a program. Release: stop.
 func start(name string, argv []string, environment ...string) (*process, error) {
-	return startWith(name, argv, nil, environment...)
+	return startOn(anyCore, name, argv, nil, environment...)
 }
 
-// startWith is start that passes files on, as descriptors 3 and up.
-func startWith(name string, argv []string, files []*os.File, environment ...string) (*process, error) {
+// startOn is start on a core, that passes files on, as descriptors 3 and up.
+func startOn(core int, name string, argv []string, files []*os.File, environment ...string) (*process, error) {
 	p := &process{name: name, cmd: exec.Command(argv[0], argv[1:]...), errors: &tail{}}
-	p.cmd.Env = append(os.Environ(), environment...)
+	p.cmd.Env = append(environ(), environment...)
 	p.cmd.ExtraFiles = files
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	p.cmd.Stderr = p.errors
@@ -64,11 +65,22 @@ func startWith(name string, argv []string, files []*os.File, environment ...stri
 	}
 	p.in, p.out = in, bufio.NewReader(out)
 	started := make(chan error)
-	starter() <- func() { started <- p.cmd.Start() }
+	starter() <- func() {
+		defer pin(core)()
+		started <- p.cmd.Start()
+	}
 	if err := <-started; err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return p, nil
+}
+
+// environ returns our environment without what would set up a server or a worker
+// otherwise than its command line says; the place of the C library is left.
+func environ() []string {
+	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		return strings.HasPrefix(variable, "UPLOAD_RESPONSE_") && !strings.HasPrefix(variable, "UPLOAD_RESPONSE_LIBRARY=")
+	})
 }
 
 // pid returns the process's id.
@@ -125,15 +137,14 @@ type tail struct {
 	mu      sync.Mutex
 	text    []byte
 	partial string
-	looker  func(line string) bool // nil: nobody looks
+	looker  func(line string) // nil: nobody looks
 }
 
 // tailBytes is how much is kept.
 const tailBytes = 4 << 10
 
-// look has f called with every line, those that have come already included, until it
-// returns false.
-func (t *tail) look(f func(line string) bool) {
+// look has f called with every line, those that have come already included.
+func (t *tail) look(f func(line string)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.looker = f
@@ -148,24 +159,23 @@ func (t *tail) Write(p []byte) (int, error) {
 	if extra := len(t.text) - tailBytes; extra > 0 {
 		t.text = append(t.text[:0], t.text[extra:]...)
 	}
-	t.pass(string(p))
+	if t.looker != nil {
+		t.pass(string(p))
+	}
 	return len(p), nil
 }
 
-// pass hands the whole lines on as long as somebody looks.
+// pass hands the whole lines on.
 func (t *tail) pass(text string) {
 	t.partial += text
-	for t.looker != nil {
+	for {
 		line, rest, whole := strings.Cut(t.partial, "\n")
 		if !whole {
 			return
 		}
 		t.partial = rest
-		if !t.looker(line) {
-			t.looker = nil
-		}
+		t.looker(line)
 	}
-	t.partial = ""
 }
 
 // String returns what is kept.

@@ -67,7 +67,7 @@ func (p *python) borrow(dir string) error {
 // try runs a line of Python.
 func (p *python) try(line string) error {
 	command := exec.Command(p.interpreter, "-c", line)
-	command.Env = append(os.Environ(), p.environment...)
+	command.Env = append(environ(), p.environment...)
 	out, err := command.CombinedOutput()
 	if err != nil {
 		last := strings.TrimSpace(string(out))

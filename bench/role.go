@@ -13,10 +13,14 @@ const RoleCommand = "role"
 
 // roles are what a process of ours can be, besides the server.
 var roles = map[string]func(args []string) error{
-	"client":  func([]string) error { return serveOrders() },
-	"handler": handlerRole,
-	"raw":     func([]string) error { return rawRole() },
-	"worker":  workerRole,
+	"client":      func([]string) error { return serveOrders() },
+	"handler":     handlerRole,
+	"raw":         func([]string) error { return rawRole() },
+	"worker":      workerRole,
+	"producer":    producerRole,
+	"consumer":    consumerRole,
+	"bounce":      bounceRole,
+	"bounce-back": bounceBackRole,
 }
 
 // Role runs the role that args name, until our standard input ends.
@@ -29,8 +33,13 @@ func Role(args []string) error {
 
 // startRole starts a process in a role. Release: stop.
 func (o *Options) startRole(role string, args ...string) (*process, error) {
+	return o.startRoleOn(anyCore, role, args...)
+}
+
+// startRoleOn is startRole on a core.
+func (o *Options) startRoleOn(core int, role string, args ...string) (*process, error) {
 	argv := append(append([]string(nil), o.Self...), "bench", RoleCommand, role)
-	return start(role, append(argv, args...))
+	return startOn(core, role, append(argv, args...), nil)
 }
 
 // announce prints a line of JSON.

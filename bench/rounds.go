@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"strings"
 
 	"github.com/wavey-ai/upload-response/bench/report"
 )
@@ -18,12 +19,17 @@ type value struct {
 	value  float64
 }
 
-// run measures the contenders in turns and adds the table to a report. Each round
-// begins with another one, so that nobody always comes after the same neighbour; a
-// round that does not count goes before, to warm up. Who fails is out, and the report
-// says why.
+// run measures the contenders in turns and adds the table to a report. A round that
+// does not count goes before, to warm up.
 func (o *Options) run(ctx context.Context, r *report.Report, t *report.Table, list []*contender) error {
-	for round := range o.Rounds + 1 {
+	return o.turns(ctx, r, t, list, 1)
+}
+
+// turns is run with so many rounds to warm up. Each round begins with another
+// contender, so that nobody always comes after the same neighbour. Who fails is out,
+// and the report says why.
+func (o *Options) turns(ctx context.Context, r *report.Report, t *report.Table, list []*contender, warm int) error {
+	for round := range warm + o.Rounds {
 		for i := range list {
 			c := list[(i+round)%len(list)]
 			if err := ctx.Err(); err != nil {
@@ -32,14 +38,14 @@ func (o *Options) run(ctx context.Context, r *report.Report, t *report.Table, li
 			if c.measure == nil {
 				continue
 			}
-			o.progress("%s: round %d of %d, %s", t.Title(), round, o.Rounds, c.row.Name)
+			o.progress("%s: round %d of %d, %s", t.Title(), round+1-warm, o.Rounds, c.row.Name)
 			values, err := c.measure()
 			if err != nil {
-				r.Skip(t.Title()+": "+c.row.Name, err.Error())
+				r.Skip(t.Title()+": "+c.row.Name, firstLine(err))
 				c.measure, c.row.Figures = nil, nil
 			}
 			for _, v := range values {
-				if round > 0 {
+				if round >= warm {
 					c.row.Add(v.metric, v.value)
 				}
 			}
@@ -56,4 +62,10 @@ func (o *Options) run(ctx context.Context, r *report.Report, t *report.Table, li
 		r.Tables = append(r.Tables, t)
 	}
 	return nil
+}
+
+// firstLine returns the first line of an error: when many fail, one will do.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
 }

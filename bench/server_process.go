@@ -13,12 +13,13 @@ import (
 type proxy struct {
 	*process
 	addresses
-	socket string
+	socket   string
+	attached chan struct{} // gets a value for each worker that attaches
 }
 
 // startProxy starts the server with a route and a pool for each name. Release: stop.
 func (o *Options) startProxy(dir string, pools []string, flags ...string) (*proxy, error) {
-	p := &proxy{socket: filepath.Join(dir, "w.sock")}
+	p := &proxy{socket: filepath.Join(dir, "w.sock"), attached: make(chan struct{}, 4096)}
 	argv := append(append([]string(nil), o.Self...), "serve", "--listen", "127.0.0.1:0", "--listen", "https://127.0.0.1:0",
 		"--tls-self-signed", "--socket", p.socket, "--log-format", "json")
 	for _, pool := range pools {
@@ -31,12 +32,13 @@ func (o *Options) startProxy(dir string, pools []string, flags ...string) (*prox
 		return nil, err
 	}
 	p.process = process
-	p.errors.look(func(line string) bool {
-		a, ok := parseReady(line)
-		if ok {
+	p.errors.look(func(line string) {
+		if a, ok := parseReady(line); ok {
 			ready <- a
 		}
-		return !ok
+		if strings.Contains(line, `"msg":"link attached"`) {
+			p.attached <- struct{}{}
+		}
 	})
 	select {
 	case p.addresses = <-ready:
@@ -45,6 +47,20 @@ func (o *Options) startProxy(dir string, pools []string, flags ...string) (*prox
 		p.stop()
 		return nil, p.failure(fmt.Errorf("not ready within %v", patience))
 	}
+}
+
+// awaitLinks waits until so many workers are attached.
+func (p *proxy) awaitLinks(n int) error {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for range n {
+		select {
+		case <-p.attached:
+		case <-timer.C:
+			return p.failure(fmt.Errorf("no %s within %v", plural(n, "worker"), patience))
+		}
+	}
+	return nil
 }
 
 // parseReady reads where the server listens from its log.

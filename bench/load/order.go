@@ -16,6 +16,7 @@ const (
 	CaseEcho     = "echo"
 	CaseRequests = "requests"
 	CaseFirst    = "first"
+	CaseIdle     = "idle" // holds responses open; the next order ends that
 )
 
 // Order is a measurement that a client process is asked for.
@@ -37,8 +38,9 @@ type Result struct {
 	Error   string  `json:"error,omitempty"`
 }
 
-// Run measures.
-func (o *Order) Run() (*Result, error) {
+// run carries the order out.
+func (o *Order) run(h *Holder) (*Result, error) {
+	h.Drop()
 	debug.FreeOSMemory() // what the last order left is not to be collected during this one
 	switch o.Case {
 	case CaseUpload:
@@ -51,6 +53,8 @@ func (o *Order) Run() (*Result, error) {
 		return answered(Requests(&o.Target, o.Connections, o.Period))
 	case CaseFirst:
 		return answered(FirstBytes(&o.Target, o.Period))
+	case CaseIdle:
+		return &Result{Count: o.Connections}, h.Hold(&o.Target, o.Connections)
 	}
 	return nil, fmt.Errorf("unknown case %q", o.Case)
 }
@@ -71,6 +75,8 @@ func answered(l *Latencies, err error) (*Result, error) {
 
 // Serve carries out the orders that come in, one a line, until there are no more.
 func Serve(in io.Reader, out io.Writer) error {
+	var h Holder
+	defer h.Drop()
 	orders, results := json.NewDecoder(in), json.NewEncoder(out)
 	for {
 		var o Order
@@ -79,7 +85,7 @@ func Serve(in io.Reader, out io.Writer) error {
 		} else if err != nil {
 			return err
 		}
-		result, err := o.Run()
+		result, err := o.run(&h)
 		if err != nil {
 			result = &Result{Error: err.Error()}
 		}

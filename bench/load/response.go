@@ -40,6 +40,9 @@ func parseHead(b []byte) (head int, body int64, err error) {
 	}
 }
 
+// containsHello reports whether the first piece of a response that streams is there.
+func containsHello(b []byte) bool { return bytes.Contains(b, []byte(Hello)) }
+
 // parseHello reports whether b is the whole answer to a small request.
 func parseHello(b []byte) (bool, error) {
 	head, body, err := parseHead(b)

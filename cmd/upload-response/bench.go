@@ -15,21 +15,32 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wavey-ai/upload-response/bench"
+	"github.com/wavey-ai/upload-response/bench/load"
 	"github.com/wavey-ai/upload-response/bench/report"
 )
 
-// benchmarks are what `bench` can measure.
-var benchmarks = []struct {
+// benchmark is one that `bench` can run.
+type benchmark struct {
 	name    string
 	summary string
 	run     func(context.Context, bench.Options) (*report.Report, error)
-}{
-	{"http", "exchanges with workers, beside raw TCP and the handler alone", bench.HTTP},
+	what    []string // options of its own
+	how     []string
+}
+
+func benchmarks() []benchmark {
+	return []benchmark{
+		{"ring", "the shared memory alone, beside copies of memory and bare futexes", bench.Ring, []string{"ring-cases", "readers"}, []string{"size", "time"}},
+		{"http", "exchanges with workers, beside raw TCP and the handler alone", bench.HTTP,
+			[]string{"protocols", "workers", "cases", "connections", "target"}, []string{"size", "time", "c-worker", "python", "serve-flag"}},
+		{"memory", "the memory of a server with idle streams, beside the handler alone", bench.Memory,
+			[]string{"protocols", "streams"}, []string{"serve-flag"}},
+	}
 }
 
 func benchmarkNames() string {
 	var names []string
-	for _, b := range benchmarks {
+	for _, b := range benchmarks() {
 		names = append(names, b.name)
 	}
 	return oneOf(names)
@@ -47,40 +58,79 @@ const benchNotes = `
 Candidates are measured in turns, --rounds times; a figure is the median of its rounds, with
 the least and the most. Ratios are medians of those within each round. The load is a closed
 loop: every connection sends its next request when the last is answered.
+`
 
+const targetNotes = `
 TARGET is NAME=URL, as in nginx=http://127.0.0.1:8081: another server that serves the same
 paths, measured in the same rounds. h2c://, h2:// and h3:// name a protocol; unix:PATH is a Unix
 socket; ",pid=N" at the end, which can be repeated, names a process whose CPU time is measured.
 `
 
-func (s *benchSettings) flags(name, summary string) *flagSet {
-	o := bench.DefaultOptions()
-	s.options = o
-	p := &s.options
-	return &flagSet{
-		command: "upload-response bench " + name, summary: "measures " + summary, notes: benchNotes,
-		groups: []optionGroup{
-			{"What to measure", []option{
-				{name: "protocols", arg: "LIST", help: "versions of HTTP", value: strings.Join(o.Protocols, ","), parse: some(&p.Protocols, bench.AllProtocols)},
-				{name: "workers", arg: "LIST", help: "workers; none: only the limits and the targets", value: strings.Join(o.Workers, ","), parse: some(&p.Workers, append([]string{"none"}, bench.AllWorkers...))},
-				{name: "cases", arg: "LIST", help: "what is done", value: strings.Join(o.Cases, ","), parse: some(&p.Cases, bench.AllCases)},
-				{name: "connections", arg: "LIST", help: "for small requests", value: joinNumbers(o.Connections), parse: numbers(&p.Connections, 1, 4096)},
-				{name: "target", arg: "TARGET", help: "another server, too; repeat", parse: benchTarget(&p.Targets)},
-			}},
-			{"How", []option{
-				{name: "quick", help: "3 rounds, short and small", value: "false", parse: toggle(&s.quick)},
-				{name: "rounds", arg: "N", help: "how often each is measured", value: strconv.Itoa(o.Rounds), parse: number(&p.Rounds, 1, 1, 1000)},
-				{name: "size", arg: "SIZE", help: "of an upload, download or echo", value: formatSize(uint64(o.Size)), parse: size(&p.Size, 1, 1, math.MaxInt64)},
-				{name: "time", arg: "TIME", help: "of a round of small requests", value: o.Period.String(), parse: duration(&p.Period, time.Millisecond)},
-				{name: "c-worker", arg: "PATH", help: "the C worker, in the place of one that is built", parse: text(&p.CWorker)},
-				{name: "python", arg: "PATH", help: "the interpreter that has the SDK", value: o.Python, parse: text(&p.Python)},
-				{name: "serve-flag", arg: "FLAG", help: "for the server, as in --slot-size=16KiB; repeat", parse: added(&p.ServeFlags)},
-			}},
-			{"What to show", []option{
-				{name: "json", arg: "PATH", help: "write the figures there, too; -: instead of the tables", parse: text(&s.json)},
-				{name: "compare", arg: "PATH", help: "show what has changed since that file of --json", parse: text(&s.compare)},
-			}},
-		},
+// flags returns the flags of a benchmark, with s set to what it is without them.
+func (s *benchSettings) flags(b *benchmark) *flagSet {
+	s.options = bench.DefaultOptions()
+	if b.name == "memory" {
+		s.options.Protocols = []string{load.H1, load.H2C}
+	}
+	f := &flagSet{command: "upload-response bench " + b.name, summary: "measures " + b.summary, notes: benchNotes}
+	if b.what != nil {
+		f.groups = append(f.groups, optionGroup{"What to measure", choose(s.what(), b.what)})
+	}
+	if slices.Contains(b.what, "target") {
+		f.notes += targetNotes
+	}
+	f.groups = append(f.groups, optionGroup{"How", append(s.how(), choose(s.special(), b.how)...)}, optionGroup{"What to show", s.shown()})
+	return f
+}
+
+// choose returns the options with these names.
+func choose(all []option, names []string) (list []option) {
+	for _, o := range all {
+		if slices.Contains(names, o.name) {
+			o.name = strings.TrimPrefix(o.name, "ring-")
+			list = append(list, o)
+		}
+	}
+	return list
+}
+
+func (s *benchSettings) what() []option {
+	o := &s.options
+	return []option{
+		{name: "protocols", arg: "LIST", help: "versions of HTTP, of " + strings.Join(bench.AllProtocols, ","), value: strings.Join(o.Protocols, ","), parse: some(&o.Protocols, bench.AllProtocols)},
+		{name: "workers", arg: "LIST", help: "workers; none: only the limits and the targets", value: strings.Join(o.Workers, ","), parse: some(&o.Workers, append([]string{"none"}, bench.AllWorkers...))},
+		{name: "cases", arg: "LIST", help: "what is done", value: strings.Join(o.Cases, ","), parse: some(&o.Cases, bench.AllCases)},
+		{name: "ring-cases", arg: "LIST", help: "of " + strings.Join(bench.AllRingCases, ","), value: "all", parse: some(&o.RingCases, bench.AllRingCases)},
+		{name: "readers", arg: "LIST", help: "processes that read", value: joinNumbers(o.Readers), parse: numbers(&o.Readers, 1, 1000)},
+		{name: "connections", arg: "LIST", help: "for small requests", value: joinNumbers(o.Connections), parse: numbers(&o.Connections, 1, 4096)},
+		{name: "streams", arg: "LIST", help: "that are idle", value: joinNumbers(o.Idle), parse: numbers(&o.Idle, 0, 16000)},
+		{name: "target", arg: "TARGET", help: "another server, too; repeat", parse: benchTarget(&o.Targets)},
+	}
+}
+
+func (s *benchSettings) how() []option {
+	o := &s.options
+	return []option{
+		{name: "quick", help: "3 rounds, short and small", value: "false", parse: toggle(&s.quick)},
+		{name: "rounds", arg: "N", help: "how often each is measured", value: strconv.Itoa(o.Rounds), parse: number(&o.Rounds, 1, 1, 1000)},
+	}
+}
+
+func (s *benchSettings) special() []option {
+	o := &s.options
+	return []option{
+		{name: "size", arg: "SIZE", help: "bytes that are moved", value: formatSize(uint64(o.Size)), parse: size(&o.Size, 1, 1, math.MaxInt64)},
+		{name: "time", arg: "TIME", help: "of a round of small requests or round trips", value: o.Period.String(), parse: duration(&o.Period, time.Millisecond)},
+		{name: "c-worker", arg: "PATH", help: "the C worker, in the place of one that is built", parse: text(&o.CWorker)},
+		{name: "python", arg: "PATH", help: "the interpreter; the SDK is its own, or that of the repository", value: o.Python, parse: text(&o.Python)},
+		{name: "serve-flag", arg: "FLAG", help: "for the server, as in --serve-flag=--slot-size=16KiB; repeat", parse: added(&o.ServeFlags)},
+	}
+}
+
+func (s *benchSettings) shown() []option {
+	return []option{
+		{name: "json", arg: "PATH", help: "write the figures there, too; -: instead of the tables", parse: text(&s.json)},
+		{name: "compare", arg: "PATH", help: "show what has changed since that file of --json", parse: text(&s.compare)},
 	}
 }
 
@@ -90,9 +140,9 @@ func (p *program) bench(args []string) error {
 	if len(args) == 0 {
 		return &usageError{self, errors.New("which benchmark? Want " + benchmarkNames())}
 	}
-	for _, b := range benchmarks {
+	for _, b := range benchmarks() {
 		if b.name == args[0] {
-			return p.runBench(b.name, b.summary, b.run, args[1:])
+			return p.runBench(&b, args[1:])
 		}
 	}
 	switch {
@@ -102,16 +152,16 @@ func (p *program) bench(args []string) error {
 		return &usageError{self, fmt.Errorf("unknown benchmark %q: want %s", args[0], benchmarkNames())}
 	}
 	fmt.Fprintf(p.stdout, "%s: measures speed, beside the limits of the machine.\n\nUsage: %s NAME [flags]\n\n", self, self)
-	for _, b := range benchmarks {
+	for _, b := range benchmarks() {
 		fmt.Fprintf(p.stdout, "  %-8s %s\n", b.name, b.summary)
 	}
 	fmt.Fprintf(p.stdout, "\n'%s NAME --help' lists the flags.\n", self)
 	return nil
 }
 
-func (p *program) runBench(name, summary string, run func(context.Context, bench.Options) (*report.Report, error), args []string) error {
+func (p *program) runBench(b *benchmark, args []string) error {
 	var s benchSettings
-	flags := s.flags(name, summary)
+	flags := s.flags(b)
 	if err := flags.parse(args, p.getenv); errors.Is(err, errHelp) {
 		flags.writeHelp(p.stdout)
 		return nil
@@ -124,11 +174,11 @@ func (p *program) runBench(name, summary string, run func(context.Context, bench
 	s.options.Progress = p.stderr
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
 	defer stop()
-	r, err := run(ctx, s.options)
+	r, err := b.run(ctx, s.options)
 	if err != nil {
 		return err
 	}
-	r.Command = strings.Join(append([]string{"upload-response bench", name}, args...), " ")
+	r.Command = strings.Join(append([]string{"upload-response bench", b.name}, args...), " ")
 	return p.show(&s, r)
 }
 

@@ -17,7 +17,7 @@ import (
 func benchReport(t *testing.T, args ...string) *report.Report {
 	t.Helper()
 	command := exec.Command(os.Args[0], append([]string{"bench"}, args...)...)
-	command.Env = append(os.Environ(), asProgram+"=1")
+	command.Env = append(os.Environ(), asProgram+"=1", "GORACE=atexit_sleep_ms=0") // there are many, and each would wait at its end
 	var errors bytes.Buffer
 	command.Stderr = &errors
 	out, err := command.Output()
@@ -71,5 +71,36 @@ func TestBenchOfHTTPMeasuresEveryCaseBesideItsLimits(t *testing.T) {
 				t.Errorf("%s: %s: ratios %+v", table.Title(), w, ratios)
 			}
 		}
+	}
+}
+
+func TestBenchOfTheRingMeasuresBytesAndRoundTrips(t *testing.T) {
+	r := benchReport(t, "ring", "--rounds=2", "--size=4MiB", "--time=10ms", "--readers=1,3", "--json=-")
+	if len(r.NotMeasured) > 0 {
+		t.Error(r.NotMeasured)
+	}
+	var titles []string
+	for _, table := range r.Tables {
+		titles = append(titles, table.Title())
+		for _, row := range table.Rows {
+			if first := row.Figures[0]; first.Rounds != 2 || first.Median <= 0 || len(first.Ratios) == 0 && !row.Limit {
+				t.Errorf("%s: %s: %+v", table.Title(), row.Name, first)
+			}
+		}
+	}
+	for _, want := range []string{"slot size", "concurrent streams", "several readers", "both asleep, on one core"} {
+		if !strings.Contains(strings.Join(titles, "\n"), want) {
+			t.Errorf("no %q in %q", want, titles)
+		}
+	}
+}
+
+func TestBenchOfMemoryCountsIdleStreams(t *testing.T) {
+	r := benchReport(t, "memory", "--rounds=2", "--streams=0,150", "--json=-")
+	if len(r.Tables) != 4 || len(r.NotMeasured) > 0 {
+		t.Fatalf("%d tables, want 4; not measured: %v", len(r.Tables), r.NotMeasured)
+	}
+	for _, table := range r.Tables {
+		wantRows(t, table, "resident", "in-process", "go")
 	}
 }
