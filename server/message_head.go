@@ -42,6 +42,8 @@ func (h *messageHead) field(line []byte) bool {
 		return h.addLength(trimField(value))
 	case bytes.EqualFold(name, []byte("transfer-encoding")):
 		return h.addCoding(trimField(value))
+	case bytes.EqualFold(name, []byte("host")): // net/http forgets it beside a target that has one
+		return len(trimField(value)) > 0
 	}
 	return true
 }
