@@ -102,6 +102,11 @@ python-env: need-cc need-python
 	    cp sdk/python/requirements-dev.txt $$venv/requirements; } || { echo "cannot install sdk/python/requirements-dev.txt: is PyPI reachable?" >&2; exit 1; }; \
 	  $$venv/bin/pip install -q --disable-pip-version-check --no-index --no-deps --no-build-isolation --force-reinstall ./sdk/python
 
+.PHONY: test-peers
+test-peers: need-go ## Send hostile requests to nginx and HAProxy, and write down where they differ
+	@for p in nginx haproxy; do PATH="$$PATH:/usr/sbin" command -v $$p >/dev/null || { echo "nginx or HAProxy is missing: apt install nginx haproxy" >&2; exit 1; }; done
+	$(GO) test -count=1 -tags peers -run OthersDiffer ./tests/hostile
+
 .PHONY: test-acme
 test-acme: need-go ## Test certificates from an authority, which is built from source
 	$(GO) test -tags acme -run Authority ./cmd/upload-response

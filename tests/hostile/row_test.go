@@ -25,6 +25,8 @@ type row struct {
 	field   string // "name: value" that is among its fields, or its trailers
 	lacks   string // name of a field that is not
 	interim []int  // statuses that come before that of the response
+
+	why string // where nginx or HAProxy sees it differently, and we leave it so
 }
 
 // outcome is what comes of a row.
@@ -40,7 +42,7 @@ const (
 	fateServed  fate = "served"           // so is the one behind it
 	fateLast    fate = "served, closed"   // the one behind it is not
 	fateRefused fate = "refused, closed"  // no worker saw it whole, nor the one behind it at all
-	fateSpared  fate = "refused, kept"    // no worker saw it; the one behind it is served
+	fateSpared  fate = "answered, kept"   // by the server itself; the one behind it is served
 	fateStrange fate = "none of the rest" // never what is wanted
 )
 
