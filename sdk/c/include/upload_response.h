@@ -56,7 +56,8 @@
  *
  * A response is ur_respond() with status and headers; then any number of
  * ur_write(), or of ur_reserve() and ur_commit(), which fill a slot in place;
- * perhaps ur_trailers(); and ur_end(). It may begin before the request has ended.
+ * perhaps ur_trailers(); and ur_end(). It may begin before the request has ended;
+ * responses that precede it, such as 103 Early Hints, are sent by ur_interim().
  * What is written goes out when a slot is full, with ur_flush(), and with
  * ur_end(). A request that cannot be answered is ended with ur_abort(): its
  * client sees an error, or a response that visibly breaks off.
@@ -70,14 +71,36 @@
  * lane serves nobody else.
  *
  *
+ * WEBSOCKETS
+ *
+ * ur_is_websocket() tells a request for a WebSocket. It is answered like any GET, or
+ * accepted: ur_respond() with the status 101. From then on both lanes have messages in
+ * place of a body. A message is one or more slots, all of them UR_TEXT or all
+ * UR_BINARY, the last with final set; a slot may be empty. A client that closes says so
+ * with a slot UR_CLOSE, which ur_close_code() decodes; then comes UR_END.
+ *
+ *     ur_respond(link, r, 101, NULL, 0, UR_FOREVER);
+ *     while (ur_next_slot(link, r, UR_FOREVER, &slot) == 0 && slot.kind != UR_CLOSE) {
+ *         ur_send(link, r, slot.kind, slot.data, slot.length, (int)slot.final, UR_FOREVER, NULL);
+ *         ur_release(link, r, slot.number);
+ *     }
+ *     ur_close_websocket(link, r, 1000, NULL, 0, UR_FOREVER);
+ *
+ * ur_send() sends a message or a part of one, at once; ur_reserve() and
+ * ur_commit_message() do so in place. ur_close_websocket() closes with a code and ends
+ * the request; ur_send_close() with ur_end_response() leaves its slots readable.
+ * ur_end() alone closes with 1000, ur_abort() with 1011. A client that is gone without
+ * a close is a cancellation. Masks, pings and compression are the server's affair.
+ *
+ *
  * FEWER CALLS
  *
  * Most requests and most responses are small, and where a call is dear, as it is
  * from another language, two do for all of it: ur_take() returns the next request
  * with its whole head as text, and its body if that has come; ur_answer() is
- * status, headers, body and end in one. They, and ur_respond_flat() and
- * ur_trailers_flat(), have header lists as one flat text: name and value by turns,
- * each followed by a NUL, which neither can contain.
+ * status, headers, body and end in one. They, and ur_respond_flat(),
+ * ur_interim_flat() and ur_trailers_flat(), have header lists as one flat text: name
+ * and value by turns, each followed by a NUL, which neither can contain.
  *
  *
  * LIFETIMES
@@ -147,9 +170,11 @@
  *     -EPROTO       the server's numbers make no sense; the link is dead
  *     -ECHILD       the link belongs to the parent process
  *     -EINVAL       an argument out of range; a body before the headers or after
- *                   the trailers; a header name or value with a forbidden byte
- *     -EALREADY     headers twice
- *     -EBUSY        a wait for a request, with all lanes of the link in use
+ *                   the trailers; a header name or value with a forbidden byte; a
+ *                   body in a WebSocket, a message anywhere else or after the close
+ *     -EALREADY     headers twice, or an interim response after them
+ *     -EBUSY        a wait for a request, with all lanes of the link in use; see
+ *                   also ur_answer()
  *     -EMSGSIZE     the headers do not fit one slot
  *     -ENOENT       no such header; or a slot that was released
  *     -EBADMSG      a headers frame or trailers that cannot be decoded
@@ -398,6 +423,10 @@ UR_INLINE ur_str ur_path(ur_link *link, ur_request r);
 /* 1 HTTP/1.1 (and 1.0), 2 HTTP/2, 3 HTTP/3; 0 as above. */
 UR_INLINE int ur_http_version(ur_link *link, ur_request r);
 
+/* Whether the client asks for a WebSocket: the scheme is ws or wss. Also after the
+ * release of slot 1, if something of the headers was asked for before. */
+UR_INLINE int ur_is_websocket(ur_link *link, ur_request r);
+
 /* Unique among all streams of the server, and in its logs. 0 as above. */
 UR_INLINE uint64_t ur_stream_id(ur_link *link, ur_request r);
 
@@ -429,6 +458,10 @@ UR_INLINE int ur_release(ur_link *link, ur_request r, uint64_t n);
  * after the last. */
 UR_INLINE int ur_trailer(const ur_slot *slot, size_t *at, ur_header *field);
 
+/* Returns the code of a close slot, 1005 if it has none, and in *reason, which may be
+ * NULL, what follows it. -EINVAL: it is no such slot. */
+UR_INLINE int ur_close_code(const ur_slot *slot, ur_str *reason);
+
 /* Returns 0, or -ECANCELED if nobody wants the response any more. */
 UR_INLINE int ur_cancelled(ur_link *link, ur_request r);
 /* Why, as enum ur_reason. Of a request that has ended, what was known then, for as
@@ -438,11 +471,16 @@ UR_INLINE const char *ur_reason_text(uint32_t reason);
 
 /* ------------------------------------------------------- writing a response */
 
-/* Starts the response with a status from 200 to 999. */
+/* Sends a response that precedes the final one, with a status from 102 to 199. */
+UR_INLINE int ur_interim(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count, int timeout_ms);
+
+/* Starts the response with a status from 200 to 999; or opens the WebSocket that the
+ * client asks for, at once, with 101. Of sec-websocket-protocol the headers may then
+ * name one that the client offers. */
 UR_INLINE int ur_respond(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count, int timeout_ms);
 
-/* Returns room for body bytes in shared memory, at least one byte and mostly a
- * good part of a slot. */
+/* Returns room for body bytes, or for a message, in shared memory: at least one byte
+ * and mostly a good part of a slot. */
 UR_INLINE int ur_reserve(ur_link *link, ur_request r, int timeout_ms, void **room, size_t *size);
 
 /* Makes the first n bytes of the reserved room part of the body. */
@@ -457,6 +495,23 @@ UR_INLINE int ur_flush(ur_link *link, ur_request r);
 
 /* Adds trailers. Only ur_end may follow. */
 UR_INLINE int ur_trailers(ur_link *link, ur_request r, const ur_header *fields, size_t count, int timeout_ms);
+
+/* Sends a message of the kind UR_TEXT or UR_BINARY, or a part of one: the last, or
+ * only, part is final. *sent, which may be NULL, says how many bytes were, also after
+ * an error: with -EAGAIN go on behind them. That text is UTF-8 is checked by the
+ * server. */
+UR_INLINE int ur_send(ur_link *link, ur_request r, uint32_t kind, const void *data, size_t size, int final, int timeout_ms, size_t *sent);
+
+/* Sends the first n bytes of the reserved room, as ur_send. */
+UR_INLINE int ur_commit_message(ur_link *link, ur_request r, uint32_t kind, size_t n, int final);
+
+/* Closes the WebSocket with a code that RFC 6455 allows, and a reason of at most 123
+ * bytes of UTF-8; or with 1005, which is no code, and no reason. Only ur_end may
+ * follow. */
+UR_INLINE int ur_send_close(ur_link *link, ur_request r, int code, const char *reason, size_t length, int timeout_ms);
+
+/* As ur_send_close and ur_end. After -EAGAIN or -ETIMEDOUT call it again. */
+UR_INLINE int ur_close_websocket(ur_link *link, ur_request r, int code, const char *reason, size_t length, int timeout_ms);
 
 /* Ends the response and, unless it returns -EAGAIN, -ETIMEDOUT or -EINVAL, the
  * request. -ECANCELED: it has ended, but nobody saw all of it. */
@@ -474,18 +529,21 @@ UR_INLINE int ur_abort_response(ur_link *link, ur_request r);
 /* Ends a request whose response has ended. -EINVAL: it has not. */
 UR_INLINE int ur_let_go(ur_link *link, ur_request r);
 
-/* As ur_respond and ur_trailers, with flat fields of so many bytes. -EINVAL if the
- * last does not end with a NUL, or is a name. */
+/* As ur_interim, ur_respond and ur_trailers, with flat fields of so many bytes.
+ * -EINVAL if the last does not end with a NUL, or is a name. */
+UR_INLINE int ur_interim_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length, int timeout_ms);
 UR_INLINE int ur_respond_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length, int timeout_ms);
 UR_INLINE int ur_trailers_flat(ur_link *link, ur_request r, const char *fields, size_t length, int timeout_ms);
 
-/* Returns 0, or -EINVAL if ur_respond_flat would refuse these, of whatever size. */
+/* Returns 0, or -EINVAL if ur_respond_flat would refuse these, of whatever size. The
+ * status 101 it refuses always. */
 UR_INLINE int ur_check_flat(int status, const char *fields, size_t length);
 
 /* The whole response: as ur_respond_flat, ur_write and ur_end. -EAGAIN, -ETIMEDOUT:
  * the response has begun and has *written bytes of the body; go on with ur_write
- * and ur_end. -EINVAL, -EALREADY, -EMSGSIZE, -ESTALE: nothing has been done. After
- * anything else the request has ended, as after ur_end. written may be NULL. */
+ * and ur_end. -EINVAL, -EALREADY, -EMSGSIZE, -ESTALE, and -EBUSY, which is no room for
+ * the headers behind interim responses: nothing has been done. After anything else the
+ * request has ended, as after ur_end. written may be NULL. */
 UR_INLINE int ur_answer(ur_link *link, ur_request r, int status, const char *fields, size_t length, const void *body, size_t size, int timeout_ms, size_t *written);
 
 #ifdef __cplusplus
@@ -1976,11 +2034,14 @@ struct ur__lane {
     uint8_t begun;      /* the response's headers are committed */
     uint8_t closing;    /* its trailers are */
     uint8_t over;       /* it has ended; the request was not let go */
+    uint8_t asks;       /* for a WebSocket; known once the headers were decoded */
+    uint8_t open;       /* the WebSocket is; closing: and our close is committed */
     uint8_t wants_slot; /* wants_request is set */
     uint8_t wants_room; /* wants_room is set, to room_at */
     uint8_t ready;      /* in the list for ur_news */
     uint8_t head_state; /* enum ur__head_state */
     uint32_t next_ready;
+    uint32_t message;   /* kind of the message of which not all is committed; 0: none */
     uint64_t room_at;
 
     uint64_t next_slot; /* for ur_next_slot */
@@ -2036,6 +2097,10 @@ struct ur_link {
 
 #define UR__NO_LANE UINT32_MAX
 
+/* Of the close of a WebSocket: the code that is none, and how many bytes of a reason
+ * fit a frame. */
+enum { UR__NO_CODE = 1005, UR__MOST_REASON = 123 };
+
 /* How long a futex sleeper sleeps before it looks whether the server still lives.
  * A server that ends in order rings; this is for one that was killed. */
 #define UR__SLICE_NS 100000000
@@ -2058,6 +2123,11 @@ static inline int ur__find(ur_link *l, ur_request r, struct ur__lane **lane) {
     }
     *lane = &l->lanes[i];
     return 0;
+}
+
+static inline void ur__drop_room(struct ur__lane *lane) {
+    lane->room = NULL;
+    lane->room_size = lane->filled = 0;
 }
 
 static inline uint32_t ur__index(const ur_link *l, const struct ur__lane *lane) { return (uint32_t)(lane - l->lanes); }
@@ -2386,12 +2456,12 @@ static inline void ur__accept(ur_link *l, struct ur__lane *lane, const struct ur
     lane->ended = 0;
     lane->user = NULL;
     lane->reason = 0;
-    lane->begun = lane->closing = lane->over = lane->wants_slot = lane->wants_room = 0;
+    lane->begun = lane->closing = lane->over = lane->asks = lane->open = lane->wants_slot = lane->wants_room = 0;
+    lane->message = 0;
     lane->head_state = UR__HEAD_UNSEEN;
     lane->next_slot = 2;
     lane->tailed = 0;
-    lane->room = NULL;
-    lane->room_size = lane->filled = 0;
+    ur__drop_room(lane);
 
     ur__store64(&lane->words->published, 0);
     ur__store64(&lane->words->released, 0);
@@ -2499,6 +2569,7 @@ static inline struct ur__lane *ur__headers(ur_link *l, ur_request r, int *err) {
             return NULL;
         }
         lane->head_state = UR__HEAD_IN_SLOT;
+        lane->asks = ur__is(lane->head.scheme, "ws") || ur__is(lane->head.scheme, "wss");
         lane->frame = (const uint8_t *)slot.data;
         lane->field = 0;
         lane->field_at = lane->head.fields_at;
@@ -2523,8 +2594,7 @@ static inline void ur__publish(ur_link *l, struct ur__lane *lane) {
  * there was anything. */
 static inline int ur__commit_room(ur_link *l, struct ur__lane *lane) {
     uint32_t filled = lane->filled;
-    lane->room = NULL;
-    lane->room_size = lane->filled = 0;
+    ur__drop_room(lane);
     if (filled == 0) {
         return 0;
     }
@@ -2599,6 +2669,16 @@ static inline int ur__get_room(ur_link *l, struct ur__lane *lane, uint32_t min, 
     }
 }
 
+/* Reserves room for so many bytes, or for a good part of them. */
+static inline int ur__get_some(ur_link *l, struct ur__lane *lane, uint64_t bytes, int timeout_ms, uint8_t **room, uint32_t *size) {
+    if (ur__look_cancelled(l, lane) != 0) {
+        return -ECANCELED;
+    }
+    uint32_t enough = (uint32_t)ur__min(bytes, l->slot_size / 4);
+    int err = ur__got_room(l, lane, ur__writer_reserve(&lane->writer, enough, room, size));
+    return err == -EAGAIN ? ur__get_room(l, lane, 1, timeout_ms, room, size) : err;
+}
+
 /* Publishes the full slot and reserves the next. */
 static inline int ur__refill(ur_link *l, struct ur__lane *lane, int timeout_ms) {
     uint8_t *room = NULL;
@@ -2606,13 +2686,7 @@ static inline int ur__refill(ur_link *l, struct ur__lane *lane, int timeout_ms) 
     if (ur__commit_room(l, lane)) {
         ur__publish(l, lane);
     }
-    if (ur__look_cancelled(l, lane) != 0) {
-        return -ECANCELED;
-    }
-    int err = ur__got_room(l, lane, ur__writer_reserve(&lane->writer, l->slot_size / 4, &room, &size));
-    if (err == -EAGAIN) {
-        err = ur__get_room(l, lane, 1, timeout_ms, &room, &size);
-    }
+    int err = ur__get_some(l, lane, UINT64_MAX, timeout_ms, &room, &size);
     if (err == 0) {
         lane->room = room;
         lane->room_size = size;
@@ -2620,13 +2694,47 @@ static inline int ur__refill(ur_link *l, struct ur__lane *lane, int timeout_ms) 
     return err;
 }
 
-/* Finds the lane of a request that may be given body bytes. */
-static inline int ur__find_open(ur_link *l, ur_request r, struct ur__lane **lane) {
+/* Finds the lane of a request that may be given body bytes, or messages. */
+static inline int ur__find_writable(ur_link *l, ur_request r, struct ur__lane **lane) {
     int err = ur__find(l, r, lane);
     if (err == 0 && (!(*lane)->begun || (*lane)->closing)) {
         err = -EINVAL;
     }
     return err;
+}
+
+/* The same for body bytes. */
+static inline int ur__find_body(ur_link *l, ur_request r, struct ur__lane **lane) {
+    int err = ur__find_writable(l, r, lane);
+    return err == 0 && (*lane)->open ? -EINVAL : err;
+}
+
+/* The same for a part of a message of a kind. */
+static inline int ur__find_message(ur_link *l, ur_request r, uint32_t kind, struct ur__lane **lane) {
+    int err = ur__find_writable(l, r, lane);
+    if (err == 0 && (!(*lane)->open || (kind != UR_TEXT && kind != UR_BINARY) || ((*lane)->message != 0 && (*lane)->message != kind))) {
+        err = -EINVAL;
+    }
+    return err;
+}
+
+/* Waits for the place of a slot without bytes, and commits it. */
+static inline int ur__put_empty(ur_link *l, struct ur__lane *lane, uint32_t kind, int timeout_ms) {
+    struct ur__patience p = ur__patient(timeout_ms);
+    int announced = 0;
+    for (;;) {
+        int err = ur__got_room(l, lane, ur__writer_commit_empty(&lane->writer, kind));
+        if (err == 0) {
+            l->counters.slots_out++;
+        }
+        if (err != -EAGAIN) {
+            return err;
+        }
+        err = ur__await_room(l, lane, &p, &announced);
+        if (err != 0) {
+            return err;
+        }
+    }
 }
 
 /* ------------------------------------------------------------------ attach */
@@ -3396,6 +3504,16 @@ UR_INLINE int ur_http_version(ur_link *link, ur_request r) {
     return lane != NULL ? lane->head.version : 0;
 }
 
+UR_INLINE int ur_is_websocket(ur_link *link, ur_request r) {
+    struct ur__lane *lane;
+    int err = ur__find(link, r, &lane);
+    if (err != 0) {
+        return 0;
+    }
+    (void)ur__headers(link, r, &err);
+    return lane->asks;
+}
+
 UR_INLINE uint64_t ur_stream_id(ur_link *link, ur_request r) {
     struct ur__lane *lane;
     return ur__find(link, r, &lane) == 0 ? lane->stream_id : 0;
@@ -3550,6 +3668,24 @@ UR_INLINE int ur_trailer(const ur_slot *slot, size_t *at, ur_header *field) {
     return c.fault == UR__OK ? 0 : -EBADMSG;
 }
 
+UR_INLINE int ur_close_code(const ur_slot *slot, ur_str *reason) {
+    ur_str rest = {NULL, 0};
+    int code = UR__NO_CODE;
+    if (slot->kind != UR_CLOSE) {
+        return -EINVAL;
+    }
+    if (slot->length >= 2) {
+        const uint8_t *bytes = (const uint8_t *)slot->data;
+        code = bytes[0] << 8 | bytes[1];
+        rest.data = (const char *)bytes + 2;
+        rest.length = slot->length - 2;
+    }
+    if (reason != NULL) {
+        *reason = rest;
+    }
+    return code;
+}
+
 UR_INLINE int ur_cancelled(ur_link *link, ur_request r) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
@@ -3578,32 +3714,75 @@ UR_INLINE const char *ur_reason_text(uint32_t reason) {
 
 /* ------- writing */
 
-static inline int ur__respond(ur_link *link, ur_request r, int status, struct ur__list list, int timeout_ms) {
-    struct ur__lane *lane;
+/* Writes the headers of a final response, or of one that precedes it. */
+static inline int ur__put_head(ur_link *link, struct ur__lane *lane, int status, struct ur__list list, uint32_t kind, int timeout_ms) {
     uint8_t *room = NULL;
     uint32_t size = 0;
-    int err = ur__find(link, r, &lane);
-    if (err != 0) {
-        return err;
-    }
     size_t fields = ur__list_size(list);
-    if (lane->begun) {
-        return -EALREADY;
-    }
-    if (status < 200 || status > 999 || fields == 0) {
+    if (fields == 0) {
         return -EINVAL;
     }
     if (fields + 18 > link->slot_size) {
         return -EMSGSIZE;
     }
-    err = ur__get_room(link, lane, (uint32_t)fields + 18, timeout_ms, &room, &size);
+    int err = ur__get_room(link, lane, (uint32_t)fields + 18, timeout_ms, &room, &size);
     if (err != 0) {
         return err;
     }
     (void)ur__put_response(room, lane->stream_id, 1, (unsigned)status, list);
-    ur__writer_commit(&lane->writer, (uint32_t)fields + 18, UR_HEADERS);
+    ur__writer_commit(&lane->writer, (uint32_t)fields + 18, kind);
     link->counters.slots_out++;
+    return 0;
+}
+
+static inline int ur__interim(ur_link *link, ur_request r, int status, struct ur__list list, int timeout_ms) {
+    struct ur__lane *lane;
+    int err = ur__find(link, r, &lane);
+    if (err != 0 || lane->begun) {
+        return err != 0 ? err : -EALREADY;
+    }
+    if (status < 102 || status > 199) {
+        return -EINVAL;
+    }
+    if (ur__look_cancelled(link, lane) != 0) {
+        return -ECANCELED;
+    }
+    err = ur__put_head(link, lane, status, list, UR__INTERIM, timeout_ms);
+    if (err == 0) {
+        ur__publish(link, lane);
+    }
+    return err;
+}
+
+UR_INLINE int ur_interim(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count, int timeout_ms) {
+    return ur__interim(link, r, status, ur__array(headers, count), timeout_ms);
+}
+
+UR_INLINE int ur_interim_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length, int timeout_ms) {
+    return ur__interim(link, r, status, ur__flat(fields, length), timeout_ms);
+}
+
+static inline int ur__final_status(int status) { return status >= 200 && status <= 999; }
+
+static inline int ur__respond(ur_link *link, ur_request r, int status, struct ur__list list, int timeout_ms) {
+    struct ur__lane *lane;
+    int err = ur__find(link, r, &lane);
+    if (err != 0 || lane->begun) {
+        return err != 0 ? err : -EALREADY;
+    }
+    int open = status == 101 && ur_is_websocket(link, r);
+    if (!open && !ur__final_status(status)) {
+        return -EINVAL;
+    }
+    err = ur__put_head(link, lane, status, list, UR_HEADERS, timeout_ms);
+    if (err != 0) {
+        return err;
+    }
     lane->begun = 1;
+    if (open) {
+        lane->open = 1;
+        ur__publish(link, lane); /* both sides wait for it */
+    }
     return 0;
 }
 
@@ -3616,12 +3795,12 @@ UR_INLINE int ur_respond_flat(ur_link *link, ur_request r, int status, const cha
 }
 
 UR_INLINE int ur_check_flat(int status, const char *fields, size_t length) {
-    return status < 200 || status > 999 || ur__list_size(ur__flat(fields, length)) == 0 ? -EINVAL : 0;
+    return !ur__final_status(status) || ur__list_size(ur__flat(fields, length)) == 0 ? -EINVAL : 0;
 }
 
 UR_INLINE int ur_reserve(ur_link *link, ur_request r, int timeout_ms, void **room, size_t *size) {
     struct ur__lane *lane;
-    int err = ur__find_open(link, r, &lane);
+    int err = ur__find_writable(link, r, &lane);
     *room = NULL;
     *size = 0;
     if (err == 0 && lane->filled == lane->room_size) {
@@ -3637,7 +3816,7 @@ UR_INLINE int ur_reserve(ur_link *link, ur_request r, int timeout_ms, void **roo
 UR_INLINE int ur_commit(ur_link *link, ur_request r, size_t n) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
-    if (err == 0 && n > lane->room_size - lane->filled) {
+    if (err == 0 && (lane->open || n > lane->room_size - lane->filled)) {
         err = -EINVAL;
     }
     if (err == 0) {
@@ -3649,7 +3828,7 @@ UR_INLINE int ur_commit(ur_link *link, ur_request r, size_t n) {
 UR_INLINE int ur_write(ur_link *link, ur_request r, const void *data, size_t size, int timeout_ms, size_t *written) {
     struct ur__lane *lane;
     size_t done = 0;
-    int err = ur__find_open(link, r, &lane);
+    int err = ur__find_body(link, r, &lane);
     while (err == 0 && done < size) {
         if (lane->filled == lane->room_size) {
             err = ur__refill(link, lane, timeout_ms);
@@ -3681,7 +3860,7 @@ static inline int ur__trailers(ur_link *link, ur_request r, struct ur__list list
     struct ur__lane *lane;
     uint8_t *room = NULL;
     uint32_t size = 0;
-    int err = ur__find_open(link, r, &lane);
+    int err = ur__find_body(link, r, &lane);
     if (err != 0 || list.count == 0) {
         return err;
     }
@@ -3709,27 +3888,140 @@ UR_INLINE int ur_trailers_flat(ur_link *link, ur_request r, const char *fields, 
     return ur__trailers(link, r, ur__flat(fields, length), timeout_ms);
 }
 
+/* ------- messages */
+
+/* Sends what is in the writer's reservation as a part of a message. */
+static inline void ur__put_part(ur_link *link, struct ur__lane *lane, uint32_t kind, uint32_t n, int final) {
+    uint32_t bits = final ? kind | UR__FINAL : kind;
+    ur__drop_room(lane);
+    ur__writer_commit(&lane->writer, n, bits);
+    link->counters.slots_out++;
+    link->counters.bytes_out += n;
+    lane->message = final ? 0 : kind;
+    ur__publish(link, lane);
+}
+
+static inline int ur__send_empty(ur_link *link, struct ur__lane *lane, uint32_t kind, int timeout_ms) {
+    if (ur__look_cancelled(link, lane) != 0) {
+        return -ECANCELED;
+    }
+    int err = ur__put_empty(link, lane, kind | UR__FINAL, timeout_ms);
+    if (err == 0) {
+        lane->message = 0;
+        ur__publish(link, lane);
+    }
+    return err;
+}
+
+UR_INLINE int ur_send(ur_link *link, ur_request r, uint32_t kind, const void *data, size_t size, int final, int timeout_ms, size_t *sent) {
+    struct ur__lane *lane;
+    size_t done = 0;
+    int err = ur__find_message(link, r, kind, &lane);
+    if (err == 0) {
+        ur__drop_room(lane);
+    }
+    if (err == 0 && size == 0 && final) {
+        err = ur__send_empty(link, lane, kind, timeout_ms);
+    }
+    while (err == 0 && done < size) {
+        uint8_t *room = NULL;
+        uint32_t most = 0;
+        err = ur__get_some(link, lane, size - done, timeout_ms, &room, &most);
+        if (err == 0) {
+            uint32_t n = (uint32_t)ur__min(size - done, most);
+            memcpy(room, (const uint8_t *)data + done, n);
+            done += n;
+            ur__put_part(link, lane, kind, n, final && done == size);
+        }
+    }
+    if (sent != NULL) {
+        *sent = done;
+    }
+    return err;
+}
+
+UR_INLINE int ur_commit_message(ur_link *link, ur_request r, uint32_t kind, size_t n, int final) {
+    struct ur__lane *lane;
+    int err = ur__find_message(link, r, kind, &lane);
+    if (err == 0 && (lane->room == NULL || n > lane->room_size)) {
+        err = -EINVAL;
+    }
+    if (err != 0 || (n == 0 && !final)) {
+        return err;
+    }
+    if (n > 0) {
+        ur__put_part(link, lane, kind, (uint32_t)n, final);
+        return 0;
+    }
+    ur__drop_room(lane);
+    return ur__send_empty(link, lane, kind, UR_NOW); /* its place is the one that was reserved */
+}
+
+/* Reports whether RFC 6455 section 7.4, and the registry that it began, let a code be
+ * sent. */
+static inline int ur__good_code(int code) {
+    return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
+}
+
+/* Commits a close slot. */
+static inline int ur__put_close(ur_link *link, struct ur__lane *lane, int code, ur_str reason, int timeout_ms) {
+    uint8_t *room = NULL;
+    uint32_t size = 0, n = (uint32_t)reason.length + 2;
+    if (code == UR__NO_CODE) {
+        return ur__put_empty(link, lane, UR_CLOSE, timeout_ms);
+    }
+    int err = ur__get_room(link, lane, n, timeout_ms, &room, &size);
+    if (err != 0) {
+        return err;
+    }
+    room[0] = (uint8_t)(code >> 8);
+    room[1] = (uint8_t)code;
+    if (reason.length > 0) {
+        memcpy(room + 2, reason.data, reason.length);
+    }
+    ur__writer_commit(&lane->writer, n, UR_CLOSE);
+    link->counters.slots_out++;
+    return 0;
+}
+
+UR_INLINE int ur_send_close(ur_link *link, ur_request r, int code, const char *reason, size_t length, int timeout_ms) {
+    struct ur__lane *lane;
+    ur_str why = {reason, length};
+    int err = ur__find_writable(link, r, &lane);
+    if (err == 0 && (!lane->open || lane->message != 0)) {
+        err = -EINVAL;
+    }
+    if (err != 0) {
+        return err;
+    }
+    if (code == UR__NO_CODE ? length != 0 : !ur__good_code(code) || length > UR__MOST_REASON || !ur__valid_utf8(why)) {
+        return -EINVAL;
+    }
+    ur__drop_room(lane);
+    if (ur__look_cancelled(link, lane) != 0) {
+        return -ECANCELED;
+    }
+    err = ur__put_close(link, lane, code, why, timeout_ms);
+    if (err == 0) {
+        lane->closing = 1;
+        ur__publish(link, lane);
+    }
+    return err;
+}
+
+/* ------- ending */
+
 /* Commits the end slot, waiting for its place. -EAGAIN, -ETIMEDOUT: not yet; after
  * any other error there is no response any more. */
 static inline int ur__put_end(ur_link *link, struct ur__lane *lane, int timeout_ms) {
-    struct ur__patience p = ur__patient(timeout_ms);
-    int announced = 0;
     (void)ur__commit_room(link, lane);
-    for (;;) {
-        int err = ur__got_room(link, lane, ur__writer_commit_empty(&lane->writer, UR_END));
-        if (err == 0) {
-            link->counters.ended++;
-            link->counters.slots_out++;
-        }
-        if (err != -EAGAIN) {
-            return err;
-        }
-        err = ur__await_room(link, lane, &p, &announced);
-        if (err != 0) {
-            return err;
-        }
-    }
+    int err = ur__put_empty(link, lane, UR_END, timeout_ms);
+    link->counters.ended += err == 0;
+    return err;
 }
+
+/* Reports whether a response may end now: it has begun, and no message is half out. */
+static inline int ur__may_end(const struct ur__lane *lane) { return lane->begun && !lane->over && lane->message == 0; }
 
 UR_INLINE int ur_end(ur_link *link, ur_request r, int timeout_ms) {
     struct ur__lane *lane;
@@ -3737,7 +4029,7 @@ UR_INLINE int ur_end(ur_link *link, ur_request r, int timeout_ms) {
     if (err != 0) {
         return err;
     }
-    if (!lane->begun || lane->over) {
+    if (!ur__may_end(lane)) {
         return -EINVAL;
     }
     err = ur__put_end(link, lane, timeout_ms);
@@ -3746,6 +4038,24 @@ UR_INLINE int ur_end(ur_link *link, ur_request r, int timeout_ms) {
     }
     int cancelled = ur__finish(link, lane);
     return err != 0 ? err : cancelled;
+}
+
+UR_INLINE int ur_close_websocket(ur_link *link, ur_request r, int code, const char *reason, size_t length, int timeout_ms) {
+    struct ur__lane *lane;
+    int err = ur__find(link, r, &lane);
+    if (err != 0) {
+        return err;
+    }
+    if (!lane->open || lane->over) {
+        return -EINVAL;
+    }
+    if (!lane->closing) { /* the close may be out, and its end have found no place */
+        err = ur_send_close(link, r, code, reason, length, timeout_ms);
+    }
+    if (err == -EINVAL || err == -EAGAIN || err == -ETIMEDOUT) {
+        return err;
+    }
+    return ur_end(link, r, timeout_ms);
 }
 
 /* Commits an abort slot. Without room for it, letting go says the same. */
@@ -3779,7 +4089,7 @@ UR_INLINE int ur_end_response(ur_link *link, ur_request r, int timeout_ms) {
     if (err != 0 || lane->over) {
         return err;
     }
-    if (!lane->begun) {
+    if (!ur__may_end(lane)) {
         return -EINVAL;
     }
     err = ur__put_end(link, lane, timeout_ms);
@@ -3815,7 +4125,13 @@ UR_INLINE int ur_let_go(ur_link *link, ur_request r) {
 
 UR_INLINE int ur_answer(ur_link *link, ur_request r, int status, const char *fields, size_t length, const void *body, size_t size, int timeout_ms, size_t *written) {
     size_t done = 0;
-    int err = ur_respond_flat(link, r, status, fields, length, timeout_ms); /* the first slot of a lane always has room */
+    int err = ur__final_status(status) ? ur_respond_flat(link, r, status, fields, length, timeout_ms) : -EINVAL;
+    if (err == -EAGAIN || err == -ETIMEDOUT) {
+        err = -EBUSY; /* but for interim responses, the first slot of a lane always has room */
+    }
+    if (err == -ECANCELED || err == -EPROTO) {
+        (void)ur_abort(link, r);
+    }
     if (err == 0) {
         err = ur_write(link, r, body, size, timeout_ms, &done);
         if (err != 0 && err != -EAGAIN && err != -ETIMEDOUT) {
