@@ -24,7 +24,7 @@ build: need-go ## Build the program into ./build
 # The examples of the SDKs that the demo runs; those in Python if there is one. They
 # need not be installed for it.
 C_DEMO := --add /c/echo=./build/c/echo --add /c/digest=./build/c/digest --add /c/discard=./build/c/discard \
-  --add /c/event_loop=./build/c/event_loop --add "/c/send_file=./build/c/send_file --file README.md"
+  --add /c/event_loop=./build/c/event_loop --add /c/websocket=./build/c/websocket_echo --add "/c/send_file=./build/c/send_file --file README.md"
 PYTHON ?= python3
 IN_PYTHON = env PYTHONPATH=sdk/python/src UPLOAD_RESPONSE_LIBRARY=./build/c/libupload_response.so.0 $(PYTHON)
 PYTHON_DEMO = --add "/py/digest=$(IN_PYTHON) sdk/python/examples/digest.py" \

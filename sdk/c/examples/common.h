@@ -18,8 +18,12 @@
 struct settings {
     const char *socket, *pool, *file;
     int threads;
+    uint32_t lanes; /* requests that a link serves at once; 1 */
     /* Answers one request, and ends it. */
     void (*serve)(ur_link *link, ur_request r, const struct settings *s);
+    /* Serves a link until it is dead, or drained, and returns which; for those that
+     * serve one request after the other it is there. */
+    int (*serve_link)(ur_link *link, const struct settings *s);
 };
 
 /* Set by SIGTERM and SIGINT. */
@@ -44,6 +48,21 @@ static const char *variable(const char *name, const char *otherwise) {
     return value != NULL && value[0] != '\0' ? value : otherwise;
 }
 
+static int serve_in_turn(ur_link *link, const struct settings *s) {
+    int err = 0;
+    while (err == 0 || err == -ETIMEDOUT) {
+        ur_request r;
+        if (stopping) {
+            (void)ur_drain(link); /* ur_next says -ESHUTDOWN after the last */
+        }
+        err = ur_next(link, 100, &r);
+        if (err == 0) {
+            s->serve(link, r, s);
+        }
+    }
+    return err;
+}
+
 /* Reads the command line, or ends the process. */
 static struct settings read_settings(int argc, char **argv) {
     struct settings s;
@@ -51,6 +70,8 @@ static struct settings read_settings(int argc, char **argv) {
     s.socket = variable("UPLOAD_RESPONSE_SOCKET", default_socket());
     s.pool = variable("UPLOAD_RESPONSE_POOL", "default");
     s.threads = 1;
+    s.lanes = 1;
+    s.serve_link = serve_in_turn;
     for (int i = 1; i < argc; i += 2) {
         if (i + 1 < argc && strcmp(argv[i], "--socket") == 0) {
             s.socket = argv[i + 1];
@@ -68,19 +89,7 @@ static struct settings read_settings(int argc, char **argv) {
     return s;
 }
 
-/* Serves until the link is dead, or drained. */
-static void serve_link(ur_link *link, const struct settings *s) {
-    int err = 0;
-    while (err == 0 || err == -ETIMEDOUT) {
-        ur_request r;
-        if (stopping) {
-            (void)ur_drain(link); /* ur_next says -ESHUTDOWN after the last */
-        }
-        err = ur_next(link, 100, &r);
-        if (err == 0) {
-            s->serve(link, r, s);
-        }
-    }
+static void say_why(ur_link *link, int err) {
     if (err == -ENOTCONN) {
         fprintf(stderr, "link lost: %s\n", ur_why(link));
     } else if (err != -ESHUTDOWN) {
@@ -98,11 +107,11 @@ static int keep_serving(const struct settings *s) {
         ur_options_init(&options);
         options.socket = s->socket;
         options.pool = s->pool;
-        options.lanes = 1; /* we serve one request after the other */
+        options.lanes = s->lanes;
         int err = ur_attach(&link, &options);
         if (err == 0) {
             pause = 20000;
-            serve_link(link, s);
+            say_why(link, s->serve_link(link, s));
             ur_close(link);
             continue;
         }
