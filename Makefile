@@ -107,6 +107,10 @@ test-peers: need-go ## Send hostile requests to nginx and HAProxy, and write dow
 	@for p in nginx haproxy; do PATH="$$PATH:/usr/sbin" command -v $$p >/dev/null || { echo "nginx or HAProxy is missing: apt install nginx haproxy" >&2; exit 1; }; done
 	$(GO) test -count=1 -tags peers -run OthersDiffer ./tests/hostile
 
+.PHONY: test-clients
+test-clients: need-go ## Test with the clients of others: curl, nghttp, h2load, and Chromium
+	$(GO) test -count=1 -v ./tests/clients
+
 .PHONY: test-acme
 test-acme: need-go ## Test certificates from an authority, which is built from source
 	$(GO) test -tags acme -run Authority ./cmd/upload-response

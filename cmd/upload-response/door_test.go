@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -131,74 +130,6 @@ func TestSocketsOfSystemdAreTaken(t *testing.T) {
 	response, err := http.Get("http://" + listener.Addr().String())
 	if err != nil || response.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("%v, %v", response, err)
-	}
-}
-
-// curl uploads a file with curl, and returns what it prints.
-func curl(t *testing.T, args ...string) []byte {
-	t.Helper()
-	path, err := exec.LookPath("curl")
-	if err != nil {
-		t.Skip("there is no curl")
-	}
-	out, err := exec.Command(path, append([]string{"-sS", "--max-time", "60"}, args...)...).Output()
-	if err != nil {
-		t.Fatalf("curl %q: %v", args, err)
-	}
-	return out
-}
-
-func TestCurlUploadsByEveryVersionThatItKnows(t *testing.T) {
-	features := string(curl(t, "--version"))
-	p := startProcess(t, "demo", "--listen", "127.0.0.1:0", "--listen", "https://127.0.0.1:0", "--tls-self-signed", "--socket", filepath.Join(t.TempDir(), "s"))
-	clear := p.found(`msg=ready listen="(127.0.0.1:\d+) `)
-	secure := p.found(`(https://127.0.0.1:\d+)"`)
-	p.foundIn(&p.out, "Ctrl-C")
-	file := filepath.Join(t.TempDir(), "body")
-	body := randomBytes(5 << 20)
-	if err := os.WriteFile(file, body, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct {
-		needs string
-		args  []string
-		proto string
-	}{
-		{"", []string{"http://" + clear}, "HTTP/1.1"},
-		{"", []string{"-H", "Expect: 100-continue", "http://" + clear}, "HTTP/1.1"},
-		{"SSL", []string{"-k", "--http1.1", secure}, "HTTP/1.1"},
-		{"HTTP2", []string{"--http2-prior-knowledge", "http://" + clear}, "HTTP/2.0"},
-		{"HTTP2", []string{"--http2-prior-knowledge", "-H", "Expect: 100-continue", "http://" + clear}, "HTTP/2.0"},
-		{"HTTP2", []string{"-k", secure}, "HTTP/2.0"},
-		{"HTTP3", []string{"-k", "--http3-only", secure}, "HTTP/3.0"},
-	} {
-		if !strings.Contains(features, c.needs) {
-			t.Logf("this curl does not know %s", c.needs)
-			continue
-		}
-		last := len(c.args) - 1
-		c.args[last] += "/echo"
-		if got := curl(t, append([]string{"-T", file}, c.args...)...); !bytes.Equal(got, body) {
-			t.Errorf("%q: %d other bytes came back", c.args, len(got))
-		}
-		p.foundIn(&p.out, `path=/echo status=200 received=5242880 sent=5242880 .* protocol=`+c.proto)
-		p.out.reset()
-	}
-}
-
-func TestNghttpUploadsSeveralFilesAtOnce(t *testing.T) {
-	path, err := exec.LookPath("nghttp")
-	if err != nil {
-		t.Skip("there is no nghttp")
-	}
-	_, url := startDemo(t)
-	file := filepath.Join(t.TempDir(), "body")
-	if err := os.WriteFile(file, randomBytes(1<<20), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.Command(path, "-v", "-d", file, "-m", "5", url+"/discard").CombinedOutput()
-	if err != nil || strings.Count(string(out), ":status: 200") != 5 {
-		t.Errorf("%v\n%s", err, out)
 	}
 }
 

@@ -15,6 +15,8 @@ type Secure struct {
 	Addr  string
 	URL   string // https://127.0.0.1:PORT
 	Roots *x509.CertPool
+
+	Certificate *x509.Certificate
 }
 
 // Secure opens one, with a certificate of its own. It closes with the server.
@@ -25,7 +27,7 @@ func (s *Server) Secure(t testing.TB) *Secure {
 	config, err := server.NewTLSConfig(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }, "")
 	Check(t, err)
 	tcp, udp := listenBoth(t)
-	e := &Secure{Addr: tcp.Addr().String(), URL: "https://" + tcp.Addr().String(), Roots: x509.NewCertPool()}
+	e := &Secure{Addr: tcp.Addr().String(), URL: "https://" + tcp.Addr().String(), Roots: x509.NewCertPool(), Certificate: certificate.Leaf}
 	e.Roots.AddCert(certificate.Leaf)
 	s.entry(t, func() error { return s.HTTP.ServeTLS(tcp, config) })
 	s.entry(t, func() error { return s.HTTP.ServeQUIC(udp, config) })
