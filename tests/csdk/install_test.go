@@ -46,21 +46,25 @@ func run(t *testing.T, dir string, env []string, name string, arguments ...strin
 	return out
 }
 
-// installed is where the SDK is installed for these tests, once.
-var installed = sync.OnceValues(func() (prefix string, err error) {
+// installed is where the SDK is installed for these tests, once, and the file for
+// pkg-config of a package that was made of the same build for another place.
+var installed = sync.OnceValues(func() (i struct{ prefix, packaged string }, err error) {
 	dir, err := os.MkdirTemp("", "csdk")
 	if err != nil {
-		return "", err
+		return i, err
 	}
 	harness.AtEnd(func() { _ = os.RemoveAll(dir) })
-	prefix, stage := filepath.Join(dir, "prefix"), filepath.Join(dir, "stage")
-	for _, destination := range []string{"", stage} {
-		if err := cbuild.Run(sdk, nil, "make", "-j2", "install", "DESTDIR="+destination, "PREFIX="+prefix, "BUILD="+filepath.Join(dir, "build")); err != nil {
-			return "", err
+	i.prefix = filepath.Join(dir, "prefix")
+	stage := filepath.Join(dir, "stage")
+	for _, place := range []string{"PREFIX=" + i.prefix, "PREFIX=/opt/other DESTDIR=" + stage} {
+		arguments := append([]string{"-j2", "install", "BUILD=" + filepath.Join(dir, "build")}, strings.Fields(place)...)
+		if err := cbuild.Run(sdk, nil, "make", arguments...); err != nil {
+			return i, err
 		}
 	}
-	_, err = os.Stat(filepath.Join(stage, prefix, "lib/libupload_response.so.0"))
-	return prefix, err
+	packaged, err := os.ReadFile(filepath.Join(stage, "opt/other/lib/pkgconfig/upload_response.pc"))
+	i.packaged = string(packaged)
+	return i, err
 })
 
 // install installs the SDK and returns its prefix.
@@ -68,9 +72,12 @@ func install(t *testing.T) string {
 	t.Helper()
 	need(t, "make")
 	cbuild.Compiler(t)
-	prefix, err := installed()
+	i, err := installed()
 	harness.Check(t, err)
-	return prefix
+	if !strings.Contains(i.packaged, "prefix=/opt/other\n") {
+		t.Errorf("the package's file for pkg-config is\n%s", i.packaged)
+	}
+	return i.prefix
 }
 
 // serveInstalled checks that a program serves requests.
