@@ -303,7 +303,7 @@ typedef struct ur_options {
     const char *sdk_version;
     uint32_t lanes;      /* requests served at once, 1 to 4096; 16 */
     uint32_t bell;       /* enum ur_bell; UR_BELL_FUTEX */
-    int32_t timeout_ms;  /* for the whole attach; 10000 */
+    int32_t timeout_ms;  /* to connect, and as much for the answer; 10000 */
 
     /* Out: what the last attach said. */
     uint32_t layout_min, layout_max; /* of a server that refused for the layout */
