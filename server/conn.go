@@ -10,7 +10,8 @@ import (
 // screen lets through.
 type screenedConn struct {
 	net.Conn
-	reader *idleReader // nil: not a socket
+	reader *idleReader // of the socket; nil: something in between has read ahead
+	secure bool        // TLS is in between, and uses the reader
 
 	// Of one reader at a time.
 	ahead  []byte // read before, and not by net/http
@@ -84,7 +85,7 @@ func closeWrite(conn net.Conn) error {
 
 // onIdle returns what is to be called before a read waits, or nil.
 func (c *screenedConn) onIdle() *func() {
-	if c.reader == nil {
+	if c.reader == nil || c.secure {
 		return nil
 	}
 	return c.reader.idle.Load()

@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/wavey-ai/upload-response/proto"
@@ -29,7 +28,7 @@ func speak(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, dialect
 	switch d.version {
 	case proto.HTTP2:
 		d.expects = d.expects || awaitsContinue(r.Body)
-		w = &copyingWriter{ResponseWriter: w}
+		w = &gatheringWriter{ResponseWriter: w}
 	case proto.HTTP3:
 		w = newHTTP3Writer(w, r, d.expects)
 	default:
@@ -59,8 +58,8 @@ func endsWithHeaders(r *http.Request) bool { return r.ProtoMajor == 2 && r.Metho
 
 // hush gives back what speak has taken, when the exchange is over.
 func hush(w http.ResponseWriter) {
-	if c, ok := w.(*copyingWriter); ok {
-		c.release()
+	if g, ok := w.(*gatheringWriter); ok {
+		g.release()
 	}
 }
 
@@ -171,45 +170,6 @@ func awaitsContinue(body io.ReadCloser) bool {
 	}
 	field := v.FieldByName("needsContinue")
 	return !field.IsValid() || field.Kind() != reflect.Bool || field.Bool()
-}
-
-// copyingWriter copies what it writes. When a client resets an HTTP/2 stream,
-// net/http returns from Write while another goroutine may still write the bytes:
-// they must not be in a slot, which the worker then fills anew.
-type copyingWriter struct {
-	http.ResponseWriter
-	buffer *[copyBytes]byte // nil: none taken
-}
-
-const copyBytes = 64 << 10
-
-var copyBuffers = sync.Pool{New: func() any { return new([copyBytes]byte) }}
-
-// Unwrap is for [http.ResponseController].
-func (w *copyingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// Write does not use p after it has returned.
-func (w *copyingWriter) Write(p []byte) (n int, err error) {
-	if w.buffer == nil {
-		w.buffer = copyBuffers.Get().(*[copyBytes]byte)
-	}
-	for err == nil && len(p) > 0 {
-		size := copy(w.buffer[:], p)
-		var m int
-		m, err = w.ResponseWriter.Write(w.buffer[:size])
-		n, p = n+m, p[size:]
-	}
-	if err != nil {
-		w.buffer = nil // somebody may still read it: it is the garbage collector's
-	}
-	return n, err
-}
-
-func (w *copyingWriter) release() {
-	if w.buffer != nil {
-		copyBuffers.Put(w.buffer)
-		w.buffer = nil
-	}
 }
 
 // leftoverDeadline is until when the rest of an upload may come in whose exchange

@@ -292,5 +292,6 @@ func (x *exchange) fail(err error) (status int) {
 	}
 	x.writer.WriteHeader(status)
 	fmt.Fprintf(x.writer, "%d %s: %s\n", status, http.StatusText(status), reasonOf(err))
+	_ = pushOut(x.writer)
 	return status
 }

@@ -63,3 +63,20 @@ func readSocket(fd int, p []byte) (n int, err error) {
 		}
 	}
 }
+
+// idleConn is a socket whose idle reader is below TLS.
+type idleConn struct {
+	net.Conn
+	reader *idleReader
+}
+
+// Read reads, and tells before it waits.
+func (c *idleConn) Read(p []byte) (int, error) {
+	if idle := c.reader.idle.Load(); idle != nil {
+		return c.reader.read(p, *idle)
+	}
+	return c.Conn.Read(p)
+}
+
+// CloseWrite closes half of it.
+func (c *idleConn) CloseWrite() error { return closeWrite(c.Conn) }

@@ -129,14 +129,14 @@ func (r *reception) prepare(socket net.Conn) (net.Conn, error) {
 		return nil, errTooMany
 	}
 	counted := &countedConn{Conn: conn, release: release}
-	if r.tls == nil {
-		screened := &screenedConn{Conn: counted}
-		if conn == socket {
-			screened.reader = newIdleReader(socket)
-		}
-		return screened, nil
+	var reader *idleReader
+	if conn == socket {
+		reader = newIdleReader(socket)
 	}
-	secure, err := r.secure(counted)
+	if r.tls == nil {
+		return &screenedConn{Conn: counted, reader: reader}, nil
+	}
+	secure, err := r.secure(counted, reader)
 	if err != nil {
 		_ = counted.Close()
 	}
@@ -155,7 +155,10 @@ func (r *reception) unwrap(conn net.Conn) (net.Conn, error) {
 }
 
 // secure shakes hands.
-func (r *reception) secure(conn net.Conn) (net.Conn, error) {
+func (r *reception) secure(conn net.Conn, reader *idleReader) (net.Conn, error) {
+	if reader != nil {
+		conn = &idleConn{conn, reader}
+	}
 	secure := tls.Server(conn, r.tls)
 	if err := conn.SetDeadline(time.Now().Add(r.patience)); err != nil {
 		return nil, err
@@ -170,7 +173,7 @@ func (r *reception) secure(conn net.Conn) (net.Conn, error) {
 	if secure.ConnectionState().NegotiatedProtocol == "h2" {
 		return secure, nil // net/http looks for this very type
 	}
-	return &secureConn{screenedConn{Conn: secure}, secure}, nil
+	return &secureConn{screenedConn{Conn: secure, reader: reader, secure: true}, secure}, nil
 }
 
 // sayPlain tells a client that speaks HTTP in the clear what is wrong.

@@ -337,13 +337,11 @@ func (r *responder) end() error {
 	return r.finish()
 }
 
-// finish sends what only the end of the body brings out of the compressor.
+// finish sends what only the end of the body brings out of the compressor, and what
+// the writer has gathered.
 func (r *responder) finish() error {
-	if r.compressor == nil {
-		return nil
-	}
 	r.stream.watch.writeSince.Store(shm.Now())
-	err := r.compressor.finish()
+	err := errors.Join(r.compressor.finish(), pushOut(r.writer))
 	r.stream.watch.writeSince.Store(0)
 	r.dirty = true
 	return r.stream.clientError(err)
