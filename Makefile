@@ -43,7 +43,7 @@ run: build build-c ## Start the demo: a server with workers, on 127.0.0.1:8080
 	  else echo "no workers in Python: apt install python3 (3.9 or later)"; exec ./build/upload-response demo $(C_DEMO); fi
 
 .PHONY: test
-test: check test-c-parts race test-sanitized test-python ## Run everything that the CI runs
+test: check test-c-parts race test-sanitized test-python test-h2spec ## Run everything that the CI runs
 
 .PHONY: check
 check: need-go ## Check the format, vet, and test what the race detector would change
@@ -101,6 +101,12 @@ python-env: need-cc need-python
 	  cmp -s sdk/python/requirements-dev.txt $$venv/requirements || { $$venv/bin/pip install -q --disable-pip-version-check -r sdk/python/requirements-dev.txt && \
 	    cp sdk/python/requirements-dev.txt $$venv/requirements; } || { echo "cannot install sdk/python/requirements-dev.txt: is PyPI reachable?" >&2; exit 1; }; \
 	  $$venv/bin/pip install -q --disable-pip-version-check --no-index --no-deps --no-build-isolation --force-reinstall ./sdk/python
+
+.PHONY: test-h2spec
+test-h2spec: need-go ## Run h2spec, a conformance suite for HTTP/2, which is built from source
+	@mkdir -p build
+	cd tests/h2spec/tool && $(BUILD) -o $(CURDIR)/build/h2spec github.com/summerwind/h2spec/cmd/h2spec
+	H2SPEC=$(CURDIR)/build/h2spec $(GO) test -count=1 -tags h2spec ./tests/h2spec
 
 .PHONY: test-peers
 test-peers: need-go ## Send hostile requests to nginx and HAProxy, and write down where they differ
