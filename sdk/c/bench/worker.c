@@ -108,7 +108,7 @@ static int first(ur_link *link, ur_request r) {
 
 /* Reports whether the last part of a path, without the query, is a name. */
 static int last_is(ur_str path, const char *name) {
-    const char *query = (const char *)memchr(path.data, '?', path.length);
+    const char *query = path.length == 0 ? NULL : (const char *)memchr(path.data, '?', path.length);
     size_t length = query == NULL ? path.length : (size_t)(query - path.data), n = strlen(name);
     return length >= n && memcmp(path.data + length - n, name, n) == 0;
 }

@@ -41,12 +41,13 @@ static int advance(ur_link *link, struct session *e) {
 
 /* Ends a session that cannot go on. */
 static void finish(ur_link *link, struct session **sessions, struct session *e) {
-    struct session **at = sessions;
     (void)ur_abort(link, e->r); /* harmless if it has ended */
-    while (*at != e) {
-        at = &(*at)->next;
+    for (struct session **at = sessions; *at != NULL; at = &(*at)->next) {
+        if (*at == e) {
+            *at = e->next;
+            break;
+        }
     }
-    *at = e->next;
     free(e);
 }
 
