@@ -42,7 +42,7 @@ var layers = map[string][]string{
 		module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/bench",
 	},
 	"examples": {standard, module + "/proto", module + "/server", module + "/worker"},
-	"tests":    {standard, "golang.org/x/sys/unix", "github.com/quic-go/quic-go", module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/tests"},
+	"tests":    {standard, "golang.org/x/sys/unix", "github.com/quic-go/quic-go", "github.com/gobwas/ws", module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/tests"},
 }
 
 // goPackage is what `go list` says of a package.
