@@ -134,6 +134,10 @@ test-autobahn: need-go ## Run the Autobahn suite against a WebSocket (PYTHON2=py
 bench: build ## Measure exchanges between real processes, beside their limits
 	./build/upload-response bench http
 
+.PHONY: bench-peers
+bench-peers: build ## Measure them beside nginx, HAProxy, gRPC, gunicorn, uvicorn and Granian, which are installed
+	./build/upload-response bench http --protocols h1 $(patsubst %,--peer bench/peers/%.sh,nginx haproxy grpc gunicorn uvicorn granian)
+
 .PHONY: bench-parts
 bench-parts: need-go ## Run the micro-benchmarks of the packages
 	$(GO) test -run '^$$' -bench . -benchmem ./shm ./proto

@@ -3,7 +3,6 @@ package bench
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/wavey-ai/upload-response/bench/load"
@@ -18,6 +17,7 @@ type field struct {
 	dir        string
 	proxy      *proxy
 	python     func() (*python, error)
+	cWorker    func() (string, error)
 	client     *process
 	processes  []*process // all, in the order of their start
 	candidates []*candidate
@@ -45,7 +45,7 @@ func (f *field) open() error {
 	f.candidates = []*candidate{
 		{name: tcpName, limit: true, raw: raw, server: []int{rawProcess.pid()}},
 		{name: sinkName, limit: true, raw: raw, server: []int{rawProcess.pid()}, beside: load.CaseEcho, does: load.CaseUpload},
-		{name: inProcessName, limit: true, at: own, server: []int{handlerProcess.pid()}},
+		{name: inProcessName, limit: true, at: own.byProtocol(), server: []int{handlerProcess.pid()}},
 	}
 	if f.client, err = f.options.startRole("client"); err != nil {
 		return err
@@ -54,10 +54,10 @@ func (f *field) open() error {
 	if err := f.openWorkers(); err != nil {
 		return err
 	}
-	for _, t := range f.options.Targets {
-		f.candidates = append(f.candidates, t.candidate())
-	}
-	return f.awaitAll()
+	targets := append(slices.Clone(f.options.Targets), f.openPeers()...)
+	f.candidates = append(f.candidates, candidatesOf(targets)...)
+	f.awaitAll()
+	return nil
 }
 
 // role starts a process that says when it is ready.
@@ -80,15 +80,19 @@ func (f *field) openWorkers() (err error) {
 	}
 	f.processes = append(f.processes, f.proxy.process)
 	for _, name := range f.options.Workers {
-		worker, err := f.startWorker(name)
-		if err != nil {
-			f.report.Skip("workers: "+name, err.Error())
-			continue
+		c := &candidate{name: name, at: f.proxy.byProtocol(), prefix: "/" + name, server: []int{f.proxy.pid()}}
+		for range f.options.Processes {
+			worker, err := f.startWorker(name)
+			if err != nil {
+				f.report.Skip("workers: "+name, firstLine(err))
+				break
+			}
+			f.processes = append(f.processes, worker)
+			c.worker = append(c.worker, worker.pid())
 		}
-		f.processes = append(f.processes, worker)
-		f.candidates = append(f.candidates, &candidate{
-			name: name, at: f.proxy.addresses, prefix: "/" + name, server: []int{f.proxy.pid()}, worker: []int{worker.pid()},
-		})
+		if len(c.worker) == f.options.Processes {
+			f.candidates = append(f.candidates, c)
+		}
 	}
 	return nil
 }
@@ -100,7 +104,7 @@ func (f *field) startWorker(name string) (*process, error) {
 	case WorkerGo:
 		return o.startRole("worker", "--socket", f.proxy.socket, "--pool", name)
 	case WorkerC:
-		program, err := o.cWorker(f.dir)
+		program, err := f.cWorker()
 		if err != nil {
 			return nil, err
 		}
@@ -116,27 +120,21 @@ func (f *field) startWorker(name string) (*process, error) {
 }
 
 // awaitAll waits until every candidate answers; one that does not is not measured.
-func (f *field) awaitAll() error {
+func (f *field) awaitAll() {
 	f.candidates = slices.DeleteFunc(f.candidates, func(c *candidate) bool {
 		err := f.await(c)
 		if err != nil {
-			f.report.Skip("all of "+c.name, err.Error())
+			f.report.Skip("all of "+c.name, firstLine(err))
 		}
 		return err != nil
 	})
-	return nil
 }
 
 func (f *field) await(c *candidate) error {
 	if c.raw != nil {
 		return nil
 	}
-	protocol := c.protocol
-	if protocol == "" {
-		protocol = load.H1
-	}
-	target, _ := c.target(load.CaseRequests, protocol)
-	order := load.Order{Case: load.CaseRequests, Target: target, Connections: 1, Period: time.Millisecond}
+	order := load.Order{Case: load.CaseRequests, Target: c.anyTarget(), Connections: 1, Period: time.Millisecond}
 	deadline := time.Now().Add(patience)
 	for {
 		var result load.Result
@@ -158,17 +156,6 @@ func (f *field) stop() {
 	for _, p := range slices.Backward(f.processes) {
 		p.stop()
 	}
-}
-
-// candidate makes one of the target.
-func (t *Target) candidate() *candidate {
-	c := &candidate{name: t.Name, protocol: t.Protocol, prefix: strings.TrimSuffix(t.Prefix, "/"), server: t.PIDs}
-	if t.Secure {
-		c.at.Secure = t.Address
-	} else {
-		c.at.Clear = t.Address
-	}
-	return c
 }
 
 // newReport begins a report.

@@ -9,9 +9,9 @@ import (
 	"github.com/wavey-ai/upload-response/bench/load"
 )
 
-// handler serves what is measured, whatever stands before the last part of the path:
+// Handler serves what is measured, whatever stands before the last part of the path:
 // in a worker, in the server's own process, and behind other servers.
-var handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+var Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	switch path.Base(r.URL.Path) {
 	case "hello":
 		w.Header().Set("Content-Type", "text/plain")

@@ -59,7 +59,7 @@ func newHandlerServer() *http.Server {
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
-	return &http.Server{Handler: handler, Protocols: protocols, HTTP2: &http.HTTP2Config{
+	return &http.Server{Handler: Handler, Protocols: protocols, HTTP2: &http.HTTP2Config{
 		MaxConcurrentStreams: 100, MaxReadFrameSize: http2FrameSize,
 		MaxReceiveBufferPerConnection: http2ConnWindow, MaxReceiveBufferPerStream: http2StreamWindow,
 	}}
@@ -106,7 +106,7 @@ func serveHandler(s *http.Server) (a addresses, err error) {
 // serveQUIC serves HTTP/3.
 func serveQUIC(conn *net.UDPConn, config *tls.Config) error {
 	_, _ = conn.SetReadBuffer(udpBuffer), conn.SetWriteBuffer(udpBuffer)
-	h3 := &http3.Server{Handler: handler}
+	h3 := &http3.Server{Handler: Handler}
 	listener, err := (&quic.Transport{Conn: conn}).ListenEarly(http3.ConfigureTLSConfig(config), &quic.Config{
 		MaxIncomingStreams: 100, MaxIncomingUniStreams: 8,
 		InitialStreamReceiveWindow: 1 << 20, MaxStreamReceiveWindow: quicStreamWindow,

@@ -18,6 +18,7 @@ func HTTP(ctx context.Context, o Options) (*report.Report, error) {
 	}
 	defer os.RemoveAll(dir)
 	f := &field{options: &o, report: o.newReport("http"), dir: dir}
+	f.cWorker = sync.OnceValues(func() (string, error) { return o.cWorker(dir) })
 	f.python = sync.OnceValues(func() (*python, error) { return o.openPython(dir) })
 	defer f.stop()
 	if err := f.open(); err != nil {
@@ -39,7 +40,7 @@ var (
 	rate        = report.Metric{Name: "rate", Unit: "requests/s", Better: report.Higher}
 	p50         = report.Metric{Name: "p50", Unit: "us", Better: report.Lower}
 	p99         = report.Metric{Name: "p99", Unit: "us", Better: report.Lower}
-	p999        = report.Metric{Name: "p99.9", Unit: "us", Better: report.Lower}
+	p999        = report.Metric{Name: "p99.9", Unit: "us", Better: report.Lower, Cost: true}
 	serverBulk  = report.Metric{Name: "server CPU", Unit: "s/GB", Better: report.Lower, Cost: true}
 	workerBulk  = report.Metric{Name: "worker CPU", Unit: "s/GB", Better: report.Lower, Cost: true}
 	bulkSleeps  = report.Metric{Name: "sleeps", Unit: "1/GB", Better: report.Lower, Cost: true}

@@ -86,7 +86,7 @@ func (m *memoryRun) proxied() ([]value, error) {
 	if err := p.awaitLinks(idleWorkers); err != nil {
 		return nil, err
 	}
-	return m.withStreams(&candidate{at: p.addresses, prefix: "/" + WorkerGo}, p.pid())
+	return m.withStreams(&candidate{at: p.byProtocol(), prefix: "/" + WorkerGo}, p.pid())
 }
 
 // inProcess measures the handler alone.
@@ -96,11 +96,11 @@ func (m *memoryRun) inProcess() ([]value, error) {
 		return nil, err
 	}
 	defer p.stop()
-	c := &candidate{}
-	if err := p.receive(&c.at); err != nil {
+	var at addresses
+	if err := p.receive(&at); err != nil {
 		return nil, err
 	}
-	return m.withStreams(c, p.pid())
+	return m.withStreams(&candidate{at: at.byProtocol()}, p.pid())
 }
 
 // withStreams opens the streams, and looks at a process.

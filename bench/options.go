@@ -24,21 +24,14 @@ type Options struct {
 	Readers     []int    // processes, for the ring
 	Targets     []Target // besides our own server
 
+	Peers []string // programs that start such servers (peers/README.md)
+
+	Processes  int      // of each worker
 	CWorker    string   // program; empty: it is built
 	Python     string   // interpreter
 	ServeFlags []string // of the server, besides ours
 
 	Progress io.Writer // nil: none
-}
-
-// Target is another server that serves the same paths.
-type Target struct {
-	Name     string
-	Protocol string // load.H1 and the like; empty: those that its address allows
-	Address  string // HOST:PORT, or unix:PATH
-	Secure   bool
-	Prefix   string
-	PIDs     []int // its processes, if their processor time is to be measured
 }
 
 // The workers, by name.
@@ -72,7 +65,7 @@ func DefaultOptions() Options {
 		Rounds: 7, Size: 1 << 30, Period: time.Second,
 		Protocols: AllProtocols, Workers: AllWorkers, Cases: AllCases, Connections: []int{1, 16, 64, 256}, Idle: []int{0, 1000, 10000},
 		RingCases: AllRingCases, Readers: []int{1, 10, 100},
-		Python: "python3",
+		Processes: 1, Python: "python3",
 	}
 }
 

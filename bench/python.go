@@ -32,7 +32,7 @@ func (o *Options) openPython(dir string) (*python, error) {
 		return nil, err
 	}
 	p := &python{interpreter: interpreter, dir: dir, environment: []string{"PYTHONPATH=" + dir}}
-	if err := os.WriteFile(filepath.Join(dir, appName+".py"), pythonApp, 0o600); err != nil {
+	if err := writeApp(dir); err != nil {
 		return nil, err
 	}
 	missing := p.try("import upload_response")
@@ -43,6 +43,11 @@ func (o *Options) openPython(dir string) (*python, error) {
 		return nil, fmt.Errorf("%w, and %w", missing, err)
 	}
 	return p, p.try("import upload_response")
+}
+
+// writeApp writes the application into a folder.
+func writeApp(dir string) error {
+	return os.WriteFile(filepath.Join(dir, appName+".py"), pythonApp, 0o600)
 }
 
 // borrow takes the SDK of the repository.

@@ -22,7 +22,7 @@ func workerRole(args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM)
 	defer stop()
-	return worker.Serve(ctx, *socket, handler, worker.WithPool(*pool), worker.WithLanes(*lanes))
+	return worker.Serve(ctx, *socket, Handler, worker.WithPool(*pool), worker.WithLanes(*lanes))
 }
 
 // serveOrders makes load.

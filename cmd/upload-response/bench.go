@@ -32,7 +32,7 @@ func benchmarks() []benchmark {
 	return []benchmark{
 		{"ring", "the shared memory alone, beside copies of memory and bare futexes", bench.Ring, []string{"ring-cases", "readers"}, []string{"size", "time"}},
 		{"http", "exchanges with workers, beside raw TCP and the handler alone", bench.HTTP,
-			[]string{"protocols", "workers", "cases", "connections", "target"}, []string{"size", "time", "c-worker", "python", "serve-flag"}},
+			[]string{"protocols", "workers", "cases", "connections", "target", "peer"}, []string{"size", "time", "processes", "c-worker", "python", "serve-flag"}},
 		{"memory", "the memory of a server with idle streams, beside the handler alone", bench.Memory,
 			[]string{"protocols", "streams"}, []string{"serve-flag"}},
 	}
@@ -62,8 +62,9 @@ loop: every connection sends its next request when the last is answered.
 
 const targetNotes = `
 TARGET is NAME=URL, as in nginx=http://127.0.0.1:8081: another server that serves the same
-paths, measured in the same rounds. h2c://, h2:// and h3:// name a protocol; unix:PATH is a Unix
-socket; ",pid=N" at the end, which can be repeated, names a process whose CPU time is measured.
+paths, measured in the same rounds. https:// is tls and h2; tls://, h2c://, h2:// and h3:// are one
+protocol; unix:PATH is a Unix socket. ",pid=N" at the end, and ",worker=N", which can be repeated,
+name processes whose CPU time is measured.
 `
 
 // flags returns the flags of a benchmark, with s set to what it is without them.
@@ -105,6 +106,7 @@ func (s *benchSettings) what() []option {
 		{name: "connections", arg: "LIST", help: "for small requests", value: joinNumbers(o.Connections), parse: numbers(&o.Connections, 1, 4096)},
 		{name: "streams", arg: "LIST", help: "that are idle", value: joinNumbers(o.Idle), parse: numbers(&o.Idle, 0, 16000)},
 		{name: "target", arg: "TARGET", help: "another server, too; repeat", parse: benchTarget(&o.Targets)},
+		{name: "peer", arg: "PATH", help: "a program that starts other servers, as those in bench/peers; repeat", parse: added(&o.Peers)},
 	}
 }
 
@@ -121,6 +123,7 @@ func (s *benchSettings) special() []option {
 	return []option{
 		{name: "size", arg: "SIZE", help: "bytes that are moved", value: formatSize(uint64(o.Size)), parse: size(&o.Size, 1, 1, math.MaxInt64)},
 		{name: "time", arg: "TIME", help: "of a round of small requests or round trips", value: o.Period.String(), parse: duration(&o.Period, time.Millisecond)},
+		{name: "processes", arg: "N", help: "of each worker, and each peer in Python", value: strconv.Itoa(o.Processes), parse: number(&o.Processes, 1, 1, 64)},
 		{name: "c-worker", arg: "PATH", help: "the C worker, in the place of one that is built", parse: text(&o.CWorker)},
 		{name: "python", arg: "PATH", help: "the interpreter; the SDK is its own, or that of the repository", value: o.Python, parse: text(&o.Python)},
 		{name: "serve-flag", arg: "FLAG", help: "for the server, as in --serve-flag=--slot-size=16KiB; repeat", parse: added(&o.ServeFlags)},

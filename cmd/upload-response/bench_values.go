@@ -1,17 +1,14 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/wavey-ai/upload-response/bench"
-	"github.com/wavey-ai/upload-response/bench/load"
 )
 
 // some takes a list of words with commas between them, each one of those there are.
@@ -64,57 +61,15 @@ func added(p *[]string) func(string) error {
 	}
 }
 
-// errTarget says what a target is.
-var errTarget = errors.New("want NAME=URL, such as nginx=http://127.0.0.1:8081 or nginx=unix:/tmp/n.sock,pid=4711")
-
 // benchTarget adds another server to be measured.
 func benchTarget(p *[]bench.Target) func(string) error {
 	return func(s string) error {
-		name, rest, ok := strings.Cut(s, "=")
-		where, pids, _ := strings.Cut(rest, ",")
-		t := bench.Target{Name: name}
-		if !ok || name == "" || setTarget(&t, where) != nil {
-			return errTarget
+		t, err := bench.ParseTarget(s)
+		if err == nil {
+			*p = append(*p, t)
 		}
-		for word := range strings.SplitSeq(pids, ",") {
-			if word == "" {
-				continue
-			}
-			text, ok := strings.CutPrefix(word, "pid=")
-			pid, err := strconv.Atoi(text)
-			if !ok || err != nil {
-				return errTarget
-			}
-			t.PIDs = append(t.PIDs, pid)
-		}
-		*p = append(*p, t)
-		return nil
+		return err
 	}
-}
-
-func setTarget(t *bench.Target, where string) error {
-	if strings.HasPrefix(where, "unix:") {
-		t.Address, t.Protocol = where, load.H1
-		return nil
-	}
-	u, err := url.Parse(where)
-	if err != nil || u.Port() == "" {
-		return errTarget
-	}
-	t.Address, t.Prefix = u.Host, u.Path
-	switch u.Scheme {
-	case "http":
-		t.Protocol = load.H1
-	case "https":
-		t.Secure = true
-	case load.H2C:
-		t.Protocol = load.H2C
-	case load.H2, load.H3, load.TLS:
-		t.Protocol, t.Secure = u.Scheme, true
-	default:
-		return errTarget
-	}
-	return nil
 }
 
 // writeFile has a file written whole, or not at all.
