@@ -28,8 +28,8 @@ func sendAll(t *testing.T, open door, rows []row, prepare func(r *row, id string
 	for i := range rows {
 		places <- struct{}{}
 		all.Go(func() {
+			defer func() { <-places }()
 			heard[i] = converse(t, open, rows[i].last, prepare(&rows[i], name(i))...)
-			<-places
 		})
 	}
 	all.Wait()
