@@ -99,18 +99,19 @@ func (c *rawHTTP3) trailers(stream *quic.Stream) http.Header {
 
 // What has a meaning for the frame layer is an error there.
 func TestFramingFieldsInTrailersOfHTTP2ResetTheStream(t *testing.T) {
-	s, worker := startBoth(t, nil)
-	for _, name := range []string{"content-length", "transfer-encoding", "connection", ":path"} {
-		c := dialHTTP2(t, s.Addr, nil)
-		harness.Check(t, c.begin(1, false, target("POST", "/upload?id="+name, "trailer", "x-sum")...))
-		worker.awaitSaid(t, ">> POST /upload?id="+name)
-		harness.Check(t, c.frames.WriteData(1, false, []byte("body")))
-		harness.Check(t, c.begin(1, true, "x-sum", "42", name, "5"))
-		if status, reset, closed := c.outcome(1); !closed && reset != http2.ErrCodeProtocol && !strings.HasPrefix(status, "4") {
-			t.Errorf("%s: status %q, reset %v", name, status, reset)
+	throughBothHTTP2(t, func(t *testing.T, s *harness.Server, worker *app, dialed func(t *testing.T) *rawHTTP2) {
+		for _, name := range []string{"content-length", "transfer-encoding", "connection", ":path"} {
+			c := dialed(t)
+			harness.Check(t, c.begin(1, false, target("POST", "/upload?id="+name, "trailer", "x-sum")...))
+			worker.awaitSaid(t, ">> POST /upload?id="+name)
+			harness.Check(t, c.frames.WriteData(1, false, []byte("body")))
+			harness.Check(t, c.begin(1, true, "x-sum", "42", name, "5"))
+			if status, reset, closed := c.outcome(1); !closed && reset != http2.ErrCodeProtocol && !strings.HasPrefix(status, "4") {
+				t.Errorf("%s: status %q, reset %v", name, status, reset)
+			}
+			worker.awaitSaid(t, "upload "+name+": 4 bytes, worker: request cancelled")
 		}
-		worker.awaitSaid(t, "upload "+name+": 4 bytes, worker: request cancelled")
-	}
+	})
 }
 
 func TestFramingFieldsInTrailersOfHTTP3NeverLookComplete(t *testing.T) {
