@@ -130,17 +130,23 @@ test-autobahn: need-go ## Run the Autobahn suite against a WebSocket (PYTHON2=py
 	@[ -x build/autobahn/bin/wstest ] || PYTHONUSERBASE=$(CURDIR)/build/autobahn $(PYTHON2) -m pip install -q --disable-pip-version-check --user autobahntestsuite==0.8.2
 	PYTHON2=$(PYTHON2) PYTHONUSERBASE=$(CURDIR)/build/autobahn $(GO) test -count=1 -v -tags autobahn ./tests/autobahn
 
+PEERS = $(patsubst %,--peer bench/peers/%.sh,nginx haproxy grpc gunicorn uvicorn granian)
+
 .PHONY: bench
-bench: build ## Measure exchanges between real processes, beside their limits
-	./build/upload-response bench http
+bench: build ## Measure everything beside its limits and its peers, and write docs/benchmarks.md (an hour; BENCH="--quick")
+	./build/upload-response bench all --rounds 5 $(PEERS) $(BENCH) --json build/benchmarks.json --markdown docs/benchmarks.md
 
 .PHONY: bench-peers
 bench-peers: build ## Measure them beside nginx, HAProxy, gRPC, gunicorn, uvicorn and Granian, which are installed
-	./build/upload-response bench http --protocols h1 $(patsubst %,--peer bench/peers/%.sh,nginx haproxy grpc gunicorn uvicorn granian)
+	./build/upload-response bench http --protocols h1 $(PEERS) $(BENCH)
+
+# How often each micro-benchmark is measured.
+COUNT ?= 5
 
 .PHONY: bench-parts
-bench-parts: need-go ## Run the micro-benchmarks of the packages
-	$(GO) test -run '^$$' -bench . -benchmem ./shm ./proto
+bench-parts: need-go need-cc ## Run the micro-benchmarks of the parts, in Go and in C, for benchstat (COUNT=5)
+	$(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) ./shm ./proto
+	@$(MAKE) --no-print-directory -C sdk/c BUILD=$(CURDIR)/build/c COUNT=$(COUNT) bench
 
 .PHONY: fmt
 fmt: need-go ## Format the code

@@ -77,7 +77,7 @@ var titles = map[string]string{
 
 // measure measures all candidates in turns, and adds a table to the report.
 func (f *field) measure(ctx context.Context, protocol, detail string, order load.Order) error {
-	table := &report.Table{Bench: "http", Case: titles[order.Case], Protocol: protocol, Detail: detail}
+	table := &report.Table{Bench: "http", Case: titles[order.Case], Protocol: protocol, Detail: detail, X: float64(order.Connections)}
 	var list []*contender
 	for _, c := range f.candidates {
 		target, ok := c.target(order.Case, protocol)

@@ -47,7 +47,7 @@ const slotBytes = 64 << 10 // where the size is not what is looked at
 func (r *ring) slotSizes(ctx context.Context) error {
 	var list []*ringContender
 	for _, kib := range SlotSizes {
-		list = append(list, &ringContender{name: fmt.Sprintf("%d KiB", kib), shape: newShape(kib<<10, 1, 1)})
+		list = append(list, &ringContender{name: fmt.Sprintf("%d KiB", kib), shape: newShape(kib<<10, 1, 1), x: float64(kib)})
 	}
 	return r.transfers(ctx, "slot size", "1 stream, 1 reader", list)
 }
@@ -72,6 +72,7 @@ func (r *ring) readers(ctx context.Context) error {
 type ringContender struct {
 	name  string
 	shape ringShape
+	x     float64 // KiB in a slot, if that is what is looked at
 }
 
 // transfers measures how fast the bytes go, in turns with copies of memory.
@@ -88,7 +89,7 @@ func (r *ring) transfers(ctx context.Context, name, detail string, list []*ringC
 		if i == 0 {
 			contenders = append(contenders, r.copies(p)...)
 		}
-		contenders = append(contenders, &contender{row: &report.Row{Name: c.name}, measure: func() ([]value, error) {
+		contenders = append(contenders, &contender{row: &report.Row{Name: c.name, X: c.x}, measure: func() ([]value, error) {
 			return r.transfer(p, ringOrder{Bytes: r.options.Size})
 		}})
 	}
@@ -162,14 +163,14 @@ func (r *ring) roundTrips(ctx context.Context) error {
 	futex, eventfd, spin := newShape(slotBytes, 1, 1), newShape(slotBytes, 1, 1), newShape(slotBytes, 1, 1)
 	eventfd.Eventfd, spin.Spin = true, true
 	for _, at := range placings() {
-		asleep := []*ringContender{{"reader on a futex", futex}, {"reader on an eventfd", eventfd}}
+		asleep := []*ringContender{{name: "reader on a futex", shape: futex}, {name: "reader on an eventfd", shape: eventfd}}
 		if err := r.trips(ctx, "round trip, both asleep", "bare futex", at, asleep); err != nil {
 			return err
 		}
 		if at.first == at.second {
 			continue
 		}
-		if err := r.trips(ctx, "round trip, both spinning", "bare words", at, []*ringContender{{"reader", spin}}); err != nil {
+		if err := r.trips(ctx, "round trip, both spinning", "bare words", at, []*ringContender{{name: "reader", shape: spin}}); err != nil {
 			return err
 		}
 	}

@@ -61,6 +61,17 @@ func (r *Report) set(s Setting) {
 	r.Settings = append(r.Settings, s)
 }
 
+// Only returns the tables of one benchmark, as a report.
+func (r *Report) Only(bench string) *Report {
+	only := &Report{}
+	for _, t := range r.Tables {
+		if t.Bench == bench {
+			only.Tables = append(only.Tables, t)
+		}
+	}
+	return only
+}
+
 // WriteJSON writes the report so that Load can read it.
 func (r *Report) WriteJSON(w io.Writer) error {
 	encoder := json.NewEncoder(w)

@@ -2,6 +2,9 @@ package report
 
 import (
 	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,6 +78,88 @@ func TestTextNamesFigureSpreadRatioAndRounds(t *testing.T) {
 	for _, want := range []string{"http, h1: upload, 1 GiB (median of 3 rounds", "1.50 (1.00-4.00)", "0.50", "to tcp", "250 (250-250)", "c worker: no compiler"} {
 		if strings.Count(text.String(), want) != 1 {
 			t.Errorf("not one %q in\n%s", want, &text)
+		}
+	}
+}
+
+// curves is a report with a point for each of two sizes, and for each of two counts.
+func curves() *Report {
+	slots := &Table{Bench: "ring", Case: "slot size", Rows: []*Row{{Name: "memcpy", Limit: true}, {Name: "16 KiB", X: 16}, {Name: "64 KiB", X: 64}}}
+	for i, row := range slots.Rows {
+		row.Add(speed, float64(40-10*i))
+	}
+	r := &Report{Tables: []*Table{slots}}
+	for _, n := range []float64{1, 16} {
+		t := &Table{Bench: "http", Case: "small requests", Protocol: "h1", X: n, Rows: []*Row{{Name: "in-process", Limit: true}, {Name: "c & go"}}}
+		for _, row := range t.Rows {
+			row.Add(Metric{Name: "rate", Unit: "requests/s", Better: Higher}, 1000*n)
+			row.Add(wait, 20)
+			row.Add(Metric{Name: "p99", Unit: "us", Better: Lower}, 90)
+		}
+		r.Tables = append(r.Tables, t)
+	}
+	return r
+}
+
+func TestPlotsHaveACurveForEachRowAndALineForEachLimit(t *testing.T) {
+	rows := curves().Plots()
+	if len(rows) != 2 || len(rows[0]) != 1 || len(rows[1]) != 3 {
+		t.Fatalf("%d rows of panels", len(rows))
+	}
+	if s := rows[0][0].Series; len(s) != 2 || len(s[0].Points) != 2 || s[0].Points[1].Median != 20 || !s[1].Limit {
+		t.Errorf("slot sizes: %+v %+v", s[0], s[1])
+	}
+	if s := rows[1][0].Series; len(s) != 2 || s[1].Points[1] != (Point{16, SpreadOf([]float64{16000})}) {
+		t.Errorf("connections: %+v %+v", s[0], s[1])
+	}
+}
+
+func TestPlotIsWellFormed(t *testing.T) {
+	var svg bytes.Buffer
+	if err := WriteSVG(&svg, curves().Plots()); err != nil {
+		t.Fatal(err)
+	}
+	for decoder := xml.NewDecoder(&svg); ; {
+		if _, err := decoder.Token(); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestPageHasTheMachineTheMethodAndEveryTable(t *testing.T) {
+	r := example()
+	r.Machine = ThisMachine()
+	r.Skip("c worker", "no compiler")
+	var page bytes.Buffer
+	if err := r.WriteMarkdown(&page, "b-http.svg", "b-ring.svg"); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{r.Machine.Kernel, "## Method", "## Exchanges", "](b-http.svg)", "### H1: upload, 1 GiB", "| go | 1.50 (1.00-4.00) | 0.50 |", "- c worker: no compiler"} {
+		if strings.Count(page.String(), want) != 1 {
+			t.Errorf("not one %q in\n%s", want, &page)
+		}
+	}
+	if strings.Contains(page.String(), "b-ring.svg") {
+		t.Error("a picture of what was not measured")
+	}
+}
+
+func TestChangesSayWhatIsBeyondTheSpread(t *testing.T) {
+	before, now := example(), example()
+	for i := range 3 {
+		now.Tables[0].Rows[1].Figures[0].Values[i] *= 10
+	}
+	f := now.Tables[0].Rows[1].Figures[0]
+	f.Spread = SpreadOf(f.Values)
+	var text bytes.Buffer
+	if err := now.WriteChanges(&text, before); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"+900.0% *", "+0.0%"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("no %q in\n%s", want, &text)
 		}
 	}
 }

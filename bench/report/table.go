@@ -2,17 +2,19 @@ package report
 
 // Table is the figures of candidates that were measured in turns.
 type Table struct {
-	Bench    string `json:"bench"`              // the command: ring, http, memory
-	Case     string `json:"case"`               // what was done
-	Protocol string `json:"protocol,omitempty"` // h1, tls, h2c, h2, h3
-	Detail   string `json:"detail,omitempty"`   // sizes, counts
-	Rows     []*Row `json:"rows"`
+	Bench    string  `json:"bench"`              // the command: ring, http, memory
+	Case     string  `json:"case"`               // what was done
+	Protocol string  `json:"protocol,omitempty"` // h1, tls, h2c, h2, h3
+	Detail   string  `json:"detail,omitempty"`   // sizes, counts
+	X        float64 `json:"x,omitempty"`        // connections, if this is a point of a curve
+	Rows     []*Row  `json:"rows"`
 }
 
 // Row is the figures of one candidate.
 type Row struct {
 	Name    string    `json:"name"`
 	Limit   bool      `json:"limit,omitempty"` // what the others are measured against
+	X       float64   `json:"x,omitempty"`     // KiB in a slot, if this is a point of a curve
 	Figures []*Figure `json:"figures"`
 }
 

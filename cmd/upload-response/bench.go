@@ -35,6 +35,8 @@ func benchmarks() []benchmark {
 			[]string{"protocols", "workers", "cases", "connections", "target", "peer"}, []string{"size", "time", "processes", "c-worker", "python", "serve-flag"}},
 		{"memory", "the memory of a server with idle streams, beside the handler alone", bench.Memory,
 			[]string{"protocols", "streams"}, []string{"serve-flag"}},
+		{"all", "all of these, one after the other", bench.All,
+			[]string{"protocols", "workers", "connections", "streams", "readers", "peer"}, []string{"size", "time", "processes", "c-worker", "python"}},
 	}
 }
 
@@ -50,8 +52,8 @@ func benchmarkNames() string {
 type benchSettings struct {
 	options bench.Options
 	quick   bool
-	json    string // file; "-" is the standard output
-	compare string // file
+	// Files; - is the standard output.
+	json, plot, markdown, compare string
 }
 
 const benchNotes = `
@@ -133,6 +135,8 @@ func (s *benchSettings) special() []option {
 func (s *benchSettings) shown() []option {
 	return []option{
 		{name: "json", arg: "PATH", help: "write the figures there, too; -: instead of the tables", parse: text(&s.json)},
+		{name: "plot", arg: "PATH.svg", help: "draw speed by the size of a slot, and rate and latency by the connections", parse: text(&s.plot)},
+		{name: "markdown", arg: "PATH.md", help: "write a page, and what it shows beside it", parse: text(&s.markdown)},
 		{name: "compare", arg: "PATH", help: "show what has changed since that file of --json", parse: text(&s.compare)},
 	}
 }
@@ -205,24 +209,4 @@ func (s *benchSettings) complete(given map[string]string) error {
 	self, err := os.Executable()
 	o.Self = []string{self}
 	return err
-}
-
-// show prints the report, as the settings say.
-func (p *program) show(s *benchSettings, r *report.Report) error {
-	if s.json == "-" {
-		return r.WriteJSON(p.stdout)
-	}
-	if s.json != "" {
-		if err := writeFile(s.json, r.WriteJSON); err != nil {
-			return err
-		}
-	}
-	if err := r.WriteText(p.stdout); err != nil || s.compare == "" {
-		return err
-	}
-	old, err := report.Load(s.compare)
-	if err != nil {
-		return err
-	}
-	return r.WriteChanges(p.stdout, old)
 }

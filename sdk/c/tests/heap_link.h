@@ -11,7 +11,11 @@
 
 #include "guard.h"
 
-enum { HEAP_LANES = 6, HEAP_ROWS = 8, HEAP_RING = 16, HEAP_SLOT = 4096, HEAP_BUFFERS = 24, HEAP_ENTRIES = 8 };
+#ifndef HEAP_SLOT_BYTES
+#define HEAP_SLOT_BYTES 4096
+#endif
+
+enum { HEAP_LANES = 6, HEAP_ROWS = 8, HEAP_RING = 16, HEAP_SLOT = HEAP_SLOT_BYTES, HEAP_BUFFERS = 24, HEAP_ENTRIES = 8 };
 
 /* The server's end. */
 struct heap_server {
