@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -94,21 +95,32 @@ func (f *field) measure(ctx context.Context, protocol, detail string, order load
 	return f.options.run(ctx, f.report, table, list)
 }
 
-// carryOut has the client make load, and looks at what the servers use meanwhile.
+// carryOut measures once, and counts system calls if that is asked for.
 func (f *field) carryOut(c *candidate, order *load.Order) ([]value, error) {
+	if f.options.Syscalls && len(c.server)+len(c.worker) > 0 {
+		return counted(c, func() ([]value, float64, error) { return f.ask(c, order) })
+	}
+	list, _, err := f.ask(c, order)
+	return list, err
+}
+
+// ask has the client make load, and looks at what the servers use meanwhile. It also
+// returns how many requests there were, or gigabytes.
+func (f *field) ask(c *candidate, order *load.Order) ([]value, float64, error) {
 	server, worker := usageOf(c.server), usageOf(c.worker)
 	var result load.Result
 	if err := f.client.ask(order, &result); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if result.Error != "" {
-		return nil, fmt.Errorf("%s", result.Error)
+		return nil, 0, errors.New(result.Error)
 	}
 	server, worker = usageOf(c.server).minus(server), usageOf(c.worker).minus(worker)
 	if order.Case == load.CaseRequests || order.Case == load.CaseFirst {
-		return smallValues(c, &result, server, worker), nil
+		return smallValues(c, &result, server, worker), float64(result.Count), nil
 	}
-	return bulkValues(c, float64(order.Bytes)/1e9, &result, server, worker), nil
+	gigabytes := float64(order.Bytes) / 1e9
+	return bulkValues(c, gigabytes, &result, server, worker), gigabytes, nil
 }
 
 func bulkValues(c *candidate, gigabytes float64, r *load.Result, server, worker usage) []value {

@@ -27,6 +27,7 @@ type Options struct {
 	Peers []string // programs that start such servers (peers/README.md)
 
 	Processes  int      // of each worker
+	Syscalls   bool     // count system calls, with perf
 	CWorker    string   // program; empty: it is built
 	Python     string   // interpreter
 	ServeFlags []string // of the server, besides ours

@@ -1,5 +1,7 @@
 package report
 
+import "slices"
+
 // Table is the figures of candidates that were measured in turns.
 type Table struct {
 	Bench    string  `json:"bench"`              // the command: ring, http, memory
@@ -81,10 +83,12 @@ func (r *Row) compare(limit *Row) {
 	}
 }
 
-// metrics returns the metrics of all rows, in the order of their first use.
+// metrics returns the metrics of all rows, in the order of the row that has the most.
 func (t *Table) metrics() (list []Metric) {
 	seen := map[string]bool{}
-	for _, r := range t.Rows {
+	rows := slices.Clone(t.Rows)
+	slices.SortStableFunc(rows, func(a, b *Row) int { return len(b.Figures) - len(a.Figures) })
+	for _, r := range rows {
 		for _, f := range r.Figures {
 			if !seen[f.Name] {
 				seen[f.Name] = true

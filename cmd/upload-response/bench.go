@@ -32,7 +32,7 @@ func benchmarks() []benchmark {
 	return []benchmark{
 		{"ring", "the shared memory alone, beside copies of memory and bare futexes", bench.Ring, []string{"ring-cases", "readers"}, []string{"size", "time"}},
 		{"http", "exchanges with workers, beside raw TCP and the handler alone", bench.HTTP,
-			[]string{"protocols", "workers", "cases", "connections", "target", "peer"}, []string{"size", "time", "processes", "c-worker", "python", "serve-flag"}},
+			[]string{"protocols", "workers", "cases", "connections", "target", "peer"}, []string{"size", "time", "processes", "syscalls", "c-worker", "python", "serve-flag"}},
 		{"memory", "the memory of a server with idle streams, beside the handler alone", bench.Memory,
 			[]string{"protocols", "streams"}, []string{"serve-flag"}},
 		{"all", "all of these, one after the other", bench.All,
@@ -126,6 +126,7 @@ func (s *benchSettings) special() []option {
 		{name: "size", arg: "SIZE", help: "bytes that are moved", value: formatSize(uint64(o.Size)), parse: size(&o.Size, 1, 1, math.MaxInt64)},
 		{name: "time", arg: "TIME", help: "of a round of small requests or round trips", value: o.Period.String(), parse: duration(&o.Period, time.Millisecond)},
 		{name: "processes", arg: "N", help: "of each worker, and each peer in Python", value: strconv.Itoa(o.Processes), parse: number(&o.Processes, 1, 1, 64)},
+		{name: "syscalls", help: "count system calls and wake-ups, too, for each request or GB; needs perf, and root", value: "false", parse: toggle(&o.Syscalls)},
 		{name: "c-worker", arg: "PATH", help: "the C worker, in the place of one that is built", parse: text(&o.CWorker)},
 		{name: "python", arg: "PATH", help: "the interpreter; the SDK is its own, or that of the repository", value: o.Python, parse: text(&o.Python)},
 		{name: "serve-flag", arg: "FLAG", help: "for the server, as in --serve-flag=--slot-size=16KiB; repeat", parse: added(&o.ServeFlags)},
