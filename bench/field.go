@@ -70,12 +70,16 @@ func (f *field) role(ready any, name string, args ...string) (*process, error) {
 	return p, p.receive(ready)
 }
 
+// serverFlags are those of our server: nothing but room for as many requests at once as
+// there are connections.
+var serverFlags = []string{"--num-streams=1024", "--queue-length=4096"}
+
 // openWorkers starts our server and its workers.
 func (f *field) openWorkers() (err error) {
 	if len(f.options.Workers) == 0 {
 		return nil
 	}
-	if f.proxy, err = f.options.startProxy(f.dir, f.options.Workers, "--num-streams", "1024", "--queue-length", "4096"); err != nil {
+	if f.proxy, err = f.options.startProxy(f.dir, f.options.Workers, serverFlags...); err != nil {
 		return err
 	}
 	f.processes = append(f.processes, f.proxy.process)

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/wavey-ai/upload-response/bench/load"
@@ -19,6 +22,7 @@ func HTTP(ctx context.Context, o Options) (*report.Report, error) {
 	}
 	defer os.RemoveAll(dir)
 	f := &field{options: &o, report: o.newReport("http"), dir: dir}
+	f.report.Settings = o.settings()
 	f.cWorker = sync.OnceValues(func() (string, error) { return o.cWorker(dir) })
 	f.python = sync.OnceValues(func() (*python, error) { return o.openPython(dir) })
 	defer f.stop()
@@ -35,20 +39,38 @@ func HTTP(ctx context.Context, o Options) (*report.Report, error) {
 	return f.report, nil
 }
 
+// settings say how the processes are set up.
+func (o *Options) settings() []report.Setting {
+	return []report.Setting{
+		{Name: "http, server", Value: "serve " + strings.Join(append(slices.Clone(serverFlags), o.ServeFlags...), " ")},
+		{Name: "http, processes of each worker", Value: strconv.Itoa(o.Processes)},
+		{Name: "http, small requests", Value: fmt.Sprintf("%v a round", o.Period)},
+	}
+}
+
 // The metrics.
 var (
-	speed       = report.Metric{Name: "speed", Unit: "GB/s", Better: report.Higher}
-	rate        = report.Metric{Name: "rate", Unit: "requests/s", Better: report.Higher}
-	p50         = report.Metric{Name: "p50", Unit: "us", Better: report.Lower}
-	p99         = report.Metric{Name: "p99", Unit: "us", Better: report.Lower}
-	p999        = report.Metric{Name: "p99.9", Unit: "us", Better: report.Lower, Cost: true}
-	serverBulk  = report.Metric{Name: "server CPU", Unit: "s/GB", Better: report.Lower, Cost: true}
-	workerBulk  = report.Metric{Name: "worker CPU", Unit: "s/GB", Better: report.Lower, Cost: true}
-	bulkSleeps  = report.Metric{Name: "sleeps", Unit: "1/GB", Better: report.Lower, Cost: true}
-	serverSmall = report.Metric{Name: "server CPU", Unit: "us/request", Better: report.Lower, Cost: true}
-	workerSmall = report.Metric{Name: "worker CPU", Unit: "us/request", Better: report.Lower, Cost: true}
-	smallSleeps = report.Metric{Name: "sleeps", Unit: "1/request", Better: report.Lower, Cost: true}
+	speed = report.Metric{Name: "speed", Unit: "GB/s", Better: report.Higher}
+	rate  = report.Metric{Name: "rate", Unit: "requests/s", Better: report.Higher}
+	p50   = report.Metric{Name: "p50", Unit: "us", Better: report.Lower}
+	p99   = report.Metric{Name: "p99", Unit: "us", Better: report.Lower}
+	p999  = report.Metric{Name: "p99.9", Unit: "us", Better: report.Lower, Cost: true}
 )
+
+// costs are what was used for it.
+type costs struct{ sleeps, server, worker, client report.Metric }
+
+var (
+	bulkCosts  = newCosts("1/GB", "s/GB")
+	smallCosts = newCosts("1/request", "us/request")
+)
+
+func newCosts(count, time string) costs {
+	cost := func(name, unit string) report.Metric {
+		return report.Metric{Name: name, Unit: unit, Better: report.Lower, Cost: true}
+	}
+	return costs{cost("sleeps", count), cost("server CPU", time), cost("worker CPU", time), cost("client CPU", time)}
+}
 
 // measureCase measures one case over one protocol, for every number of connections if
 // it has one.
@@ -107,7 +129,7 @@ func (f *field) carryOut(c *candidate, order *load.Order) ([]value, error) {
 // ask has the client make load, and looks at what the servers use meanwhile. It also
 // returns how many requests there were, or gigabytes.
 func (f *field) ask(c *candidate, order *load.Order) ([]value, float64, error) {
-	server, worker := usageOf(c.server), usageOf(c.worker)
+	before := f.spent(c)
 	var result load.Result
 	if err := f.client.ask(order, &result); err != nil {
 		return nil, 0, err
@@ -115,35 +137,36 @@ func (f *field) ask(c *candidate, order *load.Order) ([]value, float64, error) {
 	if result.Error != "" {
 		return nil, 0, errors.New(result.Error)
 	}
-	server, worker = usageOf(c.server).minus(server), usageOf(c.worker).minus(worker)
-	if order.Case == load.CaseRequests || order.Case == load.CaseFirst {
-		return smallValues(c, &result, server, worker), float64(result.Count), nil
+	used := f.spent(c).minus(before)
+	if n := float64(result.Count); order.Case == load.CaseRequests || order.Case == load.CaseFirst {
+		list := []value{{rate, n / result.Seconds}, {p50, result.P50 * 1e6}, {p99, result.P99 * 1e6}, {p999, result.P999 * 1e6}}
+		return append(list, used.values(c, &smallCosts, n, 1e6)...), n, nil
 	}
 	gigabytes := float64(order.Bytes) / 1e9
-	return bulkValues(c, gigabytes, &result, server, worker), gigabytes, nil
+	return append([]value{{speed, gigabytes / result.Seconds}}, used.values(c, &bulkCosts, gigabytes, 1)...), gigabytes, nil
 }
 
-func bulkValues(c *candidate, gigabytes float64, r *load.Result, server, worker usage) []value {
-	list := []value{{speed, gigabytes / r.Seconds}}
-	if len(c.server) > 0 {
-		list = append(list, value{bulkSleeps, float64(server.sleeps+worker.sleeps) / gigabytes}, value{serverBulk, server.cpu.Seconds() / gigabytes})
-	}
-	if len(c.worker) > 0 {
-		list = append(list, value{workerBulk, worker.cpu.Seconds() / gigabytes})
-	}
-	return list
+// spending is what the processes of a candidate, and the client, have used.
+type spending struct{ server, worker, client usage }
+
+func (f *field) spent(c *candidate) spending {
+	return spending{usageOf(c.server), usageOf(c.worker), usageOf([]int{f.client.pid()})}
 }
 
-func smallValues(c *candidate, r *load.Result, server, worker usage) []value {
-	n := float64(r.Count)
-	list := []value{{rate, n / r.Seconds}, {p50, r.P50 * 1e6}, {p99, r.P99 * 1e6}, {p999, r.P999 * 1e6}}
+func (s spending) minus(before spending) spending {
+	return spending{s.server.minus(before.server), s.worker.minus(before.worker), s.client.minus(before.client)}
+}
+
+// values returns what was used for each of so many units, in fractions of a second. Of
+// processes that we do not know there is none.
+func (s spending) values(c *candidate, m *costs, units, fractions float64) (list []value) {
 	if len(c.server) > 0 {
-		list = append(list, value{smallSleeps, float64(server.sleeps+worker.sleeps) / n}, value{serverSmall, server.cpu.Seconds() * 1e6 / n})
+		list = append(list, value{m.sleeps, float64(s.server.sleeps+s.worker.sleeps) / units}, value{m.server, s.server.cpu.Seconds() * fractions / units})
 	}
 	if len(c.worker) > 0 {
-		list = append(list, value{workerSmall, worker.cpu.Seconds() * 1e6 / n})
+		list = append(list, value{m.worker, s.worker.cpu.Seconds() * fractions / units})
 	}
-	return list
+	return append(list, value{m.client, s.client.cpu.Seconds() * fractions / units})
 }
 
 // byteCount shows a number of bytes in the largest unit that it is a multiple of.

@@ -11,6 +11,7 @@ import (
 type contender struct {
 	row     *report.Row
 	measure func() ([]value, error)
+	out     bool // it has failed
 }
 
 // value is what a round yields of a metric.
@@ -35,31 +36,37 @@ func (o *Options) turns(ctx context.Context, r *report.Report, t *report.Table, 
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if c.measure == nil {
+			if c.out {
 				continue
 			}
 			o.progress("%s: round %d of %d, %s", t.Title(), round+1-warm, o.Rounds, c.row.Name)
-			values, err := c.measure()
-			if err != nil {
+			if err := c.turn(round >= warm); err != nil {
+				c.out = true
 				r.Skip(t.Title()+": "+c.row.Name, firstLine(err))
-				c.measure, c.row.Figures = nil, nil
-			}
-			for _, v := range values {
-				if round >= warm {
-					c.row.Add(v.metric, v.value)
-				}
 			}
 		}
 	}
 	o.progress("")
 	for _, c := range list {
-		if c.measure != nil {
+		if !c.out {
 			t.Rows = append(t.Rows, c.row)
 		}
 	}
 	t.Compare()
 	if len(t.Rows) > 0 {
 		r.Tables = append(r.Tables, t)
+	}
+	return nil
+}
+
+// turn measures the contender once, and notes the figures if they count.
+func (c *contender) turn(counts bool) error {
+	values, err := c.measure()
+	if err != nil || !counts {
+		return err
+	}
+	for _, v := range values {
+		c.row.Add(v.metric, v.value)
 	}
 	return nil
 }
