@@ -47,7 +47,7 @@ func (f *field) openPeer(name, program string) ([]Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := start(name, []string{path},
+	p, err := startGroup(name, []string{path},
 		"BENCH_PROGRAM="+f.options.Self[0], "BENCH_DIR="+dir, "BENCH_PORTS="+strings.Join(ports, " "),
 		"BENCH_PYTHON="+f.options.Python, "BENCH_PROCESSES="+strconv.Itoa(f.options.Processes))
 	if err != nil {

@@ -28,6 +28,7 @@ type process struct {
 	errors  *tail
 	mu      sync.Mutex
 	stopped bool
+	group   bool // it leads a process group
 }
 
 // starter starts processes from one thread, which lives as long as we do: a process
@@ -50,18 +51,36 @@ func start(name string, argv []string, environment ...string) (*process, error) 
 
 // startOn is start on a core, that passes files on, as descriptors 3 and up.
 func startOn(core int, name string, argv []string, files []*os.File, environment ...string) (*process, error) {
-	p := &process{name: name, cmd: exec.Command(argv[0], argv[1:]...), errors: &tail{}}
-	p.cmd.Env = append(environ(), environment...)
+	p := newProcess(name, argv, environment)
 	p.cmd.ExtraFiles = files
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return p, p.start(core)
+}
+
+// startGroup is start of a program that starts others: they are killed with it. When we
+// are killed it is for the program to notice, by its standard input, and to end them.
+func startGroup(name string, argv []string, environment ...string) (*process, error) {
+	p := newProcess(name, argv, environment)
+	p.group = true
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return p, p.start(anyCore)
+}
+
+func newProcess(name string, argv, environment []string) *process {
+	p := &process{name: name, cmd: exec.Command(argv[0], argv[1:]...), errors: &tail{}}
+	p.cmd.Env = append(environ(), environment...)
 	p.cmd.Stderr = p.errors
+	return p
+}
+
+func (p *process) start(core int) error {
 	in, err := p.cmd.StdinPipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	p.in, p.out = in, bufio.NewReader(out)
 	started := make(chan error)
@@ -70,9 +89,9 @@ func startOn(core int, name string, argv []string, files []*os.File, environment
 		started <- p.cmd.Start()
 	}
 	if err := <-started; err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("%s: %w", p.name, err)
 	}
-	return p, nil
+	return nil
 }
 
 // environ returns our environment without what would set up a server or a worker
@@ -96,10 +115,19 @@ func (p *process) stop() {
 	p.stopped = true
 	_ = p.in.Close()
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	timer := time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() })
+	timer := time.AfterFunc(patience, p.kill)
 	defer timer.Stop()
+	_, _ = p.cmd.Process.Wait()
+	p.kill() // what is left of its group
 	_, _ = io.Copy(io.Discard, p.out)
 	_ = p.cmd.Wait()
+}
+
+func (p *process) kill() {
+	if p.group {
+		_ = syscall.Kill(-p.pid(), syscall.SIGKILL)
+	}
+	_ = p.cmd.Process.Kill()
 }
 
 // receive reads a line of JSON.

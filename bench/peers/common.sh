@@ -25,9 +25,9 @@ need_python() {
     "$python" -m pip install -q --disable-pip-version-check "$@" >"$BENCH_DIR/pip.log" 2>&1 || fail "cannot install $*: $(tail -n 1 "$BENCH_DIR/pip.log")"
 }
 
-# What we started; it ends with us, however we end.
+# What we started; it ends before us.
 pids=
-trap 'kill $pids 2>/dev/null || true' EXIT
+trap 'kill $pids 2>/dev/null || true; wait' EXIT
 trap 'exit 1' TERM INT
 
 # run NAME COMMAND...: starts a command, whose process is then $pid and whose output goes
@@ -35,7 +35,7 @@ trap 'exit 1' TERM INT
 run() {
     log=$BENCH_DIR/$1.log
     shift
-    setpriv --pdeathsig KILL "$@" >"$log" 2>&1 <"$BENCH_DIR/life" &
+    "$@" >"$log" 2>&1 <"$BENCH_DIR/life" &
     pid=$!
     pids="$pids $pid"
 }
@@ -70,6 +70,4 @@ certificate() {
 serve() {
     echo ready
     cat >/dev/null
-    kill $pids 2>/dev/null || true
-    wait
 }
