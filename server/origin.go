@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -22,6 +23,9 @@ type origin struct {
 	id      string // of the request
 	via     string
 	altSvc  string // where else this server can be reached; empty: nowhere
+
+	hops       []string // a list of those before the peer, as a trusted one says
+	publicHost string   // that the client has asked for, likewise; empty: not said
 }
 
 // originOf finds out where a request comes from.
@@ -59,15 +63,25 @@ func (c *Config) trusts(addr netip.Addr) bool {
 	return false
 }
 
-// believe takes over what a trusted proxy says.
+// believe takes over what a trusted proxy says. X-Forwarded-* fields count before
+// Forwarded, which it may only have passed on.
 func (o *origin) believe(c *Config, header http.Header) {
-	if scheme := strings.ToLower(lastOf(header["X-Forwarded-Proto"])); scheme == "http" || scheme == "https" {
+	elements := parseForwarded(header["Forwarded"])
+	var nearest forwarded
+	if len(elements) > 0 {
+		nearest = elements[len(elements)-1]
+	}
+	if scheme := strings.ToLower(cmp.Or(lastOf(header["X-Forwarded-Proto"]), nearest.proto)); scheme == "http" || scheme == "https" {
 		o.scheme = scheme
 	}
+	o.publicHost = cmp.Or(lastOf(header["X-Forwarded-Host"]), nearest.host)
 	if id := header.Get("X-Request-Id"); validID(id) {
 		o.id = id
 	}
-	hops := strings.Split(strings.Join(header["X-Forwarded-For"], ","), ",")
+	if o.hops = header["X-Forwarded-For"]; len(o.hops) == 0 {
+		o.hops = nodesOf(elements)
+	}
+	hops := strings.Split(strings.Join(o.hops, ","), ",")
 	for i := len(hops) - 1; i >= 0; i-- { // each hop vouches for the one before it
 		addr, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
 		if err != nil {
@@ -78,6 +92,20 @@ func (o *origin) believe(c *Config, header http.Header) {
 			return
 		}
 	}
+}
+
+// nodesOf returns the nodes of the elements that name one, if there is no comma in any
+// of them.
+func nodesOf(elements []forwarded) (nodes []string) {
+	for _, f := range elements {
+		if strings.Contains(f.node, ",") {
+			return nil
+		}
+		if f.node != "" {
+			nodes = append(nodes, f.node)
+		}
+	}
+	return nodes
 }
 
 // lastOf returns the last element of a list in one or several fields.
@@ -112,9 +140,9 @@ func (o *origin) appendFields(fields []proto.Field, r *http.Request) []proto.Fie
 			fields = append(fields, proto.Field{Name: name, Value: value})
 		}
 	}
-	add("x-forwarded-for", o.after(r.Header["X-Forwarded-For"], o.peer))
+	add("x-forwarded-for", joined(o.hops, o.peer))
 	add("x-forwarded-proto", o.scheme)
-	add("x-forwarded-host", o.host(r))
+	add("x-forwarded-host", cmp.Or(o.publicHost, r.Host))
 	add("forwarded", o.after(r.Header["Forwarded"], o.forwarded(r)))
 	add("via", joined(r.Header["Via"], o.via))
 	add("x-request-id", o.id)
@@ -142,13 +170,6 @@ func joined(values []string, own string) string {
 		return all + own
 	}
 	return all + ", " + own
-}
-
-func (o *origin) host(r *http.Request) string {
-	if host := lastOf(r.Header["X-Forwarded-Host"]); o.trusted && host != "" {
-		return host
-	}
-	return r.Host
 }
 
 // forwarded returns our element of the Forwarded field (RFC 7239 section 4).

@@ -119,6 +119,19 @@ func TestATrustedProxyIsBelieved(t *testing.T) {
 	}
 }
 
+func TestATrustedProxyThatSaysForwardedIsBelieved(t *testing.T) {
+	s, _ := startBoth(t, trustLoopback)
+	got := sightingOf(t, s.Client, s.URL, "Forwarded", `for="[2001:db8::1]:99"`, "Forwarded", `for=10.1.1.1;proto=https;host=public.example`)
+	for name, want := range map[string]string{
+		"X-Forwarded-For": "2001:db8::1, 10.1.1.1, 127.0.0.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "public.example",
+		"Forwarded": `for="[2001:db8::1]:99", for=10.1.1.1;proto=https;host=public.example, for=127.0.0.1;host="` + s.Addr + `";proto=http`,
+	} {
+		if value := strings.Join(got.Header[name], "|"); value != want {
+			t.Errorf("the worker saw %s: %q, want %q", name, value, want)
+		}
+	}
+}
+
 func TestAnIdThatDoesNotFitALogIsReplaced(t *testing.T) {
 	s, _ := startBoth(t, trustLoopback)
 	for _, id := range []string{"two words", strings.Repeat("x", 129), "\xff"} {

@@ -1,0 +1,28 @@
+package server
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestForwardedIsReadAsRFC7239Says(t *testing.T) {
+	for text, want := range map[string][]forwarded{
+		"": nil,
+		"for=192.0.2.60;proto=http;by=203.0.113.43":             {{"192.0.2.60", "http", ""}},
+		`For="[2001:db8:cafe::17]:4711"`:                        {{"2001:db8:cafe::17", "", ""}},
+		`for="[2001:db8::1]"`:                                   {{"2001:db8::1", "", ""}},
+		`for="192.0.2.43:47011", for=198.51.100.17;PROTO=https`: {{"192.0.2.43", "", ""}, {"198.51.100.17", "https", ""}},
+		`for=unknown, for=_hidden`:                              {{"unknown", "", ""}, {"_hidden", "", ""}},
+		`for=1.2.3.4|host="a, b;c"; proto=https`:                {{"1.2.3.4", "", ""}, {"", "https", "a, b;c"}},
+		`host="a\"b\\c";for=1.2.3.4`:                            {{"1.2.3.4", "", `a"b\c`}},
+		`for="unclosed, for=1.2.3.4`:                            {{`"unclosed, for=1.2.3.4`, "", ""}},
+		`nonsense, ;;, for=1.2.3.4`:                             {{"1.2.3.4", "", ""}},
+		`for="`:                                                 {{`"`, "", ""}},
+		`for="\`:                                                {{`"\`, "", ""}},
+	} {
+		if got := parseForwarded(strings.Split(text, "|")); !slices.Equal(got, want) {
+			t.Errorf("%s is read as %q, want %q", text, got, want)
+		}
+	}
+}
