@@ -177,6 +177,15 @@ def test_sending_to_a_client_that_left_is_an_os_error(url: Server, worker: Proce
     assert quiet(worker)
 
 
+def test_who_waits_in_receive_may_cancel_who_sends(url: Server) -> None:
+    with Upload(url.port, "/listens") as client:
+        client.finish()
+        client.read_head()
+        client.read_chunk()
+        client.reset()
+    happened(url, "cancelled")
+
+
 def test_a_client_that_takes_nothing_holds_only_its_own_task_back(url: Server) -> None:
     with slow_reader(url.port, "/endless"):
         for _ in range(20):
@@ -325,7 +334,7 @@ def run_to_the_end(process: Process, number: int = signal.SIGTERM) -> tuple[int,
 
 def test_the_lifespan_is_around_all_requests(server: Server) -> None:
     with running(server, "asgi", "asgi_app:app") as process:
-        assert process.lines[0] == "starting\n"
+        process.says("^starting$")
         status, lines = run_to_the_end(process)
     assert status == 0
     assert [line for line in lines if " INFO " not in line] == ["starting\n", "shutting down\n"]

@@ -133,6 +133,28 @@ def test_handlers_run_side_by_side(server: Server, run: Run) -> None:
     run(main())
 
 
+def test_a_lane_that_becomes_free_serves_the_next_one(server: Server, run: Run) -> None:
+    """Also when it becomes free without a ring of the server."""
+
+    async def main() -> None:
+        async def handler(request: ur.AsyncRequest, response: ur.AsyncResponse) -> None:
+            await asyncio.sleep(0.05 if request.path == "/slow" else 0)
+            response.start(200)
+
+        async with attach(server, lanes=1) as worker:
+            serving = asyncio.ensure_future(worker.serve(handler))
+            loop = asyncio.get_running_loop()
+            for _ in range(2):
+                for path in ["/"] * 30 + ["/slow"] * 2:  # after quick ones some are given ahead
+                    replies = [server.get(path) for _ in range(4)]
+                    for reply in replies:
+                        assert (await asyncio.wrap_future(reply, loop=loop)).status == 200
+            worker.drain()
+            await asyncio.wait_for(serving, 20)
+
+    run(main())
+
+
 def test_a_slow_client_holds_its_writer_back_and_nobody_else(server: Server, run: Run) -> None:
     async def main() -> None:
         async with attach(server) as worker:

@@ -10,7 +10,7 @@ import pytest
 
 import upload_response as ur
 from client import Upload
-from conftest import SLOT, Server, eventually
+from conftest import SLOT, Server
 from test_request import finish, take
 
 
@@ -155,17 +155,6 @@ def test_a_drain_from_another_thread_wakes_the_worker(server: Server) -> None:
     with server.worker() as worker:
         threading.Thread(target=worker.drain).start()
         assert list(worker) == []
-
-
-def test_a_worker_that_another_thread_waits_for_is_busy(server: Server) -> None:
-    with server.worker() as worker:
-        thread = threading.Thread(target=worker.next)
-        thread.start()
-        eventually("the thread to wait", lambda: worker._link._sleeping)
-        with pytest.raises(ur.Error, match="another thread"):
-            worker.next(20)
-        worker.drain()
-        thread.join()
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")

@@ -48,9 +48,9 @@ from ._errors import (
     Timeout,
     ViewsAlive,
 )
-from ._exchange import Slot
 from ._headers import Headers
 from ._link import Server
+from ._pin import Slot
 from ._request import Request
 from ._response import Response
 from ._serve import serve, worker

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 from ._async_request import AsyncResponse
 from ._async_worker import AsyncWorker
 from ._errors import Cancelled, LinkClosed, Reason, RequestEnded
-from ._exchange import STARTED, Exchange, Steps, T
+from ._exchange import Exchange
 from ._gateway import Disconnected, check_fields, check_status, fail
+from ._outgoing import STARTED
+from ._place import Steps, T
 
 Message = dict[str, Any]
 Scope = dict[str, Any]
@@ -49,13 +51,23 @@ def _fields(headers: Iterable[Iterable[bytes]]) -> bytes:
     return check_fields(flat, len(parts))
 
 
+# So many turns of the loop it takes a listener, who is told that the client has gone, to
+# cancel a task of another task; some more do no harm.
+_TURNS = 8
+
+
 class Cycle:
     """A request and its response, as an application sees them."""
 
-    __slots__ = (
-        *("_exchange", "_handle", "_later", "_received", "_running", "_state", "_trailers", "_worker"),
-        *("_stopped", "task"),
-    )
+    # What most requests never change: there is a cycle for each.
+    _state = START
+    _received = False  # the last piece of the request's body
+    _trailers = False  # they follow the body
+    _later: tuple[tuple[bytes, bytes], ...] = ()  # trailers so far
+    _stopped = False  # cancelled, since the process ends
+    _listens = False  # a task waits in receive, or was told there
+    _why = Reason.CLIENT_GONE  # if it is GONE
+    task: asyncio.Task[None] | None = None
 
     def __init__(self, exchange: Exchange, worker: AsyncWorker, running: set[Cycle]) -> None:
         running.add(self)
@@ -63,12 +75,6 @@ class Cycle:
         self._exchange = exchange
         self._worker = worker
         self._handle = exchange.handle
-        self._state = START
-        self._received = False  # the last piece of the request's body
-        self._trailers = False  # they follow the body
-        self._later: list[tuple[bytes, bytes]] = []  # trailers so far
-        self._stopped = False  # cancelled, since the process ends
-        self.task: asyncio.Task[None] | None = None
 
     async def run(self, app: Application, scope: Scope) -> None:
         """Call the application, and see to it that there is a response."""
@@ -100,17 +106,26 @@ class Cycle:
         self._state = state
         self._worker.wake(self._handle)
 
-    def _gone(self, error: Exception) -> Disconnected:
-        """Return what is told to who sends."""
+    def _lost(self, error: Exception) -> None:
+        """Note that nobody wants the response."""
         if self._state < DONE:
+            self._why = error.reason if isinstance(error, Cancelled) else Reason.SERVER_GONE
             self._over(GONE)
-        return Disconnected(error.reason if isinstance(error, Cancelled) else Reason.SERVER_GONE)
+
+    async def _leave(self) -> NoReturn:
+        """Say to who sends that nobody wants the response. Who waits in receive is told
+        first, and may cancel the other for it: frameworks clean up better then.
+        """
+        for _ in range(_TURNS if self._listens else 0):
+            await asyncio.sleep(0)
+        raise Disconnected(self._why) from None
 
     async def _run(self, steps: Steps[T]) -> T:
         try:
             return await self._worker.run(self._exchange, steps)
         except _ENDS as error:
-            raise self._gone(error) from None
+            self._lost(error)
+            await self._leave()
 
     # ------------------------------------------------------------- receive
 
@@ -119,24 +134,26 @@ class Cycle:
         if self._state >= DONE:
             return {"type": _DISCONNECT}
         try:
+            self._listens = True
             if not self._received:
                 return await self._piece()
-            await self._run(self._exchange.until_cancelled())
-        except Disconnected:
-            pass
-        if self._state < DONE:
-            self._over(GONE)
+            await self._worker.run(self._exchange, self._exchange.until_cancelled())
+        except _ENDS as error:
+            self._lost(error)
+        except asyncio.CancelledError:
+            self._listens = False
+            raise
         return {"type": _DISCONNECT}
 
     async def _piece(self) -> Message:
         """Return a piece of the body, copied: its slot goes back to the server here."""
-        exchange = self._exchange
+        exchange, run = self._exchange, self._worker.run
         if exchange.complete or exchange.body_length > 0:
-            body = await self._run(exchange.read()) if not exchange.complete else b""
+            body = await run(exchange, exchange.read()) if not exchange.complete else b""
         else:
-            chunk = await self._run(exchange.next_chunk())
+            chunk = await run(exchange, exchange.next_chunk())
             body = b"" if chunk is None else bytes(chunk)
-        self._received = exchange.complete
+        self._received, self._listens = exchange.complete, False
         return {"type": "http.request", "body": body, "more_body": not exchange.complete}
 
     # ---------------------------------------------------------------- send
@@ -148,7 +165,12 @@ class Cycle:
             self._start(message)
         elif kind == "http.response.body" and state == BODY:
             body, more = message.get("body", b""), message.get("more_body", False)
-            if more or self._trailers or not self._answer(body):
+            try:
+                answered = not more and not self._trailers and self._answer(body)
+            except _ENDS as error:
+                self._lost(error)
+                await self._leave()
+            if not answered:
                 await self._body(body, more)
         elif kind == "http.response.trailers" and state == TRAILERS:
             await self._add_trailers(message)
@@ -157,7 +179,7 @@ class Cycle:
         elif kind not in _KINDS:
             raise ValueError(f"there is no message {kind!r} here")
         elif state == GONE:
-            raise Disconnected
+            await self._leave()
         elif state != DONE:  # what comes after the end is ignored: the specification has it so
             raise RuntimeError(f"{kind} was sent where {_EXPECTED[state]} has to come")
 
@@ -191,10 +213,7 @@ class Cycle:
         if exchange.progress != STARTED or not isinstance(body, bytes):
             return False
         exchange.out, exchange.out_size = (body,), len(body)
-        try:
-            answered = exchange.answer()
-        except _ENDS as error:
-            raise self._gone(error) from None
+        answered = exchange.answer()
         if answered:
             self._over(DONE)
         return answered
@@ -207,7 +226,7 @@ class Cycle:
         self._over(DONE)
 
     async def _add_trailers(self, message: Message) -> None:
-        self._later += [(bytes(name), bytes(value)) for name, value in message.get("headers", ())]
+        self._later += tuple((bytes(name), bytes(value)) for name, value in message.get("headers", ()))
         if not message.get("more_trailers", False):
             if self._later:
                 await self._run(self._exchange.add_trailers(self._later))
@@ -237,4 +256,5 @@ class Cycle:
         try:
             return await AsyncResponse(self._exchange, self._worker).send_file(descriptor, offset, count)
         except _ENDS as error:
-            raise self._gone(error) from None
+            self._lost(error)
+            await self._leave()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -21,6 +22,12 @@ _EXTENSIONS: dict[str, dict[Any, Any]] = {
 }
 
 
+@functools.lru_cache(64)
+def _server(authority: bytes, scheme: bytes) -> tuple[str, int]:
+    host, port = host_and_port(authority.decode("latin-1"), scheme.decode("latin-1"))
+    return host, int(port)
+
+
 class Scopes:
     """Makes scopes. root_path: where the application is mounted; state: the lifespan's."""
 
@@ -29,35 +36,29 @@ class Scopes:
 
     def make(self, exchange: Exchange) -> dict[str, Any]:
         """Return the scope of a request."""
-        parts = exchange.parts
-        method, scheme, authority, target = parts[:4]
-        path, _, query = target.partition("?")
-        raw_path = path.encode("latin-1")
-        scheme = scheme or "http"
-        host, port = host_and_port(authority, scheme)
-        flat = "\0".join(parts[4:-1]).encode("latin-1").split(b"\0")
-        names, values = flat[::2], flat[1::2]
+        parts = exchange.head.split(b"\0")
+        method, scheme, authority, target, *names = parts[:4] + parts[4:-1:2]
+        raw_path, _, query = target.partition(b"?")
+        headers = [*zip(names, parts[5:-1:2])]
         client = None  # the server says the address, and nobody else; it does not say the port
         if _CLIENT in names:
-            client = (values[names.index(_CLIENT)].decode("latin-1"), 0)
-        headers = list(zip(names, values))
+            client = (headers[names.index(_CLIENT)][1].decode("latin-1"), 0)
         if authority:
-            headers.insert(0, (b"host", authority.encode("latin-1")))
+            headers.insert(0, (b"host", authority))
+        path = raw_path if b"%" not in raw_path else unquote_to_bytes(raw_path)
         return {
             "type": "http",
             "asgi": ASGI.copy(),
             "http_version": _VERSIONS.get(exchange.http_version, "1.1"),
-            "method": method,
-            "scheme": scheme,
-            "path": raw_path.decode("utf-8", "replace")
-            if "%" not in path
-            else unquote_to_bytes(raw_path).decode("utf-8", "replace"),
+            "method": method.decode("latin-1"),
+            "scheme": scheme.decode("latin-1") or "http",
+            "path": path.decode("utf-8", "replace"),
             "raw_path": raw_path,
-            "query_string": query.encode("latin-1"),
+            "query_string": query,
             "root_path": self._root_path,
             "headers": headers,
             "client": client,
-            "server": (host, int(port)),
+            "server": _server(authority, scheme),
             "extensions": _EXTENSIONS.copy(),
             "state": self._state.copy(),
         }

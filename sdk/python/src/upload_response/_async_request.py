@@ -8,9 +8,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
 
 from ._errors import Reason
-from ._exchange import NONE, OVER, Exchange, Slot, Steps, T
+from ._exchange import Exchange
 from ._head import Head
 from ._headers import HeadersLike
+from ._outgoing import NONE, OVER
+from ._pin import Slot
+from ._place import Steps, T
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -11,14 +11,20 @@ from types import TracebackType
 
 from ._async_request import AsyncRequest, AsyncResponse
 from ._errors import Cancelled, Error, LinkClosed, Reason
-from ._exchange import Exchange, Steps, T
+from ._exchange import DroppedExchange, Exchange
 from ._library import WAIT_NEWS, WAIT_STREAM, lib
-from ._link import Link
+from ._link import Attachment, Link, Taken
+from ._place import Steps, T
+from ._scratch import Scratch
 from ._worker import Options, WorkerBase
 
 log = logging.getLogger("upload_response")
 
 AsyncHandler = Callable[[AsyncRequest, AsyncResponse], Awaitable[object]]
+
+# So many requests are begun in one round of the loop: who waits for something else has
+# its turn, too.
+_A_ROUND = 64
 
 
 class AsyncWorker(WorkerBase):
@@ -48,6 +54,9 @@ class AsyncWorker(WorkerBase):
         self._armed = 0  # the reasons
         self._arming = False
         self._next: asyncio.Future[None] | None = None  # who waits for a request
+        self._begin: Callable[[Taken], None] | None = None  # or what is called with each
+        self._over: asyncio.Future[None] | None = None  # there will be no more of them
+        self._scratch = Scratch()
         self._waiting: dict[int, list[asyncio.Future[None]]] = {}  # for news of a request
         self._tasks: dict[int, asyncio.Task[None]] = {}  # that end when their request is cancelled
 
@@ -64,6 +73,7 @@ class AsyncWorker(WorkerBase):
         self._loop = asyncio.get_running_loop()
         link: Link = await self._loop.run_in_executor(None, self._options.attach)
         super().__init__(link)
+        link.on_room = self._arm_soon
         self._loop.add_reader(link.fd, self._ring)
         self._arm_soon()
         return self
@@ -75,7 +85,7 @@ class AsyncWorker(WorkerBase):
 
     def close(self) -> None:
         """End the link. Requests in progress break off; views of them stay what they are."""
-        if self._link.pointer is not None:
+        if not self.closed:
             self._loop.remove_reader(self._link.fd)
         super().close()
         self._wake_all()
@@ -83,11 +93,11 @@ class AsyncWorker(WorkerBase):
     # ------------------------------------------------------------ the bell
 
     def _ring(self) -> None:
-        pointer = self._link.pointer
-        if pointer is not None:
+        at = self._link.attachment
+        if at is not None:
             self._armed = 0
-            lib.ur_disarm(pointer)
-            self._deliver()
+            lib.ur_disarm(at)
+            self._deliver(at)
             self._arm_soon()
 
     def _arm_soon(self) -> None:
@@ -97,25 +107,27 @@ class AsyncWorker(WorkerBase):
 
     def _arm(self) -> None:
         self._arming = False
-        pointer = self._link.pointer
-        while pointer is not None:
-            reasons = WAIT_NEWS | (WAIT_STREAM if self._next is not None else 0)
-            code = lib.ur_arm(pointer, reasons)
-            if code == 0:
-                self._armed = reasons
-                return
-            if code != -errno.EAGAIN:  # dead: nothing will ring any more, and the socket stays readable
-                self._loop.remove_reader(self._link.fd)
-                self._wake_all()
-                return
-            self._deliver()
+        at = self._link.attachment
+        if at is None:
+            return
+        wanted = self._next is not None or self._begin is not None
+        self._armed = WAIT_NEWS | (WAIT_STREAM if wanted else 0)
+        code = lib.ur_arm(at, self._armed)
+        if code == -errno.EAGAIN:
+            self._armed = 0
+            self._deliver(at)
+            self._arm_soon()
+        elif code != 0:  # dead: nothing will ring any more, and the socket stays readable
+            self._loop.remove_reader(self._link.fd)
+            self._wake_all()
 
-    def _deliver(self) -> None:
+    def _deliver(self, at: Attachment) -> None:
         """Wake those for whom there may be something."""
-        link = self._link
-        pointer = link.pointer
-        while pointer is not None and lib.ur_news(pointer, link.number_at) == 0:
-            self._wake(link.number.value, pointer)
+        scratch = self._scratch
+        while lib.ur_news(at, scratch.number_argument) == 0:
+            self._wake(scratch.number.value, at)
+        if self._begin is not None:
+            self._take_all()
         waiter, self._next = self._next, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
@@ -126,14 +138,16 @@ class AsyncWorker(WorkerBase):
             if not waiter.done():
                 waiter.set_result(None)
 
-    def _wake(self, handle: int, pointer: int) -> None:
+    def _wake(self, handle: int, at: Attachment) -> None:
         self.wake(handle)
         task = self._tasks.get(handle)
-        if task is not None and lib.ur_reason(pointer, handle) != Reason.NOT_CANCELLED:
+        if task is not None and lib.ur_reason(at, handle) != Reason.NOT_CANCELLED:
             del self._tasks[handle]
             task.cancel()
 
     def _wake_all(self) -> None:
+        if self._begin is not None:
+            self._take_all()
         waiting, self._waiting = self._waiting, {}
         waiter, self._next = self._next, None
         for each in [*(w for group in waiting.values() for w in group), *([waiter] if waiter else [])]:
@@ -170,10 +184,10 @@ class AsyncWorker(WorkerBase):
         while True:
             taken = self._link.take()
             if taken is not None:
-                return AsyncRequest(Exchange(self._link, taken), self) if taken else None
-            await self.coming()
+                return AsyncRequest(DroppedExchange(self._link, taken), self) if taken else None
+            await self._coming()
 
-    async def coming(self) -> None:
+    async def _coming(self) -> None:
         """Wait until there may be a request."""
         if self._next is None:
             self._next = self._loop.create_future()
@@ -190,6 +204,34 @@ class AsyncWorker(WorkerBase):
             yield request
             del request  # or it would live until the next one comes
 
+    async def each(self, begin: Callable[[Taken], None]) -> None:
+        """Have a function called with each request that comes, until drain(). It is called
+        by the loop: without a task that would have to be woken.
+        """
+        self._begin, self._over = begin, self._loop.create_future()
+        try:
+            self._take_all()
+            self._arm_soon()
+            await self._over
+        finally:
+            self._begin = self._over = None
+
+    def _take_all(self) -> None:
+        """Begin the requests that there are, and say when no more will come."""
+        begin, over = self._begin, self._over
+        if begin is None or over is None or over.done():
+            return
+        try:
+            for _ in range(_A_ROUND):
+                taken = self._link.take()
+                if not taken:
+                    break
+                begin(taken)
+            if taken == ():
+                over.set_result(None)
+        except Error as error:
+            over.set_exception(error)
+
     # ------------------------------------------------------------ handlers
 
     async def serve(self, handler: AsyncHandler) -> None:
@@ -197,14 +239,17 @@ class AsyncWorker(WorkerBase):
         its client goes.
         """
         running: set[asyncio.Task[None]] = set()
+
+        def begin(taken: Taken) -> None:
+            request = AsyncRequest(Exchange(self._link, taken), self)
+            handle: int = taken[0]
+            task = self._loop.create_task(self._handle(handler, request, handle))
+            self._tasks[handle] = task
+            running.add(task)
+            task.add_done_callback(running.discard)
+
         try:
-            async for request in self:
-                handle = request._exchange.handle
-                task = self._loop.create_task(self._handle(handler, request, handle))
-                self._tasks[handle] = task
-                running.add(task)
-                task.add_done_callback(running.discard)
-                del request
+            await self.each(begin)
         finally:
             if running:
                 await asyncio.wait(running)

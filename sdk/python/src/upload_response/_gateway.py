@@ -6,7 +6,8 @@ import functools
 import logging
 
 from ._errors import Cancelled, InvalidResponse, LinkClosed, Reason
-from ._exchange import NONE, STARTED, Exchange
+from ._exchange import Exchange
+from ._outgoing import NONE, STARTED
 
 log = logging.getLogger("upload_response")
 
@@ -51,7 +52,7 @@ def check_fields(flat: bytes, parts: int) -> bytes:
     """Return flat fields in which so many parts are followed by a NUL each, or say that one
     of them has a character that it must not have.
     """
-    if flat.translate(None, _ALLOWED) != bytes(parts):
+    if len(flat.translate(None, _ALLOWED)) != parts:  # those NULs, and nothing else
         raise InvalidResponse("a header contains a control character")
     return flat
 

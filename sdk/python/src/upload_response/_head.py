@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ._errors import Cancelled, Reason
-from ._exchange import Exchange, Slot
+from ._exchange import Exchange
 from ._headers import Headers
 from ._library import ALL_SLOTS
+from ._pin import Slot
 
 
 class Head:
@@ -69,8 +70,8 @@ class Head:
     @property
     def raw_headers(self) -> list[tuple[bytes, bytes]]:
         """The headers as pairs of bytes; names are lower-case."""
-        parts = "\0".join(self._exchange.parts[4:-1]).encode("latin-1").split(b"\0")
-        return list(zip(parts[::2], parts[1::2]))
+        parts = self._exchange.head.split(b"\0")
+        return list(zip(parts[4:-1:2], parts[5:-1:2]))
 
     @property
     def has_body(self) -> bool:

@@ -1,23 +1,24 @@
-"""A link to the server: attach, sleep, close."""
+"""A link to the server: attach, take requests, close."""
 
 from __future__ import annotations
 
 import ctypes
 import errno
 import os
-import select
-import time
 import weakref
-from ctypes import byref, c_char_p, c_uint32, c_uint64, c_void_p
+from collections.abc import Callable
+from ctypes import addressof, byref, c_char_p, c_uint32, c_uint64, c_void_p
 from typing import Any, NamedTuple
 
-from ._errors import AttachError, Error, Forked, LinkClosed, Timeout, from_errno
-from ._library import BELL_EVENTFD, SLOT, TAKEN, Counters, Memory, Options, lib
+from ._bell import Bell
+from ._errors import AttachError, Error, Forked, LinkClosed, from_errno
+from ._library import BELL_EVENTFD, NOW, TAKEN, Counters, Memory, Options, lib, number, pointer
+from ._scratch import Scratch
 from ._version import VERSION
 
-# The longest that we sleep in one go: a signal that comes right before the sleep does
-# not end it.
-_SLICE_MS = 1000
+# A request: handle, stream id, head as text, address and length of its whole body or -1,
+# HTTP version. Empty: after a drain, the last one has come.
+Taken = tuple[Any, ...]
 
 
 class Server(NamedTuple):
@@ -29,21 +30,28 @@ class Server(NamedTuple):
 
 
 class Attachment:
-    """The C link. It is freed, and the memory unmapped, when nobody holds it any more:
-    the Link, and each request of which there are views.
+    """The C link, as an argument of its functions, which a call thereby holds. It is freed,
+    and the memory unmapped, when nobody holds it any more: the Link, each request of which
+    there are views, and each call.
     """
 
-    __slots__ = ("__weakref__", "pointer")
+    __slots__ = ("__weakref__", "_as_parameter_", "_at")
 
-    def __init__(self, pointer: int) -> None:
-        self.pointer: int | None = pointer
+    def __init__(self, at: int) -> None:
+        self._at: int | None = at
+        self._as_parameter_ = pointer(at)
         _attachments.add(self)
+
+    @property
+    def open(self) -> bool:
+        """Whether it may be used: not in a forked child."""
+        return self._at is not None
 
     def forget(self, close: Any = lib.ur_close) -> None:
         """Free the link; in a forked child, what of it is there."""
-        pointer, self.pointer = self.pointer, None
-        if pointer is not None:
-            close(pointer)
+        at, self._at = self._at, None
+        if at is not None:
+            close(at)
 
     __del__ = forget
 
@@ -68,18 +76,23 @@ def _bytes(value: str | bytes | os.PathLike[str]) -> bytes:
     return os.fsencode(value)
 
 
-def _attach(options: Options) -> int:
-    pointer = c_void_p()
-    code = lib.ur_attach(byref(pointer), byref(options))
-    if code == 0 and pointer.value is not None:
-        return pointer.value
+def _attach(options: Options) -> Attachment:
+    at = c_void_p()
+    code = lib.ur_attach(byref(at), byref(options))
+    if code == 0 and at.value is not None:
+        return Attachment(at.value)
     refusal = options.refusal.decode("utf-8", "replace") or os.strerror(-code)
     text = refusal if code > -1 else f"{refusal} ({os.strerror(-code)})"
     raise AttachError(f"{text}", -code, may_pass=bool(lib.ur_try_again(code)))
 
 
 class Link:
-    """An attached link. It is used by one thread at a time, as far as waiting goes."""
+    """An attached link. Threads may share it: each call of the C SDK is done before the
+    next one.
+    """
+
+    bell: Bell  # where threads wait; an event loop waits by itself
+    on_room: Callable[[], None]  # tells who wants a request that a lane is free again
 
     def __init__(
         self,
@@ -91,6 +104,7 @@ class Link:
         timeout: float,
     ) -> None:
         self.max_held = max_held  # slots of a request that views may hold
+        self._lanes = lanes
         options = Options()
         lib.ur_options_init(byref(options))
         options.socket, options.pool, options.name = _bytes(socket), pool.encode(), name.encode()
@@ -99,96 +113,88 @@ class Link:
         options.timeout_ms = max(1, int(timeout * 1000))
         self._keep(_attach(options))
 
-    def _keep(self, pointer: int) -> None:
-        self.pointer: int | None = pointer
-        self.attachment: Attachment | None = Attachment(pointer)
+    def _keep(self, at: Attachment) -> None:
+        self.attachment: Attachment | None = at
         self.forked = False
         self.active: set[int] = set()  # requests whose response has not ended
-        self.slot_size = int(lib.ur_slot_size(pointer))
-        self.fd = int(lib.ur_fd(pointer))
-        self._poller = select.poll()
-        self._poller.register(self.fd, select.POLLIN)
-        self._sleeping = False
+        self._full = False  # and somebody wanted another one
+        self.slot_size = int(lib.ur_slot_size(at))
+        self.fd = int(lib.ur_fd(at))
 
         memory = Memory()
-        lib.ur_get_memory(pointer, byref(memory))
+        lib.ur_get_memory(at, byref(memory))
         self.requests_at: int = memory.requests or 0
         self.responses_at: int = memory.responses or 0
         self.request_memory = _exporter("RequestMemory", memory.requests_size, RequestMemory)
         self.response_memory = _exporter("ResponseMemory", memory.responses_size)
 
-        # Where the C functions put what they return; read before the next call.
-        self.slot = ctypes.create_string_buffer(SLOT.size)
-        self.taken = ctypes.create_string_buffer(TAKEN.size)
-        self.number = c_uint64()
-        self.pair = (c_uint64 * 2)()
-        self.text = memoryview(ctypes.create_string_buffer(self.slot_size)).cast("B")
-        self.slot_at, self.taken_at = ctypes.addressof(self.slot), ctypes.addressof(self.taken)
-        self.number_at, self.pair_at = ctypes.addressof(self.number), ctypes.addressof(self.pair)
-        self.text_at = ctypes.addressof(self.text.obj)  # type: ignore[arg-type]
+        self._scratches: list[Scratch] = []  # in nobody's hands
+        self._taken = ctypes.create_string_buffer(TAKEN.size)
+        self._text = ctypes.create_string_buffer(self.slot_size)
+        self._for_take = (
+            *(NOW, pointer(addressof(self._taken))),
+            *(pointer(addressof(self._text)), number(self.slot_size)),
+        )
         _links.add(self)
 
-    def alive(self) -> int:
-        """Return the pointer, or raise what says why there is none."""
-        if self.pointer is None:
+    def alive(self) -> Attachment:
+        """Return the attachment, or raise what says why there is none."""
+        if self.attachment is None:
             raise Forked if self.forked else LinkClosed("the worker was closed")
-        return self.pointer
+        return self.attachment
 
     def error(self, code: int, handle: int = 0) -> Error:
         """Return the error for what a function returned."""
-        pointer = self.alive()
-        reason = lib.ur_reason(pointer, handle) if code == -errno.ECANCELED else 0
-        return from_errno(code, reason=reason, why=lib.ur_why(pointer).decode("utf-8", "replace"))
+        at = self.alive()
+        reason = lib.ur_reason(at, handle) if code == -errno.ECANCELED else 0
+        return from_errno(code, reason=reason, why=lib.ur_why(at).decode("utf-8", "replace"))
 
-    def wait(self, reasons: int, deadline: float | None = None) -> None:
-        """Sleep until there may be something to do. News of requests is dropped: whoever
-        waits looks for itself.
+    def borrow(self) -> Scratch:
+        """Return room for what a call returns. Release: give_back, or forget it."""
+        try:
+            return self._scratches.pop()
+        except IndexError:
+            return Scratch()
+
+    def give_back(self, scratch: Scratch) -> None:
+        """Take back what was borrowed."""
+        self._scratches.append(scratch)
+
+    def drop_news(self) -> None:
+        """Pass over the requests that have news: whoever waits looks for itself."""
+        scratch, at = self.borrow(), self.alive()
+        while lib.ur_news(at, scratch.number_argument) == 0:
+            pass
+        self.give_back(scratch)
+
+    def take(self) -> Taken | None:
+        """Take the next request. None: there is none now. It is called by one thread at a
+        time.
         """
-        pointer = self.alive()
-        if self._sleeping:
-            raise Error("another thread waits for this worker: have one for each thread")
-        code = lib.ur_arm(pointer, reasons)
+        code = lib.ur_take(self.attachment or self.alive(), *self._for_take)
         if code == 0:
-            self._sleeping = True
-            try:
-                self._sleep(deadline)
-            finally:
-                self._sleeping = False
-                if self.pointer is not None:
-                    lib.ur_disarm(self.pointer)
-        elif code == -errno.EAGAIN:
-            while lib.ur_news(pointer, self.number_at) == 0:
-                pass
-        elif code != -errno.ENOTCONN:  # then the next look says more
-            raise self.error(code)
-
-    def _sleep(self, deadline: float | None) -> None:
-        left = float(_SLICE_MS) if deadline is None else (deadline - time.monotonic()) * 1000
-        if left <= 0:
-            raise Timeout
-        self._poller.poll(min(left, _SLICE_MS))
-
-    def take(self) -> tuple[int, ...] | None:
-        """Take the next request: handle, stream id, length of its text, address and length
-        of its whole body or -1, HTTP version. None: there is none now. Empty: after a drain,
-        the last one has come.
-        """
-        pointer = self.pointer or self.alive()
-        code = lib.ur_take(pointer, 0, self.taken_at, self.text_at, self.slot_size)
-        if code == 0:
-            handle, stream_id, length, _, body, body_length, whole, version = TAKEN.unpack(self.taken)
+            handle, stream_id, length, _, body, body_length, whole, version = TAKEN.unpack(self._taken)
             self.active.add(handle)
-            return handle, stream_id, length, body, body_length if whole else -1, version
+            return handle, stream_id, self._text[:length], body, body_length if whole else -1, version
         if code == -errno.EAGAIN:
+            self._full = len(self.active) >= self._lanes
             return None
         if code == -errno.ESHUTDOWN:
             return ()
         raise self.error(code)
 
+    def ended(self, handle: int) -> None:
+        """Note that a response has ended. It can happen at any point of any code."""
+        self.active.discard(handle)
+        if self._full:
+            self._full = False
+            self.on_room()
+
     def drain(self) -> None:
         """Ask the server for no more requests."""
-        if self.pointer is not None:
-            lib.ur_drain(self.pointer)
+        at = self.attachment
+        if at is not None:
+            lib.ur_drain(at)
 
     def server(self) -> Server:
         """Return who is at the other end."""
@@ -206,18 +212,19 @@ class Link:
         """End the link. While there are views of its memory the server has to keep that:
         then the responses end here, and the rest when the last view is gone.
         """
-        pointer, kept = self.pointer, weakref.ref(self.attachment) if self.attachment else None
-        self.pointer = self.attachment = None
-        if pointer is not None and kept is not None and kept() is not None:
-            for handle in self.active:
-                lib.ur_abort_response(pointer, handle)
-            lib.ur_drain(pointer)
+        kept = weakref.ref(self.attachment) if self.attachment is not None else None
+        self.attachment = None
+        at = kept() if kept is not None else None
+        if at is not None:
+            for handle in list(self.active):
+                lib.ur_abort_response(at, handle)
+            lib.ur_drain(at)
         self.active.clear()
 
     def forget(self) -> None:
         """Leave the link to the parent process; called in a forked child."""
-        self.forked = self.forked or self.pointer is not None
-        self.pointer = self.attachment = None
+        self.forked = self.forked or self.attachment is not None
+        self.attachment = None
 
 
 _links: weakref.WeakSet[Link] = weakref.WeakSet()

@@ -6,8 +6,10 @@ import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ._exchange import Exchange, Slot
+from ._errors import Reason
+from ._exchange import Exchange
 from ._head import Head
+from ._pin import Slot
 from ._response import Response
 from ._run import run
 
@@ -67,6 +69,10 @@ class Request(Head):
     def file(self, buffer_size: int = 64 << 10) -> io.BufferedReader:
         """Return the body as a file."""
         return io.BufferedReader(Body(self._exchange), buffer_size)
+
+    def wait_cancelled(self) -> Reason:
+        """Wait until nobody wants the response any more, and return why."""
+        return run(self._exchange, self._exchange.until_cancelled())
 
     def tail(self, number: int) -> Slot:
         """Return a slot by its number; the headers are slot 1. Such a slot goes back with

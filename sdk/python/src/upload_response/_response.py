@@ -6,8 +6,9 @@ import os
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
 
-from ._exchange import NONE, OVER, Exchange
+from ._exchange import Exchange
 from ._headers import HeadersLike
+from ._outgoing import NONE, OVER
 from ._run import run
 
 if TYPE_CHECKING:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from ._exchange import Exchange, Steps, T
+from ._exchange import Exchange
 from ._library import WAIT_NEWS
+from ._place import Steps, T
 
 
 def run(exchange: Exchange, steps: Steps[T]) -> T:
     """Run steps, and sleep where they have to wait."""
+    link = exchange.link
+    bell = link.bell
     try:
         while True:
+            seen = bell.rounds
             next(steps)
-            exchange.link.wait(WAIT_NEWS)
+            bell.wait(link, WAIT_NEWS, seen)
     except StopIteration as stop:
         value: T = stop.value
         return value

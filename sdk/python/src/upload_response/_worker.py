@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
 
-from ._exchange import Exchange
+from ._bell import Bell
+from ._exchange import DroppedExchange
 from ._library import WAIT_STREAM
 from ._link import Link, Server
 from ._request import Request
@@ -73,7 +75,7 @@ class WorkerBase:
     @property
     def closed(self) -> bool:
         """Whether it was closed here."""
-        return self._link.pointer is None
+        return self._link.attachment is None
 
     def drain(self) -> None:
         """Ask for no more requests: those that were assigned still come, then the iteration
@@ -87,7 +89,7 @@ class WorkerBase:
 
 
 class Worker(WorkerBase):
-    """An attached worker; iterating gives its requests. It is used by one thread."""
+    """An attached worker; iterating gives its requests. Threads may share it."""
 
     def __init__(
         self,
@@ -102,24 +104,38 @@ class Worker(WorkerBase):
         """Attach. lanes: requests that are served at once; max_held: slots of one request
         that views may hold.
         """
-        super().__init__(Options(socket, pool, lanes, name, max_held, attach_timeout).attach())
+        self._attach(Options(socket, pool, lanes, name, max_held, attach_timeout))
 
     @classmethod
     def attached(cls, options: Options) -> Worker:
         """Return a worker that is attached so."""
         worker = cls.__new__(cls)
-        WorkerBase.__init__(worker, options.attach())
+        worker._attach(options)
         return worker
+
+    def _attach(self, options: Options) -> None:
+        super().__init__(options.attach())
+        self._link.bell = Bell(self._link.fd)
+        self._link.on_room = self._link.bell.end_round
+        self._taking = threading.Lock()
 
     def next(self, timeout: float | None = None) -> Request | None:
         """Return the next request, or None after drain() when the last has come."""
         deadline = None if timeout is None else time.monotonic() + timeout
         link = self._link
         while True:
-            taken = link.take()
+            link.alive()  # in a forked child the lock may be anybody's
+            seen = link.bell.rounds
+            with self._taking:
+                taken = link.take()
             if taken is not None:
-                return Request(Exchange(link, taken)) if taken else None
-            link.wait(WAIT_STREAM, deadline)
+                return Request(DroppedExchange(link, taken)) if taken else None
+            link.bell.wait(link, WAIT_STREAM, seen, deadline)
+
+    def close(self) -> None:
+        """End the link. Requests in progress break off; views of them stay what they are."""
+        super().close()
+        self._link.bell.end_round()
 
     def __iter__(self) -> Iterator[Request]:
         while True:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import chain
 from types import TracebackType
 from typing import Any, BinaryIO, Union
 
 from ._errors import Cancelled, InvalidResponse, LinkClosed
-from ._exchange import BEGUN, NONE, OVER, STARTED, Exchange
+from ._exchange import Exchange
 from ._gateway import check_fields, check_status, disconnected, has_no_body, is_token
+from ._outgoing import BEGUN, NONE, OVER, STARTED
 from ._response import Response
 from ._run import run
 from ._wsgi_files import FileWrapper
@@ -32,6 +32,8 @@ class _Kinds(dict[str, int]):
     """What kind of header a name is of."""
 
     def __missing__(self, name: str) -> int:
+        if not isinstance(name, str):
+            raise TypeError
         if not is_token(name):
             raise InvalidResponse(f"this is no name for a header: {name!r}")
         lower = name.lower()
@@ -55,29 +57,27 @@ class _Statuses(dict[str, int]):
 
 _kinds = _Kinds()
 _statuses = _Statuses()
-_kind_of = _kinds.__getitem__
 
 
 def _fields(headers: list[tuple[str, str]]) -> tuple[bytes, int | None]:
     """Return flat fields, and the declared length of the body."""
-    parts = [*chain.from_iterable(headers)]
-    if not parts:
-        return b"", None
+    parts: list[str] = []
+    length = None
     try:
-        flat = ("\0".join(parts) + "\0").encode("latin-1")
-    except TypeError:
-        raise TypeError(f"headers are a list of pairs of str, not {headers!r}") from None
+        for name, value in headers:
+            kind = _kinds[name]
+            if kind == _LENGTH:
+                length = _length(value)
+            elif kind == _REFUSED:
+                raise InvalidResponse(f"{name} is a matter of the connection, and not of an application")
+            parts += name, value
+        flat = ("\0".join(parts) + "\0").encode("latin-1") if parts else b""
     except UnicodeEncodeError:
         raise InvalidResponse(f"a header is not Latin-1: {headers!r}") from None
-    kinds = [*map(_kind_of, parts[::2])]
-    if len(kinds) != len(headers) or len(parts) != 2 * len(kinds):
-        raise TypeError(f"headers are a list of pairs of str, not {headers!r}")
-    length = None
-    if any(kinds):
-        if _REFUSED in kinds:
-            name = headers[kinds.index(_REFUSED)][0]
-            raise InvalidResponse(f"{name} is a matter of the connection, and not of an application")
-        length = _length(headers[kinds.index(_LENGTH)][1])
+    except InvalidResponse:
+        raise
+    except (TypeError, ValueError):
+        raise TypeError(f"headers are a list of pairs of str, not {headers!r}") from None
     return check_fields(flat, len(parts)), length
 
 

@@ -37,11 +37,11 @@ class Environs:
 
     def __init__(self, root_path: str, *, multithread: bool, multiprocess: bool) -> None:
         self._keys = _Keys({"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"})
+        self._key_of = self._keys.__getitem__
         self._root = root_path
         self._same: dict[str, Any] = {
             "SCRIPT_NAME": root_path,
             "SERVER_SOFTWARE": f"upload-response/{VERSION}",
-            "REMOTE_ADDR": "",
             "wsgi.version": (1, 0),
             "wsgi.errors": sys.stderr,
             "wsgi.multithread": multithread,
@@ -67,17 +67,22 @@ class Environs:
         environ["wsgi.input"] = Input(exchange)
         if authority:
             environ["HTTP_HOST"] = authority
-        keys, turns = self._keys, iter(parts[4:-1])
-        for name, value in zip(turns, turns):
-            key = keys[name]
-            if key not in environ:
-                environ[key] = value
-            elif key != _OMITTED:
-                environ[key] += ("; " if key == "HTTP_COOKIE" else ", ") + value
-        environ.pop(_OMITTED, None)
-        if "HTTP_X_FORWARDED_FOR" in environ:
-            environ["REMOTE_ADDR"] = environ["HTTP_X_FORWARDED_FOR"]  # the server says it, and nobody else
+        keys, values = [*map(self._key_of, parts[4:-1:2])], parts[5:-1:2]
+        count = len(environ) + len(keys)
+        environ.update(zip(keys, values))
+        if len(environ) != count or _OMITTED in environ:
+            self._join(environ, keys, values)
+        environ["REMOTE_ADDR"] = environ.get("HTTP_X_FORWARDED_FOR", "")  # the server says it, nobody else
         return environ
+
+    def _join(self, environ: dict[str, Any], keys: list[str], values: list[str]) -> None:
+        """Join what comes more than once, and leave out what is to be left out."""
+        found: dict[str, str] = {}
+        for key, value in zip(keys, values):
+            before = found[key] + ("; " if key == "HTTP_COOKIE" else ", ") if key in found else ""
+            found[key] = before + value
+        environ.update(found)
+        environ.pop(_OMITTED, None)
 
     def _inner(self, path: str) -> str:
         """Return the path below the root, if it is there."""

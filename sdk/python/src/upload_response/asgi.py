@@ -24,6 +24,7 @@ from ._async_worker import AsyncWorker
 from ._errors import AttachError, LinkClosed
 from ._exchange import Exchange
 from ._gateway import Disconnected
+from ._link import Taken
 from ._processes import CannotServe
 from ._service import Service
 from ._stop import SIGNALS
@@ -123,27 +124,22 @@ class Gateway:
         try:
             if self._stop.is_set():
                 worker.drain()
-            await self._take_requests(worker)
+            await worker.each(self._beginner(worker))
             await self._finish()
         finally:
             self._worker = None
 
-    async def _take_requests(self, worker: AsyncWorker) -> None:
-        """Have a task for each request, until there are no more."""
-        take, link = worker._link.take, worker._link
-        make_scope, app, running = self._scopes.make, self._app, self._running
+    def _beginner(self, worker: AsyncWorker) -> Callable[[Taken], None]:
+        """Return what begins a request: a task for each."""
+        link, make_scope, app, running = worker._link, self._scopes.make, self._app, self._running
         create_task = asyncio.get_running_loop().create_task
-        while True:
-            taken = take()
-            if taken:
-                exchange = Exchange(link, taken)
-                cycle = Cycle(exchange, worker, running)
-                cycle.task = create_task(cycle.run(app, make_scope(exchange)))
-                del exchange, cycle  # or they would live until the next request comes
-            elif taken is None:
-                await worker.coming()
-            else:
-                return
+
+        def begin(taken: Taken) -> None:
+            exchange = Exchange(link, taken)
+            cycle = Cycle(exchange, worker, running)
+            cycle.task = create_task(cycle.run(app, make_scope(exchange)))
+
+        return begin
 
 
 def serve(

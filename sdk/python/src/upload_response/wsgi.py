@@ -54,14 +54,15 @@ class Gateway:
     def serve_link(self, options: Options, stop: Stop) -> None:
         """Serve the requests of one link, until that ends."""
         worker = Worker.attached(options)
-        link = worker._link
+        link, bell = worker._link, worker._link.bell
         with worker, stop.calling(worker.drain):
             while True:
+                seen = bell.rounds
                 taken = link.take()
                 if taken:
                     self.answer(Exchange(link, taken))
                 elif taken is None:
-                    link.wait(WAIT_STREAM)
+                    bell.wait(link, WAIT_STREAM, seen)
                 else:
                     return
 

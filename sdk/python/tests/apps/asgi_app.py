@@ -251,6 +251,25 @@ async def endless(scope: Scope, receive: Receive, send: Send) -> None:
         raise
 
 
+async def listens(scope: Scope, receive: Receive, send: Send) -> None:
+    """Cancels its sending task when the client goes, as Django does."""
+
+    async def stream() -> None:
+        await start(send)
+        while True:
+            await body(send, b"x" * 10000, True)
+
+    async def listen() -> None:
+        while (await receive())["type"] == "http.request":
+            pass
+
+    tasks = [asyncio.create_task(listen()), asyncio.create_task(stream())]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    tasks[1].cancel()
+    await asyncio.wait(tasks)
+    events.append("cancelled" if tasks[1].cancelled() else repr(tasks[1].exception()))
+
+
 async def tells(scope: Scope, receive: Receive, send: Send) -> None:
     """One task waits for the disconnect while another one answers."""
 

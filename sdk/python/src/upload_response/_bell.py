@@ -1,0 +1,109 @@
+"""The bell of a link, for threads: one sleeps at it, the others wait for that one."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import select
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from ._errors import Timeout
+from ._library import lib
+
+if TYPE_CHECKING:
+    from ._link import Link
+
+# The longest that we sleep in one go: a signal that comes right before the sleep does
+# not end it.
+_SLICE = 1.0  # seconds
+
+
+class Bell:
+    """Threads that have nothing to do sleep here until there may be something again. The
+    one that sleeps on the descriptor does so for all; each ring is a round, after which
+    all of them look for themselves, so that news of requests needs no sorting.
+
+    A thread reads rounds, looks, and then waits for the end of that round: what comes
+    between the look and the wait ends the round, too.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self.rounds = 0
+        self._numbers = itertools.count(1)
+        self._changed = threading.Condition(threading.Lock())
+        self._reasons: list[int] = []  # of those who wait
+        self._sleeper = False  # somebody sleeps on the descriptor
+        self._armed = 0  # the reasons that the sleeper has announced
+        self._nudges, self._nudge = os.pipe()  # wakes the sleeper, which announces more then
+        self._poller = select.poll()
+        self._poller.register(fd, select.POLLIN)
+        self._poller.register(self._nudges, select.POLLIN)
+
+    def __del__(self) -> None:
+        os.close(self._nudges)
+        os.close(self._nudge)
+
+    def wait(self, link: Link, reasons: int, seen: int, deadline: float | None = None) -> None:
+        """Sleep until there may be something to do, or the round that was seen is over."""
+        with self._changed:
+            self._reasons.append(reasons)
+            try:
+                while self.rounds == seen:
+                    left = _SLICE if deadline is None else min(_SLICE, deadline - time.monotonic())
+                    if left <= 0:
+                        raise Timeout
+                    if self._sleeper:
+                        self._wait_for_sleeper(reasons, left)
+                    else:
+                        self._sleep(link, left)
+            finally:
+                self._reasons.remove(reasons)
+                if self._reasons and not self._sleeper:
+                    self._changed.notify()  # one of the others has to sleep now
+
+    def _wait_for_sleeper(self, reasons: int, seconds: float) -> None:
+        if reasons & ~self._armed:
+            self._armed |= reasons  # one nudge is enough
+            os.write(self._nudge, b"x")
+        self._changed.wait(seconds)
+
+    def _sleep(self, link: Link, seconds: float) -> None:
+        """Sleep on the descriptor. The lock is not held meanwhile."""
+        self._armed = 0
+        for reasons in self._reasons:
+            self._armed |= reasons
+        code = lib.ur_arm(link.alive(), self._armed)
+        if code == 0 and not self._rings(link, seconds):
+            return
+        if code not in (0, -errno.EAGAIN, -errno.ENOTCONN):  # dead: then the next look says more
+            raise link.error(code)
+        link.drop_news()
+        self.rounds = next(self._numbers)
+        self._changed.notify_all()
+
+    def _rings(self, link: Link, seconds: float) -> bool:
+        """Sleep, and return whether it rang, or something else happened to the link."""
+        self._sleeper = True
+        self._changed.release()
+        try:
+            found = dict(self._poller.poll(seconds * 1000))
+        finally:
+            self._changed.acquire()
+            self._sleeper = False
+            at = link.attachment
+            if at is not None:
+                lib.ur_disarm(at)
+        if found.pop(self._nudges, 0):
+            os.read(self._nudges, 4096)
+            self._changed.notify_all()
+        return bool(found) or at is None
+
+    def end_round(self) -> None:
+        """Have all look. It takes no lock: the finalizer of a request may call it, in the
+        middle of anything.
+        """
+        self.rounds = next(self._numbers)
+        os.write(self._nudge, b"x")
