@@ -19,6 +19,9 @@ const (
 	End      = shm.KindEnd
 )
 
+// Kind is the kind of a slot.
+type Kind = shm.Kind
+
 // Slot is one slot of a request. Its Bytes are a view of shared memory, valid
 // until its Release or the end of the request.
 type Slot = shm.Slot
@@ -39,6 +42,8 @@ type Request struct {
 	space  []byte // reserved
 	filled int    // bytes of space written, to be committed
 	begun  bool   // the headers slot is committed
+	socket bool   // a WebSocket is open
+	part   Kind   // of the message of which not all is committed; 0: none
 	ended  atomic.Bool
 
 	cancelOnce sync.Once

@@ -65,11 +65,11 @@ func (r *Request) putHead(ctx context.Context, status int, fields []proto.Field,
 // mostly a good part of a slot. It waits until the server has released earlier
 // slots. The space is valid until Commit.
 func (r *Request) Reserve(ctx context.Context) ([]byte, error) {
-	if !r.begun {
+	if !r.begun || r.socket {
 		if r.ended.Load() {
 			return nil, ErrEnded
 		}
-		return nil, fmt.Errorf("%w: a body before the headers", ErrResponse)
+		return nil, fmt.Errorf("%w: a body before the headers, or in a WebSocket", ErrResponse)
 	}
 	if r.filled == len(r.space) {
 		if err := r.refill(ctx); err != nil {
@@ -121,8 +121,8 @@ func (r *Request) EndTrailers(ctx context.Context, fields []proto.Field) error {
 	switch {
 	case r.ended.Load():
 		return ErrEnded
-	case !r.begun:
-		return fmt.Errorf("%w: trailers before the headers", ErrResponse)
+	case !r.begun || r.socket:
+		return fmt.Errorf("%w: trailers before the headers, or in a WebSocket", ErrResponse)
 	}
 	frame, err := proto.AppendFields(nil, fields)
 	if err != nil {
@@ -144,6 +144,9 @@ func (r *Request) End(ctx context.Context) error {
 	}
 	if !r.begun {
 		return fmt.Errorf("%w: an end before the headers", ErrResponse)
+	}
+	if r.part != 0 {
+		return fmt.Errorf("%w: an end within a message", ErrResponse)
 	}
 	r.commitSpace()
 	if err := r.wait(ctx, func() error { return r.lane.writer.CommitEmpty(shm.KindEnd) }); err != nil {

@@ -6,13 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"unicode/utf8"
 
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
 // MessageType says what a message of a WebSocket is.
-type MessageType = shm.Kind
+type MessageType = Kind
 
 // The types of message. Text is UTF-8: the server checks it.
 const (
@@ -74,6 +75,7 @@ func (r *Request) AcceptWebSocket(ctx context.Context, fields []proto.Field) (*W
 	if err := r.respond(ctx, http.StatusSwitchingProtocols, fields); err != nil {
 		return nil, err
 	}
+	r.socket = true
 	r.publish()
 	s := &WebSocket{request: r, limit: defaultReadLimit, next: 2}
 	for _, f := range fields {
@@ -193,18 +195,25 @@ func (s *WebSocket) WritePart(ctx context.Context, t MessageType, p []byte, fina
 	if r.ended.Load() {
 		return ErrEnded
 	}
-	if !t.Message() {
-		return fmt.Errorf("%w: message type %v", ErrResponse, t)
+	if !t.Message() || r.part != 0 && r.part != t {
+		return fmt.Errorf("%w: a message of type %v", ErrResponse, t)
 	}
 	for len(p) > r.link.SlotSize() {
 		if err := r.put(ctx, p[:r.link.SlotSize()], t); err != nil {
 			return err
 		}
+		r.part = t
 		r.publish()
 		p = p[r.link.SlotSize():]
 	}
 	if err := s.writeLast(ctx, t, p, final); err != nil {
 		return err
+	}
+	switch {
+	case final:
+		r.part = 0
+	case len(p) > 0:
+		r.part = t
 	}
 	return r.Flush()
 }
@@ -224,18 +233,27 @@ func (s *WebSocket) writeLast(ctx context.Context, t MessageType, p []byte, fina
 	return nil
 }
 
+// mayClose reports whether RFC 6455 section 7.4, and the registry that it began, let a
+// code be sent.
+func mayClose(code uint16) bool {
+	return code >= 1000 && code <= 1003 || code >= 1007 && code <= 1014 || code >= 3000 && code <= 4999
+}
+
 // longestReason is what a Close has room for (RFC 6455 section 5.5).
 const longestReason = 123
 
-// Close closes the WebSocket with a code, from 1000, and a reason of at most 123 bytes
+// Close closes the WebSocket with a code that RFC 6455 allows, and a reason of at most 123 bytes
 // of UTF-8, and ends the request.
 func (s *WebSocket) Close(code uint16, reason string) error {
 	r := s.request
 	if r.ended.Load() {
 		return ErrEnded
 	}
-	if code < CloseNormal || code == CloseNoCode || len(reason) > longestReason {
+	if !mayClose(code) || len(reason) > longestReason || !utf8.ValidString(reason) {
 		return fmt.Errorf("%w: close with %d and a reason of %d bytes", ErrResponse, code, len(reason))
+	}
+	if r.part != 0 {
+		return fmt.Errorf("%w: a close within a message", ErrResponse)
 	}
 	payload := append(binary.BigEndian.AppendUint16(nil, code), reason...)
 	ctx := context.Background() // a cancellation ends the wait
