@@ -1,11 +1,16 @@
-"""HTTP clients: one that does it all, and one step by step."""
+"""HTTP clients: one that does it all, and one step by step; and one of WebSockets."""
 
 from __future__ import annotations
 
 import http.client
 import socket
 import struct
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from websockets.sync.client import connect
+
+if TYPE_CHECKING:
+    from websockets.sync.connection import Connection
 
 PATIENCE = 60.0
 
@@ -94,3 +99,14 @@ class Upload:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def dial(port: int, path: str = "/", **options: Any) -> Connection:
+    """Open a WebSocket; what the server compresses or pings is none of the tests' affair."""
+    quiet: dict[str, Any] = {"compression": None, "max_size": None, "ping_interval": None, "proxy": None}
+    return connect(f"ws://127.0.0.1:{port}{path}", **{**quiet, **options})
+
+
+def vanish(connection: Connection) -> None:
+    """Go without a close."""
+    connection.socket.shutdown(socket.SHUT_RDWR)

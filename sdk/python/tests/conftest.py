@@ -14,12 +14,15 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import upload_response as ur
-from client import Reply, exchange
+from client import Reply, dial, exchange
+
+if TYPE_CHECKING:
+    from websockets.sync.connection import Connection
 
 PATIENCE = float(os.environ.get("PATIENCE", "60"))  # seconds; only what is broken takes so long
 
@@ -143,6 +146,10 @@ class Server(Process):
     def get(self, path: str, **headers: str) -> Future[Reply]:
         """Send a GET request."""
         return self.call("GET", path, **headers)
+
+    def open(self, path: str = "/", **options: Any) -> Future[Connection]:
+        """Open a WebSocket, and return it when that is accepted."""
+        return self._calls.submit(dial, self.port, path, **options)
 
     def counts(self) -> dict[str, int]:
         """Return what the server holds, and what has happened."""

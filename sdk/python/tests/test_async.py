@@ -14,6 +14,7 @@ import pytest
 import upload_response as ur
 from client import Upload
 from conftest import SLOT, Server, eventually
+from test_response import interims
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
@@ -116,6 +117,21 @@ def test_hundreds_of_requests_are_in_flight_on_one_link(tmp_path: Path, run: Run
         eventually("all streams to be let go", lambda: server.counts()["active_streams"] == 0)
     finally:
         server.end()
+
+
+def test_interim_responses_come_before_the_response(server: Server, run: Run) -> None:
+    async def main() -> None:
+        async with attach(server) as worker:
+            reply = asyncio.ensure_future(asyncio.to_thread(interims, server.port))
+            request = await take(worker)
+            await request.response.interim(103, {"Link": "</a.css>"})
+            await finish(request)
+            early, final = (await reply).split(b"HTTP/1.1 ")[1:]
+            assert early.startswith(b"103 ")
+            assert b"Link: </a.css>" in early
+            assert final.endswith(b"done")
+
+    run(main())
 
 
 def test_handlers_run_side_by_side(server: Server, run: Run) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import array
+import itertools
 import os
+import signal
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -205,6 +209,62 @@ def test_what_breaks_a_rule_is_refused_and_can_be_put_right(server: Server) -> N
         r.write(b"right")
 
     assert answer(server, misuse).body == b"right"
+
+
+def interims(port: int, path: str = "/") -> bytes:
+    """Return all that comes to a client, interim responses too."""
+    with socket.create_connection(("127.0.0.1", port), 60) as client, client.makefile("rb") as reader:
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        return reader.read()
+
+
+def test_interim_responses_come_before_the_response(server: Server) -> None:
+    with server.worker() as worker, ThreadPoolExecutor() as pool:
+        reply = pool.submit(interims, server.port)
+        response = take(worker).response
+        response.interim(103, {"Link": "</a.css>; rel=preload"})
+        response.interim(102)
+        for status in (99, 100, 101, 200):
+            with pytest.raises(ur.InvalidResponse):
+                response.interim(status)
+        with pytest.raises(ur.HeadersTooLarge):
+            response.interim(103, {"big": "x" * SLOT})
+        response.start(200, {"x-final": "1"})
+        with pytest.raises(ur.InvalidResponse, match=r"after start\(\)"):
+            response.interim(103)
+        response.end()
+        with pytest.raises(ur.RequestEnded):
+            response.interim(103)
+        early, processing, final = reply.result().split(b"HTTP/1.1 ")[1:]
+        assert early.startswith(b"103 ")
+        assert b"\r\nLink: </a.css>; rel=preload\r\n" in early
+        assert processing.startswith(b"102 ")
+        assert final.startswith(b"200 ")
+        assert b"X-Final: 1" in final
+        assert b"</a.css>" not in final
+
+
+@pytest.mark.parametrize("size", [10, SLOT - 100])
+def test_a_response_behind_interim_ones_waits_for_room(server: Server, size: int) -> None:
+    """The server is stopped, so that they fill all that there is."""
+    with server.worker() as worker, ThreadPoolExecutor() as pool:
+        reply = pool.submit(interims, server.port)
+        response = take(worker).response
+        server.signal(signal.SIGSTOP)
+        steps, count = response._exchange.interim(103, {"x": "y" * (SLOT // 2)}), 0
+        while not list(itertools.islice(steps, 1)):
+            count += 1
+            steps = response._exchange.interim(103, {"x": "y" * (SLOT // 2)})
+        response.start(200, {"x-final": "z" * size})
+        response.write("body")
+        ending = pool.submit(response.end)
+        server.signal(signal.SIGCONT)
+        ending.result(60)
+        *early, final = reply.result().split(b"HTTP/1.1 ")[1:]
+        assert len(early) == count
+        assert final.startswith(b"200 ")
+        assert b"z" * size in final
+        assert final.endswith(b"\r\n\r\nbody") or b"body\r\n0\r\n" in final
 
 
 def test_a_length_that_is_promised_is_sent(server: Server) -> None:

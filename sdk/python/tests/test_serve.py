@@ -7,8 +7,9 @@ import signal
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, InvalidStatus
 
-from client import Upload
+from client import Upload, dial
 from conftest import Scripts, Server, eventually
 
 ECHO = """
@@ -335,5 +336,80 @@ def test_a_coroutine_function_serves_many_requests_at_once(server: Server, scrip
     replies = [server.get("/") for _ in range(10)]
     assert {reply.result().body for reply in replies} == {b"10"}
     worker.signal(signal.SIGTERM)
+    assert worker.wait() == 0
+    assert worker.lines[-1] == "served\n"
+
+
+TALK = """
+    import logging
+    import upload_response as ur
+
+    def handler(request, response):
+        websocket = request.websocket
+        if request.path == "/plain":
+            response.start(200)
+            response.write("no websocket")
+        elif request.path == "/raises":
+            raise LookupError("before")
+        else:
+            websocket.accept()
+            if request.path == "/raises-open":
+                raise LookupError("in the middle")
+            if request.path == "/echo":
+                for message in websocket:
+                    websocket.send(message)
+            if request.path == "/unguarded":
+                websocket.receive()
+
+    async def coroutine(request, response):
+        websocket = request.websocket
+        if request.path == "/plain":
+            response.start(200)
+            await response.write("no websocket")
+        elif request.path == "/raises":
+            raise LookupError("before")
+        else:
+            await websocket.accept()
+            if request.path == "/raises-open":
+                raise LookupError("in the middle")
+            if request.path == "/echo":
+                async for message in websocket:
+                    await websocket.send(message)
+            if request.path == "/unguarded":
+                await websocket.receive()
+
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    if __name__ == "__main__":
+        ur.serve({handler})
+        print("served")
+"""
+
+
+@pytest.mark.parametrize("handler", ["handler", "coroutine"])
+def test_a_handler_talks_over_a_websocket(server: Server, scripts: Scripts, handler: str) -> None:
+    worker = scripts.attached(TALK.format(handler=handler))
+    with dial(server.port, "/echo") as client:
+        client.send("hello")
+        assert client.recv(20) == "hello"
+        client.close(4000)
+        assert client.close_code == 4000
+    with dial(server.port, "/returns") as client, pytest.raises(ConnectionClosedOK):
+        client.recv(20)
+    client = dial(server.port, "/unguarded")  # what receive() raises then is no error
+    client.close(4000)
+    assert client.close_code == 4000
+    with pytest.raises(ConnectionClosedError, match="1011"):
+        dial(server.port, "/raises-open").recv(20)
+    for path, status, text in (("/plain", 200, b"no websocket"), ("/raises", 500, b"500 Internal")):
+        with pytest.raises(InvalidStatus) as refused:
+            dial(server.port, path)
+        assert refused.value.response.status_code == status
+        assert (refused.value.response.body or b"").startswith(text)
+    errors = [line for line in worker.lines if line.startswith("LookupError: ")]
+    assert errors == ["LookupError: in the middle\n", "LookupError: before\n"]
+    with dial(server.port, "/echo") as client:
+        worker.signal(signal.SIGTERM)
+        with pytest.raises(ConnectionClosedError, match="1012"):
+            client.recv(20)
     assert worker.wait() == 0
     assert worker.lines[-1] == "served\n"

@@ -23,6 +23,7 @@ Error
     Forked             the link belongs to the parent process
     Cancelled          nobody wants the response any more; reason says why
     RequestEnded       the request has ended
+    WebSocketClosed    by either side; code and reason say more
     Released           the slot was given back
     MalformedRequest   headers or trailers that cannot be decoded
     InvalidResponse    also a ValueError: what was to be sent breaks a rule
@@ -32,6 +33,7 @@ Error
 """
 
 from ._async_request import AsyncRequest, AsyncResponse
+from ._async_websocket import AsyncWebSocket
 from ._async_worker import AsyncWorker
 from ._errors import (
     AttachError,
@@ -47,6 +49,7 @@ from ._errors import (
     RequestEnded,
     Timeout,
     ViewsAlive,
+    WebSocketClosed,
 )
 from ._headers import Headers
 from ._link import Server
@@ -55,11 +58,13 @@ from ._request import Request
 from ._response import Response
 from ._serve import serve, worker
 from ._version import VERSION as __version__
+from ._websocket import WebSocket
 from ._worker import Worker
 
 __all__ = [
     "AsyncRequest",
     "AsyncResponse",
+    "AsyncWebSocket",
     "AsyncWorker",
     "AttachError",
     "Cancelled",
@@ -79,6 +84,8 @@ __all__ = [
     "Slot",
     "Timeout",
     "ViewsAlive",
+    "WebSocket",
+    "WebSocketClosed",
     "Worker",
     "__version__",
     "serve",

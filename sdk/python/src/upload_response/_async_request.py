@@ -7,6 +7,7 @@ import os
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
 
+from ._async_websocket import AsyncWebSocket
 from ._errors import Reason
 from ._exchange import Exchange
 from ._head import Head
@@ -39,6 +40,11 @@ class AsyncRequest(Head):
     def response(self) -> AsyncResponse:
         """The response to it."""
         return AsyncResponse(self._exchange, self._worker)
+
+    @property
+    def websocket(self) -> AsyncWebSocket | None:
+        """The WebSocket that the client asks for, if it does."""
+        return AsyncWebSocket(self._exchange, self._worker) if self._exchange.asks_for_websocket else None
 
     def __aiter__(self) -> AsyncRequest:
         return self
@@ -94,6 +100,12 @@ class AsyncResponse:
     def ended(self) -> bool:
         """Whether the response has ended, well or not."""
         return self._exchange.progress == OVER
+
+    async def interim(self, status: int, headers: HeadersLike = None) -> None:
+        """Send a response that precedes the final one, such as 103 Early Hints, at once. Its
+        status is from 102 to 199.
+        """
+        await self._run(self._exchange.interim(status, headers))
 
     def start(self, status: int = 200, headers: HeadersLike = None) -> None:
         """Say status and headers: a mapping, or pairs of str or bytes."""

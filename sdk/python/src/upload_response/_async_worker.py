@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import os
@@ -10,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 
 from ._async_request import AsyncRequest, AsyncResponse
-from ._errors import Cancelled, Error, LinkClosed, Reason
+from ._errors import Cancelled, Error, LinkClosed, Reason, WebSocketClosed
 from ._exchange import DroppedExchange, Exchange
 from ._library import WAIT_NEWS, WAIT_STREAM, lib
 from ._link import Attachment, Link, Taken
@@ -126,6 +127,9 @@ class AsyncWorker(WorkerBase):
         scratch = self._scratch
         while lib.ur_news(at, scratch.number_argument) == 0:
             self._wake(scratch.number.value, at)
+        if self._link.leaving:
+            for handle in list(self._waiting):  # for messages, perhaps
+                self.wake(handle)
         if self._begin is not None:
             self._take_all()
         waiter, self._next = self._next, None
@@ -257,7 +261,8 @@ class AsyncWorker(WorkerBase):
     async def _handle(self, handler: AsyncHandler, request: AsyncRequest, handle: int) -> None:
         response = request.response
         try:
-            await handler(request, response)
+            with contextlib.suppress(WebSocketClosed):
+                await handler(request, response)
             if not response.started:
                 raise RuntimeError("the handler did not answer")
             if not response.ended:

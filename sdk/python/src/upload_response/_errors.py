@@ -74,6 +74,15 @@ class RequestEnded(Error):
         super().__init__(message)
 
 
+class WebSocketClosed(Error):
+    """The WebSocket is closed: by the client, if receive() says so the first time, or here."""
+
+    def __init__(self, code: int, reason: str = "") -> None:
+        super().__init__(f"the WebSocket is closed: {code} {reason}".rstrip())
+        self.code = code
+        self.reason = reason
+
+
 class Released(Error):
     """The slot was given back."""
 
@@ -107,7 +116,7 @@ class Timeout(Error, TimeoutError):
         super().__init__("not within the given time")
 
 
-_TURN = "status, headers or trailers that HTTP does not allow, or a body out of turn"
+_TURN = "status, headers or trailers that HTTP does not allow, or a body or message out of turn"
 _INVALID = {
     errno.EINVAL: _TURN,
     errno.EALREADY: "headers twice",

@@ -12,6 +12,9 @@ from ._library import NOW, lib, number
 from ._link import Link, Taken
 from ._outgoing import BEGUN, NONE, OVER, STARTED, Outgoing
 from ._place import AGAIN, Steps
+from ._socket import Socket
+
+_ASKS = (b"GET\0ws\0", b"GET\0wss\0")
 
 
 class Exchange(Incoming, Outgoing):
@@ -20,12 +23,13 @@ class Exchange(Incoming, Outgoing):
     stream_id: int
     http_version: int
     head: bytes
+    socket: Socket | None = None  # once it was asked for
     _parts: list[str] | None = None
 
     def __init__(self, link: Link, taken: Taken) -> None:
         self.link = link
         self.handle, self.stream_id, self.head, self.body_at, self.body_length, self.http_version = taken
-        self.complete = self.body_length == 0  # all of the body was handed out
+        self.complete = self.body_length == 0 or (self.body_length < 0 and self.asks_for_websocket)
 
     @property
     def parts(self) -> list[str]:
@@ -35,6 +39,11 @@ class Exchange(Incoming, Outgoing):
         if self._parts is None:
             self._parts = self.head.decode("latin-1").split("\0")
         return self._parts
+
+    @property
+    def asks_for_websocket(self) -> bool:
+        """Whether the client asks for a WebSocket."""
+        return self.head.startswith(_ASKS)
 
     # ------------------------------------------------------------- ending
 
@@ -56,6 +65,8 @@ class Exchange(Incoming, Outgoing):
             return True
         if code == AGAIN:
             self.progress, self.out = BEGUN, (body[written:],)
+            return False
+        if code == -errno.EBUSY:  # interim responses are in the way
             return False
         error = link.error(code, self.handle)
         self._ended()

@@ -63,9 +63,9 @@ class Incoming(Place):
         pin.handed = max(pin.handed, slot)
         return view
 
-    def _next_slot(self) -> tuple[int, int, int, int] | None:
-        """Return number, address, length and kind of the next slot, or None: it is not there
-        yet.
+    def next_slot(self) -> tuple[int, int, int, int, int] | None:
+        """Return number, address, length, kind and finality of the next slot, or None: it is
+        not there yet.
         """
         link = self.link
         scratch = link.borrow()
@@ -75,12 +75,12 @@ class Incoming(Place):
             if code != AGAIN:
                 self.check(code)
             return None
-        slot, address, length, _, kind, _ = SLOT.unpack(scratch.slot)
+        slot, address, length, _, kind, final = SLOT.unpack(scratch.slot)
         self.seen = max(self.seen, slot)
         if kind == TRAILERS:
             self.trailers = _read_trailers(scratch.slot_at)
         link.give_back(scratch)
-        return slot, address, length, kind
+        return slot, address, length, kind, final
 
     def next_chunk(self) -> Steps[memoryview | None]:
         """Return a view of the next slot of the body, or None at its end."""
@@ -92,11 +92,11 @@ class Incoming(Place):
             return self._hand_out(2, self.body_at, self.body_length)
         self._roomy_pin()  # or say so, before a slot is taken
         while True:
-            found = self._next_slot()
+            found = self.next_slot()
             if found is None:
                 yield
                 continue
-            slot, address, length, kind = found
+            slot, address, length, kind, _ = found
             if kind == BODY:
                 return self._hand_out(slot, address, length)
             if kind == END:
@@ -105,9 +105,9 @@ class Incoming(Place):
             pin = self.pinned()
             pin.handed = max(pin.handed, slot)
 
-    def _tail(self, slot: int) -> tuple[int, int, int, int, int] | None:
-        """Return number, address, length, time and kind of a slot, or None: it is not there
-        yet.
+    def _tail(self, slot: int) -> tuple[int, int, int, int, int, int] | None:
+        """Return number, address, length, time, kind and finality of a slot, or None: it is not
+        there yet.
         """
         link = self.link
         scratch = link.borrow()
@@ -117,12 +117,12 @@ class Incoming(Place):
         if code == AGAIN:
             link.give_back(scratch)
             return None
-        slot, address, length, time_ns, kind, _ = SLOT.unpack(scratch.slot)
+        slot, address, length, time_ns, kind, final = SLOT.unpack(scratch.slot)
         self.seen = max(self.seen, slot)
         if kind == TRAILERS:
             self.trailers = _read_trailers(scratch.slot_at)
         link.give_back(scratch)
-        return slot, address, length, time_ns, kind
+        return slot, address, length, time_ns, kind, final
 
     def look(self, slot: int) -> Slot | None:
         """Return a slot by its number, or None if it is not there yet. It does not go back by
@@ -131,9 +131,9 @@ class Incoming(Place):
         found = self._tail(slot)
         if found is None:
             return None
-        slot, address, length, time_ns, kind = found
-        data = memoryview(b"") if kind == END else self.view(slot, address, length)
-        return Slot(slot, kind, data, time_ns)
+        slot, address, length, time_ns, kind, final = found
+        data = self.view(slot, address, length) if length else memoryview(b"")
+        return Slot(slot, kind, data, time_ns, bool(final))
 
     def tail(self, slot: int) -> Steps[Slot]:
         """Return a slot by its number, once it is there."""

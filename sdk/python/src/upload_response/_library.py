@@ -20,7 +20,7 @@ from typing import Any, Callable
 
 NOW = 0
 ALL_SLOTS = 2**64 - 1
-BODY, TRAILERS, END = 2, 3, 4
+BODY, TRAILERS, END, TEXT, BINARY, CLOSE = 2, 3, 4, 7, 8, 9
 WAIT_STREAM, WAIT_NEWS = 1, 2
 BELL_EVENTFD = 1
 
@@ -108,6 +108,7 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "ur_trailer": (c_int, (BYTES, POINTER(c_size_t), POINTER(Header))),
     "ur_cancelled": (c_int, (LINK, REQUEST)),
     "ur_reason": (c_uint32, (LINK, REQUEST)),
+    "ur_interim_flat": (c_int, (LINK, REQUEST, c_int, BYTES, c_size_t, c_int)),
     "ur_respond_flat": (c_int, (LINK, REQUEST, c_int, BYTES, c_size_t, c_int)),
     "ur_check_flat": (c_int, (c_int, BYTES, c_size_t)),
     "ur_trailers_flat": (c_int, (LINK, REQUEST, BYTES, c_size_t, c_int)),
@@ -116,6 +117,8 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "ur_reserve": (c_int, (LINK, REQUEST, c_int, BYTES, BYTES)),
     "ur_commit": (c_int, (LINK, REQUEST, c_size_t)),
     "ur_flush": (c_int, (LINK, REQUEST)),
+    "ur_send": (c_int, (LINK, REQUEST, c_uint32, BYTES, c_size_t, c_int, c_int, BYTES)),
+    "ur_send_close": (c_int, (LINK, REQUEST, c_int, BYTES, c_size_t, c_int)),
     "ur_end": (c_int, (LINK, REQUEST, c_int)),
     "ur_abort": (c_int, (LINK, REQUEST)),
     "ur_end_response": (c_int, (LINK, REQUEST, c_int)),

@@ -118,6 +118,7 @@ class Link:
         self.forked = False
         self.active: set[int] = set()  # requests whose response has not ended
         self._full = False  # and somebody wanted another one
+        self.leaving = False  # no more requests are asked for
         self.slot_size = int(lib.ur_slot_size(at))
         self.fd = int(lib.ur_fd(at))
 
@@ -192,6 +193,7 @@ class Link:
 
     def drain(self) -> None:
         """Ask the server for no more requests."""
+        self.leaving = True
         at = self.attachment
         if at is not None:
             lib.ur_drain(at)

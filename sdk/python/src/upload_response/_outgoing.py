@@ -41,9 +41,28 @@ class Outgoing(Place):
         if len(fields) <= self.link.slot_size // 2:  # it fits, with all that is added to it
             self.fields, self.status, self.progress = fields, status, STARTED
             return
-        # The first slot of a lane has room in any case.
-        self.check(lib.ur_respond_flat(at, self.handle, status, fields, len(fields), NOW))
+        # The first slot of a lane has room in any case; one behind interim responses may not.
+        code = lib.ur_respond_flat(at, self.handle, status, fields, len(fields), NOW)
+        if code == AGAIN:
+            self.fields, self.status, self.progress = fields, status, STARTED
+            return
+        self.check(code)
         self.progress = BEGUN
+
+    def interim(self, status: int, headers: HeadersLike = None) -> Steps[None]:
+        """Send a response that precedes the final one."""
+        if self.progress != NONE:
+            self.alive()
+            raise InvalidResponse("an interim response after start()")
+        yield from self.send_interim(operator.index(status), flatten(headers))
+
+    def send_interim(self, status: int, fields: bytes) -> Steps[None]:
+        """Send one that may follow start(), if that is not out yet."""
+        while True:
+            code = lib.ur_interim_flat(self.alive(), self.handle, status, fields, len(fields), NOW)
+            if code != AGAIN:
+                return self.check(code)
+            yield
 
     def _open(self) -> None:
         self.alive()
@@ -57,7 +76,12 @@ class Outgoing(Place):
         if self.progress != STARTED:
             return
         fields, out = self.fields, b"".join(self.out)
-        self.check(lib.ur_respond_flat(self.alive(), self.handle, self.status, fields, len(fields), NOW))
+        while True:
+            code = lib.ur_respond_flat(self.alive(), self.handle, self.status, fields, len(fields), NOW)
+            if code != AGAIN:
+                break
+            yield
+        self.check(code)
         self.progress, self.out, self.out_size = BEGUN, (), 0
         if out:
             yield from self._write_out(out)

@@ -9,12 +9,15 @@ from ._link import Attachment
 
 
 class Slot(NamedTuple):
-    """A slot of a request; data is a read-only view of shared memory."""
+    """A slot of a request; data is a read-only view of shared memory. final: it is the last
+    one of a message.
+    """
 
     number: int
     kind: int
     data: memoryview
     time_ns: int
+    final: bool = False
 
 
 class Pin:

@@ -12,6 +12,7 @@ from ._head import Head
 from ._pin import Slot
 from ._response import Response
 from ._run import run
+from ._websocket import WebSocket
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -43,6 +44,11 @@ class Request(Head):
     def response(self) -> Response:
         """The response to it."""
         return Response(self._exchange)
+
+    @property
+    def websocket(self) -> WebSocket | None:
+        """The WebSocket that the client asks for, if it does."""
+        return WebSocket(self._exchange) if self._exchange.asks_for_websocket else None
 
     def __iter__(self) -> Iterator[memoryview]:
         return self

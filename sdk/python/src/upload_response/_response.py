@@ -33,6 +33,12 @@ class Response:
         """Whether the response has ended, well or not."""
         return self._exchange.progress == OVER
 
+    def interim(self, status: int, headers: HeadersLike = None) -> None:
+        """Send a response that precedes the final one, such as 103 Early Hints, at once. Its
+        status is from 102 to 199.
+        """
+        run(self._exchange, self._exchange.interim(status, headers))
+
     def start(self, status: int = 200, headers: HeadersLike = None) -> None:
         """Say status and headers: a mapping, or pairs of str or bytes."""
         self._exchange.start(status, headers)

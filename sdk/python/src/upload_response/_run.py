@@ -7,7 +7,7 @@ from ._library import WAIT_NEWS
 from ._place import Steps, T
 
 
-def run(exchange: Exchange, steps: Steps[T]) -> T:
+def run(exchange: Exchange, steps: Steps[T], deadline: float | None = None) -> T:
     """Run steps, and sleep where they have to wait."""
     link = exchange.link
     bell = link.bell
@@ -15,7 +15,7 @@ def run(exchange: Exchange, steps: Steps[T]) -> T:
         while True:
             seen = bell.rounds
             next(steps)
-            bell.wait(link, WAIT_NEWS, seen)
+            bell.wait(link, WAIT_NEWS, seen, deadline)
     except StopIteration as stop:
         value: T = stop.value
         return value

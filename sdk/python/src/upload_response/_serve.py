@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import logging
 import os
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Union, overload
 
 from ._async_worker import AsyncHandler, AsyncWorker
-from ._errors import AttachError, Cancelled, LinkClosed
+from ._errors import AttachError, Cancelled, LinkClosed, WebSocketClosed
 from ._processes import supervise
 from ._request import Request
 from ._response import Response
@@ -115,7 +116,8 @@ def handle(handler: Handler, request: Request) -> None:
     """Have a handler answer a request, and end the response."""
     response = request.response
     try:
-        handler(request, response)
+        with contextlib.suppress(WebSocketClosed):
+            handler(request, response)
         if not response.started:
             raise RuntimeError("the handler did not answer")
         if not response.ended:
