@@ -5,6 +5,7 @@ python -m upload_response asgi fastapi_app:app
 curl -T big.file http://127.0.0.1:8080/digest      # while the upload runs
 curl http://127.0.0.1:8080/count/100000            # as it is made
 curl -H 'Content-Type: application/json' -d '{"name": "x"}' http://127.0.0.1:8080/item
+python -m websockets ws://127.0.0.1:8080/talk/me   # pip install websockets
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator
 
-from fastapi import BackgroundTasks, FastAPI, HTTPException, Request
+from fastapi import BackgroundTasks, FastAPI, HTTPException, Request, WebSocket, WebSocketException
 from fastapi.responses import PlainTextResponse, StreamingResponse
 from pydantic import BaseModel
 
@@ -61,6 +62,15 @@ def item(item: Item, tasks: BackgroundTasks) -> Item:
 @app.get("/done")
 async def after() -> list[str]:
     return done
+
+
+@app.websocket("/talk/{name}")
+async def talk(websocket: WebSocket, name: str) -> None:
+    if name == "nobody":
+        raise WebSocketException(1008, "who are you?")  # before the accept: 403
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        await websocket.send_json({"name": name, "said": text})
 
 
 @app.get("/teapot")

@@ -72,6 +72,7 @@ def test_the_scope_has_what_the_specification_asks_for(url: Server) -> None:
         "http.response.trailers",
         "http.response.pathsend",
         "http.response.zerocopysend",
+        "http.response.early_hint",
     }
     types = seen["types"]
     assert (types["raw_path"], types["query_string"], types["path"]) == ("bytes", "bytes", "str")
@@ -240,6 +241,8 @@ def test_head_has_no_body(url: Server) -> None:
         ("order", "status", "InvalidResponse"),
         ("order", "text-headers", "TypeError"),
         ("order", "newline", "InvalidResponse"),
+        ("order", "hint-newline", "InvalidResponse"),
+        ("order", "hint-text", "TypeError"),
         ("order", "nul", "InvalidResponse"),
         ("order_started", "start-twice", "RuntimeError"),
         ("order_started", "text-body", "TypeError"),
@@ -314,6 +317,22 @@ def test_trailers_follow_the_body(url: Server) -> None:
     reply = raw(url.port, b"GET /trailers HTTP/1.1\r\nHost: x\r\nTE: trailers\r\nConnection: close\r\n\r\n")
     assert re.search(rb"\r\n0\r\n(?i:x-first: 1\r\nx-second: 2)\r\n\r\n$", reply), reply
     assert url.get("/trailers").result().body == b"with trailers"
+
+
+@pytest.mark.parametrize("when", ["first", "started", "twice"])
+def test_early_hints_go_before_the_response(url: Server, when: str) -> None:
+    request = f"GET /hints?{when} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    hints, _, response = raw(url.port, request.encode()).partition(b"HTTP/1.1 200")
+    links = [line for line in hints.splitlines() if line.lower().startswith(b"link: ")]
+    assert links == [b"Link: </a.css>; rel=preload", b"Link: </b.js>; rel=preload"]
+    assert hints.count(b"HTTP/1.1 103") == (2 if when == "twice" else 1)
+    assert b"</a.css>" not in response
+    assert response.endswith(b"whole") or b"whole\r\n0\r\n" in response
+
+
+def test_early_hints_that_come_too_late_are_ignored(url: Server) -> None:
+    assert url.get("/late_hints").result().body == b"whole"
+    happened(url, "ignored")
 
 
 def test_a_path_is_sent_as_the_body(url: Server) -> None:

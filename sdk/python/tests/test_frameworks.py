@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
-from client import Upload
+from client import Upload, dial, vanish
 from conftest import Process, Server, eventually
 from gateways import at_rest, running
 
@@ -95,6 +96,25 @@ def test_errors_are_the_frameworks_own(app: Running) -> None:
     app.process.says("LookupError: in ")
     if "django" not in app.name:
         assert app.server.get("/teapot").result().status == 418
+
+
+def test_websockets_talk(app: Running) -> None:
+    if "starlette" not in app.name and "fastapi" not in app.name:
+        pytest.skip("the framework has no WebSockets of its own")
+    app.process.lines.clear()
+    with dial(app.server.port, "/talk/me") as client:
+        for text in ("hello", "x" * 100000):
+            client.send(text)
+            assert json.loads(client.recv(20)) == {"name": "me", "said": text}
+        other = dial(app.server.port, "/talk/other")
+        vanish(other)
+        client.close(4000)
+        assert client.close_code == 4000
+    for path in ("/talk/nobody", "/nowhere"):
+        with pytest.raises(InvalidStatus, match="403"):
+            dial(app.server.port, path)
+    at_rest(app.server)
+    assert not [line for line in app.process.lines if "Traceback" in line], app.process.lines
 
 
 def test_forms_and_json_are_read(app: Running) -> None:

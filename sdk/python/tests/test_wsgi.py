@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
-from client import Upload
+from client import Upload, dial
 from conftest import SLOT, Process, Server, eventually
 from gateways import ask, at_rest, raw, running, slow_reader
 
@@ -255,6 +256,13 @@ def test_a_wrong_length_of_a_streamed_response_breaks_it_off(
 ) -> None:
     assert not server.get(f"/lengths?{query}").result().complete
     worker.says("than the Content-Length")
+
+
+def test_there_are_no_websockets(server: Server, worker: Process) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        dial(server.port, "/show")
+    assert refused.value.response.status_code == 501
+    assert server.get("/early").result().body == b"early"
 
 
 @pytest.mark.parametrize("query", ["one=3", "iterator", "iterator=6", "tuple"])

@@ -22,7 +22,7 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # What the application has to send next; GONE: nobody wants it.
-START, BODY, TRAILERS, DONE, GONE = range(5)
+START, BODY, TRAILERS, OPEN, DONE, GONE = range(6)
 
 _EXPECTED = {
     START: "http.response.start",
@@ -32,15 +32,16 @@ _EXPECTED = {
 }
 
 _FILES = ("http.response.pathsend", "http.response.zerocopysend")
-_KINDS = frozenset([*_FILES, *list(_EXPECTED.values())[:3]])
+_HINT = "http.response.early_hint"
+_KINDS = frozenset([*_FILES, _HINT, *list(_EXPECTED.values())[:3]])
 
 # What the SDK raises when nobody wants a response any more, or the request is over.
-_ENDS = (Cancelled, LinkClosed, RequestEnded)
+ENDS = (Cancelled, LinkClosed, RequestEnded)
 
 _DISCONNECT = "http.disconnect"
 
 
-def _fields(headers: Iterable[Iterable[bytes]]) -> bytes:
+def fields_of(headers: Iterable[Iterable[bytes]]) -> bytes:
     parts: list[bytes] = []
     for name, value in headers:
         parts += (name, value)
@@ -81,7 +82,7 @@ class Cycle:
         try:
             await app(scope, self.receive, self.send)
             if self._state < DONE:
-                self._fail(None, f"returned without {_EXPECTED[self._state]}")
+                await self._returned()
         except asyncio.CancelledError as error:
             self._fail(error, "was stopped" if self._stopped else "failed")
         except Exception as error:
@@ -90,6 +91,10 @@ class Cycle:
             if self._exchange.handle:  # the process is to end: its client need not wait for that
                 self._exchange.fail()
             self._running.discard(self)
+
+    async def _returned(self) -> None:
+        """Do what is left to do when the application has returned."""
+        self._fail(None, f"returned without {_EXPECTED[self._state]}")
 
     def stop(self) -> None:
         """Cancel the application: the process ends."""
@@ -123,7 +128,7 @@ class Cycle:
     async def _run(self, steps: Steps[T]) -> T:
         try:
             return await self._worker.run(self._exchange, steps)
-        except _ENDS as error:
+        except ENDS as error:
             self._lost(error)
             await self._leave()
 
@@ -138,7 +143,7 @@ class Cycle:
             if not self._received:
                 return await self._piece()
             await self._worker.run(self._exchange, self._exchange.until_cancelled())
-        except _ENDS as error:
+        except ENDS as error:
             self._lost(error)
         except asyncio.CancelledError:
             self._listens = False
@@ -164,18 +169,13 @@ class Cycle:
         if kind == "http.response.start" and state == START:
             self._start(message)
         elif kind == "http.response.body" and state == BODY:
-            body, more = message.get("body", b""), message.get("more_body", False)
-            try:
-                answered = not more and not self._trailers and self._answer(body)
-            except _ENDS as error:
-                self._lost(error)
-                await self._leave()
-            if not answered:
-                await self._body(body, more)
+            await self._send_piece(message)
         elif kind == "http.response.trailers" and state == TRAILERS:
             await self._add_trailers(message)
         elif kind in _FILES and state == BODY:
             await self._file(message)
+        elif kind == _HINT and state < DONE:
+            await self._hint(message)
         elif kind not in _KINDS:
             raise ValueError(f"there is no message {kind!r} here")
         elif state == GONE:
@@ -184,11 +184,28 @@ class Cycle:
             raise RuntimeError(f"{kind} was sent where {_EXPECTED[state]} has to come")
 
     def _start(self, message: Message) -> None:
-        status, fields = check_status(message["status"]), _fields(message.get("headers", ()))
+        status, fields = check_status(message["status"]), fields_of(message.get("headers", ()))
         exchange = self._exchange
         exchange.status, exchange.fields, exchange.progress = status, fields, STARTED
         self._trailers = bool(message.get("trailers", False))
         self._state = BODY
+
+    async def _hint(self, message: Message) -> None:
+        """Send links before the response, if that is not on its way."""
+        if self._exchange.progress <= STARTED:
+            links = fields_of((b"link", link) for link in message["links"])
+            await self._run(self._exchange.send_interim(103, links))
+
+    async def _send_piece(self, message: Message) -> None:
+        """Send a piece of the body; the last one with all that there is, if it can be."""
+        body, more = message.get("body", b""), message.get("more_body", False)
+        try:
+            answered = not more and not self._trailers and self._answer(body)
+        except ENDS as error:
+            self._lost(error)
+            await self._leave()
+        if not answered:
+            await self._body(body, more)
 
     async def _body(self, body: bytes, more: bool) -> None:
         if not isinstance(body, (bytes, bytearray, memoryview)):
@@ -255,6 +272,6 @@ class Cycle:
     async def _send_file(self, descriptor: int, offset: int, count: int | None) -> int:
         try:
             return await AsyncResponse(self._exchange, self._worker).send_file(descriptor, offset, count)
-        except _ENDS as error:
+        except ENDS as error:
             self._lost(error)
             await self._leave()

@@ -19,7 +19,10 @@ _EXTENSIONS: dict[str, dict[Any, Any]] = {
     "http.response.trailers": {},
     "http.response.pathsend": {},
     "http.response.zerocopysend": {},
+    "http.response.early_hint": {},
 }
+
+_WEBSOCKET_EXTENSIONS: dict[str, dict[Any, Any]] = {"websocket.http.response": {}}
 
 
 @functools.lru_cache(64)
@@ -62,3 +65,11 @@ class Scopes:
             "extensions": _EXTENSIONS.copy(),
             "state": self._state.copy(),
         }
+
+    def make_websocket(self, exchange: Exchange, subprotocols: list[str]) -> dict[str, Any]:
+        """Return the scope of a WebSocket."""
+        scope = self.make(exchange)
+        del scope["method"]
+        scope["type"], scope["subprotocols"] = "websocket", subprotocols
+        scope["extensions"] = _WEBSOCKET_EXTENSIONS.copy()
+        return scope

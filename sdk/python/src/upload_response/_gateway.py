@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 
@@ -85,10 +86,18 @@ def fail(exchange: Exchange, error: BaseException | None, message: str = "failed
         exchange.fail()
 
 
+def refuse_websocket(exchange: Exchange) -> None:
+    """Answer who asks for a WebSocket where there are none."""
+    exchange.start(501, {"content-type": "text/plain; charset=utf-8"})
+    exchange.keep("501 Not Implemented: no WebSockets here\n")
+    with contextlib.suppress(Cancelled, LinkClosed):
+        exchange.answer()
+
+
 @functools.lru_cache(64)
 def host_and_port(authority: str, scheme: str) -> tuple[str, str]:
     """Divide what the client called us."""
     host, colon, port = authority.rpartition(":")
     if not colon or not port.isascii() or not port.isdigit():
-        host, port = authority.rstrip(":"), "443" if scheme == "https" else "80"
+        host, port = authority.rstrip(":"), "443" if scheme in ("https", "wss") else "80"
     return host or "localhost", port

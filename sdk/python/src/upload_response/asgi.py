@@ -20,6 +20,7 @@ from . import _loops
 from ._asgi_cycle import Application, Cycle
 from ._asgi_lifespan import Lifespan, StartupFailed
 from ._asgi_scope import Scopes
+from ._asgi_websocket import Conversation
 from ._async_worker import AsyncWorker
 from ._errors import AttachError, LinkClosed
 from ._exchange import Exchange
@@ -131,13 +132,18 @@ class Gateway:
 
     def _beginner(self, worker: AsyncWorker) -> Callable[[Taken], None]:
         """Return what begins a request: a task for each."""
-        link, make_scope, app, running = worker._link, self._scopes.make, self._app, self._running
+        link, scopes, app, running = worker._link, self._scopes, self._app, self._running
         create_task = asyncio.get_running_loop().create_task
 
         def begin(taken: Taken) -> None:
             exchange = Exchange(link, taken)
-            cycle = Cycle(exchange, worker, running)
-            cycle.task = create_task(cycle.run(app, make_scope(exchange)))
+            if exchange.asks_for_websocket:
+                conversation = Conversation(exchange, worker, running)
+                cycle: Cycle = conversation
+                scope = scopes.make_websocket(exchange, conversation.subprotocols)
+            else:
+                cycle, scope = Cycle(exchange, worker, running), scopes.make(exchange)
+            cycle.task = create_task(cycle.run(app, scope))
 
         return begin
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ._exchange import Exchange
-from ._gateway import Disconnected, fail
+from ._gateway import Disconnected, fail, refuse_websocket
 from ._library import WAIT_STREAM
 from ._serve import keep_attached
 from ._service import Service
@@ -35,7 +35,10 @@ class Gateway:
         self._app, self._environs = app, environs
 
     def answer(self, exchange: Exchange) -> None:
-        """Have the application answer a request."""
+        """Have the application answer a request. It knows nothing of WebSockets."""
+        if exchange.asks_for_websocket:
+            refuse_websocket(exchange)
+            return
         call = Call(exchange)
         try:
             result = self._app(self._environs.make(exchange), call.start_response)

@@ -197,6 +197,8 @@ async def order(scope: Scope, receive: Receive, send: Send) -> None:
         "trailers-first": [{"type": "http.response.trailers", "headers": []}],
         "unknown": [{"type": "http.response.nonsense"}],
         "websocket": [{"type": "websocket.accept"}],
+        "hint-newline": [{"type": "http.response.early_hint", "links": [b"</a>\r\nb: c"]}],
+        "hint-text": [{"type": "http.response.early_hint", "links": ["</a>"]}],
         "status": [{"type": "http.response.start", "status": 99}],
         "text-headers": [{"type": "http.response.start", "status": 200, "headers": [("a", "b")]}],
         "newline": [{"type": "http.response.start", "status": 200, "headers": [(b"a", b"b\r\nc: d")]}],
@@ -291,6 +293,28 @@ async def trailers(scope: Scope, receive: Receive, send: Send) -> None:
     await body(send, b"trailers")
     await send({"type": "http.response.trailers", "headers": [(b"x-first", b"1")], "more_trailers": True})
     await send({"type": "http.response.trailers", "headers": [(b"x-second", b"2")]})
+
+
+async def hints(scope: Scope, receive: Receive, send: Send) -> None:
+    """Sends links when the query says so: all before or after the start, or one each."""
+    how, links = scope["query_string"], [b"</a.css>; rel=preload", b"</b.js>; rel=preload"]
+    kind = "http.response.early_hint"
+    before = {b"first": links, b"started": [], b"twice": links[:1]}[how]
+    if before:
+        await send({"type": kind, "links": before})
+    await start(send)
+    if links[len(before) :]:
+        await send({"type": kind, "links": links[len(before) :]})
+    await body(send, b"whole")
+
+
+async def late_hints(scope: Scope, receive: Receive, send: Send) -> None:
+    await start(send)
+    await body(send, b"wh", True)
+    await send({"type": "http.response.early_hint", "links": [b"</a.css>"]})
+    await body(send, b"ole")
+    await send({"type": "http.response.early_hint", "links": [b"</a.css>"]})
+    events.append("ignored")
 
 
 async def no_trailers(scope: Scope, receive: Receive, send: Send) -> None:
