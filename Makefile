@@ -29,7 +29,8 @@ PYTHON ?= python3
 IN_PYTHON = env PYTHONPATH=sdk/python/src UPLOAD_RESPONSE_LIBRARY=./build/c/libupload_response.so.0 $(PYTHON)
 PYTHON_DEMO = --add "/py/digest=$(IN_PYTHON) sdk/python/examples/digest.py" \
   --add "/py/wsgi=$(IN_PYTHON) -m upload_response wsgi wsgi_app:app --app-dir sdk/python/examples --threads 2" \
-  --add "/py/asgi=$(IN_PYTHON) -m upload_response asgi asgi_app:app --app-dir sdk/python/examples"
+  --add "/py/asgi=$(IN_PYTHON) -m upload_response asgi asgi_app:app --app-dir sdk/python/examples" \
+  --add "/py/chat=$(IN_PYTHON) -m upload_response asgi chat:app --app-dir sdk/python/examples"
 
 HAS_PYTHON = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null
 

@@ -42,10 +42,12 @@ def test_the_guide_draws_the_errors_as_the_package_does() -> None:
 def test_what_the_guide_names_is_there() -> None:
     guide = (ROOT / "docs/python.md").read_text()
     tables = guide.split("## Requests")[1].split("## Errors")[0]
-    requests, responses = tables.split("## Responses")
+    requests, rest = tables.split("## Responses")
+    responses, websockets = rest.split("## WebSockets")
     for section, kinds in (
         (requests, (ur.Request, ur.AsyncRequest)),
         (responses, (ur.Response, ur.AsyncResponse)),
+        (websockets, (ur.WebSocket, ur.AsyncWebSocket)),
     ):
         rows = [row.split("|")[1] for row in section.splitlines() if row.startswith("| `")]
         for name in (n for row in rows for n in re.findall(r"`(\w+)", row) if n != "for"):
