@@ -194,8 +194,11 @@ func (d *driver) checkCounters(t testing.TB) {
 	if len(counted) == 0 {
 		return
 	}
-	begun, ended := d.said.count("begin "), d.said.count("end ok")+d.said.count("trailers ok")
-	unsure := d.said.count("end cancelled") + d.said.count("trailers cancelled") // ended or not, by then
+	begun, ended, unsure := d.said.count("begin "), 0, 0
+	for _, verb := range []string{"end", "trailers", "close"} {
+		ended += d.said.count(verb + " ok")
+		unsure += d.said.count(verb + " cancelled") // ended or not, by then
+	}
 	if counted["requests"] != begun || counted["active"] != 0 {
 		t.Errorf("the SDK counted %v, the driver began %d", counted, begun)
 	}

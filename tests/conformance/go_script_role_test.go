@@ -24,6 +24,7 @@ type task struct {
 	next       uint64 // slot to read
 	offset     int    // of the response's pattern
 	fields     []proto.Field
+	socket     *worker.WebSocket // nil: none is open
 }
 
 func newTask(r *worker.Request, gates *gates) *task {
@@ -119,10 +120,10 @@ func (t *task) step(verb string, args []string) error {
 			t.addField(strings.Repeat("n", number(args[1], 1)), strings.Repeat("v", number(args[2], 0)))
 		}
 		return nil
+	case "interim":
+		return t.Interim(ctx, n, t.gathered())
 	case "respond":
-		err := t.Respond(ctx, n, t.fields)
-		t.fields = nil
-		return err
+		return t.Respond(ctx, n, t.gathered())
 	case "write":
 		return t.write(n, number(args[1], n))
 	case "fill":
@@ -130,7 +131,15 @@ func (t *task) step(verb string, args []string) error {
 	case "flush":
 		return t.Flush()
 	case "trailers":
-		return t.EndTrailers(ctx, t.fields)
+		return t.EndTrailers(ctx, t.gathered())
+	case "accept":
+		return t.accept()
+	case "message", "part":
+		return t.message(args[0], number(args[1], 0), number(args[2], math.MaxInt), verb == "message")
+	case "talk":
+		return t.talk()
+	case "close":
+		return t.close(n, args[1])
 	case "end":
 		return t.End(ctx)
 	case "abort":
@@ -155,6 +164,13 @@ func (t *task) step(verb string, args []string) error {
 	return errors.New("unknown step")
 }
 
+// gathered returns the gathered fields, and forgets them.
+func (t *task) gathered() []proto.Field {
+	fields := t.fields
+	t.fields = nil
+	return fields
+}
+
 func (t *task) addField(name, value string) {
 	t.fields = append(t.fields, proto.Field{Name: name, Value: value})
 }
@@ -171,7 +187,12 @@ func (t *task) saySlot(s worker.Slot, err error) error {
 	if err != nil {
 		return err
 	}
-	print(t.id, "slot %d %s %d %08x", s.Number, s.Kind, len(s.Bytes), adler32.Checksum(s.Bytes))
+	final := ""
+	if s.Final {
+		final = " final"
+	}
+	print(t.id, "slot %d %s %d %08x%s", s.Number, s.Kind, len(s.Bytes), adler32.Checksum(s.Bytes), final)
+	t.sayClose(s)
 	if s.Kind != worker.Trailers {
 		return nil
 	}

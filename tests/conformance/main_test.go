@@ -72,7 +72,7 @@ type conformanceCase struct {
 // cases has all cases, a group for each file.
 var cases = [][]conformanceCase{
 	requestBodyCases, responseBodyCases, requestHeaderCases, responseHeaderCases, messageCases, earlyCases,
-	cancelCases, releaseCases, endCases, manyCases, lifeCases,
+	interimCases, websocketCases, cancelCases, releaseCases, endCases, manyCases, lifeCases,
 }
 
 func TestConformance(t *testing.T) {

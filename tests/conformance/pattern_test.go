@@ -25,6 +25,18 @@ func makePattern() []byte {
 	return bytes.Repeat(b, 64)
 }
 
+// textPattern is what they write as text: seven bits of each byte.
+var textPattern = makeText(pattern)
+
+// makeText returns text of as many bytes.
+func makeText(b []byte) []byte {
+	text := make([]byte, len(b))
+	for i := range b {
+		text[i] = b[i] & 0x7f
+	}
+	return text
+}
+
 // wantPattern reads a body, which has to be the first n bytes of the pattern.
 func wantPattern(t *testing.T, body io.Reader, n int) {
 	t.Helper()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,8 @@ import (
 // WebSocket is the client's end of a WebSocket over HTTP/1.1. It says and returns frames
 // as they are, so that a test decides what is in them.
 type WebSocket struct {
-	Protocol string // that the server has chosen
+	Protocol string      // that the server has chosen
+	Header   http.Header // of the answer
 
 	t    testing.TB
 	conn net.Conn
@@ -34,7 +36,11 @@ func (s *Server) OpenWebSocket(t testing.TB, path string, header map[string]stri
 	for name, value := range header {
 		fields[name] = []string{value}
 	}
-	dialer := ws.Dialer{Protocols: protocols, Header: fields}
+	answer := http.Header{}
+	dialer := ws.Dialer{Protocols: protocols, Header: fields, OnHeader: func(name, value []byte) error {
+		answer.Add(string(name), string(value))
+		return nil
+	}}
 	conn, early, handshake, err := dialer.Dial(ctx, "ws"+strings.TrimPrefix(s.URL, "http")+path)
 	if status := ws.StatusError(0); errors.As(err, &status) {
 		return nil, int(status)
@@ -45,7 +51,7 @@ func (s *Server) OpenWebSocket(t testing.TB, path string, header map[string]stri
 	if early == nil {
 		early = bufio.NewReader(conn)
 	}
-	return &WebSocket{Protocol: handshake.Protocol, t: t, conn: conn, in: early}, 101
+	return &WebSocket{Protocol: handshake.Protocol, Header: answer, t: t, conn: conn, in: early}, 101
 }
 
 // MustOpenWebSocket is OpenWebSocket that has to succeed.

@@ -151,7 +151,9 @@ static int fill_pattern(ur_link *link, struct task *t) {
         size_t at = (size_t)(t->offset % PERIOD), n = (size_t)(size - t->done < piece ? size - t->done : piece);
         n = n < room_size ? n : room_size;
         memcpy(room, pattern + at, n);
-        err = ur_commit(link, t->r, n);
+        if ((err = ur_commit(link, t->r, n)) != 0) {
+            break;
+        }
         t->done += n;
         t->offset += n;
     } while (err == 0 && t->done < size);
@@ -188,8 +190,79 @@ static int echo(ur_link *link, struct task *t) {
     return err;
 }
 
-static int respond(ur_link *link, struct task *t) {
-    int err = ur_respond(link, t->r, (int)number(t->argument[0], 200), t->fields, t->count, t->wait_ms);
+/* message, part KIND SIZE [PIECE]: the pattern, with at most PIECE bytes in a call. */
+static int send_pattern(ur_link *link, struct task *t, int whole) {
+    int text = strcmp(t->argument[0], "text") == 0, err;
+    unsigned long long size = number(t->argument[1], 0), piece = number(t->argument[2], size);
+    do {
+        size_t at = (size_t)(t->offset % PERIOD), n = 0, want = (size_t)(size - t->done), left = (size_t)(piece == 0 ? 0 : piece - t->done % piece);
+        want = want < left ? want : left;
+        want = want < sizeof pattern - at ? want : sizeof pattern - at;
+        err = ur_send(link, t->r, text ? UR_TEXT : UR_BINARY, (text ? text_pattern : pattern) + at, want, whole && t->done + want == size, t->wait_ms, &n);
+        t->done += n;
+        t->offset += n;
+    } while (err == 0 && t->done < size);
+    return err;
+}
+
+/* Sends the rest of the present slot, copied into reserved room. */
+static int send_in_place(ur_link *link, struct task *t) {
+    for (;;) {
+        size_t left = t->slot.length - (size_t)t->done, size = 0;
+        void *room = NULL;
+        int err = ur_reserve(link, t->r, t->wait_ms, &room, &size);
+        if (err != 0) {
+            return err;
+        }
+        size_t n = left < size ? left : size;
+        if (n > 0) {
+            memcpy(room, (const char *)t->slot.data + t->done, n);
+        }
+        err = ur_commit_message(link, t->r, t->slot.kind, n, t->slot.final && n == left);
+        t->done += n;
+        if (err != 0 || n == left) {
+            return err;
+        }
+    }
+}
+
+/* talk: sends what it reads, up to the client's close. */
+static int talk(ur_link *link, struct task *t) {
+    int err = 0;
+    while (err == 0) {
+        if (t->slot.number == 0) {
+            err = ur_next_slot(link, t->r, t->wait_ms, &t->slot);
+            if (err == 0) {
+                say_slot(t, &t->slot);
+                t->done = 0;
+            }
+        } else if (t->slot.kind == UR_CLOSE) {
+            return 0;
+        } else if ((err = send_in_place(link, t)) == 0) {
+            err = ur_release(link, t->r, t->slot.number);
+            t->slot.number = 0;
+        }
+    }
+    return err;
+}
+
+static int close_websocket(ur_link *link, struct task *t) {
+    ur_str reason = unescape(t->argument[1]);
+    int err = ur_close_websocket(link, t->r, (int)number(t->argument[0], 0), reason.data, reason.length, t->wait_ms);
+    free((void *)(uintptr_t)reason.data);
+    return err;
+}
+
+static int send_interim(ur_link *link, struct task *t) {
+    int err = ur_interim(link, t->r, (int)number(t->argument[0], 103), t->fields, t->count, t->wait_ms);
+    if (err != -EAGAIN) {
+        drop_fields(t);
+    }
+    return err;
+}
+
+static int respond(ur_link *link, struct task *t, int status) {
+    int err = ur_respond(link, t->r, status, t->fields, t->count, t->wait_ms);
     if (err != -EAGAIN) {
         drop_fields(t);
     }
@@ -243,7 +316,13 @@ static int try_step(struct worker *w, struct task *t) {
     if (strcmp(v, "echo") == 0) return echo(l, t);
     if (strcmp(v, "field") == 0) return add_field(t, unescape(t->argument[0]), unescape(t->argument[1]));
     if (strcmp(v, "fields") == 0) return add_fields(t);
-    if (strcmp(v, "respond") == 0) return respond(l, t);
+    if (strcmp(v, "interim") == 0) return send_interim(l, t);
+    if (strcmp(v, "respond") == 0) return respond(l, t, (int)number(t->argument[0], 200));
+    if (strcmp(v, "accept") == 0) return respond(l, t, 101);
+    if (strcmp(v, "message") == 0) return send_pattern(l, t, 1);
+    if (strcmp(v, "part") == 0) return send_pattern(l, t, 0);
+    if (strcmp(v, "talk") == 0) return talk(l, t);
+    if (strcmp(v, "close") == 0) return close_websocket(l, t);
     if (strcmp(v, "write") == 0) return write_pattern(l, t);
     if (strcmp(v, "fill") == 0) return fill_pattern(l, t);
     if (strcmp(v, "flush") == 0) return ur_flush(l, t->r);

@@ -29,11 +29,12 @@ struct worker {
     size_t open;
 };
 
-static uint8_t pattern[64 * PERIOD];
+static uint8_t pattern[64 * PERIOD], text_pattern[64 * PERIOD];
 
 static void make_pattern(void) {
     for (size_t i = 0; i < sizeof pattern; i++) {
         pattern[i] = i < PERIOD ? (uint8_t)((uint32_t)i * UINT32_C(2654435761) >> 24) : pattern[i - PERIOD];
+        text_pattern[i] = pattern[i] & 0x7f;
     }
 }
 
@@ -56,11 +57,18 @@ static void say_bytes(const struct task *t, const char *what, ur_str name, ur_st
 }
 
 static void say_slot(const struct task *t, const ur_slot *s) {
-    static const char *const kinds[] = {"none", "headers", "body", "trailers", "end"};
+    static const char *const kinds[] = {"none", "headers", "body", "trailers", "end", "abort", "interim", "text", "binary", "close"};
     ur_header field;
     size_t at = 0;
-    printf("%s slot %llu %s %zu %08x\n", t->id, (unsigned long long)s->number, s->kind <= UR_END ? kinds[s->kind] : "unknown", s->length,
-           adler32(s->data, s->length));
+    printf("%s slot %llu %s %zu %08x%s\n", t->id, (unsigned long long)s->number, s->kind <= UR_CLOSE ? kinds[s->kind] : "unknown", s->length,
+           adler32(s->data, s->length), s->final ? " final" : "");
+    if (s->kind == UR_CLOSE) {
+        ur_str code = {NULL, 0}, reason;
+        char digits[16];
+        code.length = (size_t)snprintf(digits, sizeof digits, "%d", ur_close_code(s, &reason));
+        code.data = digits;
+        say_bytes(t, "closed", code, reason);
+    }
     while (s->kind == UR_TRAILERS && ur_trailer(s, &at, &field) == 0) {
         say_bytes(t, "trailer", field.name, field.value);
     }

@@ -5,6 +5,7 @@ and prints what comes of it. tests/conformance/README.md says what a driver has 
 from __future__ import annotations
 
 import asyncio
+import codecs
 import os
 import re
 import signal
@@ -17,7 +18,8 @@ import upload_response as ur
 
 PERIOD = 65521
 PATTERN = bytes((i * 2654435761 & 0xFFFFFFFF) >> 24 for i in range(PERIOD)) * 3
-KINDS = {1: "headers", 2: "body", 3: "trailers", 4: "end"}
+TEXT_PATTERN = bytes(byte & 0x7F for byte in PATTERN).decode()
+KINDS = {1: "headers", 2: "body", 3: "trailers", 4: "end", 7: "text", 8: "binary", 9: "close"}
 
 
 def say(*words: object) -> None:
@@ -58,6 +60,7 @@ class Script:
 
     def __init__(self, request: ur.AsyncRequest, gates: Gates) -> None:
         self.request, self.response, self.gates = request, request.response, gates
+        self.websocket = request.websocket
         self.id = request.headers.get("x-id", "")
         self.fields: list[tuple[bytes, bytes]] = []
         self.next_slot = 2
@@ -89,7 +92,7 @@ class Script:
             return "too-large"
         except ur.Released:
             return "released"
-        except ur.RequestEnded:
+        except (ur.RequestEnded, ur.WebSocketClosed):
             return "ended"
         except ValueError:
             return "refused"
@@ -100,10 +103,13 @@ class Script:
     def said_slot(self, slot: ur.Slot) -> None:
         """Print a slot."""
         total = f"{zlib.adler32(slot.data):08x}"
-        say(self.id, "slot", slot.number, KINDS[slot.kind], len(slot.data), total)
+        say(self.id, "slot", slot.number, KINDS[slot.kind], len(slot.data), total, *["final"] * slot.final)
         if slot.kind == 3:
             for name, value in self.request.trailers.pairs():
                 say(self.id, "trailer", name, value.encode("latin-1").hex())
+        if slot.kind == 9:
+            code = int.from_bytes(slot.data[:2], "big") or 1005
+            say(self.id, "closed", code, slot.data[2:].hex())
 
     async def take_slots(self, most: str, *, release: bool) -> None:
         """Take slots, up to the end."""
@@ -160,6 +166,50 @@ class Script:
         """Return the gathered fields, and forget them."""
         fields, self.fields = self.fields, []
         return fields
+
+    async def do_interim(self, status: str) -> None:
+        await self.response.interim(int(status), self.gathered())
+
+    def opened(self) -> ur.AsyncWebSocket:
+        """Return the WebSocket that the client asks for."""
+        if self.websocket is None:
+            raise ValueError
+        return self.websocket
+
+    async def do_accept(self) -> None:
+        fields = [(name.decode(), value.decode()) for name, value in self.gathered()]
+        protocol = dict(fields).get("sec-websocket-protocol")
+        await self.opened().accept(protocol, [f for f in fields if f[0] != "sec-websocket-protocol"])
+
+    async def do_message(self, kind: str, size: str, piece: str = "") -> None:
+        await self.send_pieces(kind, size, piece, whole=True)
+
+    async def do_part(self, kind: str, size: str, piece: str = "") -> None:
+        await self.send_pieces(kind, size, piece, whole=False)
+
+    async def send_pieces(self, kind: str, size: str, piece: str, *, whole: bool) -> None:
+        """Send a message of the pattern, or a part of one, in pieces."""
+        end = self.offset + int(size)
+        for part in self.pieces(size, piece):
+            at, final = self.offset % PERIOD, whole and self.offset + len(part) == end
+            text = TEXT_PATTERN[at : at + len(part)]
+            await self.opened().send(text if kind == "text" else part, final=final)
+
+    async def do_talk(self) -> None:
+        websocket, decode = self.opened(), codecs.getincrementaldecoder("utf-8")().decode
+        while True:
+            slot = await self.request.tail(self.next_slot)
+            self.said_slot(slot)
+            self.next_slot += 1
+            number, final = slot.number, slot.final
+            if slot.kind not in (7, 8):
+                return
+            await websocket.send(decode(slot.data, final) if slot.kind == 7 else slot.data, final=final)
+            del slot
+            self.request.release(number)
+
+    async def do_close(self, code: str, reason: str = "") -> None:
+        await self.opened().close(int(code), unescape(reason).decode())
 
     def do_respond(self, status: str) -> None:
         self.response.start(int(status), self.gathered())
