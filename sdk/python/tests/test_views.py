@@ -180,7 +180,7 @@ def test_a_view_outlives_its_request_and_the_memory_is_not_used_again(server: Se
             finish(request)
             assert other.result().status == 200
         assert bytes(view) == content
-        assert server.counts()["active_streams"] == 1
+        eventually("the other streams to be let go", lambda: server.counts()["active_streams"] == 1)
         del view
         eventually("the stream to be let go", lambda: server.counts()["active_streams"] == 0)
         assert worker.counters["active"] == 0
