@@ -24,14 +24,17 @@ def factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
     return asyncio.new_event_loop
 
 
-def run(main: Coroutine[Any, Any, None], new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+def run(
+    main: Callable[[], Coroutine[Any, Any, None]], new_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
     """Run a coroutine in a loop of its own, as asyncio.run() does, which takes no factory
-    before Python 3.12.
+    before Python 3.12. What makes the coroutine is called when the loop is there: before
+    Python 3.10 an asyncio.Event, for one, belongs to the loop that it finds when it is made.
     """
     loop = new_loop()
     try:
         asyncio.set_event_loop(loop)
-        loop.run_until_complete(main)
+        loop.run_until_complete(main())
     finally:
         try:
             _cancel_all(loop)

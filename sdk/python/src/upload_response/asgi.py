@@ -180,7 +180,9 @@ def run(
     """Serve an application that every process loads by itself."""
 
     def process() -> None:
-        gateway = Gateway(load(), options, root_path.rstrip("/"), service.graceful_timeout)
-        _loops.run(gateway.serve(), new_loop)
+        _loops.run(
+            lambda: Gateway(load(), options, root_path.rstrip("/"), service.graceful_timeout).serve(),
+            new_loop,
+        )
 
     service.run(process)
