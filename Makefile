@@ -109,6 +109,11 @@ test-h2spec: need-go ## Run h2spec, a conformance suite for HTTP/2, which is bui
 	cd tests/h2spec/tool && $(BUILD) -o $(CURDIR)/build/h2spec github.com/summerwind/h2spec/cmd/h2spec
 	H2SPEC=$(CURDIR)/build/h2spec $(GO) test -count=1 -tags h2spec ./tests/h2spec
 
+.PHONY: test-slow
+test-slow: need-go ## Measure what 1,000 slow clients (slowhttptest) cost the others
+	@command -v slowhttptest >/dev/null || { echo "slowhttptest is missing: apt install slowhttptest" >&2; exit 1; }
+	$(GO) test -count=1 -v -tags slow ./tests/slow
+
 .PHONY: test-peers
 test-peers: need-go ## Send hostile requests to nginx and HAProxy, and write down where they differ
 	@for p in nginx haproxy; do PATH="$$PATH:/usr/sbin" command -v $$p >/dev/null || { echo "nginx or HAProxy is missing: apt install nginx haproxy" >&2; exit 1; }; done
