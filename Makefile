@@ -14,7 +14,7 @@ PLAIN := ./shm/... ./proto/...
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: need-go ## Build the program into ./build
@@ -49,7 +49,7 @@ test: check test-c-parts race test-sanitized test-python test-h2spec ## Run ever
 .PHONY: check
 check: need-go ## Check the format, vet, and test what the race detector would change
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "not formatted (make fmt):" $$unformatted; exit 1; }
-	$(GO) vet ./...
+	$(GO) vet ./... && $(GO) vet -tags "h2spec peers slow" ./tests/...
 	$(GO) test $(PLAIN)
 
 .PHONY: race
