@@ -137,10 +137,19 @@ test-autobahn: need-go ## Run the Autobahn suite against a WebSocket (PYTHON2=py
 	PYTHON2=$(PYTHON2) PYTHONUSERBASE=$(CURDIR)/build/autobahn $(GO) test -count=1 -v -tags autobahn ./tests/autobahn
 
 PEERS = $(patsubst %,--peer bench/peers/%.sh,nginx haproxy grpc gunicorn uvicorn granian)
+PARTS := ring http-h1 http-tls http-h2c http-h2 http-h3 memory
 
+# Each part is a run of its own, whose figures stay in build/bench; BENCH has more flags.
 .PHONY: bench
-bench: build ## Measure everything beside its limits and its peers, and write docs/benchmarks.md (an hour; BENCH="--quick")
-	./build/upload-response bench all --rounds 5 $(PEERS) $(BENCH) --json build/benchmarks.json --markdown docs/benchmarks.md
+bench: build ## Measure everything beside its limits and peers, and write docs/benchmarks.md (an hour)
+	@mkdir -p build/bench; for part in $(PARTS); do \
+	  case $$part in http-*) set -- http --protocols $${part#http-} $(PEERS) --rounds 5 $(BENCH);; ring) set -- ring --rounds 5 $(BENCH);; *) set -- $$part --rounds 3;; esac; \
+	  ./build/upload-response bench "$$@" --json build/bench/$$part.json || exit 1; done
+	@$(MAKE) --no-print-directory bench-page
+
+.PHONY: bench-page
+bench-page: build ## Write docs/benchmarks.md again, from build/bench
+	./build/upload-response bench show $(PARTS:%=--from build/bench/%.json) --markdown docs/benchmarks.md >build/bench/all.txt
 
 .PHONY: bench-peers
 bench-peers: build ## Measure them beside nginx, HAProxy, gRPC, gunicorn, uvicorn and Granian, which are installed

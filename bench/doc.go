@@ -8,6 +8,8 @@
 // command `serve`. Candidates are measured in turns (rounds.go), so that what else
 // happens on the machine meets all of them.
 //
+// A benchmark that ends with an error returns what it had measured by then, too.
+//
 // What makes the load is in the package load, what holds and shows the figures in
 // the package report.
 package bench

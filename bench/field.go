@@ -163,8 +163,8 @@ func (f *field) stop() {
 }
 
 // newReport begins a report.
-func (o *Options) newReport(command string) *report.Report {
+func (o *Options) newReport() *report.Report {
 	return &report.Report{
-		Program: server.Name + " " + server.Version, Command: command, Time: time.Now().UTC().Truncate(time.Second), Machine: report.ThisMachine(),
+		Program: server.Name + " " + server.Version, Time: time.Now().UTC().Truncate(time.Second), Machine: report.ThisMachine(),
 	}
 }

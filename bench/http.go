@@ -21,7 +21,7 @@ func HTTP(ctx context.Context, o Options) (*report.Report, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	f := &field{options: &o, report: o.newReport("http"), dir: dir}
+	f := &field{options: &o, report: o.newReport(), dir: dir}
 	f.report.Settings = o.settings()
 	f.cWorker = sync.OnceValues(func() (string, error) { return o.cWorker(dir) })
 	f.python = sync.OnceValues(func() (*python, error) { return o.openPython(dir) })
@@ -32,7 +32,7 @@ func HTTP(ctx context.Context, o Options) (*report.Report, error) {
 	for _, protocol := range o.Protocols {
 		for _, name := range o.Cases {
 			if err := f.measureCase(ctx, protocol, name); err != nil {
-				return nil, err
+				return f.report, err
 			}
 		}
 	}

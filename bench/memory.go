@@ -15,7 +15,7 @@ import (
 // Memory measures what the server has in memory while responses stream that have no
 // more to say for now, beside a server whose handler is in its own process.
 func Memory(ctx context.Context, o Options) (*report.Report, error) {
-	r := o.newReport("memory")
+	r := o.newReport()
 	r.Settings = append(r.Settings, report.Setting{
 		Name: "memory, server", Value: "serve " + strings.Join(idleFlags(slices.Max(o.Idle)), " ") + ", 256 MiB of shared memory reserved; " + strconv.Itoa(idleWorkers) + " worker processes",
 	})
@@ -28,7 +28,7 @@ func Memory(ctx context.Context, o Options) (*report.Report, error) {
 				{row: &report.Row{Name: WorkerGo}, measure: m.proxied},
 			}
 			if err := o.turns(ctx, r, table, list, 0); err != nil {
-				return nil, err
+				return r, err
 			}
 		}
 	}

@@ -14,11 +14,11 @@ import (
 // Ring measures the shared memory alone: a process that writes, and others that read
 // it through the real segments, lanes and bells. There is no HTTP.
 func Ring(ctx context.Context, o Options) (*report.Report, error) {
-	r := &ring{options: &o, report: o.newReport("ring")}
+	r := &ring{options: &o, report: o.newReport()}
 	cases := map[string]func(context.Context) error{RingSlots: r.slotSizes, RingStreams: r.streams, RingReaders: r.readers, RingTrips: r.roundTrips}
 	for _, name := range o.RingCases {
 		if err := cases[name](ctx); err != nil {
-			return nil, err
+			return r.report, err
 		}
 	}
 	return r.report, nil

@@ -10,7 +10,7 @@ import (
 // have. The change of one is marked if the rounds of the two do not overlap.
 func (r *Report) WriteChanges(w io.Writer, old *Report) error {
 	fmt.Fprintf(w, "\nChanges since %s (* where the rounds do not overlap)\n", old.Time.Format("2006-01-02 15:04"))
-	if old.Machine.CPU != r.Machine.CPU || old.Machine.Cores != r.Machine.Cores {
+	if !old.Machine.same(r.Machine) {
 		fmt.Fprintf(w, "that was another machine: %s\n", old.Machine)
 	}
 	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

@@ -56,6 +56,12 @@ func processor() string {
 	return ""
 }
 
+// same reports whether the two are one, as far as can be seen.
+func (m Machine) same(other Machine) bool {
+	m.Load = other.Load
+	return m == other
+}
+
 // String is one line.
 func (m Machine) String() string {
 	return fmt.Sprintf("%s, %d cores, %.0f GiB, %s, %s, %s, load %.2f before", m.CPU, m.Cores, float64(m.Memory)/(1<<30), m.Kernel, m.Arch, m.Go, m.Load)

@@ -16,7 +16,11 @@ var method string
 func (r *Report) WriteMarkdown(w io.Writer, pictures ...string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Benchmarks\n\n<!-- Written by `upload-response bench`: do not edit. -->\n\n")
-	fmt.Fprintf(&b, "`%s`, %s, on %s:\n\n| | |\n|---|---|\n", r.Command, r.Program, r.Time.Format("2006-01-02"))
+	fmt.Fprintf(&b, "%s, on %s:\n\n```console\n", r.Program, r.Time.Format("2006-01-02"))
+	for _, command := range r.Commands {
+		fmt.Fprintf(&b, "$ %s\n", command)
+	}
+	b.WriteString("```\n\n| | |\n|---|---|\n")
 	for _, line := range [][2]string{
 		{"processor", fmt.Sprintf("%s, %d cores", r.Machine.CPU, r.Machine.Cores)},
 		{"memory", fmt.Sprintf("%.0f GiB", float64(r.Machine.Memory)/(1<<30))},

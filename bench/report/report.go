@@ -11,7 +11,7 @@ import (
 // Report is all that a run has found.
 type Report struct {
 	Program     string        `json:"program"`
-	Command     string        `json:"command"`
+	Commands    []string      `json:"commands"`
 	Time        time.Time     `json:"time"`
 	Machine     Machine       `json:"machine"`
 	Settings    []Setting     `json:"settings,omitempty"`
@@ -41,8 +41,9 @@ func (r *Report) Skip(what, why string) {
 	r.NotMeasured = append(r.NotMeasured, NotMeasured{what, why})
 }
 
-// Merge adds what another run on the same machine has found.
+// Merge adds what another run has found, on the same machine.
 func (r *Report) Merge(other *Report) {
+	r.Commands = append(r.Commands, other.Commands...)
 	r.Tables = append(r.Tables, other.Tables...)
 	for _, n := range other.NotMeasured {
 		r.Skip(n.What, n.Why)
@@ -77,6 +78,25 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", " ")
 	return encoder.Encode(r)
+}
+
+// LoadAll reads reports of one machine, and makes one of them.
+func LoadAll(paths []string) (all *Report, err error) {
+	for _, path := range paths {
+		r, err := Load(path)
+		if err != nil {
+			return nil, err
+		}
+		if all == nil {
+			all = r
+			continue
+		}
+		if !all.Machine.same(r.Machine) {
+			return nil, fmt.Errorf("%s is of another machine: %s", path, r.Machine)
+		}
+		all.Merge(r)
+	}
+	return all, nil
 }
 
 // Load reads a report.

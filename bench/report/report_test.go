@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -161,5 +162,28 @@ func TestChangesSayWhatIsBeyondTheSpread(t *testing.T) {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %q in\n%s", want, &text)
 		}
+	}
+}
+
+func TestReportsOfOneMachineBecomeOne(t *testing.T) {
+	var paths []string
+	for i, machine := range []Machine{{CPU: "a", Load: 1}, {CPU: "a", Load: 2}, {CPU: "b"}} {
+		r := example()
+		r.Machine, r.Commands = machine, []string{strconv.Itoa(i)}
+		var text bytes.Buffer
+		if err := r.WriteJSON(&text); err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, filepath.Join(t.TempDir(), "r.json"))
+		if err := os.WriteFile(paths[i], text.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := LoadAll(paths[:2])
+	if err != nil || len(r.Tables) != 2 || strings.Join(r.Commands, " ") != "0 1" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if _, err := LoadAll(paths); err == nil {
+		t.Error("two machines became one")
 	}
 }

@@ -156,6 +156,8 @@ func (p *program) bench(args []string) error {
 	switch {
 	case args[0] == bench.RoleCommand:
 		return bench.Role(args[1:])
+	case args[0] == "show":
+		return p.benchShow(args[1:])
 	case !slices.Contains([]string{"--help", "-help", "-h"}, args[0]):
 		return &usageError{self, fmt.Errorf("unknown benchmark %q: want %s", args[0], benchmarkNames())}
 	}
@@ -163,7 +165,7 @@ func (p *program) bench(args []string) error {
 	for _, b := range benchmarks() {
 		fmt.Fprintf(p.stdout, "  %-8s %s\n", b.name, b.summary)
 	}
-	fmt.Fprintf(p.stdout, "\n'%s NAME --help' lists the flags.\n", self)
+	fmt.Fprintf(p.stdout, "  %-8s %s\n\n'%s NAME --help' lists the flags.\n", "show", "no measurement: what --json has written", self)
 	return nil
 }
 
@@ -182,14 +184,40 @@ func (p *program) runBench(b *benchmark, args []string) error {
 	s.options.Progress = p.stderr
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
 	defer stop()
-	r, err := b.run(ctx, s.options)
-	if errors.Is(err, context.Canceled) {
-		return errors.New("interrupted")
+	r, failed := b.run(ctx, s.options)
+	if errors.Is(failed, context.Canceled) {
+		failed = errors.New("interrupted")
 	}
+	if r == nil || failed != nil && len(r.Tables) == 0 {
+		return failed
+	}
+	if failed != nil {
+		r.Skip("the rest", failed.Error())
+	}
+	r.Commands = []string{strings.Join(append([]string{"upload-response bench", b.name}, args...), " ")}
+	return errors.Join(failed, p.show(&s, r))
+}
+
+// benchShow shows reports that were written before.
+func (p *program) benchShow(args []string) error {
+	var s benchSettings
+	var from []string
+	flags := &flagSet{command: "upload-response bench show", summary: "shows what --json has written", groups: []optionGroup{
+		{"What to show", append([]option{{name: "from", arg: "PATH", help: "a file of --json; repeat to make one report of several", parse: added(&from), split: words}}, s.shown()...)},
+	}}
+	if err := flags.parse(args, p.getenv); errors.Is(err, errHelp) {
+		flags.writeHelp(p.stdout)
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if len(from) == 0 {
+		return flags.usage(errors.New("--from: which file?"))
+	}
+	r, err := report.LoadAll(from)
 	if err != nil {
 		return err
 	}
-	r.Command = strings.Join(append([]string{"upload-response bench", b.name}, args...), " ")
 	return p.show(&s, r)
 }
 

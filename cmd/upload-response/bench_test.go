@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -91,6 +92,28 @@ func TestBenchOfTheRingMeasuresBytesAndRoundTrips(t *testing.T) {
 	for _, want := range []string{"slot size", "concurrent streams", "several readers", "both asleep, on one core"} {
 		if !strings.Contains(strings.Join(titles, "\n"), want) {
 			t.Errorf("no %q in %q", want, titles)
+		}
+	}
+}
+
+func TestBenchShowsWhatWasMeasuredBefore(t *testing.T) {
+	dir := t.TempDir()
+	kept, page, plot := filepath.Join(dir, "kept.json"), filepath.Join(dir, "page.md"), filepath.Join(dir, "plot.svg")
+	before := benchReport(t, "ring", "--rounds=2", "--size=1MiB", "--cases=slot-sizes", "--json=-")
+	text, err := json.Marshal(before)
+	if err == nil {
+		err = os.WriteFile(kept, text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr, status := call(nil, "bench", "show", "--from", kept, "--markdown", page, "--plot", plot, "--compare", kept)
+	if status != 0 || !strings.Contains(stdout, "ring: slot size") || !strings.Contains(stdout, "+0.0%") {
+		t.Errorf("status %d, printed %q and %q", status, stdout, stderr)
+	}
+	for _, path := range []string{page, plot, filepath.Join(dir, "page-ring.svg")} {
+		if text, err := os.ReadFile(path); err != nil || len(text) < 1000 {
+			t.Errorf("%s: %d bytes, %v", path, len(text), err)
 		}
 	}
 }

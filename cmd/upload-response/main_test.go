@@ -82,6 +82,7 @@ func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 		{"demo --add ./echo", `--add "./echo": want PREFIX=COMMAND, such as /c/echo=./echo`},
 		{"demo --add /echo=./echo", `--add "/echo=./echo": there is a worker on /echo already`},
 		{"bench", "which benchmark? Want ring, http, memory or all (see 'upload-response bench --help')"},
+		{"bench show", "--from: which file? (see 'upload-response bench show --help')"},
 		{"bench disk", `unknown benchmark "disk": want ring, http, memory or all`},
 		{"bench http --protocols h1,h4", `--protocols "h1,h4": want some of h1,tls,h2c,h2,h3, with commas between them`},
 		{"bench http --connections 0", `--connections "0": want whole numbers from 1 to 4096, with commas between them`},
@@ -99,7 +100,7 @@ func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 }
 
 func TestHelpGoesToStandardOutputAndFits(t *testing.T) {
-	for _, args := range []string{"--help", "-h", "help", "help serve", "serve --help", "serve -h", "worker --help", "worker digest --help", "demo --help", "bench --help", "bench ring --help", "bench http --help", "bench memory --help", "bench all --help", "layout --help", "version --help"} {
+	for _, args := range []string{"--help", "-h", "help", "help serve", "serve --help", "serve -h", "worker --help", "worker digest --help", "demo --help", "bench --help", "bench ring --help", "bench http --help", "bench memory --help", "bench all --help", "bench show --help", "layout --help", "version --help"} {
 		stdout, stderr, status := call(nil, strings.Fields(args)...)
 		if status != 0 || stderr != "" || !strings.HasPrefix(strings.ToLower(stdout), "upload-response") {
 			t.Errorf("%q: status %d, printed %q and %q", args, status, stdout, stderr)
