@@ -113,7 +113,7 @@ func (f *field) startWorker(name string) (*process, error) {
 			return nil, err
 		}
 		return start(name, []string{program, "--socket", f.proxy.socket, "--pool", name})
-	case WorkerSlot, WorkerWSGI, WorkerASGI:
+	case WorkerSlot, WorkerLoop, WorkerWSGI, WorkerASGI:
 		python, err := f.python()
 		if err != nil {
 			return nil, err

@@ -40,6 +40,7 @@ const (
 	WorkerGo   = "go"
 	WorkerC    = "c"
 	WorkerSlot = "py-slot" // Python, the SDK's own handler
+	WorkerLoop = "py-loop" // the same in an event loop
 	WorkerWSGI = "wsgi"
 	WorkerASGI = "asgi"
 )
@@ -55,7 +56,7 @@ const (
 // Names of all that can be chosen from.
 var (
 	AllProtocols = []string{load.H1, load.TLS, load.H2C, load.H2, load.H3}
-	AllWorkers   = []string{WorkerGo, WorkerC, WorkerSlot, WorkerWSGI, WorkerASGI}
+	AllWorkers   = []string{WorkerGo, WorkerC, WorkerSlot, WorkerLoop, WorkerWSGI, WorkerASGI}
 	AllRingCases = []string{RingSlots, RingStreams, RingReaders, RingTrips}
 	AllCases     = []string{load.CaseUpload, load.CaseDownload, load.CaseEcho, load.CaseRequests, load.CaseFirst}
 )

@@ -83,8 +83,8 @@ func (p *python) try(line string) error {
 
 // startWorker starts a worker. Release: stop.
 func (p *python) startWorker(name, socket string) (*process, error) {
-	argv := []string{p.interpreter, filepath.Join(p.dir, appName+".py")}
-	if name != WorkerSlot {
+	argv := []string{p.interpreter, filepath.Join(p.dir, appName+".py"), name}
+	if name == WorkerWSGI || name == WorkerASGI {
 		argv = []string{p.interpreter, "-m", "upload_response", name, appName + ":" + name}
 	}
 	return start(name, argv, append(p.environment, "UPLOAD_RESPONSE_SOCKET="+socket, "UPLOAD_RESPONSE_POOL="+name)...)

@@ -87,6 +87,62 @@ SLOTS = {
 }
 
 
+# ---------------------------------------------------- slots, in an event loop
+
+
+async def loop(request, response):
+    await LOOP.get(last(request.path), loop_none)(request, response)
+
+
+async def loop_hello(request, response):
+    response.start(200, {"content-type": "text/plain", "content-length": "13"})
+    await response.write(PIECE)
+
+
+async def loop_upload(request, response):
+    scratch, count = bytearray(1 << 20), 0
+    async for chunk in request:
+        scratch[: len(chunk)] = chunk
+        count += len(chunk)
+    response.start(200, (TEXT,))
+    await response.write(f"{count}\n")
+
+
+async def loop_download(request, response):
+    size = size_of(request.query)
+    response.start(200, (BINARY, ("content-length", str(size))))
+    for piece in payload(size):
+        await response.write(piece)
+
+
+async def loop_echo(request, response):
+    response.start(200, (BINARY, ("content-length", request.headers["content-length"])))
+    async for chunk in request:
+        await response.write(chunk)
+
+
+async def loop_first(request, response):
+    response.start(200, (TEXT,))
+    await response.write(PIECE)
+    await response.flush()
+    async for _ in request:
+        pass
+    await response.write(PIECE)
+
+
+async def loop_none(request, response):
+    response.start(404, (TEXT,))
+
+
+LOOP = {
+    "hello": loop_hello,
+    "upload": loop_upload,
+    "download": loop_download,
+    "echo": loop_echo,
+    "first": loop_first,
+}
+
+
 # ----------------------------------------------------------------------- WSGI
 
 
@@ -242,6 +298,8 @@ ASGI = {
 
 
 if __name__ == "__main__":
+    import sys
+
     import upload_response
 
-    upload_response.serve(slots)
+    upload_response.serve(loop if sys.argv[1:] == ["py-loop"] else slots)
