@@ -179,7 +179,7 @@ func TestAClientThatStopsSendingIsCutOffThroughEachDoor(t *testing.T) {
 
 // Requests of one client share a connection where the protocol lets them.
 func TestAClientThatStopsReadingHoldsUpOnlyThatResponseThroughEachDoor(t *testing.T) {
-	throughAllDoors(t, func(c *server.Config) { c.ClientTimeout = time.Second }, func(v *visitor) {
+	throughAllDoors(t, func(c *server.Config) { c.ClientTimeout = 3 * time.Second }, func(v *visitor) {
 		stalled := v.get("/flood?id=" + v.id("stalled"))
 		for range 5 {
 			if got := wantStatus(v, v.post("/copy", strings.NewReader(text(1<<20))), http.StatusOK); got != text(1<<20) {
