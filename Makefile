@@ -95,6 +95,16 @@ VENV = build/venv-$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[
 test-python: build python-env ## Test the Python SDK, installed from its wheel (PYTHON=python3.9: with that one)
 	@cd sdk/python && bin=../../$(VENV)/bin && $$bin/ruff format --check -q . && $$bin/ruff check -q . && $$bin/mypy && \
 	  UPLOAD_RESPONSE=$(CURDIR)/build/upload-response $$bin/pytest
+	PYTHON=$(CURDIR)/$(VENV)/bin/python $(GO) test -count=1 -run TestConformance/python-uvloop ./tests/conformance
+
+# The first that works of each version: of those in the path, and those that pyenv has.
+PYTHONS = $$(for v in 9 10 11 12 13 14; do \
+  for python in $$(command -v python3.$$v) $(HOME)/.pyenv/versions/3.$$v.*/bin/python3; do \
+    $$python -c '' 2>/dev/null && echo $$python && break; done; done)
+
+.PHONY: test-pythons
+test-pythons: ## Test the Python SDK with each version of Python that is found
+	@for python in $(PYTHONS); do $$python --version; $(MAKE) --no-print-directory test-python PYTHON=$$python || exit 1; done
 
 .PHONY: python-env
 python-env: need-cc need-python

@@ -6,6 +6,7 @@ package conformance_test
 import (
 	"flag"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,6 +21,7 @@ const (
 	linksVariable = "CONFORMANCE_LINKS"
 	lanesVariable = "CONFORMANCE_LANES"
 	bellVariable  = "CONFORMANCE_BELL"
+	loopVariable  = "CONFORMANCE_LOOP"
 )
 
 func TestMain(m *testing.M) {
@@ -40,13 +42,21 @@ var sdks = []sdk{
 	}},
 	{name: "c-futex", start: startC("futex")},
 	{name: "c-eventfd", start: startC("eventfd")},
-	{name: "python", start: startPython},
+	{name: "python", start: startPython("conformance_driver.py", "asyncio")},
+	{name: "python-uvloop", start: startPython("conformance_driver.py", "uvloop")},
+	{name: "python-threads", start: startPython("conformance_threads.py", "")},
 }
 
-func startPython(t testing.TB, out io.Writer, env ...string) *harness.Process {
-	t.Helper()
-	command, needed := python.Program(t, "tests/conformance_driver.py")
-	return harness.StartProgram(t, out, command, append(env, needed...)...)
+// startPython starts a driver with an event loop, or with none.
+func startPython(file, loop string) func(t testing.TB, out io.Writer, env ...string) *harness.Process {
+	return func(t testing.TB, out io.Writer, env ...string) *harness.Process {
+		t.Helper()
+		command, needed := python.Program(t, "tests/"+file)
+		if loop == "uvloop" && !python.Has(loop) {
+			t.Skip("uvloop is not installed: make test-python has it")
+		}
+		return harness.StartProgram(t, out, command, append(append(env, needed...), loopVariable+"="+loop)...)
+	}
 }
 
 func startC(bell string) func(t testing.TB, out io.Writer, env ...string) *harness.Process {
@@ -87,8 +97,8 @@ func TestConformance(t *testing.T) {
 // What is true of an SDK is true of it whatever its clients speak.
 func TestOtherDoors(t *testing.T) {
 	for _, sdk := range sdks {
-		if sdk.name == "c-eventfd" { // the bell is no matter of the protocol
-			continue
+		if slices.Contains([]string{"c-eventfd", "python-uvloop", "python-threads"}, sdk.name) {
+			continue // how it waits is no matter of the protocol
 		}
 		for name, door := range otherDoors {
 			t.Run(sdk.name+"-"+name, func(t *testing.T) {

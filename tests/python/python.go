@@ -26,6 +26,12 @@ func Find() string {
 	return ""
 }
 
+// Has reports whether that Python has a module.
+func Has(module string) bool {
+	path := Find()
+	return path != "" && exec.Command(path, "-c", "import "+module).Run() == nil
+}
+
 // Program returns the command that runs a file of the SDK, and the variables that
 // it needs. It skips the test if there is no Python, or no C compiler.
 func Program(t testing.TB, file string) (command, env []string) {

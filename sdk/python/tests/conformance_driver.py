@@ -354,4 +354,8 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    if os.environ.get("CONFORMANCE_LOOP") == "uvloop":
+        import uvloop
+
+        uvloop.install()
     asyncio.run(main())
