@@ -161,6 +161,12 @@ bench: build ## Measure everything beside its limits and peers, and write docs/b
 bench-page: build ## Write docs/benchmarks.md again, from build/bench
 	./build/upload-response bench show $(PARTS:%=--from build/bench/%.json) --markdown docs/benchmarks.md >build/bench/all.txt
 
+.PHONY: bench-python
+bench-python: build python-env ## Measure workers in Python: small requests beside gunicorn and uvicorn, uploads beside a TCP sink and SHA-256
+	./build/upload-response bench http --protocols h1 --cases requests --connections 16 --workers go,c,py-slot,wsgi,asgi \
+	  --python $(VENV)/bin/python --peer bench/peers/gunicorn.sh --peer bench/peers/uvicorn.sh $(BENCH)
+	$(VENV)/bin/python sdk/python/bench/uploads.py --server ./build/upload-response
+
 .PHONY: bench-peers
 bench-peers: build ## Measure them beside nginx, HAProxy, gRPC, gunicorn, uvicorn and Granian, which are installed
 	./build/upload-response bench http --protocols h1 $(PEERS) $(BENCH)
