@@ -97,6 +97,10 @@ test-python: build python-env ## Test the Python SDK, installed from its wheel (
 	  UPLOAD_RESPONSE=$(CURDIR)/build/upload-response $$bin/pytest
 	PYTHON=$(CURDIR)/$(VENV)/bin/python $(GO) test -count=1 -run TestConformance/python-uvloop ./tests/conformance
 
+.PHONY: soak-python
+soak-python: build python-env ## Send 100,000 requests with random aborts to each kind of worker in Python, and look for what is lost
+	cd sdk/python && LEAK_REQUESTS=100000 UPLOAD_RESPONSE=$(CURDIR)/build/upload-response ../../$(VENV)/bin/pytest tests/test_leaks.py
+
 # The first that works of each version: of those in the path, and those that pyenv has.
 PYTHONS = $$(for v in 9 10 11 12 13 14; do \
   for python in $$(command -v python3.$$v) $(HOME)/.pyenv/versions/3.$$v.*/bin/python3; do \
