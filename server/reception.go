@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pires/go-proxyproto"
@@ -27,6 +28,7 @@ type reception struct {
 	patience time.Duration
 	log      *slog.Logger
 	plain    *plainServer
+	conns    atomic.Int64
 
 	once   sync.Once
 	ready  chan received
@@ -128,7 +130,8 @@ func (r *reception) prepare(socket net.Conn) (net.Conn, error) {
 	if !ok {
 		return nil, errTooMany
 	}
-	counted := &countedConn{Conn: conn, release: release}
+	boundUnsent(socket, unsentShare(r.conns.Add(1)))
+	counted := &countedConn{Conn: conn, release: func() { r.conns.Add(-1); release() }}
 	var reader *idleReader
 	if conn == socket {
 		reader = newIdleReader(socket)
