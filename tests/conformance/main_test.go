@@ -44,7 +44,6 @@ var sdks = []sdk{
 	{name: "c-eventfd", start: startC("eventfd")},
 	{name: "python", start: startPython("conformance_driver.py", "asyncio")},
 	{name: "python-uvloop", start: startPython("conformance_driver.py", "uvloop")},
-	{name: "python-threads", start: startPython("conformance_threads.py", "")},
 }
 
 // startPython starts a driver with an event loop, or with none.
@@ -97,7 +96,7 @@ func TestConformance(t *testing.T) {
 // What is true of an SDK is true of it whatever its clients speak.
 func TestOtherDoors(t *testing.T) {
 	for _, sdk := range sdks {
-		if slices.Contains([]string{"c-eventfd", "python-uvloop", "python-threads"}, sdk.name) {
+		if slices.Contains([]string{"c-eventfd", "python-uvloop"}, sdk.name) {
 			continue // how it waits is no matter of the protocol
 		}
 		for name, door := range otherDoors {
