@@ -126,7 +126,7 @@ class Exchange(Incoming, Outgoing):
         self.progress = OVER
         self.out = ()
         if self.pin is not None:
-            self.pin = self.rest = self.room = self.room_at = None
+            self.pin = self.rest = self.room = self.room_at = self.fetched = None
 
 
 class DroppedExchange(Exchange):
