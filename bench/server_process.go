@@ -15,12 +15,11 @@ type proxy struct {
 	addresses
 	socket   string
 	attached chan struct{} // gets a value for each worker that attaches
-	heap     *allocationCounter
 }
 
 // startProxy starts the server with a route and a pool for each name. Release: stop.
 func (o *Options) startProxy(dir string, pools []string, flags ...string) (*proxy, error) {
-	p := &proxy{socket: filepath.Join(dir, "w.sock"), attached: make(chan struct{}, 4096), heap: newAllocationCounter()}
+	p := &proxy{socket: filepath.Join(dir, "w.sock"), attached: make(chan struct{}, 4096)}
 	argv := append(append([]string(nil), o.Self...), "serve", "--listen", "127.0.0.1:0", "--listen", "https://127.0.0.1:0",
 		"--tls-self-signed", "--socket", p.socket, "--log-format", "json")
 	for _, pool := range pools {
@@ -32,7 +31,7 @@ func (o *Options) startProxy(dir string, pools []string, flags ...string) (*prox
 	if err != nil {
 		return nil, err
 	}
-	p.process, p.heap.process = process, process
+	p.process = process
 	p.errors.look(func(line string) {
 		if a, ok := parseReady(line); ok {
 			ready <- a
@@ -40,7 +39,6 @@ func (o *Options) startProxy(dir string, pools []string, flags ...string) (*prox
 		if strings.Contains(line, `"msg":"link attached"`) {
 			p.attached <- struct{}{}
 		}
-		p.heap.look(line)
 	})
 	select {
 	case p.addresses = <-ready:

@@ -3,14 +3,26 @@ package server
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
+	"syscall"
 )
 
 // clientConn is what the server keeps of a client's connection, whatever its
 // protocol.
 type clientConn struct {
 	screened *screenedConn // nil: it cannot carry HTTP/1
+	reader   *idleReader   // of its socket; nil: it has none of its own
 	altSvc   string        // what its responses say of HTTP/3; empty: nothing
 	guard    connGuard
+	known    atomic.Bool // see client
+}
+
+// raw returns the connection's socket, or nil.
+func (c *clientConn) raw() syscall.RawConn {
+	if c.reader == nil {
+		return nil
+	}
+	return c.reader.raw
 }
 
 // connKey is the key of a request's connection in its context.

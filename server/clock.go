@@ -22,6 +22,9 @@ type streamWatch struct {
 	writeSince atomic.Int64  // the responder waits for the client
 	expired    atomic.Uint64 // stream whose worker's time is up
 	clientSlow atomic.Bool   // the client's time is up
+	slow       atomic.Bool   // it has lost patience, see patience
+	yields     atomic.Bool   // because others waited for its place
+	taken      atomic.Uint64 // bytes of the response that the connection took
 	clientGone atomic.Bool   // net/http has cancelled the request
 	answered   atomic.Bool   // the response has begun
 
@@ -30,10 +33,12 @@ type streamWatch struct {
 	turn     int64  // since when it is the worker's turn
 	leaving  bool   // the context had ended at the last look
 	upload   uploadPace
+	patience patience
 
 	mu         sync.Mutex
 	ctx        context.Context // of the client's request; nil: no exchange
 	controller *http.ResponseController
+	meter      meter
 }
 
 func (w *streamWatch) reset() {
@@ -42,15 +47,18 @@ func (w *streamWatch) reset() {
 	w.writeSince.Store(0)
 	w.expired.Store(0)
 	w.clientSlow.Store(false)
+	w.yields.Store(false)
+	w.slow.Store(false)
+	w.taken.Store(0)
 	w.clientGone.Store(false)
 	w.answered.Store(false)
 }
 
-// attend lets the clock see that the client is gone, and end its reads and writes;
-// nil ends that.
-func (w *streamWatch) attend(ctx context.Context, controller *http.ResponseController) {
+// attend lets the clock see that the client is gone, and what moves, and end its reads
+// and writes; nil ends that.
+func (w *streamWatch) attend(ctx context.Context, controller *http.ResponseController, m meter) {
 	w.mu.Lock()
-	w.ctx, w.controller = ctx, controller
+	w.ctx, w.controller, w.meter = ctx, controller, m
 	w.mu.Unlock()
 }
 
@@ -151,9 +159,11 @@ func (r *UploadResponseRouter) clock(stop <-chan struct{}) {
 				r.look(s, id, now)
 			}
 		}
+		r.requests.tick()
 		for _, p := range r.pools {
 			p.tick()
 		}
+		r.reclaim(now)
 		r.evictHoarder(now)
 	}
 }
@@ -184,6 +194,7 @@ func (r *UploadResponseRouter) look(s *stream, id uint64, now int64) {
 		signal(s.news)
 	}
 	w.cutSlow(now - int64(r.config.ClientTimeout))
+	w.patience.look(s, id, now, r.config.StallTime)
 	if w.upload.tooSlow(s, id, now, &r.config) {
 		w.cutReading()
 	}

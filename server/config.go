@@ -36,6 +36,12 @@ type Config struct {
 	// ClientTimeout is how long a client may neither send nor take a byte
 	// while the server waits for it.
 	ClientTimeout time.Duration
+	// StallTime is how long it may while others wait for its stream, or for
+	// its worker; less if its address has more than half of them. A few bytes now
+	// and then do not count: see patienceRate. No address can have the last
+	// quarter of them with slow clients. 0: clients may be slow at the cost of
+	// others.
+	StallTime time.Duration
 	// QueueLength is the most exchanges that wait for a stream or a worker,
 	// and QueueTime is how long each of them may.
 	QueueLength int
@@ -108,7 +114,7 @@ func DefaultConfig() Config {
 	return Config{
 		NumStreams: 100, SlotSize: 64 << 10, SlotsPerStream: 16384,
 		Memory: 256 << 20, LinkMemory: 8 << 20, MaxLinks: 64,
-		ResponseTimeout: 30 * time.Second, ClientTimeout: 30 * time.Second,
+		ResponseTimeout: 30 * time.Second, ClientTimeout: 30 * time.Second, StallTime: 2 * time.Second,
 		QueueLength: 1000, QueueTime: 10 * time.Second,
 		MessageLimit: 16 << 20, PingInterval: 20 * time.Second,
 		HeaderLimit: 32 << 10, FieldLimit: 256, MinBodyRate: 100, RequestBurst: 100, CompressMin: 1 << 10,
@@ -131,6 +137,8 @@ func (c *Config) plan() (shm.RequestGeometry, error) {
 	case c.ResponseTimeout <= 0 || c.ClientTimeout <= 0 || c.QueueTime <= 0 || c.PingInterval <= 0:
 		return shm.RequestGeometry{}, fmt.Errorf("timeouts have to be positive: response %v, client %v, queue %v, ping %v",
 			c.ResponseTimeout, c.ClientTimeout, c.QueueTime, c.PingInterval)
+	case c.StallTime < 0:
+		return shm.RequestGeometry{}, fmt.Errorf("stall time %v: cannot be negative", c.StallTime)
 	case c.QueueLength < 0 || c.BodyLimit < 0 || c.MinBodyRate < 0 || c.RequestRate < 0 || c.RequestBurst < 0:
 		return shm.RequestGeometry{}, fmt.Errorf("limits cannot be negative: queue length %d, body %d, its rate %d, requests a second %d, in a burst %d",
 			c.QueueLength, c.BodyLimit, c.MinBodyRate, c.RequestRate, c.RequestBurst)

@@ -55,6 +55,13 @@ func (g *connGuard) enter() bool {
 	return g.most == 0 || g.running <= g.most
 }
 
+// alone reports whether no more than one request is in progress.
+func (g *connGuard) alone() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.running <= 1
+}
+
 func (g *connGuard) leave(reset bool) {
 	g.mu.Lock()
 	g.running--

@@ -8,6 +8,7 @@ type counters struct {
 	Failed       atomic.Int64 // answered with an error of ours, or aborted
 	Aborted      atomic.Int64 // failed after the response had begun
 	ClientGone   atomic.Int64
+	Reclaimed    atomic.Int64 // ended because others waited for the place of a slow client
 	Retried      atomic.Int64 // served again by another link
 	Timeouts     atomic.Int64 // workers that made no progress in time
 	Attached     atomic.Int64
@@ -29,6 +30,7 @@ type Stats struct {
 	Failed         int64 `json:"failed"`          // answered with an error of the server's, or aborted
 	Aborted        int64 `json:"aborted"`         // failed after the response had begun
 	ClientGone     int64 `json:"client_gone"`     // ended by the client
+	Reclaimed      int64 `json:"reclaimed"`       // ended because others waited for the place of a slow client
 	Retried        int64 `json:"retried"`         // served again by another link
 	WorkerTimeouts int64 `json:"worker_timeouts"` // no progress within the response timeout
 	Attached       int64 `json:"attached"`        // links ever
@@ -36,5 +38,4 @@ type Stats struct {
 	Lost           int64 `json:"lost"`            // links whose worker went away
 	Evicted        int64 `json:"evicted"`         // links whose worker broke the protocol
 	StaleNotices   int64 `json:"stale_notices"`   // news from workers that was of use to nobody
-	Allocations    int64 `json:"allocations"`     // objects on the heap of this process, ever
 }

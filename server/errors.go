@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 )
 
@@ -50,6 +51,10 @@ var (
 	// ErrWorkerAborted is returned when the worker gave the exchange up.
 	ErrWorkerAborted = errors.New("worker aborted")
 )
+
+// errYields is the end of an exchange whose client was slow when others waited for its
+// place.
+var errYields = fmt.Errorf("%w while others waited for its place", ErrClientSlow)
 
 // statusClientGone is what the access log says of a client that went away; it is
 // never sent.

@@ -16,6 +16,7 @@ type exchange struct {
 	writer     http.ResponseWriter
 	controller *http.ResponseController
 	request    *http.Request
+	conn       *clientConn // nil: it came in through a server that is not ours
 	start      time.Time
 	dialect    dialect
 	origin     origin
@@ -43,13 +44,14 @@ func (x *exchange) serve() error {
 	if hasBody || x.offer != nil {
 		guarantee = requestGuarantee
 	}
-	s, err := x.router.requests.acquire(x.request.Context(), &x.router.queue, guarantee)
+	s, err := x.router.requests.acquire(x.request.Context(), &x.router.queue, x.clientOf(), guarantee)
 	if err != nil {
 		return err
 	}
 	x.stream, x.streamID = s, s.id.Load()
 	s.request.Keep(idempotent(x.request.Method))
 	s.offered.Store(x.offer != nil)
+	s.bodied.Store(hasBody && !x.dialect.expects)
 	if err := x.publishHeaders(hasBody); err != nil {
 		x.router.requests.release(s)
 		return err
@@ -129,13 +131,13 @@ func (x *exchange) publishHeaders(hasBody bool) error {
 // failed before it mattered.
 func (x *exchange) exchange(hasBody bool) error {
 	s := x.stream
-	x.responder = responder{stream: s, writer: x.writer, together: pieceWriterOf(x.writer, x.request), controller: x.controller, request: x.request, origin: &x.origin,
+	x.responder = responder{stream: s, writer: x.writer, controller: x.controller, request: x.request, origin: &x.origin,
 		offer: x.offer, router: x.router}
-	s.watch.attend(x.request.Context(), x.controller)
+	s.watch.attend(x.request.Context(), x.controller, x.meter())
 	for {
 		if err := x.pool.assign(x.request.Context(), s); err != nil {
 			x.haltPump(err)
-			s.watch.attend(nil, nil)
+			s.watch.attend(nil, nil, meter{})
 			x.router.requests.release(s)
 			return err
 		}
@@ -154,7 +156,7 @@ func (x *exchange) exchange(hasBody bool) error {
 		if x.responder.websocket != nil {
 			x.responder.websocket.finish(err)
 		}
-		s.watch.attend(nil, nil)
+		s.watch.attend(nil, nil, meter{})
 		x.worker = s.place.link.name
 		s.place.link.finish(s, cancelReason(err))
 		return err
@@ -244,6 +246,7 @@ func (x *exchange) conclude(err error) {
 	c := &x.router.counters
 	c.Exchanges.Add(1)
 	status := x.responder.head.status
+	x.judge(err)
 	if err != nil {
 		c.Failed.Add(1)
 		status = x.fail(err)

@@ -55,7 +55,8 @@ func (w *interimWriter) sendInterim(status int, fields http.Header) {
 		return
 	}
 	header := w.ResponseWriter.Header()
-	writeInterim(w.ResponseWriter, header, status, fields)
+	maps.Copy(header, fields)
+	w.ResponseWriter.WriteHeader(status)
 	clear(header)
 }
 
@@ -68,17 +69,8 @@ func sendInterim(w http.ResponseWriter, status int, fields http.Header) {
 	header := w.Header()
 	final := maps.Clone(header)
 	clear(header)
-	writeInterim(w, header, status, fields)
+	maps.Copy(header, fields)
+	w.WriteHeader(status)
 	clear(header)
 	maps.Copy(header, final)
-}
-
-// writeInterim sends one with nothing but these fields. net/http goes on reading the map
-// of an HTTP/2 stream when WriteHeader has returned, if its client has reset that
-// meanwhile. One in which there is a length, even a length without a value, it copies
-// before, and sends none.
-func writeInterim(w http.ResponseWriter, header http.Header, status int, fields http.Header) {
-	maps.Copy(header, fields)
-	header["Content-Length"] = nil
-	w.WriteHeader(status)
 }

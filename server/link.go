@@ -115,6 +115,8 @@ func (l *link) take(s *stream) {
 	s.attempts++
 	s.answered = 0
 	s.revoked.Store(false)
+	s.placed.Store(at.assignedAt)
+	s.queued.Store(false)
 	s.response, s.next = l.end.Reader(i, id), 1
 	s.request.BindLane(at.lane, id)
 	s.settle(at)

@@ -16,11 +16,12 @@ import (
 // origin is where a request comes from, as far as it is believed: what the peer
 // says of others counts if it is a proxy that we trust.
 type origin struct {
-	peer    string // address at the other end of the connection; empty: a Unix socket
-	trusted bool   // the peer is
-	client  string // address of the client
-	scheme  string // by which the client came
-	id      string // of the request
+	peer    string       // address at the other end of the connection; empty: a Unix socket
+	trusted bool         // the peer is
+	client  string       // address of the client
+	holder  netip.Prefix // that the address belongs to, see holderOf; the zero value: none
+	scheme  string       // by which the client came
+	id      string       // of the request
 	via     string
 	altSvc  string // where else this server can be reached; empty: nowhere
 
@@ -36,7 +37,7 @@ func (r *UploadResponseRouter) originOf(request *http.Request, d *dialect) origi
 	}
 	if peer, err := netip.ParseAddrPort(request.RemoteAddr); err == nil {
 		addr := peer.Addr().Unmap()
-		o.peer, o.trusted = addr.String(), r.config.trusts(addr)
+		o.peer, o.holder, o.trusted = addr.String(), holderOf(addr), r.config.trusts(addr)
 	} else {
 		o.trusted = r.config.TrustUnix
 	}
@@ -87,7 +88,7 @@ func (o *origin) believe(c *Config, header http.Header) {
 		if err != nil {
 			return
 		}
-		o.client = addr.Unmap().String()
+		o.client, o.holder = addr.Unmap().String(), holderOf(addr.Unmap())
 		if !c.trusts(addr.Unmap()) {
 			return
 		}

@@ -53,14 +53,14 @@ func newPlainConn(s *plainServer, whole, socket net.Conn) *plainConn {
 	case *secureConn:
 		c.screen, c.conn, known.altSvc = &conn.screenedConn, conn.tls, s.altSvcOf(conn.LocalAddr())
 	}
-	known.screened = c.screen
+	known.screened, known.reader = c.screen, c.screen.reader
 	ctx, cancel := context.WithCancel(withConn(context.Background(), known))
 	c.cancel = cancel
 	c.request.Request = *(&http.Request{
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: make(http.Header, 8), Body: http.NoBody,
 		RemoteAddr: whole.RemoteAddr().String(), TLS: stateOf(whole),
 	}).WithContext(ctx)
-	c.writer = plainWriter{conn: c.conn, socket: c.screen.held.socket, request: &c.request.Request, closing: &s.closing, header: make(http.Header, 8)}
+	c.writer = plainWriter{conn: c.conn, request: &c.request.Request, closing: &s.closing, header: make(http.Header, 8)}
 	c.since.Store(time.Now().UnixNano())
 	return c
 }
@@ -82,6 +82,7 @@ func (c *plainConn) serve() (goesOn bool) {
 		end := headEnd(c.ahead)
 		if end == 0 || !c.request.parse(string(c.ahead[:end])) {
 			c.screen.takeUp(c.ahead, served)
+			c.screen.known = connOf(&c.request.Request).known.Load()
 			return true
 		}
 		c.ahead = c.ahead[end:]

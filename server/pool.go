@@ -2,9 +2,13 @@ package server
 
 import (
 	"context"
+	"math"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/wavey-ai/upload-response/shm"
 )
 
 // pool is the links that serve the same routes, and the exchanges that wait for
@@ -14,17 +18,12 @@ type pool struct {
 	supervised bool // its workers come back by themselves
 	queue      *queue
 	counters   *counters
+	shared     bool // an address can keep only so many lanes waiting
 
-	mu      sync.Mutex
-	links   []*link
-	waiting []*ticket // longest first
-	idles   uint64    // how often a link of this pool became idle
-}
-
-// ticket is an exchange's place in the line for a link.
-type ticket struct {
-	stream *stream
-	done   chan error // nil: assigned
+	mu    sync.Mutex
+	links []*link
+	line  line
+	idles uint64 // how often a link of this pool became idle
 }
 
 // assign gives s a place on a link, waiting in line if all are busy. A stream
@@ -35,7 +34,7 @@ func (p *pool) assign(ctx context.Context, s *stream) error {
 		p.mu.Unlock()
 		return ErrNoWorker
 	}
-	if len(p.waiting) == 0 {
+	if p.line.size == 0 && (s.client.known || p.standing(s.client.address) != full) {
 		if l := p.pick(s); l != nil {
 			l.take(s)
 			p.mu.Unlock()
@@ -43,28 +42,22 @@ func (p *pool) assign(ctx context.Context, s *stream) error {
 			return nil
 		}
 	}
-	t := &ticket{stream: s, done: make(chan error, 1)}
-	if s.attempts > 0 {
-		p.waiting = slices.Insert(p.waiting, 0, t)
-	} else {
-		p.waiting = append(p.waiting, t)
-	}
+	t := newTicket(s.client, s, shm.Now())
+	p.line.push(t, s.attempts > 0)
+	p.serveLine()
 	p.mu.Unlock()
 	return p.waitInLine(ctx, t)
 }
 
 func (p *pool) waitInLine(ctx context.Context, t *ticket) error {
-	result, err := await(ctx, p.queue, t.done)
+	result, err := await(ctx, p.queue, t, t.done)
 	if err == nil {
 		return result
 	}
 	p.mu.Lock()
-	i := slices.Index(p.waiting, t)
-	if i >= 0 {
-		p.waiting = slices.Delete(p.waiting, i, i+1)
-	}
+	left := p.line.remove(t)
 	p.mu.Unlock()
-	if i < 0 {
+	if !left {
 		return <-t.done // answered in the meantime
 	}
 	return err
@@ -93,13 +86,16 @@ func (p *pool) pick(s *stream) *link {
 // serveLine assigns waiting exchanges while links have room. The caller holds
 // the lock. Rings under the lock are safe: a link of the pool is not dead.
 func (p *pool) serveLine() {
-	for len(p.waiting) > 0 {
-		t := p.waiting[0]
+	for p.line.size > 0 && p.hasRoom() {
+		t := p.line.next(p.standing)
+		if t == nil {
+			return
+		}
 		l := p.pick(t.stream)
 		if l == nil {
 			return
 		}
-		p.waiting = slices.Delete(p.waiting, 0, 1)
+		p.line.serve(t)
 		l.take(t.stream)
 		l.end.Offered()
 		t.done <- nil
@@ -123,16 +119,56 @@ func (p *pool) remove(l *link) {
 		p.links = slices.Delete(p.links, i, i+1)
 	}
 	if len(p.links) == 0 && !p.supervised {
-		p.failLine(ErrNoWorker)
+		p.line.fail(ErrNoWorker)
 	}
 }
 
-// failLine answers everybody who waits.
-func (p *pool) failLine(err error) {
-	for _, t := range p.waiting {
-		t.done <- err
+// hasRoom reports whether any link could take a stream. The caller holds the lock.
+func (p *pool) hasRoom() bool {
+	return slices.ContainsFunc(p.links, func(l *link) bool { return l.hasRoom(noStream) })
+}
+
+// noStream is the id of none.
+const noStream = math.MaxUint64
+
+// lanes returns how many exchanges the links serve at once. The caller holds the lock.
+func (p *pool) lanes() (n int) {
+	for _, l := range p.links {
+		n += l.concurrency
 	}
-	p.waiting = nil
+	return n
+}
+
+// each calls f for every place of a link of the pool that has a stream. The caller holds
+// the lock.
+func (p *pool) each(f func(*place)) {
+	for _, l := range p.links {
+		for i := range l.places {
+			if at := &l.places[i]; at.stream != nil {
+				f(at)
+			}
+		}
+	}
+}
+
+// standing returns how an address stands with the lanes of the pool. The caller holds
+// the lock.
+func (p *pool) standing(address netip.Prefix) standing {
+	all, busy := p.lanes(), 0
+	for _, l := range p.links {
+		busy += l.inflight
+	}
+	if !p.shared || busy < shareOf(all) {
+		return within
+	}
+	var t tally
+	now := shm.Now()
+	p.each(func(at *place) {
+		if at.stream.client.address == address {
+			t.add(at.stream, now)
+		}
+	})
+	return t.standing(all)
 }
 
 // assignedFor is how long a stream may lie in the inbox of a link before the

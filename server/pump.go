@@ -100,6 +100,9 @@ func (p *pump) watchIdle() (end func()) {
 
 // readError says what the failure of a read means.
 func (p *pump) readError(err error) error {
+	if p.stream.watch.yields.Load() {
+		return errYields
+	}
 	if p.stream.watch.clientSlow.Load() {
 		return fmt.Errorf("%w: no byte of the body within the limit", ErrClientSlow)
 	}

@@ -2,7 +2,6 @@ package server
 
 import (
 	"net/http"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -49,11 +48,10 @@ func (t *rateTable) keyOf(r *http.Request, o *origin) string {
 			return "=" + value // never an address
 		}
 	}
-	addr, err := netip.ParseAddr(o.client)
-	if err != nil {
+	if !o.holder.IsValid() {
 		return ""
 	}
-	return holderOf(addr).String()
+	return o.holder.String()
 }
 
 func (t *rateTable) limiter(key string) *rate.Limiter {

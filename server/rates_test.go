@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"testing"
 	"time"
 )
@@ -10,7 +11,11 @@ import (
 // tooFast makes requests at once and returns how many are too many.
 func tooFast(t *rateTable, n int, client string, header http.Header) (refused int) {
 	for range n {
-		if !t.allow(&http.Request{Header: header}, &origin{client: client}) {
+		o := &origin{client: client}
+		if addr, err := netip.ParseAddr(client); err == nil {
+			o.holder = holderOf(addr)
+		}
+		if !t.allow(&http.Request{Header: header}, o) {
 			refused++
 		}
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -17,15 +18,17 @@ type RequestChunkCache struct {
 	pool    *shm.Pool
 	streams []*stream
 
-	mu      sync.Mutex
-	free    []*stream      // stack: the row freed last is used first
-	waiting []chan *stream // longest first
-	nextID  uint64
+	shared bool // an address can keep only so many streams waiting
+
+	mu     sync.Mutex
+	free   []*stream // stack: the row freed last is used first
+	line   line
+	nextID uint64
 
 	active atomic.Int64 // streams in use, quarantined ones too
 }
 
-func newRequestChunkCache(g shm.RequestGeometry, instance uint64) (*RequestChunkCache, error) {
+func newRequestChunkCache(g shm.RequestGeometry, instance uint64, shared bool) (*RequestChunkCache, error) {
 	segment, err := shm.CreateRequestSegment(g, shm.RequestIdentity{
 		Layout: shm.LayoutMax, PID: uint32(os.Getpid()), Hash: shm.LayoutHash(), Instance: instance,
 	})
@@ -33,7 +36,7 @@ func newRequestChunkCache(g shm.RequestGeometry, instance uint64) (*RequestChunk
 		return nil, err
 	}
 	c := &RequestChunkCache{
-		segment: segment, pool: shm.NewPool(g.Buffers),
+		segment: segment, pool: shm.NewPool(g.Buffers), shared: shared,
 		// Ids go on from the second of the start, so that they differ between
 		// servers that follow one another.
 		nextID: uint64(time.Now().Unix()) << 32,
@@ -50,13 +53,13 @@ func newRequestChunkCache(g shm.RequestGeometry, instance uint64) (*RequestChunk
 
 // acquire returns a stream with a row of its own and a guaranteed number of
 // buffers, waiting in line for them. Release: release.
-func (c *RequestChunkCache) acquire(ctx context.Context, q *queue, guarantee int) (*stream, error) {
-	s, err := c.acquireRow(ctx, q)
+func (c *RequestChunkCache) acquire(ctx context.Context, q *queue, who client, guarantee int) (*stream, error) {
+	s, err := c.acquireRow(ctx, q, who)
 	if err != nil {
 		return nil, err
 	}
 	if !s.request.Open(c.pool, guarantee) {
-		if err := c.awaitGuarantee(ctx, q, s, guarantee); err != nil {
+		if err := c.awaitGuarantee(ctx, q, who, s, guarantee); err != nil {
 			c.putBack(s)
 			return nil, err
 		}
@@ -69,42 +72,89 @@ func (c *RequestChunkCache) acquire(ctx context.Context, q *queue, guarantee int
 	return s, nil
 }
 
-func (c *RequestChunkCache) acquireRow(ctx context.Context, q *queue) (*stream, error) {
+func (c *RequestChunkCache) acquireRow(ctx context.Context, q *queue, who client) (*stream, error) {
 	c.mu.Lock()
-	if n := len(c.free); n > 0 && len(c.waiting) == 0 {
-		s := c.free[n-1]
-		c.free = c.free[:n-1]
+	if len(c.free) > 0 && c.line.size == 0 && (who.known || c.standing(who.address) != full) {
+		s := c.take(who)
 		c.mu.Unlock()
 		return s, nil
 	}
-	place := make(chan *stream, 1)
-	c.waiting = append(c.waiting, place)
+	t := newTicket(who, nil, shm.Now())
+	c.line.push(t, false)
+	c.serveLine()
 	c.mu.Unlock()
 
-	s, err := await(ctx, q, place)
-	if err != nil {
-		c.leave(place)
+	result, err := await(ctx, q, t, t.done)
+	if err == nil {
+		return t.stream, result
 	}
-	return s, err
+	c.leave(t)
+	return nil, err
 }
 
-// leave takes a place out of the line; a stream that was just put into it goes
-// to the next.
-func (c *RequestChunkCache) leave(place chan *stream) {
+// leave takes a ticket out of the line; a stream that it was just given goes to the
+// next.
+func (c *RequestChunkCache) leave(t *ticket) {
 	c.mu.Lock()
-	for i, other := range c.waiting {
-		if other == place {
-			c.waiting = append(c.waiting[:i], c.waiting[i+1:]...)
-			c.mu.Unlock()
-			return
+	left := c.line.remove(t)
+	c.mu.Unlock()
+	if !left {
+		c.putBack(t.stream)
+	}
+}
+
+// standing returns how an address stands with the streams: it keeps those waiting with
+// which it waits for a link, too. The caller holds the lock.
+func (c *RequestChunkCache) standing(address netip.Prefix) standing {
+	all := len(c.streams)
+	if !c.shared || all-len(c.free) < shareOf(all) {
+		return within
+	}
+	var t tally
+	now := shm.Now()
+	for _, s := range c.streams {
+		if s.client.address == address && (s.queued.Load() || s.id.Load() != 0) {
+			t.add(s, now)
 		}
 	}
-	c.mu.Unlock()
-	c.putBack(<-place)
+	return t.standing(all)
+}
+
+// take takes a row from the stack. The caller holds the lock.
+func (c *RequestChunkCache) take(who client) *stream {
+	n := len(c.free) - 1
+	s := c.free[n]
+	c.free = c.free[:n]
+	s.client = who
+	s.placed.Store(shm.Now())
+	s.queued.Store(true)
+	return s
+}
+
+// serveLine hands out rows to those who wait. The caller holds the lock.
+func (c *RequestChunkCache) serveLine() {
+	for len(c.free) > 0 {
+		t := c.line.next(c.standing)
+		if t == nil {
+			return
+		}
+		c.line.serve(t)
+		t.stream = c.take(t.client)
+		t.done <- nil
+	}
+}
+
+// tick looks again whether somebody in the line can be served: a client may have become
+// faster.
+func (c *RequestChunkCache) tick() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.serveLine()
 }
 
 // awaitGuarantee waits until the pool can promise the stream its buffers.
-func (c *RequestChunkCache) awaitGuarantee(ctx context.Context, q *queue, s *stream, guarantee int) error {
+func (c *RequestChunkCache) awaitGuarantee(ctx context.Context, q *queue, who client, s *stream, guarantee int) error {
+	t := newTicket(who, s, shm.Now())
 	w := c.pool.NewWaiter()
 	defer w.Stop()
 	for {
@@ -113,7 +163,7 @@ func (c *RequestChunkCache) awaitGuarantee(ctx context.Context, q *queue, s *str
 		if s.request.Open(c.pool, guarantee) {
 			return nil
 		}
-		if _, err := await(ctx, q, w.C); err != nil {
+		if _, err := await(ctx, q, t, w.C); err != nil {
 			return err
 		}
 	}
@@ -137,15 +187,11 @@ func (c *RequestChunkCache) release(s *stream) {
 	c.putBack(s)
 }
 
-// putBack puts a row into the hands of the longest waiting, or on the stack.
+// putBack puts a row on the stack, or into the hands of who is next.
 func (c *RequestChunkCache) putBack(s *stream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.waiting) == 0 {
-		c.free = append(c.free, s)
-		return
-	}
-	place := c.waiting[0]
-	c.waiting = append(c.waiting[:0], c.waiting[1:]...)
-	place <- s
+	s.queued.Store(false)
+	c.free = append(c.free, s)
+	c.serveLine()
 }

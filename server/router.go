@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -58,11 +59,11 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
 	r := &UploadResponseRouter{
 		config: c, log: c.Log, instance: binary.LittleEndian.Uint64(random[:]),
-		responses: newResponseChunkCache(&c), queue: queue{length: int64(c.QueueLength), time: c.QueueTime, closed: make(chan struct{})},
+		responses: newResponseChunkCache(&c), queue: queue{length: c.QueueLength, time: c.QueueTime, closed: make(chan struct{}), crowds: map[netip.Prefix][]*ticket{}},
 		stopClock: make(chan struct{}), clockDone: make(chan struct{}),
 		quiet: make(chan struct{}), links: map[*link]struct{}{},
 	}
-	if r.requests, err = newRequestChunkCache(geometry, r.instance); err != nil {
+	if r.requests, err = newRequestChunkCache(geometry, r.instance, c.StallTime > 0); err != nil {
 		return nil, err
 	}
 	r.openPools()
@@ -79,7 +80,7 @@ func (r *UploadResponseRouter) openPools() {
 	r.pools = map[string]*pool{}
 	for _, route := range r.config.Routes {
 		if r.pools[route.Pool] == nil {
-			r.pools[route.Pool] = &pool{name: route.Pool, queue: &r.queue, counters: &r.counters}
+			r.pools[route.Pool] = &pool{name: route.Pool, queue: &r.queue, counters: &r.counters, shared: r.config.StallTime > 0}
 		}
 	}
 	for _, name := range r.config.Supervised {
@@ -93,7 +94,7 @@ func (r *UploadResponseRouter) openPools() {
 // ServeHTTP takes one exchange through the router: see the package's
 // documentation for its way.
 func (r *UploadResponseRouter) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	x := exchange{router: r, request: request, start: time.Now()}
+	x := exchange{router: r, request: request, conn: connOf(request), start: time.Now()}
 	x.writer, x.dialect = speak(w, request)
 	defer hush(x.writer)
 	x.offer, x.request = offerOf(request, &x.dialect)
@@ -141,10 +142,10 @@ func (r *UploadResponseRouter) Stats() Stats {
 	links := len(r.links)
 	r.mu.Unlock()
 	return Stats{
-		Links: links, ActiveStreams: r.requests.active.Load(), FreeBuffers: pool.Free, TotalBuffers: pool.Total, Waiting: r.queue.waiting.Load(),
+		Links: links, ActiveStreams: r.requests.active.Load(), FreeBuffers: pool.Free, TotalBuffers: pool.Total, Waiting: int64(r.queue.waiting()),
 		Exchanges: c.Exchanges.Load(), Failed: c.Failed.Load(), Aborted: c.Aborted.Load(), ClientGone: c.ClientGone.Load(),
-		Retried: c.Retried.Load(), WorkerTimeouts: c.Timeouts.Load(), Attached: c.Attached.Load(), Refused: c.Refused.Load(),
-		Lost: c.Lost.Load(), Evicted: c.Evicted.Load(), StaleNotices: c.StaleNotices.Load(), Allocations: int64(Allocations()),
+		Reclaimed: c.Reclaimed.Load(), Retried: c.Retried.Load(), WorkerTimeouts: c.Timeouts.Load(), Attached: c.Attached.Load(), Refused: c.Refused.Load(),
+		Lost: c.Lost.Load(), Evicted: c.Evicted.Load(), StaleNotices: c.StaleNotices.Load(),
 	}
 }
 

@@ -100,10 +100,15 @@ func (s *Server) rememberConn(ctx context.Context, conn net.Conn) context.Contex
 	c.guard.init(func(string) { _ = conn.Close() })
 	switch conn := conn.(type) {
 	case *screenedConn:
-		c.screened = conn
+		c.screened, c.reader = conn, conn.reader
+		c.known.Store(conn.known)
 	case *secureConn:
-		c.screened, c.altSvc = &conn.screenedConn, s.altSvcOf(conn.LocalAddr())
+		c.screened, c.reader, c.altSvc = &conn.screenedConn, conn.reader, s.altSvcOf(conn.LocalAddr())
+		c.known.Store(conn.known)
 	case *tls.Conn:
+		if socket, ok := conn.NetConn().(*idleConn); ok {
+			c.reader = socket.reader
+		}
 		c.altSvc = s.altSvcOf(conn.LocalAddr())
 	}
 	return withConn(ctx, c)

@@ -22,6 +22,10 @@ type stream struct {
 	room chan struct{} // the pump is to look again
 
 	id       atomic.Uint64  // 0: not in use
+	client   client         // under the lock of the cache, and of the pool
+	queued   atomic.Bool    // it has a row, and no link yet
+	bodied   atomic.Bool    // a body is to come
+	placed   atomic.Int64   // when it got what it has of a row and a link, shm.Now
 	attempts int            // links that it was assigned to
 	frame    proto.Request  // reused for its fields
 	reply    proto.Response // likewise
@@ -51,6 +55,7 @@ func (s *stream) open(id uint64) {
 	s.upload.reset()
 	s.watch.reset()
 	s.offered.Store(false)
+	s.bodied.Store(false)
 	s.websocket.Store(nil)
 	drain(s.news)
 	drain(s.room)
@@ -125,6 +130,8 @@ func (s *stream) clientError(err error) error {
 	switch {
 	case err == nil, errors.Is(err, http.ErrNotSupported):
 		return nil
+	case s.watch.yields.Load():
+		return errYields
 	case s.watch.clientSlow.Load():
 		return fmt.Errorf("%w: it took no byte of the response within the limit", ErrClientSlow)
 	}

@@ -99,6 +99,7 @@ func (s *settings) times() optionGroup {
 		{name: "response-timeout", arg: "TIME", help: "for a worker to make progress", value: c.ResponseTimeout.String(), parse: duration(&c.ResponseTimeout, time.Millisecond)},
 		{name: "response-timeout-ms", arg: "N", help: "the same, in milliseconds", same: "response-timeout", parse: number(&c.ResponseTimeout, time.Millisecond, 1, math.MaxInt64/uint64(time.Millisecond))},
 		{name: "client-timeout", arg: "TIME", help: "for a client to make progress", value: c.ClientTimeout.String(), parse: duration(&c.ClientTimeout, time.Millisecond)},
+		{name: "stall-time", arg: "TIME", help: "for it to do so while others wait for its place; 0: any", value: c.StallTime.String(), parse: duration(&c.StallTime, 0)},
 		{name: "header-timeout", arg: "TIME", help: "for a client's handshake, and for its request's headers", value: l.HeaderTime.String(), parse: duration(&l.HeaderTime, time.Millisecond)},
 		{name: "idle-timeout", arg: "TIME", help: "for a client to keep a connection without a request", value: l.IdleTime.String(), parse: duration(&l.IdleTime, time.Millisecond)},
 		{name: "ping-interval", arg: "TIME", help: "for a silent WebSocket client to be pinged, and again to be given up", value: c.PingInterval.String(), parse: duration(&c.PingInterval, time.Millisecond)},

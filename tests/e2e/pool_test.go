@@ -72,7 +72,7 @@ func TestARequestThatWaitedTooLongForAWorkerIs503(t *testing.T) {
 }
 
 func TestWhenAllWorkersAreBusyRequestsWaitUpToTheLimitAndThenAre503(t *testing.T) {
-	s, _ := startBoth(t, func(c *server.Config) { c.QueueLength = 2 }, lanesVariable+"=1")
+	s, _ := startBoth(t, func(c *server.Config) { c.StallTime, c.QueueLength = 0, 2 }, lanesVariable+"=1")
 	busy := startHold(t, s)
 	var waiting []*raw
 	for range 2 {
@@ -91,7 +91,7 @@ func TestWhenAllWorkersAreBusyRequestsWaitUpToTheLimitAndThenAre503(t *testing.T
 }
 
 func TestWhenAllStreamsAreInUseRequestsWaitUpToTheLimitAndThenAre503(t *testing.T) {
-	s, _ := startBoth(t, func(c *server.Config) { c.NumStreams, c.QueueLength = 2, 1 })
+	s, _ := startBoth(t, func(c *server.Config) { c.StallTime, c.NumStreams, c.QueueLength = 0, 2, 1 })
 	first, second := startHold(t, s), startHold(t, s)
 	c := dial(t, s.Addr)
 	c.begin("GET", "/waiting")

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/shm"
 	"github.com/wavey-ai/upload-response/tests/harness"
 	"github.com/wavey-ai/upload-response/worker"
@@ -142,7 +143,7 @@ func TestWhatIsNotFlushedIsHeldBack(t *testing.T) {
 }
 
 func TestRequestsOfOneLinkAreAnsweredInAnyOrder(t *testing.T) {
-	s := harness.Start(t, nil)
+	s := harness.Start(t, func(c *server.Config) { c.StallTime = 0 }) // they all keep the server waiting
 	l := attach(t, s, worker.WithLanes(8))
 	var clients []*raw
 	var requests []*worker.Request

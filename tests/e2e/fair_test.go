@@ -1,0 +1,176 @@
+package e2e_test
+
+import (
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/tests/harness"
+)
+
+// The places that there are in these tests, and how many of them slow clients of one
+// address can have.
+const (
+	fairLanes = "8"
+	fairMost  = 6
+)
+
+// clientFrom returns a client with an address of its own.
+func clientFrom(t *testing.T, ip string) *http.Client {
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
+	c := &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext}, Timeout: harness.Patience}
+	t.Cleanup(c.CloseIdleConnections)
+	return c
+}
+
+// wantServed makes a request without a body and one with.
+func wantServed(t *testing.T, s *harness.Server, c *http.Client) {
+	t.Helper()
+	response, err := c.Get(s.URL + "/quick")
+	harness.Check(t, err)
+	wantStatus(t, response, http.StatusOK)
+	response, err = c.Post(s.URL+"/upload", "text/plain", bytesOf(1000))
+	harness.Check(t, err)
+	wantStatus(t, response, http.StatusOK)
+}
+
+// lasting lets slow clients have what they have.
+func lasting(c *server.Config) { c.StallTime, c.QueueTime = time.Hour, time.Hour }
+
+func TestSlowUploadsOfOneAddressLeavePlacesForTheOthers(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*server.Config)
+		lanes  string
+	}{
+		"on the links": {lasting, fairLanes},
+		"of streams":   {func(c *server.Config) { lasting(c); c.NumStreams = 8 }, "64"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := startBoth(t, c.change, lanesVariable+"="+c.lanes)
+			known := clientFrom(t, "127.0.0.1")
+			wantServed(t, s, known)
+			var slow []*raw
+			for range 20 {
+				c := dial(t, s.Addr)
+				c.begin("POST", "/upload", "Content-Length: 5")
+				slow = append(slow, c)
+			}
+			awaitWaiting(t, s, int64(len(slow)-fairMost))
+			wantServed(t, s, clientFrom(t, "127.0.0.2"))
+			wantServed(t, s, known)
+			for _, c := range slow { // who was let in last is served before who came before
+				c.send("12345")
+			}
+			for _, c := range slow {
+				c.want("POST", http.StatusOK)
+			}
+			if got := s.Router.Stats().Reclaimed; got != 0 {
+				t.Errorf("%d were cut off", got)
+			}
+		})
+	}
+}
+
+func TestSlowReadersOfOneAddressLeavePlacesForTheOthers(t *testing.T) {
+	s, _ := startBoth(t, lasting, lanesVariable+"="+fairLanes)
+	known := clientFrom(t, "127.0.0.1")
+	wantServed(t, s, known)
+	for range fairMost {
+		c := dial(t, s.Addr)
+		c.begin("GET", "/flood")
+		c.awaitStalled()
+	}
+	one := dial(t, s.Addr)
+	one.begin("GET", "/quick")
+	awaitWaiting(t, s, 1)
+	wantServed(t, s, clientFrom(t, "127.0.0.2"))
+	wantServed(t, s, known)
+}
+
+// soon is a configuration whose slow clients are cut off while a test waits, when others
+// wait.
+func soon(c *server.Config) { c.StallTime = 300 * time.Millisecond }
+
+func TestASlowClientMakesRoomOnlyWhenOthersWait(t *testing.T) {
+	throughEachDoor(t, soon, func(v *visitor) {
+		before := v.s.Router.Stats().Reclaimed
+		c := v.converse("/echo?id="+v.id("slow"), "1")
+		c.hear("1")
+		began := time.Now()
+		harness.Eventually(v, "its time to be up", func() bool { return time.Since(began) > 2*300*time.Millisecond })
+		if got := v.s.Router.Stats().Reclaimed; got != before {
+			v.Fatal("it was cut off for nobody")
+		}
+		wantStatus(v, v.newVisit().get("/quick"), http.StatusOK)
+		v.wantSaid("echo %s: 1 bytes, worker: request cancelled: client too slow", v.id("slow"))
+		v.wantBroken(c.response)
+		if got := v.s.Router.Stats().Reclaimed; got != before+1 {
+			v.Errorf("%d were cut off, want 1", got-before)
+		}
+	}, lanesVariable+"=1")
+}
+
+func TestASlowReaderMakesRoomForWhoWaits(t *testing.T) {
+	throughEachDoor(t, soon, func(v *visitor) {
+		response := v.get("/flood?id=" + v.id("slow"))
+		wantStatus(v, v.newVisit().get("/quick"), http.StatusOK)
+		v.wantSaid("flood %s: worker: request cancelled: client too slow", v.id("slow"))
+		v.wantBroken(response)
+	}, lanesVariable+"=1")
+}
+
+func TestASlowUploadThatMakesRoomIs408(t *testing.T) {
+	s, worker := startBoth(t, soon, lanesVariable+"=1")
+	c := dial(t, s.Addr)
+	c.begin("POST", "/upload?id=slow", "Content-Length: 1000")
+	c.send("12345")
+	worker.awaitSaid(t, ">> POST /upload?id=slow")
+	wantStatus(t, get(t, s, "/quick"), http.StatusOK)
+	c.want("POST", http.StatusRequestTimeout)
+	c.wantClosed()
+}
+
+// A client that has done its part keeps its place however long its worker takes.
+func TestASlowWorkerCostsNoClientItsPlace(t *testing.T) {
+	s, worker := startBoth(t, func(c *server.Config) { c.StallTime, c.QueueTime = 100*time.Millisecond, time.Second }, lanesVariable+"=1")
+	c := dial(t, s.Addr)
+	c.begin("POST", "/wait?id=slow", "Content-Length: 5")
+	c.send("12345")
+	worker.awaitSaid(t, "waiting slow")
+	wantRetry(t, get(t, s, "/quick"))
+	if got := s.Router.Stats().Reclaimed; got != 0 {
+		t.Errorf("%d were cut off", got)
+	}
+}
+
+// Whoever asks for much waits behind himself, not the others behind him.
+func TestAddressesTakeTurns(t *testing.T) {
+	s, worker := startBoth(t, lasting, lanesVariable+"=1")
+	busy := startHold(t, s)
+	for n := range int64(5) {
+		c := dial(t, s.Addr)
+		c.begin("GET", "/greedy")
+		awaitWaiting(t, s, n+1)
+	}
+	served := make(chan error, 1)
+	go func() {
+		response, err := clientFrom(t, "127.0.0.2").Get(s.URL + "/modest")
+		if err == nil {
+			err = response.Body.Close()
+		}
+		served <- err
+	}()
+	awaitWaiting(t, s, 6)
+	busy.finish()
+	busy.wantEnd()
+	harness.Check(t, harness.Receive(t, "the modest one", served))
+	awaitWaiting(t, s, 0)
+	list := worker.requests(t, s, "/")
+	for i, path := range list {
+		if path == "/modest" && i > 2 {
+			t.Errorf("served in the order %v", list)
+		}
+	}
+}
