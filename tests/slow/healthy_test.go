@@ -11,62 +11,113 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 )
 
-// Healthy clients are so many, and each makes a request so often.
-const (
-	healthyClients = 8
-	healthyEvery   = 5 * time.Millisecond
-)
+// A sort of healthy clients. Each of them makes a request so often, whether or not the
+// last one was slow.
+type sort struct {
+	name  string
+	from  net.IP
+	fresh bool // a connection for each request
+	many  int
+	every time.Duration
+}
+
+var sorts = []sort{
+	{"another address", net.IPv4(127, 0, 0, 2), false, 4, 20 * time.Millisecond},
+	{"another address, new connections", net.IPv4(127, 0, 0, 3), true, 2, 40 * time.Millisecond},
+	{"the same address", net.IPv4(127, 0, 0, 1), false, 4, 20 * time.Millisecond},
+	{"the same address, new connections", net.IPv4(127, 0, 0, 1), true, 2, 40 * time.Millisecond},
+}
+
+// healthy is clients of every sort, with the connections that they keep.
+type healthy struct {
+	url     string
+	clients [][]*http.Client // of each sort
+}
+
+func newHealthy(t *testing.T, url string) *healthy {
+	h := &healthy{url: url}
+	for _, s := range sorts {
+		clients := make([]*http.Client, s.many)
+		for i := range clients {
+			clients[i] = s.client()
+			t.Cleanup(clients[i].CloseIdleConnections)
+		}
+		h.clients = append(h.clients, clients)
+	}
+	return h
+}
+
+func (s *sort) client() *http.Client {
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: s.from}}
+	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: s.fresh,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			return dialer.DialContext(ctx, network, addr)
+		},
+	}}
+}
 
 // latencies are those of the requests of healthy clients, in order of size.
 type latencies struct {
+	mu     sync.Mutex
 	all    []time.Duration
 	failed int
+	why    error // the last failure
 }
 
-// measure lets healthy clients work for a while. They come from another address than
-// the slow ones, and have their connections already.
-func measure(url string, long time.Duration) *latencies {
-	l := &latencies{}
-	var mu sync.Mutex
-	var clients sync.WaitGroup
-	end := time.Now().Add(long)
-	for range healthyClients {
-		clients.Go(func() {
-			own, failed := healthy(url, end)
-			mu.Lock()
-			defer mu.Unlock()
-			l.all, l.failed = append(l.all, own...), l.failed+failed
-		})
-	}
-	clients.Wait()
-	slices.Sort(l.all)
-	return l
-}
-
-// healthy is one client: it alternates between a download and an upload of 1 KiB.
-func healthy(url string, end time.Time) (own []time.Duration, failed int) {
-	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
-	transport := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-		return dialer.DialContext(ctx, network, addr)
-	}}
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, Timeout: 30 * time.Second}
-	ticker := time.NewTicker(healthyEvery)
-	defer ticker.Stop()
-	for i := 0; time.Now().Before(end); i++ {
-		<-ticker.C
-		start := time.Now()
-		err := visit(client, url, i)
-		if took := time.Since(start); err != nil {
-			failed++
-		} else if i > 0 { // the first has to connect
-			own = append(own, took)
+// measure lets healthy clients work for a while, and returns the latencies of each sort.
+func (h *healthy) measure(long time.Duration) []*latencies {
+	var work sync.WaitGroup
+	list := make([]*latencies, len(sorts))
+	start := time.Now()
+	for i, s := range sorts {
+		list[i] = &latencies{}
+		for n, client := range h.clients[i] {
+			first := start.Add(s.every * time.Duration(n) / time.Duration(s.many))
+			work.Go(func() { list[i].collect(client, h.url, first, start.Add(long), s.every, s.fresh) })
 		}
 	}
-	return own, failed
+	work.Wait()
+	for _, l := range list {
+		slices.Sort(l.all)
+	}
+	return list
+}
+
+// collect is one client: it alternates between a download and an upload of 1 KiB. The
+// time of each request counts from when it was due; the next one waits for it only if it
+// needs its connection.
+func (l *latencies) collect(client *http.Client, url string, due, end time.Time, every time.Duration, fresh bool) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var requests sync.WaitGroup
+	defer requests.Wait()
+	for i := 0; due.Before(end); i++ {
+		timer.Reset(time.Until(due))
+		<-timer.C
+		at := due
+		ask := func() { l.add(visit(client, url, i), time.Since(at)) }
+		if fresh {
+			requests.Go(ask)
+		} else {
+			ask()
+		}
+		due = due.Add(every)
+	}
+}
+
+func (l *latencies) add(err error, took time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		l.failed, l.why = l.failed+1, err
+		return
+	}
+	l.all = append(l.all, took)
 }
 
 func visit(client *http.Client, url string, i int) error {
@@ -97,5 +148,9 @@ func (l *latencies) quantile(share float64) time.Duration {
 
 func (l *latencies) String() string {
 	round := func(d time.Duration) time.Duration { return d.Round(10 * time.Microsecond) }
-	return fmt.Sprintf("p50 %v, p99 %v, most %v, %d requests, %d failed", round(l.quantile(0.5)), round(l.quantile(0.99)), round(l.quantile(1)), len(l.all), l.failed)
+	text := fmt.Sprintf("p50 %v, p99 %v, most %v, %d requests", round(l.quantile(0.5)), round(l.quantile(0.99)), round(l.quantile(1)), len(l.all))
+	if l.failed > 0 {
+		text += fmt.Sprintf(", %d failed: %v", l.failed, l.why)
+	}
+	return text
 }

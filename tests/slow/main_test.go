@@ -55,12 +55,13 @@ const bigResponse = 8 << 20
 // runWorker is the role of the worker: it reads what it gets, and answers a little, or
 // much.
 func runWorker() {
+	big := make([]byte, bigResponse)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		n, _ := io.Copy(io.Discard, r.Body)
 		fmt.Fprintf(w, "%d bytes", n)
 	})
-	mux.HandleFunc("/big", func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write(make([]byte, bigResponse)) })
+	mux.HandleFunc("/big", func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write(big) })
 	var options []worker.Option
 	if n, err := strconv.Atoi(os.Getenv(streamsVariable)); err == nil {
 		options = append(options, worker.WithLanes(n))

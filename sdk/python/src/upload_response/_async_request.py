@@ -51,10 +51,7 @@ class AsyncRequest(Head):
 
     async def __anext__(self) -> memoryview:
         exchange = self._exchange
-        if exchange.rest is not None:
-            rest, exchange.rest = exchange.rest, None
-            return rest
-        chunk = exchange.fetched_chunk()
+        chunk, exchange.rest = exchange.rest, None
         if chunk is None:
             chunk = await self._run(exchange.next_chunk())
         if chunk is None:

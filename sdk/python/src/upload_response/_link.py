@@ -63,13 +63,8 @@ class RequestMemory:
 
     __slots__ = ()
 
-    pin: Any
-    key: int
-
     def __del__(self) -> None:
-        pin = self.pin
-        pin.held.pop(self.key, None)
-        pin.give_back()
+        self.pin.drop(self.key)  # type: ignore[attr-defined]
 
 
 def _exporter(name: str, size: int, *bases: type) -> Any:
