@@ -17,6 +17,7 @@ type candidate struct {
 	prefix string
 	server []int // processes
 	worker []int
+	heap   *allocationCounter // nil: not one of ours
 }
 
 // byProtocol says what can be spoken where.

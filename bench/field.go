@@ -42,10 +42,13 @@ func (f *field) open() error {
 	if err != nil {
 		return err
 	}
+	heap := newAllocationCounter()
+	heap.process = handlerProcess
+	handlerProcess.errors.look(heap.look)
 	f.candidates = []*candidate{
 		{name: tcpName, limit: true, raw: raw, server: []int{rawProcess.pid()}},
 		{name: sinkName, limit: true, raw: raw, server: []int{rawProcess.pid()}, beside: load.CaseEcho, does: load.CaseUpload},
-		{name: inProcessName, limit: true, at: own.byProtocol(), server: []int{handlerProcess.pid()}},
+		{name: inProcessName, limit: true, at: own.byProtocol(), server: []int{handlerProcess.pid()}, heap: heap},
 	}
 	if f.client, err = f.options.startRole("client"); err != nil {
 		return err
@@ -84,7 +87,7 @@ func (f *field) openWorkers() (err error) {
 	}
 	f.processes = append(f.processes, f.proxy.process)
 	for _, name := range f.options.Workers {
-		c := &candidate{name: name, at: f.proxy.byProtocol(), prefix: "/" + name, server: []int{f.proxy.pid()}}
+		c := &candidate{name: name, at: f.proxy.byProtocol(), prefix: "/" + name, server: []int{f.proxy.pid()}, heap: f.proxy.heap}
 		for range f.options.Processes {
 			worker, err := f.startWorker(name)
 			if err != nil {

@@ -40,6 +40,7 @@ func handlerRole(args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	answerStats()
 	s := newHandlerServer()
 	if path, ok := strings.CutPrefix(*listen, "unix:"); ok {
 		return serveUnix(s, path)

@@ -131,16 +131,20 @@ func (f *field) carryOut(c *candidate, order *load.Order) ([]value, error) {
 func (f *field) ask(c *candidate, order *load.Order) ([]value, float64, error) {
 	before := f.spent(c)
 	var result load.Result
-	if err := f.client.ask(order, &result); err != nil {
-		return nil, 0, err
+	heap, err := c.heap.countIn(func() (float64, error) {
+		err := f.client.ask(order, &result)
+		return float64(result.Count), err
+	})
+	if err == nil && result.Error != "" {
+		err = errors.New(result.Error)
 	}
-	if result.Error != "" {
-		return nil, 0, errors.New(result.Error)
+	if err != nil {
+		return nil, 0, err
 	}
 	used := f.spent(c).minus(before)
 	if n := float64(result.Count); order.Case == load.CaseRequests || order.Case == load.CaseFirst {
 		list := []value{{rate, n / result.Seconds}, {p50, result.P50 * 1e6}, {p99, result.P99 * 1e6}, {p999, result.P999 * 1e6}}
-		return append(list, used.values(c, &smallCosts, n, 1e6)...), n, nil
+		return append(append(list, used.values(c, &smallCosts, n, 1e6)...), heap...), n, nil
 	}
 	gigabytes := float64(order.Bytes) / 1e9
 	return append([]value{{speed, gigabytes / result.Seconds}}, used.values(c, &bulkCosts, gigabytes, 1)...), gigabytes, nil

@@ -15,11 +15,12 @@ type proxy struct {
 	addresses
 	socket   string
 	attached chan struct{} // gets a value for each worker that attaches
+	heap     *allocationCounter
 }
 
 // startProxy starts the server with a route and a pool for each name. Release: stop.
 func (o *Options) startProxy(dir string, pools []string, flags ...string) (*proxy, error) {
-	p := &proxy{socket: filepath.Join(dir, "w.sock"), attached: make(chan struct{}, 4096)}
+	p := &proxy{socket: filepath.Join(dir, "w.sock"), attached: make(chan struct{}, 4096), heap: newAllocationCounter()}
 	argv := append(append([]string(nil), o.Self...), "serve", "--listen", "127.0.0.1:0", "--listen", "https://127.0.0.1:0",
 		"--tls-self-signed", "--socket", p.socket, "--log-format", "json")
 	for _, pool := range pools {
@@ -31,7 +32,7 @@ func (o *Options) startProxy(dir string, pools []string, flags ...string) (*prox
 	if err != nil {
 		return nil, err
 	}
-	p.process = process
+	p.process, p.heap.process = process, process
 	p.errors.look(func(line string) {
 		if a, ok := parseReady(line); ok {
 			ready <- a
@@ -39,6 +40,7 @@ func (o *Options) startProxy(dir string, pools []string, flags ...string) (*prox
 		if strings.Contains(line, `"msg":"link attached"`) {
 			p.attached <- struct{}{}
 		}
+		p.heap.look(line)
 	})
 	select {
 	case p.addresses = <-ready:

@@ -13,6 +13,7 @@ type screenedConn struct {
 	reader *idleReader // of the socket; nil: something in between has read ahead
 	secure bool        // TLS is in between, and uses the reader
 	known  bool        // its client is, see client; of what was served before net/http
+	held   heldWrites
 
 	// Of one reader at a time.
 	ahead  []byte // read before, and not by net/http
@@ -55,6 +56,14 @@ func (c *screenedConn) receive(p []byte) (int, error) {
 		return c.reader.read(p, *idle)
 	}
 	return c.Conn.Read(p)
+}
+
+// Write writes p, or holds it.
+func (c *screenedConn) Write(p []byte) (int, error) {
+	if c.held.take(p) {
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
 }
 
 // takeUp has net/http begin with bytes that were read before. Later says that there

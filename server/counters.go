@@ -38,4 +38,5 @@ type Stats struct {
 	Lost           int64 `json:"lost"`            // links whose worker went away
 	Evicted        int64 `json:"evicted"`         // links whose worker broke the protocol
 	StaleNotices   int64 `json:"stale_notices"`   // news from workers that was of use to nobody
+	Allocations    int64 `json:"allocations"`     // objects on the heap of this process, ever
 }

@@ -55,8 +55,7 @@ func (w *interimWriter) sendInterim(status int, fields http.Header) {
 		return
 	}
 	header := w.ResponseWriter.Header()
-	maps.Copy(header, fields)
-	w.ResponseWriter.WriteHeader(status)
+	writeInterim(w.ResponseWriter, header, status, fields)
 	clear(header)
 }
 
@@ -69,8 +68,17 @@ func sendInterim(w http.ResponseWriter, status int, fields http.Header) {
 	header := w.Header()
 	final := maps.Clone(header)
 	clear(header)
-	maps.Copy(header, fields)
-	w.WriteHeader(status)
+	writeInterim(w, header, status, fields)
 	clear(header)
 	maps.Copy(header, final)
+}
+
+// writeInterim sends one with nothing but these fields. net/http goes on reading the map
+// of an HTTP/2 stream when WriteHeader has returned, if its client has reset that
+// meanwhile. One in which there is a length, even a length without a value, it copies
+// before, and sends none.
+func writeInterim(w http.ResponseWriter, header http.Header, status int, fields http.Header) {
+	maps.Copy(header, fields)
+	header["Content-Length"] = nil
+	w.WriteHeader(status)
 }

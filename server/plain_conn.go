@@ -60,7 +60,7 @@ func newPlainConn(s *plainServer, whole, socket net.Conn) *plainConn {
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: make(http.Header, 8), Body: http.NoBody,
 		RemoteAddr: whole.RemoteAddr().String(), TLS: stateOf(whole),
 	}).WithContext(ctx)
-	c.writer = plainWriter{conn: c.conn, request: &c.request.Request, closing: &s.closing, header: make(http.Header, 8)}
+	c.writer = plainWriter{conn: c.conn, socket: c.screen.held.socket, request: &c.request.Request, closing: &s.closing, header: make(http.Header, 8)}
 	c.since.Store(time.Now().UnixNano())
 	return c
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -16,6 +17,7 @@ import (
 // trailers: that is how the router uses it.
 type plainWriter struct {
 	conn    net.Conn
+	socket  syscall.RawConn // below conn; nil: something is in between
 	request *http.Request
 	closing *atomic.Bool // the connection is to end after the response
 
@@ -23,7 +25,8 @@ type plainWriter struct {
 	status  int    // 0: not said
 	body    []byte // held back, to learn its length
 	out     []byte // to be written
-	begun   bool   // the head is out, or in out
+	pieces  net.Buffers
+	begun   bool // the head is out, or in out
 	chunked bool
 	last    bool  // nothing more comes on the connection
 	err     error // of the connection
@@ -71,6 +74,41 @@ func (w *plainWriter) Write(p []byte) (int, error) {
 	w.begin(false)
 	w.append(p)
 	return len(p), w.err
+}
+
+// writePieces adds pieces to the body, as [pieceWriter] says.
+func (w *plainWriter) writePieces(pieces [][]byte, progress func()) error {
+	if w.status == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	w.begin(false)
+	if w.err != nil || w.request.Method == http.MethodHead {
+		return w.err
+	}
+	if w.chunked {
+		w.appendChunkSize(length(pieces))
+	}
+	w.pieces = append(append(w.pieces[:0], w.out), pieces...)
+	if w.chunked {
+		w.pieces = append(w.pieces, crlf)
+	}
+	w.err = w.writeAll(w.pieces, progress)
+	clear(w.pieces)
+	w.out = w.out[:0]
+	return w.err
+}
+
+func (w *plainWriter) writeAll(pieces net.Buffers, progress func()) error {
+	if w.socket != nil {
+		return writeTogether(w.socket, pieces, progress)
+	}
+	for _, p := range pieces {
+		if _, err := w.conn.Write(p); err != nil {
+			return err
+		}
+		progress()
+	}
+	return nil
 }
 
 // FlushError sends what has been written.
@@ -182,7 +220,7 @@ func (w *plainWriter) append(p []byte) {
 		return
 	}
 	if w.chunked {
-		w.out = append(strconv.AppendInt(w.out, int64(len(p)), 16), "\r\n"...)
+		w.appendChunkSize(len(p))
 		defer func() { w.out = append(w.out, "\r\n"...) }()
 	}
 	if len(w.out)+len(p) > outBytes {
@@ -190,6 +228,10 @@ func (w *plainWriter) append(p []byte) {
 		return
 	}
 	w.out = append(w.out, p...)
+}
+
+func (w *plainWriter) appendChunkSize(n int) {
+	w.out = append(strconv.AppendInt(w.out, int64(n), 16), "\r\n"...)
 }
 
 // write writes out, and then p.

@@ -137,7 +137,11 @@ func (r *reception) prepare(socket net.Conn) (net.Conn, error) {
 		reader = newIdleReader(socket)
 	}
 	if r.tls == nil {
-		return &screenedConn{Conn: counted, reader: reader}, nil
+		ready := &screenedConn{Conn: counted, reader: reader}
+		if reader != nil {
+			ready.held.socket = reader.raw
+		}
+		return ready, nil
 	}
 	secure, err := r.secure(counted, reader)
 	if err != nil {
@@ -176,7 +180,7 @@ func (r *reception) secure(conn net.Conn, reader *idleReader) (net.Conn, error) 
 	if secure.ConnectionState().NegotiatedProtocol == "h2" {
 		return secure, nil // net/http looks for this very type
 	}
-	return &secureConn{screenedConn{Conn: secure, reader: reader, secure: true}, secure}, nil
+	return &secureConn{screenedConn: screenedConn{Conn: secure, reader: reader, secure: true}, tls: secure}, nil
 }
 
 // sayPlain tells a client that speaks HTTP in the clear what is wrong.

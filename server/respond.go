@@ -14,6 +14,7 @@ import (
 type responder struct {
 	stream     *stream
 	writer     http.ResponseWriter
+	together   pieceWriter // nil: pieces are written one by one
 	controller *http.ResponseController
 	request    *http.Request
 	origin     *origin
@@ -26,6 +27,7 @@ type responder struct {
 	trailers   bool       // they have come
 	sent       int64      // bytes of body from the worker
 	head       responseHead
+	pieces     [][]byte    // of the body, that are sent at once
 	compressor *compressor // nil: the body is sent as it is
 }
 
@@ -152,7 +154,7 @@ func (r *responder) handle(slot shm.Slot) (done bool, err error) {
 		if r.trailers {
 			return false, fmt.Errorf("%w: a body after the trailers", ErrWorkerInvalid)
 		}
-		return false, r.body(slot.Bytes)
+		return false, r.body(r.gather(slot))
 	case shm.KindTrailers:
 		r.trailers = true
 		fields, _, err := proto.ParseFields(slot.Bytes, nil)
@@ -279,9 +281,28 @@ func (r *responder) decline(status int) error {
 	return nil
 }
 
-// body sends body bytes straight from shared memory.
-func (r *responder) body(b []byte) error {
-	r.sent += int64(len(b))
+// gather returns the bytes of a body slot, and of those after it that are ready, if the
+// writer takes several at once. It leaves next at the last of them.
+func (r *responder) gather(slot shm.Slot) [][]byte {
+	r.pieces = append(r.pieces[:0], slot.Bytes)
+	if r.together == nil || r.compressor != nil {
+		return r.pieces
+	}
+	s := r.stream
+	for n := len(slot.Bytes); len(r.pieces) < mostPieces && n < mostPieceBytes; n += len(slot.Bytes) {
+		var err error
+		if slot, err = s.response.Tail(s.next + 1); err != nil || slot.Kind != shm.KindBody {
+			break // who takes it next sees that, too
+		}
+		s.next++
+		r.pieces = append(r.pieces, slot.Bytes)
+	}
+	return r.pieces
+}
+
+// body sends pieces of the body straight from shared memory.
+func (r *responder) body(pieces [][]byte) error {
+	r.sent += int64(length(pieces))
 	if r.head.bodyAllowed && r.head.contentLength >= 0 && r.sent > r.head.contentLength {
 		return fmt.Errorf("%w: more bytes than its Content-Length of %d", ErrWorkerInvalid, r.head.contentLength)
 	}
@@ -289,18 +310,25 @@ func (r *responder) body(b []byte) error {
 		return nil // drained, not sent (RFC 9110 sections 9.3.2 and 15.3.5, RFC 9112 section 6.3)
 	}
 	r.stream.watch.writeSince.Store(shm.Now())
-	err := r.write(b)
+	err := r.write(pieces)
 	r.stream.watch.writeSince.Store(0)
-	r.stream.watch.taken.Add(uint64(len(b)))
+	r.stream.watch.taken.Add(uint64(length(pieces)))
 	r.dirty = true
 	return r.stream.clientError(err)
 }
 
-func (r *responder) write(b []byte) (err error) {
-	if r.compressor != nil {
-		_, err = r.compressor.Write(b)
-	} else {
-		_, err = r.writer.Write(b)
+// progress notes that the client has taken something.
+func (r *responder) progress() { r.stream.watch.writeSince.Store(shm.Now()) }
+
+// write sends pieces: one, unless they can go together.
+func (r *responder) write(pieces [][]byte) (err error) {
+	switch {
+	case r.compressor != nil:
+		_, err = r.compressor.Write(pieces[0])
+	case len(pieces) > 1:
+		err = r.together.writePieces(pieces, r.progress)
+	default:
+		_, err = r.writer.Write(pieces[0])
 	}
 	return err
 }

@@ -145,7 +145,7 @@ func (r *UploadResponseRouter) Stats() Stats {
 		Links: links, ActiveStreams: r.requests.active.Load(), FreeBuffers: pool.Free, TotalBuffers: pool.Total, Waiting: int64(r.queue.waiting()),
 		Exchanges: c.Exchanges.Load(), Failed: c.Failed.Load(), Aborted: c.Aborted.Load(), ClientGone: c.ClientGone.Load(),
 		Reclaimed: c.Reclaimed.Load(), Retried: c.Retried.Load(), WorkerTimeouts: c.Timeouts.Load(), Attached: c.Attached.Load(), Refused: c.Refused.Load(),
-		Lost: c.Lost.Load(), Evicted: c.Evicted.Load(), StaleNotices: c.StaleNotices.Load(),
+		Lost: c.Lost.Load(), Evicted: c.Evicted.Load(), StaleNotices: c.StaleNotices.Load(), Allocations: int64(Allocations()),
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 
 // Sizes of a panel, in pixels.
 const (
-	panelWidth  = 400
+	panelWidth  = 420
 	panelHeight = 320
 	marginLeft  = 62
 	marginTop   = 34
@@ -19,7 +19,7 @@ const (
 )
 
 // colours are told apart by most people, and on paper.
-var colours = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c564b", "#7f7f7f", "#bcbd22", "#17becf", "#9467bd"}
+var colours = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c564b", "#7f7f7f", "#bcbd22", "#17becf", "#9467bd", "#8b0000", "#2f4f4f", "#ff69b4", "#6b8e23"}
 
 // WriteSVG draws panels.
 func WriteSVG(w io.Writer, rows [][]*Panel) error {

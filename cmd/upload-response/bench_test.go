@@ -49,6 +49,7 @@ func wantRows(t *testing.T, table *report.Table, metric string, names ...string)
 }
 
 func TestBenchOfHTTPMeasuresEveryCaseBesideItsLimits(t *testing.T) {
+	t.Parallel()
 	workers := []string{"go"}
 	if _, err := exec.LookPath("cc"); err == nil {
 		workers = append(workers, "c")
@@ -76,6 +77,7 @@ func TestBenchOfHTTPMeasuresEveryCaseBesideItsLimits(t *testing.T) {
 }
 
 func TestBenchOfTheRingMeasuresBytesAndRoundTrips(t *testing.T) {
+	t.Parallel()
 	r := benchReport(t, "ring", "--rounds=2", "--size=4MiB", "--time=10ms", "--readers=1,3", "--json=-")
 	if len(r.NotMeasured) > 0 {
 		t.Error(r.NotMeasured)
@@ -97,6 +99,7 @@ func TestBenchOfTheRingMeasuresBytesAndRoundTrips(t *testing.T) {
 }
 
 func TestBenchShowsWhatWasMeasuredBefore(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	kept, page, plot := filepath.Join(dir, "kept.json"), filepath.Join(dir, "page.md"), filepath.Join(dir, "plot.svg")
 	before := benchReport(t, "ring", "--rounds=2", "--size=1MiB", "--cases=slot-sizes", "--json=-")
@@ -119,6 +122,7 @@ func TestBenchShowsWhatWasMeasuredBefore(t *testing.T) {
 }
 
 func TestBenchOfMemoryCountsIdleStreams(t *testing.T) {
+	t.Parallel()
 	r := benchReport(t, "memory", "--rounds=2", "--streams=0,150", "--json=-")
 	if len(r.Tables) != 4 || len(r.NotMeasured) > 0 {
 		t.Fatalf("%d tables, want 4; not measured: %v", len(r.Tables), r.NotMeasured)

@@ -235,7 +235,7 @@ func TestUSR1LogsTheCountersInOneLine(t *testing.T) {
 	p, url := startDemo(t)
 	put(t, url+"/discard", []byte("x"))
 	p.signal(unix.SIGUSR1)
-	p.found(`level=INFO msg=stats links=4 .*exchanges=1 .*`)
+	p.found(`level=INFO msg=stats links=4 .*exchanges=1 .* allocations=\d+`)
 }
 
 func TestTermFinishesWhatIsRunningAndLeavesNothing(t *testing.T) {

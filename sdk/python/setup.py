@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from setuptools import Distribution, setup
@@ -23,12 +24,17 @@ def c_sdk() -> Path:
     raise SystemExit("the C SDK is missing: build from a checkout or from an sdist")
 
 
-def compile_library(target: Path) -> None:
-    """Compile the library, as sdk/c/Makefile does."""
+def c_compiler() -> list[str]:
+    """Return the command of the C compiler."""
     compiler = shlex.split(os.environ.get("CC", "cc"))
     if shutil.which(compiler[0]) is None:
         raise SystemExit("a C compiler is needed: apt install gcc libc6-dev")
-    source = c_sdk()
+    return compiler
+
+
+def compile_library(target: Path) -> None:
+    """Compile the library, as sdk/c/Makefile does."""
+    compiler, source = c_compiler(), c_sdk()
     target.parent.mkdir(parents=True, exist_ok=True)
     command = [
         *compiler,
@@ -48,6 +54,7 @@ class BuildPy(build_py):
     """Adds the library; to the sources themselves for an editable install."""
 
     def run(self) -> None:
+        shutil.rmtree(Path(self.build_lib) / "upload_response", ignore_errors=True)  # of another version
         super().run()
         root = HERE / "src" if self.editable_mode else Path(self.build_lib)
         compile_library(root / "upload_response" / "_lib" / "libupload_response.so")
@@ -77,5 +84,8 @@ class Binary(Distribution):
     def has_ext_modules(self) -> bool:
         return True
 
+
+if {"bdist_wheel", "editable_wheel"}.intersection(sys.argv):
+    c_compiler()  # who has none is told so before all that setuptools has to say
 
 setup(cmdclass={"build_py": BuildPy, "sdist": Sdist, "bdist_wheel": Wheel}, distclass=Binary)

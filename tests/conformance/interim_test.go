@@ -54,9 +54,15 @@ var interimCases = []conformanceCase{
 			"interim refused", "interim too-large", "respond ok", "interim refused", "write ok", "end ok")
 	}},
 	{promise: "a client may leave after an interim response", check: func(t *testing.T, r *rig) {
-		c, id := r.open(t, "GET", "interim 103; await-cancel")
-		r.driver.await(t, id, "interim ok")
-		harness.Check(t, c.Close())
-		wantLast(t, r.driver.story(t, id), "await-cancel cancelled 1")
+		times := 1
+		if r.door.major == 2 { // whose writer may still be at it
+			times = 20
+		}
+		for range times {
+			c, id := r.open(t, "GET", "field a b; interim 103; await-cancel")
+			r.driver.await(t, id, "interim ok")
+			harness.Check(t, c.Close())
+			wantLast(t, r.driver.story(t, id), "await-cancel cancelled 1")
+		}
 	}},
 }

@@ -44,9 +44,10 @@ var sdks = []sdk{
 	{name: "c-eventfd", start: startC("eventfd")},
 	{name: "python", start: startPython("conformance_driver.py", "asyncio")},
 	{name: "python-uvloop", start: startPython("conformance_driver.py", "uvloop")},
+	{name: "python-threads", start: startPython("conformance_threads.py", "")},
 }
 
-// startPython starts a driver with an event loop, or with none.
+// startPython starts a driver with an event loop, or with threads, which need none.
 func startPython(file, loop string) func(t testing.TB, out io.Writer, env ...string) *harness.Process {
 	return func(t testing.TB, out io.Writer, env ...string) *harness.Process {
 		t.Helper()

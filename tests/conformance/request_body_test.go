@@ -29,9 +29,9 @@ var requestBodyCases = []conformanceCase{
 		}
 	}},
 	{promise: "a request without a body is headers and end", check: func(t *testing.T, r *rig) {
-		response, id := r.ask(t, "GET", "look 2; look 3; read; respond 200; end", nil)
+		response, id := r.ask(t, "GET", "tail 2; look 2; look 3; read; respond 200; end", nil) // over HTTP/3 the end comes behind the headers
 		harness.ReadAll(t, response.Body)
-		r.driver.wantStory(t, id, endLine(2), "look ok", "look nothing", endLine(2), "read ok", "respond ok", "end ok")
+		r.driver.wantStory(t, id, endLine(2), "tail ok", endLine(2), "look ok", "look nothing", endLine(2), "read ok", "respond ok", "end ok")
 	}},
 	{promise: "bytes are there as soon as the client has sent them, in slots of their own", check: func(t *testing.T, r *rig) {
 		const count = 50

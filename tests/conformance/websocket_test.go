@@ -83,6 +83,10 @@ var websocketCases = []conformanceCase{
 		big := content(7, slotSize+5)
 		socket.Say(ws.OpBinary, true, big)
 		socket.Close(1000, "")
+		if f := socket.Hear(); f.Header.OpCode != ws.OpPong {
+			t.Errorf("a ping is answered by %+v", f.Header)
+		}
+		socket.WantClose(1000)
 		story := slices.Concat(
 			[]string{"accept ok", finalLine(2, "text", "one"), finalLine(3, "binary", ""), slotLine(4, "text", []byte("h\xc3")), slotLine(5, "text", []byte("\xa9")),
 				finalLine(6, "text", ""), slotLine(7, "binary", big[:slotSize]), finalLine(8, "binary", string(big[slotSize:]))},
@@ -128,6 +132,7 @@ var websocketCases = []conformanceCase{
 			t.Errorf("subprotocol %q, fields %v", socket.Protocol, socket.Header)
 		}
 		socket.Close(1000, "")
+		socket.WantClose(1000)
 		wantLast(t, r.driver.story(t, id), "end ok")
 	}},
 	{promise: "a client that is not accepted gets an ordinary response", plainly: true, check: func(t *testing.T, r *rig) {

@@ -11,6 +11,9 @@ import (
 	"time"
 )
 
+// noPause has a process under the race detector end without a second of sleep.
+const noPause = "GORACE=atexit_sleep_ms=0"
+
 // Process is a process of a test: a worker, mostly.
 type Process struct {
 	t      testing.TB
@@ -53,7 +56,7 @@ func StartProcess(t testing.TB, role string, env ...string) *Process {
 // StartRole is StartProcess whose output goes to also, too.
 func StartRole(t testing.TB, also io.Writer, role string, env ...string) *Process {
 	t.Helper()
-	return StartProgram(t, also, []string{os.Args[0]}, append([]string{roleVariable + "=" + role}, env...)...)
+	return StartProgram(t, also, []string{os.Args[0]}, append([]string{roleVariable + "=" + role, noPause}, env...)...)
 }
 
 // StartProgram starts a program with its arguments. What it prints goes to also,

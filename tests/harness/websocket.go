@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,9 +22,10 @@ type WebSocket struct {
 	Protocol string      // that the server has chosen
 	Header   http.Header // of the answer
 
-	t    testing.TB
-	conn net.Conn
-	in   io.Reader
+	t      testing.TB
+	conn   net.Conn
+	in     io.Reader
+	closed atomic.Bool // by one side
 }
 
 // OpenWebSocket opens a WebSocket and offers subprotocols. It returns nil, and the
@@ -68,6 +70,9 @@ func (s *Server) MustOpenWebSocket(t testing.TB, path string, header map[string]
 func (w *WebSocket) Say(op ws.OpCode, final bool, payload []byte) {
 	w.t.Helper()
 	Check(w.t, w.TrySay(op, final, payload))
+	if op == ws.OpClose {
+		w.sideClosed()
+	}
 }
 
 // TrySay is Say that may fail.
@@ -124,6 +129,7 @@ func (w *WebSocket) WantClose(code ws.StatusCode) string {
 	if f.Header.OpCode != ws.OpClose || got != code {
 		w.t.Fatalf("a frame of kind %d with %.100q, want a Close with %d", f.Header.OpCode, f.Payload, code)
 	}
+	w.sideClosed()
 	return reason
 }
 
@@ -131,6 +137,13 @@ func (w *WebSocket) WantClose(code ws.StatusCode) string {
 func (w *WebSocket) Close(code ws.StatusCode, reason string) {
 	w.t.Helper()
 	w.Say(ws.OpClose, true, ws.NewCloseFrameBody(code, reason))
+}
+
+// sideClosed leaves when both sides have closed: the server waits for that.
+func (w *WebSocket) sideClosed() {
+	if w.closed.Swap(true) {
+		w.Leave()
+	}
 }
 
 // Leave closes the connection without a Close.

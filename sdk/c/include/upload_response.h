@@ -98,9 +98,10 @@
  * Most requests and most responses are small, and where a call is dear, as it is
  * from another language, two do for all of it: ur_take() returns the next request
  * with its whole head as text, and its body if that has come; ur_answer() is
- * status, headers, body and end in one. They, and ur_respond_flat(),
- * ur_interim_flat() and ur_trailers_flat(), have header lists as one flat text: name
- * and value by turns, each followed by a NUL, which neither can contain.
+ * status, headers, body and end in one. They, and ur_respond_flat(), ur_interim_flat()
+ * and ur_trailers_flat(), have header lists as one flat text: name and value by turns,
+ * each followed by a NUL, which neither can contain. Of a large body ur_next_slots()
+ * returns several slots at once.
  *
  *
  * LIFETIMES
@@ -449,6 +450,11 @@ UR_INLINE int ur_tail(ur_link *link, ur_request r, uint64_t n, int timeout_ms, u
 
 /* Returns the slot after the last one that it returned; at first slot 2. */
 UR_INLINE int ur_next_slot(ur_link *link, ur_request r, int timeout_ms, ur_slot *slot);
+
+/* As ur_next_slot with UR_NOW, for several slots of a body at once: returns how many it
+ * has put into slots, at least 1 and at most as many as there is room for, or an error.
+ * A slot of another kind comes alone. */
+UR_INLINE int ur_next_slots(ur_link *link, ur_request r, ur_slot *slots, int most);
 
 /* Gives the slots up to and including n back. With UR_ALL_SLOTS nothing more of
  * the body is wanted: it is received and thrown away. */
@@ -3629,6 +3635,22 @@ UR_INLINE int ur_next_slot(ur_link *link, ur_request r, int timeout_ms, ur_slot 
         lane->next_slot++;
     }
     return err;
+}
+
+UR_INLINE int ur_next_slots(ur_link *link, ur_request r, ur_slot *slots, int most) {
+    struct ur__lane *lane;
+    ur_slot next;
+    int err = most >= 1 ? ur_next_slot(link, r, UR_NOW, &slots[0]) : -EINVAL;
+    if (err != 0 || slots[0].kind != UR_BODY || ur__find(link, r, &lane) != 0) {
+        return err != 0 ? err : 1;
+    }
+    int count = 1;
+    while (count < most && ur__try_tail(link, lane, lane->next_slot, &next) == 0 && next.kind == UR_BODY) {
+        slots[count++] = next;
+        lane->next_slot++;
+        ur__count_slot(link, lane, &next);
+    }
+    return count;
 }
 
 UR_INLINE int ur_release(ur_link *link, ur_request r, uint64_t n) {

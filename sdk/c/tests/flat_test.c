@@ -72,6 +72,31 @@ static void a_body_that_is_on_its_way_is_not_whole(void) {
     heap_close(&s);
 }
 
+static void slots_of_a_body_come_together_and_others_alone(void) {
+    ur_slot slots[3];
+    l = heap_open(&s);
+    struct ur__writer *w = assign(1, 0, 0, "a", 0);
+    ur_request r;
+    CHECK(ur_next(l, UR_NOW, &r) == 0 && ur_next_slots(l, r, slots, 0) == -EINVAL);
+    for (int i = 0; i < 3; i++) {
+        heap_put(w, "bcd" + i, 1, UR_BODY);
+    }
+    (void)ur__writer_publish(w);
+    CHECK(ur_next_slots(l, r, slots, 3) == 3 && slots[0].number == 2 && slots[2].number == 4);
+    CHECK(*(const char *)slots[0].data == 'a' && *(const char *)slots[2].data == 'c');
+    CHECK(ur_next_slots(l, r, slots, 3) == 1 && slots[0].number == 5 && ur_next_slots(l, r, slots, 3) == -EAGAIN);
+    heap_put(w, "e", 1, UR_BODY);
+    heap_put(w, "\0", 1, UR_TRAILERS);
+    CHECK(ur__writer_commit_empty(w, UR_END) == 0);
+    (void)ur__writer_publish(w);
+    CHECK(ur_next_slots(l, r, slots, 3) == 1 && slots[0].kind == UR_BODY);
+    CHECK(ur_next_slots(l, r, slots, 3) == 1 && slots[0].kind == UR_TRAILERS);
+    CHECK(ur_next_slots(l, r, slots, 3) == 1 && slots[0].kind == UR_END && slots[0].number == 8);
+    ur_counters c;
+    CHECK(ur_get_counters(l, &c) == 0 && c.slots_in == 7 && ur_release(l, r, 8) == 0);
+    heap_close(&s);
+}
+
 static void a_request_that_cannot_be_decoded_is_passed_over(void) {
     static char text[HEAP_SLOT];
     ur_taken t;
@@ -225,6 +250,7 @@ static void the_memory_is_that_of_the_slots(void) {
 int main(void) {
     a_whole_request_comes_with_one_call();
     a_body_that_is_on_its_way_is_not_whole();
+    slots_of_a_body_come_together_and_others_alone();
     a_request_that_cannot_be_decoded_is_passed_over();
     the_longest_head_fits_the_text();
     flat_fields_are_those_of_an_array();

@@ -7,6 +7,8 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from h2.connection import H2Connection
+from h2.events import DataReceived, ResponseReceived, StreamEnded
 from websockets.sync.client import connect
 
 if TYPE_CHECKING:
@@ -99,6 +101,31 @@ class Upload:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def http2(port: int, *requests: list[tuple[str, str]]) -> list[tuple[dict[str, str], bytes]]:
+    """Send requests over one connection, all at once, and return headers and body of each."""
+    connection = H2Connection()
+    connection.initiate_connection()
+    streams = range(1, 2 * len(requests), 2)
+    for stream, fields in zip(streams, requests):
+        connection.send_headers(stream, fields, end_stream=True)
+    headers: dict[int, dict[str, str]] = {}
+    bodies = dict.fromkeys(streams, b"")
+    running = set(streams)
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as client:
+        while running:
+            client.sendall(connection.data_to_send())
+            for event in connection.receive_data(client.recv(1 << 16)):
+                if isinstance(event, ResponseReceived):
+                    headers[event.stream_id] = {
+                        name.decode(): value.decode() for name, value in event.headers
+                    }
+                elif isinstance(event, DataReceived):
+                    bodies[event.stream_id] += event.data
+                elif isinstance(event, StreamEnded):
+                    running.discard(event.stream_id)
+    return [(headers[stream], bodies[stream]) for stream in streams]
 
 
 def dial(port: int, path: str = "/", **options: Any) -> Connection:

@@ -27,6 +27,23 @@ def say(*words: object) -> None:
     os.write(1, (" ".join(map(str, words)) + "\n").encode())
 
 
+def say_end(link: int, counters: dict[str, int], end: str) -> None:
+    """Print how a link has ended, and what it has counted."""
+    counted = (f"{name}={counters[name]}" for name in ("requests", "ended", "aborted", "active"))
+    say("- counters", link, *counted)
+    say("-", end, link)
+
+
+def lanes() -> int:
+    """Return how many requests a link is to serve at once."""
+    return int(os.environ.get("CONFORMANCE_LANES", "64"))
+
+
+def links() -> range:
+    """Return the links that there are to be."""
+    return range(int(os.environ.get("CONFORMANCE_LINKS", "1")))
+
+
 def unescape(text: str) -> bytes:
     """Return a word in which %xx is a byte."""
     return re.sub(rb"%([0-9a-fA-F]{2})", lambda m: bytes([int(m[1], 16)]), text.encode("latin-1"))
@@ -317,17 +334,13 @@ class Driver:
             end = "gone"
         if tasks:
             await asyncio.wait(tasks)
-        counters = worker.counters
-        counted = (f"{name}={counters[name]}" for name in ("requests", "ended", "aborted", "active"))
-        say("- counters", link, *counted)
-        say("-", end, link)
+        say_end(link, worker.counters, end)
 
     async def keep(self, link: int) -> None:
         """Attach a link, again and again."""
-        lanes = int(os.environ.get("CONFORMANCE_LANES", "64"))
         while not self.stopping.is_set():
             try:
-                async with ur.AsyncWorker(lanes=lanes) as worker:
+                async with ur.AsyncWorker(lanes=lanes()) as worker:
                     self.links[link] = worker
                     say("- attached", link)
                     if self.stopping.is_set():
@@ -344,8 +357,7 @@ class Driver:
     async def run(self) -> None:
         """Keep all links until SIGTERM."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.stop)
-        count = int(os.environ.get("CONFORMANCE_LINKS", "1"))
-        await asyncio.gather(*(self.keep(i) for i in range(count)))
+        await asyncio.gather(*(self.keep(link) for link in links()))
 
 
 async def main() -> None:

@@ -120,7 +120,7 @@ class Server(Process):
         settings = ("--memory", "64MiB", "--slot-size", str(SLOT), "--header-limit", str(SLOT))
         command = [program(), "serve", "--listen", listen, "--socket", self.socket, *settings, *arguments]
         super().__init__(command)
-        self.port = int(self.says(r"msg=ready listen=127.0.0.1:(\d+)")[1])
+        self.port = int(self.says(r'msg=ready listen="?127.0.0.1:(\d+)')[1])
 
     def again(self) -> None:
         """Start it again in the same place."""

@@ -9,9 +9,9 @@ from typing import Any, NoReturn
 
 from ._async_request import AsyncResponse
 from ._async_worker import AsyncWorker
-from ._errors import Cancelled, LinkClosed, Reason, RequestEnded
+from ._errors import Cancelled, InvalidResponse, LinkClosed, Reason, RequestEnded
 from ._exchange import Exchange
-from ._gateway import Disconnected, check_fields, check_status, fail
+from ._gateway import Disconnected, check_fields, check_status, fail, is_token
 from ._outgoing import STARTED
 from ._place import Steps, T
 
@@ -41,13 +41,32 @@ ENDS = (Cancelled, LinkClosed, RequestEnded)
 _DISCONNECT = "http.disconnect"
 
 
+_MOST_NAMES = 1000
+
+_names: set[bytes] = set()  # that headers were seen to have, and may
+
+
+def _check_name(name: bytes) -> None:
+    if not is_token(name.decode("latin-1")):
+        raise InvalidResponse(f"this is no name for a header: {name!r}")
+    if len(_names) < _MOST_NAMES:
+        _names.add(name)
+
+
 def fields_of(headers: Iterable[Iterable[bytes]]) -> bytes:
+    """Return flat fields, or raise what is wrong with them."""
     parts: list[bytes] = []
-    for name, value in headers:
-        parts += (name, value)
     try:
+        for name, value in headers:
+            parts += (name, value)
         flat = b"\0".join(parts) + b"\0" if parts else b""
-    except TypeError:
+        names = parts[::2]
+        if not _names.issuperset(names):
+            for name in names:
+                _check_name(name)
+    except InvalidResponse:
+        raise
+    except (TypeError, ValueError):
         raise TypeError(f"headers are pairs of bytes, not {headers!r}") from None
     return check_fields(flat, len(parts))
 
@@ -243,7 +262,9 @@ class Cycle:
         self._over(DONE)
 
     async def _add_trailers(self, message: Message) -> None:
-        self._later += tuple((bytes(name), bytes(value)) for name, value in message.get("headers", ()))
+        fields = [(name, value) for name, value in message.get("headers", ())]
+        fields_of(fields)  # or say what is wrong with them
+        self._later += tuple(fields)
         if not message.get("more_trailers", False):
             if self._later:
                 await self._run(self._exchange.add_trailers(self._later))

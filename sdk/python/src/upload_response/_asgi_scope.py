@@ -53,7 +53,7 @@ class Scopes:
             "type": "http",
             "asgi": ASGI.copy(),
             "http_version": _VERSIONS.get(exchange.http_version, "1.1"),
-            "method": method.decode("latin-1"),
+            "method": method.decode("latin-1").upper(),
             "scheme": scheme.decode("latin-1") or "http",
             "path": path.decode("utf-8", "replace"),
             "raw_path": raw_path,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import operator
 from typing import Any
 
 from ._asgi_cycle import BODY, DONE, ENDS, GONE, OPEN, START, Cycle, Message, fields_of
@@ -30,7 +31,9 @@ _LONGEST_REASON = 123  # bytes; more do not fit a frame
 
 def _reason(message: Message) -> str:
     """Return as much of the reason as can be sent."""
-    reason: str = message.get("reason") or ""
+    reason = message.get("reason") or ""
+    if not isinstance(reason, str):
+        raise TypeError(f"a reason is a str, not {reason!r}")
     return reason.encode()[:_LONGEST_REASON].decode("utf-8", "ignore")
 
 
@@ -169,8 +172,7 @@ class Conversation(Cycle):
             await self._leave()
 
     async def _close(self, message: Message) -> None:
-        code = message.get("code", NORMAL)
-        reason = _reason(message)
+        code, reason = operator.index(message.get("code", NORMAL)), _reason(message)
         try:
             await self._websocket.close(code, reason)
         except ENDS as error:

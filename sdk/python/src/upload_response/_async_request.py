@@ -51,7 +51,10 @@ class AsyncRequest(Head):
 
     async def __anext__(self) -> memoryview:
         exchange = self._exchange
-        chunk, exchange.rest = exchange.rest, None
+        if exchange.rest is not None:
+            rest, exchange.rest = exchange.rest, None
+            return rest
+        chunk = exchange.fetched_chunk()
         if chunk is None:
             chunk = await self._run(exchange.next_chunk())
         if chunk is None:

@@ -14,6 +14,9 @@ from ._outgoing import BEGUN, NONE, OVER, STARTED, Outgoing
 from ._place import AGAIN, Steps
 from ._socket import Socket
 
+# What was to be sent breaks a rule, so that nothing has been: the request goes on.
+_NOT_BEGUN = (-errno.EINVAL, -errno.EMSGSIZE)
+
 _ASKS = (b"GET\0ws\0", b"GET\0wss\0")
 
 
@@ -69,7 +72,8 @@ class Exchange(Incoming, Outgoing):
         if code == -errno.EBUSY:  # interim responses are in the way
             return False
         error = link.error(code, self.handle)
-        self._ended()
+        if code not in _NOT_BEGUN:
+            self._ended()
         raise error
 
     def end(self) -> Steps[None]:
@@ -126,7 +130,7 @@ class Exchange(Incoming, Outgoing):
         self.progress = OVER
         self.out = ()
         if self.pin is not None:
-            self.pin = self.rest = self.room = self.room_at = None
+            self.pin = self.rest = self.room = self.room_at = self.fetched = None
 
 
 class DroppedExchange(Exchange):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import operator
 
 from ._errors import Cancelled, InvalidResponse, LinkClosed, Reason
 from ._exchange import Exchange
@@ -60,6 +61,7 @@ def check_fields(flat: bytes, parts: int) -> bytes:
 
 def check_status(status: int) -> int:
     """Return a status that a response may have, or say that it may not."""
+    status = operator.index(status)
     if not 200 <= status <= 999:
         raise InvalidResponse(f"a status is from 200 to 999, not {status}")
     return status

@@ -8,9 +8,9 @@ import itertools
 from ctypes import byref, c_size_t
 from typing import Any
 
-from ._errors import ViewsAlive, from_errno
+from ._errors import Released, ViewsAlive, from_errno
 from ._headers import Headers
-from ._library import ALL_SLOTS, BODY, END, NOW, SLOT, TRAILERS, Header, lib, number
+from ._library import ALL_SLOTS, BODY, END, MOST_SLOTS, NOW, SLOT, TRAILERS, Header, lib, number
 from ._pin import Pin, Slot
 from ._place import AGAIN, Place, Steps
 
@@ -32,7 +32,9 @@ def _read_trailers(slot_at: int) -> Headers:
 class Incoming(Place):
     """The request."""
 
-    seen = 1  # the highest slot that was handed out
+    seen = 1  # the highest slot that was returned to us
+    fetched: list[Any] | None = None  # slots that are still to be handed out, the last one first
+    released = 0  # as the program has asked for
     rest: memoryview | None = None  # of a chunk that was read in part
     trailers: Headers | None = None
     complete = False  # all of the body was handed out
@@ -82,6 +84,53 @@ class Incoming(Place):
         link.give_back(scratch)
         return slot, address, length, kind, final
 
+    def _fetch(self) -> bool:
+        """Get slots of the body that there are, to be handed out. False: there are none yet."""
+        link = self.link
+        scratch = link.borrow()
+        count = lib.ur_next_slots(self.alive(), number(self.handle), scratch.slot_argument, MOST_SLOTS)
+        if count < 1:
+            link.give_back(scratch)
+            if count != AGAIN:
+                self.check(count)
+            return False
+        self.fetched = fetched = [*SLOT.iter_unpack(scratch.slots.raw[: count * SLOT.size])]
+        self.seen = max(self.seen, fetched[-1][0])
+        if fetched[0][4] == TRAILERS:
+            self.trailers = _read_trailers(scratch.slot_at)
+        link.give_back(scratch)
+        pin = self.pinned()
+        if count == MOST_SLOTS:  # the client is far ahead: they go back together, which wakes the server once
+            pin.due = fetched[-1][0]
+        else:
+            pin.hurry()
+        fetched.reverse()
+        return True
+
+    def fetched_chunk(self) -> memoryview | None:
+        """Return a view of the next slot that was fetched, or None: there is none, or it is
+        not of the body.
+        """
+        fetched = self.fetched
+        if not fetched or not self.handle or self.link.attachment is None:
+            return None
+        slot, address, length, _, kind, _ = fetched[-1]
+        if slot <= self.released:
+            raise Released
+        if kind != BODY:
+            return None
+        pin = self._roomy_pin()
+        del fetched[-1]
+        link, key = self.link, next(_keys)
+        pin.held[key] = slot
+        exporter = link.request_memory.from_address(link.requests_at)
+        exporter.pin, exporter.key = pin, key
+        start = address - link.requests_at
+        view = memoryview(exporter).cast("B")[start : start + length].toreadonly()
+        if slot > pin.handed:
+            pin.handed = slot
+        return view
+
     def next_chunk(self) -> Steps[memoryview | None]:
         """Return a view of the next slot of the body, or None at its end."""
         self.alive()
@@ -90,15 +139,18 @@ class Incoming(Place):
         if self.body_length > 0:  # it came with the request
             self.complete, self.seen = True, max(self.seen, 3)
             return self._hand_out(2, self.body_at, self.body_length)
-        self._roomy_pin()  # or say so, before a slot is taken
         while True:
-            found = self.next_slot()
-            if found is None:
-                yield
+            chunk = self.fetched_chunk()
+            if chunk is not None:
+                return chunk
+            if not self.fetched:
+                self._roomy_pin()  # or say so, before a slot is taken
+                if not self._fetch():
+                    if self.pin is not None:
+                        self.pin.hurry()
+                    yield
                 continue
-            slot, address, length, kind, _ = found
-            if kind == BODY:
-                return self._hand_out(slot, address, length)
+            slot, _, _, _, kind, _ = self.fetched.pop()
             if kind == END:
                 self.complete = True
                 return None
@@ -152,11 +204,12 @@ class Incoming(Place):
             self.rest, self.complete, self.body_length = None, True, -1
         elif self.body_length > 0:
             self.body_length = -1  # let the C SDK say what is gone
+        self.released = max(self.released, slot)
         pin = self.pin
         if pin is None or not pin.held:
-            self.check(lib.ur_release(at, self.handle, slot))
+            self.check(lib.ur_release(at, number(self.handle), number(slot)))
         if pin is not None:
-            pin.handed = max(pin.handed, slot)
+            pin.due, pin.handed = 0, max(pin.handed, slot)
             pin.give_back()
 
     def read(self, size: int = -1) -> Steps[bytes]:

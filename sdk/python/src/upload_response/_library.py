@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 NOW = 0
+MOST_SLOTS = 16  # that one call returns
 ALL_SLOTS = 2**64 - 1
 BODY, TRAILERS, END, TEXT, BINARY, CLOSE = 2, 3, 4, 7, 8, 9
 WAIT_STREAM, WAIT_NEWS = 1, 2
@@ -104,6 +105,7 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "ur_news": (c_int, (LINK, BYTES)),
     "ur_tail": (c_int, (LINK, REQUEST, c_uint64, c_int, BYTES)),
     "ur_next_slot": (c_int, (LINK, REQUEST, c_int, BYTES)),
+    "ur_next_slots": (c_int, (LINK, REQUEST, BYTES, c_int)),
     "ur_release": (c_int, (LINK, REQUEST, c_uint64)),
     "ur_trailer": (c_int, (BYTES, POINTER(c_size_t), POINTER(Header))),
     "ur_cancelled": (c_int, (LINK, REQUEST)),
@@ -130,7 +132,9 @@ ATTACH = (c_int, (POINTER(c_void_p), POINTER(Options)))
 # What is called for each request. ctypes takes a tenth of a microsecond to convert each
 # argument; these get theirs ready made: pointers and numbers of 64 bits by the functions
 # below, and a link as its Attachment. A plain int arrives as an int of C.
-READY_MADE = frozenset(["ur_take", "ur_answer", "ur_next_slot", "ur_arm", "ur_disarm", "ur_news"])
+READY_MADE = frozenset(
+    ["ur_take", "ur_answer", "ur_next_slot", "ur_next_slots", "ur_release", "ur_arm", "ur_disarm", "ur_news"]
+)
 
 pointer = c_void_p.from_param
 number = c_uint64.from_param

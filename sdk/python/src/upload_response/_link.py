@@ -63,8 +63,13 @@ class RequestMemory:
 
     __slots__ = ()
 
+    pin: Any
+    key: int
+
     def __del__(self) -> None:
-        self.pin.drop(self.key)  # type: ignore[attr-defined]
+        pin = self.pin
+        pin.held.pop(self.key, None)
+        pin.give_back()
 
 
 def _exporter(name: str, size: int, *bases: type) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ._library import lib
+from ._library import lib, number
 from ._link import Attachment
 
 
@@ -29,26 +29,28 @@ class Pin:
     step is one that the interpreter does not divide.
     """
 
-    __slots__ = ("__weakref__", "attachment", "handed", "handle", "held")
+    __slots__ = ("__weakref__", "_argument", "attachment", "due", "handed", "handle", "held")
 
     def __init__(self, attachment: Attachment, handle: int) -> None:
         self.attachment = attachment
-        self.handle = handle
+        self.handle, self._argument = handle, number(handle)
         self.held: dict[int, int] = {}  # exporter -> slot
         self.handed = 0  # this slot and those before go back when nothing holds them
+        self.due = 0  # but not before they go up to this one
 
-    def drop(self, key: int) -> None:
-        """Note that an exporter is gone."""
-        self.held.pop(key, None)
-        self.give_back()
-
-    def give_back(self, release: Any = lib.ur_release) -> None:
+    def give_back(self, release: Any = lib.ur_release, number: Any = number) -> None:
         """Release the slots in front that nobody needs."""
         handed = self.handed  # before held: a slot is held before it counts as handed out
-        held = list(self.held.values())
-        number = min(min(held) - 1, handed) if held else handed
-        if number > 0 and self.attachment.open:
-            release(self.attachment, self.handle, number)
+        held = [*self.held.values()]
+        last = min(min(held) - 1, handed) if held else handed
+        if last >= self.due and last > 0 and self.attachment.open:
+            release(self.attachment, self._argument, number(last))
+
+    def hurry(self) -> None:
+        """Release them now, and from now on each one at once."""
+        if self.due > 0:
+            self.due = 0
+            self.give_back()
 
     def __del__(self, let_go: Any = lib.ur_let_go) -> None:
         if self.attachment.open:

@@ -55,7 +55,10 @@ class Request(Head):
 
     def __next__(self) -> memoryview:
         exchange = self._exchange
-        chunk, exchange.rest = exchange.rest, None
+        if exchange.rest is not None:
+            rest, exchange.rest = exchange.rest, None
+            return rest
+        chunk = exchange.fetched_chunk()
         if chunk is None:
             chunk = run(exchange, exchange.next_chunk())
         if chunk is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from ctypes import addressof, c_uint64
 
-from ._library import SLOT, pointer
+from ._library import MOST_SLOTS, SLOT, pointer
 
 
 class Scratch:
@@ -22,10 +22,12 @@ class Scratch:
         "slot",
         "slot_argument",
         "slot_at",
+        "slots",
     )
 
     def __init__(self) -> None:
-        self.slot = ctypes.create_string_buffer(SLOT.size)
+        self.slots = ctypes.create_string_buffer(MOST_SLOTS * SLOT.size)
+        self.slot = (ctypes.c_char * SLOT.size).from_buffer(self.slots)  # the first of them
         self.number = c_uint64()
         self.pair = (c_uint64 * 2)()
         self.slot_at, self.number_at, self.pair_at = map(addressof, (self.slot, self.number, self.pair))

@@ -87,13 +87,23 @@ def _length(value: str) -> int:
     return int(value)
 
 
+def _too_late(exc_info: Any) -> BaseException:
+    """Return what an application is told that wants to replace what is on its way."""
+    error, traceback = exc_info[1:]
+    if error is None:
+        return InvalidResponse("start_response was called when the response had begun")
+    told: BaseException = error.with_traceback(traceback)
+    return told
+
+
 class Call:
     """The response to a call: start_response, and what sends the body."""
 
-    __slots__ = ("_bare", "_exchange", "_length", "_sent")
+    __slots__ = ("_bare", "_called", "_exchange", "_length", "_sent")
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
+        self._called = False  # start_response was, even if that failed
         self._sent = 0
         self._length: int | None = None  # of the body, as the application declares it
         self._bare = False  # there is no body
@@ -105,12 +115,13 @@ class Call:
         exchange = self._exchange
         if exc_info:
             try:
-                if exchange.progress >= BEGUN and exc_info[1] is not None:
-                    raise exc_info[1].with_traceback(exc_info[2])
+                if exchange.progress >= BEGUN:
+                    raise _too_late(exc_info)
             finally:
                 exc_info = None  # or there is a cycle
-        elif exchange.progress != NONE:
+        elif self._called:
             raise InvalidResponse("start_response was called twice without exc_info")
+        self._called = True
         code = _statuses[status]
         fields, self._length = _fields(headers)
         exchange.status, exchange.fields, exchange.progress = code, fields, STARTED
@@ -131,9 +142,10 @@ class Call:
             raise TypeError(f"a body is made of bytes, not {type(block).__name__}")
         if self._exchange.progress == NONE:
             raise InvalidResponse("start_response was not called")
-        self._sent += len(block)
-        if self._length is not None and self._sent > self._length and not self._bare:
-            raise InvalidResponse(f"{self._sent} bytes are more than the Content-Length, {self._length}")
+        sent = self._sent + len(block)
+        if self._length is not None and sent > self._length and not self._bare:
+            raise InvalidResponse(f"{sent} bytes are more than the Content-Length, {self._length}")
+        self._sent = sent
 
     def write(self, block: bytes) -> None:
         """Send a block now."""

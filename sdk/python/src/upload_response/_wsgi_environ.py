@@ -58,6 +58,8 @@ class Environs:
         environ["REQUEST_METHOD"], scheme, authority, target = parts[:4]
         path, _, environ["QUERY_STRING"] = target.partition("?")
         environ["wsgi.url_scheme"] = scheme = scheme or "http"
+        if scheme == "https":
+            environ["HTTPS"] = "on"
         environ["REQUEST_URI"] = target
         if "%" in path:
             path = unquote(path, "latin-1")

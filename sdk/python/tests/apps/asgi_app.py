@@ -89,6 +89,8 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     more = True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return
         more = message["more_body"]
         await body(send, message["body"], more)
 
@@ -100,6 +102,8 @@ async def pipe(scope: Scope, receive: Receive, send: Send) -> None:
     more = True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return
         more = message["more_body"]
         await body(send, message["body"], more)
 

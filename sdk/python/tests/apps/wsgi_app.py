@@ -206,7 +206,7 @@ def bad(environ: WSGIEnvironment, start: StartResponse) -> list[bytes]:
     try:
         start(status, headers)
     except Exception as error:
-        start("200 OK", [("Content-Type", "text/plain")])
+        start("200 OK", [("Content-Type", "text/plain")], sys.exc_info())
         return [f"{type(error).__name__}: {error}".encode()]
     return [b"nothing"]
 
