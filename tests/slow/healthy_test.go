@@ -71,27 +71,40 @@ type latencies struct {
 
 // measure lets healthy clients work for a while, and returns the latencies of each sort.
 func (h *healthy) measure(long time.Duration) []*latencies {
-	var work sync.WaitGroup
-	list := make([]*latencies, len(sorts))
 	start := time.Now()
-	for i, s := range sorts {
-		list[i] = &latencies{}
-		for n, client := range h.clients[i] {
-			first := start.Add(s.every * time.Duration(n) / time.Duration(s.many))
-			work.Go(func() { list[i].collect(client, h.url, first, start.Add(long), s.every, s.fresh) })
-		}
-	}
-	work.Wait()
-	for _, l := range list {
-		slices.Sort(l.all)
-	}
+	list, _ := h.watch(start, start, long)
 	return list
 }
 
-// collect is one client: it alternates between a download and an upload of 1 KiB. The
-// time of each request counts from when it was due; the next one waits for it only if it
-// needs its connection.
-func (l *latencies) collect(client *http.Client, url string, due, end time.Time, every time.Duration, fresh bool) {
+// watch is measure for two spans: until a point in time, and after it.
+func (h *healthy) watch(start, until time.Time, long time.Duration) (after, before []*latencies) {
+	var work sync.WaitGroup
+	after, before = make([]*latencies, len(sorts)), make([]*latencies, len(sorts))
+	for i := range sorts {
+		s := &sorts[i]
+		after[i], before[i] = &latencies{}, &latencies{}
+		at := func(due time.Time) *latencies {
+			if due.Before(until) {
+				return before[i]
+			}
+			return after[i]
+		}
+		for n, client := range h.clients[i] {
+			first := start.Add(s.every * time.Duration(n) / time.Duration(s.many))
+			work.Go(func() { s.work(client, h.url, first, start.Add(long), at) })
+		}
+	}
+	work.Wait()
+	for _, l := range slices.Concat(after, before) {
+		slices.Sort(l.all)
+	}
+	return after, before
+}
+
+// work is one client: it alternates between a download and an upload of 1 KiB. The time
+// of each request counts from when it was due; the next one waits for it only if it needs
+// its connection.
+func (s *sort) work(client *http.Client, url string, due, end time.Time, at func(due time.Time) *latencies) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var requests sync.WaitGroup
@@ -99,14 +112,14 @@ func (l *latencies) collect(client *http.Client, url string, due, end time.Time,
 	for i := 0; due.Before(end); i++ {
 		timer.Reset(time.Until(due))
 		<-timer.C
-		at := due
-		ask := func() { l.add(visit(client, url, i), time.Since(at)) }
-		if fresh {
+		l, since := at(due), due
+		ask := func() { l.add(visit(client, url, i), time.Since(since)) }
+		if s.fresh {
 			requests.Go(ask)
 		} else {
 			ask()
 		}
-		due = due.Add(every)
+		due = due.Add(s.every)
 	}
 }
 

@@ -86,11 +86,12 @@ func (a *attack) underAttack(t *testing.T, address string, h *healthy) (connecti
 	t.Helper()
 	n := strconv.Itoa(slowClients)
 	p := harness.StartProgram(t, io.Discard, append([]string{"slowhttptest", "-c", n, "-r", n, "-l", "120", "-u", address + a.path}, a.args...))
-	connecting = h.measure(connect)
-	connected = connections(t, address)
-	during = h.measure(under)
+	counted := make(chan int, 1)
+	time.AfterFunc(connect, func() { counted <- connections(t, address) })
+	start := time.Now()
+	during, connecting = h.watch(start, start.Add(connect), connect+under)
 	p.Kill()
-	return connecting, during, connected
+	return connecting, during, harness.Receive(t, "the count", counted)
 }
 
 // try measures each attack. Healthy clients must not suffer: their p99 is at most twice
