@@ -96,9 +96,9 @@
  * FEWER CALLS
  *
  * Most requests and most responses are small, and where a call is dear, as it is
- * from another language, two do for all of it: ur_take() returns the next request
- * with its whole head as text, and its body if that has come; ur_answer() is
- * status, headers, body and end in one. They, and ur_respond_flat(), ur_interim_flat()
+ * from another language, two do for all of it: ur_take() or ur_take_apart() returns the
+ * next request with its whole head as text, and its body if that has come; ur_answer()
+ * or ur_reply() is status, headers, body and end in one. ur_doze() is all of a sleep. They, and ur_respond_flat(), ur_interim_flat()
  * and ur_trailers_flat(), have header lists as one flat text: name and value by turns,
  * each followed by a NUL, which neither can contain. Of a large body ur_next_slots()
  * returns several slots at once.
@@ -382,6 +382,11 @@ UR_INLINE int ur_next(ur_link *link, int timeout_ms, ur_request *r);
  * is aborted and passed over. -EINVAL if size is less than ur_slot_size(). */
 UR_INLINE int ur_take(ur_link *link, int timeout_ms, ur_taken *taken, char *text, size_t size);
 
+/* As ur_take, with the text in another order: method, scheme, authority, path, the value
+ * of each header, and then their names, which are its last *names bytes. Clients send
+ * the same names again and again, so that what a caller makes of them can be kept. */
+UR_INLINE int ur_take_apart(ur_link *link, int timeout_ms, ur_taken *taken, char *text, size_t size, uint64_t *names);
+
 /* Returns in *r a request in progress for which there may be something new: a
  * slot, room, a cancellation. -EAGAIN: none, or no other. Each is named once for
  * what has happened up to now. */
@@ -391,6 +396,13 @@ UR_INLINE int ur_news(ur_link *link, ur_request *r);
  * (UR_WAIT_NEWS), or the state of the link changes; says in *what, which may be
  * NULL, what it was. */
 UR_INLINE int ur_wait(ur_link *link, unsigned reasons, int timeout_ms, unsigned *what);
+
+/* For a language with a lock around its threads, which is held: as ur_wait, but sleeps
+ * once, and says of no request that it has news: look at those that you wait for. leave
+ * is called before the sleep, and enter after it with what leave has returned; between
+ * the two, other threads may call what does not wait, but for ur_close. -EINTR: a signal
+ * came, or the descriptor also, which may be -1, is readable. -ENOTSUP with a futex bell. */
+UR_INLINE int ur_doze(ur_link *link, unsigned reasons, int timeout_ms, int also, void *(*leave)(void), void (*enter)(void *));
 
 /* A pointer of the caller's, kept with the request. NULL at first. */
 UR_INLINE int ur_set_user(ur_link *link, ur_request r, void *user);
@@ -551,6 +563,11 @@ UR_INLINE int ur_check_flat(int status, const char *fields, size_t length);
  * the headers behind interim responses: nothing has been done. After anything else the
  * request has ended, as after ur_end. written may be NULL. */
 UR_INLINE int ur_answer(ur_link *link, ur_request r, int status, const char *fields, size_t length, const void *body, size_t size, int timeout_ms, size_t *written);
+
+/* As ur_answer with UR_NOW, for callers that pass an int with less ado than a size_t.
+ * After -EAGAIN ur_replied() says how many bytes of the body were written. */
+UR_INLINE int ur_reply(ur_link *link, ur_request r, int status, const char *fields, int length, const void *body, int size);
+UR_INLINE size_t ur_replied(ur_link *link, ur_request r);
 
 #ifdef __cplusplus
 }
@@ -2059,6 +2076,7 @@ struct ur__lane {
     uint8_t *room; /* reserved */
     uint32_t room_size;
     uint32_t filled; /* bytes of it that are written, to be committed */
+    size_t replied; /* bytes of a body that ur_reply has written */
 };
 
 enum ur__head_state { UR__HEAD_UNSEEN, UR__HEAD_IN_SLOT, UR__HEAD_KEPT, UR__HEAD_GONE };
@@ -2464,6 +2482,7 @@ static inline void ur__accept(ur_link *l, struct ur__lane *lane, const struct ur
     lane->reason = 0;
     lane->begun = lane->closing = lane->over = lane->asks = lane->open = lane->wants_slot = lane->wants_room = 0;
     lane->message = 0;
+    lane->replied = 0;
     lane->head_state = UR__HEAD_UNSEEN;
     lane->next_slot = 2;
     lane->tailed = 0;
@@ -3309,6 +3328,29 @@ static inline size_t ur__copy_text(const struct ur__lane *lane, char *text) {
     return (size_t)(to - text);
 }
 
+/* The same, with the names behind everything else. Says in *names how long they are. */
+static inline size_t ur__copy_apart(const struct ur__lane *lane, char *text, uint64_t *names) {
+    const struct ur__head *h = &lane->head;
+    struct ur__cursor c = ur__walk(lane->frame, h->length);
+    char *to = ur__put_text(text, h->method);
+    to = ur__put_text(to, h->scheme);
+    to = ur__put_text(to, h->authority);
+    to = ur__put_text(to, h->path);
+    c.at = h->fields_at;
+    for (size_t i = 0; i < h->count; i++) {
+        (void)ur__piece(&c);
+        to = ur__put_text(to, ur__piece(&c));
+    }
+    const char *values_end = to;
+    c.at = h->fields_at;
+    for (size_t i = 0; i < h->count; i++) {
+        to = ur__put_text(to, ur__piece(&c));
+        (void)ur__piece(&c);
+    }
+    *names = (uint64_t)(to - values_end);
+    return (size_t)(to - text);
+}
+
 static inline void ur__count_slot(ur_link *l, struct ur__lane *lane, const ur_slot *slot) {
     if (slot->number > lane->tailed) {
         lane->tailed = slot->number;
@@ -3335,7 +3377,8 @@ static inline void ur__look_whole(ur_link *l, struct ur__lane *lane, ur_taken *t
     ur__count_slot(l, lane, &end);
 }
 
-UR_INLINE int ur_take(ur_link *link, int timeout_ms, ur_taken *taken, char *text, size_t size) {
+/* Takes a request with its text: by turns if names is NULL, else apart. */
+static inline int ur__take_text(ur_link *link, int timeout_ms, ur_taken *taken, char *text, size_t size, uint64_t *names) {
     ur_request r;
     memset(taken, 0, sizeof *taken);
     if (size < link->slot_size) {
@@ -3353,12 +3396,21 @@ UR_INLINE int ur_take(ur_link *link, int timeout_ms, ur_taken *taken, char *text
         }
         taken->request = r;
         taken->stream_id = lane->stream_id;
-        taken->text_length = ur__copy_text(lane, text);
+        taken->text_length = names == NULL ? ur__copy_text(lane, text) : ur__copy_apart(lane, text, names);
         taken->header_count = lane->head.count;
         taken->http_version = lane->head.version;
         ur__look_whole(link, lane, taken);
         return 0;
     }
+}
+
+UR_INLINE int ur_take(ur_link *link, int timeout_ms, ur_taken *taken, char *text, size_t size) {
+    return ur__take_text(link, timeout_ms, taken, text, size, NULL);
+}
+
+UR_INLINE int ur_take_apart(ur_link *link, int timeout_ms, ur_taken *taken, char *text, size_t size, uint64_t *names) {
+    *names = 0;
+    return ur__take_text(link, timeout_ms, taken, text, size, names);
 }
 
 UR_INLINE int ur_news(ur_link *link, ur_request *r) {
@@ -3416,6 +3468,62 @@ UR_INLINE int ur_wait(ur_link *link, unsigned reasons, int timeout_ms, unsigned 
             return err;
         }
     }
+}
+
+/* Forgets which requests have news. */
+static inline void ur__drop_news(ur_link *l) {
+    while (l->first_ready != UR__NO_LANE) {
+        struct ur__lane *lane = &l->lanes[l->first_ready];
+        l->first_ready = lane->next_ready;
+        lane->ready = 0;
+    }
+}
+
+/* Sleeps at the bell, the socket and another descriptor, and reports why it woke as
+ * ur_doze does. What belongs to the link is touched with the caller's lock only. */
+static inline int ur__doze_unlocked(ur_link *l, int timeout_ms, int also, void *(*leave)(void), void (*enter)(void *)) {
+    struct pollfd fds[3];
+    fds[0].fd = l->bell;
+    fds[1].fd = l->socket;
+    fds[2].fd = also; /* poll passes over -1 */
+    fds[0].events = fds[1].events = fds[2].events = POLLIN;
+    fds[0].revents = fds[1].revents = fds[2].revents = 0;
+    void *kept = leave();
+    int n = poll(fds, 3, timeout_ms);
+    enter(kept);
+    if (n == 0) {
+        return -ETIMEDOUT;
+    }
+    if (fds[0].revents != 0) {
+        (void)ur__hush(l);
+    }
+    if (fds[1].revents != 0) {
+        ur__listen(l);
+    }
+    return fds[0].revents != 0 || fds[1].revents != 0 ? 0 : -EINTR;
+}
+
+UR_INLINE int ur_doze(ur_link *link, unsigned reasons, int timeout_ms, int also, void *(*leave)(void), void (*enter)(void *)) {
+    if (ur__forked(link)) {
+        return -ECHILD;
+    }
+    if (link->bell < 0) {
+        return -ENOTSUP;
+    }
+    int err = 0;
+    ur__round(link);
+    unsigned pending = ur__pending(link, reasons);
+    if (pending == 0 && !link->dead) {
+        if (ur__announce(link, reasons & (UR_WAIT_STREAM | UR_WAIT_NEWS))) {
+            err = ur__doze_unlocked(link, timeout_ms, also, leave, enter);
+        }
+        ur__awake(link);
+        ur__glance(link);
+        ur__round(link);
+    }
+    link->state_news = 0;
+    ur__drop_news(link);
+    return link->dead ? -ENOTCONN : err;
 }
 
 UR_INLINE int ur_set_user(ur_link *link, ur_request r, void *user) {
@@ -4167,6 +4275,24 @@ UR_INLINE int ur_answer(ur_link *link, ur_request r, int status, const char *fie
         *written = done;
     }
     return err;
+}
+
+UR_INLINE int ur_reply(ur_link *link, ur_request r, int status, const char *fields, int length, const void *body, int size) {
+    struct ur__lane *lane;
+    size_t written = 0;
+    if (length < 0 || size < 0) {
+        return -EINVAL;
+    }
+    int err = ur_answer(link, r, status, fields, (size_t)length, body, (size_t)size, UR_NOW, &written);
+    if (err == -EAGAIN && ur__find(link, r, &lane) == 0) {
+        lane->replied = written;
+    }
+    return err;
+}
+
+UR_INLINE size_t ur_replied(ur_link *link, ur_request r) {
+    struct ur__lane *lane;
+    return ur__find(link, r, &lane) == 0 ? lane->replied : 0;
 }
 
 #ifdef __cplusplus

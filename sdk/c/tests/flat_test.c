@@ -53,6 +53,19 @@ static void a_whole_request_comes_with_one_call(void) {
     heap_close(&s);
 }
 
+static void names_can_come_apart_from_the_rest(void) {
+    static const char want[] = "POST\0http\0x\0/p\0" "1\0" "2\0" "a\0b";
+    static char text[HEAP_SLOT];
+    uint64_t names = 1;
+    ur_taken t;
+    l = heap_open(&s);
+    CHECK(ur_take_apart(l, UR_NOW, &t, text, HEAP_SLOT, &names) == -EAGAIN && names == 0);
+    (void)assign(5, 1, 1, "body", 1);
+    CHECK(ur_take_apart(l, UR_NOW, &t, text, HEAP_SLOT, &names) == 0 && t.stream_id == 5 && t.body_length == 4);
+    CHECK(t.text_length == sizeof want && memcmp(text, want, sizeof want) == 0 && names == sizeof "a\0b");
+    heap_close(&s);
+}
+
 static void a_body_that_is_on_its_way_is_not_whole(void) {
     static char text[HEAP_SLOT];
     ur_taken t;
@@ -190,6 +203,51 @@ static void an_answer_without_room_says_how_far_it_came(void) {
     heap_close(&s);
 }
 
+static void a_reply_is_an_answer_that_remembers_how_far_it_came(void) {
+    static char big[HEAP_BUFFERS * HEAP_SLOT];
+    l = heap_open(&s);
+    ur_request r = take(7, 0, 0);
+    CHECK(ur_reply(l, r, 200, "", -1, "x", 1) == -EINVAL && ur_reply(l, r, 200, "", 0, "x", -1) == -EINVAL);
+    CHECK(ur_reply(l, r, 200, NULL, 0, "x", 1) == 0 && ur_reply(l, r, 200, NULL, 0, "x", 1) == -ESTALE);
+    expect(7, 0, 2, UR_BODY, "x", 1);
+    r = take(8, 1, 1);
+    CHECK(ur_replied(l, r) == 0 && ur_reply(l, r, 200, NULL, 0, big, sizeof big) == -EAGAIN);
+    CHECK(ur_replied(l, r) > HEAP_SLOT && ur_replied(l, r) < sizeof big && ur_abort(l, r) == 0 && ur_replied(l, r) == 0);
+    heap_close(&s);
+}
+
+static int left, entered;
+
+static void *leave(void) {
+    left++;
+    return &left;
+}
+
+static void enter(void *kept) { entered += kept == &left; }
+
+static void who_dozes_has_left_and_entered_again(void) {
+    static const uint64_t one = 1;
+    int also[2];
+    l = heap_open(&s);
+    CHECK(ur_doze(l, UR_WAIT_STREAM, 0, -1, leave, enter) == -ENOTSUP && pipe(also) == 0);
+    l->bell = eventfd(0, EFD_NONBLOCK);
+    CHECK(ur_doze(l, UR_WAIT_STREAM, 0, -1, leave, enter) == -ETIMEDOUT && left == 1 && entered == 1);
+    CHECK(ur__load64(&s.words->asleep) == 0);
+    CHECK(write(also[1], "x", 1) == 1 && ur_doze(l, UR_WAIT_STREAM, 10000, also[0], leave, enter) == -EINTR && left == 2);
+    CHECK(write(l->bell, &one, sizeof one) == 8 && ur_doze(l, UR_WAIT_STREAM, 10000, -1, leave, enter) == 0 && entered == 3);
+    CHECK(ur_doze(l, UR_WAIT_STREAM, 0, -1, leave, enter) == -ETIMEDOUT); /* the bell was silenced */
+    ur_request r = take(5, 0, 0), news;
+    heap_notify(&s, 0, 0);
+    CHECK(ur_doze(l, UR_WAIT_NEWS, 10000, -1, leave, enter) == 0 && left == 4 && ur_news(l, &news) == -EAGAIN);
+    (void)assign(6, 1, 1, "", 1);
+    CHECK(ur_doze(l, UR_WAIT_STREAM, 10000, -1, leave, enter) == 0 && left == 4 && ur_abort(l, r) == 0);
+    (void)shutdown(s.socket, SHUT_RDWR);
+    CHECK(ur_doze(l, UR_WAIT_NEWS, 10000, -1, leave, enter) == -ENOTCONN && left == 5 && entered == 5);
+    (void)close(also[0]);
+    (void)close(also[1]);
+    heap_close(&s);
+}
+
 static void slots_are_readable_after_the_end_of_the_response(void) {
     ur_slot slot;
     ur_counters c;
@@ -249,6 +307,7 @@ static void the_memory_is_that_of_the_slots(void) {
 
 int main(void) {
     a_whole_request_comes_with_one_call();
+    names_can_come_apart_from_the_rest();
     a_body_that_is_on_its_way_is_not_whole();
     slots_of_a_body_come_together_and_others_alone();
     a_request_that_cannot_be_decoded_is_passed_over();
@@ -257,6 +316,8 @@ int main(void) {
     flat_fields_that_are_cut_off_are_refused();
     an_answer_is_headers_body_and_end();
     an_answer_without_room_says_how_far_it_came();
+    a_reply_is_an_answer_that_remembers_how_far_it_came();
+    who_dozes_has_left_and_entered_again();
     slots_are_readable_after_the_end_of_the_response();
     slots_are_readable_after_an_abort_of_the_response();
     trailers_can_be_flat();

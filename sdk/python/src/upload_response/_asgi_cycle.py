@@ -185,10 +185,11 @@ class Cycle:
     async def send(self, message: Message) -> None:
         """Take a piece of the response; wait if the client does not."""
         kind, state = message["type"], self._state
-        if kind == "http.response.start" and state == START:
+        if kind == "http.response.body" and state == BODY:
+            if message.get("more_body", False) or self._trailers or not self._answers(message):
+                await self._send_piece(message)
+        elif kind == "http.response.start" and state == START:
             self._start(message)
-        elif kind == "http.response.body" and state == BODY:
-            await self._send_piece(message)
         elif kind == "http.response.trailers" and state == TRAILERS:
             await self._add_trailers(message)
         elif kind in _FILES and state == BODY:
@@ -216,15 +217,10 @@ class Cycle:
             await self._run(self._exchange.send_interim(103, links))
 
     async def _send_piece(self, message: Message) -> None:
-        """Send a piece of the body; the last one with all that there is, if it can be."""
-        body, more = message.get("body", b""), message.get("more_body", False)
-        try:
-            answered = not more and not self._trailers and self._answer(body)
-        except ENDS as error:
-            self._lost(error)
+        """Send a piece of the body."""
+        if self._state == GONE:
             await self._leave()
-        if not answered:
-            await self._body(body, more)
+        await self._body(message.get("body", b""), message.get("more_body", False))
 
     async def _body(self, body: bytes, more: bool) -> None:
         if not isinstance(body, (bytes, bytearray, memoryview)):
@@ -243,13 +239,17 @@ class Cycle:
         else:
             await self._finish(b"")
 
-    def _answer(self, body: bytes) -> bool:
-        """Send the whole response, with one call. False: it takes more."""
-        exchange = self._exchange
-        if exchange.progress != STARTED or not isinstance(body, bytes):
+    def _answers(self, message: Message) -> bool:
+        """Send the whole response, with one call. False: it takes more, or nobody wants it."""
+        exchange, body = self._exchange, message.get("body", b"")
+        if exchange.progress != STARTED or type(body) is not bytes:
             return False
         exchange.out, exchange.out_size = (body,), len(body)
-        answered = exchange.answer()
+        try:
+            answered = exchange.answer()
+        except ENDS as error:
+            self._lost(error)
+            return False
         if answered:
             self._over(DONE)
         return answered

@@ -15,6 +15,9 @@ _VERSIONS = {1: "1.1", 2: "2", 3: "3"}
 
 _CLIENT = b"x-forwarded-for"
 
+# Of the lists of names that are kept, and of bytes in one: clients choose them.
+_MOST, _LONGEST = 256, 2048
+
 _EXTENSIONS: dict[str, dict[Any, Any]] = {
     "http.response.trailers": {},
     "http.response.pathsend": {},
@@ -26,9 +29,26 @@ _WEBSOCKET_EXTENSIONS: dict[str, dict[Any, Any]] = {"websocket.http.response": {
 
 
 @functools.lru_cache(64)
-def _server(authority: bytes, scheme: bytes) -> tuple[str, int]:
-    host, port = host_and_port(authority.decode("latin-1"), scheme.decode("latin-1"))
-    return host, int(port)
+def _server(authority: bytes, scheme: bytes) -> tuple[str, tuple[str, int]]:
+    """Return the scheme as text, and name and port of the server."""
+    text = scheme.decode("latin-1")
+    host, port = host_and_port(authority.decode("latin-1"), text)
+    return text or "http", (host, int(port))
+
+
+class _Names(dict[bytes, tuple[tuple[bytes, ...], int]]):
+    """The names of a request's headers, and where among them the client's address is, or -1:
+    most clients send the same names every time.
+    """
+
+    def __missing__(self, flat: bytes) -> tuple[tuple[bytes, ...], int]:
+        names = tuple(flat.split(b"\0")[:-1])
+        found = names, names.index(_CLIENT) if _CLIENT in names else -1
+        if len(flat) <= _LONGEST:
+            if len(self) >= _MOST:
+                self.clear()
+            self[flat] = found
+        return found
 
 
 class Scopes:
@@ -36,32 +56,31 @@ class Scopes:
 
     def __init__(self, root_path: str, state: dict[str, Any]) -> None:
         self._root_path, self._state = root_path, state
+        self._names = _Names()
 
     def make(self, exchange: Exchange) -> dict[str, Any]:
         """Return the scope of a request."""
-        parts = exchange.head.split(b"\0")
-        method, scheme, authority, target, *names = parts[:4] + parts[4:-1:2]
+        method, scheme, authority, target, *values = exchange.head.split(b"\0")
+        names, client_at = self._names[exchange.names]
+        headers = [(b"host", authority), *zip(names, values)] if authority else [*zip(names, values)]
+        # the server says the address, and nobody else; it does not say the port
+        client = (values[client_at].decode("latin-1"), 0) if client_at >= 0 else None
+        text, server = _server(authority, scheme)
         raw_path, _, query = target.partition(b"?")
-        headers = [*zip(names, parts[5:-1:2])]
-        client = None  # the server says the address, and nobody else; it does not say the port
-        if _CLIENT in names:
-            client = (headers[names.index(_CLIENT)][1].decode("latin-1"), 0)
-        if authority:
-            headers.insert(0, (b"host", authority))
         path = raw_path if b"%" not in raw_path else unquote_to_bytes(raw_path)
         return {
             "type": "http",
             "asgi": ASGI.copy(),
             "http_version": _VERSIONS.get(exchange.http_version, "1.1"),
             "method": method.decode("latin-1").upper(),
-            "scheme": scheme.decode("latin-1") or "http",
+            "scheme": text,
             "path": path.decode("utf-8", "replace"),
             "raw_path": raw_path,
             "query_string": query,
             "root_path": self._root_path,
             "headers": headers,
             "client": client,
-            "server": _server(authority, scheme),
+            "server": server,
             "extensions": _EXTENSIONS.copy(),
             "state": self._state.copy(),
         }

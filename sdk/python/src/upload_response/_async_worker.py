@@ -97,8 +97,10 @@ class AsyncWorker(WorkerBase):
         at = self._link.attachment
         if at is not None:
             self._armed = 0
-            lib.ur_disarm(at)
-            self._deliver(at)
+            lib.ur_disarm(at.argument)
+            if self._waiting or self._tasks:
+                self._news_of(at)
+            self._deliver()
             self._arm_soon()
 
     def _arm_soon(self) -> None:
@@ -113,20 +115,24 @@ class AsyncWorker(WorkerBase):
             return
         wanted = self._next is not None or self._begin is not None
         self._armed = WAIT_NEWS | (WAIT_STREAM if wanted else 0)
-        code = lib.ur_arm(at, self._armed)
+        code = lib.ur_arm(at.argument, self._armed)
         if code == -errno.EAGAIN:
             self._armed = 0
-            self._deliver(at)
+            self._news_of(at)
+            self._deliver()
             self._arm_soon()
         elif code != 0:  # dead: nothing will ring any more, and the socket stays readable
             self._loop.remove_reader(self._link.fd)
             self._wake_all()
 
-    def _deliver(self, at: Attachment) -> None:
-        """Wake those for whom there may be something."""
+    def _news_of(self, at: Attachment) -> None:
+        """Wake those who wait for news of a request."""
         scratch = self._scratch
-        while lib.ur_news(at, scratch.number_argument) == 0:
+        while lib.ur_news(at.argument, scratch.number_argument) == 0:
             self._wake(scratch.number.value, at)
+
+    def _deliver(self) -> None:
+        """Wake those for whom there may be something else."""
         if self._link.leaving:
             for handle in list(self._waiting):  # for messages, perhaps
                 self.wake(handle)

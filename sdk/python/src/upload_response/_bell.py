@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import os
-import select
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 # not end it.
 _SLICE = 1.0  # seconds
 
+# What ur_doze returns when it was not the bell that ended the sleep.
+_NOTHING = (-errno.ETIMEDOUT, -errno.EINTR)
+
 
 class Bell:
     """Threads that have nothing to do sleep here until there may be something again. The
@@ -30,7 +33,7 @@ class Bell:
     between the look and the wait ends the round, too.
     """
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self) -> None:
         self.rounds = 0
         self._numbers = itertools.count(1)
         self._changed = threading.Condition(threading.Lock())
@@ -38,9 +41,7 @@ class Bell:
         self._sleeper = False  # somebody sleeps on the descriptor
         self._armed = 0  # the reasons that the sleeper has announced
         self._nudges, self._nudge = os.pipe()  # wakes the sleeper, which announces more then
-        self._poller = select.poll()
-        self._poller.register(fd, select.POLLIN)
-        self._poller.register(self._nudges, select.POLLIN)
+        os.set_blocking(self._nudges, False)
 
     def __del__(self) -> None:
         os.close(self._nudges)
@@ -72,34 +73,26 @@ class Bell:
 
     def _sleep(self, link: Link, seconds: float) -> None:
         """Sleep on the descriptor. The lock is not held meanwhile."""
-        self._armed = 0
+        at = link.alive()
+        armed = 0
         for reasons in self._reasons:
-            self._armed |= reasons
-        code = lib.ur_arm(link.alive(), self._armed)
-        if code == 0 and not self._rings(link, seconds):
-            return
-        if code not in (0, -errno.EAGAIN, -errno.ENOTCONN):  # dead: then the next look says more
-            raise link.error(code)
-        link.drop_news()
-        self.rounds = next(self._numbers)
-        self._changed.notify_all()
-
-    def _rings(self, link: Link, seconds: float) -> bool:
-        """Sleep, and return whether it rang, or something else happened to the link."""
-        self._sleeper = True
+            armed |= reasons
+        self._armed, self._sleeper = armed, True
         self._changed.release()
         try:
-            found = dict(self._poller.poll(seconds * 1000))
+            milliseconds = int(seconds * 1000) + 1
+            code = lib.ur_doze(at.argument, armed, milliseconds, self._nudges, lib.leave, lib.enter)
         finally:
             self._changed.acquire()
             self._sleeper = False
-            at = link.attachment
-            if at is not None:
-                lib.ur_disarm(at)
-        if found.pop(self._nudges, 0):
-            os.read(self._nudges, 4096)
+        if code not in (0, -errno.ENOTCONN, *_NOTHING):  # dead: then the next look says more
+            raise link.error(code)
+        if code == -errno.EINTR:
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._nudges, 4096)
+        self.rounds = next(self._numbers)  # in any case: the news that came meanwhile are dropped
+        if len(self._reasons) > 1:
             self._changed.notify_all()
-        return bool(found) or at is None
 
     def end_round(self) -> None:
         """Have all look. It takes no lock: the finalizer of a request may call it, in the

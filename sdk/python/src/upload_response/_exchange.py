@@ -17,6 +17,11 @@ from ._socket import Socket
 # What was to be sent breaks a rule, so that nothing has been: the request goes on.
 _NOT_BEGUN = (-errno.EINVAL, -errno.EMSGSIZE)
 
+_reply = lib.ur_reply
+
+# A length is passed to the C SDK as an int.
+_MOST_AT_ONCE = 1 << 30
+
 _ASKS = (b"GET\0ws\0", b"GET\0wss\0")
 
 
@@ -25,23 +30,31 @@ class Exchange(Incoming, Outgoing):
 
     stream_id: int
     http_version: int
-    head: bytes
+    head: bytes  # method, scheme, authority, target and the value of each header, each with a NUL
+    names: bytes  # of the headers, each with a NUL
     socket: Socket | None = None  # once it was asked for
     _parts: list[str] | None = None
 
     def __init__(self, link: Link, taken: Taken) -> None:
         self.link = link
-        self.handle, self.stream_id, self.head, self.body_at, self.body_length, self.http_version = taken
+        self.handle, self.stream_id, self.head, self.names, self.body_at, self.body_length, version = taken
+        self.http_version = version
         self.complete = self.body_length == 0 or (self.body_length < 0 and self.asks_for_websocket)
 
     @property
     def parts(self) -> list[str]:
-        """Method, scheme, authority, target, name and value of each header, and "". The text
-        is Latin-1.
+        """Method, scheme, authority, target, the value of each header, and "". The text is
+        Latin-1.
         """
         if self._parts is None:
             self._parts = self.head.decode("latin-1").split("\0")
         return self._parts
+
+    @property
+    def request_fields(self) -> list[str]:
+        """Name and value of each header by turns."""
+        names = self.names.decode("latin-1").split("\0")
+        return [part for pair in zip(names, self.parts[4:-1]) for part in pair]
 
     @property
     def asks_for_websocket(self) -> bool:
@@ -54,20 +67,18 @@ class Exchange(Incoming, Outgoing):
         """End a response that was kept here, with one call. False: it takes more."""
         if self.progress != STARTED or self.pin is not None:
             return False
-        link, fields, out = self.link, self.fields, self.out
+        out = self.out
         body = out[0] if len(out) == 1 else b"".join(out)
-        scratch = link.borrow()
-        code = lib.ur_answer(
-            *(link.attachment or link.alive(), number(self.handle), self.status),
-            *(fields, number(len(fields)), body, number(len(body)), NOW, scratch.number_argument),
-        )
-        written = scratch.number.value if code == AGAIN else 0
-        link.give_back(scratch)
+        if len(body) > _MOST_AT_ONCE:
+            return False
+        link, fields = self.link, self.fields
+        at = link.attachment or link.alive()
+        code = _reply(at.argument, number(self.handle), self.status, fields, len(fields), body, len(body))
         if code == 0:
             self._ended()
             return True
         if code == AGAIN:
-            self.progress, self.out = BEGUN, (body[written:],)
+            self.progress, self.out = BEGUN, (body[lib.ur_replied(at, self.handle) :],)
             return False
         if code == -errno.EBUSY:  # interim responses are in the way
             return False

@@ -64,14 +64,14 @@ class Head:
     def headers(self) -> Headers:
         """The headers."""
         if self._headers is None:
-            self._headers = Headers(self._exchange.parts[4:-1])
+            self._headers = Headers(self._exchange.request_fields)
         return self._headers
 
     @property
     def raw_headers(self) -> list[tuple[bytes, bytes]]:
         """The headers as pairs of bytes; names are lower-case."""
-        parts = self._exchange.head.split(b"\0")
-        return list(zip(parts[4:-1:2], parts[5:-1:2]))
+        exchange = self._exchange
+        return list(zip(exchange.names.split(b"\0"), exchange.head.split(b"\0")[4:-1]))
 
     @property
     def has_body(self) -> bool:

@@ -71,7 +71,7 @@ class Incoming(Place):
         """
         link = self.link
         scratch = link.borrow()
-        code = lib.ur_next_slot(self.alive(), number(self.handle), NOW, scratch.slot_argument)
+        code = lib.ur_next_slot(self.alive().argument, number(self.handle), NOW, scratch.slot_argument)
         if code != 0:
             link.give_back(scratch)
             if code != AGAIN:
@@ -88,7 +88,9 @@ class Incoming(Place):
         """Get slots of the body that there are, to be handed out. False: there are none yet."""
         link = self.link
         scratch = link.borrow()
-        count = lib.ur_next_slots(self.alive(), number(self.handle), scratch.slot_argument, MOST_SLOTS)
+        count = lib.ur_next_slots(
+            self.alive().argument, number(self.handle), scratch.slot_argument, MOST_SLOTS
+        )
         if count < 1:
             link.give_back(scratch)
             if count != AGAIN:

@@ -80,9 +80,11 @@ class Memory(ctypes.Structure):
     )
 
 
-# ur_slot and ur_taken, which are read at once: a field at a time costs as much as a call.
+# ur_slot, ur_taken, and the latter with the length of the names behind it, which are read at
+# once: a field at a time costs as much as a call.
 SLOT = struct.Struct("=QQQqII")
 TAKEN = struct.Struct("=QQQQQQII")
+TAKEN_APART = struct.Struct("=QQQQQQIIQ")
 
 LINK, REQUEST, BYTES = c_void_p, c_uint64, c_void_p
 
@@ -101,7 +103,8 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "ur_fd": (c_int, (LINK,)),
     "ur_arm": (c_int, (LINK, c_uint32)),
     "ur_disarm": (c_int, (LINK,)),
-    "ur_take": (c_int, (LINK, c_int, BYTES, BYTES, c_size_t)),
+    "ur_take_apart": (c_int, (LINK, c_int, BYTES, BYTES, c_size_t, BYTES)),
+    "ur_doze": (c_int, (LINK, c_uint32, c_int, c_int, c_void_p, c_void_p)),
     "ur_news": (c_int, (LINK, BYTES)),
     "ur_tail": (c_int, (LINK, REQUEST, c_uint64, c_int, BYTES)),
     "ur_next_slot": (c_int, (LINK, REQUEST, c_int, BYTES)),
@@ -114,7 +117,8 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "ur_respond_flat": (c_int, (LINK, REQUEST, c_int, BYTES, c_size_t, c_int)),
     "ur_check_flat": (c_int, (c_int, BYTES, c_size_t)),
     "ur_trailers_flat": (c_int, (LINK, REQUEST, BYTES, c_size_t, c_int)),
-    "ur_answer": (c_int, (LINK, REQUEST, c_int, BYTES, c_size_t, BYTES, c_size_t, c_int, BYTES)),
+    "ur_reply": (c_int, (LINK, REQUEST, c_int, BYTES, c_int, BYTES, c_int)),
+    "ur_replied": (c_size_t, (LINK, REQUEST)),
     "ur_write": (c_int, (LINK, REQUEST, BYTES, c_size_t, c_int, BYTES)),
     "ur_reserve": (c_int, (LINK, REQUEST, c_int, BYTES, BYTES)),
     "ur_commit": (c_int, (LINK, REQUEST, c_size_t)),
@@ -131,9 +135,12 @@ ATTACH = (c_int, (POINTER(c_void_p), POINTER(Options)))
 
 # What is called for each request. ctypes takes a tenth of a microsecond to convert each
 # argument; these get theirs ready made: pointers and numbers of 64 bits by the functions
-# below, and a link as its Attachment. A plain int arrives as an int of C.
+# below, and a link as the argument of its Attachment. A plain int arrives as an int of C.
 READY_MADE = frozenset(
-    ["ur_take", "ur_answer", "ur_next_slot", "ur_next_slots", "ur_release", "ur_arm", "ur_disarm", "ur_news"]
+    [
+        *("ur_take_apart", "ur_reply", "ur_next_slot", "ur_next_slots", "ur_release"),
+        *("ur_doze", "ur_arm", "ur_disarm", "ur_news"),
+    ]
 )
 
 pointer = c_void_p.from_param
@@ -156,6 +163,12 @@ def _one_at_a_time(function: Callable[..., Any], lock: threading.RLock) -> Calla
     return locked
 
 
+def _around_sleep() -> tuple[Any, ...]:
+    """Return what gives the interpreter's lock back, and what takes it again, for ur_doze."""
+    functions = ctypes.pythonapi.PyEval_SaveThread, ctypes.pythonapi.PyEval_RestoreThread
+    return tuple(pointer(ctypes.cast(function, c_void_p).value) for function in functions)
+
+
 class Library:
     """The functions of the library as attributes."""
 
@@ -169,8 +182,18 @@ class Library:
             if function_name not in READY_MADE:
                 function.argtypes = arguments
             setattr(self, function_name, function if has_lock else _one_at_a_time(function, lock))
+        self.leave, self.enter = _around_sleep() if has_lock else self._without_lock(slow, lock)
         self.ur_attach = slow.ur_attach
         self.ur_attach.restype, self.ur_attach.argtypes = ATTACH
+
+    def _without_lock(self, slow: Any, lock: threading.RLock) -> tuple[Any, Any]:
+        """Have ur_doze give our lock back meanwhile."""
+        self.ur_doze = _one_at_a_time(slow.ur_doze, lock)
+        self._callbacks = (
+            ctypes.CFUNCTYPE(c_void_p)(lock.release),
+            ctypes.CFUNCTYPE(None, c_void_p)(lambda _: lock.acquire()),
+        )
+        return self._callbacks
 
     def __getattr__(self, name: str) -> Any:  # for the type checker; all are set above
         raise AttributeError(name)

@@ -12,12 +12,14 @@ from typing import Any, NamedTuple
 
 from ._bell import Bell
 from ._errors import AttachError, Error, Forked, LinkClosed, from_errno
-from ._library import BELL_EVENTFD, NOW, TAKEN, Counters, Memory, Options, lib, number, pointer
+from ._library import BELL_EVENTFD, NOW, TAKEN, TAKEN_APART, Counters, Memory, Options, lib, number, pointer
 from ._scratch import Scratch
 from ._version import VERSION
 
-# A request: handle, stream id, head as text, address and length of its whole body or -1,
-# HTTP version. Empty: after a drain, the last one has come.
+_take_apart = lib.ur_take_apart
+
+# A request: handle, stream id, its head without the names of its headers, those names,
+# address and length of its whole body or -1, HTTP version. Empty: after a drain, the last one has come.
 Taken = tuple[Any, ...]
 
 
@@ -35,11 +37,11 @@ class Attachment:
     there are views, and each call.
     """
 
-    __slots__ = ("__weakref__", "_as_parameter_", "_at")
+    __slots__ = ("__weakref__", "_as_parameter_", "_at", "argument")
 
     def __init__(self, at: int) -> None:
         self._at: int | None = at
-        self._as_parameter_ = pointer(at)
+        self.argument = self._as_parameter_ = pointer(at)  # the quick way is to pass the former
         _attachments.add(self)
 
     @property
@@ -135,11 +137,12 @@ class Link:
         self.response_memory = _exporter("ResponseMemory", memory.responses_size)
 
         self._scratches: list[Scratch] = []  # in nobody's hands
-        self._taken = ctypes.create_string_buffer(TAKEN.size)
+        self._taken = ctypes.create_string_buffer(TAKEN_APART.size)
         self._text = ctypes.create_string_buffer(self.slot_size)
+        taken_at = addressof(self._taken)
         self._for_take = (
-            *(NOW, pointer(addressof(self._taken))),
-            *(pointer(addressof(self._text)), number(self.slot_size)),
+            *(NOW, pointer(taken_at), pointer(addressof(self._text)), number(self.slot_size)),
+            pointer(taken_at + TAKEN.size),
         )
         _links.add(self)
 
@@ -166,22 +169,18 @@ class Link:
         """Take back what was borrowed."""
         self._scratches.append(scratch)
 
-    def drop_news(self) -> None:
-        """Pass over the requests that have news: whoever waits looks for itself."""
-        scratch, at = self.borrow(), self.alive()
-        while lib.ur_news(at, scratch.number_argument) == 0:
-            pass
-        self.give_back(scratch)
-
     def take(self) -> Taken | None:
         """Take the next request. None: there is none now. It is called by one thread at a
         time.
         """
-        code = lib.ur_take(self.attachment or self.alive(), *self._for_take)
+        at = self.attachment or self.alive()
+        code = _take_apart(at.argument, *self._for_take)
         if code == 0:
-            handle, stream_id, length, _, body, body_length, whole, version = TAKEN.unpack(self._taken)
+            handle, stream_id, end, _, body, length, whole, version, names = TAKEN_APART.unpack(self._taken)
             self.active.add(handle)
-            return handle, stream_id, self._text[:length], body, body_length if whole else -1, version
+            text, names_at = self._text, end - names
+            head, names = text[:names_at], text[names_at:end]
+            return handle, stream_id, head, names, body, length if whole else -1, version
         if code == -errno.EAGAIN:
             self._full = len(self.active) >= self._lanes
             return None

@@ -40,7 +40,7 @@ class Messages:
     @property
     def subprotocols(self) -> list[str]:
         """Those that the client offers."""
-        fields = self.exchange.parts[4:-1]
+        fields = self.exchange.request_fields
         offers = [value for name, value in zip(fields[::2], fields[1::2]) if name == _PROTOCOL]
         return [name.strip() for name in ",".join(offers).split(",") if name.strip()]
 

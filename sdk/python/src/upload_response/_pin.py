@@ -44,7 +44,7 @@ class Pin:
         held = [*self.held.values()]
         last = min(min(held) - 1, handed) if held else handed
         if last >= self.due and last > 0 and self.attachment.open:
-            release(self.attachment, self._argument, number(last))
+            release(self.attachment.argument, self._argument, number(last))
 
     def hurry(self) -> None:
         """Release them now, and from now on each one at once."""

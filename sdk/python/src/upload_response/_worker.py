@@ -115,7 +115,7 @@ class Worker(WorkerBase):
 
     def _attach(self, options: Options) -> None:
         super().__init__(options.attach())
-        self._link.bell = Bell(self._link.fd)
+        self._link.bell = Bell()
         self._link.on_room = self._link.bell.end_round
         self._taking = threading.Lock()
 

@@ -211,6 +211,17 @@ class Call:
 
     def send(self, result: Iterable[bytes]) -> None:
         """Send what the application has returned."""
+        exchange = self._exchange
+        if type(result) is list and len(result) == 1:
+            block = result[0]
+            if (
+                type(block) is bytes
+                and len(block) == self._length
+                and exchange.progress == STARTED
+                and not (self._sent or self._bare)
+            ):  # as most responses are
+                self._finish(block)
+                return
         if isinstance(result, (list, tuple)):
             self._send_last(result[0] if len(result) == 1 else b"".join(result))
             return
@@ -222,5 +233,5 @@ class Call:
             self._send_block(block)
             if self._bare and block:
                 break
-        if self._exchange.progress != OVER:
+        if exchange.progress != OVER:
             self._send_last(b"")

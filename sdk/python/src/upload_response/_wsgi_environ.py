@@ -11,33 +11,47 @@ from ._gateway import host_and_port
 from ._version import VERSION
 from ._wsgi_files import FileWrapper, Input
 
-_MOST_NAMES = 1000  # clients choose them
+# Of the lists of names that are kept, and of bytes in one: clients choose them.
+_MOST, _LONGEST = 256, 2048
 
 _PROTOCOLS = {1: "HTTP/1.1", 2: "HTTP/2", 3: "HTTP/3"}
 
 _OMITTED = ""
 
 
-class _Keys(dict[str, str]):
-    """The key of each header. Of a name with an underscore there is none: it would pass for
-    another one. Nor of Proxy, which programs take for a variable of their own.
+# What the head of a request begins with, before the values of its headers.
+_FIRST = ("REQUEST_METHOD", "wsgi.url_scheme", "HTTP_HOST", "REQUEST_URI")
+
+
+def _key(name: str) -> str:
+    """Return the key of a header. Of a name with an underscore there is none: it would pass
+    for another one. Nor of Proxy, which programs take for a variable of their own.
+    """
+    if name in ("content-type", "content-length"):
+        return name.upper().replace("-", "_")
+    return _OMITTED if "_" in name or name == "proxy" else "HTTP_" + name.upper().replace("-", "_")
+
+
+class _Keys(dict[bytes, tuple[tuple[str, ...], bool]]):
+    """The keys for the names of a request's headers, and whether each is there once: most
+    clients send the same names every time.
     """
 
-    def __missing__(self, name: str) -> str:
-        key = "HTTP_" + name.upper().replace("-", "_")
-        if "_" in name or name == "proxy":
-            key = _OMITTED
-        if len(self) < _MOST_NAMES:
-            self[name] = key
-        return key
+    def __missing__(self, names: bytes) -> tuple[tuple[str, ...], bool]:
+        keys = (*_FIRST, *map(_key, names.decode("latin-1").split("\0")[:-1]))
+        found = keys, len({*keys, _OMITTED}) > len(keys)
+        if len(names) <= _LONGEST:
+            if len(self) >= _MOST:
+                self.clear()
+            self[names] = found
+        return found
 
 
 class Environs:
     """Makes environs. What is the same for all requests of a process is made once."""
 
     def __init__(self, root_path: str, *, multithread: bool, multiprocess: bool) -> None:
-        self._keys = _Keys({"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"})
-        self._key_of = self._keys.__getitem__
+        self._keys = _Keys()
         self._root = root_path
         self._same: dict[str, Any] = {
             "SCRIPT_NAME": root_path,
@@ -54,33 +68,37 @@ class Environs:
     def make(self, exchange: Exchange) -> dict[str, Any]:
         """Return the environ of a request."""
         parts = exchange.parts
+        keys, once = self._keys[exchange.names]
         environ = self._same.copy()
-        environ["REQUEST_METHOD"], scheme, authority, target = parts[:4]
+        environ.update(zip(keys, parts))
+        if not once:
+            self._join(environ, keys, parts)
+        scheme, authority, target = parts[1:4]
+        if not authority:
+            self._has_no_host(environ, keys)
+        if not scheme:
+            environ["wsgi.url_scheme"] = scheme = "http"
         path, _, environ["QUERY_STRING"] = target.partition("?")
-        environ["wsgi.url_scheme"] = scheme = scheme or "http"
         if scheme == "https":
             environ["HTTPS"] = "on"
-        environ["REQUEST_URI"] = target
         if "%" in path:
             path = unquote(path, "latin-1")
         environ["PATH_INFO"] = self._inner(path) if self._root else path
         environ["SERVER_PROTOCOL"] = _PROTOCOLS.get(exchange.http_version, "HTTP/1.1")
         environ["SERVER_NAME"], environ["SERVER_PORT"] = host_and_port(authority, scheme)
         environ["wsgi.input"] = Input(exchange)
-        if authority:
-            environ["HTTP_HOST"] = authority
-        keys, values = [*map(self._key_of, parts[4:-1:2])], parts[5:-1:2]
-        count = len(environ) + len(keys)
-        environ.update(zip(keys, values))
-        if len(environ) != count or _OMITTED in environ:
-            self._join(environ, keys, values)
         environ["REMOTE_ADDR"] = environ.get("HTTP_X_FORWARDED_FOR", "")  # the server says it, nobody else
         return environ
 
-    def _join(self, environ: dict[str, Any], keys: list[str], values: list[str]) -> None:
+    def _has_no_host(self, environ: dict[str, Any], keys: tuple[str, ...]) -> None:
+        if keys.count("HTTP_HOST") == 1:
+            del environ["HTTP_HOST"]
+
+    def _join(self, environ: dict[str, Any], keys: tuple[str, ...], parts: list[str]) -> None:
         """Join what comes more than once, and leave out what is to be left out."""
         found: dict[str, str] = {}
-        for key, value in zip(keys, values):
+        first = len(_FIRST)
+        for key, value in zip(keys[first:], parts[first:]):
             before = found[key] + ("; " if key == "HTTP_COOKIE" else ", ") if key in found else ""
             found[key] = before + value
         environ.update(found)
