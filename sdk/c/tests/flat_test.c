@@ -92,7 +92,7 @@ static void slots_of_a_body_come_together_and_others_alone(void) {
     ur_request r;
     CHECK(ur_next(l, UR_NOW, &r) == 0 && ur_next_slots(l, r, slots, 0) == -EINVAL);
     for (int i = 0; i < 3; i++) {
-        heap_put(w, "bcd" + i, 1, UR_BODY);
+        heap_put(w, &"bcd"[i], 1, UR_BODY);
     }
     (void)ur__writer_publish(w);
     CHECK(ur_next_slots(l, r, slots, 3) == 3 && slots[0].number == 2 && slots[2].number == 4);
