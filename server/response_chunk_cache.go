@@ -56,10 +56,16 @@ func (r *ResponseChunkCache) acquire(wanted, mostLanes int) (ls linkSegment, con
 	return ls, max(1, wanted-(most-int(g.Lanes))), nil
 }
 
+// fewLanes is how many lanes may have all of a link's memory, a buffer each. More of
+// them leave a quarter of it to those that stream: with one buffer alone, worker and
+// server would wait for each other at every slot.
+const fewLanes = 64
+
 // plan fits as many lanes as it can, up to so many, into the memory of a link.
 func (r *ResponseChunkCache) plan(lanes int) (g shm.ResponseGeometry, err error) {
 	for ; lanes > 0; lanes-- {
-		if g, err = shm.PlanResponse(r.slotSize, r.slotLimit, lanes, r.linkMemory); err == nil {
+		g, err = shm.PlanResponse(r.slotSize, r.slotLimit, lanes, r.linkMemory)
+		if err == nil && (lanes <= fewLanes || int(g.Buffers)-lanes >= int(g.Buffers)/4) {
 			return g, nil
 		}
 	}
