@@ -23,6 +23,9 @@ type heldWrites struct {
 // release.
 const reusedBytes = 4 << 10
 
+// keptBytes is the most room for copies that a connection keeps.
+const keptBytes = 16 << 10
+
 // hold begins to hold. Release: release, by the same goroutine.
 func (h *heldWrites) hold() { h.on.Store(true) }
 
@@ -53,5 +56,8 @@ func (h *heldWrites) release(progress func()) error {
 	err := writeTogether(h.socket, h.pieces, progress)
 	clear(h.pieces)
 	h.pieces, h.copies = h.pieces[:0], h.copies[:0]
+	if cap(h.copies) > keptBytes {
+		h.copies = nil
+	}
 	return err
 }

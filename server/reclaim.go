@@ -105,34 +105,38 @@ func (r *UploadResponseRouter) reclaim(now int64) {
 func (c *RequestChunkCache) overdue(now int64, most time.Duration) []occupant {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	wanted := c.line.since(now - int64(reclaimAfter))
-	if wanted == 0 {
-		return nil
-	}
-	var list []occupant
-	for _, s := range c.streams {
-		if s.id.Load() != 0 && s.waitedFor(now) {
-			list = append(list, occupantOf(s, most))
+	return overdueFor(&c.line, len(c.streams), now, most, func(look func(*stream)) {
+		for _, s := range c.streams {
+			if s.id.Load() != 0 {
+				look(s)
+			}
 		}
-	}
-	return overdue(list, wanted, len(c.streams), most)
+	})
 }
 
 // overdue returns whose lanes others need. See the function of that name.
 func (p *pool) overdue(now int64, most time.Duration) []occupant {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	wanted := p.line.since(now - int64(reclaimAfter))
+	return overdueFor(&p.line, p.lanes(), now, most, func(look func(*stream)) {
+		p.each(func(at *place) { look(at.stream) })
+	})
+}
+
+// overdueFor returns who has to go for those that have waited in a line for long, of the
+// streams that each calls look with. The caller holds the lock of both.
+func overdueFor(waiting *line, all int, now int64, most time.Duration, each func(look func(*stream))) []occupant {
+	wanted := waiting.since(now - int64(reclaimAfter))
 	if wanted == 0 {
 		return nil
 	}
 	var list []occupant
-	p.each(func(at *place) {
-		if s := at.stream; s.waitedFor(now) {
+	each(func(s *stream) {
+		if s.waitedFor(now) {
 			list = append(list, occupantOf(s, most))
 		}
 	})
-	return overdue(list, wanted, p.lanes(), most)
+	return overdue(list, wanted, all, most)
 }
 
 // yield ends the exchange with an id if its client still keeps it waiting, and reports
