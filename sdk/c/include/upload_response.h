@@ -98,10 +98,10 @@
  * Most requests and most responses are small, and where a call is dear, as it is
  * from another language, two do for all of it: ur_take() or ur_take_apart() returns the
  * next request with its whole head as text, and its body if that has come; ur_answer()
- * or ur_reply() is status, headers, body and end in one. ur_doze() is all of a sleep. They, and ur_respond_flat(), ur_interim_flat()
- * and ur_trailers_flat(), have header lists as one flat text: name and value by turns,
- * each followed by a NUL, which neither can contain. Of a large body ur_next_slots()
- * returns several slots at once.
+ * or ur_reply() is status, headers, body and end in one; ur_doze() is all of a sleep.
+ * They, and ur_respond_flat(), ur_interim_flat() and ur_trailers_flat(), have header
+ * lists as one flat text: name and value by turns, each followed by a NUL, which neither
+ * can contain. Of a large body ur_next_slots() returns several slots at once.
  *
  *
  * LIFETIMES
@@ -3310,16 +3310,21 @@ static inline char *ur__put_text(char *to, ur_str s) {
     return to + s.length + 1;
 }
 
+/* Copies what precedes the headers in a head. */
+static inline char *ur__put_target(char *to, const struct ur__head *h) {
+    to = ur__put_text(to, h->method);
+    to = ur__put_text(to, h->scheme);
+    to = ur__put_text(to, h->authority);
+    return ur__put_text(to, h->path);
+}
+
 /* Copies the head and returns its length. It fits where its frame does: there each
  * piece has a length before it in place of the NUL, and 16 bytes come first.
  * Preconditions: the head was decoded. */
 static inline size_t ur__copy_text(const struct ur__lane *lane, char *text) {
     const struct ur__head *h = &lane->head;
     struct ur__cursor c = ur__walk(lane->frame, h->length);
-    char *to = ur__put_text(text, h->method);
-    to = ur__put_text(to, h->scheme);
-    to = ur__put_text(to, h->authority);
-    to = ur__put_text(to, h->path);
+    char *to = ur__put_target(text, h);
     c.at = h->fields_at;
     for (size_t i = 0; i < h->count; i++) {
         to = ur__put_text(to, ur__piece(&c));
@@ -3332,10 +3337,7 @@ static inline size_t ur__copy_text(const struct ur__lane *lane, char *text) {
 static inline size_t ur__copy_apart(const struct ur__lane *lane, char *text, uint64_t *names) {
     const struct ur__head *h = &lane->head;
     struct ur__cursor c = ur__walk(lane->frame, h->length);
-    char *to = ur__put_text(text, h->method);
-    to = ur__put_text(to, h->scheme);
-    to = ur__put_text(to, h->authority);
-    to = ur__put_text(to, h->path);
+    char *to = ur__put_target(text, h);
     c.at = h->fields_at;
     for (size_t i = 0; i < h->count; i++) {
         (void)ur__piece(&c);
