@@ -64,6 +64,21 @@ def at_rest(server: Server) -> None:
     eventually("all streams to end", lambda: server.counts()["active_streams"] == 0)
 
 
+def log(server: Server) -> list[Any]:
+    """Return what the application has noted."""
+    events: list[Any] = json.loads(server.get("/log").result().body)
+    return events
+
+
+@contextmanager
+def cleared(server: Server, worker: Process) -> Iterator[None]:
+    """Begin with nothing noted, and end with nothing left in the server."""
+    server.get("/clear").result()
+    worker.lines.clear()
+    yield
+    at_rest(server)
+
+
 def slow_reader(port: int, path: str) -> socket.socket:
     """Return a connection whose client has asked, and takes nothing."""
     connection = socket.socket()

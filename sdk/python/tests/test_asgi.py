@@ -13,7 +13,7 @@ import pytest
 
 from client import Upload
 from conftest import SLOT, Process, Server, eventually
-from gateways import APPS, ask, at_rest, command, raw, running, slow_reader
+from gateways import APPS, ask, cleared, command, log, raw, running, slow_reader
 
 
 @pytest.fixture(scope="module")
@@ -31,21 +31,14 @@ def worker(server: Server, request: pytest.FixtureRequest) -> Iterator[Process]:
 
 @pytest.fixture
 def clean(server: Server, worker: Process) -> Iterator[Process]:
-    server.get("/clear").result()
-    worker.lines.clear()
-    yield worker
-    at_rest(server)
+    with cleared(server, worker):
+        yield worker
 
 
 @pytest.fixture
 def url(server: Server, clean: Process) -> Server:
     """A server with the application."""
     return server
-
-
-def log(server: Server) -> list[str]:
-    events: list[str] = json.loads(server.get("/log").result().body)
-    return events
 
 
 def happened(server: Server, *events: str) -> None:

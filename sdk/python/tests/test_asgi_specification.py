@@ -157,7 +157,7 @@ import pytest
 
 from client import Upload, dial, http2
 from conftest import SLOT, Process, Server, eventually
-from gateways import ask, at_rest, raw, running
+from gateways import ask, at_rest, cleared, log, raw, running
 
 
 @pytest.fixture(scope="module")
@@ -176,21 +176,14 @@ def worker(server: Server) -> Iterator[Process]:
 @pytest.fixture
 def url(server: Server, worker: Process) -> Iterator[Server]:
     """A server with the application."""
-    server.get("/clear").result()
-    worker.lines.clear()
-    yield server
-    at_rest(server)
+    with cleared(server, worker):
+        yield server
 
 
 START: Any = {"type": "http.response.start", "status": 200}
 END: Any = {"type": "http.response.body", "body": b"whole"}
 ACCEPT: Any = {"type": "websocket.accept"}
 SAY: Any = {"type": "websocket.send", "text": "whole"}
-
-
-def log(server: Server) -> list[Any]:
-    events: list[Any] = json.loads(server.get("/log").result().body)
-    return events
 
 
 def target(*messages: Any) -> str:

@@ -14,7 +14,7 @@ from websockets.frames import Close
 
 from client import dial, vanish
 from conftest import SLOT, Process, Server, eventually
-from gateways import at_rest, running
+from gateways import cleared, log, running
 
 if TYPE_CHECKING:
     from websockets.sync.connection import Connection
@@ -38,15 +38,8 @@ def worker(server: Server, request: pytest.FixtureRequest) -> Iterator[Process]:
 @pytest.fixture
 def url(server: Server, worker: Process) -> Iterator[Server]:
     """A server with the application."""
-    server.get("/clear").result()
-    worker.lines.clear()
-    yield server
-    at_rest(server)
-
-
-def log(server: Server) -> list[Any]:
-    events: list[Any] = json.loads(server.get("/log").result().body)
-    return events
+    with cleared(server, worker):
+        yield server
 
 
 def happened(server: Server, *events: Any) -> None:

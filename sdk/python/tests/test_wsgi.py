@@ -10,7 +10,7 @@ from websockets.exceptions import InvalidStatus
 
 from client import Upload, dial
 from conftest import SLOT, Process, Server, eventually
-from gateways import ask, at_rest, raw, running, slow_reader
+from gateways import ask, at_rest, log, raw, running, slow_reader
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +33,6 @@ def clean(server: Server, worker: Process) -> Iterator[None]:
     worker.lines.clear()
     yield
     at_rest(server)
-
-
-def log(server: Server) -> list[str]:
-    events: list[str] = json.loads(server.get("/log").result().body)
-    return events
 
 
 def happened(server: Server, event: str) -> None:

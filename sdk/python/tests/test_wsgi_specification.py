@@ -117,13 +117,12 @@ import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from client import PATIENCE, Upload
 from conftest import SLOT, Process, Server, eventually
-from gateways import ask, at_rest, raw, running
+from gateways import ask, cleared, log, raw, running
 
 APP = "wsgi_specification_app:app"
 
@@ -145,15 +144,8 @@ def worker(server: Server) -> Iterator[Process]:
 @pytest.fixture
 def url(server: Server, worker: Process) -> Iterator[Server]:
     """A server with the application."""
-    server.get("/clear").result()
-    worker.lines.clear()
-    yield server
-    at_rest(server)
-
-
-def log(server: Server) -> list[Any]:
-    events: list[Any] = json.loads(server.get("/log").result().body)
-    return events
+    with cleared(server, worker):
+        yield server
 
 
 def test_the_list_names_tests_that_there_are() -> None:
