@@ -2,38 +2,55 @@ package server
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
-// forwarded is an element of a Forwarded field (RFC 7239 section 4): what one proxy
-// says of its client. What it does not say is empty.
+// forwarded is what one proxy says of its client, as an element of a Forwarded field
+// (RFC 7239 section 4). What it does not say is empty.
 type forwarded struct {
-	node  string // address of the client; or unknown, or a name that hides it
+	node  string // whatever it was called; see parseNode
 	proto string
 	host  string
 }
 
 // parseForwarded returns the elements of a Forwarded field in one or several lines, that
-// of the nearest proxy last.
+// of the nearest proxy last. Of one that breaks the rules it returns nothing: who opens a
+// quoted string at the end of his element would make those behind it part of it.
 func parseForwarded(lines []string) (list []forwarded) {
-	for _, text := range splitUnquoted(strings.Join(lines, ","), ',') {
-		var f forwarded
-		for _, pair := range splitUnquoted(text, ';') {
-			name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
-			switch value = unquoted(value); strings.ToLower(name) {
-			case "for":
-				f.node = nodeOf(value)
-			case "proto":
-				f.proto = value
-			case "host":
-				f.host = value
+	for _, line := range lines {
+		for _, text := range splitUnquoted(line, ',') {
+			if strings.TrimSpace(text) != "" {
+				list = append(list, parseElement(text))
 			}
-		}
-		if f != (forwarded{}) {
-			list = append(list, f)
 		}
 	}
 	return list
+}
+
+func parseElement(text string) (f forwarded) {
+	seen := map[string]bool{}
+	for _, pair := range splitUnquoted(text, ';') {
+		if pair = strings.TrimSpace(pair); pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		name = strings.ToLower(name)
+		value, ok := unquoted(value)
+		if !ok || strings.ContainsAny(name, `"\ `) || seen[name] {
+			return forwarded{}
+		}
+		seen[name] = true
+		switch name {
+		case "for":
+			f.node = value
+		case "proto":
+			f.proto = value
+		case "host":
+			f.host = value
+		}
+	}
+	return f
 }
 
 // splitUnquoted splits a text at a separator outside of quoted strings.
@@ -52,31 +69,81 @@ func splitUnquoted(text string, separator byte) (parts []string) {
 	return append(parts, text[from:])
 }
 
-// unquoted returns what a token or a quoted string says.
-func unquoted(value string) string {
-	text, opens := strings.CutPrefix(value, `"`)
-	text, closes := strings.CutSuffix(text, `"`)
-	if !opens || !closes {
-		return value
+// unquoted returns what a token or a quoted string says, and whether it is one. Tokens may
+// have the colons and brackets that proxies write without quotes.
+func unquoted(value string) (text string, ok bool) {
+	if !strings.HasPrefix(value, `"`) {
+		return value, value != "" && !strings.ContainsAny(value, "\"\\ \t")
 	}
 	var b strings.Builder
-	for i := 0; i < len(text); i++ {
-		if text[i] == '\\' && i+1 < len(text) {
+	for i := 1; i < len(value); i++ {
+		switch {
+		case value[i] == '"':
+			return b.String(), i == len(value)-1
+		case value[i] == '\\' && i+1 < len(value):
 			i++
 		}
-		b.WriteByte(text[i])
+		b.WriteByte(value[i])
 	}
-	return b.String()
+	return "", false
 }
 
-// nodeOf returns a node's address without its port and brackets; what has no address,
-// as it is.
-func nodeOf(text string) string {
-	if both, err := netip.ParseAddrPort(text); err == nil {
-		return both.Addr().String()
+// hopsOf returns the elements of an X-Forwarded-For field in one or several lines, that
+// of the nearest proxy last.
+func hopsOf(lines []string) (list []forwarded) {
+	for _, node := range elements(lines) {
+		list = append(list, forwarded{node: node})
 	}
-	if addr, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
-		return addr.String()
+	return list
+}
+
+// parseNode returns the address and the port of a node: as RFC 7239 section 6 has them,
+// or with quotes, without brackets, or with a zone, as some proxies write them. The port
+// is 0 if it is not said.
+func parseNode(text string) (node netip.AddrPort, ok bool) {
+	if quoted, ok := unquoted(text); ok {
+		text = quoted
 	}
-	return text
+	host, port := text, ""
+	if literal, bracketed := strings.CutPrefix(text, "["); bracketed {
+		if host, port, ok = strings.Cut(literal, "]"); !ok || port != "" && port[0] != ':' {
+			return node, false
+		}
+		port = strings.TrimPrefix(port, ":")
+	} else if strings.Count(text, ":") == 1 {
+		host, port, _ = strings.Cut(text, ":")
+	}
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return node, false
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil && port != "" && port[0] != '_' { // or it is hidden
+		return node, false
+	}
+	return netip.AddrPortFrom(addr.Unmap().WithZone(""), uint16(number)), true
+}
+
+// nodesOf returns the addresses of the elements, for an X-Forwarded-For field.
+func nodesOf(elements []forwarded) (nodes []string) {
+	for i := range elements {
+		nodes = append(nodes, nodeOf(elements[i].node))
+	}
+	return nodes
+}
+
+// nodeOf returns the address of a node; of one that hides it, the name.
+func nodeOf(node string) string {
+	if addr, ok := parseNode(node); ok {
+		return addr.Addr().String()
+	}
+	if strings.HasPrefix(node, "_") && !strings.ContainsFunc(node, notInName) {
+		return node
+	}
+	return "unknown"
+}
+
+// notInName reports whether the name of a hidden node cannot have this character.
+func notInName(r rune) bool {
+	return !strings.ContainsRune("._-", r) && (r > 'z' || !all(string(r), charName))
 }

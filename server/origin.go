@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -16,33 +17,67 @@ import (
 // origin is where a request comes from, as far as it is believed: what the peer
 // says of others counts if it is a proxy that we trust.
 type origin struct {
-	peer    string       // address at the other end of the connection; empty: a Unix socket
-	trusted bool         // the peer is
-	client  string       // address of the client
-	holder  netip.Prefix // that the address belongs to, see holderOf; the zero value: none
-	scheme  string       // by which the client came
-	id      string       // of the request
-	via     string
-	altSvc  string // where else this server can be reached; empty: nowhere
+	*peer               // at the other end of the connection
+	client string       // address of the client; empty: it has none
+	node   string       // the same with the port, see proto.ClientField
+	holder netip.Prefix // that the address belongs to, see holderOf; the zero value: none
+	scheme string       // by which the client came
+	id     string       // of the request
+	via    string
+	altSvc string // where else this server can be reached; empty: nowhere
 
 	hops       []string // a list of those before the peer, as a trusted one says
 	publicHost string   // that the client has asked for, likewise; empty: not said
+	disputed   bool     // the Forwarded field that came names another client than X-Forwarded-For does
 }
+
+// peer is who is at the other end of a connection.
+type peer struct {
+	remote  string       // what the connection says of it, as in http.Request
+	address string       // empty: a Unix socket, or nobody knows
+	node    string       // the same with the port, see proto.ClientField
+	holder  netip.Prefix // that the address belongs to
+	trusted bool         // it is a proxy that we believe
+}
+
+// peerOf returns the peer of a request. That of a connection is the same for all of its
+// requests, but over HTTP/3, where clients may move.
+func (r *UploadResponseRouter) peerOf(conn *clientConn, remote string) *peer {
+	if conn == nil {
+		return r.config.newPeer(remote)
+	}
+	if p := conn.peer.Load(); p != nil && p.remote == remote {
+		return p
+	}
+	p := r.config.newPeer(remote)
+	conn.peer.Store(p)
+	return p
+}
+
+func (c *Config) newPeer(remote string) *peer {
+	p := &peer{remote: remote}
+	addr, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		p.trusted = c.TrustUnix && remote != nameless
+		return p
+	}
+	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+	p.address, p.node, p.holder, p.trusted = addr.Addr().String(), addr.String(), holderOf(addr.Addr()), c.trusts(addr.Addr())
+	return p
+}
+
+// trustsPeer reports whether the peer with an address is a proxy that we trust.
+func (c *Config) trustsPeer(addr net.Addr) bool { return c.newPeer(addr.String()).trusted }
 
 // originOf finds out where a request comes from.
 func (r *UploadResponseRouter) originOf(request *http.Request, d *dialect) origin {
-	o := origin{scheme: "http", via: d.via()}
+	conn := connOf(request)
+	o := origin{peer: r.peerOf(conn, request.RemoteAddr), scheme: "http", via: d.via()}
+	o.client, o.node, o.holder = o.peer.address, o.peer.node, o.peer.holder
 	if request.TLS != nil {
 		o.scheme = "https"
 	}
-	if peer, err := netip.ParseAddrPort(request.RemoteAddr); err == nil {
-		addr := peer.Addr().Unmap()
-		o.peer, o.holder, o.trusted = addr.String(), holderOf(addr), r.config.trusts(addr)
-	} else {
-		o.trusted = r.config.TrustUnix
-	}
-	o.client = o.peer
-	if conn := connOf(request); conn != nil {
+	if conn != nil {
 		o.altSvc = conn.altSvc
 	}
 	if o.trusted {
@@ -64,49 +99,58 @@ func (c *Config) trusts(addr netip.Addr) bool {
 	return false
 }
 
-// believe takes over what a trusted proxy says. X-Forwarded-* fields count before
-// Forwarded, which it may only have passed on.
+// believe takes over what a trusted proxy says. When there is one of X-Forwarded-For,
+// -Proto and -Host, Forwarded does not count: a proxy that writes the former mostly
+// passes the latter on as its client has sent it.
 func (o *origin) believe(c *Config, header http.Header) {
-	elements := parseForwarded(header["Forwarded"])
-	var nearest forwarded
-	if len(elements) > 0 {
-		nearest = elements[len(elements)-1]
-	}
-	if scheme := strings.ToLower(cmp.Or(lastOf(header["X-Forwarded-Proto"]), nearest.proto)); scheme == "http" || scheme == "https" {
-		o.scheme = scheme
-	}
-	o.publicHost = cmp.Or(lastOf(header["X-Forwarded-Host"]), nearest.host)
 	if id := header.Get("X-Request-Id"); validID(id) {
 		o.id = id
 	}
-	if o.hops = header["X-Forwarded-For"]; len(o.hops) == 0 {
+	elements := parseForwarded(header["Forwarded"])
+	if header["X-Forwarded-For"] == nil && header["X-Forwarded-Proto"] == nil && header["X-Forwarded-Host"] == nil {
 		o.hops = nodesOf(elements)
+		o.follow(c, elements)
+		return
 	}
-	hops := strings.Split(strings.Join(o.hops, ","), ",")
-	for i := len(hops) - 1; i >= 0; i-- { // each hop vouches for the one before it
-		addr, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
+	o.hops = header["X-Forwarded-For"]
+	o.follow(c, hopsOf(o.hops))
+	o.scheme = cmp.Or(schemeOf(lastOf(header["X-Forwarded-Proto"])), o.scheme)
+	o.publicHost = lastOf(header["X-Forwarded-Host"])
+	if len(elements) > 0 {
+		other := origin{peer: o.peer, client: o.peer.address}
+		other.follow(c, elements)
+		o.disputed = other.client != o.client
+	}
+}
+
+// follow goes back along the hops of a request, the nearest of which the peer vouches for:
+// each that we trust vouches for the one before it. The client is the first that we do not
+// trust, or the last whose address is known.
+func (o *origin) follow(c *Config, hops []forwarded) {
+	for i := len(hops) - 1; i >= 0; i-- {
+		hop := &hops[i]
+		o.scheme, o.publicHost = cmp.Or(schemeOf(hop.proto), o.scheme), cmp.Or(hop.host, o.publicHost)
+		node, ok := parseNode(hop.node)
+		if !ok {
 			return
 		}
-		o.client, o.holder = addr.Unmap().String(), holderOf(addr.Unmap())
-		if !c.trusts(addr.Unmap()) {
+		o.client, o.node, o.holder = node.Addr().String(), node.String(), holderOf(node.Addr())
+		if !c.trusts(node.Addr()) {
 			return
 		}
 	}
 }
 
-// nodesOf returns the nodes of the elements that name one, if there is no comma in any
-// of them.
-func nodesOf(elements []forwarded) (nodes []string) {
-	for _, f := range elements {
-		if strings.Contains(f.node, ",") {
-			return nil
-		}
-		if f.node != "" {
-			nodes = append(nodes, f.node)
-		}
+// schemeOf returns the scheme of HTTP that a proxy says, or nothing. Some call it by its
+// name for WebSockets.
+func schemeOf(said string) string {
+	switch strings.ToLower(said) {
+	case "http", "ws":
+		return "http"
+	case "https", "wss":
+		return "https"
 	}
-	return nodes
+	return ""
 }
 
 // lastOf returns the last element of a list in one or several fields.
@@ -141,7 +185,7 @@ func (o *origin) appendFields(fields []proto.Field, r *http.Request) []proto.Fie
 			fields = append(fields, proto.Field{Name: name, Value: value})
 		}
 	}
-	add("x-forwarded-for", joined(o.hops, o.peer))
+	add("x-forwarded-for", joined(o.hops, o.peer.address))
 	add("x-forwarded-proto", o.scheme)
 	add("x-forwarded-host", cmp.Or(o.publicHost, r.Host))
 	add("forwarded", o.after(r.Header["Forwarded"], o.forwarded(r)))
@@ -155,7 +199,7 @@ func (o *origin) appendFields(fields []proto.Field, r *http.Request) []proto.Fie
 
 // after returns a list with ours at its end, if the list is to be believed.
 func (o *origin) after(values []string, own string) string {
-	if !o.trusted {
+	if !o.trusted || o.disputed {
 		return own
 	}
 	return joined(values, own)
@@ -175,7 +219,7 @@ func joined(values []string, own string) string {
 
 // forwarded returns our element of the Forwarded field (RFC 7239 section 4).
 func (o *origin) forwarded(r *http.Request) string {
-	peer := o.peer
+	peer := o.peer.address
 	switch {
 	case peer == "":
 		peer = "unknown"

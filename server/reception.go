@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,7 +22,7 @@ type reception struct {
 	net.Listener
 	tls      *tls.Config // nil: clear text
 	proxied  bool        // trusted proxies may send a PROXY header
-	trusts   func(netip.Addr) bool
+	trusts   func(net.Addr) bool
 	count    *addressCount
 	patience time.Duration
 	log      *slog.Logger
@@ -44,7 +43,7 @@ type received struct {
 
 func (s *Server) receive(l net.Listener, config *tls.Config) *reception {
 	r := &reception{
-		Listener: l, tls: config, proxied: s.limits.ProxyProtocol, trusts: s.router.config.trusts, count: s.count, patience: s.limits.HeaderTime,
+		Listener: l, tls: config, proxied: s.limits.ProxyProtocol, trusts: s.router.config.trustsPeer, count: s.count, patience: s.limits.HeaderTime,
 		log: s.log, plain: s.plain, ready: make(chan received),
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -152,14 +151,44 @@ func (r *reception) prepare(socket net.Conn) (net.Conn, error) {
 
 // unwrap reads the PROXY header of a trusted proxy, if there is one.
 func (r *reception) unwrap(conn net.Conn) (net.Conn, error) {
-	peer, err := netip.ParseAddrPort(conn.RemoteAddr().String())
-	if !r.proxied || err == nil && !r.trusts(peer.Addr().Unmap()) {
+	if !r.proxied || !r.trusts(conn.RemoteAddr()) {
 		return conn, nil
 	}
 	p := proxyproto.NewConn(conn, proxyproto.WithPolicy(proxyproto.USE), proxyproto.SetReadHeaderTimeout(r.patience))
-	_, err = p.Read(nil)
-	return p, err
+	if _, err := p.Read(nil); err != nil {
+		return nil, err
+	}
+	if header := p.ProxyHeader(); header != nil && namesNobody(header) {
+		return &namelessConn{p}, nil
+	}
+	return p, nil
 }
+
+// namesNobody reports whether a PROXY header is that of a client without an address:
+// "UNKNOWN" in version 1, a Unix socket of the proxy's in version 2. With LOCAL, in
+// version 2, the proxy speaks for itself.
+func namesNobody(header *proxyproto.Header) bool {
+	if header.Command.IsLocal() {
+		return header.Version == 1
+	}
+	_, unix := header.SourceAddr.(*net.UnixAddr)
+	return unix || header.SourceAddr == nil
+}
+
+// namelessConn is a connection of whose client a proxy knows no address. The proxy's own
+// in its place would make what the client says count as the proxy's word.
+type namelessConn struct{ net.Conn }
+
+// RemoteAddr returns an address that nobody trusts.
+func (c *namelessConn) RemoteAddr() net.Addr { return namelessAddr{} }
+
+// nameless is the text of the address of a client without one, see [namelessConn].
+const nameless = "unknown"
+
+type namelessAddr struct{}
+
+func (namelessAddr) Network() string { return nameless }
+func (namelessAddr) String() string  { return nameless }
 
 // secure shakes hands.
 func (r *reception) secure(conn net.Conn, reader *idleReader) (net.Conn, error) {

@@ -1,0 +1,150 @@
+package server
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/wavey-ai/upload-response/proto"
+)
+
+// originFrom returns the origin of a request from an address with fields as of fieldsOf,
+// where 10.0.0.0/8 and fd00::/8 are trusted.
+func originFrom(remote, fields string) *origin {
+	r := &UploadResponseRouter{config: Config{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}}}
+	request := httptest.NewRequest("GET", "/", nil)
+	request.RemoteAddr, request.Header = remote, fieldsOf(fields)
+	o := r.originOf(request, &dialect{})
+	return &o
+}
+
+func TestTheClientIsTheFirstThatNoTrustedProxyIs(t *testing.T) {
+	for _, c := range []struct{ remote, fields, want string }{
+		// nobody else is believed
+		{"203.0.113.7:40001", "", "203.0.113.7:40001"},
+		{"203.0.113.7:40001", "X-Forwarded-For: 6.6.6.6|Forwarded: for=6.6.6.6", "203.0.113.7:40001"},
+		{"[2001:db8::1]:443", "", "[2001:db8::1]:443"},
+		{"[::ffff:203.0.113.7]:1", "", "203.0.113.7:1"},
+		{"[fe80::1%eth0]:1", "", "[fe80::1%eth0]:1"},
+		{"@", "X-Forwarded-For: 6.6.6.6", ""},
+		{nameless, "X-Forwarded-For: 6.6.6.6", ""},
+		// as proxies write it
+		{"10.0.0.1:80", "", "10.0.0.1:80"},
+		{"10.0.0.1:80", "X-Forwarded-For: 203.0.113.1", "203.0.113.1:0"},
+		{"10.0.0.1:80", "X-Forwarded-For: 203.0.113.1:40001", "203.0.113.1:40001"},
+		{"10.0.0.1:80", "X-Forwarded-For: 2001:db8::1", "[2001:db8::1]:0"},
+		{"10.0.0.1:80", "X-Forwarded-For: [2001:db8::1]", "[2001:db8::1]:0"},
+		{"10.0.0.1:80", "X-Forwarded-For: [2001:db8::1]:443", "[2001:db8::1]:443"},
+		{"10.0.0.1:80", `X-Forwarded-For: "[2001:db8::1]:443"`, "[2001:db8::1]:443"},
+		{"10.0.0.1:80", "X-Forwarded-For: 2001:DB8:0::1", "[2001:db8::1]:0"},
+		{"10.0.0.1:80", "X-Forwarded-For: fe80::1%eth0", "[fe80::1]:0"},
+		{"10.0.0.1:80", "X-Forwarded-For: [fe80::1%25eth0]:7", "[fe80::1]:7"},
+		{"10.0.0.1:80", "X-Forwarded-For: ::ffff:203.0.113.1", "203.0.113.1:0"},
+		{"10.0.0.1:80", "X-Forwarded-For: 203.0.113.1:_port", "203.0.113.1:0"},
+		{"10.0.0.1:80", "X-Forwarded-For: \t203.0.113.1 ,, ", "203.0.113.1:0"},
+		{"[fd00::1]:80", "X-Forwarded-For: , 203.0.113.1", "203.0.113.1:0"},
+		// several proxies, several lines, and what the client has put in front
+		{"10.0.0.1:80", "X-Forwarded-For: 6.6.6.6, 203.0.113.1, 10.0.0.2", "203.0.113.1:0"},
+		{"10.0.0.1:80", "X-Forwarded-For: 6.6.6.6|X-Forwarded-For: 203.0.113.1:5, 10.0.0.2:6|X-Forwarded-For: [fd00::2]:7", "203.0.113.1:5"},
+		{"10.0.0.1:80", "X-Forwarded-For: 10.0.0.3:8, 10.0.0.2:9", "10.0.0.3:8"},
+		{"10.0.0.1:80", "X-Forwarded-For: 10.6.6.6, 203.0.113.1", "203.0.113.1:0"},
+		// no address: the last one that is known
+		{"10.0.0.1:80", "X-Forwarded-For:  ", "10.0.0.1:80"},
+		{"10.0.0.1:80", "X-Forwarded-For: 6.6.6.6, unknown", "10.0.0.1:80"},
+		{"10.0.0.1:80", "X-Forwarded-For: 6.6.6.6, _hidden, 10.0.0.2", "10.0.0.2:0"},
+		{"10.0.0.1:80", "X-Forwarded-For: 6.6.6.6, unix:", "10.0.0.1:80"},
+		{"10.0.0.1:80", "X-Forwarded-For: 203.0.113.1:99999", "10.0.0.1:80"},
+		{"10.0.0.1:80", "X-Forwarded-For: 203.0.113.01", "10.0.0.1:80"},
+		{"10.0.0.1:80", "X-Forwarded-For: [2001:db8::1]443", "10.0.0.1:80"},
+		{"10.0.0.1:80", "X-Forwarded-For: [2001:db8::1", "10.0.0.1:80"},
+		{"10.0.0.1:80", "X-Forwarded-For: example.org", "10.0.0.1:80"},
+		// RFC 7239
+		{"10.0.0.1:80", `Forwarded: for="[2001:db8:cafe::17]:4711"`, "[2001:db8:cafe::17]:4711"},
+		{"10.0.0.1:80", `Forwarded: FOR=203.0.113.1;proto=http;by=10.0.0.1`, "203.0.113.1:0"},
+		{"10.0.0.1:80", `Forwarded: for="203.0.113.1\:4\0"`, "203.0.113.1:40"},
+		{"10.0.0.1:80", `Forwarded: for=203.0.113.1:40`, "203.0.113.1:40"},
+		{"10.0.0.1:80", `Forwarded: for=6.6.6.6, for=203.0.113.1|Forwarded: for=10.0.0.2`, "203.0.113.1:0"},
+		{"10.0.0.1:80", `Forwarded: for=6.6.6.6, for=unknown`, "10.0.0.1:80"},
+		{"10.0.0.1:80", `Forwarded: for=6.6.6.6, for=_hidden`, "10.0.0.1:80"},
+		{"10.0.0.1:80", `Forwarded: for=6.6.6.6, proto=https`, "10.0.0.1:80"},
+		{"10.0.0.1:80", `Forwarded: for=6.6.6.6;for=203.0.113.1`, "10.0.0.1:80"},
+		// a client that wants the proxy's element to be part of its own
+		{"10.0.0.1:80", `Forwarded: for=6.6.6.6;x=", for=203.0.113.1`, "10.0.0.1:80"},
+		{"10.0.0.1:80", `Forwarded: for=6.6.6.6;x=", for="[2001:db8::1]:1"`, "10.0.0.1:80"},
+		{"10.0.0.1:80", `Forwarded: for=6.6.6.6;x=", for=203.0.113.1;host="a"`, "10.0.0.1:80"},
+		{"10.0.0.1:80", `Forwarded: for=6.6.6.6;x="|Forwarded: for=203.0.113.1`, "203.0.113.1:0"},
+		// both
+		{"10.0.0.1:80", `X-Forwarded-For: 203.0.113.1|Forwarded: for=6.6.6.6`, "203.0.113.1:0"},
+		{"10.0.0.1:80", `X-Forwarded-Proto: https|Forwarded: for=6.6.6.6`, "10.0.0.1:80"},
+	} {
+		o := originFrom(c.remote, c.fields)
+		if o.node != c.want {
+			t.Errorf("%s with %s is taken for %q, want %q", c.remote, c.fields, o.node, c.want)
+		}
+		if node, err := netip.ParseAddrPort(o.node); o.node != "" && (err != nil || o.client != node.Addr().String() || !o.holder.Contains(node.Addr().WithZone(""))) {
+			t.Errorf("%s with %s: the client is %q, %v, and the node %q", c.remote, c.fields, o.client, o.holder, o.node)
+		}
+	}
+}
+
+func TestTheSchemeIsThatOfTheClient(t *testing.T) {
+	for _, c := range []struct{ fields, scheme, host string }{
+		{"", "http", ""},
+		{"X-Forwarded-Proto: https", "https", ""},
+		{"X-Forwarded-Proto: HTTPS", "https", ""},
+		{"X-Forwarded-Proto: wss", "https", ""},
+		{"X-Forwarded-Proto: WS", "http", ""},
+		{"X-Forwarded-Proto: gopher", "http", ""},
+		{"X-Forwarded-Proto:  ", "http", ""},
+		{"X-Forwarded-Proto: http, https", "https", ""},
+		{"X-Forwarded-Proto: http|X-Forwarded-Proto: https", "https", ""},
+		{"X-Forwarded-Host: a, b", "http", "b"},
+		{"X-Forwarded-For: 1.2.3.4|Forwarded: proto=https;host=evil", "http", ""},
+		{"Forwarded: proto=wss;host=a", "https", "a"},
+		{"Forwarded: for=6.6.6.6;proto=http;host=evil, for=1.2.3.4;proto=https;host=a", "https", "a"},
+		{"Forwarded: for=1.2.3.4;proto=https;host=a, for=10.0.0.2;proto=http;host=inner", "https", "a"},
+		{"Forwarded: for=1.2.3.4, for=10.0.0.2;proto=https", "https", ""},
+		{`Forwarded: proto="https;for=1.2.3.4`, "http", ""},
+	} {
+		if o := originFrom("10.0.0.1:80", c.fields); o.scheme != c.scheme || o.publicHost != c.host {
+			t.Errorf("with %s: %s, host %q, want %s, %q", c.fields, o.scheme, o.publicHost, c.scheme, c.host)
+		}
+		var frame proto.Request
+		request := httptest.NewRequest("GET", "/", nil)
+		if err := requestFrame(&frame, request, originFrom("10.0.0.1:80", c.fields), true, 1); err != nil || frame.Scheme != strings.Replace(c.scheme, "http", "ws", 1) {
+			t.Errorf("with %s a WebSocket has the scheme %s, %v", c.fields, frame.Scheme, err)
+		}
+	}
+}
+
+func TestTheListsThatWorkersGetDoNotContradictEachOther(t *testing.T) {
+	for _, c := range []struct{ fields, list, forwarded string }{
+		{"X-Forwarded-For: 6.6.6.6, 1.2.3.4", "6.6.6.6, 1.2.3.4, 10.0.0.1", "for=10.0.0.1"},
+		{"X-Forwarded-For: 1.2.3.4|Forwarded: for=6.6.6.6", "1.2.3.4, 10.0.0.1", "for=10.0.0.1"},
+		{"X-Forwarded-For: 1.2.3.4|Forwarded: for=1.2.3.4;by=x", "1.2.3.4, 10.0.0.1", "for=1.2.3.4;by=x, for=10.0.0.1"},
+		{`Forwarded: for="a, b", for="[2001:db8::1]:7", for=_x, for=unknown`, "unknown, 2001:db8::1, _x, unknown, 10.0.0.1",
+			`for="a, b", for="[2001:db8::1]:7", for=_x, for=unknown, for=10.0.0.1`},
+	} {
+		request := &http.Request{Header: fieldsOf(c.fields), Host: ""}
+		o := originFrom("10.0.0.1:80", c.fields)
+		got := map[string]string{}
+		for _, f := range o.appendFields(nil, request) {
+			got[f.Name] = f.Value
+		}
+		if list, own, _ := strings.Cut(got["forwarded"], ";proto=http"); got["x-forwarded-for"] != c.list || list != c.forwarded || own != "" {
+			t.Errorf("%s becomes %s and %s", c.fields, got["x-forwarded-for"], got["forwarded"])
+		}
+	}
+}
+
+func TestThePeerOfAConnectionIsFoundOutOnce(t *testing.T) {
+	r, conn := &UploadResponseRouter{}, &clientConn{}
+	if n := testing.AllocsPerRun(100, func() { r.peerOf(conn, "203.0.113.7:40001") }); n > 0 {
+		t.Errorf("%v allocations for each request", n)
+	}
+	if p := r.peerOf(conn, "203.0.113.8:1"); p.node != "203.0.113.8:1" { // a client of HTTP/3 has moved
+		t.Errorf("it is still at %s", p.node)
+	}
+}
