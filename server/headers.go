@@ -18,6 +18,7 @@ const (
 	passField  headerPolicy = iota
 	dropHop                 // belongs to one connection (RFC 9110 section 7.6.1)
 	dropUpward              // dropped in requests only
+	proxyOnly               // likewise, unless a proxy that we trust sends it
 )
 
 // fieldPolicies has every field that is not simply passed on, by canonical name.
@@ -38,6 +39,7 @@ var fieldPolicies = map[string]headerPolicy{
 	"X-Forwarded-Proto":   dropUpward,
 	"X-Forwarded-Host":    dropUpward,
 	"Forwarded":           dropUpward, // RFC 7239
+	"Proxy":               dropUpward, // CGI makes HTTP_PROXY of it, which programs take for the proxy that they are to use
 	"X-Request-Id":        dropUpward,
 	"Via":                 dropUpward, // RFC 9110 section 7.6.3: with ours at its end
 	"Client-Cert":         dropUpward, // RFC 9440 section 2.4
@@ -90,29 +92,45 @@ func requestFrame(frame *proto.Request, r *http.Request, o *origin, offered bool
 	if !strings.HasPrefix(frame.Path, "/") {
 		frame.Path = r.URL.RequestURI() // absolute-form (RFC 9112 section 3.2.2)
 	}
-	frame.Fields = appendRequestFields(frame.Fields[:0], r.Header)
+	frame.Fields = appendRequestFields(frame.Fields[:0], r.Header, o.trusted)
 	frame.Fields = o.appendFields(frame.Fields, r)
 	return nil
 }
 
 // policyOf returns the policy for a request's field. CGI and what came after it
 // take "_" for "-", so a name that would be taken for one of the table is no way
-// around it.
+// around it, not even through a proxy: that may look for the real name only.
 func policyOf(canonical string) headerPolicy {
-	if policy := fieldPolicies[canonical]; policy != passField || !strings.Contains(canonical, "_") {
+	if policy := ownPolicyOf(canonical); policy != passField || !strings.Contains(canonical, "_") {
 		return policy
 	}
 	alias := textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(canonical, "_", "-"))
-	if alias == "Content-Length" {
+	if alias == "Content-Length" || ownPolicyOf(alias) != passField {
 		return dropUpward // the length is what the framing says
 	}
-	return fieldPolicies[alias]
+	return passField
 }
 
-func appendRequestFields(fields []proto.Field, header http.Header) []proto.Field {
+func ownPolicyOf(canonical string) headerPolicy {
+	if policy := fieldPolicies[canonical]; policy != passField || canonical == "" {
+		return policy
+	}
+	switch canonical[0] {
+	case 'S', 'X':
+		return proxyPolicyOf(canonical)
+	case 'U':
+		if strings.HasPrefix(canonical, ownPrefix) {
+			return dropUpward
+		}
+	}
+	return passField
+}
+
+func appendRequestFields(fields []proto.Field, header http.Header, trusted bool) []proto.Field {
 	listed := connectionNames(header["Connection"])
 	for name, values := range header {
-		if policyOf(name) != passField || listed[name] {
+		policy := policyOf(name)
+		if policy != passField && !(trusted && policy == proxyOnly) || listed[name] {
 			continue
 		}
 		for _, value := range values {
