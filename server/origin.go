@@ -178,6 +178,14 @@ func newRequestID() string {
 	return hex.EncodeToString(b[:])
 }
 
+// appendClient adds the field that says who the client is, if it has an address.
+func (o *origin) appendClient(fields []proto.Field) []proto.Field {
+	if o.node == "" {
+		return fields
+	}
+	return append(fields, proto.Field{Name: proto.ClientField, Value: o.node})
+}
+
 // appendFields adds what a worker is told of where the request comes from.
 func (o *origin) appendFields(fields []proto.Field, r *http.Request) []proto.Field {
 	add := func(name, value string) {

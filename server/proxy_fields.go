@@ -2,7 +2,7 @@ package server
 
 import "strings"
 
-// ownPrefix begins the names of fields that only we write.
+// ownPrefix begins the names of fields that only we write, see [proto.ClientField].
 const ownPrefix = "Upload-Response-"
 
 // proxyPrefixes and proxyNames are the fields in which proxies tell an application who its

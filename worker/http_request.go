@@ -1,12 +1,12 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/textproto"
 	"net/url"
@@ -30,7 +30,8 @@ func newHTTPRequest(ctx context.Context, r *Request) (*http.Request, *requestBod
 	}
 	h := noRequest.WithContext(ctx)
 	h.Method, h.URL, h.Host, h.RequestURI = header.Method, target, header.Authority, header.Path
-	h.Header, h.RemoteAddr = httpHeader(header.Fields), remoteAddr(header.Fields)
+	client, fields := header.Client()
+	h.Header, h.RemoteAddr = httpHeader(fields), cmp.Or(client, unnamed)
 	h.Proto, h.ProtoMajor, h.ProtoMinor = protocol(header.Version)
 	body := &requestBody{request: r, next: 2}
 	h.ContentLength = contentLength(h.Header)
@@ -81,16 +82,9 @@ func contentLength(header http.Header) int64 {
 	return int64(n)
 }
 
-// remoteAddr returns the client's address as the server saw it, in the form of
-// http.Request: the port is not known.
-func remoteAddr(fields []proto.Field) string {
-	for _, f := range fields {
-		if f.Name == "x-forwarded-for" {
-			return net.JoinHostPort(f.Value, "0")
-		}
-	}
-	return ""
-}
+// unnamed is what net/http has for the address of a client without one, such as that of
+// a Unix socket.
+const unnamed = "@"
 
 // protocol returns what the client spoke, in the form of http.Request.
 func protocol(v proto.Version) (name string, major, minor int) {

@@ -129,6 +129,7 @@ func upload(w http.ResponseWriter, r *http.Request) {
 // sighting is what seen answers.
 type sighting struct {
 	Method, Path, Host, Proto string
+	RemoteAddr                string
 	ContentLength             int64
 	Header                    http.Header
 	Body                      string
@@ -139,7 +140,7 @@ func seen(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	json.NewEncoder(w).Encode(sighting{r.Method, r.RequestURI, r.Host, r.Proto, r.ContentLength, r.Header, string(body)})
+	json.NewEncoder(w).Encode(sighting{r.Method, r.RequestURI, r.Host, r.Proto, r.RemoteAddr, r.ContentLength, r.Header, string(body)})
 }
 
 // reply answers what the query says: status, field (name:value, repeated), body,

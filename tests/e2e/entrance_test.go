@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"bufio"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -63,7 +64,7 @@ func TestClientsComeInThroughAUnixSocket(t *testing.T) {
 	s.Enter(t, "unix:"+path, nil)
 	client := over(t, nil, func() (net.Conn, error) { return net.Dial("unix", path) })
 	got := sightingOf(t, client, "http://host", "X-Forwarded-For", "6.6.6.6")
-	if got.Host != "host" || got.Header["X-Forwarded-For"] != nil || got.Header.Get("Forwarded") != `for=unknown;host="host";proto=http` {
+	if got.Host != "host" || got.RemoteAddr != "@" || got.Header["X-Forwarded-For"] != nil || got.Header.Get("Forwarded") != `for=unknown;host="host";proto=http` {
 		t.Errorf("the worker saw %+v", got)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
@@ -180,6 +181,59 @@ func TestOnlyATrustedProxySaysWhoseAConnectionIs(t *testing.T) {
 	}
 	if got := sightingOf(t, trusting.Client, trusting.URL).Header.Get("X-Forwarded-For"); got != "127.0.0.1" {
 		t.Errorf("without a header the worker saw %q", got)
+	}
+}
+
+func TestAnUnixSocketSaysWhoseAConnectionIsOnlyIfItIsTrusted(t *testing.T) {
+	limits := server.DefaultLimits()
+	limits.ProxyProtocol = true
+	for _, trusted := range []bool{false, true} {
+		s := harness.StartLimited(t, limits, func(c *server.Config) { trustLoopback(c); c.TrustUnix = trusted })
+		startApp(t, s)
+		path := filepath.Join(shortFolder(t), "http.sock")
+		s.Enter(t, "unix:"+path, nil)
+		for _, address := range []string{"203.0.113.7", "10.9.9.9"} {
+			conn, err := net.Dial("unix", path)
+			harness.Check(t, err)
+			t.Cleanup(func() { _ = conn.Close() })
+			harness.Check(t, conn.SetDeadline(time.Now().Add(harness.Patience)))
+			_, err = io.WriteString(conn, "PROXY TCP4 "+address+" 5.6.7.8 1111 80\r\nGET /seen HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+			harness.Check(t, err)
+			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			harness.Check(t, err)
+			if !trusted {
+				wantStatus(t, response, http.StatusBadRequest)
+			} else if got := decode[sighting](t, wantStatus(t, response, http.StatusOK)); got.RemoteAddr != address+":1111" {
+				t.Errorf("the worker saw %s", got.RemoteAddr)
+			}
+		}
+	}
+}
+
+// A balancer names the proxy before it, which names the client: each vouches for the one
+// before it, if it is trusted itself.
+func TestAProxyThatAProxyHeaderNamesIsBelievedIfItIsTrusted(t *testing.T) {
+	limits := server.DefaultLimits()
+	limits.ProxyProtocol = true
+	s := harness.StartLimited(t, limits, func(c *server.Config) { trustLoopback(c); c.TrustUnix = true })
+	startApp(t, s)
+	unspecified := "\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00" // LOCAL
+	unix := "\r\n\r\n\x00\r\nQUIT\n\x21\x31\x00\xd8" + strings.Repeat("\x00", 216)
+	for header, want := range map[string]string{
+		"PROXY TCP4 10.9.9.9 5.6.7.8 1111 80\r\n":            "203.0.113.5:7",
+		"PROXY TCP4 198.51.100.1 5.6.7.8 1111 80\r\n":        "198.51.100.1:1111",
+		"PROXY TCP6 2001:db8::1 2001:db8::2 1111 80\r\n":     "[2001:db8::1]:1111",
+		"PROXY TCP6 ::ffff:10.9.9.9 2001:db8::2 1111 80\r\n": "203.0.113.5:7",
+		"PROXY UNKNOWN\r\n":                                  "@",
+		unspecified:                                          "203.0.113.5:7",
+		unix:                                                 "@",
+	} {
+		c := dial(t, s.Addr)
+		c.send(header + "GET /seen HTTP/1.1\r\nHost: test\r\nX-Forwarded-For: 203.0.113.5:7\r\nX-Forwarded-Prefix: /p\r\nConnection: close\r\n\r\n")
+		got := decode[sighting](t, c.want("GET", http.StatusOK))
+		if believed := want == "203.0.113.5:7"; got.RemoteAddr != want || (got.Header["X-Forwarded-Prefix"] != nil) != believed {
+			t.Errorf("%q: the worker saw %s, %v", header, got.RemoteAddr, got.Header)
+		}
 	}
 }
 

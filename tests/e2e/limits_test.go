@@ -17,7 +17,7 @@ func frameSize(t *testing.T, n int) int {
 	frame, err := proto.AppendRequest(nil, &proto.Request{
 		Version: proto.HTTP11, Method: "GET", Scheme: "http", Authority: "test", Path: "/big",
 		Fields: []proto.Field{
-			{Name: "x-big", Value: strings.Repeat("x", n)}, {Name: "x-forwarded-for", Value: "127.0.0.1"}, {Name: "x-forwarded-proto", Value: "http"},
+			{Name: proto.ClientField, Value: "127.0.0.1:40001"}, {Name: "x-big", Value: strings.Repeat("x", n)}, {Name: "x-forwarded-for", Value: "127.0.0.1"}, {Name: "x-forwarded-proto", Value: "http"},
 			{Name: "x-forwarded-host", Value: "test"}, {Name: "forwarded", Value: `for=127.0.0.1;host="test";proto=http`},
 			{Name: "via", Value: "1.1 upload-response"}, {Name: "x-request-id", Value: strings.Repeat("0", 32)},
 		},

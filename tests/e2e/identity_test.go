@@ -1,0 +1,99 @@
+package e2e_test
+
+import (
+	"net/http"
+	"net/http/httptrace"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/wavey-ai/upload-response/server"
+)
+
+// told are fields in which proxies tell applications who their client is.
+var told = []string{
+	"X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Scheme", "X-Forwarded-Ssl", "X-Forwarded-Protocol", "X-Forwarded-Server", "X-Forwarded-User",
+	"X-Forwarded-Client-Cert", "X-Forwarded-Uri", "X-Forwarded-Anything", "X-Real-Ip", "X-Client-Ip", "True-Client-Ip", "Client-Ip", "X-Client-Cert", "X-Client-Cert-Chain",
+	"X-Ssl-Client-Cert", "X-Ssl-Client-Verify", "Ssl-Client-S-Dn", "Remote-User", "X-Remote-User", "X-Auth-Request-Email", "X-Original-Url", "X-Rewrite-Url",
+	"X-Script-Name", "Front-End-Https", "X-Accel-Mapping",
+}
+
+// neverTold are those that no proxy's client gets through either.
+var neverTold = []string{"Proxy", "Upload-Response-Client", "Upload-Response-Anything", "Client-Cert"}
+
+func TestOnlyATrustedProxyTellsWorkersWhoTheClientIsThroughEachDoor(t *testing.T) {
+	for _, trusted := range []bool{false, true} {
+		throughEachDoor(t, func(c *server.Config) {
+			if trusted {
+				trustLoopback(c)
+			}
+			c.FieldLimit = 200
+		}, func(v *visitor) {
+			request := v.request("GET", "/seen", nil)
+			for _, name := range append(told, neverTold...) {
+				request.Header.Set(name, "spoof")
+				request.Header[http.CanonicalHeaderKey(strings.ReplaceAll(name, "-", "_"))] = []string{"spoof"}
+				mixed := strings.Replace(name, "-", "_", 1)
+				request.Header[http.CanonicalHeaderKey(mixed)] = []string{"spoof"}
+			}
+			request.Header.Del("Proxy")
+			request.Header.Set("Proxy", "spoof")
+			request.Header.Set("X-Own_Name", "kept")
+			got := decode[sighting](v, wantStatus(v, v.do(request), http.StatusOK))
+			for name, values := range got.Header {
+				if values[0] == "spoof" && !trusted {
+					v.Errorf("the worker saw %s", name)
+				}
+				if strings.Contains(name, "_") && name != "X-Own_name" {
+					v.Errorf("the worker saw %s", name)
+				}
+			}
+			for _, name := range told {
+				if trusted && got.Header.Get(name) != "spoof" {
+					v.Errorf("the worker did not see %s of a trusted proxy", name)
+				}
+			}
+			for _, name := range neverTold {
+				if got.Header[name] != nil {
+					v.Errorf("the worker saw %s", name)
+				}
+			}
+			if got.Header["X-Own_name"] == nil {
+				v.Error("a name with an underscore that stands for nothing did not come through")
+			}
+		})
+	}
+}
+
+func TestWorkersAreToldTheAddressOfTheClientThroughEachDoor(t *testing.T) {
+	throughEachDoor(t, nil, func(v *visitor) {
+		for _, path := range []string{"/seen", "/seen?%20"} { // the second not by the short way
+			request := v.request("GET", path, nil)
+			request.Header.Set("X-Forwarded-For", "6.6.6.6")
+			var own string
+			request = request.WithContext(httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{
+				GotConn: func(got httptrace.GotConnInfo) { own = got.Conn.LocalAddr().String() },
+			}))
+			got := decode[sighting](v, wantStatus(v, v.do(request), http.StatusOK))
+			if at, err := netip.ParseAddrPort(got.RemoteAddr); err != nil || at.Addr().String() != "127.0.0.1" || v.major < 3 && got.RemoteAddr != own {
+				v.Errorf("the client at %s is at %s for the worker", own, got.RemoteAddr)
+			}
+		}
+	})
+}
+
+func TestWorkersAreToldTheAddressThatATrustedProxySaysThroughEachDoor(t *testing.T) {
+	throughEachDoor(t, trustLoopback, func(v *visitor) {
+		for said, want := range map[string]string{
+			"203.0.113.7": "203.0.113.7:0", "6.6.6.6, 203.0.113.7:40001, 10.1.1.1": "203.0.113.7:40001", "6.6.6.6, [2001:db8::1]:443": "[2001:db8::1]:443",
+		} {
+			request := v.request("GET", "/seen", nil)
+			request.Header.Set("X-Forwarded-For", said)
+			request.Header.Set("X-Forwarded-Proto", "wss")
+			got := decode[sighting](v, wantStatus(v, v.do(request), http.StatusOK))
+			if got.RemoteAddr != want || got.Header.Get("X-Forwarded-For") != said+", 127.0.0.1" || got.Header.Get("X-Forwarded-Proto") != "https" {
+				v.Errorf("%s: the worker saw %s, %v", said, got.RemoteAddr, got.Header)
+			}
+		}
+	})
+}
