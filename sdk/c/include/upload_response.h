@@ -440,6 +440,13 @@ UR_INLINE int ur_http_version(ur_link *link, ur_request r);
  * release of slot 1, if something of the headers was asked for before. */
 UR_INLINE int ur_is_websocket(ur_link *link, ur_request r);
 
+/* The address and the port of the client, as the server knows them:
+ * 203.0.113.7:40001 or [2001:db8::1]:443, with port 0 if nobody knows it. {NULL, 0} if
+ * the client has no address, as over a Unix socket, and as above. It is the value of the
+ * first header, upload-response-client, which no client can send. X-Forwarded-For begins
+ * with what clients write: do not take it for the client's address. */
+UR_INLINE ur_str ur_client_address(ur_link *link, ur_request r);
+
 /* Unique among all streams of the server, and in its logs. 0 as above. */
 UR_INLINE uint64_t ur_stream_id(ur_link *link, ur_request r);
 
@@ -3673,6 +3680,13 @@ static inline int ur__same_name(ur_str name, const char *other) {
         }
     }
     return i == name.length && other[i] == '\0';
+}
+
+UR_INLINE ur_str ur_client_address(ur_link *link, ur_request r) {
+    ur_header first;
+    ur_str none = {NULL, 0};
+    int err = ur_header_at(link, r, 0, &first);
+    return err == 0 && ur__same_name(first.name, "upload-response-client") ? first.value : none;
 }
 
 UR_INLINE int ur_find_header(ur_link *link, ur_request r, const char *name, ur_str *value) {

@@ -105,6 +105,7 @@ static int look_at_slot(ur_link *link, struct task *t) {
 /* Says the whole head, from a copy of it that has outlived its slot. */
 static int say_head(ur_link *link, struct task *t) {
     static const ur_str names[] = {UR_LIT("method"), UR_LIT("scheme"), UR_LIT("authority"), UR_LIT("path")};
+    static const ur_str client_name = UR_LIT("client");
     size_t size = ur_slot_size(link);
     void *memory = malloc(size);
     int err = ur_keep_headers(link, t->r, memory, size);
@@ -113,7 +114,11 @@ static int say_head(ur_link *link, struct task *t) {
     for (size_t i = 0; i < 4 && err == 0; i++) {
         say_bytes(t, "head", names[i], values[i]);
     }
-    for (size_t i = 0; i < ur_header_count(link, t->r) && err == 0; i++) {
+    ur_str client = ur_client_address(link, t->r);
+    if (client.data != NULL) {
+        say_bytes(t, "head", client_name, client);
+    }
+    for (size_t i = client.data != NULL; i < ur_header_count(link, t->r) && err == 0; i++) {
         ur_header h;
         if ((err = ur_header_at(link, t->r, i, &h)) == 0) {
             say_bytes(t, "header", h.name, h.value);

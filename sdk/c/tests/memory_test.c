@@ -158,6 +158,28 @@ static void headers_are_read_in_place_until_their_release(void) {
     close_link();
 }
 
+static void the_client_is_who_the_first_header_says(void) {
+    static const char target[] = "HPKS\x01\x01\0\0\0\0\0\0\0\x05\x01\x01\x03GET\x04http\x01x\x02/p\x02";
+    static const char client[] = "\x16upload-response-client\x11" "203.0.113.7:40001", other[] = "\x01" "a\x01" "1";
+    enum { TARGET = sizeof target - 1, CLIENT = sizeof client - 1, OTHER = sizeof other - 1 };
+    char frame[TARGET + CLIENT + OTHER];
+    memcpy(frame, target, TARGET);
+    for (int said = 0; said < 2; said++) {
+        open_link();
+        memcpy(frame + TARGET + (said ? 0 : OTHER), client, CLIENT);
+        memcpy(frame + TARGET + (said ? CLIENT : 0), other, OTHER);
+        struct ur__writer *w = heap_stream(&s, 5, 1, 2);
+        ur_request r;
+        heap_put(w, frame, sizeof frame, UR_HEADERS);
+        (void)ur__writer_publish(w);
+        (void)heap_append(&s, 5, 1, 2);
+        CHECK(ur_next(l, UR_NOW, &r) == 0);
+        CHECK(said ? ur__is(ur_client_address(l, r), "203.0.113.7:40001") : ur_client_address(l, r).data == NULL);
+        CHECK(ur_release(l, r, 1) == 0 && ur_client_address(l, r).data == NULL && ur_abort(l, r) == 0 && ur_client_address(l, r).data == NULL);
+        close_link();
+    }
+}
+
 static void news_is_told_once_and_wishes_are_taken_back(void) {
     open_link();
     ur_request r = give(5, 1, 1), told;
@@ -310,6 +332,7 @@ int main(void) {
     a_revoked_stream_is_passed_over();
     no_more_requests_are_taken_than_the_link_has_lanes();
     headers_are_read_in_place_until_their_release();
+    the_client_is_who_the_first_header_says();
     news_is_told_once_and_wishes_are_taken_back();
     nonsense_of_the_server_ends_the_link();
     a_row_of_another_stream_is_not_read();
