@@ -170,6 +170,10 @@ class Script:
             (request.method, request.scheme, request.authority, request.target),
         ):
             say(self.id, "head", what, value.encode("latin-1").hex())
+        if request.client:
+            host, port = request.client
+            node = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            say(self.id, "head", "client", node.encode().hex())
         for name, field in request.raw_headers:
             say(self.id, "header", name.decode("latin-1"), field.hex())
 

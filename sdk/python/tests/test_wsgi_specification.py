@@ -105,7 +105,7 @@ The rest
 
 What differs: an application that gives more blocks than its Content-Length has room for is
 told so by an error when it gives them, where the PEP would have the server stop to iterate.
-REMOTE_ADDR is empty for who connects by a Unix socket.
+REMOTE_ADDR is empty for who connects by a Unix socket, and there is no REMOTE_PORT.
 """
 
 from __future__ import annotations

@@ -6,14 +6,12 @@ import functools
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from ._exchange import Exchange
+from ._exchange import CLIENT, Exchange, client_address
 from ._gateway import host_and_port
 
 ASGI = {"version": "3.0", "spec_version": "2.5"}
 
 _VERSIONS = {1: "1.1", 2: "2", 3: "3"}
-
-_CLIENT = b"x-forwarded-for"
 
 # Of the lists of names that are kept, and of bytes in one: clients choose them.
 _MOST, _LONGEST = 256, 2048
@@ -36,14 +34,15 @@ def _server(authority: bytes, scheme: bytes) -> tuple[str, tuple[str, int]]:
     return text or "http", (host, int(port))
 
 
-class _Names(dict[bytes, tuple[tuple[bytes, ...], int]]):
-    """The names of a request's headers, and where among them the client's address is, or -1:
-    most clients send the same names every time.
+class _Names(dict[bytes, tuple[tuple[bytes, ...], bool]]):
+    """The names of a request's headers, and whether the server has put the client's address
+    before their values: most clients send the same names every time.
     """
 
-    def __missing__(self, flat: bytes) -> tuple[tuple[bytes, ...], int]:
+    def __missing__(self, flat: bytes) -> tuple[tuple[bytes, ...], bool]:
         names = tuple(flat.split(b"\0")[:-1])
-        found = names, names.index(_CLIENT) if _CLIENT in names else -1
+        named = names[:1] == (CLIENT,)
+        found = names[named:], named
         if len(flat) <= _LONGEST:
             if len(self) >= _MOST:
                 self.clear()
@@ -61,10 +60,9 @@ class Scopes:
     def make(self, exchange: Exchange) -> dict[str, Any]:
         """Return the scope of a request."""
         method, scheme, authority, target, *values = exchange.head.split(b"\0")
-        names, client_at = self._names[exchange.names]
+        names, named = self._names[exchange.names]
+        client = client_address(values.pop(0).decode("latin-1")) if named else None
         headers = [(b"host", authority), *zip(names, values)] if authority else [*zip(names, values)]
-        # the server says the address, and nobody else; it does not say the port
-        client = (values[client_at].decode("latin-1"), 0) if client_at >= 0 else None
         text, server = _server(authority, scheme)
         raw_path, _, query = target.partition(b"?")
         path = raw_path if b"%" not in raw_path else unquote_to_bytes(raw_path)

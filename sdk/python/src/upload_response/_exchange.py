@@ -24,6 +24,16 @@ _MOST_AT_ONCE = 1 << 30
 
 _ASKS = (b"GET\0ws\0", b"GET\0wss\0")
 
+# The first header, in which the server says who the client is. There is none if the client
+# has no address.
+CLIENT = b"upload-response-client"
+
+
+def client_address(text: str) -> tuple[str, int]:
+    """Divide what the server says of the client: 203.0.113.7:40001 or [2001:db8::1]:443."""
+    address, _, port = text.rpartition(":")
+    return address.strip("[]"), int(port)
+
 
 class Exchange(Incoming, Outgoing):
     """The state of one request and its response. Whoever makes one ends it."""
@@ -51,10 +61,21 @@ class Exchange(Incoming, Outgoing):
         return self._parts
 
     @property
+    def first(self) -> int:
+        """Where the headers of the client begin: behind the one that says who it is."""
+        return 1 if self.names.startswith(CLIENT + b"\0") else 0
+
+    @property
+    def client(self) -> tuple[str, int] | None:
+        """The address and the port of the client, or None if it has no address."""
+        return client_address(self.parts[4]) if self.first else None
+
+    @property
     def request_fields(self) -> list[str]:
         """Name and value of each header by turns."""
-        names = self.names.decode("latin-1").split("\0")
-        return [part for pair in zip(names, self.parts[4:-1]) for part in pair]
+        first = self.first
+        names = self.names.decode("latin-1").split("\0")[first:]
+        return [part for pair in zip(names, self.parts[4 + first : -1]) for part in pair]
 
     @property
     def asks_for_websocket(self) -> bool:

@@ -51,6 +51,13 @@ class Head:
         return self._exchange.parts[3].partition("?")[2]
 
     @property
+    def client(self) -> tuple[str, int] | None:
+        """The address and the port of the client, as the server knows them; the port is 0 if
+        nobody knows it. None: it has no address, as over a Unix socket.
+        """
+        return self._exchange.client
+
+    @property
     def http_version(self) -> int:
         """1 for HTTP/1.1 and 1.0, 2 for HTTP/2, 3 for HTTP/3."""
         return self._exchange.http_version
@@ -71,7 +78,8 @@ class Head:
     def raw_headers(self) -> list[tuple[bytes, bytes]]:
         """The headers as pairs of bytes; names are lower-case."""
         exchange = self._exchange
-        return list(zip(exchange.names.split(b"\0"), exchange.head.split(b"\0")[4:-1]))
+        first = exchange.first
+        return list(zip(exchange.names.split(b"\0")[first:], exchange.head.split(b"\0")[4 + first : -1]))
 
     @property
     def has_body(self) -> bool:

@@ -6,7 +6,7 @@ import sys
 from typing import Any
 from urllib.parse import unquote
 
-from ._exchange import Exchange
+from ._exchange import CLIENT, Exchange, client_address
 from ._gateway import host_and_port
 from ._version import VERSION
 from ._wsgi_files import FileWrapper, Input
@@ -18,6 +18,7 @@ _PROTOCOLS = {1: "HTTP/1.1", 2: "HTTP/2", 3: "HTTP/3"}
 
 _OMITTED = ""
 
+_CLIENT = CLIENT.decode()
 
 # What the head of a request begins with, before the values of its headers.
 _FIRST = ("REQUEST_METHOD", "wsgi.url_scheme", "HTTP_HOST", "REQUEST_URI")
@@ -38,7 +39,9 @@ class _Keys(dict[bytes, tuple[tuple[str, ...], bool]]):
     """
 
     def __missing__(self, names: bytes) -> tuple[tuple[str, ...], bool]:
-        keys = (*_FIRST, *map(_key, names.decode("latin-1").split("\0")[:-1]))
+        listed = names.decode("latin-1").split("\0")[:-1]
+        named = listed[:1] == [_CLIENT]
+        keys = (*_FIRST, *["REMOTE_ADDR"][:named], *map(_key, listed[named:]))
         found = keys, len({*keys, _OMITTED}) > len(keys)
         if len(names) <= _LONGEST:
             if len(self) >= _MOST:
@@ -87,7 +90,11 @@ class Environs:
         environ["SERVER_PROTOCOL"] = _PROTOCOLS.get(exchange.http_version, "HTTP/1.1")
         environ["SERVER_NAME"], environ["SERVER_PORT"] = host_and_port(authority, scheme)
         environ["wsgi.input"] = Input(exchange)
-        environ["REMOTE_ADDR"] = environ.get("HTTP_X_FORWARDED_FOR", "")  # the server says it, nobody else
+        if "REMOTE_ADDR" in environ:
+            environ["REMOTE_ADDR"], port = client_address(environ["REMOTE_ADDR"])
+            environ["REMOTE_PORT"] = str(port)
+        else:
+            environ["REMOTE_ADDR"] = ""
         return environ
 
     def _has_no_host(self, environ: dict[str, Any], keys: tuple[str, ...]) -> None:
