@@ -210,7 +210,11 @@ func (t *task) sayHead() {
 	print(t.id, "head scheme %x", h.Scheme)
 	print(t.id, "head authority %x", h.Authority)
 	print(t.id, "head path %x", h.Path)
-	for _, f := range h.Fields {
+	client, fields := h.Client()
+	if client != "" {
+		print(t.id, "head client %x", client)
+	}
+	for _, f := range fields {
 		print(t.id, "header %s %x", f.Name, f.Value)
 	}
 }

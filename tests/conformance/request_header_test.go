@@ -1,7 +1,10 @@
 package conformance_test
 
 import (
+	"encoding/hex"
 	"fmt"
+	"net/http/httptrace"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -13,9 +16,9 @@ import (
 const maxFields = 8192
 
 // addedFields is how many fields a request has besides a test's own: x-id and
-// x-script; and, from the server, x-forwarded-for, -proto and -host, forwarded, via
-// and x-request-id.
-const addedFields = 8
+// x-script; and, from the server, upload-response-client, x-forwarded-for, -proto and
+// -host, forwarded, via and x-request-id.
+const addedFields = 9
 
 func has(lines []string, want string) bool { return slices.Contains(lines, want) }
 
@@ -41,6 +44,35 @@ var requestHeaderCases = []conformanceCase{
 		}
 		if slices.ContainsFunc(story, func(s string) bool { return strings.HasPrefix(s, "header x-hop ") }) {
 			t.Error("a hop-by-hop field came through")
+		}
+	}},
+	{promise: "the worker knows who the client is, and no client says so", check: func(t *testing.T, r *rig) {
+		request, id := r.request(t, "GET", "head; respond 200; end", nil)
+		var own string
+		request = request.WithContext(httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{
+			GotConn: func(got httptrace.GotConnInfo) { own = got.Conn.LocalAddr().String() },
+		}))
+		for _, name := range []string{"Upload-Response-Client", "Upload_Response_Client", "X-Forwarded-For", "X-Real-Ip"} {
+			request.Header.Set(name, "6.6.6.6:6")
+		}
+		response, err := r.client.Do(request)
+		harness.Check(t, err)
+		harness.ReadAll(t, response.Body)
+		story := r.driver.story(t, id)
+		client := slices.IndexFunc(story, func(s string) bool { return strings.HasPrefix(s, "head client ") })
+		if client < 0 {
+			t.Fatalf("no client is in\n%s", strings.Join(story, "\n"))
+		}
+		said, err := hex.DecodeString(strings.TrimPrefix(story[client], "head client "))
+		harness.Check(t, err)
+		if at, err := netip.ParseAddrPort(string(said)); err != nil || at.Addr() != netip.MustParseAddr("127.0.0.1") || own != "" && string(said) != own {
+			t.Errorf("the client at %s is said to be at %s", own, said)
+		}
+		forged := fmt.Sprintf("%x", "6.6.6.6:6")
+		if slices.ContainsFunc(story, func(s string) bool {
+			return strings.HasSuffix(s, forged) || strings.HasPrefix(s, "header upload-response-")
+		}) {
+			t.Errorf("what the client says is in\n%s", strings.Join(story, "\n"))
 		}
 	}},
 	{promise: "a headers frame may fill its slot to the last byte, and no more", check: func(t *testing.T, r *rig) {
@@ -80,7 +112,7 @@ var requestHeaderCases = []conformanceCase{
 			if want != 200 {
 				continue
 			}
-			if got := countPrefix(r.driver.story(t, id), "header "); got != maxFields {
+			if got := countPrefix(r.driver.story(t, id), "header "); got != maxFields-1 { // the client is said apart
 				t.Errorf("%d fields arrived", got)
 			}
 		}
