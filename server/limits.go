@@ -20,7 +20,17 @@ type Limits struct {
 	// ProxyProtocol has the connections of trusted proxies begin with a PROXY
 	// header, of version 1 or 2, that says whose they are.
 	ProxyProtocol bool
+	// AltSvc is what responses over TLS say of HTTP/3 (RFC 7838). Empty is the port of
+	// the connection, if this server has HTTP/3 on the UDP port of the same number;
+	// a number is the port at which clients reach its HTTP/3, such as the outer one of
+	// a port that is forwarded; [AltSvcOff] is nothing. Any other text is the
+	// value of the field, as it is, whether this server has HTTP/3 or not. A worker
+	// that says Alt-Svc itself is always right.
+	AltSvc string
 }
+
+// AltSvcOff is the AltSvc of [Limits] with which no response has the field.
+const AltSvcOff = "off"
 
 // DefaultLimits returns limits that suit most servers.
 func DefaultLimits() Limits {

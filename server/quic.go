@@ -139,19 +139,41 @@ func (s *Server) enlarge(conn net.PacketConn) {
 // altSvcTime is how long a client may remember that there is HTTP/3.
 const altSvcTime = 24 * time.Hour
 
-// altSvcOf returns what responses over TCP say of HTTP/3 on the same port (RFC
-// 7838), or nothing.
+// altSvcOf returns what responses on connections over TLS say of HTTP/3 (RFC 7838), or
+// nothing; see AltSvc of [Limits].
 func (s *Server) altSvcOf(local net.Addr) string {
-	tcp, ok := local.(*net.TCPAddr)
-	if !ok {
+	if s.limits.AltSvc == AltSvcOff {
 		return ""
 	}
+	if s.limits.AltSvc == "" {
+		tcp, ok := local.(*net.TCPAddr)
+		if !ok || !s.hasQUIC(func(port int) bool { return port == tcp.Port }) {
+			return ""
+		}
+		return altSvc(uint64(tcp.Port))
+	}
+	port, err := strconv.ParseUint(s.limits.AltSvc, 10, 16)
+	switch {
+	case err != nil:
+		return s.limits.AltSvc
+	case s.hasQUIC(func(int) bool { return true }):
+		return altSvc(port)
+	}
+	return ""
+}
+
+func altSvc(port uint64) string {
+	return fmt.Sprintf(`h3=":%d"; ma=%d`, port, int(altSvcTime.Seconds()))
+}
+
+// hasQUIC reports whether HTTP/3 is served on one of the ports.
+func (s *Server) hasQUIC(port func(int) bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, q := range s.quic {
-		if udp, ok := q.listener.Addr().(*net.UDPAddr); ok && udp.Port == tcp.Port {
-			return fmt.Sprintf(`h3=":%d"; ma=%d`, tcp.Port, int(altSvcTime.Seconds()))
+		if udp, ok := q.listener.Addr().(*net.UDPAddr); ok && port(udp.Port) {
+			return true
 		}
 	}
-	return ""
+	return false
 }

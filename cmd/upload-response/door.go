@@ -42,6 +42,7 @@ func (d *doorSettings) security() optionGroup {
 		{name: "tls-self-signed", help: "make a certificate for this machine, for development", parse: toggle(&d.selfSigned)},
 		{name: "tls-client-ca", arg: "FILE", help: "demand certificates of clients that one of these has signed", parse: text(&d.clientCA)},
 		{name: "http3", help: "serve HTTP/3 on the UDP ports of https://", value: "true", parse: toggle(&d.http3)},
+		{name: "alt-svc", arg: "VALUE", help: "port of HTTP/3 that responses name, a whole Alt-Svc value, auto: their own, or off", value: "auto", parse: altSvc(&d.limits.AltSvc)},
 	}
 	return optionGroup{"Security", append(files, d.acme.options()...)}
 }

@@ -56,6 +56,8 @@ func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 		{"serve --listen https://:8443 --acme-domain a.example --tls-client-ca x", "--tls-client-ca and --acme-domain: the authority, which is a client, has no certificate"},
 		{"serve --trust-proxy 10.0.0.0/40", `--trust-proxy "10.0.0.0/40": want an address or a network such as 10.0.0.0/8 or fd00::/8, or unix`},
 		{"serve --proxy-protocol", "--proxy-protocol: say whose headers are believed with --trust-proxy"},
+		{"serve --alt-svc 0", `--alt-svc "0": want auto, off, a port, or a value such as h3=":443"; ma=86400`},
+		{"serve --alt-svc h3", `--alt-svc "h3": want auto, off, a port,`},
 		{"serve --listen-mode 999", `--listen-mode "999": want permissions in octal, such as 0660`},
 		{"serve --slot-size 100", `--slot-size "100": want a multiple of 4KiB, from 4KiB to 4MiB`},
 		{"serve --slot-size-kb 64KiB", `--slot-size-kb "64KiB": want a multiple of 4KiB, from 4KiB to 4MiB`},

@@ -50,6 +50,14 @@ func TestTheFourClassicNamesWorkAsFlagsAndVariables(t *testing.T) {
 	}))
 }
 
+func TestAltSvcIsAWordAPortOrAValue(t *testing.T) {
+	for said, want := range map[string]string{"auto": "", "off": server.AltSvcOff, "443": "443", `h3=":443"; ma=5`: `h3=":443"; ma=5`, "clear": "clear"} {
+		if got := parsed(t, nil, "--alt-svc", said).door.limits.AltSvc; got != want {
+			t.Errorf("%s is %q, want %q", said, got, want)
+		}
+	}
+}
+
 func TestFlagWinsOverVariableEvenUnderAnotherName(t *testing.T) {
 	env := map[string]string{"UPLOAD_RESPONSE_SLOT_SIZE_KB": "32", "UPLOAD_RESPONSE_ROUTE": "/env=env", "UPLOAD_RESPONSE_NUM_STREAMS": "not a number", "UPLOAD_RESPONSE_ACCESS_LOG": "true"}
 	s := parsed(t, env, "--slot-size", "16KiB", "--num-streams", "7", "--route", "/flag=flag", "--access-log=false")

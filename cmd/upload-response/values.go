@@ -242,3 +242,24 @@ func lines(s string) (list []string) {
 	}
 	return list
 }
+
+// altSvc takes what responses say of HTTP/3, see AltSvc of [server.Limits].
+func altSvc(p *string) func(string) error {
+	return func(text string) error {
+		switch text = strings.TrimSpace(text); text {
+		case "auto":
+			*p = ""
+			return nil
+		case server.AltSvcOff, "clear": // RFC 7838 section 3
+			*p = text
+			return nil
+		}
+		port, err := strconv.ParseUint(text, 10, 16)
+		outside := func(r rune) bool { return r < ' ' || r > '~' }
+		if err == nil && port > 0 || err != nil && strings.Contains(text, `="`) && !strings.ContainsFunc(text, outside) {
+			*p = text
+			return nil
+		}
+		return errors.New(`want auto, off, a port, or a value such as h3=":443"; ma=86400`)
+	}
+}

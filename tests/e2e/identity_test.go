@@ -1,6 +1,9 @@
 package e2e_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/netip"
@@ -8,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/tests/harness"
 )
 
 // told are fields in which proxies tell applications who their client is.
@@ -96,4 +100,67 @@ func TestWorkersAreToldTheAddressThatATrustedProxySaysThroughEachDoor(t *testing
 			}
 		}
 	})
+}
+
+func TestAltSvcIsWhatSomebodySaysItIsThroughEachDoor(t *testing.T) {
+	for said, want := range map[string]string{
+		"": `h3=":PORT"; ma=86400`, server.AltSvcOff: "", "443": `h3=":443"; ma=86400`, `h3="a.example:1"; ma=5`: `h3="a.example:1"; ma=5`, "clear": "clear",
+	} {
+		limits := server.DefaultLimits()
+		limits.AltSvc = said
+		s := harness.StartLimited(t, limits, nil)
+		worker := startApp(t, s)
+		secure := s.Secure(t)
+		awaitHTTP3(t, s, worker, secure)
+		for _, d := range doors {
+			t.Run(d.name, func(t *testing.T) {
+				v := newVisitor(t, d, s, worker, secure)
+				_, port, _ := net.SplitHostPort(secure.Addr)
+				want := strings.ReplaceAll(want, "PORT", port)
+				if !d.secure || d.major == 3 {
+					want = ""
+				}
+				for _, path := range []string{"/seen", "/seen?%20"} { // the second not by the short way
+					response := v.get(path)
+					wantStatus(v, response, http.StatusOK)
+					if got := response.Header.Get("Alt-Svc"); got != want {
+						v.Errorf("with %q: Alt-Svc %q, want %q", said, got, want)
+					}
+				}
+				response := v.get("/reply?field=Alt-Svc:h3=%22:7%22")
+				wantStatus(v, response, http.StatusOK)
+				if got := response.Header.Get("Alt-Svc"); got != `h3=":7"` {
+					v.Errorf("with %q the worker's Alt-Svc is %q", said, got)
+				}
+			})
+		}
+	}
+}
+
+// awaitHTTP3 waits until HTTP/3 is served: connections over TCP learn of it when they
+// are accepted.
+func awaitHTTP3(t *testing.T, s *harness.Server, worker *app, secure *harness.Secure) {
+	t.Helper()
+	v := newVisitor(t, doors[4], s, worker, secure)
+	wantStatus(t, v.get("/seen"), http.StatusOK)
+}
+
+func TestTheAltSvcOfAPortNeedsHTTP3(t *testing.T) {
+	limits := server.DefaultLimits()
+	limits.AltSvc = "443"
+	s := harness.StartLimited(t, limits, nil)
+	worker := startApp(t, s)
+	certificate, err := server.SelfSigned()
+	harness.Check(t, err)
+	config, err := server.NewTLSConfig(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }, "")
+	harness.Check(t, err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	harness.Check(t, err)
+	go func() { _ = s.HTTP.ServeTLS(listener, config) }() // until the server ends
+	secure := &harness.Secure{URL: "https://" + listener.Addr().String(), Roots: x509.NewCertPool()}
+	secure.Roots.AddCert(certificate.Leaf)
+	v := newVisitor(t, doors[1], s, worker, secure)
+	if got := v.get("/seen").Header.Get("Alt-Svc"); got != "" {
+		t.Errorf("Alt-Svc %q", got)
+	}
 }
