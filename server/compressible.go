@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -30,6 +31,37 @@ var compressibleTypes = map[string]bool{
 	"application/xml": true, "application/wasm": true, "application/yaml": true, "application/toml": true, "application/sql": true, "application/rtf": true,
 	"application/graphql": true, "application/manifest+json": true, "application/vnd.ms-fontobject": true, "font/ttf": true, "font/otf": true,
 	"image/bmp": true, "image/x-icon": true, "image/vnd.microsoft.icon": true,
+}
+
+// standsForWhole reports whether a response of few words stands for one with the whole
+// representation that would depend on Accept-Encoding, as far as can be told. The fields
+// that a cache learns from the one have to be those of the other (RFC 9110 sections 15.3.7
+// and 15.4.5).
+func standsForWhole(header http.Header, head *responseHead, least int64) bool {
+	length := head.contentLength
+	switch head.status {
+	case http.StatusRequestedRangeNotSatisfiable:
+		return true // what it says of type and length is its own page's
+	case http.StatusPartialContent:
+		length = wholeLength(header.Get("Content-Range"))
+	case http.StatusNotModified:
+	default:
+		return false
+	}
+	media := header.Get("Content-Type")
+	untold := media == "" || strings.HasPrefix(strings.ToLower(media), "multipart/byteranges")
+	encoded := slices.ContainsFunc(ofItsBytes, func(name string) bool { return name != "Content-Range" && header[name] != nil })
+	return (untold || compressibleType(media)) && !encoded && !forbidsTransforms(header) && (length < 0 || length >= least)
+}
+
+// wholeLength returns the length of what a Content-Range is a part of, or -1.
+func wholeLength(contentRange string) int64 {
+	_, text, _ := strings.Cut(contentRange, "/")
+	length, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	if err != nil || length < 0 {
+		return -1
+	}
+	return length
 }
 
 func compressibleType(contentType string) bool {
@@ -72,15 +104,5 @@ func encodedAs(header http.Header, coding string) {
 	delete(header, "Accept-Ranges")
 	if tag := header.Get("Etag"); strings.HasPrefix(tag, `"`) {
 		header["Etag"] = []string{"W/" + tag}
-	}
-}
-
-// retag gives a 304 the weak tag that the client has asked about, which a cache would
-// not find by the strong one (RFC 9111 section 4.3.4).
-func retag(header http.Header, asked []string) {
-	tag := header.Get("Etag")
-	if strings.HasPrefix(tag, `"`) && listHas(asked, "W/"+tag) && !listHas(asked, tag) {
-		header["Etag"] = []string{"W/" + tag}
-		vary(header)
 	}
 }

@@ -38,7 +38,21 @@ func TestOnlyWhatMayAndShouldBeIsCompressed(t *testing.T) {
 		{html, 200, -1, true, true},
 		{html, 404, 100, true, true},
 		{html, 200, 99, false, false},
-		{html, 206, 1000, false, false},
+		{html, 206, 1000, false, true},
+		{html + "|Content-Range: bytes 0-9/100", 206, 10, false, true},
+		{html + "|Content-Range: bytes 0-9/99", 206, 10, false, false},
+		{html + "|Content-Range: bytes 0-9/*", 206, 10, false, true},
+		{html + "|Content-Range: bytes 0-9/100|Content-Encoding: br", 206, 10, false, false},
+		{html + "|Content-Range: bytes 0-9/100|Cache-Control: no-transform", 206, 10, false, false},
+		{"Content-Type: image/png|Content-Range: bytes 0-9/100", 206, 10, false, false},
+		{"Content-Range: bytes */1000|Content-Type: text/plain", 416, 10, false, true},
+		{html + "|Etag: \"a\"", 304, -1, false, true},
+		{html, 304, 100, false, true},
+		{html, 304, 99, false, false},
+		{"", 304, -1, false, true},
+		{"Content-Type: image/png", 304, -1, false, false},
+		{"Content-Encoding: br", 304, -1, false, false},
+		{"Cache-Control: no-transform", 304, -1, false, false},
 		{"Content-Type: APPLICATION/JSON ; x=y", 200, 1000, true, true},
 		{"Content-Type: application/problem+json", 400, 1000, true, true},
 		{"Content-Type: image/svg+xml", 200, 1000, true, true},
@@ -46,7 +60,7 @@ func TestOnlyWhatMayAndShouldBeIsCompressed(t *testing.T) {
 		{"Content-Type: application/octet-stream", 200, 1000, false, false},
 		{"Content-Type: image/png", 200, 1000, false, false},
 		{"Content-Type: video/mp4", 200, 1000, false, false},
-		{"Content-Type: multipart/byteranges", 206, 1000, false, false},
+		{"Content-Type: multipart/byteranges; boundary=x", 206, 1000, false, true},
 		{"", 200, 1000, false, false},
 		{html + "|Content-Encoding: br", 200, 1000, false, false},
 		{html + "|Content-Encoding: identity", 200, 1000, false, false},
@@ -108,16 +122,48 @@ func TestA304HasTheTagThatWasAskedAbout(t *testing.T) {
 	for _, c := range []struct{ tag, asked, want string }{
 		{`"a"`, `W/"a"`, `W/"a"`}, {`"a"`, `"b", W/"a"`, `W/"a"`}, {`"a"`, `"a"`, `"a"`}, {`"a"`, `"a", W/"a"`, `"a"`},
 		{`W/"a"`, `W/"a"`, `W/"a"`}, {`"a"`, `*`, `"a"`}, {``, `W/"a"`, ``},
+		{`"v,1"`, `W/"v,1"`, `W/"v,1"`}, {`"v,1"`, `"v,1"`, `"v,1"`}, {`"v,1"`, `W/"a" ,, W/"v,1"`, `W/"v,1"`}, {`"v,1"`, `"x, W/"v,1"`, `"v,1"`},
+		{`"1"`, `"v,W/"1"`, `"1"`}, {`"1"`, `W/"v, W/"1"`, `"1"`}, {`"a"`, `"b"|W/"a"`, `W/"a"`}, {`"a"`, `W/"a"|"a"`, `"a"`}, {`"a"`, `w/"a"`, `"a"`},
+		{`"a"`, `W/"a\", W/"a"`, `W/"a"`}, {`"a"`, `"`, `"a"`}, {`"a"`, `a, W/"a"`, `W/"a"`}, {`"A"`, `W/"a"`, `"A"`},
 	} {
 		w := httptest.NewRecorder()
 		if c.tag != "" {
 			w.Header().Set("Etag", c.tag)
 		}
 		request := httptest.NewRequest("GET", "/", nil)
-		request.Header.Set("If-None-Match", c.asked)
+		request.Header["If-None-Match"] = strings.Split(c.asked, "|")
 		compressing(1).begin(w, request, &responseHead{status: 304, contentLength: -1})
 		if got := w.Header().Get("Etag"); got != c.want {
 			t.Errorf("%s, asked about %s, becomes %s, want %s", c.tag, c.asked, got, c.want)
+		}
+	}
+}
+
+func TestA304ToWhomNoTagMattersHasTheTagOfItsResponse(t *testing.T) {
+	for fields, want := range map[string]string{
+		"Accept-Encoding: gzip": `W/"a"`, "Accept-Encoding: gzip|If-None-Match: *": `W/"a"`, "Accept-Encoding: br": `"a"`, "": `"a"`,
+		"Accept-Encoding: gzip|Cache-Control: no-transform": `"a"`, `Accept-Encoding: gzip|If-None-Match: "a"`: `"a"`,
+	} {
+		w := httptest.NewRecorder()
+		w.Header().Set("Etag", `"a"`)
+		w.Header().Set("Content-Type", "text/css")
+		request := httptest.NewRequest("GET", "/", nil)
+		request.Header = fieldsOf(fields)
+		compressing(1).begin(w, request, &responseHead{status: 304, contentLength: -1})
+		if got := w.Header().Get("Etag"); got != want {
+			t.Errorf("with %s the tag is %s, want %s", fields, got, want)
+		}
+	}
+}
+
+func TestARangeOnConditionOfAWeakTagIsTheWhole(t *testing.T) {
+	for condition, spared := range map[string]bool{`W/"a"`: true, `"a"`: false, "Sat, 28 Nov 2026 05:00:00 GMT": false} {
+		for _, on := range []bool{false, true} {
+			header := http.Header{"Range": {"bytes=1-"}, "If-Range": {condition}}
+			(&compression{on: on}).spareRange(header)
+			if got := len(header) == 0; got != (spared && on) {
+				t.Errorf("compressing %v, on condition of %s: %v", on, condition, header)
+			}
 		}
 	}
 }

@@ -34,16 +34,18 @@ func (c *compression) begin(w http.ResponseWriter, r *http.Request, head *respon
 	if !c.on {
 		return nil
 	}
-	if head.status == http.StatusNotModified {
-		retag(header, r.Header["If-None-Match"])
-		return nil
+	if standsForWhole(header, head, c.least) {
+		vary(header)
+		if head.status == http.StatusNotModified {
+			retag(header, r)
+		}
 	}
 	if !compressible(header, head, c.least) {
 		return nil
 	}
 	vary(header)
-	coding := chooseCoding(r.Header["Accept-Encoding"])
-	if coding == identity || forbidsTransforms(r.Header) || !r.ProtoAtLeast(1, 1) { // whose body would have no end that can be told
+	coding := codingFor(r)
+	if coding == identity {
 		return nil
 	}
 	if !head.bodyAllowed { // HEAD
@@ -51,6 +53,14 @@ func (c *compression) begin(w http.ResponseWriter, r *http.Request, head *respon
 		return nil
 	}
 	return c.open(w, coding)
+}
+
+// codingFor returns the coding that what may be compressed has in the response to a request.
+func codingFor(r *http.Request) string {
+	if forbidsTransforms(r.Header) || !r.ProtoAtLeast(1, 1) { // whose body would have no end that can be told
+		return identity
+	}
+	return chooseCoding(r.Header["Accept-Encoding"])
 }
 
 // open returns a compressor, unless there are too many.

@@ -99,6 +99,7 @@ func (r *UploadResponseRouter) ServeHTTP(w http.ResponseWriter, request *http.Re
 	defer hush(x.writer)
 	x.offer, x.request = offerOf(request, &x.dialect)
 	x.origin = r.originOf(x.request, &x.dialect)
+	r.compression.spareRange(x.request.Header)
 	x.controller = http.NewResponseController(x.writer)
 	x.conclude(r.admit(&x))
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -101,6 +102,38 @@ func TestResponsesWithoutABodyHaveNoneOfACompressorThroughEachDoor(t *testing.T)
 		response := v.do(again)
 		if wantStatus(v, response, http.StatusNotModified); response.Header.Get("Etag") != tag {
 			v.Errorf("the same is tagged %s now", response.Header.Get("Etag"))
+		}
+	})
+}
+
+func TestWhatACacheLearnsOfACompressedResponseIsAlwaysTheSameThroughEachDoor(t *testing.T) {
+	throughEachDoor(t, withCompression, func(v *visitor) {
+		for _, tag := range []string{`"v1"`, `"v,1"`} {
+			escaped := url.QueryEscape(tag)
+			whole := v.do(v.accept("gzip", "GET", "/reply?length=5000&field=Content-Type:text/css&field=Etag:"+escaped, nil))
+			_, _ = io.Copy(io.Discard, whole.Body)
+			again := v.accept("gzip", "GET", "/reply?status=304&field=Etag:"+escaped, nil)
+			again.Header.Set("If-None-Match", `"other", `+whole.Header.Get("Etag"))
+			same := v.do(again)
+			wantStatus(v, same, http.StatusNotModified)
+			if got, want := same.Header.Get("Etag"), whole.Header.Get("Etag"); got != want || want != "W/"+tag || same.Header.Get("Vary") != "Accept-Encoding" {
+				v.Errorf("200 with %s, 304 with %s, %v", want, got, same.Header)
+			}
+		}
+		for field, status := range map[string]int{"bytes=0-9": http.StatusPartialContent, "bytes=0-9,20-29": http.StatusPartialContent, "bytes=999999999-": http.StatusRequestedRangeNotSatisfiable} {
+			part := v.accept("gzip", "GET", "/file", nil)
+			part.Header.Set("Range", field)
+			response := v.do(part)
+			if wantStatus(v, response, status); response.Header.Get("Vary") != "Accept-Encoding" {
+				v.Errorf("%s: %v", field, response.Header)
+			}
+		}
+		weak := v.accept("gzip", "GET", "/file", nil)
+		weak.Header.Set("Range", "bytes=0-9")
+		weak.Header.Set("If-Range", "W/"+fileTag)
+		response := v.do(weak)
+		if body, err := io.ReadAll(expand(v, response.Header.Get("Content-Encoding"), response.Body)); err != nil || response.StatusCode != http.StatusOK || string(body) != fileText {
+			v.Errorf("a range on condition of a weak tag: %s, %d bytes, %v", response.Status, len(body), err)
 		}
 	})
 }

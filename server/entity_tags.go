@@ -1,0 +1,58 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+)
+
+// hasTag reports whether a list of entity tags in one or several fields has this very one
+// (RFC 9110 section 8.8.3). A tag may have commas in it, and a backslash is nothing special.
+func hasTag(fields []string, tag string) bool {
+	for _, field := range fields {
+		for rest := field; rest != ""; {
+			var next string
+			if next, rest = cutTag(rest); next == tag {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// cutTag returns the first tag of a list, and the rest of the list. What is no tag ends
+// at the next comma.
+func cutTag(list string) (tag, rest string) {
+	list = strings.TrimLeft(list, " \t,")
+	quoted, _ := strings.CutPrefix(list, "W/")
+	if opaque, ok := strings.CutPrefix(quoted, `"`); ok {
+		if end := strings.IndexByte(opaque, '"'); end >= 0 {
+			n := len(list) - len(opaque) + end + 1
+			return list[:n], list[n:]
+		}
+	}
+	tag, rest, _ = strings.Cut(list, ",")
+	return tag, rest
+}
+
+// retag gives a 304 the tag that the response has which it stands for: a weak one, if that
+// was compressed. A cache would not find it by the strong one (RFC 9111 section 4.3.4).
+func retag(header http.Header, r *http.Request) {
+	tag, asked := header.Get("Etag"), r.Header["If-None-Match"]
+	if !strings.HasPrefix(tag, `"`) || hasTag(asked, tag) {
+		return
+	}
+	if hasTag(asked, "W/"+tag) || compressibleType(header.Get("Content-Type")) && codingFor(r) != identity {
+		header["Etag"] = []string{"W/" + tag}
+	}
+}
+
+// spareRange takes the range out of a request that has one on condition of a weak tag, as
+// it was made for what was compressed. Such a condition is never met (RFC 9110 section
+// 13.1.5), and a worker that compares tags loosely would send a part of other bytes.
+func (c *compression) spareRange(header http.Header) {
+	if !c.on || header["Range"] == nil || len(header["If-Range"]) == 0 || !strings.HasPrefix(header["If-Range"][0], "W/") {
+		return
+	}
+	delete(header, "Range")
+	delete(header, "If-Range")
+}
