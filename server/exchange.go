@@ -74,7 +74,10 @@ func (x *exchange) admit() error {
 	if err := x.checkOffer(); err != nil {
 		return err
 	}
-	x.pool = x.router.routes.find(x.request.URL.Path)
+	var err error
+	if x.pool, err = x.router.routes.choose(x.request.URL); err != nil {
+		return fmt.Errorf("%w: %w", ErrBadRequest, err)
+	}
 	switch limit := x.router.config.BodyLimit; {
 	case x.pool == nil:
 		return fmt.Errorf("%w for %s", ErrNoRoute, x.request.URL.Path)

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -52,3 +54,63 @@ func (t routeTable) find(path string) *pool {
 	}
 	return nil
 }
+
+// errReadings is the reason for refusing a path that is under one route for some, and under
+// another for others.
+var errReadings = errors.New("path: not everybody would find it under the same route")
+
+// choose returns the pool of a target's path, or nil. The worker gets the path as it came,
+// and may remove dot segments, take two slashes for one, or an escaped slash for none: a path
+// is refused if that would lead to another pool.
+func (t routeTable) choose(target *url.URL) (*pool, error) {
+	found := t.find(target.Path)
+	if len(t) == 1 && t[0].prefix == "" {
+		return found, nil
+	}
+	if !t.agree(target.Path, found) {
+		return nil, errReadings
+	}
+	if raw := target.RawPath; containsFold(raw, "%2f") && !t.agree(unsplit(raw), found) {
+		return nil, errReadings
+	}
+	return found, nil
+}
+
+// agree reports whether each way to read a path leads to a pool.
+func (t routeTable) agree(path string, found *pool) bool {
+	dots, slashes := strings.Contains(path, "/."), strings.Contains(path, "//")
+	return t.find(path) == found && (!dots || t.find(normal(path, true, false)) == found) &&
+		(!slashes || t.find(normal(path, false, true)) == found) && (!dots || !slashes || t.find(normal(path, true, true)) == found)
+}
+
+// normal returns a path without dot segments (RFC 3986 section 5.2.4), or with one slash
+// where there are several.
+func normal(path string, dots, slashes bool) string {
+	var kept []string
+	for segment := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
+		switch {
+		case dots && segment == "..":
+			kept = kept[:max(len(kept)-1, 0)]
+		case dots && segment == ".", slashes && segment == "":
+		default:
+			kept = append(kept, segment)
+		}
+	}
+	return "/" + strings.Join(kept, "/")
+}
+
+// unsplit decodes an escaped path, but for its escaped slashes: what it has in their place
+// stands in no prefix.
+func unsplit(raw string) string {
+	segments := strings.Split(raw, "/")
+	for i, segment := range segments {
+		decoded, err := url.PathUnescape(segment)
+		if err != nil {
+			return "" // cannot be: it was decoded before
+		}
+		segments[i] = strings.ReplaceAll(decoded, "/", "\x00")
+	}
+	return strings.Join(segments, "/")
+}
+
+func containsFold(s, lower string) bool { return strings.Contains(strings.ToLower(s), lower) }

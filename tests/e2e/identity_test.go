@@ -164,3 +164,16 @@ func TestTheAltSvcOfAPortNeedsHTTP3(t *testing.T) {
 		t.Errorf("Alt-Svc %q", got)
 	}
 }
+
+func TestAPathThatOthersFindUnderAnotherRouteIs400ThroughEachDoor(t *testing.T) {
+	throughEachDoor(t, func(c *server.Config) { c.Routes = append(c.Routes, server.Route{Prefix: "/files", Pool: "files"}) }, func(v *visitor) {
+		for _, path := range []string{"/files/../seen", "/files/%2e%2e/seen", "/seen/../files", "//files/a", "/./files", "/files%2Fa"} {
+			wantStatus(v, v.get(path), http.StatusBadRequest)
+		}
+		for _, path := range []string{"/a%2Fb", "/files;x", "/Files"} { // the other route's for everybody
+			if got := wantStatus(v, v.get(path), http.StatusOK); got != "GET "+path {
+				v.Errorf("%s reached the worker as %q", path, got)
+			}
+		}
+	})
+}
