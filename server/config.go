@@ -80,15 +80,22 @@ type Config struct {
 	Compress    bool
 	CompressMin int64
 
-	// Routes maps path prefixes to pools; the longest prefix wins.
+	// Routes maps path prefixes to pools; the longest prefix wins. They choose a
+	// worker and are no access control: it is for workers to say who may ask for
+	// what. A path that would be under another route without its dot segments, with
+	// one slash for several, or with an escaped slash for none is refused with 400.
 	Routes []Route
 	// Supervised names the pools whose workers come back by themselves: their
 	// requests wait for a worker instead of failing at once when there is none.
 	Supervised []string
 
 	// TrustedProxies are the addresses whose X-Forwarded-For, -Proto and -Host,
-	// Forwarded, and X-Request-Id fields are believed. TrustUnix believes what
-	// comes in over a Unix socket.
+	// Forwarded, and X-Request-Id fields are believed, and whose other fields of
+	// that kind, such as X-Real-IP, reach workers. TrustUnix believes what comes in
+	// over a Unix socket. Whoever has such an address can say that he is anybody:
+	// it is to be a proxy's that writes these fields, or takes away what its clients
+	// send. With ProxyProtocol of [Limits], that goes for the addresses that
+	// PROXY headers name, too.
 	TrustedProxies []netip.Prefix
 	TrustUnix      bool
 

@@ -17,8 +17,11 @@ type Limits struct {
 	// StreamsPerConn is the most requests at once on a connection of HTTP/2 or
 	// HTTP/3.
 	StreamsPerConn int
-	// ProxyProtocol has the connections of trusted proxies begin with a PROXY
-	// header, of version 1 or 2, that says whose they are.
+	// ProxyProtocol lets the connections of trusted proxies begin with a PROXY
+	// header, of version 1 or 2, that says whose they are. Such a proxy has to
+	// write one on each, or its clients can. A header that names another trusted
+	// proxy makes that one's fields believed; one that names nobody makes no
+	// field believed.
 	ProxyProtocol bool
 	// AltSvc is what responses over TLS say of HTTP/3 (RFC 7838). Empty is the port of
 	// the connection, if this server has HTTP/3 on the UDP port of the same number;
