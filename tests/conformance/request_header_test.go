@@ -65,7 +65,7 @@ var requestHeaderCases = []conformanceCase{
 		}
 		said, err := hex.DecodeString(strings.TrimPrefix(story[client], "head client "))
 		harness.Check(t, err)
-		if at, err := netip.ParseAddrPort(string(said)); err != nil || at.Addr() != netip.MustParseAddr("127.0.0.1") || own != "" && string(said) != own {
+		if at, err := netip.ParseAddrPort(string(said)); err != nil || at.Addr() != netip.MustParseAddr("127.0.0.1") || r.door.major < 3 && string(said) != own { // package http3 does not say its own
 			t.Errorf("the client at %s is said to be at %s", own, said)
 		}
 		forged := fmt.Sprintf("%x", "6.6.6.6:6")
