@@ -159,7 +159,7 @@ func open(conn *net.UnixConn, welcome *proto.Welcome, files []*os.File, o *optio
 	l := &Link{
 		conn: conn, welcome: *welcome, instance: id.Instance, requests: requests, responses: responses,
 		serverBell: serverBell, bell: ownBell, closed: make(chan struct{}),
-		end: shm.NewWorkerEnd(requests, welcome.Link, responses, serverBell),
+		end: shm.NewWorkerEnd(requests, welcome.Link, welcome.LinkGeneration, responses, serverBell),
 	}
 	l.openLanes()
 	l.concurrency = min(o.lanes, len(l.lanes))
