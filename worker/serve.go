@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -61,10 +62,19 @@ func final(err error) bool {
 	return refusal.Code != proto.CodeFull && refusal.Code != proto.CodeDraining
 }
 
+// baseContext returns what the contexts of requests come from. It has what handlers look
+// for: httputil.ReverseProxy only lets a response break off under an http.Server, and
+// would else let one that was cut off look whole.
+func (l *Link) baseContext(ctx context.Context, handler http.Handler, o *options) context.Context {
+	server := &http.Server{Handler: handler, ErrorLog: slog.NewLogLogger(o.log.Handler(), slog.LevelError)}
+	ctx = context.WithValue(context.WithoutCancel(ctx), http.ServerContextKey, server)
+	return context.WithValue(ctx, http.LocalAddrContextKey, l.conn.RemoteAddr())
+}
+
 // serve serves requests until the link is dead, or ctx has ended and the last of
 // them with it.
 func (l *Link) serve(ctx context.Context, handler http.Handler, o *options) {
-	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	base, cancel := context.WithCancel(l.baseContext(ctx, handler, o))
 	defer cancel()
 	l.hands = newHands(func(r *Request) *Request {
 		serveHTTP(base, r, handler, o.log)
