@@ -100,9 +100,14 @@ func (s *handServer) must(err error) {
 func startHand(t testing.TB, lanes int) (*handServer, *Link) {
 	t.Helper()
 	s := newHandServer(t)
-	go s.welcome(lanes)
+	welcomed := make(chan struct{})
+	go func() {
+		defer close(welcomed)
+		s.welcome(lanes)
+	}()
 	l, err := Attach(context.Background(), s.socket, WithLanes(lanes))
 	check(t, err)
+	receive(t, "the server", welcomed)
 	t.Cleanup(func() { _ = l.Close() })
 	return s, l
 }

@@ -58,6 +58,9 @@ func TestAReaderLeftBehindTakesNeitherTheWakeUpNorTheFlagOfTheNextRequest(t *tes
 	s.assign(2, 1, 0)
 	second := next(t, l)
 	got := tailed(t, s, second, 2, 0)
+	if first.more == second.more {
+		t.Error("the two wait for one and the same wake-up")
+	}
 	first.reading.Lock() // here the first reader runs again
 	if err := first.await(context.Background(), nil); err != nil {
 		t.Error(err)
@@ -259,7 +262,7 @@ func TestAStreamOnALaneThatHasOneClosesTheLink(t *testing.T) {
 	if _, err := l.Next(context.Background()); !errors.Is(err, errAssignment) {
 		t.Errorf("the link is closed because of %v", err)
 	}
-	wantError(t, "the first request", first.Cancelled(), ErrCancelled)
+	receive(t, "the first request to be cancelled", first.Done())
 	if s.end.Lane(0).Accepted(2) {
 		t.Error("the second stream is on the lane")
 	}
