@@ -17,18 +17,17 @@ const (
 	mostPause  = time.Second
 )
 
-// Serve attaches to the server's worker socket and serves requests with handler,
+// Serve attaches to the server's worker socket, as [Attach], and serves requests with handler,
 // each in a goroutine of its own. When the server goes away it attaches again,
 // as soon as there is one. When ctx ends it takes no more requests, lets those in
 // progress finish within the grace time, and returns nil.
 //
 // It returns an error when the server refuses the worker for good: an unknown
-// pool, a user that may not attach, a layout that the two do not share.
+// pool, a user that may not attach, a layout that the two do not share; and [ErrServer]
+// when it is the server that is not believed.
 func Serve(ctx context.Context, socket string, handler http.Handler, list ...Option) error {
-	if socket == "" {
-		return errors.New("worker: no socket path")
-	}
 	o := gather(list)
+	socket = socketPath(socket)
 	pause := firstPause
 	for ctx.Err() == nil {
 		link, err := attach(ctx, socket, &o)
@@ -55,6 +54,9 @@ func Serve(ctx context.Context, socket string, handler http.Handler, list ...Opt
 
 // final reports whether another attempt to attach would end the same way.
 func final(err error) bool {
+	if errors.Is(err, ErrServer) {
+		return true
+	}
 	var refusal *proto.Refusal
 	if !errors.As(err, &refusal) {
 		return false // nobody there, or a connection that broke
