@@ -47,8 +47,8 @@ func (w *responseWriter) takeHeader() {
 
 // takeLength notes the announced length. One that is no number is left out, as by net/http.
 func (w *responseWriter) takeLength(values []string) {
+	w.framed = true
 	if !isSet(values) {
-		w.framed = true
 		return
 	}
 	n, err := strconv.ParseUint(strings.TrimSpace(values[0]), 10, 63)
@@ -56,7 +56,7 @@ func (w *responseWriter) takeLength(values []string) {
 		w.log.Warn("invalid Content-Length", "stream", w.request.id, "value", values[0])
 		return
 	}
-	w.length, w.framed = int64(n), true
+	w.length = int64(n)
 	w.addLength()
 }
 

@@ -227,9 +227,7 @@ func (b *requestBody) took(n int) error {
 func (b *requestBody) Close() error {
 	b.request.reading.Lock()
 	defer b.request.reading.Unlock()
-	if b.err == nil {
-		b.err, b.rest = errBodyClosed, nil
-	}
+	b.err, b.rest = errBodyClosed, nil
 	if b.request.waiting > 0 {
 		signal(b.request.more)
 	}
