@@ -53,7 +53,12 @@ func attach(ctx context.Context, socket string, o *options) (*Link, error) {
 		return nil, err
 	}
 	_ = conn.SetDeadline(time.Now().Add(welcomeTime))
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })
 	welcome, files, err := greet(conn, o)
+	if !stop() && err == nil {
+		closeFiles(files)
+		err = ctx.Err()
+	}
 	if err == nil {
 		var l *Link
 		if l, err = open(conn, welcome, files, o); err == nil {

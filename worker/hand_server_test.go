@@ -34,6 +34,7 @@ type handServer struct {
 	pool     *shm.Pool
 	rows     []*shm.Writer
 	ids      []uint64 // of the streams on the rows
+	scheme   string   // of the requests
 
 	bell, workerBell *shm.Eventfd
 }
@@ -43,7 +44,7 @@ func newHandServer(t testing.TB) *handServer {
 	t.Helper()
 	g, err := shm.PlanRequest(shm.RequestConfig{SlotSize: shm.MinSlotSize, SlotLimit: 8, Rows: 4, Links: 2, LinkLanes: 4, Bytes: 1 << 20})
 	check(t, err)
-	s := &handServer{TB: t, socket: filepath.Join(t.TempDir(), "w"), pool: shm.NewPool(g.Buffers), rows: make([]*shm.Writer, g.Rows), ids: make([]uint64, g.Rows)}
+	s := &handServer{TB: t, socket: filepath.Join(t.TempDir(), "w"), pool: shm.NewPool(g.Buffers), rows: make([]*shm.Writer, g.Rows), ids: make([]uint64, g.Rows), scheme: "http"}
 	s.requests, err = shm.CreateRequestSegment(g, shm.RequestIdentity{Layout: shm.LayoutMax, Hash: shm.LayoutHash()})
 	check(t, err)
 	s.listener, err = net.ListenUnix("unixpacket", &net.UnixAddr{Name: s.socket, Net: "unixpacket"})
@@ -134,7 +135,7 @@ func (s *handServer) open(id uint64, row uint32) {
 	}
 	s.ids[row] = id
 	s.requests.Row(row).Open(id)
-	frame, err := proto.AppendRequest(nil, &proto.Request{StreamID: id, Version: proto.HTTP11, Method: "POST", Scheme: "http", Authority: "a", Path: "/"})
+	frame, err := proto.AppendRequest(nil, &proto.Request{StreamID: id, Version: proto.HTTP11, Method: "POST", Scheme: s.scheme, Authority: "a", Path: "/"})
 	check(s, err)
 	s.publish(row, frame, shm.KindHeaders)
 }

@@ -143,7 +143,7 @@ func trailerNames(values []string) (names []string) {
 // has no room for: line breaks become spaces, as in net/http; other fields are left out.
 func cleanly(write func([]proto.Field) error, fields []proto.Field, log *slog.Logger) error {
 	err := write(fields)
-	if !errors.As(err, new(*proto.FormatError)) {
+	if err == nil || !errors.As(err, new(*proto.FormatError)) {
 		return err
 	}
 	log.Warn("invalid header fields", "error", err)

@@ -125,6 +125,49 @@ func TestNothingThatIsCalledAfterTheEndTouchesTheLane(t *testing.T) {
 	}
 }
 
+func TestAWebSocketThatIsClosedEndsItsReader(t *testing.T) {
+	s, l := startHand(t, 1)
+	s.scheme = "ws"
+	s.assign(1, 0, 0)
+	serveOne(t, l, func(w http.ResponseWriter, r *http.Request) {
+		socket, err := AcceptWebSocket(w, r)
+		check(t, err)
+		read := make(chan error, 1)
+		go func() {
+			_, _, err := socket.Read(context.Background())
+			read <- err
+		}()
+		eventually(t, "the reader to wait", func() bool { return s.end.Lane(0).WantsRequest() })
+		check(t, socket.Close(CloseNormal, "done"))
+		wantError(t, "Read", receive(t, "the reader", read), ErrEnded) // before the handler returns
+	})
+	s.awaitLetGo(1, 0)
+}
+
+func TestAttachGivesUpWhenItsContextEnds(t *testing.T) {
+	s := newHandServer(t) // which never answers
+	ctx, cancel := context.WithCancel(context.Background())
+	attached := make(chan error, 1)
+	go func() {
+		_, err := Attach(ctx, s.socket)
+		attached <- err
+	}()
+	conn, err := s.listener.AcceptUnix()
+	check(t, err)
+	defer conn.Close()
+	_, err = conn.Read(make([]byte, 4096)) // the hello
+	check(t, err)
+	cancel()
+	select {
+	case err := <-attached:
+		if err == nil {
+			t.Error("attached to nobody")
+		}
+	case <-time.After(welcomeTime / 2):
+		t.Error("it still waits for a welcome")
+	}
+}
+
 // serveOne serves the next request of a link with handler, as Serve does.
 func serveOne(t testing.TB, l *Link, handler http.HandlerFunc) *Request {
 	t.Helper()
