@@ -73,7 +73,7 @@ func openConsumer(note ringNote) (*ringConsumer, error) {
 		return nil, err
 	}
 	c := &ringConsumer{spin: note.Shape.Spin}
-	c.end = shm.NewWorkerEnd(requests, note.Link, responses, shm.OpenPeerEventfd(first+2))
+	c.end = shm.NewWorkerEnd(requests, note.Link, ringGeneration, responses, shm.OpenPeerEventfd(first+2))
 	if note.Shape.Eventfd {
 		if c.bell, err = shm.OpenEventfd(first + 3); err != nil {
 			return nil, err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,7 +28,7 @@ var fieldPolicies = map[string]headerPolicy{
 	"Proxy-Connection":    dropHop,    // not standard, same meaning
 	"Keep-Alive":          dropHop,    // RFC 2068 section 19.7.1
 	"Te":                  dropHop,    // RFC 9110 section 10.1.4
-	"Trailer":             dropHop,    // RFC 9110 section 6.6.2; trailers get their own slot
+	"Trailer":             dropHop,    // RFC 9110 section 6.6.2; trailers get their own slot, announceTrailers announces them
 	"Transfer-Encoding":   dropHop,    // RFC 9112 section 6.1
 	"Upgrade":             dropHop,    // RFC 9110 section 7.8
 	"Proxy-Authenticate":  dropHop,    // RFC 9110 section 11.7.1
@@ -183,6 +184,9 @@ func writeResponseHead(header http.Header, frame *proto.Response, method string)
 		values = append(values, value)
 		header[name] = values[len(values)-1 : len(values) : len(values)]
 	}
+	if head.bodyAllowed && head.contentLength < 0 {
+		announceTrailers(header, valuesOf(frame.Fields, "trailer"))
+	}
 	if header["Content-Type"] == nil {
 		header["Content-Type"] = nil // or net/http and package http3 would guess
 	}
@@ -232,6 +236,19 @@ func (h *responseHead) setContentLength(value string) error {
 // allowedTrailer reports whether a field may come in trailers, either way.
 func allowedTrailer(canonical string) bool {
 	return policyOf(canonical) == passField && !trailerForbidden[canonical]
+}
+
+// announceTrailers says which trailers a worker has announced (RFC 9110 section 6.6.2). Those
+// that may not come, or are in the header already, are left out.
+func announceTrailers(header http.Header, values []string) {
+	for _, value := range values {
+		for name := range strings.SplitSeq(value, ",") {
+			name = textproto.CanonicalMIMEHeaderKey(textproto.TrimString(name))
+			if name != "" && !strings.Contains(name, " ") && allowedTrailer(name) && header[name] == nil && !slices.Contains(header["Trailer"], name) {
+				header["Trailer"] = append(header["Trailer"], name)
+			}
+		}
+	}
 }
 
 // writeTrailers adds the allowed ones of fields to a response whose body is out.

@@ -194,7 +194,7 @@ func (w *plainWriter) appendFraming(whole bool) {
 	head := w.request.Method == http.MethodHead
 	switch {
 	case w.header["Content-Length"] != nil || w.status == http.StatusNoContent || w.status == http.StatusNotModified:
-	case whole && (!head || len(w.body) > 0):
+	case whole && w.header["Trailer"] == nil && (!head || len(w.body) > 0):
 		w.out = append(w.out, "Content-Length: "...)
 		w.out = append(strconv.AppendInt(w.out, int64(len(w.body)), 10), "\r\n"...)
 	case !head:

@@ -57,6 +57,9 @@ func (r *responder) run() error {
 			return err
 		}
 		done, err := r.handle(slot)
+		if err != nil && r.begun {
+			_ = r.flush() // what came before is the client's, also if nothing more comes
+		}
 		if err != nil || done {
 			return err
 		}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/wavey-ai/upload-response/proto"
 )
 
 // ErrSocketBusy is returned when another process listens on the socket path.
@@ -17,11 +19,14 @@ var ErrSocketBusy = errors.New("socket in use")
 // ListenWorkers listens for workers on a Unix socket path. A socket file that a
 // dead server left behind is replaced; of a live one, [ErrSocketBusy] names the
 // process. Only our own user can connect, unless shared is true: then anybody
-// can, and the router checks who it is.
+// can, and the router checks who it is. The folder of [proto.DefaultSocket] is made.
 func ListenWorkers(path string, shared bool) (*net.UnixListener, error) {
 	mode := os.FileMode(0o600)
 	if shared {
 		mode = 0o666
+	}
+	if err := proto.MakeSocketFolder(path); err != nil {
+		return nil, fmt.Errorf("worker socket %w", err)
 	}
 	listener, err := listenSocket("unixpacket", path, mode)
 	if err != nil {

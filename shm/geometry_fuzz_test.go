@@ -63,7 +63,7 @@ func touchRequestSegment(s *RequestSegment) {
 	if err != nil {
 		panic(err)
 	}
-	end := NewWorkerEnd(s, g.Links-1, newResponseSegment(response, alignedHeap(response.Len)), nil)
+	end := NewWorkerEnd(s, g.Links-1, 0, newResponseSegment(response, alignedHeap(response.Len)), nil)
 	end.notices.ring.entry(uint64(g.NoticeEntries) - 1).Load()
 	end.Inbox.ring.taken.Store(uint64(g.InboxEntries) - 1)
 	end.Inbox.Take()

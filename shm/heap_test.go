@@ -69,7 +69,7 @@ func newHeapLinkWithBells(tb testing.TB, s sizes, serverBell, workerBell *Eventf
 		response: newResponseSegment(response, alignedHeap(response.Len)),
 	}
 	l.server = NewServerEnd(l.request, 0, 1, l.response, workerBell)
-	l.worker = NewWorkerEnd(l.request, 0, l.response, serverBell)
+	l.worker = NewWorkerEnd(l.request, 0, 1, l.response, serverBell)
 	return l
 }
 

@@ -116,6 +116,10 @@ func (r *InboxReader) Take() (a Assignment, revoked, ok bool) {
 		return Assignment{}, false, false
 	}
 	flag := u32at(r.ring.mem, r.ring.at(i, inbRevoked))
-	r.ring.taken.Store(i + 1)        // F1
-	return a, flag.Load() != 0, true // G2
+	r.ring.taken.Store(i + 1)  // F1
+	revoked = flag.Load() != 0 // G2
+	if !r.ours() {
+		return Assignment{}, false, false // nor is the flag for us
+	}
+	return a, revoked, true
 }

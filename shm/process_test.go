@@ -127,6 +127,6 @@ func peerWorker(note peerNote, files []*os.File) (any, error) {
 		}
 		defer bell.Close()
 	}
-	worker := newLoopWorker(NewWorkerEnd(request, 0, response, serverBell), bell, note.Seed)
+	worker := newLoopWorker(NewWorkerEnd(request, 0, note.Generation, response, serverBell), bell, note.Seed)
 	return workerReport{Identity: id}, worker.run()
 }

@@ -49,6 +49,10 @@ func (r *Row) Cancelled(streamID uint64) Reason {
 	return why
 }
 
+// Serves reports whether the row is still that of a stream: what its worker read before
+// was written for that stream.
+func (r *Row) Serves(streamID uint64) bool { return r.streamID.Load() == streamID }
+
 // WantRoomAt says that the server waits for the release of request slot n, 0 for
 // none. Server only: set it, look again, then sleep (S1).
 func (r *Row) WantRoomAt(n uint64) { r.wantsRoom.Store(n) }

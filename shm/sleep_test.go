@@ -179,12 +179,41 @@ func TestANewAttachStartsAnew(t *testing.T) {
 		t.Errorf("the mailbox says %+v (%v), want %+v", got, err, g)
 	}
 	bell := testBell(t)
-	worker := NewWorkerEnd(l.request, 0, response, bell)
+	worker := NewWorkerEnd(l.request, 0, 2, response, bell)
 	if worker.Notify(0); rings(t, bell) != 0 {
 		t.Error("the watcher of the attach before is rung")
 	}
 	if !worker.Inbox.Empty() || worker.State() != LinkOpen || !worker.Sleep(AsleepStream|AsleepNotice, LinkOpen, nil) {
 		t.Error("something is left of the attach before")
+	}
+}
+
+func TestAWorkerWhoseLinkDiedBeforeItOpenedItTakesNothingOfTheNextLink(t *testing.T) {
+	s := fewSlots
+	l := newHeapLink(t, s) // attach 1, which its worker has been welcomed to
+	g := s.responseGeometry(t)
+	next := NewServerEnd(l.request, 0, 2, newResponseSegment(g, alignedHeap(g.Len)), nil)
+	worker := NewWorkerEnd(l.request, 0, 1, l.response, nil)
+	next.Inbox.Append(Assignment{StreamID: 1})
+	if a, _, ok := worker.Inbox.Take(); ok {
+		t.Errorf("it took %+v", a)
+	}
+	if worker.State() != LinkClosed {
+		t.Error("it does not see that its link is closed")
+	}
+}
+
+func TestNoticesForTheNextLinkAreNoViolationForTheOneBefore(t *testing.T) {
+	s := fewSlots
+	l := newHeapLink(t, s)
+	l.server.Notify(0)
+	if _, err := l.worker.News(func(uint32) {}); err != nil {
+		t.Fatal(err)
+	}
+	g := s.responseGeometry(t)
+	NewServerEnd(l.request, 0, 2, newResponseSegment(g, alignedHeap(g.Len)), nil)
+	if all, err := l.worker.News(func(uint32) {}); all || err != nil {
+		t.Error(all, err)
 	}
 }
 

@@ -32,22 +32,22 @@ func (s *RequestSegment) OpenResponseGeometry(i, generation uint32) (ResponseGeo
 		return ResponseGeometry{}, geometryError("link %d of %d", i, s.geometry.Links)
 	}
 	box := newMailbox(s.mailbox(i))
-	if got := box.generation.Load(); got != generation {
+	g := box.responseGeometry(s.geometry.SlotSize, s.geometry.SlotLimit)
+	if got := box.generation.Load(); got != generation { // after the words: the server changes it before them
 		return ResponseGeometry{}, geometryError("mailbox of attach %d, want %d", got, generation)
 	}
-	g := box.responseGeometry(s.geometry.SlotSize, s.geometry.SlotLimit)
 	if g.Lanes > s.geometry.InboxEntries {
 		return g, geometryError("%d lanes, the mailbox has %d positions", g.Lanes, s.geometry.InboxEntries)
 	}
 	return g, nil
 }
 
-// NewWorkerEnd opens the worker's end of link i. Preconditions: i < Links; the
+// NewWorkerEnd opens the worker's end of link i, which is closed as soon as its mailbox
+// serves another attach than the one of this generation. Preconditions: i < Links; the
 // segments belong together.
-func NewWorkerEnd(segment *RequestSegment, i uint32, response *ResponseSegment, server *Eventfd) *WorkerEnd {
+func NewWorkerEnd(segment *RequestSegment, i, generation uint32, response *ResponseSegment, server *Eventfd) *WorkerEnd {
 	g, box, words := response.geometry, newMailbox(segment.mailbox(i)), response.mem[:response.geometry.LanesAt]
-	e := &WorkerEnd{segment: segment, response: response, mailbox: box, asleep: u64at(words, lnkAsleep), server: server}
-	e.attach = box.generation.Load()
+	e := &WorkerEnd{segment: segment, response: response, mailbox: box, attach: generation, asleep: u64at(words, lnkAsleep), server: server}
 	e.Inbox.ring = newInboxRing(box.inboxHead, u64at(words, lnkTaken), box.inboxMem(), segment.geometry.InboxEntries)
 	e.Inbox.ours = e.ours
 	e.notices.ring = newNoticeRing(box.noticeHead, box.noticeMem(&segment.geometry), segment.geometry.NoticeEntries)
@@ -109,7 +109,12 @@ func (e *WorkerEnd) Notify(lane uint32) {
 
 // News calls news for each lane with news (H2), or returns all = true when all
 // may have some. Lane indices are not checked. One goroutine calls it.
-func (e *WorkerEnd) News(news func(lane uint32)) (all bool, err error) { return e.notices.Drain(news) }
+func (e *WorkerEnd) News(news func(lane uint32)) (all bool, err error) {
+	if all, err = e.notices.Drain(news); !e.ours() {
+		return false, nil // the ring is another's by now: lanes were looked at for nothing
+	}
+	return all, err
+}
 
 // State returns the state of the link. It is closed once the mailbox serves
 // another attach.

@@ -17,8 +17,10 @@ import (
 // welcomeTime is how long the server may take to answer a hello.
 const welcomeTime = 10 * time.Second
 
-// Attach connects to the server's worker socket and returns a link. An answer of
-// the server that says no is a [*proto.Refusal]. Release: [Link.Close].
+// Attach connects to the server's worker socket and returns a link. Without a path it is
+// that in UPLOAD_RESPONSE_SOCKET, or else [proto.DefaultSocket]. An answer of the server
+// that says no is a [*proto.Refusal]; a server that is not believed, [ErrServer]. Release:
+// [Link.Close].
 func Attach(ctx context.Context, socket string, list ...Option) (*Link, error) {
 	o := gather(list)
 	l, err := attach(ctx, socket, &o)
@@ -32,14 +34,31 @@ func Attach(ctx context.Context, socket string, list ...Option) (*Link, error) {
 
 // attach returns a link whose run is still to be started.
 func attach(ctx context.Context, socket string, o *options) (*Link, error) {
+	socket = socketPath(socket)
+	uid, err := o.namedUID()
+	if err == nil {
+		err = proto.CheckSocketFolder(socket)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrServer, err)
+	}
 	var dialer net.Dialer
 	raw, err := dialer.DialContext(ctx, "unixpacket", socket)
 	if err != nil {
 		return nil, fmt.Errorf("worker: attach: %w", err)
 	}
 	conn := raw.(*net.UnixConn)
+	if err := checkServer(conn, uid); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
 	_ = conn.SetDeadline(time.Now().Add(welcomeTime))
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })
 	welcome, files, err := greet(conn, o)
+	if !stop() && err == nil {
+		closeFiles(files)
+		err = ctx.Err()
+	}
 	if err == nil {
 		var l *Link
 		if l, err = open(conn, welcome, files, o); err == nil {
@@ -159,7 +178,7 @@ func open(conn *net.UnixConn, welcome *proto.Welcome, files []*os.File, o *optio
 	l := &Link{
 		conn: conn, welcome: *welcome, instance: id.Instance, requests: requests, responses: responses,
 		serverBell: serverBell, bell: ownBell, closed: make(chan struct{}),
-		end: shm.NewWorkerEnd(requests, welcome.Link, responses, serverBell),
+		end: shm.NewWorkerEnd(requests, welcome.Link, welcome.LinkGeneration, responses, serverBell),
 	}
 	l.openLanes()
 	l.concurrency = min(o.lanes, len(l.lanes))

@@ -6,7 +6,8 @@
 //	err := worker.Serve(ctx, "/run/upload-response.sock", handler)
 //
 // which serves any [net/http.Handler], attaches again when the server comes back,
-// and finishes what is running when ctx ends.
+// and finishes what is running when ctx ends. docs/go.md says in what it is not as
+// under net/http.
 //
 // Below it is the slot-level API. A [Link] is one attached connection. [Link.Next]
 // returns a [Request], whose lane is read with Tail and Release (slot 1 is the
@@ -18,8 +19,8 @@
 //
 // The bytes of a request slot are a view of shared memory, valid until Release of
 // the slot or the end of the request. The bytes that Reserve returns are valid
-// until Commit. Nothing of a request may be used after End or Abort: its lane
-// then serves another one.
+// until Commit. No view of a request may be used after End or Abort: its lane
+// then serves another one. Its methods may be called; they return ErrEnded.
 //
 // # Errors
 //

@@ -18,6 +18,9 @@ var (
 	ErrEnded = errors.New("worker: request has ended")
 	// ErrClosed is returned by Next when the link is closed or lost.
 	ErrClosed = errors.New("worker: link closed")
+	// ErrServer is returned by Attach and Serve when the server is not of a user whom
+	// we believe, before it hears of us: see [WithServerUID].
+	ErrServer = errors.New("worker: not a server that we believe")
 	// ErrResponse is returned when the order of a response is wrong: a body
 	// before the headers, or the headers twice.
 	ErrResponse = errors.New("worker: response out of order")

@@ -3,6 +3,7 @@ package worker
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"os"
 	"strconv"
 
 	"github.com/wavey-ai/upload-response/proto"
@@ -35,6 +37,9 @@ func newHTTPRequest(ctx context.Context, r *Request) (*http.Request, *requestBod
 	h.Proto, h.ProtoMajor, h.ProtoMinor = protocol(header.Version)
 	body := &requestBody{request: r, next: 2}
 	h.ContentLength = contentLength(h.Header)
+	if header.Scheme == "https" || header.Scheme == "wss" {
+		h.TLS = overTLS
+	}
 	if r.AsksForWebSocket() {
 		h.Header["Connection"], h.Header["Upgrade"] = []string{"Upgrade"}, []string{"websocket"} // as handlers know it
 		h.ContentLength, h.Body = 0, http.NoBody
@@ -42,6 +47,9 @@ func newHTTPRequest(ctx context.Context, r *Request) (*http.Request, *requestBod
 		h.ContentLength, h.Body = 0, http.NoBody
 	} else {
 		h.Body = body
+		if h.ContentLength < 0 && h.ProtoMajor == 1 {
+			h.TransferEncoding = chunked
+		}
 	}
 	if h.ContentLength < 0 {
 		h.Trailer = make(http.Header) // shared by the copies that middleware makes, which find the trailers in it
@@ -49,6 +57,12 @@ func newHTTPRequest(ctx context.Context, r *Request) (*http.Request, *requestBod
 	body.http = h
 	return h, body, nil
 }
+
+// overTLS says of a request that its client used TLS: with whom and how, the server knows.
+var overTLS = &tls.ConnectionState{HandshakeComplete: true}
+
+// chunked is how net/http calls a body over HTTP/1.1 of which the length is not announced.
+var chunked = []string{"chunked"}
 
 // noRequest is what newHTTPRequest starts from: WithContext makes the copy that
 // the request then is.
@@ -98,7 +112,8 @@ func protocol(v proto.Version) (name string, major, minor int) {
 }
 
 // requestBody is the body of a request as a stream. Read copies out of shared
-// memory; WriteTo, which io.Copy prefers, hands the writer views of it.
+// memory. All is guarded by the request's reading lock: a goroutine that a handler has left
+// behind reads no slot of another request.
 type requestBody struct {
 	request *Request
 	http    *http.Request // its Trailer is set at the end
@@ -112,49 +127,52 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
+	b.request.reading.Lock()
+	defer b.request.reading.Unlock()
 	if err := b.fill(); err != nil {
 		return 0, err
 	}
 	n := copy(p, b.rest)
-	b.consume(n)
+	if err := b.took(n); err != nil {
+		return 0, err
+	}
 	return n, nil
 }
 
-// WriteTo writes the rest of the body to w, slot by slot.
-func (b *requestBody) WriteTo(w io.Writer) (total int64, err error) {
-	for {
-		if err := b.fill(); errors.Is(err, io.EOF) {
-			return total, nil
-		} else if err != nil {
-			return total, err
-		}
-		n, err := w.Write(b.rest)
-		total += int64(n)
-		if err == nil && n < len(b.rest) {
-			err = io.ErrShortWrite
-		}
-		if err != nil {
-			b.consume(n)
-			return total, err
-		}
-		b.consume(n)
-	}
-}
-
-// fill makes rest non-empty, or returns why that cannot be.
+// fill makes rest non-empty, or returns why that cannot be. It unlocks while it waits. This
+// and what follows without a capital letter is called with the lock.
 func (b *requestBody) fill() error {
-	for len(b.rest) == 0 {
+	r, waits := b.request, false
+	defer func() {
+		if waits {
+			r.endWait()
+		}
+	}()
+	for len(b.rest) == 0 || b.err != nil {
 		if b.err != nil {
 			return b.err
 		}
-		slot, err := b.request.Tail(context.Background(), b.next) // a cancellation ends the wait
-		if err != nil {
+		slot, err := r.tail(b.next)
+		switch {
+		case err == nil:
+			b.take(slot)
+		case !errors.Is(err, ErrNothingYet):
 			b.err = err
-			return err
+		case !waits: // and then look again
+			r.beginWait()
+			waits = true
+		default:
+			if err := r.await(context.Background(), r.readDeadline()); err != nil { // a cancellation ends the wait
+				return err
+			}
 		}
-		b.take(slot)
 	}
-	return nil
+	select {
+	case <-r.readDeadline():
+		return os.ErrDeadlineExceeded
+	default:
+		return nil
+	}
 }
 
 func (b *requestBody) take(slot Slot) {
@@ -163,7 +181,11 @@ func (b *requestBody) take(slot Slot) {
 	case shm.KindBody:
 		b.rest = slot.Bytes
 	case shm.KindTrailers:
-		fields, _, err := proto.ParseFields(slot.Bytes, nil)
+		fields, _, err := proto.ParseFields(slot.Bytes, nil) // of a copy: the slot may change
+		if lost := b.request.lost(); lost != nil {
+			b.err = lost
+			return
+		}
 		if err != nil {
 			b.err = fmt.Errorf("worker: trailers: %w", err)
 		}
@@ -171,31 +193,37 @@ func (b *requestBody) take(slot Slot) {
 			b.http.Trailer = make(http.Header, len(fields))
 		}
 		maps.Copy(b.http.Trailer, httpHeader(fields))
-		b.request.Release(slot.Number)
+		b.request.release(slot.Number)
 	case shm.KindEnd:
 		b.err = io.EOF
-		b.request.Release(slot.Number)
+		b.request.release(slot.Number)
 	default:
 		b.err = io.ErrUnexpectedEOF
 	}
 }
 
-// consume moves on by n bytes, and releases the slot when it is used up.
-func (b *requestBody) consume(n int) {
+// took moves on by n bytes that were read, and releases the slot when it is used up. It
+// returns an error if they may not have been of this request.
+func (b *requestBody) took(n int) error {
+	if err := b.request.lost(); err != nil {
+		b.err, b.rest = err, nil
+		return err
+	}
 	b.rest = b.rest[n:]
 	if len(b.rest) == 0 {
-		b.request.Release(b.next - 1)
+		b.request.release(b.next - 1)
 	}
+	return nil
 }
 
-// errBodyClosed is returned by Read after Close, as in net/http.
-var errBodyClosed = http.ErrBodyReadAfterClose
-
-// Close ends the reading. The server learns that the rest is not wanted when the
-// handler returns.
+// Close ends the reading, also of those who wait. The server learns that the rest is not
+// wanted when the handler returns.
 func (b *requestBody) Close() error {
-	if b.err == nil {
-		b.err, b.rest = errBodyClosed, nil
+	b.request.reading.Lock()
+	defer b.request.reading.Unlock()
+	b.err, b.rest = errBodyClosed, nil
+	if b.request.waiting > 0 {
+		signal(b.request.more)
 	}
 	return nil
 }

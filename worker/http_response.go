@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"slices"
-	"strconv"
-	"strings"
+	"time"
 
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/shm"
@@ -30,28 +27,36 @@ func serveHTTP(base context.Context, r *Request, handler http.Handler, log *slog
 		r.Abort()
 		return
 	}
-	w := &responseWriter{request: r, header: make(http.Header), ctx: ctx}
+	w := &responseWriter{request: r, ctx: ctx, header: make(http.Header), head: request.Method == http.MethodHead, log: log, length: -1}
 	defer func() {
 		if p := recover(); p != nil {
-			w.panicked(p, log)
+			_ = body.Close()
+			w.panicked(p)
 		}
 	}()
 	handler.ServeHTTP(w, request)
 	_ = body.Close()
-	if err := w.finish(); err != nil {
-		w.failed(err, log)
-	}
+	w.finish()
 }
 
-// responseWriter is the http.ResponseWriter over a request's response lane.
+// responseWriter is the http.ResponseWriter over a request's response lane. What follows
+// log is guarded by the request's writing lock, so that a goroutine that a handler has left
+// behind finds that the request has ended. Methods with a small letter are called with it.
 type responseWriter struct {
 	request *Request
 	ctx     context.Context
 	header  http.Header
+	head    bool // the request's method is HEAD
+	log     *slog.Logger
 
 	status    int
 	fields    []proto.Field // of the header as it was at WriteHeader
 	announced []string      // names of trailers that it announced
+	typed     bool          // the type of the body is not to be guessed
+	framed    bool          // no length is to be added
+	length    int64         // the Content-Length that was announced, or -1
+	written   int64         // bytes of body from the handler, with those that were refused
+	sent      int64         // bytes of body from the handler, without them
 	small     []byte        // body held back, to learn its length
 	committed bool          // the headers are in the lane
 	err       error         // why the response cannot go on
@@ -63,95 +68,116 @@ func (w *responseWriter) Header() http.Header { return w.header }
 // WriteHeader sets the status. Informational ones (1xx) are sent at once, with the
 // header as it is, but for 100 and 101, which are the server's to say.
 func (w *responseWriter) WriteHeader(status int) {
+	w.request.writing.Lock()
+	defer w.request.writing.Unlock()
+	w.writeHeader(status)
+}
+
+func (w *responseWriter) writeHeader(status int) {
 	switch {
-	case w.status != 0 || status == http.StatusContinue || status == http.StatusSwitchingProtocols:
-		return
-	case status > 101 && status < 200:
-		fields, _ := responseFields(w.header)
-		_ = w.request.Interim(w.ctx, status, fields) // the client may do without
-		return
-	case status < 200 || status > 999:
-		panic(fmt.Sprintf("worker: WriteHeader(%d)", status))
+	case w.request.ended.Load():
+	case w.status != 0:
+		w.log.Warn("superfluous WriteHeader", "stream", w.request.id, "status", status, "first", w.status)
+	case status < 100 || status > 999:
+		panic(fmt.Sprintf("worker: invalid WriteHeader code %d", status))
+	case status == http.StatusContinue || status == http.StatusSwitchingProtocols:
+	case status < 200:
+		w.interim(status)
+	default:
+		w.status = status
+		w.takeHeader()
 	}
-	w.status = status
-	w.fields, w.announced = responseFields(w.header)
 }
 
 // Write adds p to the body. Like net/http it may hold it back until Flush or the
 // end of the handler.
 func (w *responseWriter) Write(p []byte) (int, error) {
+	w.request.writing.Lock()
+	defer w.request.writing.Unlock()
 	if err := w.start(len(p)); err != nil {
 		return 0, err
 	}
-	if !w.committed {
+	if w.holds(len(p)) {
 		w.small = append(w.small, p...)
-		return len(p), nil
+		return w.took(len(p))
 	}
-	n, err := w.request.WriteContext(w.ctx, p)
-	w.err = err
-	return n, err
+	return w.send(p)
 }
 
-// WriteString is Write without a copy of s.
+// WriteString is Write without a copy of s while the body is held back.
 func (w *responseWriter) WriteString(s string) (int, error) {
+	w.request.writing.Lock()
+	defer w.request.writing.Unlock()
 	if err := w.start(len(s)); err != nil {
 		return 0, err
 	}
-	if !w.committed {
+	if w.holds(len(s)) {
 		w.small = append(w.small, s...)
-		return len(s), nil
+		return w.took(len(s))
 	}
-	return w.Write([]byte(s))
+	return w.send([]byte(s))
 }
 
 // start readies the response for n more bytes of body.
 func (w *responseWriter) start(n int) error {
-	if w.err != nil {
+	switch {
+	case w.request.ended.Load():
+		return ErrEnded
+	case w.err != nil:
 		return w.err
+	case w.status == 0:
+		w.writeHeader(http.StatusOK)
 	}
-	if w.status == 0 {
-		w.WriteHeader(http.StatusOK)
-	}
-	if w.committed || len(w.small)+n <= smallBody {
+	if n == 0 {
 		return nil
 	}
-	return w.commit()
+	if !bodyAllowed(w.status) {
+		return http.ErrBodyNotAllowed
+	}
+	w.written += int64(n)
+	if w.length >= 0 && w.written > w.length {
+		return http.ErrContentLength
+	}
+	return nil
 }
 
-// ReadFrom fills slots straight from src.
-func (w *responseWriter) ReadFrom(src io.Reader) (total int64, err error) {
-	if err := w.start(smallBody + 1); err != nil {
+// holds reports whether n more bytes of body can be held back.
+func (w *responseWriter) holds(n int) bool { return !w.committed && len(w.small)+n <= smallBody }
+
+// took counts bytes of body.
+func (w *responseWriter) took(n int) (int, error) {
+	w.sent += int64(n)
+	return n, nil
+}
+
+// send writes the headers if they are not out, what was held back, and p. A response to
+// HEAD needs the body only for what its headers say of it.
+func (w *responseWriter) send(p []byte) (n int, err error) {
+	if err := w.commit(p); err != nil {
 		return 0, err
 	}
-	for {
-		space, err := w.request.Reserve(w.ctx)
-		if err != nil {
-			w.err = err
-			return total, err
-		}
-		n, err := src.Read(space)
-		w.request.Commit(n)
-		total += int64(n)
-		if errors.Is(err, io.EOF) {
-			return total, nil
-		}
-		if err != nil {
-			return total, err
-		}
+	if w.head {
+		return w.took(len(p))
 	}
+	n, w.err = w.request.write(w.ctx, p)
+	w.sent += int64(n)
+	return n, w.err
 }
 
-// commit puts the headers into the lane, and after them what was held back.
-func (w *responseWriter) commit() error {
+// commit puts the headers into the lane, and after them what was held back. The body goes
+// on with next.
+func (w *responseWriter) commit(next []byte) error {
 	if w.committed || w.err != nil {
 		return w.err
 	}
 	w.committed = true
-	w.err = w.request.Respond(w.ctx, w.status, w.fields)
-	if w.err == nil && len(w.small) > 0 {
-		_, w.err = w.request.WriteContext(w.ctx, w.small)
-		w.small = nil
+	w.describe(next)
+	respond := func(fields []proto.Field) error { return w.request.respond(w.ctx, w.status, fields) }
+	w.err = cleanly(respond, w.fields, w.log)
+	if w.err == nil && len(w.small) > 0 && !w.head {
+		_, w.err = w.request.write(w.ctx, w.small)
 	}
+	w.small = nil
 	return w.err
 }
 
@@ -160,133 +186,100 @@ func (w *responseWriter) Flush() { _ = w.FlushError() }
 
 // FlushError is Flush for http.ResponseController.
 func (w *responseWriter) FlushError() error {
-	if w.status == 0 {
-		w.WriteHeader(http.StatusOK)
-	}
-	if err := w.commit(); err != nil {
+	w.request.writing.Lock()
+	defer w.request.writing.Unlock()
+	if err := w.start(0); err != nil {
 		return err
 	}
-	return w.request.Flush()
+	if err := w.commit(nil); err != nil {
+		return err
+	}
+	return w.request.flush()
 }
 
 // EnableFullDuplex does nothing: reading and writing at once always works.
 func (w *responseWriter) EnableFullDuplex() error { return nil }
 
-// finish ends the response after the handler has returned.
-func (w *responseWriter) finish() error {
-	if w.err != nil {
-		return w.err
-	}
-	if w.status == 0 {
-		w.WriteHeader(http.StatusOK)
-	}
-	trailers := w.trailers()
-	if !w.committed {
-		w.describe(len(trailers) > 0)
-	}
-	if err := w.commit(); err != nil {
-		return err
-	}
-	if len(trailers) > 0 {
-		return w.request.EndTrailers(w.ctx, trailers)
-	}
-	if err := w.request.End(w.ctx); !errors.Is(err, ErrEnded) { // by the Close of a WebSocket
-		return err
-	}
+// SetReadDeadline bounds the waiting for the body: Read returns os.ErrDeadlineExceeded
+// after it. The zero time is never.
+func (w *responseWriter) SetReadDeadline(t time.Time) error {
+	w.request.setReadDeadline(t)
 	return nil
 }
 
-// describe adds what net/http would say of a body that is whole in memory: its
-// length, unless there are trailers (in HTTP/1.1 it is one or the other), and its
-// type if the handler did not say.
-func (w *responseWriter) describe(trailers bool) {
-	if !trailers && !has(w.fields, "Content-Length") && (len(w.small) > 0 || w.needsLength()) {
-		w.fields = append(w.fields, proto.Field{Name: "Content-Length", Value: strconv.Itoa(len(w.small))})
-	}
-	if len(w.small) > 0 && !has(w.fields, "Content-Type") && !has(w.fields, "Content-Encoding") {
-		w.fields = append(w.fields, proto.Field{Name: "Content-Type", Value: http.DetectContentType(w.small)})
-	}
+// SetWriteDeadline bounds the waiting for room: the response breaks off if it takes until
+// then to write it.
+func (w *responseWriter) SetWriteDeadline(t time.Time) error {
+	w.request.setWriteDeadline(t)
+	return nil
 }
 
-func has(fields []proto.Field, name string) bool {
-	return slices.ContainsFunc(fields, func(f proto.Field) bool { return f.Name == name })
+// CloseNotify returns a channel that gets a value when nobody wants the response any more.
+// Frameworks ask for it that are older than a request's context.
+func (w *responseWriter) CloseNotify() <-chan bool {
+	gone := make(chan bool, 1)
+	context.AfterFunc(w.ctx, func() { gone <- true })
+	return gone
 }
 
-// needsLength reports whether a response without a body is to say so. With HEAD
-// the length would be that of a GET, which is not known.
-func (w *responseWriter) needsLength() bool {
-	header, err := w.request.Header()
-	return err == nil && header.Method != http.MethodHead && w.status != http.StatusNoContent && w.status != http.StatusNotModified
-}
-
-// trailers returns the fields that the handler announced in Trailer or marked
-// with http.TrailerPrefix.
-func (w *responseWriter) trailers() (fields []proto.Field) {
-	for _, name := range w.announced {
-		for _, v := range w.header[name] {
-			fields = append(fields, proto.Field{Name: name, Value: v})
-		}
+// finish ends the response after the handler has returned.
+func (w *responseWriter) finish() {
+	w.request.writing.Lock()
+	defer w.request.writing.Unlock()
+	err := w.end()
+	if err == nil || errors.Is(err, ErrEnded) { // by the Close of a WebSocket
+		return
 	}
-	for name, values := range w.header {
-		if name, ok := strings.CutPrefix(name, http.TrailerPrefix); ok {
-			for _, v := range values {
-				fields = append(fields, proto.Field{Name: name, Value: v})
-			}
-		}
-	}
-	return fields
-}
-
-// responseFields makes fields of a header, and returns the names of the trailers
-// that it announces.
-func responseFields(header http.Header) (fields []proto.Field, announced []string) {
-	fields = make([]proto.Field, 0, len(header)+2) // see describe
-	for name, values := range header {
-		switch {
-		case name == "Trailer":
-			announced = trailerNames(values)
-		case strings.HasPrefix(name, http.TrailerPrefix):
-		default:
-			for _, value := range values {
-				fields = append(fields, proto.Field{Name: name, Value: value})
-			}
-		}
-	}
-	return fields, announced
-}
-
-func trailerNames(values []string) (names []string) {
-	for _, value := range values {
-		for name := range strings.SplitSeq(value, ",") {
-			names = append(names, http.CanonicalHeaderKey(strings.TrimSpace(name)))
-		}
-	}
-	return names
-}
-
-// failed ends a response that could not be finished.
-func (w *responseWriter) failed(err error, log *slog.Logger) {
 	if !errors.Is(err, ErrCancelled) {
-		log.Warn("response failed", "stream", w.request.id, "error", err)
+		w.log.Warn("response failed", "stream", w.request.id, "error", err)
 	}
-	w.request.Abort()
+	w.request.abort()
+}
+
+// errShort breaks a response off, as in net/http.
+var errShort = errors.New("worker: fewer bytes of body than the Content-Length")
+
+func (w *responseWriter) end() error {
+	if err := w.start(0); err != nil {
+		return err
+	}
+	trailers := w.trailers()
+	if !w.committed && len(trailers) == 0 && len(w.announced) == 0 {
+		w.setLength()
+	}
+	if err := w.commit(nil); err != nil {
+		return err
+	}
+	if w.length >= 0 && w.sent != w.length && !w.head && bodyAllowed(w.status) {
+		_ = w.request.flush()
+		return errShort
+	}
+	if len(trailers) > 0 && bodyAllowed(w.status) {
+		return cleanly(func(fields []proto.Field) error { return w.request.endTrailers(w.ctx, fields) }, trailers, w.log)
+	}
+	return w.request.end(w.ctx)
 }
 
 // panicked answers 500 if nothing is out yet, and breaks the response off if
 // something is. http.ErrAbortHandler is the handler's way to ask for the latter.
-func (w *responseWriter) panicked(p any, log *slog.Logger) {
+func (w *responseWriter) panicked(p any) {
 	if p == http.ErrAbortHandler {
 		w.request.Abort()
 		return
 	}
-	log.Error("handler panicked", "stream", w.request.id, "panic", p, "stack", string(debug.Stack()))
-	if w.committed {
+	w.log.Error("handler panicked", "stream", w.request.id, "panic", p, "stack", string(debug.Stack()))
+	if !w.startAnew() {
 		w.request.Abort()
 		return
 	}
-	w.header, w.status, w.small = make(http.Header), 0, nil
 	http.Error(w, "internal server error", http.StatusInternalServerError)
-	if err := w.finish(); err != nil {
-		w.failed(err, log)
-	}
+	w.finish()
+}
+
+// startAnew forgets the response, and reports whether none of it was out.
+func (w *responseWriter) startAnew() bool {
+	w.request.writing.Lock()
+	defer w.request.writing.Unlock()
+	w.header, w.status, w.small, w.length, w.written, w.sent = make(http.Header), 0, nil, -1, 0, 0
+	return !w.committed && !w.request.ended.Load()
 }

@@ -45,15 +45,16 @@ type Link struct {
 	quietOnce sync.Once
 }
 
-// lane is one lane of the link. The channels are its own: a wake-up that comes
-// late for one request is only a second look for the next.
+// lane is one lane of the link. The channels are its own, unless somebody still waits for
+// more when its request ends: a wake-up that comes late for one request is only a second
+// look for the next, but nobody takes the next one's.
 type lane struct {
 	words    *shm.Lane
 	position *shm.Position
 	writer   *shm.Writer
 	request  *Request      // in progress; under the link's lock
-	more     chan struct{} // look for request slots again
-	room     chan struct{} // look for room again
+	more     chan struct{} // look for request slots again; under the link's lock
+	room     chan struct{} // look for room again; the request's writer takes from it, under its lock
 	scratch  []byte        // for encoding headers; the writing goroutine's
 }
 
@@ -300,14 +301,18 @@ func (l *Link) wake(i uint32) {
 		return
 	}
 	at := &l.lanes[i]
-	signal(at.more)
-	signal(at.room)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	signal(at.more)
+	signal(at.room)
 	if at.request != nil {
 		at.request.checkCancelled()
 	}
 }
+
+// errAssignment is why a link is dead whose server assigned a stream to a lane before the
+// lane's request had ended. Its response would go on into the other one's.
+var errAssignment = errors.New("the server broke the protocol")
 
 // take takes the next stream, or returns nil if there is none or no time for it.
 // The caller holds the link's lock. Release: retire.
@@ -319,6 +324,9 @@ func (l *Link) take() (*Request, error) {
 		}
 		if err := l.end.CheckAssignment(a); err != nil {
 			return nil, err
+		}
+		if l.lanes[a.Lane].request != nil {
+			return nil, fmt.Errorf("%w: stream %d was assigned to lane %d, whose request has not ended", errAssignment, a.StreamID, a.Lane)
 		}
 		if !revoked {
 			return l.accept(a), nil
@@ -332,7 +340,7 @@ func (l *Link) take() (*Request, error) {
 // accept makes a request of an assignment. The caller holds the link's lock.
 func (l *Link) accept(a shm.Assignment) *Request {
 	at := &l.lanes[a.Lane]
-	r := &Request{link: l, lane: at, index: a.Lane, id: a.StreamID, row: l.end.Row(a.Row), reader: l.end.Reader(a), done: make(chan struct{})}
+	r := &Request{link: l, lane: at, index: a.Lane, id: a.StreamID, row: l.end.Row(a.Row), reader: l.end.Reader(a), more: at.more, done: make(chan struct{})}
 	at.writer.Reopen() // what the lane's last response left: the server is done with it
 	at.writer.BindPosition(at.position, a.StreamID)
 	at.words.Accept(a.StreamID) // J1
@@ -342,10 +350,14 @@ func (l *Link) accept(a shm.Assignment) *Request {
 	return r
 }
 
-// letGo ends a request's use of its lane.
-func (l *Link) letGo(r *Request) {
+// letGo ends a request's use of its lane. If there is a leftover, who waits for its slots,
+// that one keeps the channel.
+func (l *Link) letGo(r *Request, leftover bool) {
 	l.mu.Lock()
 	r.lane.request = nil
+	if leftover {
+		r.lane.more = make(chan struct{}, 1)
+	}
 	l.mu.Unlock()
 	r.lane.words.LetGo(r.id) // K1: from here on the lane may serve another
 	l.end.Notify(r.index)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/shm"
@@ -15,9 +16,13 @@ func (r *Request) Respond(ctx context.Context, status int, fields []proto.Field)
 	if status < 200 || status > 999 {
 		return fmt.Errorf("%w: status %d", ErrResponse, status)
 	}
+	r.writing.Lock()
+	defer r.writing.Unlock()
 	return r.respond(ctx, status, fields)
 }
 
+// respond is Respond, for any status. This and all that follows without a capital letter
+// has writing locked by its caller.
 func (r *Request) respond(ctx context.Context, status int, fields []proto.Field) error {
 	switch {
 	case r.ended.Load():
@@ -36,6 +41,12 @@ func (r *Request) respond(ctx context.Context, status int, fields []proto.Field)
 // 8297), with a status from 102 to 199, at once. Preconditions: none but Interim was
 // called before.
 func (r *Request) Interim(ctx context.Context, status int, fields []proto.Field) error {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	return r.interim(ctx, status, fields)
+}
+
+func (r *Request) interim(ctx context.Context, status int, fields []proto.Field) error {
 	switch {
 	case r.ended.Load():
 		return ErrEnded
@@ -65,6 +76,12 @@ func (r *Request) putHead(ctx context.Context, status int, fields []proto.Field,
 // mostly a good part of a slot. It waits until the server has released earlier
 // slots. The space is valid until Commit.
 func (r *Request) Reserve(ctx context.Context) ([]byte, error) {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	return r.reserve(ctx)
+}
+
+func (r *Request) reserve(ctx context.Context) ([]byte, error) {
 	if !r.begun || r.socket {
 		if r.ended.Load() {
 			return nil, ErrEnded
@@ -82,6 +99,12 @@ func (r *Request) Reserve(ctx context.Context) ([]byte, error) {
 // Commit adds the first n bytes of what Reserve returned to the body. They are
 // sent when the slot is full, with Flush, or with End.
 func (r *Request) Commit(n int) {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	r.commit(n)
+}
+
+func (r *Request) commit(n int) {
 	if n < 0 || n > len(r.space)-r.filled {
 		panic("worker: Commit of more than was reserved")
 	}
@@ -94,13 +117,19 @@ func (r *Request) Write(p []byte) (int, error) { return r.WriteContext(context.B
 
 // WriteContext is Write that gives up when ctx ends.
 func (r *Request) WriteContext(ctx context.Context, p []byte) (written int, err error) {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	return r.write(ctx, p)
+}
+
+func (r *Request) write(ctx context.Context, p []byte) (written int, err error) {
 	for len(p) > 0 {
-		space, err := r.Reserve(ctx)
+		space, err := r.reserve(ctx)
 		if err != nil {
 			return written, err
 		}
 		n := copy(space, p)
-		r.Commit(n)
+		r.commit(n)
 		written, p = written+n, p[n:]
 	}
 	return written, nil
@@ -108,16 +137,28 @@ func (r *Request) WriteContext(ctx context.Context, p []byte) (written int, err 
 
 // Flush publishes what has been written so far.
 func (r *Request) Flush() error {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	return r.flush()
+}
+
+func (r *Request) flush() error {
 	if r.ended.Load() {
 		return ErrEnded
 	}
 	r.commitSpace()
 	r.publish()
-	return r.Cancelled()
+	return r.cancelled()
 }
 
 // EndTrailers ends the response with trailer fields. Otherwise it is End.
 func (r *Request) EndTrailers(ctx context.Context, fields []proto.Field) error {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	return r.endTrailers(ctx, fields)
+}
+
+func (r *Request) endTrailers(ctx context.Context, fields []proto.Field) error {
 	switch {
 	case r.ended.Load():
 		return ErrEnded
@@ -132,13 +173,19 @@ func (r *Request) EndTrailers(ctx context.Context, fields []proto.Field) error {
 	if err := r.put(ctx, frame, shm.KindTrailers); err != nil {
 		return err
 	}
-	return r.End(ctx)
+	return r.end(ctx)
 }
 
 // End ends the response, and the request with it: nothing of it may be used any
 // more. After an error other than [ErrEnded] the request is still in progress;
 // Abort ends it.
 func (r *Request) End(ctx context.Context) error {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	return r.end(ctx)
+}
+
+func (r *Request) end(ctx context.Context) error {
 	if r.ended.Load() {
 		return ErrEnded
 	}
@@ -156,9 +203,16 @@ func (r *Request) End(ctx context.Context) error {
 }
 
 // Abort ends the request without an end of its response: the client sees an
-// error, or a response that breaks off. Aborting a request that has ended does
-// nothing.
+// error, or a response that breaks off. Whoever waits to write gives up. Aborting a
+// request that has ended does nothing.
 func (r *Request) Abort() {
+	r.cancel(shm.ReasonFinished)
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	r.abort()
+}
+
+func (r *Request) abort() {
 	if r.ended.Load() {
 		return
 	}
@@ -166,13 +220,36 @@ func (r *Request) Abort() {
 	_ = r.finish()
 }
 
-// finish publishes what there is, and lets go of the stream.
+// finish publishes what there is, and lets go of the stream. Those who still wait for
+// request slots, or come later, find that the request has ended, and leave the lane alone:
+// it may be the next request's as soon as this one has let go of it.
 func (r *Request) finish() error {
+	r.reading.Lock()
 	r.ended.Store(true)
-	cancelled := r.Cancelled()
+	leftover := r.waiting > 0
+	r.reading.Unlock()
+	cancelled := r.cancelled()
 	r.lane.writer.Publish() // C1
-	r.link.letGo(r)         // tells the server, too
+	r.cancel(shm.ReasonFinished)
+	r.stopDeadlines()
+	r.link.letGo(r, leftover) // tells the server, too
 	return cancelled
+}
+
+// writable returns why nothing more can be written, or nil.
+func (r *Request) writable() error {
+	if r.ended.Load() {
+		return ErrEnded
+	}
+	if err := r.cancelled(); err != nil {
+		return err
+	}
+	select {
+	case <-r.writeDeadline():
+		return os.ErrDeadlineExceeded
+	default:
+		return nil
+	}
 }
 
 // put writes a whole slot.
@@ -180,10 +257,7 @@ func (r *Request) put(ctx context.Context, frame []byte, kind shm.Kind) error {
 	if len(frame) > r.link.SlotSize() {
 		return fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, len(frame), r.link.SlotSize())
 	}
-	if r.ended.Load() {
-		return ErrEnded
-	}
-	if err := r.Cancelled(); err != nil {
+	if err := r.writable(); err != nil {
 		return err
 	}
 	var space []byte
@@ -206,7 +280,7 @@ func (r *Request) refill(ctx context.Context) error {
 	if r.commitSpace() {
 		r.publish()
 	}
-	if err := r.Cancelled(); err != nil {
+	if err := r.writable(); err != nil {
 		return err
 	}
 	space, err := r.lane.writer.Reserve(r.link.SlotSize() / 4)
@@ -258,8 +332,10 @@ func (r *Request) wait(ctx context.Context, try func() error) error {
 		select {
 		case <-r.lane.room:
 		case <-waiter.C:
+		case <-r.writeDeadline():
+			return os.ErrDeadlineExceeded
 		case <-r.done:
-			return r.Cancelled()
+			return r.cancelled()
 		case <-ctx.Done():
 			return r.whyDone(ctx)
 		}

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -16,18 +17,17 @@ const (
 	mostPause  = time.Second
 )
 
-// Serve attaches to the server's worker socket and serves requests with handler,
+// Serve attaches to the server's worker socket, as [Attach], and serves requests with handler,
 // each in a goroutine of its own. When the server goes away it attaches again,
 // as soon as there is one. When ctx ends it takes no more requests, lets those in
 // progress finish within the grace time, and returns nil.
 //
 // It returns an error when the server refuses the worker for good: an unknown
-// pool, a user that may not attach, a layout that the two do not share.
+// pool, a user that may not attach, a layout that the two do not share; and [ErrServer]
+// when it is the server that is not believed.
 func Serve(ctx context.Context, socket string, handler http.Handler, list ...Option) error {
-	if socket == "" {
-		return errors.New("worker: no socket path")
-	}
 	o := gather(list)
+	socket = socketPath(socket)
 	pause := firstPause
 	for ctx.Err() == nil {
 		link, err := attach(ctx, socket, &o)
@@ -54,6 +54,9 @@ func Serve(ctx context.Context, socket string, handler http.Handler, list ...Opt
 
 // final reports whether another attempt to attach would end the same way.
 func final(err error) bool {
+	if errors.Is(err, ErrServer) {
+		return true
+	}
 	var refusal *proto.Refusal
 	if !errors.As(err, &refusal) {
 		return false // nobody there, or a connection that broke
@@ -61,10 +64,19 @@ func final(err error) bool {
 	return refusal.Code != proto.CodeFull && refusal.Code != proto.CodeDraining
 }
 
+// baseContext returns what the contexts of requests come from. It has what handlers look
+// for: httputil.ReverseProxy only lets a response break off under an http.Server, and
+// would else let one that was cut off look whole.
+func (l *Link) baseContext(ctx context.Context, handler http.Handler, o *options) context.Context {
+	server := &http.Server{Handler: handler, ErrorLog: slog.NewLogLogger(o.log.Handler(), slog.LevelError)}
+	ctx = context.WithValue(context.WithoutCancel(ctx), http.ServerContextKey, server)
+	return context.WithValue(ctx, http.LocalAddrContextKey, l.conn.RemoteAddr())
+}
+
 // serve serves requests until the link is dead, or ctx has ended and the last of
 // them with it.
 func (l *Link) serve(ctx context.Context, handler http.Handler, o *options) {
-	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	base, cancel := context.WithCancel(l.baseContext(ctx, handler, o))
 	defer cancel()
 	l.hands = newHands(func(r *Request) *Request {
 		serveHTTP(base, r, handler, o.log)

@@ -66,12 +66,20 @@ func (r *Request) AsksForWebSocket() bool {
 	return err == nil && (header.Scheme == "ws" || header.Scheme == "wss")
 }
 
+var errNoWebSocket = fmt.Errorf("%w: the client asks for no WebSocket", ErrResponse)
+
 // AcceptWebSocket opens the WebSocket that the client asks for. The fields are sent
 // with the answer; of Sec-WebSocket-Protocol they may have one that the client offers.
 func (r *Request) AcceptWebSocket(ctx context.Context, fields []proto.Field) (*WebSocket, error) {
 	if !r.AsksForWebSocket() {
-		return nil, fmt.Errorf("%w: the client asks for no WebSocket", ErrResponse)
+		return nil, errNoWebSocket
 	}
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	return r.acceptWebSocket(ctx, fields)
+}
+
+func (r *Request) acceptWebSocket(ctx context.Context, fields []proto.Field) (*WebSocket, error) {
 	if err := r.respond(ctx, http.StatusSwitchingProtocols, fields); err != nil {
 		return nil, err
 	}
@@ -112,15 +120,22 @@ func unwrap(w http.ResponseWriter) (*responseWriter, bool) {
 }
 
 func (w *responseWriter) acceptWebSocket(ctx context.Context) (*WebSocket, error) {
+	if !w.request.AsksForWebSocket() {
+		return nil, errNoWebSocket
+	}
+	w.request.writing.Lock()
+	defer w.request.writing.Unlock()
 	if w.status != 0 {
 		return nil, fmt.Errorf("%w: the headers are written already", ErrResponse)
 	}
-	fields, _ := responseFields(w.header)
-	s, err := w.request.AcceptWebSocket(ctx, fields)
+	w.status = http.StatusSwitchingProtocols
+	w.takeHeader()
+	s, err := w.request.acceptWebSocket(ctx, w.fields)
 	if err != nil {
+		w.status = 0
 		return nil, err
 	}
-	w.status, w.committed = http.StatusSwitchingProtocols, true
+	w.committed = true
 	return s, nil
 }
 
@@ -192,6 +207,8 @@ func (s *WebSocket) Write(ctx context.Context, t MessageType, message []byte) er
 // message have one type.
 func (s *WebSocket) WritePart(ctx context.Context, t MessageType, p []byte, final bool) error {
 	r := s.request
+	r.writing.Lock()
+	defer r.writing.Unlock()
 	if r.ended.Load() {
 		return ErrEnded
 	}
@@ -215,13 +232,13 @@ func (s *WebSocket) WritePart(ctx context.Context, t MessageType, p []byte, fina
 	case len(p) > 0:
 		r.part = t
 	}
-	return r.Flush()
+	return r.flush()
 }
 
 func (s *WebSocket) writeLast(ctx context.Context, t MessageType, p []byte, final bool) error {
 	switch {
 	case final && len(p) == 0:
-		if err := s.request.Cancelled(); err != nil {
+		if err := s.request.writable(); err != nil {
 			return err
 		}
 		return s.request.wait(ctx, func() error { return s.request.lane.writer.CommitEmpty(t | shm.Final) })
@@ -246,6 +263,8 @@ const longestReason = 123
 // of UTF-8, and ends the request.
 func (s *WebSocket) Close(code uint16, reason string) error {
 	r := s.request
+	r.writing.Lock()
+	defer r.writing.Unlock()
 	if r.ended.Load() {
 		return ErrEnded
 	}
@@ -260,5 +279,5 @@ func (s *WebSocket) Close(code uint16, reason string) error {
 	if err := r.put(ctx, payload, shm.KindClose); err != nil {
 		return err
 	}
-	return r.End(ctx)
+	return r.end(ctx)
 }

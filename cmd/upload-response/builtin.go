@@ -48,7 +48,7 @@ type workerSettings struct {
 }
 
 func (s *workerSettings) flags(kind, summary string, getenv func(string) string) *flagSet {
-	*s = workerSettings{socket: defaultSocket(getenv, "upload-response"), pool: kind, name: kind + "-" + strconv.Itoa(os.Getpid()), lanes: 64}
+	*s = workerSettings{socket: proto.DefaultSocket(getenv), pool: kind, name: kind + "-" + strconv.Itoa(os.Getpid()), lanes: 64}
 	return &flagSet{
 		command: "upload-response worker " + kind,
 		summary: "a worker that " + summary,

@@ -280,12 +280,12 @@ func TestWorkersDieWithTheServer(t *testing.T) {
 func TestCommandOfWorkerIsAShellLine(t *testing.T) {
 	dir := t.TempDir()
 	script := filepath.Join(dir, "say it")
-	if err := os.WriteFile(script, []byte("#!/bin/sh\necho \"$# $1 $UPLOAD_RESPONSE_SOCKET $UPLOAD_RESPONSE_POOL\"\nexec sleep 1000\n"), 0o700); err != nil {
+	if err := os.WriteFile(script, []byte("#!/bin/sh\necho \"$# $1 $UPLOAD_RESPONSE_SOCKET $UPLOAD_RESPONSE_SERVER_UID $UPLOAD_RESPONSE_POOL\"\nexec sleep 1000\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	socket := filepath.Join(dir, "s")
 	p := startProcess(t, "serve", "--listen", "127.0.0.1:0", "--socket", socket, "--route", "/=x", "--worker", fmt.Sprintf("x='%s' 'one word' two", script))
-	if got := p.foundIn(&p.out, `(?m)^(.* x)$`); got != "2 one word "+socket+" x" {
+	if got := p.foundIn(&p.out, `(?m)^(.* x)$`); got != fmt.Sprintf("2 one word %s %d x", socket, os.Geteuid()) {
 		t.Errorf("%q", got)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/shm"
+	"github.com/wavey-ai/upload-response/worker"
 )
 
 // service is a running server: its listeners, its router, and its worker
@@ -129,7 +131,10 @@ func (v *service) start() {
 		go func() { v.fail(v.server.ServeEntrance(e, v.identity.config())) }()
 	}
 	v.fail(v.identity.keep(v.ctx))
-	v.workers = newSupervisor(v.log, []string{envName("socket") + "=" + absolute(v.settings.socket)})
+	v.workers = newSupervisor(v.log, []string{
+		envName("socket") + "=" + absolute(v.settings.socket),
+		worker.ServerUIDVariable + "=" + strconv.Itoa(os.Geteuid()), // believed by workers of other users, too
+	})
 	for _, spec := range v.settings.workers {
 		v.workers.keep(spec)
 	}

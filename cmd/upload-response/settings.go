@@ -50,7 +50,7 @@ has the certificate read again, if it is in files.
 
 // flags returns the flags of serve, with s set to their defaults.
 func (s *settings) flags(getenv func(string) string) *flagSet {
-	*s = settings{config: server.DefaultConfig(), socket: defaultSocket(getenv, "upload-response"), processes: 1, shutdown: 30 * time.Second}
+	*s = settings{config: server.DefaultConfig(), socket: proto.DefaultSocket(getenv), processes: 1, shutdown: 30 * time.Second}
 	s.config.Routes, s.config.LinkMemory = nil, 0
 	s.door = newDoorSettings(":8080")
 	log := s.logging.options()

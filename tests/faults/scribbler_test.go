@@ -48,7 +48,7 @@ func newScribbler(socket string) (*scribbler, error) {
 	must(err)
 	bell, err := shm.OpenEventfd(fd)
 	must(err)
-	s.end = shm.NewWorkerEnd(s.requests, a.welcome.Link, s.responses, bell)
+	s.end = shm.NewWorkerEnd(s.requests, a.welcome.Link, a.welcome.LinkGeneration, s.responses, bell)
 	s.pool = shm.NewPool(s.end.Buffers())
 	return s, nil
 }
