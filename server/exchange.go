@@ -144,6 +144,7 @@ func (x *exchange) exchange(hasBody bool) error {
 		x.startPump(hasBody)
 		err := x.responder.run()
 		if x.mayRetry(err) {
+			x.responder.takenBack(errors.Is(err, errRevoked))
 			s.place.link.detach(s)
 			x.router.counters.Retried.Add(1)
 			continue
@@ -167,22 +168,38 @@ func (x *exchange) exchange(hasBody bool) error {
 // kept dying before they took it.
 const mostAttempts = 8
 
-// mayRetry reports whether another link can serve the exchange: the last one
-// never took it; or it died with it before the response began, the request is
-// still whole in memory, the method is idempotent, and it is the first time.
+// mayRetry reports whether another link can serve the exchange, and detaches the
+// request from the last one if so: the response has not begun, and the last link never
+// had the request as far as it can be known; or it died with it, the method is
+// idempotent, and it is the first time. In any case the request has to be whole in
+// memory. That is for the server to know: a worker may say whatever it likes.
 func (x *exchange) mayRetry(err error) bool {
 	s := x.stream
 	switch {
-	case errors.Is(err, errRevoked):
-		return true
-	case !errors.Is(err, errLinkDead) || x.responder.begun || s.attempts >= mostAttempts || s.upload.failure() != nil:
+	case !errors.Is(err, errRevoked) && !errors.Is(err, errLinkDead):
 		return false
-	case !s.place.lane.Accepted(s.id.Load()):
-		return true
+	case x.responder.begun || s.attempts >= mostAttempts || s.upload.failure() != nil:
+		return false
 	}
-	first := !x.retried
-	x.retried = true
-	return first && idempotent(x.request.Method) && s.request.Whole()
+	served := x.mayHaveBeenServed(err)
+	if served && (x.retried || !idempotent(x.request.Method)) {
+		return false
+	}
+	whole := s.request.Detach()
+	if !whole && !served {
+		s.place.link.evict(errors.New("it has released slots of a stream that it says it has not taken"))
+	}
+	x.retried = x.retried || served
+	return whole
+}
+
+// mayHaveBeenServed reports whether the last link may have begun with the request. It
+// has if it was ever seen to have accepted it, or has written anything. Of a link that
+// is dead even the taking counts: nobody can ask it any more whether it passed the
+// entry over.
+func (x *exchange) mayHaveBeenServed(err error) bool {
+	s, at := x.stream, x.stream.place
+	return at.hasAccepted(s.id.Load()) || s.next > 1 || errors.Is(err, errLinkDead) && at.link.end.Inbox.Took(at.entry)
 }
 
 // idempotent reports whether a method may be carried out twice (RFC 9110 section

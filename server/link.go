@@ -59,6 +59,41 @@ type place struct {
 	served     bool   // its response has ended well, and does not count as work any more
 	entry      uint64 // in the inbox
 	assignedAt int64  // shm.Now
+
+	// Of the present stream. What was seen stays: a worker cannot take it back.
+	accepted atomic.Bool // the worker was seen to have accepted it
+	tooLate  atomic.Bool // the server wanted it back when it had been taken: the worker may pass it over
+}
+
+// hasAccepted reports whether the worker has accepted the stream, or was seen to have.
+func (at *place) hasAccepted(id uint64) bool {
+	if !at.lane.Accepted(id) {
+		return at.accepted.Load()
+	}
+	if !at.accepted.Load() {
+		at.accepted.Store(true)
+	}
+	return true
+}
+
+// tookBack reports whether the worker says that it has not accepted the stream, and
+// was seen to have.
+func (at *place) tookBack(id uint64) bool { return at.accepted.Load() && !at.lane.Accepted(id) }
+
+// hasLetGo reports whether the worker has let go of the stream (K2). It counts only
+// when the worker has taken the entry. Before that, what it let go of was an earlier
+// entry of the same stream on this lane; and when it has, that word is gone: there was
+// another entry of the lane in between (see freeLane), of which it let go before it
+// took this one. So the second look at the lane comes after that at the inbox.
+func (at *place) hasLetGo(id uint64) bool {
+	return at.lane.HasLetGo(id) && at.link.end.Inbox.Took(at.entry) && at.lane.HasLetGo(id)
+}
+
+// passedOver reports whether the worker has taken the entry just when the server wanted
+// it back, and has let go of the stream without having accepted it. Nothing else that
+// it lets go of is as good as never assigned.
+func (at *place) passedOver(id uint64) bool {
+	return at.tooLate.Load() && at.hasLetGo(id) && !at.hasAccepted(id) // in this order: it accepts first
 }
 
 // openPlaces makes a place of each of the link's lanes.
@@ -66,7 +101,8 @@ func (l *link) openPlaces() {
 	n := l.end.Lanes()
 	l.places = make([]place, n)
 	for i := range n {
-		l.places[i] = place{link: l, index: i, lane: l.end.Lane(i), position: l.end.Position(i)}
+		at := &l.places[i]
+		at.link, at.index, at.lane, at.position = l, i, l.end.Lane(i), l.end.Position(i)
 		l.free = append(l.free, n-1-i)
 	}
 }
@@ -111,6 +147,8 @@ func (l *link) take(s *stream) {
 	l.users.Add(1)
 	at := &l.places[i]
 	at.stream, at.last, at.assignedAt = s, id, shm.Now()
+	at.accepted.Store(false)
+	at.tooLate.Store(false)
 	at.position.Open(id)
 	s.attempts++
 	s.answered = 0
@@ -118,7 +156,7 @@ func (l *link) take(s *stream) {
 	s.placed.Store(at.assignedAt)
 	s.queued.Store(false)
 	s.response, s.next = l.end.Reader(i, id), 1
-	s.request.BindLane(at.lane, id)
+	s.request.BindLane(at.lane, id, l)
 	s.settle(at)
 	at.entry = l.end.Inbox.Append(shm.Assignment{StreamID: id, Row: s.row.Index(), Lane: i, Time: at.assignedAt}) // E1
 }
@@ -134,8 +172,8 @@ func (l *link) finish(s *stream, why shm.Reason) {
 	defer l.pool.mu.Unlock()
 	id := s.id.Load()
 	switch {
-	case l.dead || s.revoked.Load() || at.lane.HasLetGo(id): // K2
-	case !at.lane.Accepted(id) && l.untaken(at):
+	case l.dead || s.revoked.Load() || at.hasLetGo(id): // K2
+	case !at.hasAccepted(id) && l.untaken(at):
 	default:
 		s.row.Cancel(why) // L1
 		s.overSince = shm.Now()
@@ -151,7 +189,7 @@ func (l *link) finish(s *stream, why shm.Reason) {
 }
 
 // detach ends the part of this link in an exchange that goes on elsewhere.
-// Preconditions: as finish; and the link is dead, or has let go of s.
+// Preconditions: as finish, but for the pump; the request lane was detached.
 func (l *link) detach(s *stream) {
 	at := l.part(s)
 	l.pool.mu.Lock()
@@ -173,6 +211,9 @@ func (l *link) part(s *stream) *place {
 // will never touch it. The caller holds the pool's lock.
 func (l *link) untaken(at *place) bool {
 	untouched, err := l.end.Inbox.Revoke(at.entry)
+	if err != nil {
+		go l.evict(err) // not here: it takes the lock that the caller holds
+	}
 	return err == nil && untouched
 }
 
@@ -226,7 +267,7 @@ func (l *link) hear(lane uint32) (useful bool) {
 			signal(s.room)
 		}
 		return false // whom it woke will know: useNews
-	case at.lane.HasLetGo(s.id.Load()): // K2
+	case at.hasLetGo(s.id.Load()): // K2
 		l.vacate(at)
 		l.cache.release(s)
 		return true

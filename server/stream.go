@@ -112,15 +112,18 @@ func (s *stream) cancel(why shm.Reason) {
 // the link if its count makes no sense.
 func (s *stream) reclaim() {
 	if err := s.request.Reclaim(); err != nil {
-		s.evict(err)
+		evictOwner(err)
 	}
 }
 
-// evict ends the link that serves s.
-func (s *stream) evict(cause error) {
-	var l *link
-	s.withPlace(func(p *place) { l = p.link })
-	if l != nil {
+// evictOwner ends the link whose word was wrong. By now another one may serve the
+// stream.
+func evictOwner(cause error) {
+	var violation *shm.Violation
+	if !errors.As(cause, &violation) {
+		return
+	}
+	if l, ok := violation.Owner.(*link); ok {
 		l.evict(cause)
 	}
 }
