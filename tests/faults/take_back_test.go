@@ -19,7 +19,7 @@ var takesBack = map[string]struct {
 	"releases, takes back and dies":        {2, (*turn).hangUp},
 	"releases, takes back and lets go":     {2, (*turn).dropStream},
 	"takes back, and the inbox entry too":  {2, func(t *turn) { t.word("taken").Add(^uint64(0)); t.hangUp() }},
-	"releases, takes back and stays there": {2, func(t *turn) { t.end.Notify(t.lane) }},
+	"releases, takes back and stays there": {2, func(t *turn) { t.say("back") }},
 }
 
 func init() {
@@ -57,6 +57,10 @@ func TestARequestWhoseWorkerTakesBackItsAcceptanceIsNotServedAgain(t *testing.T)
 			for i := range int(act.released) {
 				awaitSaid(t, h.scribbler, "piece", i+1)
 				client.chunk(strings.Repeat("x", 100)) // each a slot of its own
+			}
+			if strings.HasSuffix(name, "stays there") {
+				awaitSaid(t, h.scribbler, "back", 1)
+				client.chunk("what makes the server look")
 			}
 			client.want("POST", 502)
 			if retried := h.Router.Stats().Retried; retried != 0 {
