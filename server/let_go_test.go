@@ -112,6 +112,9 @@ func TestAWorkerCannotTakeBackThatItHasAccepted(t *testing.T) {
 				if err := x.responder.interrupted(); err == nil || x.mayRetry(err) {
 					t.Errorf("with %v the request is served again (seen before: %v)", err, seen)
 				}
+				if seen && !link.gone.Load() {
+					t.Error("the link is not evicted")
+				}
 				link.finish(x.stream, shm.ReasonInvalid)
 			})
 		}

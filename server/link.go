@@ -78,7 +78,7 @@ func (at *place) hasAccepted(id uint64) bool {
 
 // tookBack reports whether the worker says that it has not accepted the stream, and
 // was seen to have.
-func (at *place) tookBack(id uint64) bool { return at.accepted.Load() && !at.lane.Accepted(id) }
+func (at *place) tookBack(id uint64) bool { return at.hasAccepted(id) && !at.lane.Accepted(id) }
 
 // hasLetGo reports whether the worker has let go of the stream (K2). It counts only
 // when the worker has taken the entry. Before that, what it let go of was an earlier
