@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -152,15 +153,34 @@ func (x *exchange) exchange(hasBody bool) error {
 		if err == nil {
 			x.awaitUpload()
 		}
-		x.haltPump(err)
-		x.responder.compressor.release()
-		if x.responder.websocket != nil {
-			x.responder.websocket.finish(err)
-		}
-		s.watch.attend(nil, nil, meter{})
-		x.worker = s.place.link.name
-		s.place.link.finish(s, cancelReason(err))
+		x.finish(err)
 		return err
+	}
+}
+
+// finish ends an exchange that a link has served, or failed to. What is left of an
+// upload, or of a WebSocket, costs the worker nothing: only the stream's row waits for
+// the end of that.
+func (x *exchange) finish(err error) {
+	s, l, websocket := x.stream, x.stream.place.link, x.responder.websocket
+	x.worker = l.name
+	leftover := websocket != nil || x.pump != nil && !s.upload.ended.Load()
+	if leftover {
+		l.finish(s, cancelReason(err), true)
+	}
+	x.haltPump(err)
+	x.responder.compressor.release()
+	if websocket != nil {
+		websocket.finish(err)
+	}
+	s.watch.attend(nil, nil, meter{})
+	if leftover {
+		l.leave(s)
+	} else {
+		l.finish(s, cancelReason(err), false)
+	}
+	if websocket != nil {
+		websocket.wire.close(x.controller)
 	}
 }
 
@@ -226,20 +246,29 @@ func (x *exchange) startPump(hasBody bool) {
 }
 
 // awaitUpload lets the upload go on after the end of the response as long as the
-// worker reads it.
+// worker reads it. Its client gets the response meanwhile.
 func (x *exchange) awaitUpload() {
 	s := x.stream
-	if x.pump == nil {
+	if x.pump == nil || s.upload.ended.Load() {
 		return
 	}
 	at := s.place
+	at.link.answered(s)
+	r := &x.responder
+	open := r.head.bodyAllowed && (r.head.contentLength < 0 || r.compressor != nil)
+	x.pump.early = earlyAnswer{at: time.Now(), status: r.head.status, open: open, flush: r.flush}
+	hold := time.NewTimer(x.dialect.earlyHold())
+	defer hold.Stop()
 	at.position.WantResponse(true) // S1
 	s.watch.waitSince.Store(shm.Now())
 	defer at.position.WantResponse(false)
 	defer s.watch.waitSince.Store(0)
 	for !s.upload.ended.Load() && x.responder.interrupted() == nil {
-		_ = x.responder.flush()
-		<-s.news
+		select {
+		case <-s.news:
+		case <-hold.C:
+			_ = r.flush()
+		}
 	}
 }
 
@@ -313,5 +342,17 @@ func (x *exchange) fail(err error) (status int) {
 	x.writer.WriteHeader(status)
 	fmt.Fprintf(x.writer, "%d %s: %s\n", status, http.StatusText(status), reasonOf(err))
 	_ = pushOut(x.writer)
+	x.dropRest()
 	return status
+}
+
+// dropRest lets the upload of a refused request over HTTP/2 in for a moment, see
+// momentTime.
+func (x *exchange) dropRest() {
+	if x.dialect.version != proto.HTTP2 || x.dialect.expects || !x.hasBody() || x.pump != nil {
+		return
+	}
+	_ = x.controller.Flush()
+	_ = x.controller.SetReadDeadline(time.Now().Add(momentTime))
+	_, _ = io.CopyN(io.Discard, x.request.Body, momentBytes)
 }

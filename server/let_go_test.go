@@ -24,7 +24,7 @@ func TestALetGoOfAnEarlierEntryIsNotTakenForThatOfTheNext(t *testing.T) {
 	if at := d.assign(link, y); at.index != lane {
 		t.Fatalf("the second stream is on lane %d, want %d", at.index, lane)
 	}
-	link.finish(y, shm.ReasonClientGone) // before the worker has taken it
+	link.finish(y, shm.ReasonClientGone, false) // before the worker has taken it
 
 	at := d.assign(link, x)
 	if at.index != lane || !at.lane.HasLetGo(x.id.Load()) {
@@ -48,7 +48,7 @@ func TestALetGoOfAnEarlierEntryIsNotTakenForThatOfTheNext(t *testing.T) {
 	if err := responder.interrupted(); !errors.Is(err, errLetGo) {
 		t.Errorf("its let-go of this entry means %v, want %v", err, errLetGo)
 	}
-	link.finish(x, shm.ReasonFinished)
+	link.finish(x, shm.ReasonFinished, false)
 }
 
 // A revocation that comes when the worker has just taken the entry, as the clock sees it.
@@ -115,7 +115,7 @@ func TestAWorkerCannotTakeBackThatItHasAccepted(t *testing.T) {
 				if seen && !link.gone.Load() {
 					t.Error("the link is not evicted")
 				}
-				link.finish(x.stream, shm.ReasonInvalid)
+				link.finish(x.stream, shm.ReasonInvalid, false)
 			})
 		}
 	}
@@ -150,7 +150,7 @@ func TestTheLinkWhoseCountIsWrongIsEvictedNotTheOneThatServesNow(t *testing.T) {
 	if honest.gone.Load() || !liar.gone.Load() {
 		t.Errorf("honest link gone: %v; the liar: %v", honest.gone.Load(), liar.gone.Load())
 	}
-	honest.finish(x, shm.ReasonInvalid)
+	honest.finish(x, shm.ReasonInvalid, false)
 }
 
 // Streams that are only taken back end at the response timeout, wherever they go.
@@ -180,8 +180,46 @@ func TestAStreamThatIsOnlyTakenBackGainsNoTime(t *testing.T) {
 		link.detach(x.stream)
 		d.assign(link, x.stream)
 	}
-	link.finish(x.stream, shm.ReasonInvalid)
+	link.finish(x.stream, shm.ReasonInvalid, false)
 }
 
 // newRequest returns a request of which only the method counts.
 func newRequest(method string) *http.Request { return &http.Request{Method: method} }
+
+// What is left of an upload, or of a WebSocket, costs the worker no lane.
+func TestALaneIsFreeWhenItsWorkerHasLetGoAndTheRowWhenNothingIsLeft(t *testing.T) {
+	for _, first := range []string{"worker", "leftover"} {
+		t.Run(first+" is done first", func(t *testing.T) {
+			d := newDispatch(t)
+			link, w := d.attach()
+			x := d.stream()
+			at := d.assign(link, x)
+			a, _ := d.take(w, x.id.Load())
+			w.Lane(a.Lane).Accept(a.StreamID)
+			letGo := func() {
+				w.Lane(a.Lane).LetGo(a.StreamID)
+				link.hear(a.Lane)
+			}
+			link.finish(x, shm.ReasonFinished, true)
+			if d.inflight(link) != 0 || at.stream != x {
+				t.Fatalf("%d in flight when the response has ended", d.inflight(link))
+			}
+			if first == "worker" {
+				letGo()
+			} else {
+				link.leave(x)
+			}
+			if held, lane := x.id.Load() != 0, at.stream != nil; !held || lane != (first == "leftover") {
+				t.Fatalf("the row is held: %v, the lane: %v", held, lane)
+			}
+			if first == "worker" {
+				link.leave(x)
+			} else {
+				letGo()
+			}
+			if x.id.Load() != 0 || at.stream != nil {
+				t.Errorf("row or lane are still in use")
+			}
+		})
+	}
+}

@@ -161,15 +161,20 @@ func (l *link) take(s *stream) {
 	at.entry = l.end.Inbox.Append(shm.Assignment{StreamID: id, Row: s.row.Index(), Lane: i, Time: at.assignedAt}) // E1
 }
 
-// finish ends the exchange of s on this link. The stream goes back to the cache
-// as soon as the worker has let go of it; until then its lane and its row are
-// out of use. A worker that has ended the response and still looks at the request
-// can serve another one meanwhile; one that failed to is not given more.
-// Preconditions: the responder calls it, once; the pump has ended.
-func (l *link) finish(s *stream, why shm.Reason) {
+// finish ends the exchange of s on this link. The lane is free, and the stream goes
+// back to the cache, as soon as the worker has let go of it; until then its lane and
+// its row are out of use. A worker that has ended the response and still looks at the
+// request can serve another one meanwhile; one that failed to is not given more.
+// With a leftover - the rest of an upload, or of a WebSocket - the row stays in use
+// until leave, too. Preconditions: the responder calls it, once; without a leftover
+// the pump has ended.
+func (l *link) finish(s *stream, why shm.Reason, leftover bool) {
 	at := l.part(s)
 	l.pool.mu.Lock()
 	defer l.pool.mu.Unlock()
+	if s.uses = 1; leftover {
+		s.uses = 2
+	}
 	id := s.id.Load()
 	switch {
 	case l.dead || s.revoked.Load() || at.hasLetGo(id): // K2
@@ -179,13 +184,51 @@ func (l *link) finish(s *stream, why shm.Reason) {
 		s.overSince = shm.Now()
 		l.end.Alert(at.index)
 		if why == shm.ReasonFinished {
-			l.serve(at)
-			l.pool.serveLine()
+			l.relieve(at)
 		}
 		return
 	}
+	l.retire(at)
+}
+
+// answered notes that the response to s has ended well: its worker can be given
+// another stream, also while the rest of the upload comes in.
+func (l *link) answered(s *stream) {
+	l.pool.mu.Lock()
+	defer l.pool.mu.Unlock()
+	l.relieve(s.place)
+}
+
+// relieve notes that the work for the stream of a lane is done, and serves who waits.
+// The caller holds the pool's lock.
+func (l *link) relieve(at *place) {
+	if !l.dead && !at.served {
+		l.serve(at)
+		l.pool.serveLine()
+	}
+}
+
+// leave ends the leftover of an exchange that finish has ended. Preconditions: the pump
+// has ended.
+func (l *link) leave(s *stream) {
+	l.pool.mu.Lock()
+	defer l.pool.mu.Unlock()
+	l.drop(s)
+}
+
+// retire makes the lane of an exchange that is over free again: its worker has let go
+// of it, or never had it. The caller holds the pool's lock.
+func (l *link) retire(at *place) {
+	s := at.stream
 	l.vacate(at)
-	l.cache.release(s)
+	l.drop(s)
+}
+
+// drop ends one use of the row of a stream. The caller holds the pool's lock.
+func (l *link) drop(s *stream) {
+	if s.uses--; s.uses == 0 {
+		l.cache.release(s)
+	}
 }
 
 // detach ends the part of this link in an exchange that goes on elsewhere.
@@ -268,8 +311,7 @@ func (l *link) hear(lane uint32) (useful bool) {
 		}
 		return false // whom it woke will know: useNews
 	case at.hasLetGo(s.id.Load()): // K2
-		l.vacate(at)
-		l.cache.release(s)
+		l.retire(at)
 		return true
 	}
 	return false
@@ -317,8 +359,7 @@ func (l *link) die(last proto.Message) bool {
 	for i := range l.places {
 		at := &l.places[i]
 		if s := at.stream; s != nil && s.lingers() {
-			l.vacate(at)
-			l.cache.release(s)
+			l.retire(at)
 		} else if s != nil {
 			s.wake()
 		}

@@ -168,3 +168,9 @@ func attachRaw(t *testing.T, path string) *shm.WorkerEnd {
 	check(err)
 	return shm.NewWorkerEnd(request, welcome.Link, response, shm.OpenPeerEventfd(fds[2]))
 }
+
+func (d *dispatch) inflight(l *link) int {
+	d.pool.mu.Lock()
+	defer d.pool.mu.Unlock()
+	return l.inflight
+}

@@ -34,6 +34,7 @@ type stream struct {
 	place     *place     // nil: no link serves it
 	revoked   atomic.Bool
 	overSince int64      // the exchange is over, shm.Now, its worker has not let go; 0: not; under the pool's lock
+	uses      int        // of its row, by its worker and by what is left of an exchange that is over; under the pool's lock
 	response  shm.Reader // of the present place; the responder's
 	next      uint64     // number of the next response slot; the responder's
 	answered  int64      // when the worker ended its response, as it says; 0: not; the responder's
