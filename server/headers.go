@@ -112,7 +112,7 @@ func policyOf(canonical string) headerPolicy {
 func appendRequestFields(fields []proto.Field, header http.Header) []proto.Field {
 	listed := connectionNames(header["Connection"])
 	for name, values := range header {
-		if policyOf(name) != passField || listed[name] {
+		if policyOf(name) != passField || listed[name] || name == "Cache-Control" && madeUp(values) {
 			continue
 		}
 		for _, value := range values {
