@@ -50,7 +50,7 @@ func (s *ringStream) open(pool *shm.Pool, id uint64, mode byte) error {
 	s.row.Open(id)
 	s.place.Open(id)
 	s.reader = s.link.end.Reader(s.index, id)
-	s.writer.BindLane(s.lane, id)
+	s.writer.BindLane(s.lane, id, nil)
 	space, err := s.writer.Reserve(1)
 	if err != nil {
 		return err

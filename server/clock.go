@@ -29,6 +29,8 @@ type streamWatch struct {
 	answered   atomic.Bool   // the response has begun
 
 	// The clock's own.
+	stream   uint64 // the next three are of, and its
+	at       *place
 	released uint64 // request slots that the worker had released
 	turn     int64  // since when it is the worker's turn
 	leaving  bool   // the context had ended at the last look
@@ -179,13 +181,10 @@ func (r *UploadResponseRouter) look(s *stream, id uint64, now int64) {
 			return
 		}
 		released := s.request.Progress()
-		if released != w.released || !workersTurn(s, p) {
-			w.released, w.turn = released, now
+		if p != w.at || id != w.stream || released > w.released || !workersTurn(s, p) { // a count that goes back is no progress
+			w.at, w.stream, w.released, w.turn = p, id, released, now
 		}
 	})
-	if at == nil {
-		w.released, w.turn = 0, now
-	}
 	if since != 0 && now-max(since, w.turn) > int64(r.config.ResponseTimeout) {
 		w.expired.Store(id)
 		signal(s.news)

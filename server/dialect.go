@@ -173,10 +173,32 @@ func awaitsContinue(body io.ReadCloser) bool {
 }
 
 // leftoverDeadline is until when the rest of an upload may come in whose exchange
-// is over.
-func (d *dialect) leftoverDeadline(willCome bool) time.Time {
-	if d.serial && willCome {
+// is over, with a status or none.
+func (d *dialect) leftoverDeadline(willCome bool, status int) time.Time {
+	switch {
+	case d.serial && willCome:
 		return time.Now().Add(leftoverTime)
+	case d.version == proto.HTTP2 && willCome && status >= http.StatusMultipleChoices:
+		return time.Now().Add(momentTime)
 	}
-	return longAgo
+	return longAgo // over HTTP/3 the client is told that nobody reads the rest, and gets the response all the same
+}
+
+// leftoverBytes is how much of it is read and thrown away.
+func (d *dialect) leftoverBytes() int {
+	switch d.version {
+	case proto.HTTP2:
+		return momentBytes
+	case proto.HTTP3:
+		return 0
+	}
+	return leftoverBytes
+}
+
+// earlyHold is how long an early response waits for the rest of its upload.
+func (d *dialect) earlyHold() time.Duration {
+	if d.serial {
+		return earlyHold
+	}
+	return 0
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -147,6 +148,7 @@ func (x *exchange) exchange(hasBody bool) error {
 		x.startPump(hasBody)
 		err := x.responder.run()
 		if x.mayRetry(err) {
+			x.responder.takenBack(errors.Is(err, errRevoked))
 			s.place.link.detach(s)
 			x.router.counters.Retried.Add(1)
 			continue
@@ -154,15 +156,34 @@ func (x *exchange) exchange(hasBody bool) error {
 		if err == nil {
 			x.awaitUpload()
 		}
-		x.haltPump(err)
-		x.responder.compressor.release()
-		if x.responder.websocket != nil {
-			x.responder.websocket.finish(err)
-		}
-		s.watch.attend(nil, nil, meter{})
-		x.worker = s.place.link.name
-		s.place.link.finish(s, cancelReason(err))
+		x.finish(err)
 		return err
+	}
+}
+
+// finish ends an exchange that a link has served, or failed to. What is left of an
+// upload, or of a WebSocket, costs the worker nothing: only the stream's row waits for
+// the end of that.
+func (x *exchange) finish(err error) {
+	s, l, websocket := x.stream, x.stream.place.link, x.responder.websocket
+	x.worker = l.name
+	leftover := websocket != nil || x.pump != nil && !s.upload.ended.Load()
+	if leftover {
+		l.finish(s, cancelReason(err), true)
+	}
+	x.haltPump(err)
+	x.responder.compressor.release()
+	if websocket != nil {
+		websocket.finish(err)
+	}
+	s.watch.attend(nil, nil, meter{})
+	if leftover {
+		l.leave(s)
+	} else {
+		l.finish(s, cancelReason(err), false)
+	}
+	if websocket != nil {
+		websocket.wire.close(x.controller)
 	}
 }
 
@@ -170,22 +191,38 @@ func (x *exchange) exchange(hasBody bool) error {
 // kept dying before they took it.
 const mostAttempts = 8
 
-// mayRetry reports whether another link can serve the exchange: the last one
-// never took it; or it died with it before the response began, the request is
-// still whole in memory, the method is idempotent, and it is the first time.
+// mayRetry reports whether another link can serve the exchange, and detaches the
+// request from the last one if so: the response has not begun, and the last link never
+// had the request as far as it can be known; or it died with it, the method is
+// idempotent, and it is the first time. In any case the request has to be whole in
+// memory. That is for the server to know: a worker may say whatever it likes.
 func (x *exchange) mayRetry(err error) bool {
 	s := x.stream
 	switch {
-	case errors.Is(err, errRevoked):
-		return true
-	case !errors.Is(err, errLinkDead) || x.responder.begun || s.attempts >= mostAttempts || s.upload.failure() != nil:
+	case !errors.Is(err, errRevoked) && !errors.Is(err, errLinkDead):
 		return false
-	case !s.place.lane.Accepted(s.id.Load()):
-		return true
+	case x.responder.begun || s.attempts >= mostAttempts || s.upload.failure() != nil:
+		return false
 	}
-	first := !x.retried
-	x.retried = true
-	return first && idempotent(x.request.Method) && s.request.Whole()
+	served := x.mayHaveBeenServed(err)
+	if served && (x.retried || !idempotent(x.request.Method)) {
+		return false
+	}
+	whole := s.request.Detach()
+	if !whole && !served {
+		s.place.link.evict(errors.New("it has released slots of a stream that it says it has not taken"))
+	}
+	x.retried = x.retried || served
+	return whole
+}
+
+// mayHaveBeenServed reports whether the last link may have begun with the request. It
+// has if it was ever seen to have accepted it, or has written anything. Of a link that
+// is dead even the taking counts: nobody can ask it any more whether it passed the
+// entry over.
+func (x *exchange) mayHaveBeenServed(err error) bool {
+	s, at := x.stream, x.stream.place
+	return at.hasAccepted(s.id.Load()) || s.next > 1 || errors.Is(err, errLinkDead) && at.link.end.Inbox.Took(at.entry)
 }
 
 // idempotent reports whether a method may be carried out twice (RFC 9110 section
@@ -212,20 +249,29 @@ func (x *exchange) startPump(hasBody bool) {
 }
 
 // awaitUpload lets the upload go on after the end of the response as long as the
-// worker reads it.
+// worker reads it. Its client gets the response meanwhile.
 func (x *exchange) awaitUpload() {
 	s := x.stream
-	if x.pump == nil {
+	if x.pump == nil || s.upload.ended.Load() {
 		return
 	}
 	at := s.place
+	at.link.answered(s)
+	r := &x.responder
+	open := r.head.bodyAllowed && (r.head.contentLength < 0 || r.compressor != nil)
+	x.pump.early = earlyAnswer{at: time.Now(), status: r.head.status, open: open, flush: r.flush}
+	hold := time.NewTimer(x.dialect.earlyHold())
+	defer hold.Stop()
 	at.position.WantResponse(true) // S1
 	s.watch.waitSince.Store(shm.Now())
 	defer at.position.WantResponse(false)
 	defer s.watch.waitSince.Store(0)
 	for !s.upload.ended.Load() && x.responder.interrupted() == nil {
-		_ = x.responder.flush()
-		<-s.news
+		select {
+		case <-s.news:
+		case <-hold.C:
+			_ = r.flush()
+		}
 	}
 }
 
@@ -299,5 +345,17 @@ func (x *exchange) fail(err error) (status int) {
 	x.writer.WriteHeader(status)
 	fmt.Fprintf(x.writer, "%d %s: %s\n", status, http.StatusText(status), reasonOf(err))
 	_ = pushOut(x.writer)
+	x.dropRest()
 	return status
+}
+
+// dropRest lets the upload of a refused request over HTTP/2 in for a moment, see
+// momentTime.
+func (x *exchange) dropRest() {
+	if x.dialect.version != proto.HTTP2 || x.dialect.expects || !x.hasBody() || x.pump != nil {
+		return
+	}
+	_ = x.controller.Flush()
+	_ = x.controller.SetReadDeadline(time.Now().Add(momentTime))
+	_, _ = io.CopyN(io.Discard, x.request.Body, momentBytes)
 }

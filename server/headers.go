@@ -131,7 +131,7 @@ func appendRequestFields(fields []proto.Field, header http.Header, trusted bool)
 	listed := connectionNames(header["Connection"])
 	for name, values := range header {
 		policy := policyOf(name)
-		if policy != passField && !(trusted && policy == proxyOnly) || listed[name] {
+		if policy != passField && !(trusted && policy == proxyOnly) || listed[name] || name == "Cache-Control" && madeUp(values) {
 			continue
 		}
 		for _, value := range values {

@@ -88,6 +88,7 @@ func (f *laneFeed) wait(try func() error) error {
 	if !errors.Is(err, shm.ErrNoRoom) {
 		return f.check(err)
 	}
+	s.request.Keep(false) // too long, or in too many pieces, to be held until the response begins
 	f.announce()
 	s.row.WantRoom(true) // S1
 	s.upload.waits.Store(true)
@@ -114,7 +115,7 @@ func (f *laneFeed) check(err error) error {
 		return nil
 	}
 	f.stream.upload.fail(fmt.Errorf("%w: %w", ErrWorkerLost, err))
-	f.stream.evict(err)
+	evictOwner(err)
 	<-f.stop // the responder sees that the link is dead and ends the exchange
 	return errStopped
 }

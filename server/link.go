@@ -59,6 +59,41 @@ type place struct {
 	served     bool   // its response has ended well, and does not count as work any more
 	entry      uint64 // in the inbox
 	assignedAt int64  // shm.Now
+
+	// Of the present stream. What was seen stays: a worker cannot take it back.
+	accepted atomic.Bool // the worker was seen to have accepted it
+	tooLate  atomic.Bool // the server wanted it back when it had been taken: the worker may pass it over
+}
+
+// hasAccepted reports whether the worker has accepted the stream, or was seen to have.
+func (at *place) hasAccepted(id uint64) bool {
+	if !at.lane.Accepted(id) {
+		return at.accepted.Load()
+	}
+	if !at.accepted.Load() {
+		at.accepted.Store(true)
+	}
+	return true
+}
+
+// tookBack reports whether the worker says that it has not accepted the stream, and
+// was seen to have.
+func (at *place) tookBack(id uint64) bool { return at.hasAccepted(id) && !at.lane.Accepted(id) }
+
+// hasLetGo reports whether the worker has let go of the stream (K2). It counts only
+// when the worker has taken the entry. Before that, what it let go of was an earlier
+// entry of the same stream on this lane; and when it has, that word is gone: there was
+// another entry of the lane in between (see freeLane), of which it let go before it
+// took this one. So the second look at the lane comes after that at the inbox.
+func (at *place) hasLetGo(id uint64) bool {
+	return at.lane.HasLetGo(id) && at.link.end.Inbox.Took(at.entry) && at.lane.HasLetGo(id)
+}
+
+// passedOver reports whether the worker has taken the entry just when the server wanted
+// it back, and has let go of the stream without having accepted it. Nothing else that
+// it lets go of is as good as never assigned.
+func (at *place) passedOver(id uint64) bool {
+	return at.tooLate.Load() && at.hasLetGo(id) && !at.hasAccepted(id) // in this order: it accepts first
 }
 
 // openPlaces makes a place of each of the link's lanes.
@@ -66,7 +101,8 @@ func (l *link) openPlaces() {
 	n := l.end.Lanes()
 	l.places = make([]place, n)
 	for i := range n {
-		l.places[i] = place{link: l, index: i, lane: l.end.Lane(i), position: l.end.Position(i)}
+		at := &l.places[i]
+		at.link, at.index, at.lane, at.position = l, i, l.end.Lane(i), l.end.Position(i)
 		l.free = append(l.free, n-1-i)
 	}
 }
@@ -111,6 +147,8 @@ func (l *link) take(s *stream) {
 	l.users.Add(1)
 	at := &l.places[i]
 	at.stream, at.last, at.assignedAt = s, id, shm.Now()
+	at.accepted.Store(false)
+	at.tooLate.Store(false)
 	at.position.Open(id)
 	s.attempts++
 	s.answered = 0
@@ -118,40 +156,83 @@ func (l *link) take(s *stream) {
 	s.placed.Store(at.assignedAt)
 	s.queued.Store(false)
 	s.response, s.next = l.end.Reader(i, id), 1
-	s.request.BindLane(at.lane, id)
+	s.request.BindLane(at.lane, id, l)
 	s.settle(at)
 	at.entry = l.end.Inbox.Append(shm.Assignment{StreamID: id, Row: s.row.Index(), Lane: i, Time: at.assignedAt}) // E1
 }
 
-// finish ends the exchange of s on this link. The stream goes back to the cache
-// as soon as the worker has let go of it; until then its lane and its row are
-// out of use. A worker that has ended the response and still looks at the request
-// can serve another one meanwhile; one that failed to is not given more.
-// Preconditions: the responder calls it, once; the pump has ended.
-func (l *link) finish(s *stream, why shm.Reason) {
+// finish ends the exchange of s on this link. The lane is free, and the stream goes
+// back to the cache, as soon as the worker has let go of it; until then its lane and
+// its row are out of use. A worker that has ended the response and still looks at the
+// request can serve another one meanwhile; one that failed to is not given more.
+// With a leftover - the rest of an upload, or of a WebSocket - the row stays in use
+// until leave, too. Preconditions: the responder calls it, once; without a leftover
+// the pump has ended.
+func (l *link) finish(s *stream, why shm.Reason, leftover bool) {
 	at := l.part(s)
 	l.pool.mu.Lock()
 	defer l.pool.mu.Unlock()
+	if s.uses = 1; leftover {
+		s.uses = 2
+	}
 	id := s.id.Load()
 	switch {
-	case l.dead || s.revoked.Load() || at.lane.HasLetGo(id): // K2
-	case !at.lane.Accepted(id) && l.untaken(at):
+	case l.dead || s.revoked.Load() || at.hasLetGo(id): // K2
+	case !at.hasAccepted(id) && l.untaken(at):
 	default:
 		s.row.Cancel(why) // L1
 		s.overSince = shm.Now()
 		l.end.Alert(at.index)
 		if why == shm.ReasonFinished {
-			l.serve(at)
-			l.pool.serveLine()
+			l.relieve(at)
 		}
 		return
 	}
+	l.retire(at)
+}
+
+// answered notes that the response to s has ended well: its worker can be given
+// another stream, also while the rest of the upload comes in.
+func (l *link) answered(s *stream) {
+	l.pool.mu.Lock()
+	defer l.pool.mu.Unlock()
+	l.relieve(s.place)
+}
+
+// relieve notes that the work for the stream of a lane is done, and serves who waits.
+// The caller holds the pool's lock.
+func (l *link) relieve(at *place) {
+	if !l.dead && !at.served {
+		l.serve(at)
+		l.pool.serveLine()
+	}
+}
+
+// leave ends the leftover of an exchange that finish has ended. Preconditions: the pump
+// has ended.
+func (l *link) leave(s *stream) {
+	l.pool.mu.Lock()
+	defer l.pool.mu.Unlock()
+	l.drop(s)
+}
+
+// retire makes the lane of an exchange that is over free again: its worker has let go
+// of it, or never had it. The caller holds the pool's lock.
+func (l *link) retire(at *place) {
+	s := at.stream
 	l.vacate(at)
-	l.cache.release(s)
+	l.drop(s)
+}
+
+// drop ends one use of the row of a stream. The caller holds the pool's lock.
+func (l *link) drop(s *stream) {
+	if s.uses--; s.uses == 0 {
+		l.cache.release(s)
+	}
 }
 
 // detach ends the part of this link in an exchange that goes on elsewhere.
-// Preconditions: as finish; and the link is dead, or has let go of s.
+// Preconditions: as finish, but for the pump; the request lane was detached.
 func (l *link) detach(s *stream) {
 	at := l.part(s)
 	l.pool.mu.Lock()
@@ -173,6 +254,9 @@ func (l *link) part(s *stream) *place {
 // will never touch it. The caller holds the pool's lock.
 func (l *link) untaken(at *place) bool {
 	untouched, err := l.end.Inbox.Revoke(at.entry)
+	if err != nil {
+		go l.evict(err) // not here: it takes the lock that the caller holds
+	}
 	return err == nil && untouched
 }
 
@@ -226,9 +310,8 @@ func (l *link) hear(lane uint32) (useful bool) {
 			signal(s.room)
 		}
 		return false // whom it woke will know: useNews
-	case at.lane.HasLetGo(s.id.Load()): // K2
-		l.vacate(at)
-		l.cache.release(s)
+	case at.hasLetGo(s.id.Load()): // K2
+		l.retire(at)
 		return true
 	}
 	return false
@@ -276,8 +359,7 @@ func (l *link) die(last proto.Message) bool {
 	for i := range l.places {
 		at := &l.places[i]
 		if s := at.stream; s != nil && s.lingers() {
-			l.vacate(at)
-			l.cache.release(s)
+			l.retire(at)
 		} else if s != nil {
 			s.wake()
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/gobwas/ws"
 
@@ -72,10 +73,12 @@ func (p *messagePump) next() (ws.Header, error) {
 	}
 	frame, err := p.readHeader()
 	switch {
-	case err != nil:
-		return frame, p.readError(err)
 	case p.stopped():
 		return frame, errStopped
+	case errors.Is(err, ErrWebSocket):
+		return frame, err
+	case err != nil:
+		return frame, p.readError(err)
 	}
 	p.websocket.heard.Store(true)
 	state := ws.StateServerSide
@@ -88,10 +91,25 @@ func (p *messagePump) next() (ws.Header, error) {
 	return frame, nil
 }
 
+// readHeader reads the header of a frame. Its length has to be what RFC 6455 section
+// 5.2 calls one, in as few bytes as there can be.
 func (p *messagePump) readHeader() (ws.Header, error) {
+	start, err := p.reader.Peek(2)
+	if err != nil {
+		return ws.Header{}, err
+	}
+	short := start[1] & 0x7f
 	frame, err := ws.ReadHeader(p.reader)
 	p.op, p.left = frame.OpCode, frame.Length
-	return frame, err
+	switch {
+	case errors.Is(err, ws.ErrHeaderLengthMSB), errors.Is(err, ws.ErrHeaderLengthUnexpected):
+		return frame, brokenRule(ws.StatusProtocolError, err)
+	case err != nil:
+		return frame, err
+	case short == 126 && frame.Length < 126, short == 127 && frame.Length <= math.MaxUint16:
+		return frame, brokenRule(ws.StatusProtocolError, fmt.Errorf("a length of %d in more bytes than it takes", frame.Length))
+	}
+	return frame, nil
 }
 
 // message moves the payload of a frame into slots: one, if it fits.

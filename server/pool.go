@@ -193,7 +193,7 @@ func (p *pool) tick() {
 func (p *pool) reconsider(s *stream, at *place, now int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if at.stream != s || at.link.dead || now-at.assignedAt < int64(assignedFor) || at.lane.Accepted(s.id.Load()) {
+	if at.stream != s || at.link.dead || now-at.assignedAt < int64(assignedFor) || s.attempts >= mostAttempts || at.hasAccepted(s.id.Load()) {
 		return
 	}
 	l, age := at.link, now-at.assignedAt
@@ -205,6 +205,7 @@ func (p *pool) reconsider(s *stream, at *place, now int64) {
 	}
 	untouched, err := l.end.Inbox.Revoke(at.entry)
 	if err != nil || !untouched {
+		at.tooLate.Store(err == nil)
 		return // evicted elsewhere, or taken: it serves the stream or lets go of it
 	}
 	s.revoked.Store(true)

@@ -22,7 +22,17 @@ type pump struct {
 	dialect *dialect
 	writer  http.ResponseWriter // to say 100 Continue with
 
-	continued atomic.Bool // it waits no more
+	continued atomic.Bool  // it waits no more
+	dropped   atomic.Int64 // bytes that came when nobody wanted them any more
+	early     earlyAnswer
+}
+
+// earlyAnswer is a response that has ended before its upload.
+type earlyAnswer struct {
+	at     time.Time // when it ended; zero: there is none
+	status int
+	open   bool         // its end comes only with that of the exchange
+	flush  func() error // sends it
 }
 
 // The rest of an upload whose exchange is over is read and thrown away up to so
@@ -31,6 +41,19 @@ type pump struct {
 const (
 	leftoverBytes = 256 << 10
 	leftoverTime  = 500 * time.Millisecond
+)
+
+// earlyHold is how long an early response waits for the rest of a short upload, which
+// mostly follows at once: a client of HTTP/1.1 that is in the middle of sending when its
+// response comes may lose it.
+const earlyHold = 20 * time.Millisecond
+
+// The rest of an upload over HTTP/2 is read and thrown away for a moment when the response
+// is no success: clients then stop sending, if they have read it before their stream is
+// reset. Those that get another one send on, and only the reset ends that.
+const (
+	momentBytes = 16 << 20
+	momentTime  = 100 * time.Millisecond
 )
 
 func (p *pump) run() {
@@ -164,9 +187,14 @@ func (p *pump) awaitReader() error {
 // discard reads what is left of a small upload, so that its connection can be
 // used again. n and err are of the read that has just ended.
 func (p *pump) discard(space []byte, n int, err error) error {
-	for left := leftoverBytes - n; p.dialect.serial && err == nil && left > 0; left -= n {
+	since := &p.stream.watch.readSince
+	for left := p.dialect.leftoverBytes() - n; err == nil && left > 0; left -= n {
+		p.dropped.Add(int64(n))
+		since.Store(shm.Now()) // the client keeps the row waiting
 		n, err = p.request.Body.Read(space)
+		since.Store(0)
 	}
+	p.dropped.Add(int64(n))
 	if !errors.Is(err, io.EOF) {
 		return errStopped
 	}
@@ -175,14 +203,49 @@ func (p *pump) discard(space []byte, n int, err error) error {
 }
 
 // halt ends the pump. What follows of the upload is thrown away, within bounds,
-// unless the exchange failed.
+// unless the exchange failed. An early response is sent meanwhile.
 func (p *pump) halt(controller *http.ResponseController, failure error) {
 	close(p.stop)
-	if !p.stream.upload.ended.Load() {
-		willCome := failure == nil && (!p.dialect.expects || p.continued.Load())
-		_ = controller.SetReadDeadline(p.dialect.leftoverDeadline(willCome)) // for what reads after the pump, too
+	if p.stream.upload.ended.Load() {
+		<-p.done
+		return
+	}
+	willCome := failure == nil && (!p.dialect.expects || p.continued.Load())
+	deadline := p.dialect.leftoverDeadline(willCome, p.early.status)
+	_ = controller.SetReadDeadline(deadline) // for what reads after the pump, too
+	switch {
+	case deadline.Equal(longAgo):
+	case p.dialect.serial:
+		p.hold(controller)
+	default:
+		_ = p.early.flush() // no client loses it
 	}
 	<-p.done
+}
+
+// hold waits for the rest of an upload over HTTP/1.1, but not for long: then the response
+// is sent. A client that has sent nothing meanwhile waits for the end of it.
+func (p *pump) hold(controller *http.ResponseController) {
+	wait := time.Until(p.early.at.Add(earlyHold))
+	if wait <= 0 {
+		_ = p.early.flush()
+		wait = earlyHold
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-p.done:
+		return
+	case <-timer.C:
+	}
+	silent := p.early.open && p.dropped.Load() == 0
+	if silent {
+		p.dialect.closeAfterReply(p.writer)
+	}
+	_ = p.early.flush()
+	if silent {
+		_ = controller.SetReadDeadline(longAgo)
+	}
 }
 
 // cancelReason returns what a worker is told when an exchange fails.

@@ -24,6 +24,7 @@ type responder struct {
 	websocket  *websocket // nil: no open WebSocket
 	begun      bool       // the headers are out, or on their way
 	dirty      bool       // written and not flushed
+	offeredAt  int64      // when the stream was first assigned, if it was only taken back since, shm.Now; else 0
 	trailers   bool       // they have come
 	sent       int64      // bytes of body from the worker
 	head       responseHead
@@ -35,7 +36,7 @@ type responder struct {
 // anew.
 var (
 	errLinkDead = fmt.Errorf("%w: link dead", ErrWorkerLost)
-	errRevoked  = errors.New("taken back before the worker took it")
+	errRevoked  = fmt.Errorf("%w: taken back before the worker took it", ErrWorkerLost)
 )
 
 // errOverdue ends the waiting for a worker that has not ended a WebSocket which its
@@ -78,7 +79,7 @@ func (r *responder) slot() (shm.Slot, error) {
 		return slot, err
 	}
 	s.place.position.WantResponse(true) // S1
-	s.watch.waitSince.Store(shm.Now())
+	s.watch.waitSince.Store(r.waitsSince())
 	defer s.place.position.WantResponse(false)
 	defer s.watch.waitSince.Store(0)
 	for {
@@ -95,12 +96,32 @@ func (r *responder) slot() (shm.Slot, error) {
 	}
 }
 
+// takenBack notes, when a stream goes elsewhere, whether it was taken back from the
+// place that it still has, or served there.
+func (r *responder) takenBack(is bool) {
+	switch {
+	case !is:
+		r.offeredAt = 0
+	case r.offeredAt == 0:
+		r.offeredAt = r.stream.place.assignedAt
+	}
+}
+
+// waitsSince returns since when the server waits for a response slot, shm.Now: a
+// stream that comes round from link to link, and is taken by none, gains no time.
+func (r *responder) waitsSince() int64 {
+	if r.offeredAt != 0 && r.stream.next == 1 {
+		return r.offeredAt
+	}
+	return shm.Now()
+}
+
 // check evicts the worker if err says that it broke the protocol.
 func (r *responder) check(err error) error {
 	if err == nil {
 		return nil
 	}
-	r.stream.evict(err)
+	r.stream.place.link.evict(err)
 	return fmt.Errorf("%w: %w", ErrWorkerLost, err)
 }
 
@@ -109,13 +130,13 @@ func (r *responder) interrupted() error {
 	s, at := r.stream, r.stream.place
 	id := s.id.Load()
 	switch {
-	case s.revoked.Load():
-		return errRevoked
+	case s.revoked.Load(), at.passedOver(id):
+		return r.cause(errRevoked)
 	case at.link.gone.Load():
 		return errLinkDead
-	case at.lane.HasLetGo(id) && !at.lane.Accepted(id):
-		return errRevoked // it saw the revocation that we gave up
-	case at.lane.HasLetGo(id):
+	case at.tookBack(id):
+		return r.check(fmt.Errorf("it takes back that it has accepted stream %d", id))
+	case at.hasLetGo(id):
 		return r.cause(errLetGo)
 	case r.websocket != nil && r.websocket.overdue.Load():
 		return errOverdue

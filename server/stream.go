@@ -34,6 +34,7 @@ type stream struct {
 	place     *place     // nil: no link serves it
 	revoked   atomic.Bool
 	overSince int64      // the exchange is over, shm.Now, its worker has not let go; 0: not; under the pool's lock
+	uses      int        // of its row, by its worker and by what is left of an exchange that is over; under the pool's lock
 	response  shm.Reader // of the present place; the responder's
 	next      uint64     // number of the next response slot; the responder's
 	answered  int64      // when the worker ended its response, as it says; 0: not; the responder's
@@ -112,15 +113,18 @@ func (s *stream) cancel(why shm.Reason) {
 // the link if its count makes no sense.
 func (s *stream) reclaim() {
 	if err := s.request.Reclaim(); err != nil {
-		s.evict(err)
+		evictOwner(err)
 	}
 }
 
-// evict ends the link that serves s.
-func (s *stream) evict(cause error) {
-	var l *link
-	s.withPlace(func(p *place) { l = p.link })
-	if l != nil {
+// evictOwner ends the link whose word was wrong. By now another one may serve the
+// stream.
+func evictOwner(cause error) {
+	var violation *shm.Violation
+	if !errors.As(cause, &violation) {
+		return
+	}
+	if l, ok := violation.Owner.(*link); ok {
 		l.evict(cause)
 	}
 }

@@ -197,7 +197,8 @@ func (o *websocket) clientClosed() bool {
 }
 
 // finish ends the WebSocket when its exchange is over: err is nil, or why it failed.
-// It sends our Close, unless it is out, and waits a while for the client's.
+// It sends our Close, unless it is out, and waits a while for the client's. The wire is
+// still to be closed.
 func (o *websocket) finish(err error) {
 	if err != nil {
 		o.stream.cancel(cancelReason(err))
@@ -213,7 +214,6 @@ func (o *websocket) finish(err error) {
 	}
 	o.mu.Unlock()
 	o.awaitClose()
-	o.wire.close(o.controller)
 }
 
 // lastWords returns the payload of the Close that the worker has not sent.
@@ -234,6 +234,9 @@ func (o *websocket) lastWords(err error) []byte {
 // awaitClose waits until the pump has seen the client's Close.
 func (o *websocket) awaitClose() {
 	close(o.pump.stop)
+	since := &o.stream.watch.readSince
+	since.Store(shm.Now()) // the client keeps the row waiting
+	defer since.Store(0)
 	timer := time.NewTimer(closeTime)
 	defer timer.Stop()
 	select {

@@ -29,7 +29,7 @@ func (l *heapLink) openRequestLane(tb testing.TB, guarantee int) *testLane {
 		tb.Fatal("the pool cannot promise the guarantee")
 	}
 	row.Open(t.streamID)
-	t.writer.BindLane(lane, t.streamID)
+	t.writer.BindLane(lane, t.streamID, nil)
 	t.reader = l.worker.Reader(Assignment{StreamID: t.streamID})
 	lane.Accept(t.streamID)
 	return t

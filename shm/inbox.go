@@ -68,6 +68,10 @@ func (w *InboxWriter) Taken() (uint64, error) {
 	return taken, nil
 }
 
+// Took reports whether the worker says that it has taken entry i. The word is not
+// checked: [InboxWriter.Taken] does that. Unlike the rest it needs no lock.
+func (w *InboxWriter) Took(i uint64) bool { return w.ring.taken.Load() > i }
+
 // Revoke takes back the assignment in entry i, and reports whether the worker
 // had not taken it yet. If it returns true the worker will never touch the
 // stream. If false, the worker has taken the entry and either serves the stream

@@ -1,6 +1,9 @@
 package shm
 
-import "testing"
+import (
+	"errors"
+	"testing"
+)
 
 // acceptOn makes the worker accept the stream on a lane, from its beginning.
 func (l *testLane) acceptOn(lane uint32) Reader {
@@ -24,7 +27,7 @@ func TestALaneThatIsKeptCanBeReadAgainByAnotherWorker(t *testing.T) {
 	}
 
 	l.writer.Unbind() // the first worker is dead
-	l.writer.BindLane(l.link.server.Lane(1), l.streamID)
+	l.writer.BindLane(l.link.server.Lane(1), l.streamID, nil)
 	l.reader = l.acceptOn(1)
 	l.tail(t, 1)
 	if err := pattern(7).check(l.tail(t, 2).Bytes, 0); err != nil {
@@ -86,7 +89,7 @@ func TestTheCountersOfALanesLastStreamDoNotCountForTheNext(t *testing.T) {
 	// The next stream is assigned to the lane; its worker has not accepted it.
 	next := link.request.NewWriter(1)
 	next.Open(l.pool, 1)
-	next.BindLane(link.server.Lane(0), l.streamID+1)
+	next.BindLane(link.server.Lane(0), l.streamID+1, nil)
 	if err := next.Reclaim(); err != nil || !next.Whole() {
 		t.Errorf("a slot of the last stream counted for the next: %v", err)
 	}
@@ -94,5 +97,52 @@ func TestTheCountersOfALanesLastStreamDoNotCountForTheNext(t *testing.T) {
 	link.worker.Lane(0).published.Store(3) // of the last stream
 	if n, err := response.Published(); n != 0 || err != nil {
 		t.Errorf("%d slots of the last response (%v) counted for the next", n, err)
+	}
+}
+
+func TestALaneIsDetachedOnlyWhileItIsWhole(t *testing.T) {
+	l := newHeapLink(t, fewSlots).openRequestLane(t, 1)
+	l.putHeaders(t)
+	l.tail(t, 1)
+	l.reader.Release(1)
+	if !l.writer.Detach() {
+		t.Fatal("nothing was taken back, and the lane cannot be detached")
+	}
+	if l.put(t, KindBody, []byte("x")); !l.writer.Whole() {
+		t.Fatal("a slot was taken back although the reader was detached")
+	}
+
+	l.writer.BindLane(l.link.server.Lane(1), l.streamID, nil)
+	l.reader = l.acceptOn(1)
+	l.tail(t, 1)
+	l.reader.Release(1)
+	if err := l.writer.Reclaim(); err != nil {
+		t.Fatal(err)
+	}
+	l.link.worker.Lane(1).Accept(0) // it takes back its acceptance
+	if l.writer.Detach() {
+		t.Error("a slot was taken back, and the lane counts as whole")
+	}
+}
+
+func TestAWrongCountIsThatOfTheReaderThatWasBoundThen(t *testing.T) {
+	l := newHeapLink(t, fewSlots).openRequestLane(t, 1)
+	l.putHeaders(t)
+	owner := new(int)
+	l.writer.BindLane(l.link.server.Lane(1), l.streamID, owner)
+	l.acceptOn(1)
+	l.link.worker.Lane(1).released.Store(2)
+	var violation *Violation
+	if err := l.writer.Reclaim(); !errors.As(err, &violation) || violation.Owner != owner {
+		t.Errorf("the violation is %+v", violation)
+	}
+}
+
+func TestTheCountThatIsWatchedIsWithinWhatIsPublished(t *testing.T) {
+	l := newHeapLink(t, fewSlots).openRequestLane(t, 1)
+	l.putHeaders(t)
+	l.released.Store(1 << 40)
+	if n := l.writer.Progress(); n != 1 {
+		t.Errorf("%d slots of 1 are released", n)
 	}
 }

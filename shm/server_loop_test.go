@@ -124,7 +124,7 @@ func (s *loopServer) serve(ctx context.Context, stream testStream, lane uint32) 
 	x.row.Open(stream.id)
 	x.place.Open(stream.id)
 	x.reader = s.end.Reader(lane, stream.id)
-	x.writer.BindLane(x.lane, stream.id)
+	x.writer.BindLane(x.lane, stream.id, nil)
 	if err := x.putHeaders(); err != nil {
 		return err
 	}

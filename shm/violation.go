@@ -23,6 +23,10 @@ type Violation struct {
 	What string // which number
 	Got  uint64
 	Max  uint64 // the largest (or only) value that would have been right
+
+	// Owner is whose number it was, if the number is that of a reader which was bound
+	// with its owner (see [Writer.BindLane]); else nil.
+	Owner any
 }
 
 // Error says which number was wrong and what its bound was.

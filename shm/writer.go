@@ -20,6 +20,7 @@ type Writer struct {
 	mu        sync.Mutex
 	account   Account
 	released  peerCounter // the reader's: B2 or D2
+	owner     any         // of the reader, see BindLane
 	committed uint64      // slots committed, published or not
 	visible   uint64      // slots published
 	reclaimed uint64      // slots whose bytes we have back
@@ -51,7 +52,7 @@ func (w *Writer) Open(pool *Pool, guarantee int) bool {
 }
 
 func (w *Writer) resetLocked() {
-	w.released = peerCounter{}
+	w.released, w.owner = peerCounter{}, nil
 	w.committed, w.visible, w.reclaimed = 0, 0, 0
 	w.kept = false
 	w.current, w.used, w.reserved = span{buffer: NoBuffer}, 0, 0
@@ -59,23 +60,39 @@ func (w *Writer) resetLocked() {
 }
 
 // BindLane makes the worker behind the lane the reader of this stream. A lane
-// that is whole can be bound again, to another worker. Server only.
-func (w *Writer) BindLane(lane *Lane, streamID uint64) {
-	w.bind(peerCounter{word: lane.released, gate: lane.streamID, streamID: streamID, otherwise: 0})
+// that was detached can be bound again, to another worker. Violations of the
+// reader name its owner, which may be any value. Server only.
+func (w *Writer) BindLane(lane *Lane, streamID uint64, owner any) {
+	w.bind(peerCounter{word: lane.released, gate: lane.streamID, streamID: streamID, otherwise: 0}, owner)
 }
 
 // BindPosition makes the server the reader of this stream. Worker only.
 func (w *Writer) BindPosition(p *Position, streamID uint64) {
-	w.bind(peerCounter{word: p.released, gate: p.streamID, streamID: streamID, otherwise: AllReleased})
+	w.bind(peerCounter{word: p.released, gate: p.streamID, streamID: streamID, otherwise: AllReleased}, nil)
 }
 
 // Unbind forgets the reader: it is dead, and what it released does not count.
-func (w *Writer) Unbind() { w.bind(peerCounter{}) }
+func (w *Writer) Unbind() { w.bind(peerCounter{}, nil) }
 
-func (w *Writer) bind(released peerCounter) {
+func (w *Writer) bind(released peerCounter, owner any) {
 	w.mu.Lock()
-	w.released = released
+	w.released, w.owner = released, owner
 	w.mu.Unlock()
+}
+
+// Detach forgets the reader if every slot committed so far can still be read by
+// another, and reports whether it did. It is one step: nothing is taken back
+// between the look and the forgetting, and nothing after it until another reader
+// is bound. Only what the writer itself has taken back counts, not what the
+// reader says.
+func (w *Writer) Detach() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.reclaimed != 0 {
+		return false
+	}
+	w.released, w.owner = peerCounter{}, nil
+	return true
 }
 
 // Reserve returns space for the next slot: at least min bytes, and up to what
@@ -186,7 +203,7 @@ func (w *Writer) reclaimLocked() error {
 		return nil
 	}
 	if released < w.reclaimed || released > w.visible {
-		return &Violation{What: "released slots", Got: released, Max: w.visible}
+		return &Violation{What: "released slots", Got: released, Max: w.visible, Owner: w.owner}
 	}
 	w.reclaimed = released
 	done := 0
@@ -214,7 +231,8 @@ func (w *Writer) Keep(on bool) {
 	w.mu.Unlock()
 }
 
-// Whole reports whether every slot committed so far can still be read.
+// Whole reports whether every slot committed so far can still be read. It may be
+// out of date at once: see [Writer.Detach].
 func (w *Writer) Whole() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -228,16 +246,16 @@ func (w *Writer) LowerGuarantee() {
 	w.mu.Unlock()
 }
 
-// Progress returns how many slots the reader says it has released. Unlike
-// Reclaim it takes nothing back and trusts nothing: it is for watching whether
-// the number moves.
+// Progress returns how many slots the reader says it has released, at most all
+// that are published. Unlike Reclaim it takes nothing back: it is for watching
+// whether the number grows.
 func (w *Writer) Progress() uint64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.released.word == nil {
 		return 0
 	}
-	return w.released.load()
+	return min(w.released.load(), w.visible)
 }
 
 // Outstanding returns the number of published slots that the reader has not
@@ -296,5 +314,5 @@ func (w *Writer) emptyLocked() {
 		w.account.Give(w.current.buffer)
 	}
 	w.current, w.used, w.reserved = span{buffer: NoBuffer}, 0, 0
-	w.released = peerCounter{}
+	w.released, w.owner = peerCounter{}, nil
 }

@@ -76,7 +76,7 @@ func TestALaneThatIsOpenedAgainIsNotKept(t *testing.T) {
 	l.writer.Keep(true)
 	l.writer.Close()
 	l.writer.Open(l.pool, 1)
-	l.writer.BindLane(l.link.server.Lane(0), l.streamID)
+	l.writer.BindLane(l.link.server.Lane(0), l.streamID, nil)
 	l.reader = l.acceptOn(0)
 	l.putHeaders(t)
 	l.tail(t, 1)

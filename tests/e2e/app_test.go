@@ -64,7 +64,7 @@ func appRoutes() http.Handler {
 		"/echo": echo, "/copy": copyBody, "/read-from": readFrom, "/digest": digest, "/hold": hold, "/upload": upload,
 		"/seen": seen, "/reply": reply, "/early": early, "/events": events, "/trailers": trailers,
 		"/wait": wait, "/flood": flood, "/panic": panicking, "/abort": aborting, "/reply-big": replyBig, "/at-once": atOnce,
-		"/hints": hints, "/socket": socketEcho, "/mortal/socket": socketEcho, "/file": file,
+		"/hints": hints, "/socket": socketEcho, "/mortal/socket": socketEcho, "/file": file, "/socket-bye": socketBye,
 	} {
 		mux.HandleFunc(path, handler)
 	}

@@ -80,3 +80,10 @@ func parts(ctx context.Context, socket *worker.WebSocket, n int) (err error) {
 	}
 	return err
 }
+
+// socketBye closes at once.
+func socketBye(w http.ResponseWriter, r *http.Request) {
+	if socket, err := worker.AcceptWebSocket(w, r); err == nil {
+		_ = socket.Close(1000, "bye")
+	}
+}
