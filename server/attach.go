@@ -271,7 +271,7 @@ func (l *link) discard() {
 // control reads the rare messages of an attached worker until its connection
 // ends. The end of the connection is how the death of a process is noticed.
 func (l *link) control() {
-	packet := make([]byte, proto.MaxMessage+1)
+	packet, drained := make([]byte, proto.MaxMessage+1), false
 	for {
 		n, err := l.conn.Read(packet)
 		if err != nil || n == 0 {
@@ -280,6 +280,11 @@ func (l *link) control() {
 		}
 		switch message, err := proto.Decode(packet[:n]); message.(type) {
 		case *proto.Drain:
+			if drained { // each costs us more than the worker
+				l.evict(errors.New("a second drain on the control socket"))
+				return
+			}
+			drained = true
 			l.setDraining()
 		case *proto.Bye:
 			l.depart()
