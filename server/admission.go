@@ -52,7 +52,7 @@ const (
 
 func (a *admission) init(c *Config, log *slog.Logger) {
 	burst := max(leastLinkBurst, c.MaxLinks)
-	a.hellos = peerCount{most: 2 * burst, mostOfUser: burst, mostOfProcess: burst / 2}
+	a.hellos = peerCount{most: 4 * burst, mostOfUser: 2 * burst, mostOfProcess: burst}
 	a.strangers = peerCount{most: mostStrangers, mostOfUser: mostStrangersOfUser, mostOfProcess: mostStrangersOfUser}
 	a.processes = pace[int]{limit: processLinksPerSecond, burst: burst}
 	a.users = pace[uint32]{limit: userLinksPerSecond, burst: burst}
