@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -15,9 +14,17 @@ import (
 	"github.com/wavey-ai/upload-response/shm"
 )
 
-// helloTime is how long a process that connected may take to say hello, and to
+// helloTime is how long a process that connected may take to say hello, and then to
 // read the answer.
 const helloTime = 5 * time.Second
+
+// lateHello is how long one may take that is refused anyway: had it not been read, the
+// refusal would be lost with it.
+const lateHello = 500 * time.Millisecond
+
+// acceptPause is how long no connection is accepted after a failure to: until a
+// descriptor is free, or memory.
+const acceptPause = 100 * time.Millisecond
 
 // ServeWorkers attaches the workers that connect to the listener, until it is
 // closed; it then returns nil. [ListenWorkers] makes a listener.
@@ -26,22 +33,58 @@ func (r *UploadResponseRouter) ServeWorkers(listener *net.UnixListener) error {
 		conn, err := listener.AcceptUnix()
 		switch {
 		case err == nil:
-			go r.attach(conn)
+			r.receive(conn)
 		case errors.Is(err, net.ErrClosed):
 			return nil
-		case errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE):
-			r.log.Error("cannot accept workers", "error", err)
-			time.Sleep(100 * time.Millisecond) // until a descriptor is free
 		default:
-			return fmt.Errorf("accept workers: %w", err)
+			r.admission.refused.warn("cannot accept workers", "error", err)
+			time.Sleep(acceptPause)
 		}
 	}
 }
 
+// receive attaches who connected, or refuses it, in a goroutine of its own: if it may
+// attach, and there are not too many such already.
+func (r *UploadResponseRouter) receive(conn *net.UnixConn) {
+	p, err := processOf(conn)
+	if err == nil {
+		err = r.config.mayConnect(p)
+	}
+	if err == nil {
+		err = r.admission.hellos.enter(p)
+	}
+	if err == nil {
+		go r.attach(conn, p)
+		return
+	}
+	if r.admission.strangers.enter(p) == nil {
+		go r.turnAway(conn, p, err)
+		return
+	}
+	r.noteRefused(err)
+	_ = conn.Close()
+}
+
+// turnAway refuses a peer once it has said hello.
+func (r *UploadResponseRouter) turnAway(conn *net.UnixConn, p process, why error) {
+	defer r.admission.strangers.leave(p)
+	_ = conn.SetDeadline(time.Now().Add(lateHello))
+	if _, err := readPacket(conn); errors.Is(err, io.EOF) {
+		_ = conn.Close()
+		return
+	}
+	r.refuse(conn, why)
+}
+
 // attach makes a link of a connection, or refuses it and says why.
-func (r *UploadResponseRouter) attach(conn *net.UnixConn) {
-	_ = conn.SetDeadline(time.Now().Add(helloTime))
-	l, err := r.welcome(conn)
+func (r *UploadResponseRouter) attach(conn *net.UnixConn, p process) {
+	_ = conn.SetReadDeadline(time.Now().Add(helloTime))
+	hello, err := readHello(conn)
+	r.admission.hellos.leave(p)
+	var l *link
+	if err == nil {
+		l, err = r.welcome(conn, p, hello)
+	}
 	if errors.Is(err, io.EOF) { // somebody looked whether we are there
 		_ = conn.Close()
 		return
@@ -63,31 +106,28 @@ func (r *UploadResponseRouter) attach(conn *net.UnixConn) {
 
 // refuse tells the peer why it cannot attach.
 func (r *UploadResponseRouter) refuse(conn *net.UnixConn, err error) {
-	r.counters.Refused.Add(1)
-	r.log.Warn("attach refused", "error", err)
+	r.noteRefused(err)
 	refusal := &proto.Refusal{Code: proto.CodeMalformed, Message: err.Error()}
 	_ = errors.As(err, &refusal)
 	if packet, err := proto.Encode(refusal); err == nil {
+		_ = conn.SetWriteDeadline(time.Now().Add(helloTime))
 		_, _ = conn.Write(packet)
 	}
 	_ = conn.Close()
+}
+
+func (r *UploadResponseRouter) noteRefused(err error) {
+	r.counters.Refused.Add(1)
+	r.admission.refused.warn("attach refused", "error", err)
 }
 
 func refusal(code, format string, args ...any) error {
 	return &proto.Refusal{Code: code, Message: fmt.Sprintf(format, args...), LayoutMin: shm.LayoutMin, LayoutMax: shm.LayoutMax}
 }
 
-// welcome reads the hello, checks who says it, makes the link, and sends the
-// welcome with the descriptors.
-func (r *UploadResponseRouter) welcome(conn *net.UnixConn) (*link, error) {
-	hello, err := readHello(conn) // also from whom we refuse: closing with a packet unread would lose the refusal
-	if err != nil {
-		return nil, err
-	}
-	pid, err := r.checkPeer(conn)
-	if err != nil {
-		return nil, err
-	}
+// welcome checks what a hello asks for, waits for its turn, makes the link, and sends
+// the welcome with the descriptors.
+func (r *UploadResponseRouter) welcome(conn *net.UnixConn, peer process, hello *proto.Hello) (*link, error) {
 	layout, err := proto.Negotiate(proto.Range{Min: shm.LayoutMin, Max: shm.LayoutMax}, hello.Layouts())
 	if err != nil {
 		return nil, err
@@ -96,10 +136,21 @@ func (r *UploadResponseRouter) welcome(conn *net.UnixConn) (*link, error) {
 	if p == nil {
 		return nil, refusal(proto.CodePool, "no route leads to pool %q", hello.Pool)
 	}
+	if err := r.config.mayServe(peer, hello.Pool); err != nil {
+		return nil, err
+	}
+	holder, err := r.holderOf(conn, peer, hello.Pool)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.admission.wait(peer); err != nil {
+		return nil, err
+	}
+	defer r.admission.done()
 	if !r.expectLink() {
 		return nil, errDrainingLink
 	}
-	l, err := r.open(conn, p, hello, layout, pid)
+	l, err := r.open(conn, p, hello, layout, peer.pid, holder)
 	if err != nil {
 		r.alive.Done()
 	}
@@ -110,8 +161,8 @@ func (r *UploadResponseRouter) welcome(conn *net.UnixConn) (*link, error) {
 var errDrainingLink = refusal(proto.CodeDraining, "the server is shutting down")
 
 // open makes the link and sends the welcome. Preconditions: expectLink.
-func (r *UploadResponseRouter) open(conn *net.UnixConn, p *pool, hello *proto.Hello, layout uint16, pid int) (*link, error) {
-	l, file, err := r.newLink(conn, p, hello, pid)
+func (r *UploadResponseRouter) open(conn *net.UnixConn, p *pool, hello *proto.Hello, layout uint16, pid int, h holder) (*link, error) {
+	l, file, err := r.newLink(conn, p, hello, pid, h)
 	if err != nil {
 		return nil, err
 	}
@@ -136,42 +187,22 @@ func (r *UploadResponseRouter) open(conn *net.UnixConn, p *pool, hello *proto.He
 	return l, nil
 }
 
-// checkPeer returns the process at the other end, if its user may attach. The
-// kernel vouches for it (SO_PEERCRED).
-func (r *UploadResponseRouter) checkPeer(conn *net.UnixConn) (pid int, err error) {
-	cred, err := peerCredentials(conn)
-	if err != nil {
-		return 0, err
-	}
-	if int(cred.Uid) != os.Geteuid() && !slices.Contains(r.config.AllowUIDs, cred.Uid) && !slices.Contains(r.config.AllowGIDs, cred.Gid) {
-		return 0, refusal(proto.CodeDenied, "user %d, group %d may not attach (process %d)", cred.Uid, cred.Gid, cred.Pid)
-	}
-	return int(cred.Pid), nil
-}
-
-// peerCredentials asks the kernel who is at the other end of conn.
-func peerCredentials(conn *net.UnixConn) (*unix.Ucred, error) {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	var cred *unix.Ucred
-	var credErr error
-	if err := raw.Control(func(fd uintptr) {
-		cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	}); err != nil {
-		return nil, err
-	}
-	return cred, credErr
-}
-
-func readHello(conn *net.UnixConn) (*proto.Hello, error) {
+// readPacket reads the first message. It may be nonsense.
+func readPacket(conn *net.UnixConn) ([]byte, error) {
 	packet := make([]byte, proto.MaxMessage+1)
 	n, err := conn.Read(packet)
 	if err != nil {
 		return nil, fmt.Errorf("no hello: %w", err)
 	}
-	message, err := proto.Decode(packet[:n])
+	return packet[:n], nil
+}
+
+func readHello(conn *net.UnixConn) (*proto.Hello, error) {
+	packet, err := readPacket(conn)
+	if err != nil {
+		return nil, err
+	}
+	message, err := proto.Decode(packet)
 	if err != nil {
 		return nil, err
 	}
@@ -184,13 +215,13 @@ func readHello(conn *net.UnixConn) (*proto.Hello, error) {
 
 // newLink makes the memory and the bells of a link. The file is to be sent to
 // the worker and closed.
-func (r *UploadResponseRouter) newLink(conn *net.UnixConn, p *pool, hello *proto.Hello, pid int) (_ *link, _ *os.File, err error) {
-	ls, concurrency, err := r.responses.acquire(min(int(hello.Lanes), r.config.mostLanes()), r.config.mostLanes())
+func (r *UploadResponseRouter) newLink(conn *net.UnixConn, p *pool, hello *proto.Hello, pid int, h holder) (_ *link, _ *os.File, err error) {
+	ls, concurrency, err := r.responses.acquire(h, min(int(hello.Lanes), r.config.mostLanes()), r.config.mostLanes())
 	if err != nil {
 		return nil, nil, refusal(proto.CodeFull, "%v", err)
 	}
 	l := &link{
-		pool: p, cache: r.requests, responses: r.responses, log: r.log, name: hello.Name, pid: pid,
+		pool: p, cache: r.requests, responses: r.responses, log: r.log, name: hello.Name, pid: pid, holder: h,
 		index: ls.mailbox, generation: ls.generation, segment: ls.segment, conn: conn, concurrency: concurrency,
 	}
 	if l.name == "" {
@@ -217,6 +248,7 @@ func (l *link) send(packet []byte, request, response *os.File) error {
 	if l.workerBell != nil {
 		fds = append(fds, l.workerBell.FD())
 	}
+	_ = l.conn.SetWriteDeadline(time.Now().Add(helloTime))
 	_, _, err := l.conn.WriteMsgUnix(packet, unix.UnixRights(fds...), nil)
 	return err
 }
@@ -239,7 +271,7 @@ func (l *link) discard() {
 // control reads the rare messages of an attached worker until its connection
 // ends. The end of the connection is how the death of a process is noticed.
 func (l *link) control() {
-	packet := make([]byte, proto.MaxMessage+1)
+	packet, drained := make([]byte, proto.MaxMessage+1), false
 	for {
 		n, err := l.conn.Read(packet)
 		if err != nil || n == 0 {
@@ -248,6 +280,11 @@ func (l *link) control() {
 		}
 		switch message, err := proto.Decode(packet[:n]); message.(type) {
 		case *proto.Drain:
+			if drained { // each costs us more than the worker
+				l.evict(errors.New("a second drain on the control socket"))
+				return
+			}
+			drained = true
 			l.setDraining()
 		case *proto.Bye:
 			l.depart()

@@ -100,8 +100,25 @@ type Config struct {
 	TrustUnix      bool
 
 	// AllowUIDs and AllowGIDs are the users and groups whose processes may
-	// attach besides our own user.
+	// attach besides our own user, to any pool; those of PoolUIDs and PoolGIDs may
+	// to one pool.
 	AllowUIDs, AllowGIDs []uint32
+	PoolUIDs, PoolGIDs   []PoolID
+
+	// Started, if not nil, returns which worker that was started for one of the
+	// Supervised pools a process is or descends from: the pool, and the number of
+	// the worker's process; 0 if it does from none. These pools then take no other
+	// workers, but for those in OpenPools. Many goroutines may call it. A worker
+	// and its descendants count as one process. StartedWorkers is how many such
+	// workers there are: as many links are kept for them.
+	Started        func(pid int) (pool string, leader int)
+	StartedWorkers int
+	OpenPools      []string
+
+	// LinksPerProcess, LinksPerUser and LinksPerPool are the most links that one
+	// process, user or pool can have at once. 0 is any number, but for a process:
+	// all but a quarter of those that fit.
+	LinksPerProcess, LinksPerUser, LinksPerPool int
 
 	// Log takes errors and life-cycle events, AccessLog a line for every
 	// exchange. Nil is silence.
@@ -149,6 +166,9 @@ func (c *Config) plan() (shm.RequestGeometry, error) {
 	case c.QueueLength < 0 || c.BodyLimit < 0 || c.MinBodyRate < 0 || c.RequestRate < 0 || c.RequestBurst < 0:
 		return shm.RequestGeometry{}, fmt.Errorf("limits cannot be negative: queue length %d, body %d, its rate %d, requests a second %d, in a burst %d",
 			c.QueueLength, c.BodyLimit, c.MinBodyRate, c.RequestRate, c.RequestBurst)
+	case c.LinksPerProcess < 0 || c.LinksPerUser < 0 || c.LinksPerPool < 0 || c.StartedWorkers < 0:
+		return shm.RequestGeometry{}, fmt.Errorf("numbers of links cannot be negative: %d of a process, %d of a user, %d of a pool, %d kept",
+			c.LinksPerProcess, c.LinksPerUser, c.LinksPerPool, c.StartedWorkers)
 	case c.CompressMin < 1:
 		return shm.RequestGeometry{}, fmt.Errorf("compress at least %d bytes: want 1 or more", c.CompressMin)
 	case c.MessageLimit < 0:

@@ -21,6 +21,7 @@ type link struct {
 	log        *slog.Logger
 	name       string
 	pid        int
+	holder     holder // for whom it is counted
 	index      uint32
 	generation uint32
 

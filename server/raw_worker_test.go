@@ -166,7 +166,7 @@ func attachRaw(t *testing.T, path string) *shm.WorkerEnd {
 	check(err)
 	response, err := shm.OpenResponseSegment(g, os.NewFile(uintptr(fds[1]), "response"))
 	check(err)
-	return shm.NewWorkerEnd(request, welcome.Link, response, shm.OpenPeerEventfd(fds[2]))
+	return shm.NewWorkerEnd(request, welcome.Link, welcome.LinkGeneration, response, shm.OpenPeerEventfd(fds[2]))
 }
 
 func (d *dispatch) inflight(l *link) int {

@@ -18,10 +18,11 @@ type ResponseChunkCache struct {
 	left       uint64   // bytes of the budget
 	mailboxes  []uint32 // free ones
 	generation uint32
+	bounds     linkBounds
 }
 
 func newResponseChunkCache(c *Config) *ResponseChunkCache {
-	r := &ResponseChunkCache{slotSize: c.SlotSize, slotLimit: c.SlotsPerStream, linkMemory: c.LinkMemory, left: c.Memory - c.Memory/2}
+	r := &ResponseChunkCache{slotSize: c.SlotSize, slotLimit: c.SlotsPerStream, linkMemory: c.LinkMemory, left: c.Memory - c.Memory/2, bounds: newLinkBounds(c)}
 	for i := range c.MaxLinks {
 		r.mailboxes = append(r.mailboxes, uint32(c.MaxLinks-1-i))
 	}
@@ -34,23 +35,24 @@ type linkSegment struct {
 	file       *os.File // to be sent to the worker, then closed
 	mailbox    uint32
 	generation uint32
+	holder     holder
 }
 
 // acquire makes the segment of a link that serves so many streams at once, with
 // more lanes for those assigned ahead. If the memory of a link does not hold that
 // many lanes the link gets what it holds, and serves fewer at once. Release:
 // release, with the link; or giveUp.
-func (r *ResponseChunkCache) acquire(wanted, mostLanes int) (ls linkSegment, concurrency int, err error) {
+func (r *ResponseChunkCache) acquire(h holder, wanted, mostLanes int) (ls linkSegment, concurrency int, err error) {
 	most := min(wanted+aheadLanes, mostLanes)
 	g, err := r.plan(most)
 	if err != nil {
 		return linkSegment{}, 0, fmt.Errorf("%w: raise the memory of a link", err)
 	}
-	if ls, err = r.reserve(); err != nil {
+	if ls, err = r.reserve(h); err != nil {
 		return linkSegment{}, 0, err
 	}
 	if ls.segment, ls.file, err = shm.CreateResponseSegment(g); err != nil {
-		r.giveBack(ls.mailbox)
+		r.giveBack(ls.mailbox, h)
 		return linkSegment{}, 0, err
 	}
 	return ls, max(1, wanted-(most-int(g.Lanes))), nil
@@ -72,7 +74,7 @@ func (r *ResponseChunkCache) plan(lanes int) (g shm.ResponseGeometry, err error)
 	return g, err
 }
 
-func (r *ResponseChunkCache) reserve() (linkSegment, error) {
+func (r *ResponseChunkCache) reserve(h holder) (linkSegment, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.mailboxes) == 0 {
@@ -81,30 +83,35 @@ func (r *ResponseChunkCache) reserve() (linkSegment, error) {
 	if r.left < r.linkMemory {
 		return linkSegment{}, fmt.Errorf("%d bytes of response memory are left, a link takes %d: raise the memory, or lower that of a link", r.left, r.linkMemory)
 	}
+	if err := r.bounds.enter(h, min(len(r.mailboxes), int(r.left/r.linkMemory))); err != nil {
+		return linkSegment{}, err
+	}
 	r.left -= r.linkMemory
 	r.generation++
 	n := len(r.mailboxes) - 1
 	mailbox := r.mailboxes[n]
 	r.mailboxes = r.mailboxes[:n]
-	return linkSegment{mailbox: mailbox, generation: r.generation}, nil
+	return linkSegment{mailbox: mailbox, generation: r.generation, holder: h}, nil
 }
 
-// release frees the memory of a dead link that nobody uses any more.
+// release frees the memory of a dead link that nobody uses any more. Its worker may
+// still map it: a new link gets new memory, and never this.
 func (r *ResponseChunkCache) release(l *link) {
 	_ = l.segment.Close()
-	r.giveBack(l.index)
+	r.giveBack(l.index, l.holder)
 }
 
 // giveUp frees the segment of an attach that failed.
 func (r *ResponseChunkCache) giveUp(ls linkSegment) {
 	_ = ls.file.Close()
 	_ = ls.segment.Close()
-	r.giveBack(ls.mailbox)
+	r.giveBack(ls.mailbox, ls.holder)
 }
 
-func (r *ResponseChunkCache) giveBack(mailbox uint32) {
+func (r *ResponseChunkCache) giveBack(mailbox uint32, h holder) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.left += r.linkMemory
 	r.mailboxes = append(r.mailboxes, mailbox)
+	r.bounds.leave(h)
 }

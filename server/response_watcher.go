@@ -1,21 +1,57 @@
 package server
 
-import "time"
+import (
+	"time"
+
+	"github.com/wavey-ai/upload-response/shm"
+)
 
 // ResponseWatcher is the goroutine that sleeps on the bell of a link and wakes
 // the exchanges that its worker has news for.
 type ResponseWatcher struct {
-	link    *link
-	useless int // drains in a row that were of use to nobody
+	link  *link
+	spare spareRounds
 }
 
-// A worker that floods the bell gets this many rounds for free, then the watcher
-// rests between rounds: its CPU time is bounded and all others are served by
-// watchers of their own.
+// A worker that floods the bell has spare rounds, then the watcher rests between rounds:
+// its CPU time is bounded and all others are served by watchers of their own. An honest
+// worker's rounds are of use to nobody when who waits has found the news by itself: less
+// than half as many as those that are of use were measured.
 const (
-	freeRounds = 256
-	floodRest  = 2 * time.Millisecond
+	mostSpareRounds      = 512
+	spareRoundsPerSecond = 500
+	floodRest            = 2 * time.Millisecond
 )
+
+// spareRounds is a token bucket of the rounds of a watcher that may be of no use. It
+// fills with time, and with each round that was of use. The zero value is full.
+type spareRounds struct {
+	left   int64
+	filled int64 // when time was last counted, shm.Now
+}
+
+// earn is for a round that was of use. It looks at no clock.
+func (r *spareRounds) earn() { r.left = min(r.left+1, mostSpareRounds) }
+
+// spend is for a round that was not. It reports false if there was none to spare.
+func (r *spareRounds) spend(now func() int64) bool {
+	if r.left == 0 {
+		r.fill(now())
+	}
+	if r.left == 0 {
+		return false
+	}
+	r.left--
+	return true
+}
+
+func (r *spareRounds) fill(now int64) {
+	const each = int64(time.Second) / spareRoundsPerSecond
+	n := min((now-r.filled)/each, mostSpareRounds)
+	if r.left = n; n > 0 {
+		r.filled = now
+	}
+}
 
 // run watches until the link is dead. The caller has added it to the link's
 // users.
@@ -56,14 +92,14 @@ func (w *ResponseWatcher) round() (useful bool, err error) {
 	return l.newsUsed() || useful, err
 }
 
-// rest pauses when too many rounds in a row were of no use.
+// rest pauses when a round was of no use and there are no more to spare.
 func (w *ResponseWatcher) rest(useful bool) error {
 	if useful {
-		w.useless = 0
+		w.spare.earn()
 		return nil
 	}
 	w.link.pool.counters.StaleNotices.Add(1)
-	if w.useless++; w.useless <= freeRounds {
+	if w.spare.spend(shm.Now) {
 		return nil
 	}
 	return w.link.bell.Rest(floodRest)

@@ -31,6 +31,7 @@ type UploadResponseRouter struct {
 	counters    counters
 	rates       rateTable
 	compression compression
+	admission   admission
 
 	stopClock chan struct{}
 	clockDone chan struct{}
@@ -69,6 +70,7 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 	r.openPools()
 	r.rates.init(&c)
 	r.compression.init(&c)
+	r.admission.init(&c, c.Log)
 	go func() {
 		defer close(r.clockDone)
 		r.clock(r.stopClock)

@@ -94,19 +94,20 @@ func (w *InboxWriter) Revoke(i uint64) (bool, error) {
 
 // InboxReader is the worker's end of an inbox. One goroutine uses it.
 type InboxReader struct {
-	ring inboxRing
-	ours func() bool // what was read before was written for us
+	ring  inboxRing
+	ours  func() bool   // what was read before was written for us
+	taken atomic.Uint64 // what the word says: the server takes that memory back when the link is over
 }
 
 // Empty reports whether there is nothing to take.
-func (r *InboxReader) Empty() bool { return r.ring.head.Load() == r.ring.taken.Load() }
+func (r *InboxReader) Empty() bool { return r.ring.head.Load() == r.taken.Load() }
 
 // Take takes the next assignment. It reports ok = false if there is none, or if
 // the mailbox serves another attach by now, and revoked = true if the server has
 // taken this one back: the caller lets go of the stream on the lane, before it
 // takes another, and does nothing else with it.
 func (r *InboxReader) Take() (a Assignment, revoked, ok bool) {
-	i := r.ring.taken.Load()
+	i := r.taken.Load()
 	if r.ring.head.Load() == i { // E2
 		return Assignment{}, false, false
 	}
@@ -120,6 +121,7 @@ func (r *InboxReader) Take() (a Assignment, revoked, ok bool) {
 		return Assignment{}, false, false
 	}
 	flag := u32at(r.ring.mem, r.ring.at(i, inbRevoked))
+	r.taken.Store(i + 1)
 	r.ring.taken.Store(i + 1)  // F1
 	revoked = flag.Load() != 0 // G2
 	if !r.ours() {

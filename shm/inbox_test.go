@@ -261,3 +261,15 @@ func TestAWorkerOfAnEarlierAttachTakesNothing(t *testing.T) {
 		}
 	}
 }
+
+// The server frees the response segment of a link that is over while its worker may
+// still look: what the worker has said there is zero then.
+func TestNothingIsTakenTwiceWhenTheResponseMemoryIsGone(t *testing.T) {
+	l := newHeapLink(t, fewSlots)
+	l.offer(t, 1)
+	l.take(t)
+	l.worker.Inbox.ring.taken.Store(0)
+	if a, _, ok := l.worker.Inbox.Take(); ok || !l.worker.Inbox.Empty() {
+		t.Errorf("took %+v once more", a)
+	}
+}

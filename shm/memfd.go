@@ -17,7 +17,15 @@ var ErrNoMemory = errors.New("shm: not enough memory")
 const mfdNoexecSeal = 0x8
 
 // newMemfd returns a sealable anonymous file of the given size, with all of its
-// memory reserved: nobody who touches it later can be killed for want of a page.
+// memory reserved: whoever touches it later needs no further page.
+//
+// That holds for as long as nobody takes pages out of it. Nobody can of the request
+// segment, for its seals forbid writing. A worker can of its own response segment
+// (F_SEAL_WRITE would forbid it everything), and then a read of the hole takes a new page.
+// Its room is that of the page that was freed, so it is short only when others have
+// taken that in the meantime: in a control group at its limit somebody is killed then, as
+// when a process of the group had allocated it; with vm.overcommit_memory=2 and no commit
+// left, the reader gets SIGBUS, which ends the server.
 func newMemfd(name string, bytes uint64) (*os.File, error) {
 	if err := checkAvailable(bytes); err != nil {
 		return nil, err
@@ -47,6 +55,26 @@ func fallocate(fd int, bytes int64) error {
 			return err
 		}
 	}
+}
+
+// punch gives the memory of a file's first bytes back to the machine. It takes the
+// pages out of all mappings; the file keeps its size.
+func punch(file *os.File, bytes uint64) error {
+	for {
+		err := unix.Fallocate(int(file.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0, int64(bytes))
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// dupFile returns another descriptor of a file.
+func dupFile(file *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("shm: duplicate a descriptor: %w", err)
+	}
+	return os.NewFile(uintptr(fd), file.Name()), nil
 }
 
 // seal adds seals, and the seal that forbids any further one.

@@ -1,6 +1,7 @@
 package shm
 
 import (
+	"errors"
 	"os"
 
 	"github.com/edsrzf/mmap-go"
@@ -15,27 +16,38 @@ type ResponseSegment struct {
 	geometry ResponseGeometry
 	mem      mmap.MMap
 	lanes    []Lane
+	own      *os.File // the server's descriptor, by which Close frees the memory; nil in a worker
 }
 
 // CreateResponseSegment makes a link's segment: reserved, sealed against
 // resizing, mapped read-only here. The caller sends the file to the worker and
 // closes it. It returns [ErrNoMemory] when the machine is short. Release:
 // [ResponseSegment.Close].
-func CreateResponseSegment(g ResponseGeometry) (*ResponseSegment, *os.File, error) {
+func CreateResponseSegment(g ResponseGeometry) (_ *ResponseSegment, _ *os.File, err error) {
 	file, err := newMemfd("upload-response responses", g.Len)
 	if err != nil {
 		return nil, nil, err
 	}
+	defer func() {
+		if err != nil {
+			_ = file.Close()
+		}
+	}()
 	if err := seal(file, responseSeals); err != nil {
-		_ = file.Close()
+		return nil, nil, err
+	}
+	own, err := dupFile(file)
+	if err != nil {
 		return nil, nil, err
 	}
 	mem, err := mapFile(file, g.Len, mmap.RDONLY)
 	if err != nil {
-		_ = file.Close()
+		_ = own.Close()
 		return nil, nil, err
 	}
-	return newResponseSegment(g, mem), file, nil
+	s := newResponseSegment(g, mem)
+	s.own = own
+	return s, file, nil
 }
 
 // OpenResponseSegment maps a link's segment, read-write, in its worker. It takes
@@ -91,6 +103,16 @@ func (s *ResponseSegment) buffers() bufferArea {
 // limit returns the most outstanding slots of a response lane.
 func (s *ResponseSegment) limit() uint64 { return uint64(min(s.geometry.SlotLimit, s.geometry.Ring)) }
 
-// Close unmaps the segment. Preconditions: nothing that points into it is used
-// any more.
-func (s *ResponseSegment) Close() error { return s.mem.Unmap() }
+// Close unmaps the segment. In the server it also gives all of its memory back to
+// the machine, whoever still maps it or has a descriptor: a worker that keeps those
+// finds zeros, and what it touches again is memory of its own (its control group
+// pays). Preconditions: nothing that points into it is used any more.
+func (s *ResponseSegment) Close() error {
+	err := s.mem.Unmap()
+	if s.own == nil {
+		return err
+	}
+	err = errors.Join(err, punch(s.own, s.geometry.Len), s.own.Close())
+	s.own = nil
+	return err
+}

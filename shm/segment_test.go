@@ -187,7 +187,7 @@ func TestAClosedSegmentLeavesNothingBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if during := leftovers(t); len(during) != len(before)+5 { // four mappings, one file
+	if during := leftovers(t); len(during) != len(before)+6 { // four mappings, two files
 		t.Errorf("while open: %q", during)
 	}
 	for _, s := range []interface{ Close() error }{request, reopened, response, writable} {
@@ -198,6 +198,45 @@ func TestAClosedSegmentLeavesNothingBehind(t *testing.T) {
 	if after := leftovers(t); !slices.Equal(before, after) {
 		t.Errorf("before: %q, after: %q", before, after)
 	}
+}
+
+// A worker that keeps the descriptor or the mapping of a link that is over keeps no
+// memory of the server's by it.
+func TestAClosedResponseSegmentHoldsNoMemoryWhoeverKeepsIt(t *testing.T) {
+	g := fewSlots.responseGeometry(t)
+	response, file, err := CreateResponseSegment(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	kept, err := OpenResponseSegment(g, again(t, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kept.Close()
+	kept.mem[len(kept.mem)-1] = 77
+	if got := allocated(t, file); got < g.Len {
+		t.Fatalf("an open segment of %d bytes has %d", g.Len, got)
+	}
+	if err := response.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := allocated(t, file); got != 0 {
+		t.Errorf("a closed segment has %d bytes of memory", got)
+	}
+	if got := kept.mem[len(kept.mem)-1]; got != 0 {
+		t.Errorf("its last byte is %d, want 0 of a new page", got)
+	}
+}
+
+// allocated returns how many bytes of memory a file has.
+func allocated(tb testing.TB, file *os.File) uint64 {
+	tb.Helper()
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
+		tb.Fatal(err)
+	}
+	return uint64(stat.Blocks) * 512
 }
 
 // leftovers returns the mappings and open files of this process that are

@@ -118,7 +118,7 @@ func (s *handServer) assign(id uint64, row, lane uint32) {
 	s.Helper()
 	s.open(id, row)
 	s.end.Position(lane).Open(id)
-	s.rows[row].BindLane(s.end.Lane(lane), id)
+	s.rows[row].BindLane(s.end.Lane(lane), id, nil)
 	s.end.Inbox.Append(shm.Assignment{StreamID: id, Row: row, Lane: lane, Time: shm.Now()})
 	s.end.Offered()
 }

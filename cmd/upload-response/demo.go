@@ -57,6 +57,7 @@ func (p *program) demo(args []string) error {
 	if err != nil {
 		return err
 	}
+	s.config.OpenPools = s.config.Supervised // to try workers, too
 	v, err := openService(&s, p.stdout, p.stderr)
 	if err != nil {
 		return err

@@ -58,8 +58,14 @@ func (o *output) String() string {
 // still there.
 func startProcess(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: exec.Command(os.Args[0], args...), ended: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), asProgram+"=1")
+	return startCommand(t, exec.Command(os.Args[0], args...))
+}
+
+// startCommand is startProcess for a command that says more than its arguments.
+func startCommand(t *testing.T, command *exec.Cmd) *process {
+	t.Helper()
+	p := &process{t: t, cmd: command, ended: make(chan struct{})}
+	p.cmd.Env = append(append(os.Environ(), asProgram+"=1"), command.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.err
 	p.cmd.WaitDelay = 10 * time.Second // its workers hold its pipes, too
 	if err := p.cmd.Start(); err != nil {
@@ -73,7 +79,7 @@ func startProcess(t *testing.T, args ...string) *process {
 		_ = p.cmd.Process.Kill()
 		<-p.ended
 		if t.Failed() {
-			t.Logf("%q printed\n%s\n%s", args, p.out.String(), p.err.String())
+			t.Logf("%q printed\n%s\n%s", command.Args, p.out.String(), p.err.String())
 		}
 	})
 	return p
@@ -353,4 +359,56 @@ func TestWorkerEndsOnTerm(t *testing.T) {
 		t.Errorf("status %d", status)
 	}
 	server.found(`msg="link left" link=tom`)
+}
+
+func TestAPoolWithWorkersTakesThoseOnlyThatTheServerStarted(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(t.TempDir(), "s")
+	p := startProcess(t, "serve", "--listen", "127.0.0.1:0", "--socket", socket, "--route", "/=default", "--route", "/open=open", "--route", "/free=free",
+		"--worker", "default=sh -c '"+self+" worker echo & wait'", "--worker", "open="+self+" worker echo", "--open-pool", "open")
+	p.found(`msg="link attached" .* (pool=default)`) // a child of the worker that was started
+	byHand := func(pool string) *process {
+		return startProcess(t, "worker", "echo", "--pool", pool, "--socket", socket, "--name", "by-hand")
+	}
+	refused := byHand("default")
+	if status := refused.wait(); status != 1 || !strings.Contains(refused.err.String(), `pool "default" takes workers only that the server has started`) {
+		t.Errorf("status %d", status)
+	}
+	for _, pool := range []string{"open", "free"} {
+		byHand(pool)
+		p.found(`msg="link attached" link=by-hand (pool=` + pool + `)`)
+	}
+}
+
+func TestWorkersGetNeitherDescriptorsNorVariablesOfTheServersOwn(t *testing.T) {
+	seen := filepath.Join(t.TempDir(), "seen")
+	passed, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer passed.Close()
+	command := exec.Command(os.Args[0], "serve", "--listen", "127.0.0.1:0", "--socket", filepath.Join(t.TempDir(), "s"),
+		"--worker", "default=sh -c 'ls /proc/$$/fd >"+seen+"; env >>"+seen+"; echo whole >>"+seen+"; exec sleep 1000'")
+	command.ExtraFiles = []*os.File{passed, passed, passed}
+	command.Env = []string{"NOTIFY_SOCKET=/nowhere", "UPLOAD_RESPONSE_QUEUE_LENGTH=7", "MINE=mine"}
+	startCommand(t, command)
+	var text string
+	eventually(t, "the worker to look", func() bool {
+		b, _ := os.ReadFile(seen)
+		text = "\n" + string(b)
+		return strings.HasSuffix(text, "\nwhole\n")
+	})
+	for _, not := range []string{"\n3\n", "\n4\n", "\n5\n", "NOTIFY_SOCKET", "QUEUE_LENGTH"} {
+		if strings.Contains(text, not) {
+			t.Errorf("the worker sees %q", not)
+		}
+	}
+	for _, want := range []string{"\n2\n", "\nMINE=mine\n", "\nUPLOAD_RESPONSE_POOL=default\n", "\nUPLOAD_RESPONSE_SOCKET="} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the worker does not see %q in %s", want, text)
+		}
+	}
 }

@@ -1,6 +1,9 @@
 package main
 
-import "errors"
+import (
+	"errors"
+	"os"
+)
 
 // serve runs the server until a signal ends it.
 func (p *program) serve(args []string) error {
@@ -16,5 +19,22 @@ func (p *program) serve(args []string) error {
 	if err != nil {
 		return err
 	}
+	v.warnOfUser()
 	return v.run()
+}
+
+// warnOfUser says what the user of the worker processes makes of them.
+func (v *service) warnOfUser() {
+	s := v.settings
+	if len(s.workers) == 0 {
+		return
+	}
+	if s.user == nil && os.Geteuid() == 0 {
+		v.log.Warn("workers run as root, which nothing holds off from the server: give them a user with --worker-user")
+	}
+	if s.user != nil {
+		if warning, _ := s.user.check(s.socket); warning != "" {
+			v.log.Warn("workers may not reach the socket", "why", warning)
+		}
+	}
 }

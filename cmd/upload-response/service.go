@@ -46,6 +46,9 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 	v := &service{settings: s, log: s.logging.logger(stderr, s.logging.level), signals: make(chan os.Signal, 4), failed: make(chan error, 4+len(s.door.listen))}
 	signal.Notify(v.signals, unix.SIGTERM, unix.SIGINT, unix.SIGUSR1)
 	v.ctx, v.cancel = context.WithCancel(context.Background())
+	if err := errors.Join(keepDescriptors(), setDumpable(s.dumpable)); err != nil {
+		v.log.Warn("the server is not shielded from its workers", "error", err)
+	}
 	defer func() {
 		if err != nil {
 			v.giveUp()
@@ -60,13 +63,14 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 	if err = v.enter(); err != nil {
 		return nil, err
 	}
-	if v.socket, err = server.ListenWorkers(s.socket, len(s.config.AllowUIDs)+len(s.config.AllowGIDs) > 0); err != nil {
+	if v.socket, err = server.ListenWorkers(s.socket, s.shared()); err != nil {
 		return nil, fmt.Errorf("%w (choose another path with --socket)", err)
 	}
 	s.config.Log = v.log
 	if s.accessLog {
 		s.config.AccessLog = s.logging.logger(stdout, slog.LevelInfo)
 	}
+	v.supervise()
 	if v.router, err = server.NewRouter(s.config); err != nil {
 		return nil, s.routerError(err)
 	}
@@ -131,14 +135,21 @@ func (v *service) start() {
 		go func() { v.fail(v.server.ServeEntrance(e, v.identity.config())) }()
 	}
 	v.fail(v.identity.keep(v.ctx))
-	v.workers = newSupervisor(v.log, []string{
-		envName("socket") + "=" + absolute(v.settings.socket),
-		worker.ServerUIDVariable + "=" + strconv.Itoa(os.Geteuid()), // believed by workers of other users, too
-	})
 	for _, spec := range v.settings.workers {
 		v.workers.keep(spec)
 	}
 	v.log.Info("ready", "listen", strings.Join(listening, " "), "socket", v.settings.socket, v.settings.plan(v.router.Stats().TotalBuffers))
+}
+
+// supervise readies the supervisor, whom the router asks who a worker is.
+func (v *service) supervise() {
+	s := v.settings
+	v.workers = newSupervisor(v.log, append(s.user.env(),
+		envName("socket")+"="+absolute(s.socket), worker.ServerUIDVariable+"="+strconv.Itoa(os.Geteuid())))
+	v.workers.user, v.workers.dumpable = s.user, s.dumpable
+	if len(s.workers) > 0 {
+		s.config.Started = v.workers.startedFor
+	}
 }
 
 // absolute returns a path that is good in any folder, for workers that change

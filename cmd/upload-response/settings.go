@@ -22,6 +22,8 @@ type settings struct {
 	workers   []workerSpec // with --worker: one for each process
 	processes int          // for each --worker
 	added     []addition   // to the demo
+	user      *workerUser  // of the processes; nil: our own
+	dumpable  bool
 	accessLog bool
 	logging   logging
 	shutdown  time.Duration
@@ -138,8 +140,14 @@ func (s *settings) people() optionGroup {
 	return optionGroup{"Workers", []option{
 		{name: "worker", arg: "POOL=COMMAND", help: "keep a worker process running; repeat", parse: workerCommand(&s.workers), split: lines},
 		{name: "workers", arg: "N", help: "processes for each --worker", value: strconv.Itoa(s.processes), parse: number(&s.processes, 1, 1, shm.MaxLinks)},
-		{name: "allow-uid", arg: "UID", help: "let another user's workers attach; repeat", parse: id(&c.AllowUIDs), split: words},
-		{name: "allow-gid", arg: "GID", help: "let another group's workers attach; repeat", parse: id(&c.AllowGIDs), split: words},
+		{name: "worker-user", arg: "USER", help: "whom they run as: NAME, NAME:GROUP or UID:GID; needs root", value: "the server's own", parse: asUser(&s.user)},
+		{name: "open-pool", arg: "POOL", help: "let workers attach that the server did not start, to a pool that has --worker; repeat", parse: poolNames(&c.OpenPools), split: words},
+		{name: "allow-uid", arg: "[POOL=]UID", help: "let another user's workers attach, to one pool or to any; repeat", parse: id(&c.AllowUIDs, &c.PoolUIDs), split: words},
+		{name: "allow-gid", arg: "[POOL=]GID", help: "let another group's workers attach, to one pool or to any; repeat", parse: id(&c.AllowGIDs, &c.PoolGIDs), split: words},
+		{name: "links-per-process", arg: "N", help: "most workers that one process can attach at once", value: "three quarters of those that fit", parse: number(&c.LinksPerProcess, 1, 1, shm.MaxLinks)},
+		{name: "links-per-user", arg: "N", help: "most that those of one user can; 0: any number", value: "0", parse: number(&c.LinksPerUser, 1, 0, shm.MaxLinks)},
+		{name: "links-per-pool", arg: "N", help: "most in one pool; 0: any number", value: "0", parse: number(&c.LinksPerPool, 1, 0, shm.MaxLinks)},
+		{name: "dumpable", help: "let workers and debuggers of the server's user into its memory, and core dumps be written", parse: toggle(&s.dumpable)},
 	}}
 }
 
@@ -213,7 +221,49 @@ func (s *settings) checkPools() error {
 			s.config.Supervised = append(s.config.Supervised, spec.pool)
 		}
 	}
-	return nil
+	s.config.StartedWorkers = len(s.workers)
+	for _, pool := range s.config.OpenPools {
+		if !slices.Contains(s.config.Supervised, pool) {
+			return fmt.Errorf("--open-pool %s: it is open, for it has no --worker", pool)
+		}
+	}
+	for _, a := range slices.Concat(s.config.PoolUIDs, s.config.PoolGIDs) {
+		if !slices.ContainsFunc(s.config.Routes, func(r server.Route) bool { return r.Pool == a.Pool }) {
+			return fmt.Errorf("--allow-uid and --allow-gid %s=%d: no route leads to pool %s, add --route PREFIX=%s", a.Pool, a.ID, a.Pool, a.Pool)
+		}
+	}
+	return s.checkUser()
+}
+
+// checkUser lets the user of our own workers attach, to their pools.
+func (s *settings) checkUser() error {
+	if s.user == nil {
+		return nil
+	}
+	if len(s.workers) == 0 {
+		return errors.New("--worker-user says who each --worker is, and there is no --worker")
+	}
+	for _, pool := range s.config.Supervised {
+		s.config.PoolUIDs = append(s.config.PoolUIDs, server.PoolID{Pool: pool, ID: s.user.uid})
+	}
+	_, err := s.user.check(s.socket)
+	return err
+}
+
+// shared reports whether processes of other users have to reach the worker socket.
+func (s *settings) shared() bool {
+	c := &s.config
+	return len(c.AllowUIDs)+len(c.AllowGIDs)+len(c.PoolUIDs)+len(c.PoolGIDs) > 0
+}
+
+// mostWorkers returns how many worker processes the pool has that has the most.
+func (s *settings) mostWorkers() (most int) {
+	count := map[string]int{}
+	for _, spec := range s.workers {
+		count[spec.pool]++
+		most = max(most, count[spec.pool])
+	}
+	return most
 }
 
 // checkMemory compares what the memory holds with what our own workers need.
@@ -225,6 +275,10 @@ func (s *settings) checkMemory() error {
 	case n > uint64(mostLinks(c)):
 		return fmt.Errorf("%d worker processes, and room for %d: raise --max-links (%d) or --memory (%s, half of it for responses), or lower --link-memory (%s)",
 			n, mostLinks(c), c.MaxLinks, formatSize(c.Memory), formatSize(c.LinkMemory))
+	case c.LinksPerPool > 0 && s.mostWorkers() > c.LinksPerPool:
+		return fmt.Errorf("%d worker processes of one pool, and --links-per-pool %d", s.mostWorkers(), c.LinksPerPool)
+	case c.LinksPerUser > 0 && n > uint64(c.LinksPerUser):
+		return fmt.Errorf("%d worker processes of one user, and --links-per-user %d", n, c.LinksPerUser)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -130,5 +131,24 @@ func TestDefaultSocketIsInTheSessionsFolder(t *testing.T) {
 	}
 	if got := parsed(t, nil).socket; filepath.Base(got) != "upload-response.sock" || filepath.Dir(got) == "/tmp" {
 		t.Error(got)
+	}
+}
+
+func TestUsersMayBeLetIntoOnePool(t *testing.T) {
+	s := parsed(t, map[string]string{"UPLOAD_RESPONSE_ALLOW_GID": "7,b=8"}, "--route", "/=a", "--route", "/b=b", "--allow-uid", "5", "--allow-uid", "a=6")
+	c := s.config
+	if !slices.Equal(c.AllowUIDs, []uint32{5}) || !slices.Equal(c.AllowGIDs, []uint32{7}) ||
+		!slices.Equal(c.PoolUIDs, []server.PoolID{{Pool: "a", ID: 6}}) || !slices.Equal(c.PoolGIDs, []server.PoolID{{Pool: "b", ID: 8}}) || !s.shared() {
+		t.Errorf("%+v", c)
+	}
+	if s := parsed(t, nil); s.shared() {
+		t.Error("the socket is for all users although none is named")
+	}
+}
+
+func TestLinksAreKeptForTheWorkersThatAreToRun(t *testing.T) {
+	s := parsed(t, nil, "--worker", "default=x", "--workers", "3", "--links-per-process", "2", "--links-per-user", "5", "--links-per-pool", "4", "--open-pool", "default")
+	if c := s.config; c.StartedWorkers != 3 || c.LinksPerProcess != 2 || c.LinksPerUser != 5 || c.LinksPerPool != 4 || !slices.Equal(c.OpenPools, []string{"default"}) {
+		t.Errorf("%+v", c)
 	}
 }

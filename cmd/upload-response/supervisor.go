@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -23,9 +24,13 @@ type workerSpec struct {
 type supervisor struct {
 	log      *slog.Logger
 	env      []string
-	keepers  []*keeper
+	user     *workerUser // nil: our own
+	dumpable bool        // we are
 	stopping chan struct{}
 	running  sync.WaitGroup // keepers
+
+	mu      sync.Mutex
+	keepers []*keeper
 }
 
 func newSupervisor(log *slog.Logger, env []string) *supervisor {
@@ -36,7 +41,9 @@ func newSupervisor(log *slog.Logger, env []string) *supervisor {
 // stop was not called.
 func (s *supervisor) keep(spec workerSpec) {
 	k := &keeper{supervisor: s, spec: spec}
+	s.mu.Lock()
 	s.keepers = append(s.keepers, k)
+	s.mu.Unlock()
 	s.running.Go(k.run)
 }
 
@@ -53,7 +60,7 @@ func (s *supervisor) stop(patience time.Duration) {
 		signal syscall.Signal
 		wait   time.Duration
 	}{{unix.SIGTERM, patience}, {unix.SIGKILL, time.Second}} {
-		for _, k := range s.keepers {
+		for _, k := range s.all() {
 			k.signal(round.signal)
 		}
 		select {
@@ -63,6 +70,12 @@ func (s *supervisor) stop(patience time.Duration) {
 		}
 	}
 	s.log.Error("worker processes do not end")
+}
+
+func (s *supervisor) all() []*keeper {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.keepers)
 }
 
 // stopped reports whether stop was called.
@@ -111,12 +124,13 @@ func (k *keeper) run() {
 // live starts the process, waits for its end, and returns how it ended.
 func (k *keeper) live() (pid int, how string) {
 	process := exec.Command(k.spec.argv[0], k.spec.argv[1:]...)
-	process.Env = append(os.Environ(), k.supervisor.env...)
+	process.Env = append(workerEnviron(os.Environ()), k.supervisor.env...)
 	process.Env = append(process.Env, envName("pool")+"="+k.spec.pool)
 	process.Stdout, process.Stderr = os.Stdout, os.Stderr
 	// A group of its own: Ctrl-C reaches the server only, which tells the
-	// workers in its own time. If the server dies the workers die too.
-	process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL}
+	// workers in its own time. And a session, by which startedFor knows its
+	// children. If the server dies the workers die too.
+	process.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: unix.SIGKILL, Credential: k.supervisor.user.credential()}
 	if err := k.start(process); err != nil {
 		return 0, err.Error()
 	}
@@ -133,7 +147,13 @@ func (k *keeper) start(process *exec.Cmd) error {
 	if k.supervisor.stopped() {
 		return errStopping
 	}
-	if err := process.Start(); err != nil {
+	err := process.Start()
+	if process.SysProcAttr.Credential != nil {
+		// Until it is another program, the new process has our memory, and its change of
+		// users makes that what fs.suid_dumpable says.
+		_ = setDumpable(k.supervisor.dumpable)
+	}
+	if err != nil {
 		return err
 	}
 	k.pid = process.Process.Pid

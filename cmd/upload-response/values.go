@@ -216,15 +216,37 @@ func workerCommand(p *[]workerSpec) func(string) error {
 	}
 }
 
-// id adds a user's or group's number.
-func id(p *[]uint32) func(string) error {
+// id adds a user's or group's number, or POOL=NUMBER.
+func id(any *[]uint32, pools *[]server.PoolID) func(string) error {
 	return func(s string) error {
 		var n uint32
-		if err := number(&n, 1, 0, math.MaxUint32)(s); err != nil {
+		pool, text, bound := strings.Cut(s, "=")
+		if !bound {
+			text = s
+		} else if !validPool.MatchString(pool) {
+			return errPool
+		}
+		if err := number(&n, 1, 0, math.MaxUint32)(text); err != nil {
 			return err
 		}
-		*p = append(*p, n)
+		if bound {
+			*pools = append(*pools, server.PoolID{Pool: pool, ID: n})
+		} else {
+			*any = append(*any, n)
+		}
 		return nil
+	}
+}
+
+// poolNames adds a pool's name.
+func poolNames(p *[]string) func(string) error {
+	return func(s string) error {
+		var name string
+		err := poolName(&name)(s)
+		if err == nil {
+			*p = append(*p, name)
+		}
+		return err
 	}
 }
 

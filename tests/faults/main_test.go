@@ -11,6 +11,7 @@ import (
 
 func TestMain(m *testing.M) {
 	harness.Main(m, map[string]func(){
+		"stranger":  strangerRole,
 		"handler":   handlerRole,
 		"slots":     slotsRole,
 		"scribbler": scribblerRole,

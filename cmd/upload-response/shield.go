@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// setDumpable says whether processes of the same user may read and write our memory, take
+// our descriptors, and trace us; and whether a crash leaves a core dump (prctl(2)).
+func setDumpable(yes bool) error {
+	var value uintptr
+	if yes {
+		value = 1
+	}
+	return unix.Prctl(unix.PR_SET_DUMPABLE, value, 0, 0, 0)
+}
+
+// firstInherited is the first descriptor that is not standard input, output or error.
+const firstInherited = 3
+
+// keepDescriptors keeps what this process was started with from reaching the processes
+// that it starts. All of it stays open here.
+func keepDescriptors() error {
+	err := unix.CloseRange(firstInherited, ^uint(0)>>32, unix.CLOSE_RANGE_CLOEXEC)
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EPERM) { // before Linux 5.11, or in a sandbox
+		return keepEachDescriptor()
+	}
+	return err
+}
+
+// keepEachDescriptor does it one by one.
+func keepEachDescriptor() error {
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	for _, entry := range list {
+		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd >= firstInherited {
+			unix.CloseOnExec(fd)
+		}
+	}
+	return nil
+}
+
+// notForWorkers are variables by which a service manager speaks to the server.
+var notForWorkers = []string{
+	"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC",
+}
+
+// workerEnviron returns what of an environment is for workers: all but the server's own
+// settings and what its service manager says to it. Settings that the built-in workers
+// have too are for them as well.
+func workerEnviron(environ []string) (list []string) {
+	drop := map[string]bool{}
+	for _, name := range notForWorkers {
+		drop[name] = true
+	}
+	nothing := func(string) string { return "" }
+	var server settings
+	for o := range server.flags(nothing).all() {
+		drop[envName(o.name)] = true
+	}
+	var worker workerSettings
+	for o := range worker.flags("echo", "", nothing).all() {
+		delete(drop, envName(o.name))
+	}
+	for _, variable := range environ {
+		if name, _, _ := strings.Cut(variable, "="); !drop[name] {
+			list = append(list, variable)
+		}
+	}
+	return list
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// workerUser is the user that worker processes run as.
+type workerUser struct {
+	uid, gid   uint32
+	groups     []uint32
+	name, home string // empty: nobody knows
+}
+
+// asUser takes NAME, NAME:GROUP, UID:GID and the like. A name brings its groups with it,
+// a number only those of the user who has it, if there is one.
+func asUser(p **workerUser) func(string) error {
+	return func(s string) error {
+		name, group, grouped := strings.Cut(s, ":")
+		if name == "" || grouped && group == "" {
+			return errors.New("want NAME, NAME:GROUP or UID:GID")
+		}
+		w, err := lookUpUser(name)
+		if err != nil {
+			return err
+		}
+		switch {
+		case grouped:
+			w.gid, err = lookUpGroup(group)
+		case w.name == "":
+			err = fmt.Errorf("there is no user %s whose group could be known: want UID:GID", name)
+		}
+		*p = w
+		return err
+	}
+}
+
+func lookUpUser(name string) (*workerUser, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		if u, err = user.LookupId(name); err != nil {
+			uid, number := numeric(name)
+			if !number {
+				return nil, fmt.Errorf("there is no user %s", name)
+			}
+			return &workerUser{uid: uid}, nil
+		}
+	}
+	w := &workerUser{name: u.Username, home: u.HomeDir}
+	w.uid, _ = numeric(u.Uid)
+	w.gid, _ = numeric(u.Gid)
+	groups, err := u.GroupIds()
+	if err != nil {
+		return nil, fmt.Errorf("groups of user %s: %w", name, err)
+	}
+	for _, text := range groups {
+		if gid, ok := numeric(text); ok {
+			w.groups = append(w.groups, gid)
+		}
+	}
+	return w, nil
+}
+
+func lookUpGroup(name string) (uint32, error) {
+	if g, err := user.LookupGroup(name); err == nil {
+		name = g.Gid
+	}
+	gid, ok := numeric(name)
+	if !ok {
+		return 0, fmt.Errorf("there is no group %s", name)
+	}
+	return gid, nil
+}
+
+// numeric returns the number that a text is. The last is none: it means "leave it as
+// it is" to system calls.
+func numeric(text string) (uint32, bool) {
+	n, err := strconv.ParseUint(text, 10, 32)
+	return uint32(n), err == nil && n != math.MaxUint32
+}
+
+// credential has a process run as the user. Nil: as we do.
+func (w *workerUser) credential() *syscall.Credential {
+	if w == nil || int(w.uid) == os.Geteuid() && int(w.gid) == os.Getegid() {
+		return nil
+	}
+	return &syscall.Credential{Uid: w.uid, Gid: w.gid, Groups: w.groups}
+}
+
+// env returns what the user's processes find in their environment.
+func (w *workerUser) env() (list []string) {
+	if w == nil || w.name == "" {
+		return nil
+	}
+	return []string{"HOME=" + w.home, "USER=" + w.name, "LOGNAME=" + w.name}
+}
+
+// check compares the user with what we can do, and with the socket: it returns an error if
+// workers cannot be started, and a warning if they probably cannot reach the socket.
+func (w *workerUser) check(socket string) (warning string, err error) {
+	if w.credential() == nil {
+		return "", nil
+	}
+	if os.Geteuid() != 0 {
+		return "", fmt.Errorf("--worker-user: only root can start processes of user %d, and we are user %d", w.uid, os.Geteuid())
+	}
+	for dir := filepath.Dir(absolute(socket)); ; dir = filepath.Dir(dir) {
+		if info, err := os.Stat(dir); err == nil && !w.mayEnter(info) {
+			return fmt.Sprintf("%s is closed to user %d, who has to reach the socket: choose another path with --socket", dir, w.uid), nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", nil
+		}
+	}
+}
+
+// mayEnter reports whether the mode of a folder lets the user through. There may be
+// other rules.
+func (w *workerUser) mayEnter(folder fs.FileInfo) bool {
+	owner, mode := folder.Sys().(*syscall.Stat_t), folder.Mode().Perm()
+	switch {
+	case w.uid == 0:
+		return true
+	case owner.Uid == w.uid:
+		return mode&0o100 != 0
+	case owner.Gid == w.gid || slices.Contains(w.groups, owner.Gid):
+		return mode&0o010 != 0
+	}
+	return mode&0o001 != 0
+}
