@@ -168,7 +168,9 @@
  *                   ur_why() says more. Requests in progress are cancelled with
  *                   UR_SERVER_GONE. Close it, and attach again
  *     -ESHUTDOWN    after ur_drain(): no more requests will come
- *     -EPROTO       the server's numbers make no sense; the link is dead
+ *     -EPROTO       the server's numbers make no sense, such as an assignment to a
+ *                   lane whose request has not ended; the link is dead, its
+ *                   requests are cancelled, and ur_why() says what it was
  *     -ECHILD       the link belongs to the parent process
  *     -EINVAL       an argument out of range; a body before the headers or after
  *                   the trailers; a header name or value with a forbidden byte; a
@@ -179,6 +181,7 @@
  *     -EMSGSIZE     the headers do not fit one slot
  *     -ENOENT       no such header; or a slot that was released
  *     -EBADMSG      a headers frame or trailers that cannot be decoded
+ *     -ENOMEM       no memory for the copy of a headers frame
  *
  * ur_attach() also returns: -EPROTONOSUPPORT no common layout, -EACCES this user
  * may not attach, -ENXIO no such pool, -EBUSY the server has no room for another
@@ -850,6 +853,7 @@ static inline uint64_t ur__layout_hash(void) {
  *   J  the lane, on accepting        K  the lane, the row, on letting go
  *   L  cancellation                  S  who sleeps; fenced on both sides */
 
+static inline uint8_t ur__load8(const uint8_t *byte) { return __atomic_load_n(byte, __ATOMIC_RELAXED); }
 static inline uint32_t ur__load32(const uint32_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
 static inline uint64_t ur__load64(const uint64_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
 static inline void ur__store32(uint32_t *word, uint32_t value) { __atomic_store_n(word, value, __ATOMIC_RELEASE); }
@@ -871,6 +875,22 @@ static inline void ur__fence(void) {
     (void)__atomic_fetch_add(&word, 1, __ATOMIC_SEQ_CST);
 #else
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
+/* Copies what another process may be changing. The compiler has to use the copy from
+ * here on, and may not read the original again in its place. */
+static inline void ur__copy(void *to, const void *from, size_t size) {
+    memcpy(to, from, size);
+    __asm__ __volatile__("" ::: "memory");
+}
+
+/* Between reads of what may be changing and the loads that say whether it was ours. */
+static inline void ur__after_reads(void) {
+#ifdef UR__TSAN
+    ur__fence();
+#else
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
 #endif
 }
 
@@ -898,8 +918,9 @@ static inline uint64_t ur__max(uint64_t a, uint64_t b) { return a > b ? a : b; }
  * bytes of name and value. A varint is unsigned LEB128 of at most 10 bytes. A
  * trailers slot holds fields alone.
  *
- * Decoding is in place: what it returns points into the input, which may be
- * changing memory. Every length is read once and checked before it is used. */
+ * Decoding is in place: what it returns points into the input. Trailers are decoded
+ * where they lie, in memory that may be changing: every length is read once and checked
+ * before it is used. Of a head there is a copy, which is walked again. */
 
 enum ur__fault {
     UR__OK,
@@ -991,7 +1012,7 @@ static inline uint64_t ur__varint(struct ur__cursor *c) {
             ur__stop(c, UR__TRUNCATED);
             return 0;
         }
-        uint8_t b = c->bytes[c->at + i];
+        uint8_t b = ur__load8(c->bytes + c->at + i);
         if (i == 9 && b > 1) {
             break;
         }
@@ -2016,13 +2037,14 @@ struct ur__assignment {
 static inline int ur__inbox_empty(const struct ur__inbox *b) { return ur__load64(b->head) == b->taken; }
 
 /* Takes the next assignment. -EAGAIN: there is none. -ENOTCONN: the mailbox is
- * another link's by now.
+ * another link's by now. -EPROTO: there are more than the ring has entries.
  *
  * E2: after the acquire load of the head the stream's row and first slots are
  * ours to read. F1, full fence, G2 against the server's G1, full fence, F2:
  * whoever comes second sees the other, so that no stream is served twice. */
 static inline int ur__inbox_take(struct ur__inbox *b, struct ur__assignment *a) {
-    if (ur__inbox_empty(b)) { /* E2 */
+    uint64_t waiting = ur__load64(b->head) - b->taken; /* E2 */
+    if (waiting == 0) {
         return -EAGAIN;
     }
     const struct ur_shm_inbox_entry *e = &b->ring[b->taken & b->mask];
@@ -2031,6 +2053,9 @@ static inline int ur__inbox_take(struct ur__inbox *b, struct ur__assignment *a) 
     a->lane = ur__load32(&e->lane);
     if (ur__load32(b->generation) != b->attach) {
         return -ENOTCONN;
+    }
+    if (waiting > b->mask + 1) {
+        return -EPROTO;
     }
     b->taken++;
     ur__store64(b->word, b->taken); /* F1 */
@@ -2070,7 +2095,9 @@ struct ur__lane {
     uint64_t next_slot; /* for ur_next_slot */
     uint64_t tailed;    /* the highest slot that was */
     struct ur__head head;
-    const uint8_t *frame; /* slot 1, or the copy of it */
+    const uint8_t *frame; /* a copy of slot 1: ours, or the caller's */
+    uint8_t *copy;        /* ours */
+    size_t copy_size;     /* bytes there is room for */
     size_t field, field_at; /* where the last ur_header_at left off */
 
     uint8_t *room; /* reserved */
@@ -2120,6 +2147,13 @@ struct ur_link {
 };
 
 #define UR__NO_LANE UINT32_MAX
+
+/* Bytes for the copy of a head: how many are allocated at least, and how many at most
+ * a lane keeps between two requests. */
+enum { UR__SMALL_COPY = 1 << 10, UR__KEPT_COPY = 8 << 10 };
+
+/* How many packets of the server one look at the socket reads. */
+enum { UR__MOST_PACKETS = 16 };
 
 /* Of the close of a WebSocket: the code that is none, and how many bytes of a reason
  * fit a frame. */
@@ -2239,13 +2273,13 @@ static inline void ur__say(const ur_link *l, enum ur__message_kind kind, const c
 }
 
 /* Reads what the server has to say. The end of the connection is how its death is
- * noticed. */
+ * noticed. A server that talks without end does not keep us here. */
 static inline void ur__listen(ur_link *l) {
     uint8_t packet[UR__MAX_MESSAGE + 1];
     struct ur__message m;
     ur_str none = {NULL, 0};
     l->heard = ur__clock(CLOCK_MONOTONIC_COARSE);
-    while (!l->dead) {
+    for (int i = 0; i < UR__MOST_PACKETS && !l->dead; i++) {
         ssize_t n = recv(l->socket, packet, sizeof packet, MSG_DONTWAIT);
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
             return;
@@ -2433,6 +2467,15 @@ static inline struct ur__patience ur__patient(int timeout_ms) {
     return p;
 }
 
+/* How long a wait goes on, in nanoseconds. Preconditions: it is not UR_NOW. */
+static inline int64_t ur__left(struct ur__patience *p, int64_t now) {
+    if (p->timeout_ms <= 0) {
+        return INT64_MAX;
+    }
+    p->deadline = p->deadline == 0 ? now + (int64_t)p->timeout_ms * 1000000 : p->deadline;
+    return p->deadline - now;
+}
+
 /* What every blocking call does between two looks. -EAGAIN and -ETIMEDOUT: there
  * is not to be another. */
 static inline int ur__pause(ur_link *l, unsigned reasons, struct ur__patience *p) {
@@ -2440,11 +2483,7 @@ static inline int ur__pause(ur_link *l, unsigned reasons, struct ur__patience *p
         ur__glance(l);
         return -EAGAIN;
     }
-    int64_t now = ur__now(), left = INT64_MAX;
-    if (p->timeout_ms > 0) {
-        p->deadline = p->deadline == 0 ? now + (int64_t)p->timeout_ms * 1000000 : p->deadline;
-        left = p->deadline - now;
-    }
+    int64_t left = ur__left(p, ur__now());
     if (left <= 0) {
         return -ETIMEDOUT;
     }
@@ -2456,6 +2495,7 @@ static inline int ur__pause(ur_link *l, unsigned reasons, struct ur__patience *p
         }
     }
     ur__awake(l);
+    ur__glance(l); /* who is woken all the time never sleeps a slice to its end */
     ur__round(l);
     return 0;
 }
@@ -2504,17 +2544,32 @@ static inline void ur__let_go(ur_link *l, struct ur__lane *lane, uint64_t stream
     ur__notify(l, lane);
 }
 
-/* Takes the next stream that the server has not taken back. */
+/* Says what is wrong with an assignment, or NULL. */
+static inline const char *ur__bad_assignment(const ur_link *l, const struct ur__assignment *a) {
+    if (a->stream_id == 0) {
+        return "an assignment of no stream";
+    }
+    if (a->row >= l->header.rows) {
+        return "an assignment of a row that is not there";
+    }
+    if (a->lane >= l->lane_count) {
+        return "an assignment to a lane that is not there";
+    }
+    return l->lanes[a->lane].handle != 0 ? "an assignment to a lane whose request has not ended" : NULL;
+}
+
+/* Takes the next stream that the server has not taken back. It passes over no more than
+ * a ring of others, so that it returns whatever the server does. */
 static inline int ur__take(ur_link *l, ur_request *r) {
-    const struct ur_shm_header *h = &l->header;
     struct ur__assignment a;
-    for (;;) {
+    for (uint64_t n = 0; n <= l->inbox.mask; n++) {
         int err = ur__inbox_take(&l->inbox, &a);
         if (err != 0) {
-            return err;
+            return err == -EPROTO ? ur__violation(l, "more assignments than the inbox has entries") : err;
         }
-        if (a.row >= h->rows || a.lane >= l->lane_count || l->lanes[a.lane].handle != 0) {
-            return ur__violation(l, "assignment");
+        const char *wrong = ur__bad_assignment(l, &a);
+        if (wrong != NULL) {
+            return ur__violation(l, wrong);
         }
         if (!a.revoked) {
             ur__accept(l, &l->lanes[a.lane], &a);
@@ -2523,6 +2578,16 @@ static inline int ur__take(ur_link *l, ur_request *r) {
         }
         l->counters.passed_over++;
         ur__let_go(l, &l->lanes[a.lane], a.stream_id);
+    }
+    return -EAGAIN;
+}
+
+/* Frees the copy of a head that is not small. */
+static inline void ur__drop_copy(struct ur__lane *lane) {
+    if (lane->copy_size > UR__KEPT_COPY) {
+        free(lane->copy);
+        lane->copy = NULL;
+        lane->copy_size = 0;
     }
 }
 
@@ -2535,8 +2600,15 @@ static inline int ur__finish(ur_link *l, struct ur__lane *lane) {
     lane->handle = 0;
     l->lingering -= lane->over;
     l->counters.active--;
+    ur__drop_copy(lane);
     ur__let_go(l, lane, lane->stream_id); /* tells the server, too */
     return why != 0 ? -ECANCELED : 0;
+}
+
+/* Reports whether what was read of the request before is the request's: row and slots go
+ * to others when we let go, and when the server closes the link, which it says first. */
+static inline int ur__still_ours(const ur_link *l, const struct ur__lane *lane) {
+    return ur__load64(&lane->row->stream_id) == lane->stream_id && ur__state(l) != UR__LINK_CLOSED;
 }
 
 /* Looks for slot n. */
@@ -2545,11 +2617,15 @@ static inline int ur__try_tail(ur_link *l, struct ur__lane *lane, uint64_t n, ur
     if (err == -ENOENT || err == -EINVAL) {
         return err;
     }
-    if (err == 0 && slot->kind == UR__ABORT && lane->reason == 0) {
+    int ours = ur__still_ours(l, lane);
+    if (err == 0 && ours && slot->kind != UR__ABORT) {
+        return 0;
+    }
+    if (err == 0 && ours && lane->reason == 0) {
         lane->reason = UR_CLIENT_GONE;
     }
-    if (err == 0 && slot->kind != UR__ABORT && ur__load64(&lane->row->stream_id) == lane->stream_id) {
-        return 0;
+    if (!ours) {
+        ur__round(l); /* which finds out whether the link is closed */
     }
     if (ur__look_cancelled(l, lane) != 0) {
         return -ECANCELED;
@@ -2577,6 +2653,27 @@ static inline int ur__look_for(ur_link *l, struct ur__lane *lane, uint64_t n, ur
     return err;
 }
 
+/* Copies slot 1 into memory of ours: what we check there stays as it is. */
+static inline int ur__copy_frame(ur_link *l, struct ur__lane *lane, const ur_slot *slot) {
+    if (slot->length > lane->copy_size) {
+        size_t size = (size_t)ur__max(slot->length, UR__SMALL_COPY);
+        free(lane->copy);
+        lane->copy_size = 0;
+        lane->copy = (uint8_t *)malloc(size);
+        if (lane->copy == NULL) {
+            return -ENOMEM;
+        }
+        lane->copy_size = size;
+    }
+    ur__copy(lane->copy, slot->data, slot->length);
+    ur__after_reads();
+    if (ur__still_ours(l, lane)) {
+        return 0;
+    }
+    ur__round(l);
+    return ur__look_cancelled(l, lane) != 0 ? -ECANCELED : -EBADMSG;
+}
+
 /* Decodes slot 1. Returns NULL when it cannot be read any more, or not at all. */
 static inline struct ur__lane *ur__headers(ur_link *l, ur_request r, int *err) {
     struct ur__lane *lane;
@@ -2587,7 +2684,10 @@ static inline struct ur__lane *ur__headers(ur_link *l, ur_request r, int *err) {
     }
     if (lane->head_state == UR__HEAD_UNSEEN) {
         *err = ur__try_tail(l, lane, 1, &slot);
-        if (*err == 0 && ur__parse_request(&lane->head, slot.data, slot.length) != UR__OK) {
+        if (*err == 0) {
+            *err = ur__copy_frame(l, lane, &slot);
+        }
+        if (*err == 0 && ur__parse_request(&lane->head, lane->copy, slot.length) != UR__OK) {
             *err = -EBADMSG;
         }
         if (*err != 0) {
@@ -2595,7 +2695,7 @@ static inline struct ur__lane *ur__headers(ur_link *l, ur_request r, int *err) {
         }
         lane->head_state = UR__HEAD_IN_SLOT;
         lane->asks = ur__is(lane->head.scheme, "ws") || ur__is(lane->head.scheme, "wss");
-        lane->frame = (const uint8_t *)slot.data;
+        lane->frame = lane->copy;
         lane->field = 0;
         lane->field_at = lane->head.fields_at;
     }
@@ -2890,6 +2990,9 @@ static inline void ur__free(ur_link *l) {
         (void)munmap((void *)(uintptr_t)l->guard, 4096);
     }
     ur__pool_close(&l->pool);
+    for (uint32_t i = 0; l->lanes != NULL && i < l->lane_count; i++) {
+        free(l->lanes[i].copy);
+    }
     free(l->lanes);
     free(l);
 }
@@ -3030,7 +3133,7 @@ static inline int ur__check(ur_link *l, ur_options *o, const struct ur__message 
     if (l->requests == NULL || l->responses == NULL) {
         return -EIO; /* cannot be; it lets a static analyser see that */
     }
-    memcpy(&l->header, l->requests, sizeof l->header); /* read once; the copy is checked and used */
+    ur__copy(&l->header, l->requests, sizeof l->header); /* read once; the copy is checked and used */
     if (m->layout < UR__LAYOUT_MIN || m->layout > UR__LAYOUT_MAX || h->magic != UR__MAGIC || h->layout != m->layout || h->layout_hash != hash ||
         m->layout_hash != hash) {
         return ur__fail(o, -EPROTO, "server and SDK do not agree on the layout of the memory", ur__text(""));
@@ -3039,8 +3142,8 @@ static inline int ur__check(ur_link *l, ur_options *o, const struct ur__message 
         return ur__fail(o, -EPROTO, "the header of the request segment makes no sense", ur__text(""));
     }
     l->box = (const struct ur_shm_mailbox *)(const void *)(l->requests + h->mailboxes_offset + m->link * h->mailbox_stride);
-    memcpy(&l->geometry, l->box, sizeof l->geometry);
-    ur__fence(); /* the generation comes after what it vouches for */
+    ur__copy(&l->geometry, l->box, sizeof l->geometry);
+    ur__after_reads(); /* the generation comes after what it vouches for */
     if (ur__load32(&l->box->generation) != m->link_generation || !ur__mailbox_fits(h, &l->geometry, l->responses_bytes)) {
         return ur__fail(o, -EPROTO, "the mailbox of the link makes no sense", ur__text(""));
     }
@@ -3273,8 +3376,7 @@ UR_INLINE void ur_get_memory(const ur_link *link, ur_memory *memory) {
     memory->responses_size = link->responses_bytes;
 }
 
-UR_INLINE int ur_next(ur_link *link, int timeout_ms, ur_request *r) {
-    struct ur__patience p = ur__patient(timeout_ms);
+static inline int ur__next(ur_link *link, struct ur__patience *p, ur_request *r) {
     *r = 0;
     for (;;) {
         if (ur__forked(link)) {
@@ -3285,14 +3387,14 @@ UR_INLINE int ur_next(ur_link *link, int timeout_ms, ur_request *r) {
             return -ENOTCONN;
         }
         if (ur__busy(link)) {
-            return timeout_ms == UR_NOW ? -EAGAIN : -EBUSY; /* nobody else could end one of them */
+            return p->timeout_ms == UR_NOW ? -EAGAIN : -EBUSY; /* nobody else could end one of them */
         }
         int err = ur__take(link, r);
         if (err == -EAGAIN && link->state == UR__LINK_DRAINING) {
             return -ESHUTDOWN;
         }
         if (err == -EAGAIN) {
-            err = ur__pause(link, UR_WAIT_STREAM, &p);
+            err = ur__pause(link, UR_WAIT_STREAM, p);
         } else {
             return err;
         }
@@ -3300,6 +3402,11 @@ UR_INLINE int ur_next(ur_link *link, int timeout_ms, ur_request *r) {
             return err;
         }
     }
+}
+
+UR_INLINE int ur_next(ur_link *link, int timeout_ms, ur_request *r) {
+    struct ur__patience p = ur__patient(timeout_ms);
+    return ur__next(link, &p, r);
 }
 
 static inline char *ur__put_text(char *to, ur_str s) {
@@ -3379,15 +3486,28 @@ static inline void ur__look_whole(ur_link *l, struct ur__lane *lane, ur_taken *t
     ur__count_slot(l, lane, &end);
 }
 
+/* Between two attempts to take a request: who never waits, gives up after as many as
+ * there are lanes, and whoever has a deadline, at the latest then. */
+static inline int ur__tired(const ur_link *l, struct ur__patience *p, uint32_t passed) {
+    if (p->timeout_ms == UR_NOW) {
+        return passed > l->lane_count ? -EAGAIN : 0;
+    }
+    return ur__left(p, ur__now()) <= 0 ? -ETIMEDOUT : 0;
+}
+
 /* Takes a request with its text: by turns if names is NULL, else apart. */
 static inline int ur__take_text(ur_link *link, int timeout_ms, ur_taken *taken, char *text, size_t size, uint64_t *names) {
+    struct ur__patience p = ur__patient(timeout_ms);
     ur_request r;
     memset(taken, 0, sizeof *taken);
     if (size < link->slot_size) {
         return -EINVAL;
     }
-    for (;;) {
-        int err = ur_next(link, timeout_ms, &r);
+    for (uint32_t passed = 0;; passed++) {
+        int err = passed > 0 ? ur__tired(link, &p, passed) : 0;
+        if (err == 0) {
+            err = ur__next(link, &p, &r);
+        }
         if (err != 0) {
             return err;
         }
