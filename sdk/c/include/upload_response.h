@@ -184,9 +184,10 @@
  *     -ENOMEM       no memory for the copy of a headers frame
  *
  * ur_attach() also returns: -EPROTONOSUPPORT no common layout, -EACCES this user
- * may not attach, -ENXIO no such pool, -EBUSY the server has no room for another
- * link, -ESHUTDOWN it is about to end, -ECONNREFUSED and -ENOENT nobody is there.
- * ur_try_again() tells which of them may pass.
+ * may not attach, or others can write the folder of the default socket, -EPERM the
+ * server is of a user who is not to be believed, -ENXIO no such pool, -EBUSY the
+ * server has no room for another link, -ESHUTDOWN it is about to end, -ECONNREFUSED
+ * and -ENOENT nobody is there. ur_try_again() tells which of them may pass.
  */
 #ifndef UPLOAD_RESPONSE_H
 #define UPLOAD_RESPONSE_H
@@ -300,7 +301,7 @@ enum ur_wait_for {
 #define UR_TEXT_BYTES 256
 
 typedef struct ur_options {
-    const char *socket;  /* path of the server's worker socket; needed */
+    const char *socket;  /* path of the server's worker socket; "": see ur_default_socket */
     const char *pool;    /* pool to serve; "default" */
     const char *name;    /* for the server's logs; its default is the pid */
     const char *sdk;     /* for an SDK on top of this one; "c" */
@@ -312,7 +313,11 @@ typedef struct ur_options {
     /* Out: what the last attach said. */
     uint32_t layout_min, layout_max; /* of a server that refused for the layout */
     char refusal[UR_TEXT_BYTES];     /* why it failed, for a person */
-    uint64_t reserved[8];            /* 0 */
+
+    /* In: a user whose server is believed, too, beside our own effective user and root.
+     * 0 is none, and then what UPLOAD_RESPONSE_SERVER_UID says, if it is set. */
+    uint32_t server_uid;
+    uint64_t reserved[8]; /* 0 */
 } ur_options;
 
 typedef struct ur_counters {
@@ -335,8 +340,16 @@ typedef struct ur_counters {
 UR_INLINE void ur_options_init(ur_options *options);
 
 /* Connects to the server and maps the shared memory. Options are read only
- * during the call, but for its answer in them. Release: ur_close. */
+ * during the call, but for its answer in them. A server of a user who is not to be
+ * believed (server_uid) is told nothing: -EPERM. Release: ur_close. */
 UR_INLINE int ur_attach(ur_link **link, ur_options *options);
+
+/* Where a server listens that was not told otherwise: the first there is of
+ * $UPLOAD_RESPONSE_SOCKET; upload-response.sock in $XDG_RUNTIME_DIR, in /run/user/UID
+ * and, for root, in /run, if these are ours alone to write; and the same name in
+ * /tmp/upload-response-UID. -EACCES: that one is there, and others can write it.
+ * -ENAMETOOLONG: the size is not enough, which 108 bytes always are for a socket. */
+UR_INLINE int ur_default_socket(char *path, size_t size);
 
 /* Reports whether an error of ur_attach may pass if it is tried again later. */
 UR_INLINE int ur_try_again(int error);
@@ -590,6 +603,7 @@ UR_INLINE size_t ur_replied(ur_link *link, ur_request r);
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -2935,11 +2949,14 @@ static inline int ur__mailbox_fits(const struct ur_shm_header *h, const struct u
  * left out of forked children. */
 static inline int ur__map(int fd, int protection, int seals, uint8_t **memory, size_t *bytes) {
     struct stat info;
-    if (fstat(fd, &info) != 0) {
+    int got = fcntl(fd, F_GET_SEALS);
+    if (got < 0 || (got & seals) != seals) {
+        return -EPROTO;
+    }
+    if (fstat(fd, &info) != 0) { /* after the seals: before them the size may change */
         return ur__errno();
     }
-    int got = fcntl(fd, F_GET_SEALS);
-    if (got < 0 || (got & seals) != seals || info.st_size < 4096) {
+    if (info.st_size < 4096) {
         return -EPROTO;
     }
     void *at = mmap(NULL, (size_t)info.st_size, protection, MAP_SHARED, fd, 0);
@@ -3020,29 +3037,150 @@ static inline int ur__refused(ur_options *o, const struct ur__message *m) {
     return -EINVAL;
 }
 
-static inline int ur__connect(ur_link *l, ur_options *o) {
-    struct sockaddr_un address;
+/* A variable of the environment, or NULL. A program that runs with more rights than who
+ * started it has, does not look. */
+static inline const char *ur__variable(const char *name) {
+    const char *value = getauxval(23 /* AT_SECURE */) != 0 ? NULL : getenv(name);
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+/* Reports whether a path is that of a folder of our user's, and no link to one, that
+ * nobody else can write. */
+static inline int ur__ours(const char *folder) {
+    struct stat info;
+    return lstat(folder, &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == geteuid() && (info.st_mode & 022) == 0;
+}
+
+/* Puts the path of the socket in a folder. */
+static inline int ur__socket_in(char *path, size_t size, const char *folder) {
+    int n = snprintf(path, size, "%s/upload-response.sock", folder);
+    return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+/* As ur_default_socket, with other folders in place of /run and /tmp. */
+static inline int ur__find_socket(char *path, size_t size, const char *run, const char *tmp) {
+    char folder[256];
+    struct stat info;
+    const char *given = ur__variable("UPLOAD_RESPONSE_SOCKET"), *session = ur__variable("XDG_RUNTIME_DIR");
+    if (given != NULL) {
+        int n = snprintf(path, size, "%s", given);
+        return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+    }
+    if (session != NULL && session[0] == '/') {
+        return ur__socket_in(path, size, session);
+    }
+    (void)snprintf(folder, sizeof folder, "%s/user/%u", run, (unsigned)geteuid());
+    if (ur__ours(folder)) {
+        return ur__socket_in(path, size, folder);
+    }
+    if (geteuid() == 0 && ur__ours(run) && access(run, W_OK) == 0) {
+        return ur__socket_in(path, size, run);
+    }
+    (void)snprintf(folder, sizeof folder, "%s/upload-response-%u", tmp, (unsigned)geteuid());
+    int err = ur__socket_in(path, size, folder);
+    if (err == 0 && !ur__ours(folder) && (lstat(folder, &info) == 0 || errno != ENOENT)) {
+        return -EACCES;
+    }
+    return err;
+}
+
+/* Says which user's server is believed beside ours and root's. 0: none. */
+static inline int ur__named_user(const ur_options *o, uint32_t *uid) {
+    const char *digits = o->server_uid == 0 ? ur__variable("UPLOAD_RESPONSE_SERVER_UID") : NULL;
+    uint64_t n = o->server_uid;
+    for (; digits != NULL && *digits != '\0'; digits++) {
+        if (*digits < '0' || *digits > '9' || (n = n * 10 + (uint64_t)(*digits - '0')) > UINT32_MAX) {
+            return -EINVAL;
+        }
+    }
+    *uid = (uint32_t)n;
+    return 0;
+}
+
+/* Whether the user of a server is one whom we believe. */
+static inline int ur__believed(uint32_t server, uint32_t named) {
+    return server == 0 || server == geteuid() || (named != 0 && server == named);
+}
+
+/* Looks who listens at the other end. */
+static inline int ur__check_server(const ur_link *l, ur_options *o, const char *path) {
+    struct {
+        int32_t pid;
+        uint32_t uid, gid;
+    } peer; /* struct ucred */
+    socklen_t size = sizeof peer;
+    uint32_t named = 0;
+    if (ur__named_user(o, &named) != 0) {
+        return ur__fail(o, -EINVAL, "UPLOAD_RESPONSE_SERVER_UID is not the number of a user", ur__text(""));
+    }
+    if (getsockopt(l->socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+        return ur__fail(o, ur__errno(), "cannot tell whose server it is at ", ur__text(path));
+    }
+    if (ur__believed(peer.uid, named)) {
+        return 0;
+    }
+    (void)snprintf(o->refusal, sizeof o->refusal,
+                   "the server at %.80s is of user %u, not of ours (%u) or root: name it with UPLOAD_RESPONSE_SERVER_UID or server_uid if that is right",
+                   path, (unsigned)peer.uid, (unsigned)geteuid());
+    return -EPERM;
+}
+
+/* Has the next call on a socket wait until a time of the clock and no longer. */
+static inline int ur__wait_until(int fd, int64_t deadline) {
     struct timeval t;
-    size_t length = o->socket == NULL ? 0 : strlen(o->socket);
+    int64_t left = deadline - ur__now();
+    if (left <= 0) {
+        return -ETIMEDOUT;
+    }
+    t.tv_sec = (time_t)(left / 1000000000);
+    t.tv_usec = (suseconds_t)(left % 1000000000 / 1000 + 1); /* 0 would be for ever */
+    if (t.tv_usec == 1000000) {
+        t.tv_usec = 999999;
+    }
+    return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t) != 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t) != 0 ? ur__errno() : 0;
+}
+
+static inline int64_t ur__deadline(const ur_options *o) { return ur__now() + (int64_t)o->timeout_ms * 1000000; }
+
+static inline int ur__connect(ur_link *l, ur_options *o, const char *path) {
+    struct sockaddr_un address;
+    size_t length = strlen(path);
     if (length == 0 || length >= sizeof address.sun_path) {
         return ur__fail(o, length == 0 ? -EINVAL : -ENAMETOOLONG, "bad path of the socket", ur__text(""));
     }
     memset(&address, 0, sizeof address);
     address.sun_family = AF_UNIX;
-    memcpy(address.sun_path, o->socket, length);
-    t.tv_sec = o->timeout_ms / 1000;
-    t.tv_usec = o->timeout_ms % 1000 * 1000;
+    memcpy(address.sun_path, path, length);
+    int64_t deadline = ur__deadline(o);
     l->socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (l->socket < 0 || setsockopt(l->socket, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t) != 0 ||
-        setsockopt(l->socket, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t) != 0) {
-        return ur__fail(o, ur__errno(), "cannot make a socket", ur__text(""));
+    int err = l->socket < 0 ? ur__errno() : ur__wait_until(l->socket, deadline);
+    if (err != 0) {
+        return ur__fail(o, err, "cannot make a socket", ur__text(""));
     }
     while (connect(l->socket, (const struct sockaddr *)&address, sizeof address) != 0) {
-        if (errno != EINTR) {
-            return ur__fail(o, ur__errno(), "cannot connect to ", ur__text(o->socket));
+        err = errno == EINTR ? ur__wait_until(l->socket, deadline) : ur__errno();
+        if (err != 0) {
+            return ur__fail(o, err, "cannot connect to ", ur__text(path));
         }
     }
-    return 0;
+    return ur__check_server(l, o, path);
+}
+
+/* Connects to the socket that the caller names, or to where a server listens by default. */
+static inline int ur__reach(ur_link *l, ur_options *o) {
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    if (o->timeout_ms <= 0) {
+        return ur__fail(o, -EINVAL, "timeout_ms is not positive", ur__text(""));
+    }
+    if (o->socket != NULL && o->socket[0] != '\0') {
+        return ur__connect(l, o, o->socket);
+    }
+    int err = ur_default_socket(path, sizeof path);
+    if (err == -EACCES) {
+        (void)snprintf(o->refusal, sizeof o->refusal, "%.*s: not a folder that only user %u can write", (int)(strrchr(path, '/') - path), path, (unsigned)geteuid());
+        return err;
+    }
+    return err != 0 ? ur__fail(o, err, "the path of the socket is too long", ur__text("")) : ur__connect(l, o, path);
 }
 
 static inline int ur__say_hello(const ur_link *l, ur_options *o) {
@@ -3069,8 +3207,8 @@ static inline int ur__say_hello(const ur_link *l, ur_options *o) {
     return 0;
 }
 
-/* Receives one packet and the descriptors that came with it. */
-static inline ssize_t ur__receive(int fd, uint8_t *packet, size_t size, int *fds, int most, int *count) {
+/* Receives one packet and the descriptors that came with it. EAGAIN: not in time. */
+static inline ssize_t ur__receive(int fd, int64_t deadline, uint8_t *packet, size_t size, int *fds, int most, int *count) {
     union {
         struct cmsghdr align;
         char bytes[CMSG_SPACE(8 * sizeof(int))];
@@ -3087,6 +3225,10 @@ static inline ssize_t ur__receive(int fd, uint8_t *packet, size_t size, int *fds
     message.msg_controllen = sizeof control.bytes;
     *count = 0;
     do {
+        if (ur__wait_until(fd, deadline) != 0) {
+            errno = EAGAIN;
+            return -1;
+        }
         n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
     } while (n < 0 && errno == EINTR);
     for (struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&message); c != NULL; c = CMSG_NXTHDR(&message, c)) {
@@ -3109,7 +3251,7 @@ static inline ssize_t ur__receive(int fd, uint8_t *packet, size_t size, int *fds
 
 /* Reads the answer to our hello. The descriptors are the caller's. */
 static inline int ur__read_welcome(ur_link *l, ur_options *o, struct ur__message *m, uint8_t *packet, int *fds, int *count) {
-    ssize_t n = ur__receive(l->socket, packet, UR__MAX_MESSAGE + 1, fds, 4, count);
+    ssize_t n = ur__receive(l->socket, ur__deadline(o), packet, UR__MAX_MESSAGE + 1, fds, 4, count);
     if (n <= 0) {
         int err = n == 0 ? -ECONNRESET : errno == EAGAIN || errno == EWOULDBLOCK ? -ETIMEDOUT : ur__errno();
         return ur__fail(o, err, "no answer from the server", ur__text(""));
@@ -3230,6 +3372,23 @@ static inline int ur__open_poll(ur_link *l) {
 #define UR__SEALS (2 | 4)                  /* F_SEAL_SHRINK | F_SEAL_GROW */
 #define UR__REQUEST_SEALS (UR__SEALS | 16) /* and F_SEAL_FUTURE_WRITE */
 
+/* Reports whether a descriptor is of the kind of an eventfd or an epoll instance, which
+ * have no type of file: to write to a pipe or a socket may be a SIGPIPE, to a file a
+ * SIGXFSZ. */
+static inline int ur__is_bell(int fd) {
+    struct stat info;
+    return fstat(fd, &info) == 0 && (info.st_mode & S_IFMT) == 0;
+}
+
+/* Checks the bells that the server has handed out; ours is there for event loops only. */
+static inline int ur__check_bells(const ur_link *l, ur_options *o) {
+    if (!ur__is_bell(l->server_bell) || (l->bell >= 0 && !ur__is_bell(l->bell))) {
+        return ur__fail(o, -EPROTO, "the server handed out something else than bells", ur__text(""));
+    }
+    int flags = fcntl(l->server_bell, F_GETFL);
+    return flags < 0 || fcntl(l->server_bell, F_SETFL, flags | O_NONBLOCK) != 0 ? ur__errno() : 0;
+}
+
 static inline int ur__greet(ur_link *l, ur_options *o) {
     uint8_t packet[UR__MAX_MESSAGE + 1];
     struct ur__message m;
@@ -3242,6 +3401,9 @@ static inline int ur__greet(ur_link *l, ur_options *o) {
     }
     l->server_bell = fds[2];
     l->bell = fds[3];
+    if (err == 0) {
+        err = ur__check_bells(l, o);
+    }
     if (err == 0) {
         err = ur__map(fds[0], PROT_READ, UR__REQUEST_SEALS, &requests, &l->requests_bytes);
         l->requests = requests;
@@ -3290,7 +3452,7 @@ UR_INLINE int ur_attach(ur_link **link, ur_options *options) {
     l->socket = l->server_bell = l->bell = l->poll = -1;
     l->pid = getpid();
     l->guard = ur__make_guard();
-    int err = ur__connect(l, options);
+    int err = ur__reach(l, options);
     if (err == 0) {
         err = ur__greet(l, options);
     }
@@ -3301,6 +3463,8 @@ UR_INLINE int ur_attach(ur_link **link, ur_options *options) {
     *link = l;
     return 0;
 }
+
+UR_INLINE int ur_default_socket(char *path, size_t size) { return ur__find_socket(path, size, "/run", "/tmp"); }
 
 UR_INLINE int ur_try_again(int error) {
     switch (error) {
