@@ -539,12 +539,14 @@ UR_INLINE int ur_send(ur_link *link, ur_request r, uint32_t kind, const void *da
 /* Sends the first n bytes of the reserved room, as ur_send. */
 UR_INLINE int ur_commit_message(ur_link *link, ur_request r, uint32_t kind, size_t n, int final);
 
-/* Closes the WebSocket with a code that RFC 6455 allows, and a reason of at most 123
- * bytes of UTF-8; or with 1005, which is no code, and no reason. Only ur_end may
- * follow. */
+/* Closes the WebSocket with a code that may be sent - 1000 to 1003, 1007 to 1014, 3000 to
+ * 4999 - and a reason of at most 123 bytes of UTF-8; or with 1005, which is no code, and
+ * no reason. Only ur_end may follow. -EINVAL: any other code, such as 999, 1006 or 1015,
+ * or a reason that is longer or not UTF-8; nothing was sent, and the WebSocket is open. */
 UR_INLINE int ur_send_close(ur_link *link, ur_request r, int code, const char *reason, size_t length, int timeout_ms);
 
-/* As ur_send_close and ur_end. After -EAGAIN or -ETIMEDOUT call it again. */
+/* As ur_send_close and ur_end. After -EAGAIN or -ETIMEDOUT call it again; after -EINVAL,
+ * too, with a code that may be sent. */
 UR_INLINE int ur_close_websocket(ur_link *link, ur_request r, int code, const char *reason, size_t length, int timeout_ms);
 
 /* Ends the response and, unless it returns -EAGAIN, -ETIMEDOUT or -EINVAL, the
