@@ -2257,6 +2257,8 @@ static inline void ur__notify(ur_link *l, const struct ur__lane *lane) {
     }
 }
 
+static inline void ur__round(ur_link *l);
+
 /* Returns why nobody wants the response any more, or 0. */
 static inline uint32_t ur__look_cancelled(ur_link *l, struct ur__lane *lane) {
     if (lane->reason != 0) {
@@ -2265,6 +2267,7 @@ static inline uint32_t ur__look_cancelled(ur_link *l, struct ur__lane *lane) {
     uint32_t why = ur__load32(&lane->row->cancel); /* L2 */
     if (ur__load64(&lane->row->stream_id) != lane->stream_id) {
         why = UR_FINISHED;
+        ur__round(l); /* or the link was closed, which the server says before it takes the row back */
     }
     if (l->dead && (why == 0 || why == UR_FINISHED)) {
         why = UR_SERVER_GONE;

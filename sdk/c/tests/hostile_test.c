@@ -92,6 +92,17 @@ static void slots_of_a_link_that_was_closed_are_not_read(void) {
     }
 }
 
+/* The server closes the link, and then takes the row back. */
+static void requests_of_a_link_that_was_closed_are_not_called_finished(void) {
+    l = heap_open(&s);
+    ur_request r = give(5, 1, 1);
+    l->heard = INT64_MAX / 2; /* the socket was just looked at */
+    ur__store32(&s.box->state, UR__LINK_CLOSED);
+    ur__store64(&s.rows[1].stream_id, 6);
+    CHECK(ur_cancelled(l, r) == -ECANCELED && ur_reason(l, r) == UR_SERVER_GONE);
+    heap_close(&s);
+}
+
 static void an_assignment_that_makes_no_sense_ends_the_link(void) {
     static const char *const why[] = {"no stream", "row that is not there", "lane that is not there", "request has not ended", "more assignments"};
     for (int i = 0; i < 5; i++) {
@@ -304,6 +315,7 @@ int main(int argc, char **argv) {
     a_frame_that_makes_no_sense_is_an_error();
     the_copy_of_a_large_head_goes_with_its_request();
     slots_of_a_link_that_was_closed_are_not_read();
+    requests_of_a_link_that_was_closed_are_not_called_finished();
     an_assignment_that_makes_no_sense_ends_the_link();
     streams_that_are_taken_back_without_end_do_not_keep_a_call();
     a_call_ends_in_time_whatever_comes();
