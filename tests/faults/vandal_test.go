@@ -146,13 +146,11 @@ func (v *visitors) failed(err error) {
 // fromOthers takes the response of a vandal, or of the server in its place.
 func (v *visitors) fromOthers(response *http.Response, body []byte, err error) {
 	switch status := response.StatusCode; {
-	case status == http.StatusOK && err == nil && strings.Trim(string(body), "vandl") == "":
-		v.count("answered by a vandal")
 	case err != nil:
 		v.count("broken off")
 	case status == http.StatusBadGateway, status == http.StatusGatewayTimeout: // docs/faults.md, rows 2, 5, 7, 9
 		v.count(strconv.Itoa(status))
-	case status < http.StatusInternalServerError && status != http.StatusOK:
+	case status < http.StatusInternalServerError:
 		v.count("answered by a vandal")
 	default:
 		v.t.Errorf("%s: %.200q", response.Status, body)
