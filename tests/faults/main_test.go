@@ -15,6 +15,8 @@ func TestMain(m *testing.M) {
 		"handler":   handlerRole,
 		"slots":     slotsRole,
 		"scribbler": scribblerRole,
+		"honest":    honestRole,
+		"vandal":    vandalRole,
 		"prober":    proberRole,
 		"executor":  executorRole,
 		"jammer":    jammerRole,

@@ -31,9 +31,9 @@ type scribbler struct {
 // scribblerLanes is how many lanes a scribbler asks for.
 const scribblerLanes = 4
 
-// newScribbler attaches to the pool "bad".
-func newScribbler(socket string) (*scribbler, error) {
-	a, err := sayHello(socket, "bad", proto.BellFutex, scribblerLanes)
+// newScribbler attaches to a pool.
+func newScribbler(socket, pool string) (*scribbler, error) {
+	a, err := sayHello(socket, pool, proto.BellFutex, scribblerLanes)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func newScribbler(socket string) (*scribbler, error) {
 // names, and attaches again whenever the server has thrown it out.
 func scribblerRole() {
 	for {
-		s, err := newScribbler(os.Getenv(harness.SocketVariable))
+		s, err := newScribbler(os.Getenv(harness.SocketVariable), "bad")
 		if errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.ENOENT) {
 			return // the test is over
 		}
