@@ -87,7 +87,7 @@ const (
 	answers
 	releases
 	letsGo
-	takesBack
+	retracts
 	scribbles
 	rings
 	lies
@@ -98,11 +98,11 @@ const (
 
 // moods are what vandals are like: one is thrown out at once, another one lasts.
 var moods = [][kindsOfMischief]int{
-	{takes: 200, answers: 120, releases: 60, letsGo: 60, takesBack: 30, scribbles: 60, rings: 60, lies: 20, digs: 2, leaves: 2},
+	{takes: 200, answers: 120, releases: 60, letsGo: 60, retracts: 30, scribbles: 60, rings: 60, lies: 20, digs: 2, leaves: 2},
 	{takes: 100, answers: 100, rings: 10},
-	{takes: 100, answers: 10, letsGo: 60, takesBack: 60, rings: 10},
-	{takes: 100, releases: 60, takesBack: 60, letsGo: 10, rings: 60},
-	{takes: 100, answers: 60, releases: 30, letsGo: 30, takesBack: 5, digs: 5},
+	{takes: 100, answers: 10, letsGo: 60, retracts: 60, rings: 10},
+	{takes: 100, releases: 60, retracts: 60, letsGo: 10, rings: 60},
+	{takes: 100, answers: 60, releases: 30, letsGo: 30, retracts: 5, digs: 5},
 	{takes: 20, rings: 400, answers: 4},
 }
 
@@ -128,7 +128,7 @@ func (v *vandal) act() {
 		v.put64(v.laneOf(l), "released", v.number())
 	case letsGo:
 		v.put64(v.laneOf(l), "let_go", v.anyID(l))
-	case takesBack:
+	case retracts:
 		v.put64(v.laneOf(l), "stream_id", v.anyID(l))
 	case scribbles:
 		v.scribble()
