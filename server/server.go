@@ -30,6 +30,7 @@ type Server struct {
 	count  *addressCount
 
 	saidBuffers sync.Once
+	handshakes  handshakes // of HTTP/3
 
 	mu      sync.Mutex
 	quic    []*quicEntry
