@@ -15,6 +15,7 @@ type clientConn struct {
 	altSvc   string        // what its responses say of HTTP/3; empty: nothing
 	guard    connGuard
 	known    atomic.Bool // see client
+	window   connWindow  // of the bodies of its requests
 }
 
 // raw returns the connection's socket, or nil.

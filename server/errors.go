@@ -80,6 +80,7 @@ var statusTable = []struct {
 	{ErrClientGone, statusClientGone, false},
 	{ErrNoWorker, http.StatusServiceUnavailable, true},
 	{ErrBusy, http.StatusServiceUnavailable, true},
+	{ErrNoWindow, http.StatusServiceUnavailable, true},
 	{ErrQueueTimeout, http.StatusServiceUnavailable, true},
 	{ErrDraining, http.StatusServiceUnavailable, true},
 	{ErrWorkerTimeout, http.StatusGatewayTimeout, false},

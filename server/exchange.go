@@ -21,6 +21,7 @@ type exchange struct {
 	dialect    dialect
 	origin     origin
 	offer      *offer // nil: the request asks for no WebSocket
+	window     windowClaim
 
 	stream    *stream
 	streamID  uint64
@@ -203,7 +204,7 @@ func (x *exchange) startPump(hasBody bool) {
 	_ = x.controller.EnableFullDuplex() // HTTP/1.1 only; HTTP/2 and 3 always are
 	x.pump = &pump{
 		laneFeed: newLaneFeed(x.stream, x.router.config.SlotSize), request: x.request, limit: x.router.config.BodyLimit,
-		dialect: &x.dialect, writer: x.writer,
+		dialect: &x.dialect, writer: x.writer, window: &x.window,
 	}
 	go x.pump.run()
 }

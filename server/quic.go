@@ -24,10 +24,12 @@ type quicEntry struct {
 	server    *http3.Server
 }
 
-// Windows of HTTP/3: those of a stream grow to streamWindow while its upload is
-// read fast enough. A connection's holds those of several, so that an upload that
-// nobody reads holds up no other.
+// Windows of HTTP/3: those of a stream grow from streamStart to streamWindow while its
+// upload is read fast enough. A connection's holds those of several, so that an upload
+// that nobody reads holds up no other, and grows within the [windowBudget].
 const (
+	quicStreamStart  = 128 << 10
+	quicConnStart    = 2 * quicStreamStart
 	quicStreamWindow = 6 << 20
 	quicConnWindow   = 8 * quicStreamWindow
 )
@@ -54,8 +56,9 @@ func (s *Server) newQUICEntry(conn net.PacketConn, config *tls.Config) (*quicEnt
 		HandshakeIdleTimeout: s.limits.HeaderTime / 2, // it counts twice
 		MaxIdleTimeout:       s.limits.IdleTime,
 		MaxIncomingStreams:   int64(s.limits.StreamsPerConn), MaxIncomingUniStreams: 8,
-		InitialStreamReceiveWindow: 1 << 20, MaxStreamReceiveWindow: quicStreamWindow,
-		InitialConnectionReceiveWindow: 2 << 20, MaxConnectionReceiveWindow: quicConnWindow,
+		InitialStreamReceiveWindow: quicStreamStart, MaxStreamReceiveWindow: quicStreamWindow,
+		InitialConnectionReceiveWindow: quicConnStart, MaxConnectionReceiveWindow: quicConnWindow,
+		AllowConnectionWindowIncrease: growQUIC,
 	})
 	if err != nil {
 		return nil, err

@@ -79,9 +79,43 @@ func (h *handshakes) leaveVerified(key netip.Prefix) {
 	}
 }
 
-// handshakeKey is the key of a connection's leave function in its context, see
-// [handshakes.enter].
-type handshakeKey struct{}
+// quicKey is the key of a connection's quicConn in its context.
+type quicKey struct{}
+
+// quicConn is what is counted of a connection of HTTP/3.
+type quicConn struct {
+	leave  func() // see handshakes.enter
+	holder netip.Prefix
+	budget *windowBudget
+
+	mu    sync.Mutex
+	grown int64 // of the budget, by its window; negative: it has ended
+}
+
+// growQUIC is for quic.Config's AllowConnectionWindowIncrease: windows may grow into half
+// of the budget. A window that has grown stays, until the connection ends.
+func growQUIC(conn *quic.Conn, more uint64) bool {
+	c, ok := conn.Context().Value(quicKey{}).(*quicConn)
+	if !ok {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.grown < 0 || !c.budget.take(c.holder, int64(more), c.budget.total/2) {
+		return false
+	}
+	c.grown += int64(more)
+	return true
+}
+
+// end gives back what the connection has taken.
+func (c *quicConn) end() {
+	c.leave()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.budget.give(c.holder, c.grown)
+	c.grown = -1
+}
 
 // beginQUIC is for quic.Transport's ConnContext. It refuses the connections of an address
 // that has as many as it may, and handshakes beyond their bound.
@@ -89,16 +123,21 @@ func (s *Server) beginQUIC(ctx context.Context, info *quic.ClientInfo) (context.
 	if s.count.full(info.RemoteAddr) {
 		return nil, errTooMany
 	}
-	addr, err := netip.ParseAddrPort(info.RemoteAddr.String())
+	peer, err := netip.ParseAddrPort(info.RemoteAddr.String())
 	if err != nil {
 		return nil, err
 	}
-	leave, ok := s.handshakes.enter(addr.Addr().Unmap(), info.AddrVerified)
+	addr := peer.Addr().Unmap()
+	leave, ok := s.handshakes.enter(addr, info.AddrVerified)
 	if !ok {
 		return nil, errTooMany
 	}
-	context.AfterFunc(ctx, leave)
-	return context.WithValue(ctx, handshakeKey{}, leave), nil
+	c := &quicConn{leave: leave, budget: &s.router.windows}
+	if !s.router.config.trusts(addr) {
+		c.holder = holderOf(addr)
+	}
+	context.AfterFunc(ctx, c.end)
+	return context.WithValue(ctx, quicKey{}, c), nil
 }
 
 // verifyQUIC is for quic.Transport's VerifySourceAddress.
@@ -113,8 +152,8 @@ func (s *Server) countQUIC(conn *quic.Conn) {
 	case <-conn.Context().Done():
 		return
 	}
-	if leave, ok := conn.Context().Value(handshakeKey{}).(func()); ok {
-		leave()
+	if c, ok := conn.Context().Value(quicKey{}).(*quicConn); ok {
+		c.leave()
 	}
 	release, ok := s.count.enter(conn.RemoteAddr())
 	if !ok {

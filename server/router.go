@@ -30,6 +30,7 @@ type UploadResponseRouter struct {
 	routes      routeTable
 	counters    counters
 	rates       rateTable
+	windows     windowBudget
 	compression compression
 
 	stopClock chan struct{}
@@ -68,6 +69,7 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 	}
 	r.openPools()
 	r.rates.init(&c)
+	r.windows.total = c.WindowMemory
 	r.compression.init(&c)
 	go func() {
 		defer close(r.clockDone)
@@ -108,6 +110,10 @@ func (r *UploadResponseRouter) admit(x *exchange) error {
 	if !r.rates.allow(x.request, &x.origin) {
 		return ErrTooFast
 	}
+	if err := x.claimWindow(); err != nil {
+		return err
+	}
+	defer x.window.release()
 	if err := r.enter(); err != nil {
 		return err
 	}
