@@ -36,6 +36,7 @@ func (c *compression) begin(w http.ResponseWriter, r *http.Request, head *respon
 	}
 	if head.status == http.StatusNotModified {
 		retag(header, r.Header["If-None-Match"])
+		delete(header, "Content-Length") // the 200 may be compressed
 		return nil
 	}
 	if !compressible(header, head, c.least) {

@@ -62,6 +62,9 @@ type Config struct {
 	// FieldLimit is the most fields in a request's headers frame.
 	FieldLimit int
 
+	// AllowTrace lets TRACE requests through to workers; else they are answered with 405.
+	AllowTrace bool
+
 	// MessageLimit is the most bytes in a message of a WebSocket's client; 0 is no
 	// limit. PingInterval is how long such a client may say nothing before it is asked
 	// whether it is there, and then before it is given up.

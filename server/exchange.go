@@ -40,6 +40,9 @@ func (x *exchange) serve() error {
 	if err := x.admit(); err != nil {
 		return err
 	}
+	if asksServer(x.request) {
+		return x.answerItself()
+	}
 	hasBody := x.hasBody()
 	guarantee := 1
 	if hasBody || x.offer != nil {
@@ -75,6 +78,13 @@ func (x *exchange) admit() error {
 	if err := x.checkOffer(); err != nil {
 		return err
 	}
+	if x.request.Method == http.MethodTrace && !x.router.config.AllowTrace {
+		x.writer.Header().Set("Allow", usualMethods)
+		return ErrTrace
+	}
+	if asksServer(x.request) {
+		return nil
+	}
 	x.pool = x.router.routes.find(x.request.URL.Path)
 	switch limit := x.router.config.BodyLimit; {
 	case x.pool == nil:
@@ -82,6 +92,22 @@ func (x *exchange) admit() error {
 	case limit > 0 && x.request.ContentLength > limit:
 		return fmt.Errorf("%w: %d bytes announced, the limit is %d", ErrBodyTooLarge, x.request.ContentLength, limit)
 	}
+	return nil
+}
+
+// usualMethods are those that a worker may serve, as far as the server knows: it does not
+// ask which.
+const usualMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
+// answerItself says that the server is there: no worker is asked about the server as a
+// whole.
+func (x *exchange) answerItself() error {
+	header := x.writer.Header()
+	x.origin.sign(header)
+	header.Set("Content-Length", "0")
+	x.limitUnread()
+	x.responder.head.status = http.StatusOK
+	x.writer.WriteHeader(http.StatusOK)
 	return nil
 }
 
@@ -114,6 +140,8 @@ func (x *exchange) publishHeaders(hasBody bool) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrBadRequest, err)
+	case len(frame) > limit && len(s.frame.Path) > len(frame)/2:
+		return fmt.Errorf("%w: %d bytes, the limit is %d for the whole header", ErrTargetTooLong, len(s.frame.Path), limit)
 	case len(frame) > limit:
 		return fmt.Errorf("%w: %d bytes, the limit is %d", ErrHeadersTooLarge, len(frame), limit)
 	}
@@ -291,11 +319,20 @@ func (x *exchange) fail(err error) (status int) {
 	if x.pump != nil && !x.uploadEnded || x.dialect.ambiguous || costsConnection(err) {
 		x.dialect.closeAfter(header)
 	}
-	if x.dialect.serial && x.pump == nil && x.hasBody() { // net/http reads some of it first, and would wait for ever
-		_ = x.controller.SetReadDeadline(time.Now().Add(leftoverTime))
-	}
+	x.limitUnread()
 	x.writer.WriteHeader(status)
-	fmt.Fprintf(x.writer, "%d %s: %s\n", status, http.StatusText(status), reasonOf(err))
+	n, _ := fmt.Fprintf(x.writer, "%d %s: %s\n", status, http.StatusText(status), reasonOf(err))
+	if x.request.Method != http.MethodHead {
+		x.responder.sent = int64(n)
+	}
 	_ = pushOut(x.writer)
 	return status
+}
+
+// limitUnread bounds how long net/http waits for a body that nobody reads: it reads some
+// of it before it answers.
+func (x *exchange) limitUnread() {
+	if x.dialect.serial && x.pump == nil && x.hasBody() {
+		_ = x.controller.SetReadDeadline(time.Now().Add(leftoverTime))
+	}
 }

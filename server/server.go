@@ -86,6 +86,8 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 		ConnState:         taken,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		Protocols:         protocols,
+
+		DisableGeneralOptionsHandler: true, // the router answers OPTIONS *, over all versions
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: limits.StreamsPerConn, MaxReadFrameSize: http2FrameSize,
 			MaxReceiveBufferPerConnection: http2ConnWindow, MaxReceiveBufferPerStream: http2StreamWindow,
