@@ -36,10 +36,14 @@ func (c *screenedConn) Read(p []byte) (n int, err error) {
 			return n, nil
 		}
 		if c.screen.shut() {
-			_, err = c.receive(make([]byte, discardBytes))
+			if _, err = c.receive(make([]byte, discardBytes)); c.lingers(err) {
+				err = c.awaitGone()
+			}
 			continue
 		}
-		n, err = c.receive(p)
+		if n, err = c.receive(p); c.lingers(err) {
+			return 0, c.awaitGone()
+		}
 		if n = c.screen.filter(p[:n]); n > 0 || len(p) == 0 {
 			return n, err
 		}

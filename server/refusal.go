@@ -18,6 +18,7 @@ type refusals struct {
 	router  *UploadResponseRouter
 	handled int         // requests that the handler has had, of one connection
 	serving atomic.Bool // the handler has one, or its response is not out
+	ended   atomic.Int64
 }
 
 // begin notes that the handler has the next request.
@@ -27,7 +28,10 @@ func (f *refusals) begin() {
 }
 
 // end notes that its response is out.
-func (f *refusals) end() { f.serving.Store(false) }
+func (f *refusals) end() {
+	f.ended.Add(1)
+	f.serving.Store(false)
+}
 
 // rewrite returns what to write in place of net/http's answer. Preconditions: no request is
 // being served; what comes in is HTTP/1.

@@ -72,7 +72,7 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 	}
 	s := &Server{router: router, limits: limits, log: log}
 	s.count = newAddressCount(limits.ConnsPerAddress, router.config.trusts)
-	s.plain = newPlainServer(router, &limits, router.config.ClientTimeout, s.altSvcOf, log)
+	s.plain = newPlainServer(router, &limits, router.config.ClientTimeout, router.config.halfClosedTime(), s.altSvcOf, log)
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
