@@ -37,6 +37,17 @@ func (c *addressCount) enter(addr net.Addr) (release func(), ok bool) {
 	return func() { c.leave(key) }, true
 }
 
+// full reports whether an address has as many connections as it may.
+func (c *addressCount) full(addr net.Addr) bool {
+	peer, err := netip.ParseAddrPort(addr.String())
+	if c.limit == 0 || err != nil || c.exempt(peer.Addr().Unmap()) {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.conns[holderOf(peer.Addr().Unmap())] >= c.limit
+}
+
 func (c *addressCount) leave(key netip.Prefix) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -16,6 +16,7 @@ type clientConn struct {
 	guard    connGuard
 	known    atomic.Bool // see client
 	peer     atomic.Pointer[peer]
+	window   connWindow // of the bodies of its requests
 }
 
 // raw returns the connection's socket, or nil.

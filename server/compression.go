@@ -38,6 +38,7 @@ func (c *compression) begin(w http.ResponseWriter, r *http.Request, head *respon
 		vary(header)
 		if head.status == http.StatusNotModified {
 			retag(header, r)
+			delete(header, "Content-Length") // the 200 may be compressed
 		}
 	}
 	if !compressible(header, head, c.least) {

@@ -49,11 +49,21 @@ type Config struct {
 
 	// BodyLimit is the most bytes in a request body; 0 is no limit.
 	BodyLimit int64
+	// WindowMemory is the most memory, in bytes, that bodies of HTTP/2 and 3 may fill
+	// before they are read, besides Memory; 0 is no limit. A request with a body takes
+	// its length of it, at most 1 MiB, until the body has been read, all requests of a
+	// connection at most 4 MiB; over HTTP/3, a connection with such requests takes
+	// 256 KiB, and more as its uploads get faster. When nothing is left, and when an
+	// address holds as much as it leaves free, further requests are answered with 503.
+	WindowMemory int64
 	// HeaderLimit is the most bytes in a request's headers frame. It cannot
 	// pass SlotSize, since the frame is one slot.
 	HeaderLimit int
 	// FieldLimit is the most fields in a request's headers frame.
 	FieldLimit int
+
+	// AllowTrace lets TRACE requests through to workers; else they are answered with 405.
+	AllowTrace bool
 
 	// MessageLimit is the most bytes in a message of a WebSocket's client; 0 is no
 	// limit. PingInterval is how long such a client may say nothing before it is asked
@@ -139,7 +149,7 @@ func DefaultConfig() Config {
 		NumStreams: 100, SlotSize: 64 << 10, SlotsPerStream: 16384,
 		Memory: 256 << 20, LinkMemory: 8 << 20, MaxLinks: 64,
 		ResponseTimeout: 30 * time.Second, ClientTimeout: 30 * time.Second, StallTime: 2 * time.Second,
-		QueueLength: 1000, QueueTime: 10 * time.Second,
+		QueueLength: 1000, QueueTime: 10 * time.Second, WindowMemory: 256 << 20,
 		MessageLimit: 16 << 20, PingInterval: 20 * time.Second,
 		HeaderLimit: 32 << 10, FieldLimit: 256, MinBodyRate: 100, RequestBurst: 100, CompressMin: 1 << 10,
 		Routes: []Route{{Prefix: "/", Pool: "default"}},
@@ -169,6 +179,8 @@ func (c *Config) plan() (shm.RequestGeometry, error) {
 	case c.LinksPerProcess < 0 || c.LinksPerUser < 0 || c.LinksPerPool < 0 || c.StartedWorkers < 0:
 		return shm.RequestGeometry{}, fmt.Errorf("numbers of links cannot be negative: %d of a process, %d of a user, %d of a pool, %d kept",
 			c.LinksPerProcess, c.LinksPerUser, c.LinksPerPool, c.StartedWorkers)
+	case c.WindowMemory < 0:
+		return shm.RequestGeometry{}, fmt.Errorf("window memory %d: cannot be negative", c.WindowMemory)
 	case c.CompressMin < 1:
 		return shm.RequestGeometry{}, fmt.Errorf("compress at least %d bytes: want 1 or more", c.CompressMin)
 	case c.MessageLimit < 0:

@@ -15,6 +15,8 @@ type screenedConn struct {
 	known  bool        // its client is, see client; of what was served before net/http
 	held   heldWrites
 
+	refusals refusals
+
 	// Of one reader at a time.
 	ahead  []byte // read before, and not by net/http
 	screen screen
@@ -34,10 +36,14 @@ func (c *screenedConn) Read(p []byte) (n int, err error) {
 			return n, nil
 		}
 		if c.screen.shut() {
-			_, err = c.receive(make([]byte, discardBytes))
+			if _, err = c.receive(make([]byte, discardBytes)); c.lingers(err) {
+				err = c.awaitGone()
+			}
 			continue
 		}
-		n, err = c.receive(p)
+		if n, err = c.receive(p); c.lingers(err) {
+			return 0, c.awaitGone()
+		}
 		if n = c.screen.filter(p[:n]); n > 0 || len(p) == 0 {
 			return n, err
 		}
@@ -63,6 +69,12 @@ func (c *screenedConn) Write(p []byte) (int, error) {
 	if c.held.take(p) {
 		return len(p), nil
 	}
+	if c.refusals.router != nil && !c.refusals.serving.Load() && !c.screen.opaque.Load() {
+		if _, err := c.Conn.Write(c.refusals.rewrite(c, p)); err != nil {
+			return 0, err
+		}
+		return len(p), nil
+	}
 	return c.Conn.Write(p)
 }
 
@@ -75,10 +87,21 @@ func (c *screenedConn) takeUp(ahead []byte, later bool) {
 // takeOver ends the screening: what comes from now on is not HTTP/1.
 func (c *screenedConn) takeOver() { c.screen.opaque.Store(true) }
 
+// answered notes that a response is out.
+func (c *screenedConn) answered() { c.refusals.end() }
+
 // taken is for http.Server's ConnState.
 func taken(conn net.Conn, state http.ConnState) {
-	if screened, ok := conn.(interface{ takeOver() }); ok && state == http.StateHijacked {
+	screened, ok := conn.(interface {
+		takeOver()
+		answered()
+	})
+	switch {
+	case !ok:
+	case state == http.StateHijacked:
 		screened.takeOver()
+	case state == http.StateIdle:
+		screened.answered()
 	}
 }
 

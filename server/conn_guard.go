@@ -96,6 +96,9 @@ func guarded(handler http.Handler) http.Handler {
 // Over HTTP/2 the connection's write timeout does.
 func endsInTime(handler http.Handler, most time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if conn := connOf(r); conn != nil && conn.screened != nil && r.ProtoMajor == 1 {
+			conn.screened.refusals.begin()
+		}
 		handler.ServeHTTP(w, r)
 		if r.ProtoMajor == 1 {
 			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(most)) // net/http ends it

@@ -56,6 +56,12 @@ func takesInterim(r *http.Request) bool { return r.ProtoAtLeast(1, 1) }
 // headers are out: net/http then ends the stream, and with it the request's context.
 func endsWithHeaders(r *http.Request) bool { return r.ProtoMajor == 2 && r.Method == http.MethodHead }
 
+// missesBody reports whether there are clients that take the length in such a response for
+// that of a body, and miss it: net/http does over HTTP/2, and with it httputil.ReverseProxy.
+func missesBody(r *http.Request, status int) bool {
+	return r.ProtoMajor == 2 && status == http.StatusNotModified
+}
+
 // hush gives back what speak has taken, when the exchange is over.
 func hush(w http.ResponseWriter) {
 	if g, ok := w.(*gatheringWriter); ok {
@@ -131,7 +137,7 @@ func checkFields(r *http.Request) error {
 	switch {
 	case len(hosts) > 1 || len(hosts) == 1 && !strings.EqualFold(hosts[0], r.Host):
 		return errors.New("host and authority differ")
-	case !strings.HasPrefix(r.RequestURI, "/"):
+	case !strings.HasPrefix(r.RequestURI, "/") && !asksServer(r):
 		return errors.New("no path")
 	case !validLength(r):
 		return errors.New("content-length")

@@ -15,6 +15,12 @@ var (
 	// ErrMethod is returned for a method that a proxy of this kind does not
 	// serve.
 	ErrMethod = errors.New("method not supported")
+	// ErrTrace is returned for TRACE, unless it is allowed: it would show whoever sends it
+	// what others have added to a request, such as credentials (RFC 9110 section 9.3.8).
+	ErrTrace = errors.New("method not allowed")
+	// ErrTargetTooLong is returned when the headers frame passes its limit, mostly because
+	// of the target.
+	ErrTargetTooLong = errors.New("request target too long")
 	// ErrNoWebSocket is returned when a worker answers the extended CONNECT for a
 	// WebSocket as it would a GET.
 	ErrNoWebSocket = errors.New("no WebSocket here")
@@ -70,6 +76,8 @@ var statusTable = []struct {
 	{ErrNoRoute, http.StatusNotFound, false},
 	{ErrBadRequest, http.StatusBadRequest, false},
 	{ErrMethod, http.StatusNotImplemented, false},
+	{ErrTrace, http.StatusMethodNotAllowed, false},
+	{ErrTargetTooLong, http.StatusRequestURITooLong, false},
 	{ErrNoWebSocket, http.StatusNotImplemented, false}, // RFC 9220 section 3
 	{ErrWebSocket, http.StatusBadRequest, false},
 	{ErrHeadersTooLarge, http.StatusRequestHeaderFieldsTooLarge, false},
@@ -80,6 +88,7 @@ var statusTable = []struct {
 	{ErrClientGone, statusClientGone, false},
 	{ErrNoWorker, http.StatusServiceUnavailable, true},
 	{ErrBusy, http.StatusServiceUnavailable, true},
+	{ErrNoWindow, http.StatusServiceUnavailable, true},
 	{ErrQueueTimeout, http.StatusServiceUnavailable, true},
 	{ErrDraining, http.StatusServiceUnavailable, true},
 	{ErrWorkerTimeout, http.StatusGatewayTimeout, false},
@@ -101,7 +110,8 @@ func statusOf(err error) (status int, retry bool) {
 // costsConnection reports whether err is a client's that does not speak HTTP as we do:
 // it may not mean what we would read next, either.
 func costsConnection(err error) bool {
-	return errors.Is(err, ErrBadRequest) || errors.Is(err, ErrMethod) || errors.Is(err, ErrHeadersTooLarge)
+	return errors.Is(err, ErrBadRequest) || errors.Is(err, ErrMethod) || errors.Is(err, ErrHeadersTooLarge) ||
+		errors.Is(err, ErrTargetTooLong)
 }
 
 // reasonOf returns what a client is told of err: the kind of failure, and none of

@@ -22,6 +22,7 @@ type exchange struct {
 	dialect    dialect
 	origin     origin
 	offer      *offer // nil: the request asks for no WebSocket
+	window     windowClaim
 
 	stream    *stream
 	streamID  uint64
@@ -39,6 +40,9 @@ type exchange struct {
 func (x *exchange) serve() error {
 	if err := x.admit(); err != nil {
 		return err
+	}
+	if asksServer(x.request) {
+		return x.answerItself()
 	}
 	hasBody := x.hasBody()
 	guarantee := 1
@@ -75,6 +79,13 @@ func (x *exchange) admit() error {
 	if err := x.checkOffer(); err != nil {
 		return err
 	}
+	if x.request.Method == http.MethodTrace && !x.router.config.AllowTrace {
+		x.writer.Header().Set("Allow", usualMethods)
+		return ErrTrace
+	}
+	if asksServer(x.request) {
+		return nil
+	}
 	var err error
 	if x.pool, err = x.router.routes.choose(x.request.URL); err != nil {
 		return fmt.Errorf("%w: %w", ErrBadRequest, err)
@@ -85,6 +96,22 @@ func (x *exchange) admit() error {
 	case limit > 0 && x.request.ContentLength > limit:
 		return fmt.Errorf("%w: %d bytes announced, the limit is %d", ErrBodyTooLarge, x.request.ContentLength, limit)
 	}
+	return nil
+}
+
+// usualMethods are those that a worker may serve, as far as the server knows: it does not
+// ask which.
+const usualMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
+// answerItself says that the server is there: no worker is asked about the server as a
+// whole.
+func (x *exchange) answerItself() error {
+	header := x.writer.Header()
+	x.origin.sign(header)
+	header.Set("Content-Length", "0")
+	x.limitUnread()
+	x.responder.head.status = http.StatusOK
+	x.writer.WriteHeader(http.StatusOK)
 	return nil
 }
 
@@ -117,6 +144,8 @@ func (x *exchange) publishHeaders(hasBody bool) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrBadRequest, err)
+	case len(frame) > limit && len(s.frame.Path) > len(frame)/2:
+		return fmt.Errorf("%w: %d bytes, the limit is %d for the whole header", ErrTargetTooLong, len(s.frame.Path), limit)
 	case len(frame) > limit:
 		return fmt.Errorf("%w: %d bytes, the limit is %d", ErrHeadersTooLarge, len(frame), limit)
 	}
@@ -243,7 +272,7 @@ func (x *exchange) startPump(hasBody bool) {
 	_ = x.controller.EnableFullDuplex() // HTTP/1.1 only; HTTP/2 and 3 always are
 	x.pump = &pump{
 		laneFeed: newLaneFeed(x.stream, x.router.config.SlotSize), request: x.request, limit: x.router.config.BodyLimit,
-		dialect: &x.dialect, writer: x.writer,
+		dialect: &x.dialect, writer: x.writer, window: &x.window,
 	}
 	go x.pump.run()
 }
@@ -339,11 +368,12 @@ func (x *exchange) fail(err error) (status int) {
 	if x.pump != nil && !x.uploadEnded || x.dialect.ambiguous || costsConnection(err) {
 		x.dialect.closeAfter(header)
 	}
-	if x.dialect.serial && x.pump == nil && x.hasBody() { // net/http reads some of it first, and would wait for ever
-		_ = x.controller.SetReadDeadline(time.Now().Add(leftoverTime))
-	}
+	x.limitUnread()
 	x.writer.WriteHeader(status)
-	fmt.Fprintf(x.writer, "%d %s: %s\n", status, http.StatusText(status), reasonOf(err))
+	n, _ := fmt.Fprintf(x.writer, "%d %s: %s\n", status, http.StatusText(status), reasonOf(err))
+	if x.request.Method != http.MethodHead {
+		x.responder.sent = int64(n)
+	}
 	_ = pushOut(x.writer)
 	x.dropRest()
 	return status
@@ -358,4 +388,12 @@ func (x *exchange) dropRest() {
 	_ = x.controller.Flush()
 	_ = x.controller.SetReadDeadline(time.Now().Add(momentTime))
 	_, _ = io.CopyN(io.Discard, x.request.Body, momentBytes)
+}
+
+// limitUnread bounds how long net/http waits for a body that nobody reads: it reads some
+// of it before it answers.
+func (x *exchange) limitUnread() {
+	if x.dialect.serial && x.pump == nil && x.hasBody() {
+		_ = x.controller.SetReadDeadline(time.Now().Add(leftoverTime))
+	}
 }

@@ -173,8 +173,8 @@ func writeResponseHead(header http.Header, frame *proto.Response, method string)
 			if err := head.setContentLength(value); err != nil {
 				return head, err
 			}
-			if head.status == http.StatusNoContent || head.status == http.StatusNotModified {
-				continue // RFC 9110 section 8.6; with a 304 it may be said, and clients wait for that body
+			if head.status == http.StatusNoContent {
+				continue // RFC 9110 section 8.6; a 304 may say what the 200 would
 			}
 		}
 		if old := header[name]; old != nil {

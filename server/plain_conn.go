@@ -26,6 +26,8 @@ type plainConn struct {
 	buffer  [plainMost]byte
 	ahead   []byte // of buffer: read, and not used yet
 
+	half halfClosed // the watch's
+
 	// For the server's watch. The state changes together with its time.
 	state atomic.Int32
 	since atomic.Int64 // UnixNano

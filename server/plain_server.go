@@ -16,12 +16,13 @@ import (
 // plainServer serves plain requests, and looks after the connections over which they
 // come.
 type plainServer struct {
-	handler  http.Handler
-	altSvcOf func(net.Addr) string
-	log      *slog.Logger
-	first    time.Duration // for the first request to come
-	idle     time.Duration // for the next one
-	rest     time.Duration // for the client to take what is left of a response
+	handler    http.Handler
+	altSvcOf   func(net.Addr) string
+	log        *slog.Logger
+	first      time.Duration // for the first request to come
+	idle       time.Duration // for the next one
+	halfClosed time.Duration // see [Config.halfClosedTime]
+	rest       time.Duration // for the client to take what is left of a response
 
 	closing atomic.Bool // connections end after their response
 	stop    chan struct{}
@@ -33,9 +34,9 @@ type plainServer struct {
 	empty   chan struct{} // closed when there are no connections; nil: nobody waits
 }
 
-func newPlainServer(handler http.Handler, limits *Limits, rest time.Duration, altSvcOf func(net.Addr) string, log *slog.Logger) *plainServer {
+func newPlainServer(handler http.Handler, limits *Limits, rest, halfClosed time.Duration, altSvcOf func(net.Addr) string, log *slog.Logger) *plainServer {
 	return &plainServer{
-		handler: handler, altSvcOf: altSvcOf, log: log, first: limits.HeaderTime, idle: limits.IdleTime, rest: rest,
+		handler: handler, altSvcOf: altSvcOf, log: log, first: limits.HeaderTime, idle: limits.IdleTime, rest: rest, halfClosed: halfClosed,
 		stop: make(chan struct{}), conns: map[*plainConn]struct{}{},
 	}
 }
@@ -118,7 +119,7 @@ func (s *plainServer) watch() {
 		case <-s.stop:
 			return
 		case now := <-ticker.C:
-			s.cancelGone(s.sweep(now))
+			s.cancelGone(s.sweep(now), now)
 		}
 	}
 }
@@ -142,10 +143,10 @@ func (s *plainServer) sweep(now time.Time) (long []*plainConn) {
 	return long
 }
 
-// cancelGone asks the kernel whose client has closed its end: net/http has a goroutine
-// for each request read for that. The number of a socket that is closed meanwhile may
+// cancelGone asks the kernel whose client has closed its end, and is gone: net/http has a
+// goroutine for each request read for that. The number of a socket that is closed meanwhile may
 // be another's already, so who seems to be gone is asked for again while it is held.
-func (s *plainServer) cancelGone(conns []*plainConn) {
+func (s *plainServer) cancelGone(conns []*plainConn, now time.Time) {
 	fds := make([]unix.PollFd, len(conns))
 	for i, c := range conns {
 		fds[i].Fd = -1 // ignored
@@ -160,7 +161,7 @@ func (s *plainServer) cancelGone(conns []*plainConn) {
 		}
 		withSocket(c.socket, func(fd int32) {
 			again := []unix.PollFd{{Fd: fd, Events: unix.POLLRDHUP}}
-			if n, err := unix.Poll(again, 0); n > 0 && err == nil {
+			if n, err := unix.Poll(again, 0); n > 0 && err == nil && (c.screen.secure || c.half.gone(int(fd), now, s.halfClosed-watchEvery)) {
 				c.cancel()
 			}
 		})

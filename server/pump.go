@@ -21,6 +21,7 @@ type pump struct {
 	limit   int64 // of the body; 0: none
 	dialect *dialect
 	writer  http.ResponseWriter // to say 100 Continue with
+	window  *windowClaim        // released when the whole body has been read
 
 	continued atomic.Bool  // it waits no more
 	dropped   atomic.Int64 // bytes that came when nobody wanted them any more
@@ -101,6 +102,7 @@ func (p *pump) copyBody() error {
 		}
 		switch {
 		case errors.Is(err, io.EOF):
+			p.window.release()
 			return p.end()
 		case err != nil:
 			return p.readError(err)

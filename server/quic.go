@@ -24,10 +24,12 @@ type quicEntry struct {
 	server    *http3.Server
 }
 
-// Windows of HTTP/3: those of a stream grow to streamWindow while its upload is
-// read fast enough. A connection's holds those of several, so that an upload that
-// nobody reads holds up no other.
+// Windows of HTTP/3: those of a stream grow from streamStart to streamWindow while its
+// upload is read fast enough. A connection's holds those of several, so that an upload
+// that nobody reads holds up no other, and grows within the [windowBudget].
 const (
+	quicStreamStart  = 128 << 10
+	quicConnStart    = 2 * quicStreamStart
 	quicStreamWindow = 6 << 20
 	quicConnWindow   = 8 * quicStreamWindow
 )
@@ -36,11 +38,15 @@ const (
 // 5 ms of packets.
 const udpBuffer = 7 << 20
 
+// tokenAge is how long a client may use the token that it gets on a connection, to show
+// with the next one that its address is its own.
+const tokenAge = time.Hour
+
 // newQUICEntry readies a UDP socket.
 func (s *Server) newQUICEntry(conn net.PacketConn, config *tls.Config) (*quicEntry, error) {
 	s.enlarge(conn)
 	q := &quicEntry{
-		transport: &quic.Transport{Conn: conn, ConnContext: s.countQUIC},
+		transport: &quic.Transport{Conn: conn, ConnContext: s.beginQUIC, VerifySourceAddress: s.verifyQUIC, MaxTokenAge: tokenAge},
 		server: &http3.Server{
 			Handler: guarded(s.router), MaxHeaderBytes: headerRoom * s.router.config.HeaderLimit,
 			ConnContext: s.rememberQUIC, Logger: slog.New(slog.DiscardHandler),
@@ -50,8 +56,9 @@ func (s *Server) newQUICEntry(conn net.PacketConn, config *tls.Config) (*quicEnt
 		HandshakeIdleTimeout: s.limits.HeaderTime / 2, // it counts twice
 		MaxIdleTimeout:       s.limits.IdleTime,
 		MaxIncomingStreams:   int64(s.limits.StreamsPerConn), MaxIncomingUniStreams: 8,
-		InitialStreamReceiveWindow: 1 << 20, MaxStreamReceiveWindow: quicStreamWindow,
-		InitialConnectionReceiveWindow: 2 << 20, MaxConnectionReceiveWindow: quicConnWindow,
+		InitialStreamReceiveWindow: quicStreamStart, MaxStreamReceiveWindow: quicStreamWindow,
+		InitialConnectionReceiveWindow: quicConnStart, MaxConnectionReceiveWindow: quicConnWindow,
+		AllowConnectionWindowIncrease: growQUIC,
 	})
 	if err != nil {
 		return nil, err
@@ -88,22 +95,13 @@ func (q *quicEntry) close() error {
 	return errors.Join(q.server.Close(), q.transport.Close(), q.transport.Conn.Close())
 }
 
-// countQUIC refuses the connections beyond the limit of an address.
-func (s *Server) countQUIC(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
-	release, ok := s.count.enter(info.RemoteAddr)
-	if !ok {
-		return nil, errTooMany
-	}
-	context.AfterFunc(ctx, release)
-	return ctx, nil
-}
-
 // rememberQUIC is for http3.Server's ConnContext.
 func (s *Server) rememberQUIC(ctx context.Context, conn *quic.Conn) context.Context {
 	c := &clientConn{}
 	c.guard.init(func(reason string) {
 		_ = conn.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad), reason)
 	})
+	go s.countQUIC(conn)
 	c.guard.most = 2 * s.limits.StreamsPerConn // those that were reset take a moment to end
 	c.guard.await(conn.Context(), s.limits.HeaderTime, s.limits.IdleTime)
 	return withConn(ctx, c)

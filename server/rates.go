@@ -1,9 +1,10 @@
 package server
 
 import (
+	"hash/maphash"
+	"math"
 	"net/http"
 	"sync"
-	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -14,22 +15,21 @@ type rateTable struct {
 	burst  int
 	header string // names the client; empty: its address does
 
+	seed maphash.Seed // nobody can find values with the same key
+
 	mu      sync.Mutex
-	clients map[string]*rate.Limiter
-	others  *rate.Limiter // of all that the table has no room for
-	forgot  time.Time     // when it was last looked for room
+	clients map[uint64]*rate.Limiter // by the hash of what names them
 }
 
-// mostRates is how many clients the table tells apart at once.
+// mostRates is how many clients the table tells apart at once: about 8 MB.
 const mostRates = 1 << 16
 
-// forgetEvery keeps a crowd of clients from having the table looked through for
-// each of them.
-const forgetEvery = time.Second
+// evictFrom is how many clients are looked at to find one that the table forgets.
+const evictFrom = 8
 
 func (t *rateTable) init(c *Config) {
 	t.limit, t.burst, t.header = rate.Limit(c.RequestRate), max(c.RequestBurst, 1), http.CanonicalHeaderKey(c.RequestRateHeader)
-	t.clients, t.others = map[string]*rate.Limiter{}, rate.NewLimiter(t.limit, t.burst)
+	t.clients, t.seed = map[uint64]*rate.Limiter{}, maphash.MakeSeed()
 }
 
 // allow reports whether a request comes in time. Clients that cannot be told from
@@ -38,46 +38,58 @@ func (t *rateTable) allow(r *http.Request, o *origin) bool {
 	if t.limit == 0 {
 		return true
 	}
-	key := t.keyOf(r, o)
-	return key == "" || t.limiter(key).Allow()
+	key, ok := t.keyOf(r, o)
+	return !ok || t.limiter(key).Allow()
 }
 
-func (t *rateTable) keyOf(r *http.Request, o *origin) string {
+// keyOf returns the key of a request's client, which is as short for a long value. It
+// reports false if nothing names it.
+func (t *rateTable) keyOf(r *http.Request, o *origin) (key uint64, ok bool) {
+	var h maphash.Hash
+	h.SetSeed(t.seed)
 	if t.header != "" {
 		if value := r.Header.Get(t.header); value != "" {
-			return "=" + value // never an address
+			_ = h.WriteByte('=') // never an address
+			_, _ = h.WriteString(value)
+			return h.Sum64(), true
 		}
 	}
 	if !o.holder.IsValid() {
-		return ""
+		return 0, false
 	}
-	return o.holder.String()
+	address := o.holder.Addr().As16()
+	_ = h.WriteByte('@')
+	_, _ = h.Write(address[:])
+	return h.Sum64(), true
 }
 
-func (t *rateTable) limiter(key string) *rate.Limiter {
+func (t *rateTable) limiter(key uint64) *rate.Limiter {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if l := t.clients[key]; l != nil {
 		return l
 	}
-	if len(t.clients) >= mostRates && time.Since(t.forgot) > forgetEvery {
-		t.forget()
-	}
 	if len(t.clients) >= mostRates {
-		return t.others
+		t.evict()
 	}
 	l := rate.NewLimiter(t.limit, t.burst)
 	t.clients[key] = l
 	return l
 }
 
-// forget drops the clients that could make a whole burst now, as new ones can. The
-// caller holds the lock.
-func (t *rateTable) forget() {
-	t.forgot = time.Now()
+// evict forgets a client, of a few that it happens upon the one that has used least of
+// its burst. Whoever fills the table has as many names as he likes, and is not bounded by
+// it; all others must not be made to share what one may have. The caller holds the lock.
+func (t *rateTable) evict() {
+	var victim uint64
+	most, looked := math.Inf(-1), 0
 	for key, l := range t.clients {
-		if l.Tokens() >= float64(t.burst) {
-			delete(t.clients, key)
+		if tokens := l.Tokens(); tokens > most {
+			victim, most = key, tokens
+		}
+		if looked++; looked == evictFrom {
+			break
 		}
 	}
+	delete(t.clients, victim)
 }

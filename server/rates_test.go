@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"runtime"
+	"strings"
 	"testing"
-	"time"
 )
 
 // tooFast makes requests at once and returns how many are too many.
@@ -56,22 +57,40 @@ func TestWithoutARateNobodyIsTooFast(t *testing.T) {
 	}
 }
 
-func TestTheTableForgetsWhoIsQuietAndNeverGrowsPastItsBound(t *testing.T) {
+func TestAFullTableBoundsItsMemoryAndNoNewClientForIt(t *testing.T) {
 	rates := newRates("")
+	if got := tooFast(rates, 8, "1.2.3.4", nil); got != 3 {
+		t.Fatalf("%d refused", got)
+	}
 	for i := range mostRates + 1000 {
 		tooFast(rates, 1, fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), nil)
 	}
 	if n := len(rates.clients); n != mostRates {
 		t.Fatalf("%d clients", n)
 	}
-	if got := tooFast(rates, 8, "1.2.3.4", nil); got != 8 {
+	if got := tooFast(rates, 8, "1.2.3.5", nil); got != 3 {
 		t.Errorf("%d of the requests of one more client are refused", got)
 	}
-	rates.forgot = time.Time{}
-	for _, l := range rates.clients {
-		l.SetLimit(1e9) // they have been quiet for long
+	if got := tooFast(rates, 8, "1.2.3.4", nil); got != 8 {
+		t.Errorf("a client that had used up its burst was forgotten: %d of its requests are refused", got)
 	}
-	if got := tooFast(rates, 8, "1.2.3.4", nil); got != 3 {
-		t.Errorf("%d of its requests are refused when the others are quiet", got)
+}
+
+func TestLongNamesOfClientsTakeNoMoreMemoryThanShortOnes(t *testing.T) {
+	rates := newRates("X-Key")
+	long := strings.Repeat("k", 30000)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range 1000 {
+		tooFast(rates, 1, "1.2.3.4", http.Header{"X-Key": {fmt.Sprint(i) + long}})
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 3<<20 {
+		t.Errorf("1,000 names take %d KiB", grown>>10)
+	}
+	if len(rates.clients) != 1000 {
+		t.Errorf("%d clients", len(rates.clients))
 	}
 }

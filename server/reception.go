@@ -27,6 +27,7 @@ type reception struct {
 	patience time.Duration
 	log      *slog.Logger
 	plain    *plainServer
+	router   *UploadResponseRouter
 	conns    atomic.Int64
 
 	once   sync.Once
@@ -44,7 +45,7 @@ type received struct {
 func (s *Server) receive(l net.Listener, config *tls.Config) *reception {
 	r := &reception{
 		Listener: l, tls: config, proxied: s.limits.ProxyProtocol, trusts: s.router.config.trustsPeer, count: s.count, patience: s.limits.HeaderTime,
-		log: s.log, plain: s.plain, ready: make(chan received),
+		log: s.log, plain: s.plain, router: s.router, ready: make(chan received),
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
@@ -136,7 +137,7 @@ func (r *reception) prepare(socket net.Conn) (net.Conn, error) {
 		reader = newIdleReader(socket)
 	}
 	if r.tls == nil {
-		ready := &screenedConn{Conn: counted, reader: reader}
+		ready := &screenedConn{Conn: counted, reader: reader, refusals: refusals{router: r.router}}
 		if reader != nil {
 			ready.held.socket = reader.raw
 		}
@@ -209,7 +210,7 @@ func (r *reception) secure(conn net.Conn, reader *idleReader) (net.Conn, error) 
 	if secure.ConnectionState().NegotiatedProtocol == "h2" {
 		return secure, nil // net/http looks for this very type
 	}
-	return &secureConn{screenedConn: screenedConn{Conn: secure, reader: reader, secure: true}, tls: secure}, nil
+	return &secureConn{screenedConn: screenedConn{Conn: secure, reader: reader, secure: true, refusals: refusals{router: r.router}}, tls: secure}, nil
 }
 
 // sayPlain tells a client that speaks HTTP in the clear what is wrong.

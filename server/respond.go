@@ -255,6 +255,9 @@ func (r *responder) begin(frame []byte) error {
 		clear(r.writer.Header())
 		return err
 	}
+	if missesBody(r.request, head.status) {
+		delete(r.writer.Header(), "Content-Length")
+	}
 	r.origin.sign(r.writer.Header())
 	r.start(head)
 	r.compressor = r.router.compression.begin(r.writer, r.request, &head)

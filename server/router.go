@@ -30,6 +30,7 @@ type UploadResponseRouter struct {
 	routes      routeTable
 	counters    counters
 	rates       rateTable
+	windows     windowBudget
 	compression compression
 	admission   admission
 
@@ -69,6 +70,7 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 	}
 	r.openPools()
 	r.rates.init(&c)
+	r.windows.total = c.WindowMemory
 	r.compression.init(&c)
 	r.admission.init(&c, c.Log)
 	go func() {
@@ -111,6 +113,10 @@ func (r *UploadResponseRouter) admit(x *exchange) error {
 	if !r.rates.allow(x.request, &x.origin) {
 		return ErrTooFast
 	}
+	if err := x.claimWindow(); err != nil {
+		return err
+	}
+	defer x.window.release()
 	if err := r.enter(); err != nil {
 		return err
 	}

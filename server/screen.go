@@ -25,6 +25,9 @@ type screen struct {
 	line  []byte      // the beginning of a line whose end has not come
 	head  messageHead
 
+	begun int    // messages
+	first []byte // the beginning of the last one's first line
+
 	later  bool // not the first message of the connection
 	passed bool // an empty line in front of the message was passed over
 	held   bool // its carriage return came, and nothing behind it
@@ -127,7 +130,14 @@ func (s *screen) readLine(p []byte) int {
 // judge reports whether there is only one way to read a line, and knows then what
 // comes behind it.
 func (s *screen) judge(line []byte) bool {
-	empty := isEmptyLine(line)
+	if s.stage == stageStart {
+		s.begun++
+		s.first = append(s.first[:0], line[:min(len(line), keptOfLine)]...)
+	}
+	if !bytes.HasSuffix(line, crlf) {
+		return false // RFC 9112 section 2.2 lets a bare line feed end a line of a head; not everybody does
+	}
+	empty := len(line) == len(crlf)
 	switch s.stage {
 	case stageStart:
 		if bytes.Equal(line, http2Preface) {
@@ -148,7 +158,7 @@ func (s *screen) judge(line []byte) bool {
 	if empty {
 		s.stage = stageStart
 	}
-	return !isFolded(line) && bytes.HasSuffix(line, crlf) // net/http looks for one far behind, or waits for it
+	return !isFolded(line)
 }
 
 var crlf = []byte("\r\n")
@@ -185,8 +195,6 @@ func (s *screen) beginChunk(line []byte) bool {
 	}
 	return true
 }
-
-func isEmptyLine(line []byte) bool { return len(line) == 1 || len(line) == 2 && line[0] == '\r' }
 
 // isFolded reports whether a line belongs to the field of the line before (obsolete
 // line folding, RFC 9112 section 5.2).

@@ -30,6 +30,7 @@ type Server struct {
 	count  *addressCount
 
 	saidBuffers sync.Once
+	handshakes  handshakes // of HTTP/3
 
 	mu      sync.Mutex
 	quic    []*quicEntry
@@ -43,7 +44,7 @@ type Server struct {
 const (
 	http2ConnWindow   = 4<<20 - 1
 	http2StreamWindow = 1 << 20
-	http2FrameSize    = 256 << 10
+	http2FrameSize    = 64 << 10 // a connection keeps a buffer of the size of its largest frame
 )
 
 // headerRoom is how many times their limit headers may be before they are not
@@ -71,7 +72,7 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 	}
 	s := &Server{router: router, limits: limits, log: log}
 	s.count = newAddressCount(limits.ConnsPerAddress, router.config.trusts)
-	s.plain = newPlainServer(router, &limits, router.config.ClientTimeout, s.altSvcOf, log)
+	s.plain = newPlainServer(router, &limits, router.config.ClientTimeout, router.config.halfClosedTime(), s.altSvcOf, log)
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
@@ -85,6 +86,8 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 		ConnState:         taken,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		Protocols:         protocols,
+
+		DisableGeneralOptionsHandler: true, // the router answers OPTIONS *, over all versions
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: limits.StreamsPerConn, MaxReadFrameSize: http2FrameSize,
 			MaxReceiveBufferPerConnection: http2ConnWindow, MaxReceiveBufferPerStream: http2StreamWindow,

@@ -13,7 +13,7 @@ import (
 // written in the characters that it may be, with an authority that is one.
 func checkTarget(r *http.Request) error {
 	switch {
-	case !strings.HasPrefix(r.RequestURI, "/") && !absoluteForm(r):
+	case !strings.HasPrefix(r.RequestURI, "/") && !absoluteForm(r) && !asksServer(r):
 		return errors.New("target")
 	case strings.ContainsFunc(r.RequestURI, notInTarget):
 		return errors.New("characters in target")
@@ -24,6 +24,10 @@ func checkTarget(r *http.Request) error {
 	}
 	return nil
 }
+
+// asksServer reports whether a request is about the server as a whole (asterisk form, RFC
+// 9110 section 9.3.7).
+func asksServer(r *http.Request) bool { return r.Method == http.MethodOptions && r.RequestURI == "*" }
 
 func absoluteForm(r *http.Request) bool {
 	u := r.URL

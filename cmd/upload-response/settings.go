@@ -115,6 +115,8 @@ func (s *settings) limits() optionGroup {
 	return optionGroup{"Limits", []option{
 		{name: "queue-length", arg: "N", help: "most requests that wait for a worker", value: strconv.Itoa(c.QueueLength), parse: number(&c.QueueLength, 1, 0, math.MaxInt32)},
 		{name: "body-limit", arg: "SIZE", help: "most bytes in a request's body; 0: any number", value: "0", parse: size(&c.BodyLimit, 1, 0, math.MaxInt64)},
+		{name: "allow-trace", help: "pass TRACE requests on to workers; else they are answered with 405", parse: toggle(&c.AllowTrace)},
+		{name: "window-memory", arg: "SIZE", help: "besides --memory, for bodies over HTTP/2 and 3 that wait unread; 0: any number", value: formatSize(uint64(c.WindowMemory)), parse: size(&c.WindowMemory, 1, 0, math.MaxInt64)},
 		{name: "header-limit", arg: "SIZE", help: "most bytes in a request's headers; at most a slot", value: formatSize(uint64(c.HeaderLimit)), parse: size(&c.HeaderLimit, 1, 1, shm.MaxSlotSize)},
 		{name: "field-limit", arg: "N", help: "most fields in a request's headers", value: strconv.Itoa(c.FieldLimit), parse: number(&c.FieldLimit, 1, 1, proto.MaxFields)},
 		{name: "message-limit", arg: "SIZE", help: "most bytes in a message of a WebSocket's client; 0: any number", value: formatSize(uint64(c.MessageLimit)), parse: size(&c.MessageLimit, 1, 0, math.MaxInt64)},

@@ -137,8 +137,10 @@ func TestResponsesWithoutABodyHaveNoneThroughEachDoor(t *testing.T) {
 			length        string // Content-Length that the client sees
 		}{
 			{"GET", "status=204&length=10", 204, ""},
-			{"GET", "status=304&length=10", 304, ""},
-			{"GET", "status=304&field=Content-Length:10", 304, ""},
+			{"GET", "status=304&length=10", 304, "10"},
+			{"GET", "status=304&field=Content-Length:10", 304, "10"},
+			{"HEAD", "status=304&field=Content-Length:10", 304, "10"},
+			{"GET", "status=204&field=Content-Length:10", 204, ""},
 			{"HEAD", "status=200&field=Content-Length:10", 200, "10"},
 			{"HEAD", "status=200&length=100000&flush", 200, ""},
 			{"HEAD", "status=404&length=100000", 404, ""},
@@ -146,6 +148,9 @@ func TestResponsesWithoutABodyHaveNoneThroughEachDoor(t *testing.T) {
 			response := v.do(v.request(c.method, "/reply?"+c.query, nil))
 			if body := wantStatus(v, response, c.status); body != "" {
 				v.Errorf("%s %s: %d bytes of body", c.method, c.query, len(body))
+			}
+			if v.major == 2 && c.status == 304 {
+				c.length = "" // the client would miss a body
 			}
 			if length := response.Header.Get("Content-Length"); length != c.length {
 				v.Errorf("%s %s: Content-Length %q, want %q", c.method, c.query, length, c.length)

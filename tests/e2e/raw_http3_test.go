@@ -122,7 +122,7 @@ func TestRequestsOfHTTP3ThatBreakItsRulesReachNoWorker(t *testing.T) {
 		"no path":              {":method", "GET", ":scheme", "https", ":authority", "test"},
 		"a path without slash": target("GET", "bad"),
 		"an absolute path":     target("GET", "http://other/bad"),
-		"a star":               target("OPTIONS", "*"),
+		"a star":               target("GET", "*"),
 		"Connection":           target("GET", "/bad", "connection", "x-listed"),
 		"Transfer-Encoding":    target("POST", "/bad", "transfer-encoding", "chunked"),
 		"Upgrade":              target("GET", "/bad", "upgrade", "websocket"),

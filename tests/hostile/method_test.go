@@ -23,8 +23,8 @@ func methods() []row {
 		{name: "HEAD with a chunked body", send: "HEAD /{id} HTTP/1.1\r\nHost: test\r\n" + chunked + "\r\n" + evilChunk + lastChunk, want: served, body: evil},
 		{name: "DELETE with a body", send: "DELETE /{id} HTTP/1.1\r\nHost: test\r\n" + length + "\r\n" + evil, want: served, body: evil},
 		{name: "OPTIONS with a body", send: "OPTIONS /{id} HTTP/1.1\r\nHost: test\r\n" + length + "\r\n" + evil, want: served, body: evil},
-		{name: "TRACE", send: line("TRACE /{id} HTTP/1.1"), want: served, why: whyMethod},
-		{name: "TRACE with a body", send: "TRACE /{id} HTTP/1.1\r\nHost: test\r\n" + length + "\r\n" + evil, want: served, body: evil, why: whyMethod},
+		{name: "TRACE", send: line("TRACE /{id} HTTP/1.1"), want: spared(405), why: whyTrace},
+		{name: "TRACE with a body", send: "TRACE /{id} HTTP/1.1\r\nHost: test\r\n" + length + "\r\n" + evil, want: spared(405), why: whyTrace},
 		{name: "POST without a length", send: post("", ""), want: served},
 
 		{name: "CONNECT", send: "CONNECT test:443 HTTP/1.1\r\nHost: test:443\r\nId: {id}\r\n\r\n", want: refused(501), why: whyConnect},
@@ -35,6 +35,6 @@ func methods() []row {
 		{name: "CONNECT without a Host", send: "CONNECT test:443 HTTP/1.1\r\nId: {id}\r\n\r\n", want: refused(501), why: whyConnect},
 		{name: "CONNECT of a URI", send: line("CONNECT http://test/{id} HTTP/1.1"), want: refused(501)},
 		{name: "another method in a field", send: get("X-HTTP-Method-Override: DELETE\r\n"), want: served, field: "X-Http-Method-Override: DELETE"},
-		{name: "Max-Forwards of none", send: "TRACE /{id} HTTP/1.1\r\nHost: test\r\nMax-Forwards: 0\r\n\r\n", want: served, why: whyMethod},
+		{name: "Max-Forwards of none", send: "TRACE /{id} HTTP/1.1\r\nHost: test\r\nMax-Forwards: 0\r\n\r\n", want: spared(405), why: whyTrace},
 	}
 }

@@ -19,7 +19,7 @@ func requestLines() []row {
 		{name: "an empty target", send: line("GET  HTTP/1.1"), want: refused(400)},
 		{name: "no version", send: line("GET /{id}"), want: refused(400), why: whyOldest},
 		{name: "a request of HTTP/0.9", send: "GET /{id}\r\n", want: refused(400), why: whyOldest},
-		{name: "a bare line feed at its end", send: "GET /{id} HTTP/1.1\nHost: test\r\n\r\n", want: served},
+		{name: "a bare line feed at its end", send: "GET /{id} HTTP/1.1\nHost: test\r\n\r\n", want: refused(400), why: whyLineFeed},
 		{name: "a bare carriage return at its end", send: "GET /{id} HTTP/1.1\rHost: test\r\n\r\n", want: refused(400)},
 		{name: "two carriage returns at its end", send: "GET /{id} HTTP/1.1\r\r\nHost: test\r\n\r\n", want: refused(400)},
 		{name: "a carriage return within", send: line("GET /{id}\r HTTP/1.1"), want: refused(400)},
