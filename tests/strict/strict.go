@@ -75,13 +75,11 @@ func (r *Request) begin(line string) error {
 		return errors.New("no request line")
 	}
 	r.Method, r.Target = parts[0], parts[1]
-	switch parts[2] {
-	case "HTTP/1.1":
-		r.Minor = 1
-	case "HTTP/1.0":
-	default:
+	minor, known := strings.CutPrefix(parts[2], "HTTP/1.")
+	if !known || len(minor) != 1 || minor[0] < '0' || minor[0] > '9' {
 		return errors.New("no version that is known")
 	}
+	r.Minor = min(int(minor[0]-'0'), 1) // a later one is read as the latest that is known, RFC 9110 section 2.5
 	return nil
 }
 
