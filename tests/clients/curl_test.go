@@ -100,3 +100,23 @@ func TestCurlByEveryVersionThatItSpeaks(t *testing.T) {
 		})
 	}
 }
+
+// Over HTTP/2 a client that is reset before it has read the answer takes the upload for
+// broken.
+func TestCurlSeesThatABigUploadIsRefused(t *testing.T) {
+	features, _ := run(t, tool(t, "curl", "curl"), "--version")
+	upload := filepath.Join(t.TempDir(), "upload")
+	harness.Check(t, os.WriteFile(upload, nil, 0o600))
+	harness.Check(t, os.Truncate(upload, 200<<20))
+	for _, way := range curlWays {
+		t.Run(way.name, func(t *testing.T) {
+			if !strings.Contains(features, way.needs) {
+				t.Skipf("this curl does not know %s: install one that does", way.needs)
+			}
+			headers, _ := open(t).curl(t, way, "/refuse", "-T", upload)
+			if !strings.Contains(headers, way.status+"409") {
+				t.Errorf("the headers are %q", headers)
+			}
+		})
+	}
+}
