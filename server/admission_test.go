@@ -109,31 +109,31 @@ func (r *ResponseChunkCache) links(t *testing.T, h holder) (n int) {
 	return n
 }
 
-func TestOneProcessCannotTakeEveryLink(t *testing.T) {
+func TestOneProcessMayHaveEveryLinkThatNobodyElseNeeds(t *testing.T) {
 	c := DefaultConfig() // memory for 16
 	r := newResponseChunkCache(&c)
-	if n := r.links(t, holder{"a", 1000, 7, false}); n != 12 {
-		t.Errorf("one process has %d links of 16, want 12", n)
-	}
-	if n := r.links(t, holder{"a", 1000, 8, false}); n != 4 {
-		t.Errorf("another has %d of 4", n)
-	}
-	for range 12 {
-		r.giveBack(0, holder{"a", 1000, 7, false})
-	}
-	if n := r.links(t, holder{"a", 1000, 9, false}); n != 12 {
-		t.Errorf("a third has %d of the 12 that came back", n)
+	if n := r.links(t, holder{"default", 1000, 7, false}); n != 16 {
+		t.Errorf("a process with a link for each of its threads has %d of 16", n)
 	}
 }
 
-func TestWithFewLinksOneProcessMayHaveThemAll(t *testing.T) {
-	for all := 1; all < 4; all++ {
-		c := DefaultConfig()
-		c.MaxLinks = all
-		r := newResponseChunkCache(&c)
-		if n := r.links(t, holder{"a", 1000, 7, false}); n != all {
-			t.Errorf("%d of %d", n, all)
+func TestOnePoolCannotTakeTheLastLinksOfOthers(t *testing.T) {
+	c := DefaultConfig()
+	c.Routes = []Route{{"/a", "a"}, {"/b", "b"}, {"/c", "c"}, {"/more", "a"}}
+	r := newResponseChunkCache(&c)
+	if n := r.links(t, holder{"a", 1000, 7, false}); n != 14 {
+		t.Errorf("one pool has %d links of 16, want 14: two pools have none", n)
+	}
+	for _, pool := range []string{"b", "c"} {
+		if n := r.links(t, holder{pool, 1000, 8, false}); n != 1 {
+			t.Errorf("pool %s has %d links, want the one that was kept for it", pool, n)
 		}
+	}
+	for range 14 {
+		r.giveBack(0, holder{"a", 1000, 7, false})
+	}
+	if n := r.links(t, holder{"b", 1000, 8, false}); n != 13 {
+		t.Errorf("pool b has %d more, want 13 of the 14 that came back: pool a has none", n)
 	}
 }
 
@@ -155,16 +155,22 @@ func TestLinksOfAUserAndAPoolAreBoundedIfOneSaysSo(t *testing.T) {
 
 func TestLinksAreKeptForWorkersThatTheServerStarts(t *testing.T) {
 	c := DefaultConfig()
-	c.StartedWorkers, c.LinksPerProcess = 5, 16
+	c.Routes, c.Supervised, c.StartedWorkers = []Route{{"/a", "a"}, {"/b", "b"}}, []string{"a"}, 3
 	r := newResponseChunkCache(&c)
-	if _, err := r.reserve(holder{"a", 0, 20, true}); err != nil {
+	first, second, third := holder{"a", 0, 20, true}, holder{"a", 0, 21, true}, holder{"a", 0, 22, true}
+	if _, err := r.reserve(first); err != nil {
 		t.Fatal(err)
 	}
-	if n := r.links(t, holder{"b", 1000, 1, false}); n != 11 {
-		t.Errorf("others have %d of 16 links, want 11: one of 5 workers is there", n)
+	if n := r.links(t, holder{"b", 1000, 1, false}); n != 13 {
+		t.Errorf("others have %d of 15 links, want 13: two of three workers have none", n)
 	}
-	if n := r.links(t, holder{"a", 0, 21, true}); n != 4 {
-		t.Errorf("the workers have %d more, want 4", n)
+	for _, step := range []struct {
+		holder holder
+		want   int
+	}{{first, 0}, {second, 1}, {third, 1}} {
+		if n := r.links(t, step.holder); n != step.want {
+			t.Errorf("worker %d has %d more, want %d", step.holder.process, n, step.want)
+		}
 	}
 }
 

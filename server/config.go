@@ -120,14 +120,14 @@ type Config struct {
 	// the worker's process; 0 if it does from none. These pools then take no other
 	// workers, but for those in OpenPools. Many goroutines may call it. A worker
 	// and its descendants count as one process. StartedWorkers is how many such
-	// workers there are: as many links are kept for them.
+	// workers there are: a link is kept for each of them.
 	Started        func(pid int) (pool string, leader int)
 	StartedWorkers int
 	OpenPools      []string
 
 	// LinksPerProcess, LinksPerUser and LinksPerPool are the most links that one
-	// process, user or pool can have at once. 0 is any number, but for a process:
-	// all but a quarter of those that fit.
+	// process, user or pool can have at once; 0 is any number. The last links are
+	// kept for pools that have none.
 	LinksPerProcess, LinksPerUser, LinksPerPool int
 
 	// Log takes errors and life-cycle events, AccessLog a line for every

@@ -1,6 +1,9 @@
 package server
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // holder is for whom a link is counted.
 type holder struct {
@@ -12,51 +15,71 @@ type holder struct {
 
 // linkBounds says how many links one holder can have, and counts those there are. The
 // lock of the [ResponseChunkCache] guards it.
+//
+// An honest process may need all that fit: a worker of Python's WSGI has a link for each
+// thread. But the last ones are kept for those who have none: one for each worker that
+// the server's owner has started, and one for each pool that others serve.
 type linkBounds struct {
-	all                 int // as many as fit at once
-	process, user, pool int // most of one; 0: any number
-	kept                int // for workers that the server's owner has started
+	process, user, pool int      // most of one; 0: any number
+	workers             int      // that the server's owner has started, or is about to
+	open                []string // pools that have none of them
 
 	processes map[int]int
 	users     map[uint32]int
 	pools     map[string]int
-	started   int
+	started   map[int]int // links of each of the workers, in its pool
 }
 
 func newLinkBounds(c *Config) linkBounds {
-	all := c.MaxLinks
-	if c.LinkMemory > 0 {
-		all = int(min(uint64(all), (c.Memory-c.Memory/2)/c.LinkMemory))
+	b := linkBounds{
+		process: c.LinksPerProcess, user: c.LinksPerUser, pool: c.LinksPerPool, workers: c.StartedWorkers,
+		processes: map[int]int{}, users: map[uint32]int{}, pools: map[string]int{}, started: map[int]int{},
 	}
-	process := c.LinksPerProcess
-	if process == 0 {
-		process = max(1, all-all/4)
+	for _, route := range c.Routes {
+		if !slices.Contains(c.Supervised, route.Pool) && !slices.Contains(b.open, route.Pool) {
+			b.open = append(b.open, route.Pool)
+		}
 	}
-	return linkBounds{
-		all: all, process: process, user: c.LinksPerUser, pool: c.LinksPerPool, kept: min(c.StartedWorkers, all),
-		processes: map[int]int{}, users: map[uint32]int{}, pools: map[string]int{},
-	}
+	return b
 }
 
-// enter counts a link in, unless its holder has as many as it may have. Release: leave.
+// enter counts a link in, of which so many are free, unless its holder has as many as it
+// may have. Release: leave.
 func (b *linkBounds) enter(h holder, free int) error {
 	switch {
-	case b.processes[h.process] >= b.process:
+	case b.process > 0 && b.processes[h.process] >= b.process:
 		return fmt.Errorf("process %d has %d links, all that one may have", h.process, b.processes[h.process])
 	case b.user > 0 && b.users[h.uid] >= b.user:
 		return fmt.Errorf("user %d has %d links, all that one may have", h.uid, b.users[h.uid])
 	case b.pool > 0 && b.pools[h.pool] >= b.pool:
 		return fmt.Errorf("pool %q has %d links, all that one may have", h.pool, b.pools[h.pool])
-	case !h.started && free <= b.kept-b.started:
-		return fmt.Errorf("the last %d links are for the workers that the server starts", free)
+	case free <= b.keptFrom(h):
+		return fmt.Errorf("%d links are free, and kept for workers and pools that have none", free)
 	}
 	b.processes[h.process]++
 	b.users[h.uid]++
 	b.pools[h.pool]++
 	if h.started {
-		b.started++
+		b.started[h.process]++
 	}
 	return nil
+}
+
+// keptFrom returns how many of the free links are for others than h.
+func (b *linkBounds) keptFrom(h holder) int {
+	if h.started && b.started[h.process] == 0 {
+		return 0 // one is for it
+	}
+	kept := max(0, b.workers-len(b.started))
+	if b.pools[h.pool] == 0 && slices.Contains(b.open, h.pool) {
+		return kept // one is for its pool
+	}
+	for _, pool := range b.open {
+		if b.pools[pool] == 0 {
+			kept++
+		}
+	}
+	return kept
 }
 
 func (b *linkBounds) leave(h holder) {
@@ -64,6 +87,6 @@ func (b *linkBounds) leave(h holder) {
 	lower(b.users, h.uid)
 	lower(b.pools, h.pool)
 	if h.started {
-		b.started--
+		lower(b.started, h.process)
 	}
 }

@@ -146,9 +146,9 @@ func (s *settings) people() optionGroup {
 		{name: "open-pool", arg: "POOL", help: "let workers attach that the server did not start, to a pool that has --worker; repeat", parse: poolNames(&c.OpenPools), split: words},
 		{name: "allow-uid", arg: "[POOL=]UID", help: "let another user's workers attach, to one pool or to any; repeat", parse: id(&c.AllowUIDs, &c.PoolUIDs), split: words},
 		{name: "allow-gid", arg: "[POOL=]GID", help: "let another group's workers attach, to one pool or to any; repeat", parse: id(&c.AllowGIDs, &c.PoolGIDs), split: words},
-		{name: "links-per-process", arg: "N", help: "most workers that one process can attach at once", value: "three quarters of those that fit", parse: number(&c.LinksPerProcess, 1, 1, shm.MaxLinks)},
-		{name: "links-per-user", arg: "N", help: "most that those of one user can; 0: any number", value: "0", parse: number(&c.LinksPerUser, 1, 0, shm.MaxLinks)},
-		{name: "links-per-pool", arg: "N", help: "most in one pool; 0: any number", value: "0", parse: number(&c.LinksPerPool, 1, 0, shm.MaxLinks)},
+		{name: "links-per-process", arg: "N", help: "most links that one process can have at once; 0: any number", value: "0", parse: number(&c.LinksPerProcess, 1, 0, shm.MaxLinks)},
+		{name: "links-per-user", arg: "N", help: "most that the processes of one user can have; 0: any number", value: "0", parse: number(&c.LinksPerUser, 1, 0, shm.MaxLinks)},
+		{name: "links-per-pool", arg: "N", help: "most that one pool can have; 0: any number", value: "0", parse: number(&c.LinksPerPool, 1, 0, shm.MaxLinks)},
 		{name: "dumpable", help: "let workers and debuggers of the server's user into its memory, and core dumps be written", parse: toggle(&s.dumpable)},
 	}}
 }

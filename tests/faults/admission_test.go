@@ -32,11 +32,11 @@ func (a *attachment) closeFiles() {
 	}
 }
 
-// manyLinks is a configuration for many small links, which one process may take.
+// manyLinks is a configuration for many small links.
 func manyLinks(n int) func(*server.Config) {
 	return func(c *server.Config) {
 		small(c)
-		c.MaxLinks, c.LinksPerProcess, c.LinkMemory = n, n, 256<<10
+		c.MaxLinks, c.LinkMemory = n, 256<<10
 	}
 }
 
