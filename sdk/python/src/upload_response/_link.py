@@ -6,7 +6,7 @@ import ctypes
 import errno
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from ctypes import addressof, byref, c_char_p, c_uint32, c_uint64, c_void_p
 from typing import Any, NamedTuple
 
@@ -100,6 +100,8 @@ class Link:
 
     bell: Bell  # where threads wait; an event loop waits by itself
     on_room: Callable[[], None]  # tells who wants a request that a lane is free again
+    waiting: Collection[int] = ()  # the requests for whose news somebody waits
+    on_end: Callable[[int], None]  # tells them that theirs has ended
 
     def __init__(
         self,
@@ -189,8 +191,12 @@ class Link:
         raise self.error(code)
 
     def ended(self, handle: int) -> None:
-        """Note that a response has ended. It can happen at any point of any code."""
+        """Note that a response has ended, and tell those who wait for its news. It can happen
+        at any point of any code, and in any thread.
+        """
         self.active.discard(handle)
+        if handle in self.waiting:
+            self.on_end(handle)
         if self._full:
             self._full = False
             self.on_room()

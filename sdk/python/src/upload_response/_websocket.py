@@ -117,4 +117,3 @@ class WebSocket(WebSocketBase):
         """Close it, with a code and a reason of at most 123 bytes, and end the request."""
         with self._messages.socket.turn or threading.Lock():
             run(self._exchange, self._messages.close(code, reason))
-        self._exchange.link.bell.end_round()  # somebody may wait for a message

@@ -116,7 +116,8 @@ class Worker(WorkerBase):
     def _attach(self, options: Options) -> None:
         super().__init__(options.attach())
         self._link.bell = Bell()
-        self._link.on_room = self._link.bell.end_round
+        self._link.on_room = self._link.on_end = self._link.bell.end_round
+        self._link.waiting = self._link.bell.waiting
         self._taking = threading.Lock()
 
     def next(self, timeout: float | None = None) -> Request | None:
