@@ -12,7 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Close
 
-from client import dial, vanish
+from client import dial, http2_message, vanish
 from conftest import SLOT, Process, Server, eventually
 from gateways import cleared, log, running
 
@@ -84,6 +84,23 @@ def test_the_scope_has_what_the_specification_asks_for(url: Server) -> None:
     assert names[0] == "b'host'"
     assert {"b'x-odd'", "b'origin'"} < set(names)
     assert ["b'sec-websocket-protocol'", "b'chat, superchat'"] in seen["headers"]
+
+
+HANDSHAKE = [["upgrade", "websocket"], ["connection", "Upgrade"], ["sec-websocket-version", "13"]]
+
+
+@pytest.mark.parametrize("version", ["1.1", "2"])
+def test_the_headers_say_what_a_handshake_of_http_1_says(url: Server, version: str) -> None:
+    if version == "2":
+        seen = json.loads(http2_message(url.port, "/show"))
+    else:
+        with dial(url.port, "/show") as client:
+            seen = json.loads(client.recv(20))
+    assert seen["http_version"] == version
+    shown = [[repr(part.encode()) for part in field] for field in HANDSHAKE]
+    names = [name for name, _ in shown]
+    assert [field for field in seen["headers"] if field[0] in names] == shown
+    assert not [name for name, _ in seen["headers"] if "sec-websocket-key" in name]
 
 
 # ------------------------------------------------------------------- messages

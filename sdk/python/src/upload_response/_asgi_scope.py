@@ -25,6 +25,10 @@ _EXTENSIONS: dict[str, dict[Any, Any]] = {
     "http.response.early_hint": {},
 }
 
+# What the handshake of HTTP/1.1 has, for applications that look for it there. It does not reach
+# us, and HTTP/2 and 3 have none: there is no sec-websocket-key, whose answer is the server's.
+_HANDSHAKE = [(b"upgrade", b"websocket"), (b"connection", b"Upgrade"), (b"sec-websocket-version", b"13")]
+
 _WEBSOCKET_EXTENSIONS: dict[str, dict[Any, Any]] = {"websocket.http.response": {}}
 
 
@@ -90,5 +94,6 @@ class Scopes:
         scope = self.make(exchange)
         del scope["method"]
         scope["type"], scope["subprotocols"] = "websocket", subprotocols
+        scope["headers"] += _HANDSHAKE
         scope["extensions"] = _WEBSOCKET_EXTENSIONS.copy()
         return scope
