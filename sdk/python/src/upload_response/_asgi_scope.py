@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from ._exchange import Exchange
-from ._gateway import host_and_port
+from ._gateway import host_and_port, is_below, root_bytes
 
 ASGI = {"version": "3.0", "spec_version": "2.5"}
 
@@ -59,7 +59,7 @@ class Scopes:
     """Makes scopes. root_path: where the application is mounted; state: the lifespan's."""
 
     def __init__(self, root_path: str, state: dict[str, Any]) -> None:
-        self._root_path, self._state = root_path, state
+        self._root_path, self._state = root_bytes(root_path).decode("utf-8", "replace"), state
         self._names = _Names()
 
     def make(self, exchange: Exchange) -> dict[str, Any]:
@@ -71,17 +71,18 @@ class Scopes:
         client = (values[client_at].decode("latin-1"), 0) if client_at >= 0 else None
         text, server = _server(authority, scheme)
         raw_path, _, query = target.partition(b"?")
-        path = raw_path if b"%" not in raw_path else unquote_to_bytes(raw_path)
+        path_bytes = raw_path if b"%" not in raw_path else unquote_to_bytes(raw_path)
+        path, root = path_bytes.decode("utf-8", "replace"), self._root_path
         return {
             "type": "http",
             "asgi": ASGI.copy(),
             "http_version": _VERSIONS.get(exchange.http_version, "1.1"),
             "method": method.decode("latin-1").upper(),
             "scheme": text,
-            "path": path.decode("utf-8", "replace"),
+            "path": path,
             "raw_path": raw_path,
             "query_string": query,
-            "root_path": self._root_path,
+            "root_path": root if not root or is_below(root, path) else "",
             "headers": headers,
             "client": client,
             "server": server,

@@ -72,6 +72,18 @@ def has_no_body(status: int, method: str) -> bool:
     return method == "HEAD" or status in (204, 304)
 
 
+def root_bytes(root_path: str) -> bytes:
+    """Return where an application is mounted as it is in a decoded path: UTF-8."""
+    if root_path and not root_path.startswith("/"):
+        raise ValueError(f"a root path begins with /, not {root_path!r}")
+    return root_path.rstrip("/").encode("utf-8", "surrogateescape")  # as arguments of a command come
+
+
+def is_below(root: str, path: str) -> bool:
+    """Whether a path is that of the root, or below it."""
+    return path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/")
+
+
 def fail(exchange: Exchange, error: BaseException | None, message: str = "failed") -> None:
     """Log a failure, and have the client see 500 or a response that breaks off. One that is
     due to the client is not worth a line.

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from ._exchange import Exchange
-from ._gateway import host_and_port
+from ._gateway import host_and_port, is_below, root_bytes
 from ._version import VERSION
 from ._wsgi_files import FileWrapper, Input
 
@@ -52,9 +52,9 @@ class Environs:
 
     def __init__(self, root_path: str, *, multithread: bool, multiprocess: bool) -> None:
         self._keys = _Keys()
-        self._root = root_path
+        self._root = root_bytes(root_path).decode("latin-1")  # a native string, as PATH_INFO is
         self._same: dict[str, Any] = {
-            "SCRIPT_NAME": root_path,
+            "SCRIPT_NAME": "",
             "SERVER_SOFTWARE": f"upload-response/{VERSION}",
             "wsgi.version": (1, 0),
             "wsgi.errors": sys.stderr,
@@ -83,7 +83,9 @@ class Environs:
             environ["HTTPS"] = "on"
         if "%" in path:
             path = unquote(path, "latin-1")
-        environ["PATH_INFO"] = self._inner(path) if self._root else path
+        environ["PATH_INFO"] = path
+        if self._root and is_below(self._root, path):
+            environ["SCRIPT_NAME"], environ["PATH_INFO"] = self._root, path[len(self._root) :]
         environ["SERVER_PROTOCOL"] = _PROTOCOLS.get(exchange.http_version, "HTTP/1.1")
         environ["SERVER_NAME"], environ["SERVER_PORT"] = host_and_port(authority, scheme)
         environ["wsgi.input"] = Input(exchange)
@@ -103,8 +105,3 @@ class Environs:
             found[key] = before + value
         environ.update(found)
         environ.pop(_OMITTED, None)
-
-    def _inner(self, path: str) -> str:
-        """Return the path below the root, if it is there."""
-        below = path[len(self._root) :]
-        return below if path.startswith(self._root) and below[:1] in ("", "/") else path

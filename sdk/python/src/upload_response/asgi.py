@@ -24,7 +24,7 @@ from ._asgi_websocket import Conversation
 from ._async_worker import AsyncWorker
 from ._errors import AttachError, LinkClosed
 from ._exchange import Exchange
-from ._gateway import Disconnected
+from ._gateway import Disconnected, root_bytes
 from ._link import Taken
 from ._processes import CannotServe
 from ._service import Service
@@ -178,10 +178,11 @@ def run(
     new_loop: Callable[[], asyncio.AbstractEventLoop],
 ) -> None:
     """Serve an application that every process loads by itself."""
+    root_bytes(root_path)  # or say at once that it cannot be one
 
     def process() -> None:
         _loops.run(
-            lambda: Gateway(load(), options, root_path.rstrip("/"), service.graceful_timeout).serve(),
+            lambda: Gateway(load(), options, root_path, service.graceful_timeout).serve(),
             new_loop,
         )
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ._exchange import Exchange
-from ._gateway import Disconnected, fail, refuse_websocket
+from ._gateway import Disconnected, fail, refuse_websocket, root_bytes
 from ._library import WAIT_STREAM
 from ._serve import keep_attached
 from ._service import Service
@@ -94,11 +94,10 @@ def run(
     load: Callable[[], WSGIApplication], options: Options, service: Service, threads: int, root_path: str
 ) -> None:
     """Serve an application that every process loads by itself."""
+    root_bytes(root_path)  # or say at once that it cannot be one
 
     def process() -> None:
-        environs = Environs(
-            root_path.rstrip("/"), multithread=threads > 1, multiprocess=service.processes > 1
-        )
+        environs = Environs(root_path, multithread=threads > 1, multiprocess=service.processes > 1)
         gateway = Gateway(load(), environs)
         service.run_threads(
             lambda stop: keep_attached(lambda: gateway.serve_link(options, stop), stop), threads
