@@ -7,10 +7,10 @@ import contextlib
 import errno
 import logging
 import os
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 
+from . import _native
 from ._async_request import AsyncRequest, AsyncResponse
 from ._errors import Cancelled, Error, LinkClosed, Reason, WebSocketClosed
 from ._exchange import DroppedExchange, Exchange
@@ -76,7 +76,7 @@ class AsyncWorker(WorkerBase):
         self._loop = asyncio.get_running_loop()
         link: Link = await self._loop.run_in_executor(None, self._options.attach)
         super().__init__(link)
-        self._thread = threading.get_ident()
+        self._thread = _native.get_ident()
         link.on_room, link.on_end, link.waiting = self._on_room, self._on_end, self._waiting
         self._loop.add_reader(link.fd, self._ring)
         self._arm_soon()
@@ -116,7 +116,7 @@ class AsyncWorker(WorkerBase):
         """Have the loop take a step: a request may end in any thread, where the last that
         holds it lets go.
         """
-        if threading.get_ident() == self._thread:
+        if _native.get_ident() == self._thread:
             step(*arguments)
         elif not self._loop.is_closed():
             with contextlib.suppress(RuntimeError):  # it was closed after all

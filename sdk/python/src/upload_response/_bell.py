@@ -6,12 +6,12 @@ import contextlib
 import errno
 import itertools
 import os
-import threading
 import time
 from typing import TYPE_CHECKING
 
 from ._errors import Timeout
 from ._library import lib
+from ._native import Condition
 
 if TYPE_CHECKING:
     from ._link import Link
@@ -37,7 +37,7 @@ class Bell:
     def __init__(self) -> None:
         self.rounds = 0
         self._numbers = itertools.count(1)
-        self._changed = threading.Condition(threading.Lock())
+        self._changed = Condition()
         self._reasons: list[int] = []  # of those who wait
         self.waiting: list[int] = []  # the requests that they wait for, or 0
         self._sleeper = False  # somebody sleeps on the descriptor

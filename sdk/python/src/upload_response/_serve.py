@@ -7,10 +7,10 @@ import contextlib
 import inspect
 import logging
 import os
-import threading
 from collections.abc import Callable
 from typing import Any, Union, overload
 
+from . import _native
 from ._async_worker import AsyncHandler, AsyncWorker
 from ._errors import AttachError, Cancelled, LinkClosed, WebSocketClosed
 from ._processes import supervise
@@ -69,7 +69,7 @@ def _serve_threads(handler: AnyHandler, options: Options, threads: int) -> None:
                 failures.append(error)
                 stop.set()
 
-        workers = [threading.Thread(target=run, name=f"upload-response-{i}") for i in range(threads)]
+        workers = _native.threads(run, threads, daemon=False)
         for worker in workers:
             worker.start()
         for worker in workers:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
 
+from . import _native
 from ._bell import Bell
 from ._exchange import DroppedExchange
 from ._library import WAIT_STREAM
@@ -118,7 +118,7 @@ class Worker(WorkerBase):
         self._link.bell = Bell()
         self._link.on_room = self._link.on_end = self._link.bell.end_round
         self._link.waiting = self._link.bell.waiting
-        self._taking = threading.Lock()
+        self._taking = _native.lock()
 
     def next(self, timeout: float | None = None) -> Request | None:
         """Return the next request, or None after drain() when the last has come."""
