@@ -19,6 +19,24 @@ _ALLOWED = bytes(c for c in range(256) if c == 9 or (c >= 32 and c != 127))
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 
+# Fields of one connection (RFC 9110 section 7.6.1), which the server drops from responses.
+HOP_BY_HOP = frozenset(
+    [
+        *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"),
+        *("te", "trailer", "trailers", "transfer-encoding", "upgrade"),
+    ]
+)
+
+_warned: set[str] = set()
+
+
+def warn_of_hop(name: str) -> None:
+    """Say, once, that a field of an application does not reach the client."""
+    if name not in _warned:
+        _warned.add(name)
+        log.warning("the application sends %s, which is a matter of the connection: it is dropped", name)
+
+
 class Disconnected(Cancelled, ConnectionError):
     """The client has gone, or nobody wants the response for another reason. It is an OSError,
     which is what applications expect.
