@@ -13,8 +13,6 @@
 
 #include <upload_response.h>
 
-#include "socket.h"
-
 struct settings {
     const char *socket, *pool, *file;
     int threads;
@@ -67,7 +65,7 @@ static int serve_in_turn(ur_link *link, const struct settings *s) {
 static struct settings read_settings(int argc, char **argv) {
     struct settings s;
     memset(&s, 0, sizeof s);
-    s.socket = variable("UPLOAD_RESPONSE_SOCKET", default_socket());
+    s.socket = ""; /* where a server listens by default: see ur_default_socket */;
     s.pool = variable("UPLOAD_RESPONSE_POOL", "default");
     s.threads = 1;
     s.lanes = 1;

@@ -10,8 +10,6 @@
 
 #include <upload_response.h>
 
-#include "socket.h"
-
 /* Where an echo stands. */
 struct echo {
     int begun;
@@ -151,7 +149,7 @@ int main(int argc, char **argv) {
     int signals = open_signals(), poll = epoll_create1(EPOLL_CLOEXEC), stopping = 0;
     useconds_t pause = 20000;
     ur_options_init(&options);
-    options.socket = setting(argc, argv, "--socket", "UPLOAD_RESPONSE_SOCKET", default_socket());
+    options.socket = setting(argc, argv, "--socket", "UPLOAD_RESPONSE_SOCKET", "");
     options.pool = setting(argc, argv, "--pool", "UPLOAD_RESPONSE_POOL", "default");
     options.lanes = 64;
     options.bell = UR_BELL_EVENTFD;

@@ -168,7 +168,9 @@
  *                   ur_why() says more. Requests in progress are cancelled with
  *                   UR_SERVER_GONE. Close it, and attach again
  *     -ESHUTDOWN    after ur_drain(): no more requests will come
- *     -EPROTO       the server's numbers make no sense; the link is dead
+ *     -EPROTO       the server's numbers make no sense, such as an assignment to a
+ *                   lane whose request has not ended; the link is dead, its
+ *                   requests are cancelled, and ur_why() says what it was
  *     -ECHILD       the link belongs to the parent process
  *     -EINVAL       an argument out of range; a body before the headers or after
  *                   the trailers; a header name or value with a forbidden byte; a
@@ -179,11 +181,13 @@
  *     -EMSGSIZE     the headers do not fit one slot
  *     -ENOENT       no such header; or a slot that was released
  *     -EBADMSG      a headers frame or trailers that cannot be decoded
+ *     -ENOMEM       no memory for the copy of a headers frame
  *
  * ur_attach() also returns: -EPROTONOSUPPORT no common layout, -EACCES this user
- * may not attach, -ENXIO no such pool, -EBUSY the server has no room for another
- * link, -ESHUTDOWN it is about to end, -ECONNREFUSED and -ENOENT nobody is there.
- * ur_try_again() tells which of them may pass.
+ * may not attach, or others can write the folder of the default socket, -EPERM the
+ * server is of a user who is not to be believed, -ENXIO no such pool, -EBUSY the
+ * server has no room for another link, -ESHUTDOWN it is about to end, -ECONNREFUSED
+ * and -ENOENT nobody is there. ur_try_again() tells which of them may pass.
  */
 #ifndef UPLOAD_RESPONSE_H
 #define UPLOAD_RESPONSE_H
@@ -297,7 +301,7 @@ enum ur_wait_for {
 #define UR_TEXT_BYTES 256
 
 typedef struct ur_options {
-    const char *socket;  /* path of the server's worker socket; needed */
+    const char *socket;  /* path of the server's worker socket; "": see ur_default_socket */
     const char *pool;    /* pool to serve; "default" */
     const char *name;    /* for the server's logs; its default is the pid */
     const char *sdk;     /* for an SDK on top of this one; "c" */
@@ -309,7 +313,11 @@ typedef struct ur_options {
     /* Out: what the last attach said. */
     uint32_t layout_min, layout_max; /* of a server that refused for the layout */
     char refusal[UR_TEXT_BYTES];     /* why it failed, for a person */
-    uint64_t reserved[8];            /* 0 */
+
+    /* In: a user whose server is believed, too, beside our own effective user and root.
+     * 0 is none, and then what UPLOAD_RESPONSE_SERVER_UID says, if it is set. */
+    uint32_t server_uid;
+    uint64_t reserved[8]; /* 0 */
 } ur_options;
 
 typedef struct ur_counters {
@@ -332,8 +340,16 @@ typedef struct ur_counters {
 UR_INLINE void ur_options_init(ur_options *options);
 
 /* Connects to the server and maps the shared memory. Options are read only
- * during the call, but for its answer in them. Release: ur_close. */
+ * during the call, but for its answer in them. A server of a user who is not to be
+ * believed (server_uid) is told nothing: -EPERM. Release: ur_close. */
 UR_INLINE int ur_attach(ur_link **link, ur_options *options);
+
+/* Where a server listens that was not told otherwise: the first there is of
+ * $UPLOAD_RESPONSE_SOCKET; upload-response.sock in $XDG_RUNTIME_DIR, in /run/user/UID
+ * and, for root, in /run, if these are ours alone to write; and the same name in
+ * /tmp/upload-response-UID. -EACCES: that one is there, and others can write it.
+ * -ENAMETOOLONG: the size is not enough, which 108 bytes always are for a socket. */
+UR_INLINE int ur_default_socket(char *path, size_t size);
 
 /* Reports whether an error of ur_attach may pass if it is tried again later. */
 UR_INLINE int ur_try_again(int error);
@@ -523,12 +539,14 @@ UR_INLINE int ur_send(ur_link *link, ur_request r, uint32_t kind, const void *da
 /* Sends the first n bytes of the reserved room, as ur_send. */
 UR_INLINE int ur_commit_message(ur_link *link, ur_request r, uint32_t kind, size_t n, int final);
 
-/* Closes the WebSocket with a code that RFC 6455 allows, and a reason of at most 123
- * bytes of UTF-8; or with 1005, which is no code, and no reason. Only ur_end may
- * follow. */
+/* Closes the WebSocket with a code that may be sent - 1000 to 1003, 1007 to 1014, 3000 to
+ * 4999 - and a reason of at most 123 bytes of UTF-8; or with 1005, which is no code, and
+ * no reason. Only ur_end may follow. -EINVAL: any other code, such as 999, 1006 or 1015,
+ * or a reason that is longer or not UTF-8; nothing was sent, and the WebSocket is open. */
 UR_INLINE int ur_send_close(ur_link *link, ur_request r, int code, const char *reason, size_t length, int timeout_ms);
 
-/* As ur_send_close and ur_end. After -EAGAIN or -ETIMEDOUT call it again. */
+/* As ur_send_close and ur_end. After -EAGAIN or -ETIMEDOUT call it again; after -EINVAL,
+ * too, with a code that may be sent. */
 UR_INLINE int ur_close_websocket(ur_link *link, ur_request r, int code, const char *reason, size_t length, int timeout_ms);
 
 /* Ends the response and, unless it returns -EAGAIN, -ETIMEDOUT or -EINVAL, the
@@ -587,6 +605,7 @@ UR_INLINE size_t ur_replied(ur_link *link, ur_request r);
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -850,6 +869,7 @@ static inline uint64_t ur__layout_hash(void) {
  *   J  the lane, on accepting        K  the lane, the row, on letting go
  *   L  cancellation                  S  who sleeps; fenced on both sides */
 
+static inline uint8_t ur__load8(const uint8_t *byte) { return __atomic_load_n(byte, __ATOMIC_RELAXED); }
 static inline uint32_t ur__load32(const uint32_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
 static inline uint64_t ur__load64(const uint64_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
 static inline void ur__store32(uint32_t *word, uint32_t value) { __atomic_store_n(word, value, __ATOMIC_RELEASE); }
@@ -871,6 +891,22 @@ static inline void ur__fence(void) {
     (void)__atomic_fetch_add(&word, 1, __ATOMIC_SEQ_CST);
 #else
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
+/* Copies what another process may be changing. The compiler has to use the copy from
+ * here on, and may not read the original again in its place. */
+static inline void ur__copy(void *to, const void *from, size_t size) {
+    memcpy(to, from, size);
+    __asm__ __volatile__("" ::: "memory");
+}
+
+/* Between reads of what may be changing and the loads that say whether it was ours. */
+static inline void ur__after_reads(void) {
+#ifdef UR__TSAN
+    ur__fence();
+#else
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
 #endif
 }
 
@@ -898,8 +934,9 @@ static inline uint64_t ur__max(uint64_t a, uint64_t b) { return a > b ? a : b; }
  * bytes of name and value. A varint is unsigned LEB128 of at most 10 bytes. A
  * trailers slot holds fields alone.
  *
- * Decoding is in place: what it returns points into the input, which may be
- * changing memory. Every length is read once and checked before it is used. */
+ * Decoding is in place: what it returns points into the input. Trailers are decoded
+ * where they lie, in memory that may be changing: every length is read once and checked
+ * before it is used. Of a head there is a copy, which is walked again. */
 
 enum ur__fault {
     UR__OK,
@@ -991,7 +1028,7 @@ static inline uint64_t ur__varint(struct ur__cursor *c) {
             ur__stop(c, UR__TRUNCATED);
             return 0;
         }
-        uint8_t b = c->bytes[c->at + i];
+        uint8_t b = ur__load8(c->bytes + c->at + i);
         if (i == 9 && b > 1) {
             break;
         }
@@ -2016,13 +2053,14 @@ struct ur__assignment {
 static inline int ur__inbox_empty(const struct ur__inbox *b) { return ur__load64(b->head) == b->taken; }
 
 /* Takes the next assignment. -EAGAIN: there is none. -ENOTCONN: the mailbox is
- * another link's by now.
+ * another link's by now. -EPROTO: there are more than the ring has entries.
  *
  * E2: after the acquire load of the head the stream's row and first slots are
  * ours to read. F1, full fence, G2 against the server's G1, full fence, F2:
  * whoever comes second sees the other, so that no stream is served twice. */
 static inline int ur__inbox_take(struct ur__inbox *b, struct ur__assignment *a) {
-    if (ur__inbox_empty(b)) { /* E2 */
+    uint64_t waiting = ur__load64(b->head) - b->taken; /* E2 */
+    if (waiting == 0) {
         return -EAGAIN;
     }
     const struct ur_shm_inbox_entry *e = &b->ring[b->taken & b->mask];
@@ -2031,6 +2069,9 @@ static inline int ur__inbox_take(struct ur__inbox *b, struct ur__assignment *a) 
     a->lane = ur__load32(&e->lane);
     if (ur__load32(b->generation) != b->attach) {
         return -ENOTCONN;
+    }
+    if (waiting > b->mask + 1) {
+        return -EPROTO;
     }
     b->taken++;
     ur__store64(b->word, b->taken); /* F1 */
@@ -2070,7 +2111,9 @@ struct ur__lane {
     uint64_t next_slot; /* for ur_next_slot */
     uint64_t tailed;    /* the highest slot that was */
     struct ur__head head;
-    const uint8_t *frame; /* slot 1, or the copy of it */
+    const uint8_t *frame; /* a copy of slot 1: ours, or the caller's */
+    uint8_t *copy;        /* ours */
+    size_t copy_size;     /* bytes there is room for */
     size_t field, field_at; /* where the last ur_header_at left off */
 
     uint8_t *room; /* reserved */
@@ -2120,6 +2163,13 @@ struct ur_link {
 };
 
 #define UR__NO_LANE UINT32_MAX
+
+/* Bytes for the copy of a head: how many are allocated at least, and how many at most
+ * a lane keeps between two requests. */
+enum { UR__SMALL_COPY = 1 << 10, UR__KEPT_COPY = 8 << 10 };
+
+/* How many packets of the server one look at the socket reads. */
+enum { UR__MOST_PACKETS = 16 };
 
 /* Of the close of a WebSocket: the code that is none, and how many bytes of a reason
  * fit a frame. */
@@ -2239,13 +2289,13 @@ static inline void ur__say(const ur_link *l, enum ur__message_kind kind, const c
 }
 
 /* Reads what the server has to say. The end of the connection is how its death is
- * noticed. */
+ * noticed. A server that talks without end does not keep us here. */
 static inline void ur__listen(ur_link *l) {
     uint8_t packet[UR__MAX_MESSAGE + 1];
     struct ur__message m;
     ur_str none = {NULL, 0};
     l->heard = ur__clock(CLOCK_MONOTONIC_COARSE);
-    while (!l->dead) {
+    for (int i = 0; i < UR__MOST_PACKETS && !l->dead; i++) {
         ssize_t n = recv(l->socket, packet, sizeof packet, MSG_DONTWAIT);
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
             return;
@@ -2433,6 +2483,15 @@ static inline struct ur__patience ur__patient(int timeout_ms) {
     return p;
 }
 
+/* How long a wait goes on, in nanoseconds. Preconditions: it is not UR_NOW. */
+static inline int64_t ur__left(struct ur__patience *p, int64_t now) {
+    if (p->timeout_ms <= 0) {
+        return INT64_MAX;
+    }
+    p->deadline = p->deadline == 0 ? now + (int64_t)p->timeout_ms * 1000000 : p->deadline;
+    return p->deadline - now;
+}
+
 /* What every blocking call does between two looks. -EAGAIN and -ETIMEDOUT: there
  * is not to be another. */
 static inline int ur__pause(ur_link *l, unsigned reasons, struct ur__patience *p) {
@@ -2440,11 +2499,7 @@ static inline int ur__pause(ur_link *l, unsigned reasons, struct ur__patience *p
         ur__glance(l);
         return -EAGAIN;
     }
-    int64_t now = ur__now(), left = INT64_MAX;
-    if (p->timeout_ms > 0) {
-        p->deadline = p->deadline == 0 ? now + (int64_t)p->timeout_ms * 1000000 : p->deadline;
-        left = p->deadline - now;
-    }
+    int64_t left = ur__left(p, ur__now());
     if (left <= 0) {
         return -ETIMEDOUT;
     }
@@ -2456,6 +2511,7 @@ static inline int ur__pause(ur_link *l, unsigned reasons, struct ur__patience *p
         }
     }
     ur__awake(l);
+    ur__glance(l); /* who is woken all the time never sleeps a slice to its end */
     ur__round(l);
     return 0;
 }
@@ -2504,17 +2560,32 @@ static inline void ur__let_go(ur_link *l, struct ur__lane *lane, uint64_t stream
     ur__notify(l, lane);
 }
 
-/* Takes the next stream that the server has not taken back. */
+/* Says what is wrong with an assignment, or NULL. */
+static inline const char *ur__bad_assignment(const ur_link *l, const struct ur__assignment *a) {
+    if (a->stream_id == 0) {
+        return "an assignment of no stream";
+    }
+    if (a->row >= l->header.rows) {
+        return "an assignment of a row that is not there";
+    }
+    if (a->lane >= l->lane_count) {
+        return "an assignment to a lane that is not there";
+    }
+    return l->lanes[a->lane].handle != 0 ? "an assignment to a lane whose request has not ended" : NULL;
+}
+
+/* Takes the next stream that the server has not taken back. It passes over no more than
+ * a ring of others, so that it returns whatever the server does. */
 static inline int ur__take(ur_link *l, ur_request *r) {
-    const struct ur_shm_header *h = &l->header;
     struct ur__assignment a;
-    for (;;) {
+    for (uint64_t n = 0; n <= l->inbox.mask; n++) {
         int err = ur__inbox_take(&l->inbox, &a);
         if (err != 0) {
-            return err;
+            return err == -EPROTO ? ur__violation(l, "more assignments than the inbox has entries") : err;
         }
-        if (a.row >= h->rows || a.lane >= l->lane_count || l->lanes[a.lane].handle != 0) {
-            return ur__violation(l, "assignment");
+        const char *wrong = ur__bad_assignment(l, &a);
+        if (wrong != NULL) {
+            return ur__violation(l, wrong);
         }
         if (!a.revoked) {
             ur__accept(l, &l->lanes[a.lane], &a);
@@ -2523,6 +2594,16 @@ static inline int ur__take(ur_link *l, ur_request *r) {
         }
         l->counters.passed_over++;
         ur__let_go(l, &l->lanes[a.lane], a.stream_id);
+    }
+    return -EAGAIN;
+}
+
+/* Frees the copy of a head that is not small. */
+static inline void ur__drop_copy(struct ur__lane *lane) {
+    if (lane->copy_size > UR__KEPT_COPY) {
+        free(lane->copy);
+        lane->copy = NULL;
+        lane->copy_size = 0;
     }
 }
 
@@ -2535,8 +2616,15 @@ static inline int ur__finish(ur_link *l, struct ur__lane *lane) {
     lane->handle = 0;
     l->lingering -= lane->over;
     l->counters.active--;
+    ur__drop_copy(lane);
     ur__let_go(l, lane, lane->stream_id); /* tells the server, too */
     return why != 0 ? -ECANCELED : 0;
+}
+
+/* Reports whether what was read of the request before is the request's: row and slots go
+ * to others when we let go, and when the server closes the link, which it says first. */
+static inline int ur__still_ours(const ur_link *l, const struct ur__lane *lane) {
+    return ur__load64(&lane->row->stream_id) == lane->stream_id && ur__state(l) != UR__LINK_CLOSED;
 }
 
 /* Looks for slot n. */
@@ -2545,11 +2633,15 @@ static inline int ur__try_tail(ur_link *l, struct ur__lane *lane, uint64_t n, ur
     if (err == -ENOENT || err == -EINVAL) {
         return err;
     }
-    if (err == 0 && slot->kind == UR__ABORT && lane->reason == 0) {
+    int ours = ur__still_ours(l, lane);
+    if (err == 0 && ours && slot->kind != UR__ABORT) {
+        return 0;
+    }
+    if (err == 0 && ours && lane->reason == 0) {
         lane->reason = UR_CLIENT_GONE;
     }
-    if (err == 0 && slot->kind != UR__ABORT && ur__load64(&lane->row->stream_id) == lane->stream_id) {
-        return 0;
+    if (!ours) {
+        ur__round(l); /* which finds out whether the link is closed */
     }
     if (ur__look_cancelled(l, lane) != 0) {
         return -ECANCELED;
@@ -2577,6 +2669,27 @@ static inline int ur__look_for(ur_link *l, struct ur__lane *lane, uint64_t n, ur
     return err;
 }
 
+/* Copies slot 1 into memory of ours: what we check there stays as it is. */
+static inline int ur__copy_frame(ur_link *l, struct ur__lane *lane, const ur_slot *slot) {
+    if (slot->length > lane->copy_size) {
+        size_t size = (size_t)ur__max(slot->length, UR__SMALL_COPY);
+        free(lane->copy);
+        lane->copy_size = 0;
+        lane->copy = (uint8_t *)malloc(size);
+        if (lane->copy == NULL) {
+            return -ENOMEM;
+        }
+        lane->copy_size = size;
+    }
+    ur__copy(lane->copy, slot->data, slot->length);
+    ur__after_reads();
+    if (ur__still_ours(l, lane)) {
+        return 0;
+    }
+    ur__round(l);
+    return ur__look_cancelled(l, lane) != 0 ? -ECANCELED : -EBADMSG;
+}
+
 /* Decodes slot 1. Returns NULL when it cannot be read any more, or not at all. */
 static inline struct ur__lane *ur__headers(ur_link *l, ur_request r, int *err) {
     struct ur__lane *lane;
@@ -2587,7 +2700,10 @@ static inline struct ur__lane *ur__headers(ur_link *l, ur_request r, int *err) {
     }
     if (lane->head_state == UR__HEAD_UNSEEN) {
         *err = ur__try_tail(l, lane, 1, &slot);
-        if (*err == 0 && ur__parse_request(&lane->head, slot.data, slot.length) != UR__OK) {
+        if (*err == 0) {
+            *err = ur__copy_frame(l, lane, &slot);
+        }
+        if (*err == 0 && ur__parse_request(&lane->head, lane->copy, slot.length) != UR__OK) {
             *err = -EBADMSG;
         }
         if (*err != 0) {
@@ -2595,7 +2711,7 @@ static inline struct ur__lane *ur__headers(ur_link *l, ur_request r, int *err) {
         }
         lane->head_state = UR__HEAD_IN_SLOT;
         lane->asks = ur__is(lane->head.scheme, "ws") || ur__is(lane->head.scheme, "wss");
-        lane->frame = (const uint8_t *)slot.data;
+        lane->frame = lane->copy;
         lane->field = 0;
         lane->field_at = lane->head.fields_at;
     }
@@ -2835,11 +2951,14 @@ static inline int ur__mailbox_fits(const struct ur_shm_header *h, const struct u
  * left out of forked children. */
 static inline int ur__map(int fd, int protection, int seals, uint8_t **memory, size_t *bytes) {
     struct stat info;
-    if (fstat(fd, &info) != 0) {
+    int got = fcntl(fd, F_GET_SEALS);
+    if (got < 0 || (got & seals) != seals) {
+        return -EPROTO;
+    }
+    if (fstat(fd, &info) != 0) { /* after the seals: before them the size may change */
         return ur__errno();
     }
-    int got = fcntl(fd, F_GET_SEALS);
-    if (got < 0 || (got & seals) != seals || info.st_size < 4096) {
+    if (info.st_size < 4096) {
         return -EPROTO;
     }
     void *at = mmap(NULL, (size_t)info.st_size, protection, MAP_SHARED, fd, 0);
@@ -2890,6 +3009,9 @@ static inline void ur__free(ur_link *l) {
         (void)munmap((void *)(uintptr_t)l->guard, 4096);
     }
     ur__pool_close(&l->pool);
+    for (uint32_t i = 0; l->lanes != NULL && i < l->lane_count; i++) {
+        free(l->lanes[i].copy);
+    }
     free(l->lanes);
     free(l);
 }
@@ -2917,29 +3039,150 @@ static inline int ur__refused(ur_options *o, const struct ur__message *m) {
     return -EINVAL;
 }
 
-static inline int ur__connect(ur_link *l, ur_options *o) {
-    struct sockaddr_un address;
+/* A variable of the environment, or NULL. A program that runs with more rights than who
+ * started it has, does not look. */
+static inline const char *ur__variable(const char *name) {
+    const char *value = getauxval(23 /* AT_SECURE */) != 0 ? NULL : getenv(name);
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+/* Reports whether a path is that of a folder of our user's, and no link to one, that
+ * nobody else can write. */
+static inline int ur__ours(const char *folder) {
+    struct stat info;
+    return lstat(folder, &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == geteuid() && (info.st_mode & 022) == 0;
+}
+
+/* Puts the path of the socket in a folder. */
+static inline int ur__socket_in(char *path, size_t size, const char *folder) {
+    int n = snprintf(path, size, "%s/upload-response.sock", folder);
+    return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+/* As ur_default_socket, with other folders in place of /run and /tmp. */
+static inline int ur__find_socket(char *path, size_t size, const char *run, const char *tmp) {
+    char folder[256];
+    struct stat info;
+    const char *given = ur__variable("UPLOAD_RESPONSE_SOCKET"), *session = ur__variable("XDG_RUNTIME_DIR");
+    if (given != NULL) {
+        int n = snprintf(path, size, "%s", given);
+        return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+    }
+    if (session != NULL && session[0] == '/') {
+        return ur__socket_in(path, size, session);
+    }
+    (void)snprintf(folder, sizeof folder, "%s/user/%u", run, (unsigned)geteuid());
+    if (ur__ours(folder)) {
+        return ur__socket_in(path, size, folder);
+    }
+    if (geteuid() == 0 && ur__ours(run) && access(run, W_OK) == 0) {
+        return ur__socket_in(path, size, run);
+    }
+    (void)snprintf(folder, sizeof folder, "%s/upload-response-%u", tmp, (unsigned)geteuid());
+    int err = ur__socket_in(path, size, folder);
+    if (err == 0 && !ur__ours(folder) && (lstat(folder, &info) == 0 || errno != ENOENT)) {
+        return -EACCES;
+    }
+    return err;
+}
+
+/* Says which user's server is believed beside ours and root's. 0: none. */
+static inline int ur__named_user(const ur_options *o, uint32_t *uid) {
+    const char *digits = o->server_uid == 0 ? ur__variable("UPLOAD_RESPONSE_SERVER_UID") : NULL;
+    uint64_t n = o->server_uid;
+    for (; digits != NULL && *digits != '\0'; digits++) {
+        if (*digits < '0' || *digits > '9' || (n = n * 10 + (uint64_t)(*digits - '0')) > UINT32_MAX) {
+            return -EINVAL;
+        }
+    }
+    *uid = (uint32_t)n;
+    return 0;
+}
+
+/* Whether the user of a server is one whom we believe. */
+static inline int ur__believed(uint32_t server, uint32_t named) {
+    return server == 0 || server == geteuid() || (named != 0 && server == named);
+}
+
+/* Looks who listens at the other end. */
+static inline int ur__check_server(const ur_link *l, ur_options *o, const char *path) {
+    struct {
+        int32_t pid;
+        uint32_t uid, gid;
+    } peer; /* struct ucred */
+    socklen_t size = sizeof peer;
+    uint32_t named = 0;
+    if (ur__named_user(o, &named) != 0) {
+        return ur__fail(o, -EINVAL, "UPLOAD_RESPONSE_SERVER_UID is not the number of a user", ur__text(""));
+    }
+    if (getsockopt(l->socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+        return ur__fail(o, ur__errno(), "cannot tell whose server it is at ", ur__text(path));
+    }
+    if (ur__believed(peer.uid, named)) {
+        return 0;
+    }
+    (void)snprintf(o->refusal, sizeof o->refusal,
+                   "the server at %.80s is of user %u, not of ours (%u) or root: name it with UPLOAD_RESPONSE_SERVER_UID or server_uid if that is right",
+                   path, (unsigned)peer.uid, (unsigned)geteuid());
+    return -EPERM;
+}
+
+/* Has the next call on a socket wait until a time of the clock and no longer. */
+static inline int ur__wait_until(int fd, int64_t deadline) {
     struct timeval t;
-    size_t length = o->socket == NULL ? 0 : strlen(o->socket);
+    int64_t left = deadline - ur__now();
+    if (left <= 0) {
+        return -ETIMEDOUT;
+    }
+    t.tv_sec = (time_t)(left / 1000000000);
+    t.tv_usec = (suseconds_t)(left % 1000000000 / 1000 + 1); /* 0 would be for ever */
+    if (t.tv_usec == 1000000) {
+        t.tv_usec = 999999;
+    }
+    return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t) != 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t) != 0 ? ur__errno() : 0;
+}
+
+static inline int64_t ur__deadline(const ur_options *o) { return ur__now() + (int64_t)o->timeout_ms * 1000000; }
+
+static inline int ur__connect(ur_link *l, ur_options *o, const char *path) {
+    struct sockaddr_un address;
+    size_t length = strlen(path);
     if (length == 0 || length >= sizeof address.sun_path) {
         return ur__fail(o, length == 0 ? -EINVAL : -ENAMETOOLONG, "bad path of the socket", ur__text(""));
     }
     memset(&address, 0, sizeof address);
     address.sun_family = AF_UNIX;
-    memcpy(address.sun_path, o->socket, length);
-    t.tv_sec = o->timeout_ms / 1000;
-    t.tv_usec = o->timeout_ms % 1000 * 1000;
+    memcpy(address.sun_path, path, length);
+    int64_t deadline = ur__deadline(o);
     l->socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (l->socket < 0 || setsockopt(l->socket, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t) != 0 ||
-        setsockopt(l->socket, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t) != 0) {
-        return ur__fail(o, ur__errno(), "cannot make a socket", ur__text(""));
+    int err = l->socket < 0 ? ur__errno() : ur__wait_until(l->socket, deadline);
+    if (err != 0) {
+        return ur__fail(o, err, "cannot make a socket", ur__text(""));
     }
     while (connect(l->socket, (const struct sockaddr *)&address, sizeof address) != 0) {
-        if (errno != EINTR) {
-            return ur__fail(o, ur__errno(), "cannot connect to ", ur__text(o->socket));
+        err = errno == EINTR ? ur__wait_until(l->socket, deadline) : ur__errno();
+        if (err != 0) {
+            return ur__fail(o, err, "cannot connect to ", ur__text(path));
         }
     }
-    return 0;
+    return ur__check_server(l, o, path);
+}
+
+/* Connects to the socket that the caller names, or to where a server listens by default. */
+static inline int ur__reach(ur_link *l, ur_options *o) {
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    if (o->timeout_ms <= 0) {
+        return ur__fail(o, -EINVAL, "timeout_ms is not positive", ur__text(""));
+    }
+    if (o->socket != NULL && o->socket[0] != '\0') {
+        return ur__connect(l, o, o->socket);
+    }
+    int err = ur_default_socket(path, sizeof path);
+    if (err == -EACCES) {
+        (void)snprintf(o->refusal, sizeof o->refusal, "%.*s: not a folder that only user %u can write", (int)(strrchr(path, '/') - path), path, (unsigned)geteuid());
+        return err;
+    }
+    return err != 0 ? ur__fail(o, err, "the path of the socket is too long", ur__text("")) : ur__connect(l, o, path);
 }
 
 static inline int ur__say_hello(const ur_link *l, ur_options *o) {
@@ -2966,8 +3209,8 @@ static inline int ur__say_hello(const ur_link *l, ur_options *o) {
     return 0;
 }
 
-/* Receives one packet and the descriptors that came with it. */
-static inline ssize_t ur__receive(int fd, uint8_t *packet, size_t size, int *fds, int most, int *count) {
+/* Receives one packet and the descriptors that came with it. EAGAIN: not in time. */
+static inline ssize_t ur__receive(int fd, int64_t deadline, uint8_t *packet, size_t size, int *fds, int most, int *count) {
     union {
         struct cmsghdr align;
         char bytes[CMSG_SPACE(8 * sizeof(int))];
@@ -2984,6 +3227,10 @@ static inline ssize_t ur__receive(int fd, uint8_t *packet, size_t size, int *fds
     message.msg_controllen = sizeof control.bytes;
     *count = 0;
     do {
+        if (ur__wait_until(fd, deadline) != 0) {
+            errno = EAGAIN;
+            return -1;
+        }
         n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
     } while (n < 0 && errno == EINTR);
     for (struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&message); c != NULL; c = CMSG_NXTHDR(&message, c)) {
@@ -3006,7 +3253,7 @@ static inline ssize_t ur__receive(int fd, uint8_t *packet, size_t size, int *fds
 
 /* Reads the answer to our hello. The descriptors are the caller's. */
 static inline int ur__read_welcome(ur_link *l, ur_options *o, struct ur__message *m, uint8_t *packet, int *fds, int *count) {
-    ssize_t n = ur__receive(l->socket, packet, UR__MAX_MESSAGE + 1, fds, 4, count);
+    ssize_t n = ur__receive(l->socket, ur__deadline(o), packet, UR__MAX_MESSAGE + 1, fds, 4, count);
     if (n <= 0) {
         int err = n == 0 ? -ECONNRESET : errno == EAGAIN || errno == EWOULDBLOCK ? -ETIMEDOUT : ur__errno();
         return ur__fail(o, err, "no answer from the server", ur__text(""));
@@ -3030,7 +3277,7 @@ static inline int ur__check(ur_link *l, ur_options *o, const struct ur__message 
     if (l->requests == NULL || l->responses == NULL) {
         return -EIO; /* cannot be; it lets a static analyser see that */
     }
-    memcpy(&l->header, l->requests, sizeof l->header); /* read once; the copy is checked and used */
+    ur__copy(&l->header, l->requests, sizeof l->header); /* read once; the copy is checked and used */
     if (m->layout < UR__LAYOUT_MIN || m->layout > UR__LAYOUT_MAX || h->magic != UR__MAGIC || h->layout != m->layout || h->layout_hash != hash ||
         m->layout_hash != hash) {
         return ur__fail(o, -EPROTO, "server and SDK do not agree on the layout of the memory", ur__text(""));
@@ -3039,8 +3286,8 @@ static inline int ur__check(ur_link *l, ur_options *o, const struct ur__message 
         return ur__fail(o, -EPROTO, "the header of the request segment makes no sense", ur__text(""));
     }
     l->box = (const struct ur_shm_mailbox *)(const void *)(l->requests + h->mailboxes_offset + m->link * h->mailbox_stride);
-    memcpy(&l->geometry, l->box, sizeof l->geometry);
-    ur__fence(); /* the generation comes after what it vouches for */
+    ur__copy(&l->geometry, l->box, sizeof l->geometry);
+    ur__after_reads(); /* the generation comes after what it vouches for */
     if (ur__load32(&l->box->generation) != m->link_generation || !ur__mailbox_fits(h, &l->geometry, l->responses_bytes)) {
         return ur__fail(o, -EPROTO, "the mailbox of the link makes no sense", ur__text(""));
     }
@@ -3127,6 +3374,23 @@ static inline int ur__open_poll(ur_link *l) {
 #define UR__SEALS (2 | 4)                  /* F_SEAL_SHRINK | F_SEAL_GROW */
 #define UR__REQUEST_SEALS (UR__SEALS | 16) /* and F_SEAL_FUTURE_WRITE */
 
+/* Reports whether a descriptor is of the kind of an eventfd or an epoll instance, which
+ * have no type of file: to write to a pipe or a socket may be a SIGPIPE, to a file a
+ * SIGXFSZ. */
+static inline int ur__is_bell(int fd) {
+    struct stat info;
+    return fstat(fd, &info) == 0 && (info.st_mode & S_IFMT) == 0;
+}
+
+/* Checks the bells that the server has handed out; ours is there for event loops only. */
+static inline int ur__check_bells(const ur_link *l, ur_options *o) {
+    if (!ur__is_bell(l->server_bell) || (l->bell >= 0 && !ur__is_bell(l->bell))) {
+        return ur__fail(o, -EPROTO, "the server handed out something else than bells", ur__text(""));
+    }
+    int flags = fcntl(l->server_bell, F_GETFL);
+    return flags < 0 || fcntl(l->server_bell, F_SETFL, flags | O_NONBLOCK) != 0 ? ur__errno() : 0;
+}
+
 static inline int ur__greet(ur_link *l, ur_options *o) {
     uint8_t packet[UR__MAX_MESSAGE + 1];
     struct ur__message m;
@@ -3139,6 +3403,9 @@ static inline int ur__greet(ur_link *l, ur_options *o) {
     }
     l->server_bell = fds[2];
     l->bell = fds[3];
+    if (err == 0) {
+        err = ur__check_bells(l, o);
+    }
     if (err == 0) {
         err = ur__map(fds[0], PROT_READ, UR__REQUEST_SEALS, &requests, &l->requests_bytes);
         l->requests = requests;
@@ -3187,7 +3454,7 @@ UR_INLINE int ur_attach(ur_link **link, ur_options *options) {
     l->socket = l->server_bell = l->bell = l->poll = -1;
     l->pid = getpid();
     l->guard = ur__make_guard();
-    int err = ur__connect(l, options);
+    int err = ur__reach(l, options);
     if (err == 0) {
         err = ur__greet(l, options);
     }
@@ -3198,6 +3465,8 @@ UR_INLINE int ur_attach(ur_link **link, ur_options *options) {
     *link = l;
     return 0;
 }
+
+UR_INLINE int ur_default_socket(char *path, size_t size) { return ur__find_socket(path, size, "/run", "/tmp"); }
 
 UR_INLINE int ur_try_again(int error) {
     switch (error) {
@@ -3273,8 +3542,7 @@ UR_INLINE void ur_get_memory(const ur_link *link, ur_memory *memory) {
     memory->responses_size = link->responses_bytes;
 }
 
-UR_INLINE int ur_next(ur_link *link, int timeout_ms, ur_request *r) {
-    struct ur__patience p = ur__patient(timeout_ms);
+static inline int ur__next(ur_link *link, struct ur__patience *p, ur_request *r) {
     *r = 0;
     for (;;) {
         if (ur__forked(link)) {
@@ -3285,14 +3553,14 @@ UR_INLINE int ur_next(ur_link *link, int timeout_ms, ur_request *r) {
             return -ENOTCONN;
         }
         if (ur__busy(link)) {
-            return timeout_ms == UR_NOW ? -EAGAIN : -EBUSY; /* nobody else could end one of them */
+            return p->timeout_ms == UR_NOW ? -EAGAIN : -EBUSY; /* nobody else could end one of them */
         }
         int err = ur__take(link, r);
         if (err == -EAGAIN && link->state == UR__LINK_DRAINING) {
             return -ESHUTDOWN;
         }
         if (err == -EAGAIN) {
-            err = ur__pause(link, UR_WAIT_STREAM, &p);
+            err = ur__pause(link, UR_WAIT_STREAM, p);
         } else {
             return err;
         }
@@ -3300,6 +3568,11 @@ UR_INLINE int ur_next(ur_link *link, int timeout_ms, ur_request *r) {
             return err;
         }
     }
+}
+
+UR_INLINE int ur_next(ur_link *link, int timeout_ms, ur_request *r) {
+    struct ur__patience p = ur__patient(timeout_ms);
+    return ur__next(link, &p, r);
 }
 
 static inline char *ur__put_text(char *to, ur_str s) {
@@ -3379,15 +3652,28 @@ static inline void ur__look_whole(ur_link *l, struct ur__lane *lane, ur_taken *t
     ur__count_slot(l, lane, &end);
 }
 
+/* Between two attempts to take a request: who never waits, gives up after as many as
+ * there are lanes, and whoever has a deadline, at the latest then. */
+static inline int ur__tired(const ur_link *l, struct ur__patience *p, uint32_t passed) {
+    if (p->timeout_ms == UR_NOW) {
+        return passed > l->lane_count ? -EAGAIN : 0;
+    }
+    return ur__left(p, ur__now()) <= 0 ? -ETIMEDOUT : 0;
+}
+
 /* Takes a request with its text: by turns if names is NULL, else apart. */
 static inline int ur__take_text(ur_link *link, int timeout_ms, ur_taken *taken, char *text, size_t size, uint64_t *names) {
+    struct ur__patience p = ur__patient(timeout_ms);
     ur_request r;
     memset(taken, 0, sizeof *taken);
     if (size < link->slot_size) {
         return -EINVAL;
     }
-    for (;;) {
-        int err = ur_next(link, timeout_ms, &r);
+    for (uint32_t passed = 0;; passed++) {
+        int err = passed > 0 ? ur__tired(link, &p, passed) : 0;
+        if (err == 0) {
+            err = ur__next(link, &p, &r);
+        }
         if (err != 0) {
             return err;
         }

@@ -460,7 +460,7 @@ static void probe(ur_options *options) {
     int fds[4] = {-1, -1, -1, -1}, count = 0;
     size_t bytes = 0;
     memset(&m, 0, sizeof m);
-    must(ur__connect(&link, options));
+    must(ur__connect(&link, options, options->socket));
     must(ur__say_hello(&link, options));
     must(ur__read_welcome(&link, options, &m, packet, fds, &count));
     must(ur__map(fds[0], PROT_READ, UR__REQUEST_SEALS, &requests, &bytes));

@@ -35,11 +35,15 @@ struct heap_server {
     int bell, socket;
 };
 
+/* Memory between two areas that cannot be touched. Release: heap_unmap, for those. */
 static inline uint8_t *heap_map(size_t size) {
-    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    CHECK(at != MAP_FAILED);
-    return (uint8_t *)at;
+    CHECK(size % 4096 == 0);
+    uint8_t *at = (uint8_t *)mmap(NULL, size + 2 * GUARD_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK((void *)at != MAP_FAILED && mprotect(at + GUARD_PAGE, size, PROT_READ | PROT_WRITE) == 0);
+    return at + GUARD_PAGE;
 }
+
+static inline void heap_unmap(uint8_t *at, size_t size) { CHECK(munmap(at - GUARD_PAGE, GUARD_PAGE) == 0 && munmap(at + size, GUARD_PAGE) == 0); }
 
 static inline struct ur_shm_header *heap_requests(size_t *bytes) {
     struct ur_shm_header h;
@@ -135,6 +139,8 @@ static inline ur_link *heap_open(struct heap_server *s) {
 }
 
 static inline void heap_close(struct heap_server *s) {
+    heap_unmap((uint8_t *)s->header, s->link->requests_bytes);
+    heap_unmap(s->link->responses, s->link->responses_bytes);
     ur_close(s->link);
     ur__pool_close(&s->pool);
     (void)close(s->socket);

@@ -169,6 +169,18 @@ static void a_close_may_have_no_code(void) {
     heap_close(&s);
 }
 
+static void a_close_with_a_code_that_may_not_be_sent_is_refused_and_nothing_is_lost(void) {
+    static const int codes[] = {-1, 0, 999, 1004, 1006, 1015, 1016, 2999, 5000, 65536 + 1000};
+    ur_request r = open_websocket();
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        CHECK(ur_send_close(l, r, codes[i], NULL, 0, UR_NOW) == -EINVAL && ur_close_websocket(l, r, codes[i], NULL, 0, UR_NOW) == -EINVAL);
+    }
+    CHECK(ur_send(l, r, UR_TEXT, "still open", 10, 1, UR_NOW, NULL) == 0 && ur_close_websocket(l, r, 4000, "bye", 3, UR_NOW) == 0);
+    expect(2, UR_TEXT | UR__FINAL, "still open", 10);
+    expect(3, UR_CLOSE, "\x0f\xa0" "bye", 5);
+    heap_close(&s);
+}
+
 static void messages_go_out_at_once(void) {
     ur_request r = open_websocket();
     size_t n;
@@ -329,6 +341,7 @@ int main(void) {
     only_who_asks_for_a_websocket_gets_one();
     messages_come_with_their_kind_and_their_end();
     a_close_may_have_no_code();
+    a_close_with_a_code_that_may_not_be_sent_is_refused_and_nothing_is_lost();
     messages_go_out_at_once();
     a_large_message_is_cut_into_slots_of_one_kind();
     a_message_without_room_goes_on_where_it_stopped();
