@@ -47,11 +47,13 @@ class AsyncWorker(WorkerBase):
         name: str = "",
         max_held: int = 256,
         attach_timeout: float = 10.0,
+        server_uid: int | None = None,
     ) -> None:
         """It attaches when it is entered. lanes: requests that are served at once; max_held:
-        slots of one request that views may hold.
+        slots of one request that views may hold; server_uid: a user whose server is believed,
+        beside our own and root.
         """
-        self._options = Options(socket, pool, lanes, name, max_held, attach_timeout)
+        self._options = Options(socket, pool, lanes, name, max_held, attach_timeout, server_uid)
         self._loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment] # until it is entered
         self._thread = 0  # the loop's
         self._armed = 0  # the reasons

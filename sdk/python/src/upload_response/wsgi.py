@@ -18,6 +18,7 @@ from ._library import WAIT_STREAM
 from ._serve import keep_attached
 from ._service import Service
 from ._stop import Stop
+from ._waits import waits
 from ._worker import Options, Worker
 from ._wsgi_call import Call
 from ._wsgi_environ import Environs
@@ -57,6 +58,7 @@ class Gateway:
     def serve_link(self, options: Options, stop: Stop) -> None:
         """Serve the requests of one link, until that ends."""
         worker = Worker.attached(options)
+        waits.end(options, worker.server)
         link, bell = worker._link, worker._link.bell
         with worker, stop.calling(worker.drain):
             while True:
@@ -80,13 +82,14 @@ def serve(
     name: str = "",
     root_path: str = "",
     graceful_timeout: float = 30.0,
+    server_uid: int | None = None,
 ) -> None:
     """Serve a WSGI application until SIGTERM or SIGINT comes; then finish what is running,
     for so many seconds at most, and return. Each thread of each process serves one request
     at a time. A server that is not there yet, or goes away, is waited for; a process that
     ends is started again. root_path: the SCRIPT_NAME that the application is mounted at.
     """
-    options = Options(socket, pool, 1, name)
+    options = Options(socket, pool, 1, name, server_uid=server_uid)
     run(lambda: app, options, Service(processes, graceful_timeout), threads, root_path)
 
 
