@@ -87,7 +87,7 @@ def check_status(status: int) -> int:
 
 def has_no_body(status: int, method: str) -> bool:
     """Whether the response consists of its headers (RFC 9110 section 6.4.1)."""
-    return method == "HEAD" or status in (204, 304)
+    return method == "HEAD" or status in (204, 205, 304)
 
 
 def root_bytes(root_path: str) -> bytes:

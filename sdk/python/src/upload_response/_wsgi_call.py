@@ -170,7 +170,7 @@ class Call:
     def _declare(self, length: int) -> None:
         """Add a Content-Length, if that can still be done and is allowed."""
         exchange = self._exchange
-        if self._length is not None or exchange.progress != STARTED or exchange.status in (204, 304):
+        if self._length is not None or exchange.progress != STARTED or exchange.status in (204, 205, 304):
             return
         if length or exchange.parts[0] != "HEAD":  # which may have left out what it stands for
             self._length = length
