@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conftest import Server
-from gateways import running
+from gateways import raw, running
 
 DROPPED = {
     *("connection", "x-listed", "keep-alive", "proxy-authenticate", "proxy-connection"),
@@ -26,3 +26,19 @@ def test_fields_of_the_connection_are_dropped_with_one_warning(server: Server, k
         warned = [line for line in process.lines if "a matter of the connection: it is dropped" in line]
         names = DROPPED - {"x-listed"} - (ALLOWED if kind == "asgi" else set())
         assert sorted(line.split(" sends ")[1].split(",")[0] for line in warned) == sorted(names)
+
+
+@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
+@pytest.mark.parametrize("body", ["", "length", "text"])
+def test_a_205_has_no_body(server: Server, kind: str, body: str) -> None:
+    with running(server, kind, f"hop_app:{kind}_reset"):
+        for method in ("GET", "POST", "HEAD"):
+            reply = server.call(method, f"/?{body}").result()
+            assert (reply.status, reply.body, reply.headers["Content-Length"]) == (205, b"", "0")
+
+
+@pytest.mark.parametrize(("kind", "said"), [("wsgi", "HTTP/1.1"), ("asgi", "1.1")])
+def test_http_1_0_counts_as_1_1(server: Server, kind: str, said: str) -> None:
+    with running(server, kind, f"hop_app:{kind}_reset"):
+        reply = raw(server.port, b"GET / HTTP/1.0\r\n\r\n")
+        assert f"\r\nx-version: {said}\r\n" in reply.decode().lower().replace("http", "HTTP")

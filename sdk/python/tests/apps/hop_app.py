@@ -31,3 +31,20 @@ async def asgi_app(scope: Any, receive: Any, send: Any) -> None:
     headers = [(name.encode(), value.encode()) for name, value in FIELDS]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"done"})
+
+
+def wsgi_reset(environ: Any, start_response: Any) -> list[bytes]:
+    """Answer with a 205 that has a body, which it cannot have."""
+    wanted = environ["QUERY_STRING"]
+    fields = [("X-Version", environ["SERVER_PROTOCOL"])]
+    start_response("205 Reset Content", fields + ([("Content-Length", "4")] if wanted == "length" else []))
+    return [b"done"] if wanted else []
+
+
+async def asgi_reset(scope: Any, receive: Any, send: Any) -> None:
+    """Answer with a 205 that has a body, which it cannot have."""
+    assert scope["type"] == "http"
+    wanted, headers = scope["query_string"], [(b"x-version", scope["http_version"].encode())]
+    headers += [(b"content-length", b"4")] if wanted == b"length" else []
+    await send({"type": "http.response.start", "status": 205, "headers": headers})
+    await send({"type": "http.response.body", "body": b"done" if wanted else b""})
