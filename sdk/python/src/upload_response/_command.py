@@ -15,6 +15,7 @@ from ._processes import CannotServe
 from ._reload import keep_reloading
 from ._service import Service
 from ._version import VERSION
+from ._waits import waits
 from ._worker import Options
 
 log = logging.getLogger("upload_response")
@@ -33,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         _enter(options)
         if options.reload:
             return keep_reloading(words, Path(options.app_dir))
+        waits.expect()
         options.run(options)
     except CannotServe:
         return 1

@@ -27,11 +27,16 @@ class CannotServe(Exception):
     """A process cannot serve, and another one could not either. It has said why in the log."""
 
 
+def end_with_parent() -> None:
+    """Have SIGTERM sent to us when our parent ends."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def _child(run: Callable[[], None], parent: int) -> None:
     """Serve in a child. It ends with its parent, which forwards signals: those of a terminal
     reach both.
     """
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if os.getppid() != parent:
