@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote
 
@@ -47,6 +49,29 @@ class _Keys(dict[bytes, tuple[tuple[str, ...], bool]]):
         return found
 
 
+class Errors:
+    """wsgi.errors: the standard error, whether or not there is one that can be written to."""
+
+    def write(self, text: str) -> int:
+        """Write text, if that can be done."""
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write lines."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Send it on its way."""
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            sys.stderr.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
+
+
 class Environs:
     """Makes environs. What is the same for all requests of a process is made once."""
 
@@ -57,7 +82,7 @@ class Environs:
             "SCRIPT_NAME": "",
             "SERVER_SOFTWARE": f"upload-response/{VERSION}",
             "wsgi.version": (1, 0),
-            "wsgi.errors": sys.stderr,
+            "wsgi.errors": Errors(),
             "wsgi.multithread": multithread,
             "wsgi.multiprocess": multiprocess,
             "wsgi.run_once": False,
