@@ -161,11 +161,14 @@ func writeResponseHead(header http.Header, frame *proto.Response, method string)
 		return head, fmt.Errorf("%w: status %d", ErrWorkerInvalid, head.status)
 	}
 	head.bodyAllowed = method != http.MethodHead && head.status != http.StatusNoContent && head.status != http.StatusNotModified
+	if head.status == http.StatusResetContent {
+		head.bodyAllowed, header["Content-Length"] = false, []string{"0"} // RFC 9110 section 15.3.6, whatever the worker says
+	}
 	listed := connectionNames(valuesOf(frame.Fields, "connection"))
 	values := make([]string, 0, len(frame.Fields)) // one array for all the values
 	for _, f := range frame.Fields {
 		name := textproto.CanonicalMIMEHeaderKey(f.Name)
-		if fieldPolicies[name] == dropHop || listed[name] {
+		if fieldPolicies[name] == dropHop || listed[name] || name == "Content-Length" && head.status == http.StatusResetContent {
 			continue
 		}
 		value := trimmed(f.Value)

@@ -162,6 +162,23 @@ func TestResponsesWithoutABodyHaveNoneThroughEachDoor(t *testing.T) {
 	})
 }
 
+func TestAResetOfContentHasNoBodyThroughEachDoor(t *testing.T) {
+	throughEachDoor(t, nil, func(v *visitor) {
+		for _, query := range []string{"", "&length=10", "&length=100000&flush", "&field=Content-Length:5&body=hello"} {
+			response := v.get("/reply?status=205" + query)
+			if body := wantStatus(v, response, http.StatusResetContent); body != "" {
+				v.Errorf("%s: %d bytes of body", query, len(body))
+			}
+			if length := response.Header.Get("Content-Length"); length != "0" {
+				v.Errorf("%s: Content-Length %q, want 0", query, length)
+			}
+		}
+		if got := wantStatus(v, v.get("/after"), http.StatusOK); got != "GET /after" {
+			v.Errorf("the next response is %q", got)
+		}
+	})
+}
+
 func TestRequestsWithoutABodyHaveNoneThroughEachDoor(t *testing.T) {
 	throughEachDoor(t, nil, func(v *visitor) {
 		for _, method := range []string{"GET", "DELETE", "OPTIONS"} {

@@ -99,6 +99,11 @@ func TestResponsesThatHaveNoBodyAreSentWithoutOne(t *testing.T) {
 		{"GET", "status=304", 304, ""},
 		{"GET", "status=304&body=hello&flush", 304, ""},
 		{"GET", "status=304&length=100000", 304, ""},
+		{"GET", "status=205", 205, "0"},
+		{"GET", "status=205&body=hello", 205, "0"},
+		{"GET", "status=205&field=Content-Length:5&body=hello", 205, "0"},
+		{"GET", "status=205&length=100000", 205, "0"},
+		{"POST", "status=205&length=100000", 205, "0"},
 	} {
 		c := dial(t, s.Addr)
 		c.begin(test.method, "/reply?"+test.query)

@@ -128,6 +128,28 @@ def http2(port: int, *requests: list[tuple[str, str]]) -> list[tuple[dict[str, s
     return [(headers[stream], bodies[stream]) for stream in streams]
 
 
+def http2_message(port: int, path: str) -> str:
+    """Open a WebSocket over HTTP/2, and return its first message, which is text in one frame."""
+    fields = [(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":path", path)]
+    connection, frame = H2Connection(), b""
+    connection.initiate_connection()
+    connection.send_headers(
+        1, [*fields, (":authority", f"127.0.0.1:{port}"), ("sec-websocket-version", "13")]
+    )
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as client:
+        while True:
+            client.sendall(connection.data_to_send())
+            for event in connection.receive_data(client.recv(1 << 16)):
+                frame += event.data if isinstance(event, DataReceived) else b""
+            if len(frame) > 4:
+                assert frame[0] == 0x81
+                long = frame[1] == 126
+                length = int.from_bytes(frame[2:4], "big") if long else frame[1]
+                text = frame[4 if long else 2 :]
+                if len(text) >= length:
+                    return text[:length].decode()
+
+
 def dial(port: int, path: str = "/", **options: Any) -> Connection:
     """Open a WebSocket; what the server compresses or pings is none of the tests' affair."""
     quiet: dict[str, Any] = {"compression": None, "max_size": None, "ping_interval": None, "proxy": None}

@@ -12,7 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Close
 
-from client import dial, vanish
+from client import dial, http2_message, vanish
 from conftest import SLOT, Process, Server, eventually
 from gateways import cleared, log, running
 
@@ -85,6 +85,23 @@ def test_the_scope_has_what_the_specification_asks_for(url: Server) -> None:
     assert names[0] == "b'host'"
     assert {"b'x-odd'", "b'origin'"} < set(names)
     assert ["b'sec-websocket-protocol'", "b'chat, superchat'"] in seen["headers"]
+
+
+HANDSHAKE = [["upgrade", "websocket"], ["connection", "Upgrade"], ["sec-websocket-version", "13"]]
+
+
+@pytest.mark.parametrize("version", ["1.1", "2"])
+def test_the_headers_say_what_a_handshake_of_http_1_says(url: Server, version: str) -> None:
+    if version == "2":
+        seen = json.loads(http2_message(url.port, "/show"))
+    else:
+        with dial(url.port, "/show") as client:
+            seen = json.loads(client.recv(20))
+    assert seen["http_version"] == version
+    shown = [[repr(part.encode()) for part in field] for field in HANDSHAKE]
+    names = [name for name, _ in shown]
+    assert [field for field in seen["headers"] if field[0] in names] == shown
+    assert not [name for name, _ in seen["headers"] if "sec-websocket-key" in name]
 
 
 # ------------------------------------------------------------------- messages
@@ -267,6 +284,7 @@ def test_what_breaks_a_rule_is_raised_into_the_application(url: Server, page: st
         told = client.recv(20)
         assert isinstance(told, str)
         assert told.startswith(error + ": ")
+        assert page != "code" or told.endswith("1007 to 1014 or 3000 to 4999, not with 999")
         assert closing(client).code == 1000
 
 

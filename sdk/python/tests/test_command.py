@@ -255,3 +255,54 @@ def test_a_change_of_a_source_file_starts_it_again(server: Server, source: Path)
         process.signal(signal.SIGTERM)
         assert process.wait() == 0
     at_rest(server)
+
+
+ENDLESS = """
+    import time
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        if environ["PATH_INFO"] != "/endless":
+            return [b"{text}"]
+        def ticks():
+            while True:
+                yield b"{text}"
+                time.sleep(0.01)
+        return ticks()
+    """
+
+
+def serves(server: Server, text: str) -> None:
+    eventually(f"the text {text!r}", lambda: server.get("/").result().body == text.encode())
+
+
+def test_a_change_is_served_while_a_response_goes_on(server: Server, source: Path) -> None:
+    source.write_text(textwrap.dedent(ENDLESS.format(text="old")))
+    options = ("--app-dir", str(source.parent), "--reload", "--graceful-timeout", "3600")
+    with running(server, "wsgi", "changing:app", *options) as process:
+        with Upload(server.port, "/endless", "GET") as client:
+            client.finish()
+            client.read_head()
+            assert client.read_chunk() == b"old"
+            for text in ("new", "newer"):
+                source.write_text(textwrap.dedent(ENDLESS.format(text=text)))
+                os.utime(source, ns=(0, os.stat(source).st_mtime_ns + len(text)))
+                serves(server, text)
+            assert client.read_chunk() == b"old"
+        process.signal(signal.SIGTERM)
+        assert process.wait() == 0
+
+
+def test_what_served_goes_on_while_the_new_text_is_none(server: Server, source: Path) -> None:
+    write(source, "one")
+    with running(server, "wsgi", "changing:app", "--app-dir", str(source.parent), "--reload") as process:
+        source.write_text("this is no Python")
+        process.says("SyntaxError")
+        assert server.get("/").result().body == b"one"
+
+
+def test_nothing_is_left_of_a_reloader_that_is_killed(server: Server, source: Path) -> None:
+    write(source, "one")
+    with running(server, "wsgi", "changing:app", "--app-dir", str(source.parent), "--reload") as process:
+        process.signal(signal.SIGKILL)
+        eventually("the link to end", lambda: server.counts()["links"] == 0)

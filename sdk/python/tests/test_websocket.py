@@ -250,8 +250,13 @@ def test_what_is_out_of_turn_is_refused(server: Server) -> None:
         for step in steps:
             with pytest.raises(ur.InvalidResponse):
                 step()
-        for code, reason in ((999, ""), (1006, ""), (1000, "x" * 124)):
-            with pytest.raises(ur.InvalidResponse):
+        codes = "closed with 1000 to 1003, 1007 to 1014 or 3000 to 4999, not with "
+        for code, reason, message in (
+            *((code, "", f"{codes}{code}$") for code in (0, 999, 1004, 1006, 1015, 2999, 5000)),
+            (1000, "x" * 124, "a reason has at most 123 bytes, not 124"),
+            (1005, "why", "no reason without a code"),
+        ):
+            with pytest.raises(ur.InvalidResponse, match=message):
                 websocket.close(code, reason)
         websocket.close(1001)
         assert closing(client)[0] == 1001

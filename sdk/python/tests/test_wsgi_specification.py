@@ -46,8 +46,10 @@ start_response
 
     it returns write()
         test_write_sends_at_once_and_before_what_is_returned
-    status and headers are checked when it is called, and cannot concern the connection
+    status and headers are checked when it is called
         test_start_response_refuses_what_cannot_be_sent
+    headers cannot concern the connection: where the specification wants an error we warn
+        test_fields_of_the_connection_are_dropped_with_one_warning
     headers that come twice are sent twice, in their order
         test_values_of_a_header_keep_their_order
     headers that do not fit are an error

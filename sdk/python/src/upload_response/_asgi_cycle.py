@@ -11,7 +11,7 @@ from ._async_request import AsyncResponse
 from ._async_worker import AsyncWorker
 from ._errors import Cancelled, InvalidResponse, LinkClosed, Reason, RequestEnded
 from ._exchange import Exchange
-from ._gateway import Disconnected, check_fields, check_status, fail, is_token
+from ._gateway import HOP_BY_HOP, Disconnected, check_fields, check_status, fail, is_token, warn_of_hop
 from ._outgoing import STARTED
 from ._place import Steps, T
 
@@ -43,12 +43,18 @@ _DISCONNECT = "http.disconnect"
 
 _MOST_NAMES = 1000
 
+# ASGI lets an application send these, to no effect: trailers have a message of their own.
+_ALLOWED = ("trailer", "transfer-encoding")
+
 _names: set[bytes] = set()  # that headers were seen to have, and may
 
 
 def _check_name(name: bytes) -> None:
     if not is_token(name.decode("latin-1")):
         raise InvalidResponse(f"this is no name for a header: {name!r}")
+    lower = name.decode("latin-1").lower()
+    if lower in HOP_BY_HOP and lower not in _ALLOWED:
+        warn_of_hop(lower)
     if len(_names) < _MOST_NAMES:
         _names.add(name)
 

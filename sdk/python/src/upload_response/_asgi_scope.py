@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from ._exchange import CLIENT, Exchange, client_address
-from ._gateway import host_and_port
+from ._gateway import host_and_port, is_below, root_bytes
 
 ASGI = {"version": "3.0", "spec_version": "2.5"}
 
@@ -22,6 +22,10 @@ _EXTENSIONS: dict[str, dict[Any, Any]] = {
     "http.response.zerocopysend": {},
     "http.response.early_hint": {},
 }
+
+# What the handshake of HTTP/1.1 has, for applications that look for it there. It does not reach
+# us, and HTTP/2 and 3 have none: there is no sec-websocket-key, whose answer is the server's.
+_HANDSHAKE = [(b"upgrade", b"websocket"), (b"connection", b"Upgrade"), (b"sec-websocket-version", b"13")]
 
 _WEBSOCKET_EXTENSIONS: dict[str, dict[Any, Any]] = {"websocket.http.response": {}}
 
@@ -54,7 +58,7 @@ class Scopes:
     """Makes scopes. root_path: where the application is mounted; state: the lifespan's."""
 
     def __init__(self, root_path: str, state: dict[str, Any]) -> None:
-        self._root_path, self._state = root_path, state
+        self._root_path, self._state = root_bytes(root_path).decode("utf-8", "replace"), state
         self._names = _Names()
 
     def make(self, exchange: Exchange) -> dict[str, Any]:
@@ -65,17 +69,18 @@ class Scopes:
         headers = [(b"host", authority), *zip(names, values)] if authority else [*zip(names, values)]
         text, server = _server(authority, scheme)
         raw_path, _, query = target.partition(b"?")
-        path = raw_path if b"%" not in raw_path else unquote_to_bytes(raw_path)
+        path_bytes = raw_path if b"%" not in raw_path else unquote_to_bytes(raw_path)
+        path, root = path_bytes.decode("utf-8", "replace"), self._root_path
         return {
             "type": "http",
             "asgi": ASGI.copy(),
             "http_version": _VERSIONS.get(exchange.http_version, "1.1"),
             "method": method.decode("latin-1").upper(),
             "scheme": text,
-            "path": path.decode("utf-8", "replace"),
+            "path": path,
             "raw_path": raw_path,
             "query_string": query,
-            "root_path": self._root_path,
+            "root_path": root if not root or is_below(root, path) else "",
             "headers": headers,
             "client": client,
             "server": server,
@@ -88,5 +93,6 @@ class Scopes:
         scope = self.make(exchange)
         del scope["method"]
         scope["type"], scope["subprotocols"] = "websocket", subprotocols
+        scope["headers"] += _HANDSHAKE
         scope["extensions"] = _WEBSOCKET_EXTENSIONS.copy()
         return scope

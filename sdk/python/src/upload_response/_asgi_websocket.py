@@ -13,7 +13,7 @@ from ._errors import Cancelled, Error, Reason, WebSocketClosed
 from ._exchange import Exchange
 from ._gateway import Disconnected
 from ._place import Steps
-from ._socket import ABNORMAL, NORMAL, SERVICE_RESTART
+from ._socket import ABNORMAL, LONGEST_REASON, NORMAL, SERVICE_RESTART
 
 _ACCEPT, _SEND, _CLOSE = "websocket.accept", "websocket.send", "websocket.close"
 _RESPOND, _RESPOND_MORE = "websocket.http.response.start", "websocket.http.response.body"
@@ -26,15 +26,13 @@ _EXPECTED = {
 }
 _KINDS = frozenset(kind for kinds in _EXPECTED.values() for kind in kinds)
 
-_LONGEST_REASON = 123  # bytes; more do not fit a frame
-
 
 def _reason(message: Message) -> str:
     """Return as much of the reason as can be sent."""
     reason = message.get("reason") or ""
     if not isinstance(reason, str):
         raise TypeError(f"a reason is a str, not {reason!r}")
-    return reason.encode()[:_LONGEST_REASON].decode("utf-8", "ignore")
+    return reason.encode()[:LONGEST_REASON].decode("utf-8", "ignore")
 
 
 class Conversation(Cycle):

@@ -68,7 +68,5 @@ class AsyncWebSocket(WebSocketBase):
 
     async def close(self, code: int = NORMAL, reason: str = "") -> None:
         """Close it, with a code and a reason of at most 123 bytes, and end the request."""
-        handle = self._exchange.handle
         async with self._messages.socket.turn or asyncio.Lock():
             await self._run(self._messages.close(code, reason))
-        self._worker.wake(handle)  # somebody may wait for a message

@@ -10,6 +10,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 
+from . import _native
 from ._async_request import AsyncRequest, AsyncResponse
 from ._errors import Cancelled, Error, LinkClosed, Reason, WebSocketClosed
 from ._exchange import DroppedExchange, Exchange
@@ -46,12 +47,15 @@ class AsyncWorker(WorkerBase):
         name: str = "",
         max_held: int = 256,
         attach_timeout: float = 10.0,
+        server_uid: int | None = None,
     ) -> None:
         """It attaches when it is entered. lanes: requests that are served at once; max_held:
-        slots of one request that views may hold.
+        slots of one request that views may hold; server_uid: a user whose server is believed,
+        beside our own and root.
         """
-        self._options = Options(socket, pool, lanes, name, max_held, attach_timeout)
+        self._options = Options(socket, pool, lanes, name, max_held, attach_timeout, server_uid)
         self._loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment] # until it is entered
+        self._thread = 0  # the loop's
         self._armed = 0  # the reasons
         self._arming = False
         self._next: asyncio.Future[None] | None = None  # who waits for a request
@@ -74,7 +78,8 @@ class AsyncWorker(WorkerBase):
         self._loop = asyncio.get_running_loop()
         link: Link = await self._loop.run_in_executor(None, self._options.attach)
         super().__init__(link)
-        link.on_room = self._arm_soon
+        self._thread = _native.get_ident()
+        link.on_room, link.on_end, link.waiting = self._on_room, self._on_end, self._waiting
         self._loop.add_reader(link.fd, self._ring)
         self._arm_soon()
         return self
@@ -102,6 +107,22 @@ class AsyncWorker(WorkerBase):
                 self._news_of(at)
             self._deliver()
             self._arm_soon()
+
+    def _on_room(self) -> None:
+        self._in_loop(self._arm_soon)
+
+    def _on_end(self, handle: int) -> None:
+        self._in_loop(self.wake, handle)
+
+    def _in_loop(self, step: Callable[..., None], *arguments: int) -> None:
+        """Have the loop take a step: a request may end in any thread, where the last that
+        holds it lets go.
+        """
+        if _native.get_ident() == self._thread:
+            step(*arguments)
+        elif not self._loop.is_closed():
+            with contextlib.suppress(RuntimeError):  # it was closed after all
+                self._loop.call_soon_threadsafe(step, *arguments)
 
     def _arm_soon(self) -> None:
         if not self._arming:
@@ -158,11 +179,11 @@ class AsyncWorker(WorkerBase):
     def _wake_all(self) -> None:
         if self._begin is not None:
             self._take_all()
-        waiting, self._waiting = self._waiting, {}
+        for handle in list(self._waiting):
+            self.wake(handle)
         waiter, self._next = self._next, None
-        for each in [*(w for group in waiting.values() for w in group), *([waiter] if waiter else [])]:
-            if not each.done():
-                each.set_result(None)
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     async def _news(self, handle: int) -> None:
         waiter = self._loop.create_future()

@@ -6,15 +6,16 @@ import contextlib
 import errno
 import itertools
 import os
-import threading
 import time
 from typing import TYPE_CHECKING
 
 from ._errors import Timeout
 from ._library import lib
+from ._native import Condition
 
 if TYPE_CHECKING:
     from ._link import Link
+    from ._place import Place
 
 # The longest that we sleep in one go: a signal that comes right before the sleep does
 # not end it.
@@ -36,8 +37,9 @@ class Bell:
     def __init__(self) -> None:
         self.rounds = 0
         self._numbers = itertools.count(1)
-        self._changed = threading.Condition(threading.Lock())
+        self._changed = Condition()
         self._reasons: list[int] = []  # of those who wait
+        self.waiting: list[int] = []  # the requests that they wait for, or 0
         self._sleeper = False  # somebody sleeps on the descriptor
         self._armed = 0  # the reasons that the sleeper has announced
         self._nudges, self._nudge = os.pipe()  # wakes the sleeper, which announces more then
@@ -47,12 +49,18 @@ class Bell:
         os.close(self._nudges)
         os.close(self._nudge)
 
-    def wait(self, link: Link, reasons: int, seen: int, deadline: float | None = None) -> None:
-        """Sleep until there may be something to do, or the round that was seen is over."""
+    def wait(
+        self, link: Link, reasons: int, seen: int, deadline: float | None = None, place: Place | None = None
+    ) -> None:
+        """Sleep until there may be something to do, or the round that was seen is over. place:
+        the request whose news we wait for; its end wakes us, too.
+        """
+        handle = 0 if place is None else place.handle
         with self._changed:
             self._reasons.append(reasons)
+            self.waiting.append(handle)  # before the look at the handle; whoever ends it, the other way round
             try:
-                while self.rounds == seen:
+                while self.rounds == seen and (place is None or place.handle):
                     left = _SLICE if deadline is None else min(_SLICE, deadline - time.monotonic())
                     if left <= 0:
                         raise Timeout
@@ -62,6 +70,7 @@ class Bell:
                         self._sleep(link, left)
             finally:
                 self._reasons.remove(reasons)
+                self.waiting.remove(handle)
                 if self._reasons and not self._sleeper:
                     self._changed.notify()  # one of the others has to sleep now
 
@@ -94,7 +103,7 @@ class Bell:
         if len(self._reasons) > 1:
             self._changed.notify_all()
 
-    def end_round(self) -> None:
+    def end_round(self, _: int = 0) -> None:
         """Have all look. It takes no lock: the finalizer of a request may call it, in the
         middle of anything.
         """

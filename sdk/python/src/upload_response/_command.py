@@ -10,11 +10,13 @@ from pathlib import Path
 
 from . import _loading, _loops, asgi, wsgi
 from ._errors import AttachError
+from ._link import default_socket
 from ._processes import CannotServe
 from ._reload import keep_reloading
 from ._service import Service
 from ._version import VERSION
-from ._worker import Options, default_socket
+from ._waits import waits
+from ._worker import Options
 
 log = logging.getLogger("upload_response")
 
@@ -32,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         _enter(options)
         if options.reload:
             return keep_reloading(words, Path(options.app_dir))
+        waits.expect()
         options.run(options)
     except CannotServe:
         return 1
@@ -52,7 +55,8 @@ def _enter(options: argparse.Namespace) -> None:
 
 
 def _attach_options(options: argparse.Namespace, lanes: int) -> Options:
-    return Options(options.socket, options.pool, lanes, f"{options.command} {options.app}"[:128])
+    name = f"{options.command} {options.app}"[:128]
+    return Options(options.socket, options.pool, lanes, name, server_uid=options.server_uid)
 
 
 def _wsgi(options: argparse.Namespace) -> None:
@@ -137,7 +141,13 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
     add(
         "--socket",
         metavar="PATH",
-        help=f"the server's socket ($UPLOAD_RESPONSE_SOCKET, or {default_socket()})",
+        help=f"the server's socket ($UPLOAD_RESPONSE_SOCKET; {default_socket()})".replace("%", "%%"),
+    )
+    add(
+        "--server-uid",
+        metavar="UID",
+        type=_positive,
+        help="a user whose server is believed, beside our own and root ($UPLOAD_RESPONSE_SERVER_UID)",
     )
     add("--pool", metavar="NAME", help="pool to serve ($UPLOAD_RESPONSE_POOL, or default)")
     add(

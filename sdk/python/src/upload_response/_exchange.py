@@ -157,12 +157,13 @@ class Exchange(Incoming, Outgoing):
             lib.ur_let_go(at, handle)
 
     def _ended(self) -> None:
-        self.link.ended(self.handle)
-        self.handle = 0
+        handle, self.handle = self.handle, 0
         self.progress = OVER
         self.out = ()
         if self.pin is not None:
             self.pin = self.rest = self.room = self.room_at = self.fetched = None
+        if handle:
+            self.link.ended(handle)  # last: those who wait look at the above
 
 
 class DroppedExchange(Exchange):

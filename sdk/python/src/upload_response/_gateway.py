@@ -19,6 +19,24 @@ _ALLOWED = bytes(c for c in range(256) if c == 9 or (c >= 32 and c != 127))
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 
+# Fields of one connection (RFC 9110 section 7.6.1), which the server drops from responses.
+HOP_BY_HOP = frozenset(
+    [
+        *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"),
+        *("te", "trailer", "trailers", "transfer-encoding", "upgrade"),
+    ]
+)
+
+_warned: set[str] = set()
+
+
+def warn_of_hop(name: str) -> None:
+    """Say, once, that a field of an application does not reach the client."""
+    if name not in _warned:
+        _warned.add(name)
+        log.warning("the application sends %s, which is a matter of the connection: it is dropped", name)
+
+
 class Disconnected(Cancelled, ConnectionError):
     """The client has gone, or nobody wants the response for another reason. It is an OSError,
     which is what applications expect.
@@ -69,7 +87,19 @@ def check_status(status: int) -> int:
 
 def has_no_body(status: int, method: str) -> bool:
     """Whether the response consists of its headers (RFC 9110 section 6.4.1)."""
-    return method == "HEAD" or status in (204, 304)
+    return method == "HEAD" or status in (204, 205, 304)
+
+
+def root_bytes(root_path: str) -> bytes:
+    """Return where an application is mounted as it is in a decoded path: UTF-8."""
+    if root_path and not root_path.startswith("/"):
+        raise ValueError(f"a root path begins with /, not {root_path!r}")
+    return root_path.rstrip("/").encode("utf-8", "surrogateescape")  # as arguments of a command come
+
+
+def is_below(root: str, path: str) -> bool:
+    """Whether a path is that of the root, or below it."""
+    return path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/")
 
 
 def fail(exchange: Exchange, error: BaseException | None, message: str = "failed") -> None:

@@ -41,6 +41,7 @@ class Options(ctypes.Structure):
         ("layout_min", c_uint32),
         ("layout_max", c_uint32),
         ("refusal", c_char * 256),
+        ("server_uid", c_uint32),
         ("reserved", c_uint64 * 8),
     )
 
@@ -90,6 +91,7 @@ LINK, REQUEST, BYTES = c_void_p, c_uint64, c_void_p
 
 SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "ur_options_init": (None, (POINTER(Options),)),
+    "ur_default_socket": (c_int, (c_char_p, c_size_t)),
     "ur_try_again": (c_int, (c_int,)),
     "ur_close": (None, (LINK,)),
     "ur_drain": (c_int, (LINK,)),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import stat
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from ctypes import addressof, byref, c_char_p, c_uint32, c_uint64, c_void_p
 from typing import Any, NamedTuple
 
@@ -17,6 +18,8 @@ from ._scratch import Scratch
 from ._version import VERSION
 
 _take_apart = lib.ur_take_apart
+
+_LONGEST_PATH = 108  # of a socket
 
 # A request: handle, stream id, its head without the names of its headers, those names,
 # address and length of its whole body or -1, HTTP version. Empty: after a drain, the last one has come.
@@ -83,14 +86,31 @@ def _bytes(value: str | bytes | os.PathLike[str]) -> bytes:
     return os.fsencode(value)
 
 
+def default_socket() -> str:
+    """Return the socket to attach to when none is named; "" if there cannot be one."""
+    path = ctypes.create_string_buffer(_LONGEST_PATH)
+    return os.fsdecode(path.value) if lib.ur_default_socket(path, len(path)) == 0 else ""
+
+
+def _is_no_socket(path: str) -> bool:
+    """Whether something else than a socket is there."""
+    try:
+        return not stat.S_ISSOCK(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
 def _attach(options: Options) -> Attachment:
     at = c_void_p()
     code = lib.ur_attach(byref(at), byref(options))
     if code == 0 and at.value is not None:
         return Attachment(at.value)
+    if code == -errno.ECONNREFUSED:
+        path = os.fsdecode(options.socket) or default_socket()
+        if _is_no_socket(path):
+            raise AttachError(f"cannot attach to {path}: it is not a socket", -code)
     refusal = options.refusal.decode("utf-8", "replace") or os.strerror(-code)
-    text = refusal if code > -1 else f"{refusal} ({os.strerror(-code)})"
-    raise AttachError(f"{text}", -code, may_pass=bool(lib.ur_try_again(code)))
+    raise AttachError(f"{refusal} ({os.strerror(-code)})", -code, may_pass=bool(lib.ur_try_again(code)))
 
 
 class Link:
@@ -100,6 +120,8 @@ class Link:
 
     bell: Bell  # where threads wait; an event loop waits by itself
     on_room: Callable[[], None]  # tells who wants a request that a lane is free again
+    waiting: Collection[int] = ()  # the requests for whose news somebody waits
+    on_end: Callable[[int], None]  # tells them that theirs has ended
 
     def __init__(
         self,
@@ -109,7 +131,10 @@ class Link:
         lanes: int,
         max_held: int,
         timeout: float,
+        server_uid: int = 0,
     ) -> None:
+        if not 0 <= server_uid < 2**32:
+            raise ValueError(f"server_uid is the number of a user, not {server_uid}")
         self.max_held = max_held  # slots of a request that views may hold
         self._lanes = lanes
         options = Options()
@@ -117,7 +142,7 @@ class Link:
         options.socket, options.pool, options.name = _bytes(socket), pool.encode(), name.encode()
         options.sdk, options.sdk_version = b"python", VERSION.encode()
         options.lanes, options.bell = lanes, BELL_EVENTFD
-        options.timeout_ms = max(1, int(timeout * 1000))
+        options.timeout_ms, options.server_uid = max(1, int(timeout * 1000)), server_uid
         self._keep(_attach(options))
 
     def _keep(self, at: Attachment) -> None:
@@ -189,8 +214,12 @@ class Link:
         raise self.error(code)
 
     def ended(self, handle: int) -> None:
-        """Note that a response has ended. It can happen at any point of any code."""
+        """Note that a response has ended, and tell those who wait for its news. It can happen
+        at any point of any code, and in any thread.
+        """
         self.active.discard(handle)
+        if handle in self.waiting:
+            self.on_end(handle)
         if self._full:
             self._full = False
             self.on_room()

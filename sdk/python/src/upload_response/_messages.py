@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 from typing import Any, NoReturn, Union
 
 from ._buffers import Exported
@@ -12,7 +13,7 @@ from ._headers import HeadersLike, flatten
 from ._library import BINARY, CLOSE, NOW, TEXT, lib
 from ._outgoing import BEGUN, NONE
 from ._place import AGAIN, Steps
-from ._socket import NO_CODE, SERVICE_RESTART, TOO_LARGE, Socket
+from ._socket import LONGEST_REASON, NO_CODE, SERVICE_RESTART, TOO_LARGE, Socket
 
 Message = Union[str, bytes]
 
@@ -24,6 +25,15 @@ def _closing(kind: int, payload: bytes) -> tuple[int, str]:
     if kind != CLOSE or len(payload) < 2:
         return NO_CODE, ""
     return int.from_bytes(payload[:2], "big"), payload[2:].decode("utf-8", "replace")
+
+
+def _why_not(code: int, length: int) -> str:
+    """Return why the C SDK refuses to close with a code and a reason of so many bytes."""
+    if code == NO_CODE:
+        return f"there is no reason without a code, and {NO_CODE} stands for none"
+    if length > LONGEST_REASON:
+        return f"a reason has at most {LONGEST_REASON} bytes, not {length}"
+    return f"a WebSocket is closed with 1000 to 1003, 1007 to 1014 or 3000 to 4999, not with {code}"
 
 
 class Messages:
@@ -151,6 +161,8 @@ class Messages:
                 if outcome != AGAIN:
                     break
                 yield
+            if outcome == -errno.EINVAL and not self.socket.half_sent:
+                raise InvalidResponse(_why_not(code, len(text)))
             exchange.check(outcome)
             self.socket.closed = code, reason
         if exchange.handle:

@@ -8,6 +8,7 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -27,11 +28,40 @@ class CannotServe(Exception):
     """A process cannot serve, and another one could not either. It has said why in the log."""
 
 
-def _child(run: Callable[[], None], parent: int) -> None:
-    """Serve in a child. It ends with its parent, which forwards signals: those of a terminal
-    reach both.
-    """
+def end_with_parent() -> None:
+    """Have SIGTERM sent to us when our parent ends."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _can_flush() -> bool:
+    """Flush standard output and error, as multiprocessing does around a process. False: they
+    cannot be written to, and it would raise an error for that.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, ValueError):  # it is closed
+            pass
+        except OSError:
+            return False
+    return True
+
+
+def _child(run: Callable[[], None], parent: int, streams: tuple[Any, Any]) -> None:
+    """Serve in a child, and end with a status that says why, wherever our output goes."""
+    sys.stdout, sys.stderr = streams
+    try:
+        _serve(run, parent)
+    finally:
+        if not _can_flush():
+            sys.stdout = sys.stderr = None
+
+
+def _serve(run: Callable[[], None], parent: int) -> None:
+    """Serve. A child ends with its parent, which forwards signals: those of a terminal reach
+    both.
+    """
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if os.getppid() != parent:
@@ -52,8 +82,14 @@ class _Family:
         self.started: dict[Any, float] = {}
 
     def add(self) -> None:
-        process = self._context.Process(target=_child, args=(self._run, os.getpid()))
-        process.start()
+        streams = sys.stdout, sys.stderr
+        process = self._context.Process(target=_child, args=(self._run, os.getpid(), streams))
+        try:
+            if not _can_flush():
+                sys.stdout = sys.stderr = None
+            process.start()
+        finally:
+            sys.stdout, sys.stderr = streams
         self.started[process] = time.monotonic()
 
     def ended(self, stop: Stop) -> list[Any]:

@@ -15,7 +15,7 @@ def run(exchange: Exchange, steps: Steps[T], deadline: float | None = None) -> T
         while True:
             seen = bell.rounds
             next(steps)
-            bell.wait(link, WAIT_NEWS, seen, deadline)
+            bell.wait(link, WAIT_NEWS, seen, deadline, exchange)
     except StopIteration as stop:
         value: T = stop.value
         return value

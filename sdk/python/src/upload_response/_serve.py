@@ -7,16 +7,17 @@ import contextlib
 import inspect
 import logging
 import os
-import threading
 from collections.abc import Callable
 from typing import Any, Union, overload
 
+from . import _native
 from ._async_worker import AsyncHandler, AsyncWorker
 from ._errors import AttachError, Cancelled, LinkClosed, WebSocketClosed
 from ._processes import supervise
 from ._request import Request
 from ._response import Response
 from ._stop import Stop, stop_on_signals
+from ._waits import waits
 from ._worker import Options, Worker
 
 log = logging.getLogger("upload_response")
@@ -37,6 +38,7 @@ def serve(
     lanes: int | None = None,
     name: str = "",
     max_held: int = 256,
+    server_uid: int | None = None,
 ) -> None:
     """Serve requests with handler(request, response) until SIGTERM or SIGINT comes; then
     finish what is running, and return. A server that is not there yet, or goes away, is
@@ -48,7 +50,7 @@ def serve(
     """
     if lanes is None:
         lanes = 256 if inspect.iscoroutinefunction(handler) else 1
-    options = Options(socket, pool, lanes, name, max_held)
+    options = Options(socket, pool, lanes, name, max_held, server_uid=server_uid)
     if processes > 1:
         supervise(lambda: _serve_threads(handler, options, threads), processes)
     else:
@@ -69,7 +71,7 @@ def _serve_threads(handler: AnyHandler, options: Options, threads: int) -> None:
                 failures.append(error)
                 stop.set()
 
-        workers = [threading.Thread(target=run, name=f"upload-response-{i}") for i in range(threads)]
+        workers = _native.threads(run, threads, daemon=False)
         for worker in workers:
             worker.start()
         for worker in workers:
@@ -95,17 +97,19 @@ def keep_attached(serve_link: Callable[[], None], stop: Stop) -> None:
             pause = _FIRST_PAUSE
         except LinkClosed as error:
             log.warning("link lost: %s", error)
+            waits.begin()
             pause = _FIRST_PAUSE
         except AttachError as error:
             if not error.may_pass:
                 raise
-            log.debug("waiting for the server: %s", error)
+            waits.say(error)
             stop.wait(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 def _serve_link(handler: Handler, options: Options, stop: Stop) -> None:
     worker = Worker.attached(options)
+    waits.end(options, worker.server)
     with worker, stop.calling(worker.drain):
         for request in worker:
             handle(handler, request)
@@ -137,6 +141,7 @@ def handle(handler: Handler, request: Request) -> None:
 async def _serve_loop(handler: Any, options: Options, stop: Stop) -> None:
     loop = asyncio.get_running_loop()
     async with AsyncWorker.with_options(options) as worker:
+        waits.end(options, worker.server)
         with stop.calling(lambda: _drain_soon(loop, worker)):
             await worker.serve(handler)
 

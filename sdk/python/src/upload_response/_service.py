@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+from . import _native
 from ._processes import supervise
 from ._stop import Stop, stop_on_signals
 
@@ -52,8 +53,7 @@ class Service:
                     failures.append(error)
                     stop.set()
 
-            names = [f"upload-response-{i}" for i in range(count)]
-            threads = [threading.Thread(target=run, name=name, daemon=True) for name in names]
+            threads = _native.threads(run, count, daemon=True)
             for each in threads:
                 each.start()
             while not stop.wait(3600):
@@ -62,7 +62,7 @@ class Service:
         if failures:
             raise failures[0]
 
-    def _join(self, threads: list[threading.Thread]) -> None:
+    def _join(self, threads: list[Any]) -> None:
         until = time.monotonic() + self.graceful_timeout
         for each in threads:
             each.join(max(0.0, until - time.monotonic()))

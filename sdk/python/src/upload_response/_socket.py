@@ -7,6 +7,8 @@ from typing import Any
 # Codes of RFC 6455 section 7.4, and of the registry that it began.
 NORMAL, NO_CODE, ABNORMAL, TOO_LARGE, SERVICE_RESTART = 1000, 1005, 1006, 1009, 1012
 
+LONGEST_REASON = 123  # bytes; more do not fit a frame
+
 
 class Socket:
     """The state of a WebSocket."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -74,10 +74,11 @@ def stop_on_signals() -> Iterator[Stop]:
         signal.signal(number, before[number])
         stop.set()
 
-    if threading.current_thread() is threading.main_thread():
+    with contextlib.suppress(ValueError):  # it is another thread
         for number in map(int, SIGNALS):
-            before[number] = _installed(number)
+            found = _installed(number)
             signal.signal(number, on_signal)
+            before[number] = found
     try:
         yield stop
     finally:

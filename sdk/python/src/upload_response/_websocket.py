@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from . import _native
 from ._errors import WebSocketClosed
 from ._exchange import Exchange
 from ._headers import HeadersLike
@@ -83,7 +83,7 @@ class WebSocket(WebSocketBase):
         """Open it; with one of the subprotocols that the client offers, if you like. Whoever
         does not answers the request as any other.
         """
-        self._messages.socket.turn = threading.Lock()
+        self._messages.socket.turn = _native.lock()
         run(self._exchange, self._messages.accept(subprotocol, headers))
 
     def receive(self, timeout: float | None = None) -> Message:
@@ -106,7 +106,7 @@ class WebSocket(WebSocketBase):
         """Send a message: a str as text, any contiguous buffer as binary; or a part of one, if
         it is not final. It waits when the client does not take it.
         """
-        with self._messages.socket.turn or threading.Lock():
+        with self._messages.socket.turn or _native.lock():
             try:
                 run(self._exchange, self._messages.send(data, final))
             except BaseException:
@@ -115,6 +115,5 @@ class WebSocket(WebSocketBase):
 
     def close(self, code: int = NORMAL, reason: str = "") -> None:
         """Close it, with a code and a reason of at most 123 bytes, and end the request."""
-        with self._messages.socket.turn or threading.Lock():
+        with self._messages.socket.turn or _native.lock():
             run(self._exchange, self._messages.close(code, reason))
-        self._exchange.link.bell.end_round()  # somebody may wait for a message

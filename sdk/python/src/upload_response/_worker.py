@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
 
+from . import _native
 from ._bell import Bell
 from ._exchange import DroppedExchange
 from ._library import WAIT_STREAM
 from ._link import Link, Server
 from ._request import Request
-
-
-def default_socket() -> str:
-    """Return where the server puts its socket if it was not told otherwise."""
-    folder = os.environ.get("XDG_RUNTIME_DIR", "")
-    if folder.startswith("/"):
-        return folder + "/upload-response.sock"
-    return f"/tmp/upload-response-{os.getuid()}.sock"  # noqa: S108
-
-
-def socket_path(socket: str | os.PathLike[str] | None) -> str:
-    """Return the socket to attach to: the one given, or $UPLOAD_RESPONSE_SOCKET, or where
-    the server puts it.
-    """
-    if socket is not None:
-        return os.fspath(socket)
-    return os.environ.get("UPLOAD_RESPONSE_SOCKET") or default_socket()
 
 
 @dataclass(frozen=True)
@@ -43,12 +26,15 @@ class Options:
     name: str = ""
     max_held: int = 256
     attach_timeout: float = 10.0
+    server_uid: int | None = None
 
     def attach(self) -> Link:
         """Return a new link."""
         pool = self.pool or os.environ.get("UPLOAD_RESPONSE_POOL") or "default"
-        socket = socket_path(self.socket)
-        return Link(socket, pool, self.name, self.lanes, self.max_held, self.attach_timeout)
+        return Link(
+            *(self.socket or "", pool, self.name, self.lanes, self.max_held, self.attach_timeout),
+            self.server_uid or 0,
+        )
 
 
 class WorkerBase:
@@ -100,11 +86,13 @@ class Worker(WorkerBase):
         name: str = "",
         max_held: int = 256,
         attach_timeout: float = 10.0,
+        server_uid: int | None = None,
     ) -> None:
         """Attach. lanes: requests that are served at once; max_held: slots of one request
-        that views may hold.
+        that views may hold; server_uid: a user whose server is believed, beside our own and
+        root.
         """
-        self._attach(Options(socket, pool, lanes, name, max_held, attach_timeout))
+        self._attach(Options(socket, pool, lanes, name, max_held, attach_timeout, server_uid))
 
     @classmethod
     def attached(cls, options: Options) -> Worker:
@@ -116,8 +104,9 @@ class Worker(WorkerBase):
     def _attach(self, options: Options) -> None:
         super().__init__(options.attach())
         self._link.bell = Bell()
-        self._link.on_room = self._link.bell.end_round
-        self._taking = threading.Lock()
+        self._link.on_room = self._link.on_end = self._link.bell.end_round
+        self._link.waiting = self._link.bell.waiting
+        self._taking = _native.lock()
 
     def next(self, timeout: float | None = None) -> Request | None:
         """Return the next request, or None after drain() when the last has come."""

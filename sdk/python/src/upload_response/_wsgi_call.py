@@ -8,7 +8,15 @@ from typing import Any, BinaryIO, Union
 
 from ._errors import Cancelled, InvalidResponse, LinkClosed
 from ._exchange import Exchange
-from ._gateway import check_fields, check_status, disconnected, has_no_body, is_token
+from ._gateway import (
+    HOP_BY_HOP,
+    check_fields,
+    check_status,
+    disconnected,
+    has_no_body,
+    is_token,
+    warn_of_hop,
+)
 from ._outgoing import BEGUN, NONE, OVER, STARTED
 from ._response import Response
 from ._run import run
@@ -16,16 +24,8 @@ from ._wsgi_files import FileWrapper
 
 ExcInfo = Union[tuple[type[BaseException], BaseException, TracebackType], tuple[None, None, None], None]
 
-_PLAIN, _LENGTH, _REFUSED = range(3)
+_PLAIN, _LENGTH = range(2)
 _MOST_NAMES = 1000
-
-# What says something of the connection, which is not the application's (PEP 3333).
-_HOP_BY_HOP = frozenset(
-    [
-        *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer"),
-        *("trailers", "transfer-encoding", "upgrade"),
-    ]
-)
 
 
 class _Kinds(dict[str, int]):
@@ -37,7 +37,9 @@ class _Kinds(dict[str, int]):
         if not is_token(name):
             raise InvalidResponse(f"this is no name for a header: {name!r}")
         lower = name.lower()
-        kind = _LENGTH if lower == "content-length" else _REFUSED if lower in _HOP_BY_HOP else _PLAIN
+        kind = _LENGTH if lower == "content-length" else _PLAIN
+        if lower in HOP_BY_HOP:  # they are not the application's to send (PEP 3333); the server drops them
+            warn_of_hop(lower)
         if len(self) < _MOST_NAMES:
             self[name] = kind
         return kind
@@ -65,11 +67,8 @@ def _fields(headers: list[tuple[str, str]]) -> tuple[bytes, int | None]:
     length = None
     try:
         for name, value in headers:
-            kind = _kinds[name]
-            if kind == _LENGTH:
+            if _kinds[name] == _LENGTH:
                 length = _length(value)
-            elif kind == _REFUSED:
-                raise InvalidResponse(f"{name} is a matter of the connection, and not of an application")
             parts += name, value
         flat = ("\0".join(parts) + "\0").encode("latin-1") if parts else b""
     except UnicodeEncodeError:
@@ -171,7 +170,7 @@ class Call:
     def _declare(self, length: int) -> None:
         """Add a Content-Length, if that can still be done and is allowed."""
         exchange = self._exchange
-        if self._length is not None or exchange.progress != STARTED or exchange.status in (204, 304):
+        if self._length is not None or exchange.progress != STARTED or exchange.status in (204, 205, 304):
             return
         if length or exchange.parts[0] != "HEAD":  # which may have left out what it stands for
             self._length = length

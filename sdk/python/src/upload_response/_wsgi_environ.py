@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote
 
 from ._exchange import CLIENT, Exchange, client_address
-from ._gateway import host_and_port
+from ._gateway import host_and_port, is_below, root_bytes
 from ._version import VERSION
 from ._wsgi_files import FileWrapper, Input
 
@@ -50,17 +52,40 @@ class _Keys(dict[bytes, tuple[tuple[str, ...], bool]]):
         return found
 
 
+class Errors:
+    """wsgi.errors: the standard error, whether or not there is one that can be written to."""
+
+    def write(self, text: str) -> int:
+        """Write text, if that can be done."""
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write lines."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Send it on its way."""
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            sys.stderr.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
+
+
 class Environs:
     """Makes environs. What is the same for all requests of a process is made once."""
 
     def __init__(self, root_path: str, *, multithread: bool, multiprocess: bool) -> None:
         self._keys = _Keys()
-        self._root = root_path
+        self._root = root_bytes(root_path).decode("latin-1")  # a native string, as PATH_INFO is
         self._same: dict[str, Any] = {
-            "SCRIPT_NAME": root_path,
+            "SCRIPT_NAME": "",
             "SERVER_SOFTWARE": f"upload-response/{VERSION}",
             "wsgi.version": (1, 0),
-            "wsgi.errors": sys.stderr,
+            "wsgi.errors": Errors(),
             "wsgi.multithread": multithread,
             "wsgi.multiprocess": multiprocess,
             "wsgi.run_once": False,
@@ -86,7 +111,9 @@ class Environs:
             environ["HTTPS"] = "on"
         if "%" in path:
             path = unquote(path, "latin-1")
-        environ["PATH_INFO"] = self._inner(path) if self._root else path
+        environ["PATH_INFO"] = path
+        if self._root and is_below(self._root, path):
+            environ["SCRIPT_NAME"], environ["PATH_INFO"] = self._root, path[len(self._root) :]
         environ["SERVER_PROTOCOL"] = _PROTOCOLS.get(exchange.http_version, "HTTP/1.1")
         environ["SERVER_NAME"], environ["SERVER_PORT"] = host_and_port(authority, scheme)
         environ["wsgi.input"] = Input(exchange)
@@ -110,8 +137,3 @@ class Environs:
             found[key] = before + value
         environ.update(found)
         environ.pop(_OMITTED, None)
-
-    def _inner(self, path: str) -> str:
-        """Return the path below the root, if it is there."""
-        below = path[len(self._root) :]
-        return below if path.startswith(self._root) and below[:1] in ("", "/") else path

@@ -24,11 +24,12 @@ from ._asgi_websocket import Conversation
 from ._async_worker import AsyncWorker
 from ._errors import AttachError, LinkClosed
 from ._exchange import Exchange
-from ._gateway import Disconnected
+from ._gateway import Disconnected, root_bytes
 from ._link import Taken
 from ._processes import CannotServe
 from ._service import Service
 from ._stop import SIGNALS
+from ._waits import waits
 from ._worker import Options
 
 __all__ = ["Disconnected", "serve"]
@@ -105,14 +106,16 @@ class Gateway:
         while not self._stop.is_set():
             try:
                 async with AsyncWorker.with_options(self._options) as worker:
+                    waits.end(self._options, worker.server)
                     pause = _FIRST_PAUSE
                     await self._serve_link(worker)
             except LinkClosed as error:
                 log.warning("link lost: %s", error)
+                waits.begin()
             except AttachError as error:
                 if not error.may_pass:
                     raise
-                log.debug("waiting for the server: %s", error)
+                waits.say(error)
                 await self._pause(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
@@ -159,6 +162,7 @@ def serve(
     root_path: str = "",
     graceful_timeout: float = 30.0,
     loop: str = "auto",
+    server_uid: int | None = None,
 ) -> None:
     """Serve an ASGI application until SIGTERM or SIGINT comes; then finish what is running,
     for so many seconds at most, and return. Each process has an event loop, uvloop if that
@@ -166,7 +170,7 @@ def serve(
     not there yet, or goes away, is waited for; a process that ends is started again.
     root_path: where the application is mounted.
     """
-    options = Options(socket, pool, concurrency, name)
+    options = Options(socket, pool, concurrency, name, server_uid=server_uid)
     run(lambda: app, options, Service(processes, graceful_timeout), root_path, _loops.factory(loop))
 
 
@@ -178,10 +182,11 @@ def run(
     new_loop: Callable[[], asyncio.AbstractEventLoop],
 ) -> None:
     """Serve an application that every process loads by itself."""
+    root_bytes(root_path)  # or say at once that it cannot be one
 
     def process() -> None:
         _loops.run(
-            lambda: Gateway(load(), options, root_path.rstrip("/"), service.graceful_timeout).serve(),
+            lambda: Gateway(load(), options, root_path, service.graceful_timeout).serve(),
             new_loop,
         )
 

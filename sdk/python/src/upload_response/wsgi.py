@@ -13,11 +13,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ._exchange import Exchange
-from ._gateway import Disconnected, fail, refuse_websocket
+from ._gateway import Disconnected, fail, refuse_websocket, root_bytes
 from ._library import WAIT_STREAM
 from ._serve import keep_attached
 from ._service import Service
 from ._stop import Stop
+from ._waits import waits
 from ._worker import Options, Worker
 from ._wsgi_call import Call
 from ._wsgi_environ import Environs
@@ -57,6 +58,7 @@ class Gateway:
     def serve_link(self, options: Options, stop: Stop) -> None:
         """Serve the requests of one link, until that ends."""
         worker = Worker.attached(options)
+        waits.end(options, worker.server)
         link, bell = worker._link, worker._link.bell
         with worker, stop.calling(worker.drain):
             while True:
@@ -80,13 +82,14 @@ def serve(
     name: str = "",
     root_path: str = "",
     graceful_timeout: float = 30.0,
+    server_uid: int | None = None,
 ) -> None:
     """Serve a WSGI application until SIGTERM or SIGINT comes; then finish what is running,
     for so many seconds at most, and return. Each thread of each process serves one request
     at a time. A server that is not there yet, or goes away, is waited for; a process that
     ends is started again. root_path: the SCRIPT_NAME that the application is mounted at.
     """
-    options = Options(socket, pool, 1, name)
+    options = Options(socket, pool, 1, name, server_uid=server_uid)
     run(lambda: app, options, Service(processes, graceful_timeout), threads, root_path)
 
 
@@ -94,11 +97,10 @@ def run(
     load: Callable[[], WSGIApplication], options: Options, service: Service, threads: int, root_path: str
 ) -> None:
     """Serve an application that every process loads by itself."""
+    root_bytes(root_path)  # or say at once that it cannot be one
 
     def process() -> None:
-        environs = Environs(
-            root_path.rstrip("/"), multithread=threads > 1, multiprocess=service.processes > 1
-        )
+        environs = Environs(root_path, multithread=threads > 1, multiprocess=service.processes > 1)
         gateway = Gateway(load(), environs)
         service.run_threads(
             lambda stop: keep_attached(lambda: gateway.serve_link(options, stop), stop), threads

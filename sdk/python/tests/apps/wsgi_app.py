@@ -191,8 +191,6 @@ def bad(environ: WSGIEnvironment, start: StartResponse) -> list[bytes]:
         "status-int": (200, headers),
         "status-low": ("199 Low", headers),
         "status-joined": ("2000", headers),
-        "hop": (status, [("Connection", "close")]),
-        "hop-case": (status, [("tRANSFER-eNCODING", "chunked")]),
         "newline": (status, [("X-A", "b\r\nSet-Cookie: c=d")]),
         "nul": (status, [("X-A", "b\0c")]),
         "name": (status, [("X A", "b")]),

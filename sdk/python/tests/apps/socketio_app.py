@@ -1,0 +1,18 @@
+"""Sends back what comes, by python-socketio."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import socketio  # type: ignore[import-untyped,unused-ignore]
+
+server: Any = socketio.AsyncServer(async_mode="asgi", transports=["polling", "websocket"])
+
+
+@server.event  # type: ignore[untyped-decorator,unused-ignore]
+async def echo(sid: str, message: Any) -> Any:
+    """Answer with the message."""
+    return message
+
+
+app = socketio.ASGIApp(server)
