@@ -55,7 +55,7 @@ func (l *line) push(t *ticket, before bool) {
 }
 
 // next returns who is to be served next, or nil if nobody may be.
-func (l *line) next(of func(netip.Prefix) standing) *ticket {
+func (l *line) next(of func(client) standing) *ticket {
 	if len(l.back) > 0 {
 		return l.back[0]
 	}
@@ -67,11 +67,11 @@ func (l *line) next(of func(netip.Prefix) standing) *ticket {
 	return nil
 }
 
-func (c *crowd) next(of func(netip.Prefix) standing) *ticket {
+func (c *crowd) next(of func(client) standing) *ticket {
 	if len(c.known) > 0 {
 		return c.known[0]
 	}
-	switch of(c.address) {
+	switch of(c.others[0].client) {
 	case within:
 		return c.others[0]
 	case beyond:

@@ -9,14 +9,14 @@ import (
 // who returns a client by the last number of its address; a known one has a name with
 // an exclamation mark.
 func who(name string) client {
-	return client{holderOf(netip.AddrFrom4([4]byte{192, 0, 2, name[0]})), len(name) > 1 && name[1] == '!'}
+	return newClient(holderOf(netip.AddrFrom4([4]byte{192, 0, 2, name[0]})), len(name) > 1 && name[1] == '!')
 }
 
 // stands returns the standing of addresses of which those named are as said.
-func stands(special map[string]standing) func(netip.Prefix) standing {
-	return func(address netip.Prefix) standing {
+func stands(special map[string]standing) func(client) standing {
+	return func(c client) standing {
 		for name, s := range special {
-			if who(name).address == address {
+			if who(name).address == c.address {
 				return s
 			}
 		}

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"math"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -22,6 +21,7 @@ type pool struct {
 
 	mu    sync.Mutex
 	links []*link
+	held  holdings
 	line  line
 	idles uint64 // how often a link of this pool became idle
 }
@@ -34,7 +34,7 @@ func (p *pool) assign(ctx context.Context, s *stream) error {
 		p.mu.Unlock()
 		return ErrNoWorker
 	}
-	if p.line.size == 0 && (s.client.known || p.standing(s.client.address) != full) {
+	if p.line.size == 0 && (s.client.known || p.standing(s.client) != full) {
 		if l := p.pick(s); l != nil {
 			l.take(s)
 			p.mu.Unlock()
@@ -151,24 +151,15 @@ func (p *pool) each(f func(*place)) {
 	}
 }
 
-// standing returns how an address stands with the lanes of the pool. The caller holds
-// the lock.
-func (p *pool) standing(address netip.Prefix) standing {
-	all, busy := p.lanes(), 0
-	for _, l := range p.links {
-		busy += l.inflight
-	}
-	if !p.shared || busy < shareOf(all) {
+// standing returns how a client stands with the lanes of the pool. The caller holds the
+// lock.
+func (p *pool) standing(who client) standing {
+	if !p.shared {
 		return within
 	}
-	var t tally
-	now := shm.Now()
-	p.each(func(at *place) {
-		if at.stream.client.address == address {
-			t.add(at.stream, now)
-		}
+	return p.held.standing(who, p.lanes(), shm.Now(), func(look func(*stream)) {
+		p.each(func(at *place) { look(at.stream) })
 	})
-	return t.standing(all)
 }
 
 // assignedFor is how long a stream may lie in the inbox of a link before the

@@ -1,0 +1,98 @@
+package server
+
+import (
+	"hash/maphash"
+	"net/netip"
+	"time"
+)
+
+// holdings knows how many places each address has of some scarce ones, so that nobody
+// has to look at all of them to see that an address has few. It is guarded by the lock
+// of the places.
+//
+// The counts are of buckets that addresses share: one that is too high costs a look,
+// and only two buckets at once can have half of the places. Their number is fixed,
+// whatever clients do, and since the hash has a secret nobody can choose a neighbour.
+type holdings struct {
+	counts [buckets]int32
+	looks  [2]look
+	oldest int // of looks
+}
+
+// look is what was seen of the places of one address.
+type look struct {
+	address netip.Prefix
+	at      int64 // shm.Now; 0: never
+	tally   tally // with what the address has taken since
+}
+
+// buckets is how many counts there are.
+const buckets = 1 << 10
+
+var bucketSeed = maphash.MakeSeed()
+
+// bucketOf returns the bucket of an address.
+func bucketOf(address netip.Prefix) uint16 {
+	b := address.Addr().As16()
+	return uint16(maphash.Bytes(bucketSeed, b[:]) % buckets)
+}
+
+// enter counts a place that was just given to a stream.
+func (h *holdings) enter(s *stream, now int64) {
+	h.counts[s.client.bucket]++
+	for i := range h.looks {
+		if l := &h.looks[i]; l.at != 0 && l.address == s.client.address {
+			l.tally.add(s, now)
+		}
+	}
+}
+
+// leave counts it out.
+func (h *holdings) leave(s *stream) { h.counts[s.client.bucket]-- }
+
+// standing returns how a client stands with all of the places; each calls its argument
+// with the streams that have one.
+func (h *holdings) standing(who client, all int, now int64, each func(func(*stream))) standing {
+	if int(h.counts[who.bucket]) < shareOf(all) {
+		return within
+	}
+	return h.tally(who.address, all, now, each).standing(all)
+}
+
+// A look at all places costs some nanoseconds each. The more there are, the longer it is
+// good for.
+const (
+	lookedAtOnce = 1 << 10 // places
+	goodFor      = time.Microsecond
+)
+
+// tally counts the places of an address, or says what it counted a moment ago.
+func (h *holdings) tally(address netip.Prefix, all int, now int64, each func(func(*stream))) *tally {
+	var good time.Duration
+	if all > lookedAtOnce {
+		good = time.Duration(all) * goodFor
+	}
+	l := h.look(address)
+	if l.at == 0 || now-l.at >= int64(good) {
+		*l = look{address: address, at: now}
+		each(func(s *stream) {
+			if s.client.address == address {
+				l.tally.add(s, now)
+			}
+		})
+	}
+	return &l.tally
+}
+
+// look returns the look at an address, or a place for one.
+func (h *holdings) look(address netip.Prefix) *look {
+	for i := range h.looks {
+		if l := &h.looks[i]; l.at != 0 && l.address == address {
+			return l
+		}
+	}
+	l := &h.looks[h.oldest]
+	h.oldest = (h.oldest + 1) % len(h.looks)
+	*l = look{}
+	return l
+}
