@@ -143,10 +143,16 @@ func (p *pool) lanes() (n int) {
 // the lock.
 func (p *pool) each(f func(*place)) {
 	for _, l := range p.links {
-		for i := range l.places {
-			if at := &l.places[i]; at.stream != nil {
-				f(at)
-			}
+		l.each(f)
+	}
+}
+
+// each calls f for every place of the link that has a stream. The caller holds the
+// pool's lock.
+func (l *link) each(f func(*place)) {
+	for i := range l.places {
+		if at := &l.places[i]; at.stream != nil {
+			f(at)
 		}
 	}
 }

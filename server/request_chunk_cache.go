@@ -28,6 +28,7 @@ type RequestChunkCache struct {
 	active    atomic.Int64 // streams in use, quarantined ones too
 	awaiting  atomic.Int64 // streams that wait for their buffers
 	scavenged atomic.Int64 // when all lanes were looked at, shm.Now
+	reclaimed int64        // when all streams were looked at for slow clients; the clock's
 }
 
 func newRequestChunkCache(g shm.RequestGeometry, instance uint64, shared bool) (*RequestChunkCache, error) {

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -59,7 +58,7 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
 	r := &UploadResponseRouter{
 		config: c, log: c.Log, instance: binary.LittleEndian.Uint64(random[:]),
-		responses: newResponseChunkCache(&c), queue: queue{length: c.QueueLength, time: c.QueueTime, closed: make(chan struct{}), crowds: map[netip.Prefix][]*ticket{}},
+		responses: newResponseChunkCache(&c), queue: queue{length: c.QueueLength, time: c.QueueTime, closed: make(chan struct{})},
 		stopClock: make(chan struct{}), clockDone: make(chan struct{}),
 		quiet: make(chan struct{}), links: map[*link]struct{}{},
 	}
