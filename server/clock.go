@@ -23,6 +23,7 @@ type streamWatch struct {
 	expired    atomic.Uint64 // stream whose worker's time is up
 	clientSlow atomic.Bool   // the client's time is up
 	slow       atomic.Bool   // it has lost patience, see patience
+	wasSlow    atomic.Bool   // it had, at some time
 	yields     atomic.Bool   // because others waited for its place
 	taken      atomic.Uint64 // bytes of the response that the connection took
 	clientGone atomic.Bool   // net/http has cancelled the request
@@ -49,6 +50,7 @@ func (w *streamWatch) reset() {
 	w.clientSlow.Store(false)
 	w.yields.Store(false)
 	w.slow.Store(false)
+	w.wasSlow.Store(false)
 	w.taken.Store(0)
 	w.clientGone.Store(false)
 	w.answered.Store(false)

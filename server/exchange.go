@@ -32,6 +32,7 @@ type exchange struct {
 
 	received    int64 // bytes of body
 	uploadEnded bool  // the whole body came in
+	slow        bool  // its client has lost patience, see patience
 }
 
 // serve finds a worker for the exchange and streams both ways.
@@ -157,6 +158,7 @@ func (x *exchange) exchange(hasBody bool) error {
 			x.responder.websocket.finish(err)
 		}
 		s.watch.attend(nil, nil, meter{})
+		x.slow = s.watch.wasSlow.Load()
 		x.worker = s.place.link.name
 		s.place.link.finish(s, cancelReason(err))
 		return err

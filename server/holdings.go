@@ -50,33 +50,39 @@ func (h *holdings) enter(s *stream, now int64) {
 // leave counts it out.
 func (h *holdings) leave(s *stream) { h.counts[s.client.bucket]-- }
 
+// few reports whether the address of a client has less than its share of all places,
+// whatever it does with them.
+func (h *holdings) few(who client, all int) bool { return int(h.counts[who.bucket]) < shareOf(all) }
+
 // standing returns how a client stands with all of the places; each calls its argument
-// with the streams that have one.
+// with the streams that have one. Preconditions: not few.
 func (h *holdings) standing(who client, all int, now int64, each func(func(*stream))) standing {
-	if int(h.counts[who.bucket]) < shareOf(all) {
-		return within
-	}
-	return h.tally(who.address, all, now, each).standing(all)
+	return h.tally(who, all, now, each).standing(who.known, all)
 }
 
 // A look at all places costs some nanoseconds each. The more there are, the longer it is
-// good for.
+// good for; and it is good for a moment in any case if a known client asks: its requests
+// may be many and quick, and it is the last to be refused.
 const (
 	lookedAtOnce = 1 << 10 // places
 	goodFor      = time.Microsecond
+	goodForKnown = time.Millisecond
 )
 
-// tally counts the places of an address, or says what it counted a moment ago.
-func (h *holdings) tally(address netip.Prefix, all int, now int64, each func(func(*stream))) *tally {
+// tally counts the places of a client's address, or says what it counted a moment ago.
+func (h *holdings) tally(who client, all int, now int64, each func(func(*stream))) *tally {
 	var good time.Duration
 	if all > lookedAtOnce {
 		good = time.Duration(all) * goodFor
 	}
-	l := h.look(address)
+	if who.known {
+		good = max(good, goodForKnown)
+	}
+	l := h.look(who.address)
 	if l.at == 0 || now-l.at >= int64(good) {
-		*l = look{address: address, at: now}
+		*l = look{address: who.address, at: now}
 		each(func(s *stream) {
-			if s.client.address == address {
+			if s.client.address == who.address {
 				l.tally.add(s, now)
 			}
 		})

@@ -27,15 +27,17 @@ func TestPlacesAreLookedAtOnlyForAnAddressThatHasItsShare(t *testing.T) {
 		s := holds(mine)
 		streams = append(streams, s)
 		h.enter(s, 1)
-		got := h.standing(mine, all, 1, func(func(*stream)) { t.Fatalf("looked for an address with %d of %d", len(streams), all) })
-		if got != within {
-			t.Fatalf("%d of %d: %v", len(streams), all, got)
+		if !h.few(mine, all) {
+			t.Fatalf("looks for an address with %d of %d", len(streams), all)
 		}
 	}
 	for len(streams) < all {
 		s := holds(mine)
 		streams = append(streams, s)
 		h.enter(s, 1)
+		if h.few(mine, all) {
+			t.Errorf("%d of %d are few", len(streams), all)
+		}
 		if got, want := h.standing(mine, all, 1, each), standingOf(len(streams), all); got != want {
 			t.Errorf("%d of %d: %v, want %v", len(streams), all, got, want)
 		}

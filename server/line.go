@@ -52,7 +52,7 @@ func newTicket(c client, s *stream, now int64) *ticket {
 
 // line is those who wait for the same thing. Addresses take turns, so that nobody waits
 // for all that another address has asked for. Of one address those go first who are
-// known, then who came first; but if it keeps as many places waiting as it may, then who
+// known, then who came first; but if it keeps more places waiting than its share, then who
 // came last: that those before it will do better is unlikely.
 type line struct {
 	back   list.List // those that were served, and whose link died
@@ -112,7 +112,10 @@ func (l *line) next(of func(client) standing) *ticket {
 
 func (c *crowd) next(of func(client) standing) *ticket {
 	if c.known.Len() > 0 {
-		return firstOf(&c.known)
+		if first := firstOf(&c.known); of(first.client) != full {
+			return first
+		}
+		return nil
 	}
 	first := firstOf(&c.others)
 	switch of(first.client) {

@@ -16,7 +16,7 @@ func who(name string) client {
 func stands(special map[string]standing) func(client) standing {
 	return func(c client) standing {
 		for name, s := range special {
-			if who(name).address == c.address {
+			if who(name).address == c.address && who(name).known == c.known {
 				return s
 			}
 		}

@@ -34,7 +34,7 @@ func (p *pool) assign(ctx context.Context, s *stream) error {
 		p.mu.Unlock()
 		return ErrNoWorker
 	}
-	if p.line.size == 0 && (s.client.known || p.standing(s.client) != full) {
+	if p.line.size == 0 && p.standing(s.client) != full {
 		if l := p.pick(s); l != nil {
 			l.take(s)
 			p.mu.Unlock()
@@ -160,10 +160,11 @@ func (l *link) each(f func(*place)) {
 // standing returns how a client stands with the lanes of the pool. The caller holds the
 // lock.
 func (p *pool) standing(who client) standing {
-	if !p.shared {
+	all := p.lanes()
+	if !p.shared || p.held.few(who, all) {
 		return within
 	}
-	return p.held.standing(who, p.lanes(), shm.Now(), func(look func(*stream)) {
+	return p.held.standing(who, all, shm.Now(), func(look func(*stream)) {
 		p.each(func(at *place) { look(at.stream) })
 	})
 }

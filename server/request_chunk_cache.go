@@ -77,7 +77,7 @@ func (c *RequestChunkCache) acquire(ctx context.Context, q *queue, who client, g
 
 func (c *RequestChunkCache) acquireRow(ctx context.Context, q *queue, who client) (*stream, error) {
 	c.mu.Lock()
-	if len(c.free) > 0 && c.line.size == 0 && (who.known || c.standing(who) != full) {
+	if len(c.free) > 0 && c.line.size == 0 && c.standing(who) != full {
 		s := c.take(who)
 		c.mu.Unlock()
 		return s, nil
@@ -110,7 +110,7 @@ func (c *RequestChunkCache) leave(t *ticket) {
 // with which it waits for a link, too. The caller holds the lock.
 func (c *RequestChunkCache) standing(who client) standing {
 	all := len(c.streams)
-	if !c.shared || all-len(c.free) < shareOf(all) {
+	if !c.shared || all-len(c.free) < shareOf(all) || c.held.few(who, all) {
 		return within
 	}
 	return c.held.standing(who, all, shm.Now(), func(look func(*stream)) {

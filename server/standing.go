@@ -9,7 +9,7 @@ type standing int
 const (
 	within standing = iota // its share
 	beyond                 // it; there is room all the same
-	full                   // it has all but the rest that is for others
+	full                   // it has all but what is left for others
 )
 
 // youngFor is how long nobody can tell whether an exchange is a slow client's.
@@ -24,10 +24,12 @@ func (s *stream) isSlow(now int64) bool {
 	return s.waitedFor(now) && (s.watch.slow.Load() || now-s.placed.Load() < int64(provenAfter))
 }
 
-// tally counts the places of an address that are kept waiting, or are about to be.
+// tally counts the places of an address that are kept waiting, or may be about to be.
 type tally struct {
 	waiting int
-	young   int
+	young   int // of others than known clients
+	queued  int // of known ones, that wait for a link
+	fresh   int // of known ones, as young
 }
 
 // add counts an exchange.
@@ -35,19 +37,44 @@ func (t *tally) add(s *stream, now int64) {
 	switch {
 	case s.queued.Load() && !s.client.known, s.isSlow(now), s.awaitsBody():
 		t.waiting++
-	case !s.client.known && now-s.placed.Load() < int64(youngFor):
+	case s.queued.Load():
+		t.queued++
+	case now-s.placed.Load() >= int64(youngFor):
+	case s.client.known:
+		t.fresh++
+	default:
 		t.young++
 	}
 }
 
-// standing returns how the address stands with so many places in all. If many are kept
-// waiting, those that are young will be, too: by the time that it can be seen, nothing
-// would be left.
-func (t *tally) standing(all int) standing {
+// standing returns how a client of the address stands with so many places in all. If many
+// are kept waiting, those that are young will be, too: by the time that it can be seen,
+// nothing would be left.
+//
+// A known client is within, so that others behind its address do not cost it its place;
+// but a quick request is soon made, and those who made one must not have all places.
+func (t *tally) standing(known bool, all int) standing {
+	waiting, most := t.waiting, t.waiting+t.queued
 	if t.waiting >= max(all/16, 1) {
-		return standingOf(t.waiting+t.young, all)
+		waiting += t.young
+		most += t.young + t.fresh
 	}
-	return standingOf(t.waiting, all)
+	switch {
+	case most >= all-leftByKnown(all):
+		return full
+	case known:
+		return within
+	}
+	return standingOf(waiting, all)
+}
+
+// leftByKnown returns how many of all places an address cannot have, though its clients
+// are known: half of what it cannot have otherwise, and one if that is any.
+func leftByKnown(all int) int {
+	if all < 4 {
+		return 0
+	}
+	return max(all/8, 1)
 }
 
 // standingOf returns it for an address that keeps so many of all places waiting. Half of
