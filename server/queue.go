@@ -31,9 +31,17 @@ type mass struct {
 // On an error the caller takes the place out again; a value may have come by
 // then.
 func await[T any](ctx context.Context, q *queue, t *ticket, place <-chan T) (T, error) {
+	return awaitUse(ctx, q, t, place, func(T) bool { return true })
+}
+
+// awaitUse does the same for a value of which use can make use; it keeps its place in the
+// queue, and has no more time, if the first is not.
+func awaitUse[T any](ctx context.Context, q *queue, t *ticket, place <-chan T, use func(T) bool) (T, error) {
 	select {
 	case v := <-place:
-		return v, nil
+		if use(v) {
+			return v, nil
+		}
 	default:
 	}
 	var none T
@@ -43,17 +51,21 @@ func await[T any](ctx context.Context, q *queue, t *ticket, place <-chan T) (T, 
 	defer q.leave(t)
 	timer := time.NewTimer(q.time)
 	defer timer.Stop()
-	select {
-	case v := <-place:
-		return v, nil
-	case <-t.ousted:
-		return none, ErrBusy
-	case <-ctx.Done():
-		return none, ErrClientGone
-	case <-q.closed:
-		return none, ErrDraining
-	case <-timer.C:
-		return none, ErrQueueTimeout
+	for {
+		select {
+		case v := <-place:
+			if use(v) {
+				return v, nil
+			}
+		case <-t.ousted:
+			return none, ErrBusy
+		case <-ctx.Done():
+			return none, ErrClientGone
+		case <-q.closed:
+			return none, ErrDraining
+		case <-timer.C:
+			return none, ErrQueueTimeout
+		}
 	}
 }
 

@@ -162,20 +162,20 @@ func (c *RequestChunkCache) tick() {
 // awaitGuarantee waits until the pool can promise the stream its buffers.
 func (c *RequestChunkCache) awaitGuarantee(ctx context.Context, q *queue, who client, s *stream, guarantee int) error {
 	t := newTicket(who, s, shm.Now())
-	w := c.pool.NewWaiter()
+	w := c.pool.NewOpener(guarantee)
 	defer w.Stop()
 	c.awaiting.Add(1)
 	defer c.awaiting.Add(-1)
-	for {
+	open := func(struct{}) bool {
 		c.pool.Await(w)
 		c.scavenge()
-		if s.request.Open(c.pool, guarantee) {
-			return nil
-		}
-		if _, err := await(ctx, q, t, w.C); err != nil {
-			return err
-		}
+		return s.request.OpenAwaited(w)
 	}
+	if open(struct{}{}) {
+		return nil
+	}
+	_, err := awaitUse(ctx, q, t, w.C, open)
+	return err
 }
 
 // scavenge takes back what workers have released on every lane: the pumps of

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"testing"
 	"time"
 
@@ -74,5 +75,41 @@ func BenchmarkAcquireWhenHalfIsBusy(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// A request without a body needs one buffer: it does not wait behind an upload that needs
+// two for the second.
+func TestWhoNeedsOneBufferDoesNotWaitForASecond(t *testing.T) {
+	c, q := newCache(t, 8), newQueue(10)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	var most, one shm.Account
+	if !c.pool.Open(&most, c.pool.Stats().Total-1) || !c.pool.Open(&one, 1) {
+		t.Fatal("the pool is not empty")
+	}
+	acquired := func(guarantee, waiting int) chan error {
+		result := make(chan error, 1)
+		go func() {
+			s, err := c.acquire(ctx, q, newClient(addressNumber(guarantee), false), guarantee)
+			if err == nil {
+				c.release(s)
+			}
+			result <- err
+		}()
+		for q.waiting() < waiting && ctx.Err() == nil {
+			runtime.Gosched()
+		}
+		return result
+	}
+	upload := acquired(2, 1)
+	get := acquired(1, 2)
+	one.Close()
+	if err := <-get; err != nil {
+		t.Errorf("the one that needs one buffer: %v", err)
+	}
+	most.Close()
+	if err := <-upload; err != nil {
+		t.Errorf("the one that needs two: %v", err)
 	}
 }
