@@ -57,6 +57,7 @@ func (p *program) demo(args []string) error {
 	if err != nil {
 		return err
 	}
+	p.outlive()
 	v, err := openService(&s, p.stdout, p.stderr)
 	if err != nil {
 		return err

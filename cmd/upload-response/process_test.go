@@ -354,3 +354,31 @@ func TestWorkerEndsOnTerm(t *testing.T) {
 	}
 	server.found(`msg="link left" link=tom`)
 }
+
+func TestOnlySignalsThatAskForTheEndEndAServer(t *testing.T) {
+	dir := t.TempDir()
+	socket := filepath.Join(dir, "s")
+	p := startProcess(t, "serve", "--listen", "unix:"+filepath.Join(dir, "c"), "--socket", socket)
+	p.found("msg=ready")
+	worker := startProcess(t, "worker", "echo", "--socket", socket, "--pool", "default")
+	p.found(`msg="link attached"`)
+	for _, p := range []*process{p, worker} {
+		p.signal(unix.SIGHUP)
+		p.found(`msg="nothing to do" signal=hangup`)
+		p.signal(unix.SIGUSR2)
+		p.found(`msg="nothing to do" signal="user defined signal 2"`)
+	}
+	worker.signal(unix.SIGQUIT)
+	if status := worker.wait(); status != 0 {
+		t.Errorf("the worker ended with status %d", status)
+	}
+	p.found(`msg="link left"`)
+	p.signal(unix.SIGQUIT)
+	p.found("msg=stopping signal=quit")
+	if status := p.wait(); status != 0 || strings.Contains(p.err.String(), "goroutine") {
+		t.Errorf("the server ended with status %d", status)
+	}
+	if _, err := os.Stat(socket); !os.IsNotExist(err) {
+		t.Errorf("the socket: %v", err)
+	}
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -24,12 +25,14 @@ type supervisor struct {
 	log      *slog.Logger
 	env      []string
 	keepers  []*keeper
+	stdout   io.Writer // of the processes
+	stderr   io.Writer
 	stopping chan struct{}
 	running  sync.WaitGroup // keepers
 }
 
 func newSupervisor(log *slog.Logger, env []string) *supervisor {
-	return &supervisor{log: log, env: env, stopping: make(chan struct{})}
+	return &supervisor{log: log, env: env, stdout: os.Stdout, stderr: os.Stderr, stopping: make(chan struct{})}
 }
 
 // keep starts a process and starts it again whenever it ends. Preconditions:
@@ -113,7 +116,7 @@ func (k *keeper) live() (pid int, how string) {
 	process := exec.Command(k.spec.argv[0], k.spec.argv[1:]...)
 	process.Env = append(os.Environ(), k.supervisor.env...)
 	process.Env = append(process.Env, envName("pool")+"="+k.spec.pool)
-	process.Stdout, process.Stderr = os.Stdout, os.Stderr
+	process.Stdout, process.Stderr = k.supervisor.stdout, k.supervisor.stderr
 	// A group of its own: Ctrl-C reaches the server only, which tells the
 	// workers in its own time. If the server dies the workers die too.
 	process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL}
