@@ -83,7 +83,8 @@ type Config struct {
 	// Routes maps path prefixes to pools; the longest prefix wins.
 	Routes []Route
 	// Supervised names the pools whose workers come back by themselves: their
-	// requests wait for a worker instead of failing at once when there is none.
+	// requests wait for a worker instead of failing at once when there is none;
+	// see [UploadResponseRouter.Hopeless].
 	Supervised []string
 
 	// TrustedProxies are the addresses whose X-Forwarded-For, -Proto and -Host,

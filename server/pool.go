@@ -21,6 +21,8 @@ type pool struct {
 
 	mu    sync.Mutex
 	links []*link
+	came  bool // a link was added, ever
+	lost  bool // none was, and none is to be expected
 	held  holdings
 	line  line
 	idles uint64 // how often a link of this pool became idle
@@ -30,7 +32,7 @@ type pool struct {
 // that comes back because its link died goes to the front. Release: leave.
 func (p *pool) assign(ctx context.Context, s *stream) error {
 	p.mu.Lock()
-	if len(p.links) == 0 && !p.supervised {
+	if len(p.links) == 0 && (!p.supervised || p.lost) {
 		p.mu.Unlock()
 		return ErrNoWorker
 	}
@@ -110,7 +112,21 @@ func (p *pool) add(l *link) {
 		return
 	}
 	p.links = append(p.links, l)
+	p.came, p.lost = true, false
 	p.serveLine()
+}
+
+// hopeless notes that the workers of the pool do not come up. It reports whether that is
+// news: one that has attached may come back.
+func (p *pool) hopeless() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.came || p.lost {
+		return false
+	}
+	p.lost = true
+	p.line.fail(ErrNoWorker)
+	return true
 }
 
 // remove takes l out of the pool. The caller holds the lock.

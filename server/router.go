@@ -75,6 +75,15 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 	return r, nil
 }
 
+// Hopeless notes that the workers of a supervised pool do not come up, and how the last
+// one ended: its requests fail at once, until a worker attaches, instead of waiting for
+// one. Of a pool whose workers have attached before they do wait.
+func (r *UploadResponseRouter) Hopeless(pool, how string) {
+	if p := r.pools[pool]; p != nil && p.hopeless() {
+		r.log.Error("no worker of the pool comes up, its requests fail", "pool", pool, "how", how)
+	}
+}
+
 func (r *UploadResponseRouter) openPools() {
 	r.pools = map[string]*pool{}
 	for _, route := range r.config.Routes {

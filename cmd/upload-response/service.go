@@ -60,6 +60,9 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 			v.giveUp()
 		}
 	}()
+	if err = s.checkWorkers(); err != nil {
+		return nil, err
+	}
 	if v.identity, err = s.door.identify(v.log); err != nil {
 		return nil, err
 	}
@@ -202,6 +205,7 @@ func (v *service) start() {
 	v.fail(v.identity.keep(v.ctx))
 	v.workers = newSupervisor(v.log, []string{envName("socket") + "=" + absolute(v.settings.socket)})
 	v.workers.stdout, v.workers.stderr = v.outputFor(os.Stdout), v.outputFor(os.Stderr)
+	v.workers.hopeless = v.router.Hopeless
 	for _, spec := range v.settings.workers {
 		v.workers.keep(spec)
 	}

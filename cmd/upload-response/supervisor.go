@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -18,6 +19,7 @@ import (
 type workerSpec struct {
 	pool string
 	argv []string
+	line string // of the shell, that argv runs; empty: none
 }
 
 // supervisor keeps worker processes running until it is told to stop them.
@@ -29,6 +31,11 @@ type supervisor struct {
 	stderr   io.Writer
 	stopping chan struct{}
 	running  sync.WaitGroup // keepers
+
+	// hopeless is called when no process of a pool comes up, with how the last one
+	// ended; nil: nobody is told.
+	hopeless func(pool, how string)
+	mu       sync.Mutex // guards the list of keepers, and which have failed
 }
 
 func newSupervisor(log *slog.Logger, env []string) *supervisor {
@@ -39,7 +46,9 @@ func newSupervisor(log *slog.Logger, env []string) *supervisor {
 // stop was not called.
 func (s *supervisor) keep(spec workerSpec) {
 	k := &keeper{supervisor: s, spec: spec}
+	s.mu.Lock()
 	s.keepers = append(s.keepers, k)
+	s.mu.Unlock()
 	s.running.Go(k.run)
 }
 
@@ -83,6 +92,8 @@ type keeper struct {
 	supervisor *supervisor
 	spec       workerSpec
 	backoff    backoff
+	short      int  // lives, the last ones
+	failed     bool // under the supervisor's lock
 
 	mu  sync.Mutex
 	pid int // 0: none; until it is reaped nobody else can have this number
@@ -101,13 +112,35 @@ func (k *keeper) run() {
 		if k.supervisor.stopped() {
 			return
 		}
-		pause := k.backoff.next(time.Since(born))
+		life := time.Since(born)
+		pause := k.backoff.next(life)
 		k.supervisor.log.Warn("worker process ended", "pool", k.spec.pool, "pid", pid, "how", how, "restart_in", pause)
+		k.count(life, pid, how)
 		select {
 		case <-time.After(pause):
 		case <-k.supervisor.stopping:
 			return
 		}
+	}
+}
+
+// mostFailures is how many lives of a process have to be short, one after the other, for
+// it to have failed. One that the shell could not run fails at once.
+const mostFailures = 3
+
+// count notes how a process ended that lived so long. When all of its pool have failed,
+// somebody is told.
+func (k *keeper) count(life time.Duration, pid int, how string) {
+	if k.short++; life >= longLife {
+		k.short = 0
+	}
+	s := k.supervisor
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k.failed = k.short >= mostFailures || pid == 0 || how == "exit status 126" || how == "exit status 127"
+	working := func(other *keeper) bool { return other.spec.pool == k.spec.pool && !other.failed }
+	if s.hopeless != nil && !slices.ContainsFunc(s.keepers, working) {
+		s.hopeless(k.spec.pool, how)
 	}
 }
 
