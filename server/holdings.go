@@ -57,7 +57,11 @@ func (h *holdings) few(who client, all int) bool { return int(h.counts[who.bucke
 // standing returns how a client stands with all of the places; each calls its argument
 // with the streams that have one. Preconditions: not few.
 func (h *holdings) standing(who client, all int, now int64, each func(func(*stream))) standing {
-	return h.tally(who, all, now, each).standing(who.known, all)
+	s := h.tally(who, h.goodFor(who.known, all), now, each).standing(who.known, all)
+	if s == full && all <= lookedAtOnce { // it would wait for nothing
+		s = h.tally(who, 0, now, each).standing(who.known, all)
+	}
+	return s
 }
 
 // A look at all places costs some nanoseconds each. The more there are, the longer it is
@@ -69,15 +73,19 @@ const (
 	goodForKnown = time.Millisecond
 )
 
-// tally counts the places of a client's address, or says what it counted a moment ago.
-func (h *holdings) tally(who client, all int, now int64, each func(func(*stream))) *tally {
-	var good time.Duration
+func (h *holdings) goodFor(known bool, all int) (good time.Duration) {
 	if all > lookedAtOnce {
 		good = time.Duration(all) * goodFor
 	}
-	if who.known {
+	if known {
 		good = max(good, goodForKnown)
 	}
+	return good
+}
+
+// tally counts the places of a client's address, or says what it counted, if that was no
+// longer ago than is good.
+func (h *holdings) tally(who client, good time.Duration, now int64, each func(func(*stream))) *tally {
 	l := h.look(who.address)
 	if l.at == 0 || now-l.at >= int64(good) {
 		*l = look{address: who.address, at: now}

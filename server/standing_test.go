@@ -2,6 +2,7 @@ package server
 
 import (
 	"testing"
+	"time"
 
 	"github.com/wavey-ai/upload-response/shm"
 )
@@ -36,9 +37,9 @@ func TestKnownClientsNeverGetTheLastEighth(t *testing.T) {
 		{"known beside slow ones", tally{waiting: 48}, true, within},
 		{"others beside slow ones", tally{waiting: 48}, false, full},
 		{"known beside very many slow ones", tally{waiting: 56}, true, full},
-		{"many who wait for a link", tally{queued: 55}, true, within},
-		{"too many who wait for a link", tally{queued: 56}, true, full},
-		{"others behind those", tally{queued: 56}, false, full},
+		{"many who wait for a link", tally{lasting: 55}, true, within},
+		{"too many who wait for a link", tally{lasting: 56}, true, full},
+		{"others behind those", tally{lasting: 56}, false, full},
 		{"a few slow ones, and who knows about the rest", tally{waiting: 4, young: 20, fresh: 32}, true, full},
 		{"hardly any slow ones", tally{waiting: 3, young: 20, fresh: 40}, true, within},
 	} {
@@ -55,5 +56,12 @@ func TestAKnownClientWhoseExchangeIsSlowCountsAsAnyOther(t *testing.T) {
 	var got tally
 	if got.add(s, shm.Now()); got != (tally{waiting: 1}) {
 		t.Errorf("a body of which nothing came is %+v", got)
+	}
+	s.upload.amount.Store(1)
+	s.placed.Store(shm.Now() - int64(time.Minute))
+	s.watch.readSince.Store(shm.Now() - int64(time.Second))
+	got = tally{}
+	if got.add(s, shm.Now()); got != (tally{lasting: 1}) {
+		t.Errorf("one of which something comes now and then is %+v", got)
 	}
 }

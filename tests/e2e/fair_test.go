@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"bytes"
 	"net"
 	"net/http"
 	"testing"
@@ -112,6 +113,43 @@ func TestSlowClientsThatWereQuickOnceLeavePlacesForTheOthers(t *testing.T) {
 				c.want("POST", http.StatusOK)
 			}
 		})
+	}
+}
+
+// Nor do a few bytes now and then, though nobody is cut off for being that slow.
+func TestClientsThatSendALittleAllTheTimeLeavePlacesForTheOthers(t *testing.T) {
+	s, _ := startBoth(t, func(c *server.Config) { c.QueueTime = time.Hour }, lanesVariable+"="+fairLanes)
+	const many, most = 20, 7
+	var little []*raw
+	for range many {
+		c := dial(t, s.Addr)
+		c.begin("POST", "/upload", "Content-Length: 1000000000")
+		little = append(little, c)
+	}
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		ticker := time.NewTicker(50 * time.Millisecond)
+		defer ticker.Stop()
+		for text := bytes.Repeat([]byte("x"), 500); ; {
+			for _, c := range little {
+				_, _ = c.conn.Write(text)
+			}
+			select {
+			case <-ticker.C:
+			case <-done:
+				return
+			}
+		}
+	}()
+	defer func() { close(done); <-ended }()
+	awaitWaiting(t, s, many-most)
+	other := clientFrom(t, "127.0.0.2")
+	for began := time.Now(); time.Since(began) < 3*time.Second; {
+		wantServed(t, s, other)
+	}
+	if got := s.Router.Stats(); got.Waiting != many-most || got.Reclaimed != 0 {
+		t.Errorf("%d wait, and %d were cut off", got.Waiting, got.Reclaimed)
 	}
 }
 
