@@ -23,6 +23,8 @@ type streamWatch struct {
 	expired    atomic.Uint64 // stream whose worker's time is up
 	clientSlow atomic.Bool   // the client's time is up
 	slow       atomic.Bool   // it has lost patience, see patience
+	waited     atomic.Int64  // when the clock saw last that the client was waited for, shm.Now; 0: never
+	wasSlow    atomic.Bool   // it had, at some time
 	yields     atomic.Bool   // because others waited for its place
 	taken      atomic.Uint64 // bytes of the response that the connection took
 	clientGone atomic.Bool   // net/http has cancelled the request
@@ -51,6 +53,8 @@ func (w *streamWatch) reset() {
 	w.clientSlow.Store(false)
 	w.yields.Store(false)
 	w.slow.Store(false)
+	w.wasSlow.Store(false)
+	w.waited.Store(0)
 	w.taken.Store(0)
 	w.clientGone.Store(false)
 	w.answered.Store(false)
@@ -193,6 +197,9 @@ func (r *UploadResponseRouter) look(s *stream, id uint64, now int64) {
 		signal(s.news)
 	}
 	w.cutSlow(now - int64(r.config.ClientTimeout))
+	if s.keepsWaiting(now) {
+		w.waited.Store(now)
+	}
 	w.patience.look(s, id, now, r.config.StallTime)
 	if w.upload.tooSlow(s, id, now, &r.config) {
 		w.cutReading()

@@ -96,7 +96,8 @@ type Config struct {
 	// one slash for several, or with an escaped slash for none is refused with 400.
 	Routes []Route
 	// Supervised names the pools whose workers come back by themselves: their
-	// requests wait for a worker instead of failing at once when there is none.
+	// requests wait for a worker instead of failing at once when there is none;
+	// see [UploadResponseRouter.Hopeless].
 	Supervised []string
 
 	// TrustedProxies are the addresses whose X-Forwarded-For, -Proto and -Host,

@@ -34,6 +34,7 @@ type exchange struct {
 
 	received    int64 // bytes of body
 	uploadEnded bool  // the whole body came in
+	slow        bool  // its client has lost patience, see patience
 }
 
 // serve finds a worker for the exchange and streams both ways.
@@ -206,6 +207,7 @@ func (x *exchange) finish(err error) {
 		websocket.finish(err)
 	}
 	s.watch.attend(nil, nil, meter{})
+	x.slow = s.watch.wasSlow.Load()
 	if leftover {
 		l.leave(s)
 	} else {

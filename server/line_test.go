@@ -9,14 +9,14 @@ import (
 // who returns a client by the last number of its address; a known one has a name with
 // an exclamation mark.
 func who(name string) client {
-	return client{holderOf(netip.AddrFrom4([4]byte{192, 0, 2, name[0]})), len(name) > 1 && name[1] == '!'}
+	return newClient(holderOf(netip.AddrFrom4([4]byte{192, 0, 2, name[0]})), len(name) > 1 && name[1] == '!')
 }
 
 // stands returns the standing of addresses of which those named are as said.
-func stands(special map[string]standing) func(netip.Prefix) standing {
-	return func(address netip.Prefix) standing {
+func stands(special map[string]standing) func(client) standing {
+	return func(c client) standing {
 		for name, s := range special {
-			if who(name).address == address {
+			if who(name).address == c.address && who(name).known == c.known {
 				return s
 			}
 		}
@@ -80,15 +80,18 @@ func TestWhoLeavesALineIsNotInIt(t *testing.T) {
 		all = append(all, newTicket(who(name), nil, int64(len(all))))
 		l.push(all[len(all)-1], false)
 	}
-	if got := l.since(2); got != 2 {
+	if got := l.since(2, 10); got != 2 {
 		t.Errorf("%d are in it since before 2, want 2", got)
+	}
+	if got := l.since(2, 1); got != 1 {
+		t.Errorf("%d are in it since before 2, want no more than 1", got)
 	}
 	for i, ticket := range all {
 		if !l.remove(ticket) || l.remove(ticket) || l.size != len(all)-i-1 {
 			t.Errorf("ticket %d: %d are left", i, l.size)
 		}
 	}
-	if len(l.turns) != 0 {
-		t.Errorf("%d addresses without anybody", len(l.turns))
+	if len(l.crowds)+l.turns.Len() != 0 {
+		t.Errorf("%d addresses without anybody, and %d turns", len(l.crowds), l.turns.Len())
 	}
 }

@@ -128,6 +128,7 @@ func (l *link) take(s *stream) {
 	s.response, s.next = l.end.Reader(i, id), 1
 	s.request.BindLane(at.lane, id, l)
 	s.settle(at)
+	l.pool.held.enter(s, at.assignedAt)
 	at.entry = l.end.Inbox.Append(shm.Assignment{StreamID: id, Row: s.row.Index(), Lane: i, Time: at.assignedAt}) // E1
 }
 
@@ -236,6 +237,7 @@ func (l *link) vacate(at *place) {
 	if !at.served {
 		l.serve(at)
 	}
+	l.pool.held.leave(at.stream)
 	at.stream, at.served = nil, false
 	l.free = append(l.free, at.index)
 	l.users.Done()

@@ -54,5 +54,9 @@ func (p *patience) look(s *stream, id uint64, now int64, most time.Duration) {
 		p.left += time.Duration(min(p.moved-before, patienceRate<<10)) * (time.Second / patienceRate)
 	}
 	p.left = max(min(p.left, most), 0)
-	s.watch.slow.Store(p.left < most-patienceLost)
+	slow := p.left < most-patienceLost
+	s.watch.slow.Store(slow)
+	if slow {
+		s.watch.wasSlow.Store(true)
+	}
 }

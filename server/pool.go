@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"math"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -22,6 +21,9 @@ type pool struct {
 
 	mu    sync.Mutex
 	links []*link
+	came  bool // a link was added, ever
+	lost  bool // none was, and none is to be expected
+	held  holdings
 	line  line
 	idles uint64 // how often a link of this pool became idle
 }
@@ -30,11 +32,11 @@ type pool struct {
 // that comes back because its link died goes to the front. Release: leave.
 func (p *pool) assign(ctx context.Context, s *stream) error {
 	p.mu.Lock()
-	if len(p.links) == 0 && !p.supervised {
+	if len(p.links) == 0 && (!p.supervised || p.lost) {
 		p.mu.Unlock()
 		return ErrNoWorker
 	}
-	if p.line.size == 0 && (s.client.known || p.standing(s.client.address) != full) {
+	if p.line.size == 0 && p.standing(s.client) != full {
 		if l := p.pick(s); l != nil {
 			l.take(s)
 			p.mu.Unlock()
@@ -110,7 +112,21 @@ func (p *pool) add(l *link) {
 		return
 	}
 	p.links = append(p.links, l)
+	p.came, p.lost = true, false
 	p.serveLine()
+}
+
+// hopeless notes that the workers of the pool do not come up. It reports whether that is
+// news: one that has attached may come back.
+func (p *pool) hopeless() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.came || p.lost {
+		return false
+	}
+	p.lost = true
+	p.line.fail(ErrNoWorker)
+	return true
 }
 
 // remove takes l out of the pool. The caller holds the lock.
@@ -143,32 +159,30 @@ func (p *pool) lanes() (n int) {
 // the lock.
 func (p *pool) each(f func(*place)) {
 	for _, l := range p.links {
-		for i := range l.places {
-			if at := &l.places[i]; at.stream != nil {
-				f(at)
-			}
+		l.each(f)
+	}
+}
+
+// each calls f for every place of the link that has a stream. The caller holds the
+// pool's lock.
+func (l *link) each(f func(*place)) {
+	for i := range l.places {
+		if at := &l.places[i]; at.stream != nil {
+			f(at)
 		}
 	}
 }
 
-// standing returns how an address stands with the lanes of the pool. The caller holds
-// the lock.
-func (p *pool) standing(address netip.Prefix) standing {
-	all, busy := p.lanes(), 0
-	for _, l := range p.links {
-		busy += l.inflight
-	}
-	if !p.shared || busy < shareOf(all) {
+// standing returns how a client stands with the lanes of the pool. The caller holds the
+// lock.
+func (p *pool) standing(who client) standing {
+	all := p.lanes()
+	if !p.shared || p.held.few(who, all) {
 		return within
 	}
-	var t tally
-	now := shm.Now()
-	p.each(func(at *place) {
-		if at.stream.client.address == address {
-			t.add(at.stream, now)
-		}
+	return p.held.standing(who, all, shm.Now(), func(look func(*stream)) {
+		p.each(func(at *place) { look(at.stream) })
 	})
-	return t.standing(all)
 }
 
 // assignedFor is how long a stream may lie in the inbox of a link before the

@@ -3,14 +3,14 @@ package server
 import (
 	"context"
 	"errors"
-	"net/netip"
+	"fmt"
 	"runtime"
 	"testing"
 	"time"
 )
 
 func newQueue(length int) *queue {
-	return &queue{length: length, time: time.Hour, closed: make(chan struct{}), crowds: map[netip.Prefix][]*ticket{}}
+	return &queue{length: length, time: time.Hour, closed: make(chan struct{})}
 }
 
 func TestAFullQueueTakesOneMoreAtTheCostOfThoseWhoCrowdIt(t *testing.T) {
@@ -78,5 +78,31 @@ func TestWhatIsThereNeedsNoPlaceInTheQueue(t *testing.T) {
 	served.done <- nil
 	if _, err := await(context.Background(), newQueue(0), served, served.done); err != nil {
 		t.Error(err)
+	}
+}
+
+// One more comes and one goes while very many wait, each with an address of its own, and
+// the queue is full.
+func BenchmarkManyAddressesWait(b *testing.B) {
+	for _, n := range []int{1000, 100_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			q := newQueue(n)
+			var l line
+			for i := range n {
+				t := newTicket(newClient(addressNumber(i), false), nil, 0)
+				q.enter(t)
+				l.push(t, false)
+			}
+			refused := newTicket(newClient(addressNumber(n), false), nil, 0)
+			anybody := stands(nil)
+			for b.Loop() {
+				q.enter(refused)
+				t := l.next(anybody)
+				l.serve(t)
+				q.leave(t)
+				q.enter(t)
+				l.push(t, false)
+			}
+		})
 	}
 }

@@ -87,9 +87,10 @@ func dueOf(crowd []occupant, share int, most time.Duration) (due []occupant) {
 // a pool. Their exchanges end as those of slow clients do.
 func (r *UploadResponseRouter) reclaim(now int64) {
 	most := r.config.StallTime
-	if most == 0 {
+	if most == 0 || now-r.requests.reclaimed < int64(len(r.requests.streams))*int64(goodFor) {
 		return
 	}
+	r.requests.reclaimed = now
 	victims := r.requests.overdue(now, most)
 	for _, p := range r.pools {
 		victims = append(victims, p.overdue(now, most)...)
@@ -103,40 +104,52 @@ func (r *UploadResponseRouter) reclaim(now int64) {
 
 // overdue returns whose streams others need. See the function of that name.
 func (c *RequestChunkCache) overdue(now int64, most time.Duration) []occupant {
+	all := len(c.streams)
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	return overdueFor(&c.line, len(c.streams), now, most, func(look func(*stream)) {
-		for _, s := range c.streams {
-			if s.id.Load() != 0 {
-				look(s)
+	wanted := wantedBy(&c.line, now, all)
+	c.mu.Unlock()
+	if wanted == 0 {
+		return nil
+	}
+	var list []occupant
+	for streams := range slices.Chunk(c.streams, lookedAtOnce) {
+		c.mu.Lock()
+		for _, s := range streams {
+			if s.id.Load() != 0 && s.waitedFor(now) {
+				list = append(list, occupantOf(s, most))
 			}
 		}
-	})
+		c.mu.Unlock()
+	}
+	return overdue(list, wanted, all, most)
 }
 
 // overdue returns whose lanes others need. See the function of that name.
 func (p *pool) overdue(now int64, most time.Duration) []occupant {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	return overdueFor(&p.line, p.lanes(), now, most, func(look func(*stream)) {
-		p.each(func(at *place) { look(at.stream) })
-	})
-}
-
-// overdueFor returns who has to go for those that have waited in a line for long, of the
-// streams that each calls look with. The caller holds the lock of both.
-func overdueFor(waiting *line, all int, now int64, most time.Duration, each func(look func(*stream))) []occupant {
-	wanted := waiting.since(now - int64(reclaimAfter))
+	all, links := p.lanes(), slices.Clone(p.links)
+	wanted := wantedBy(&p.line, now, all)
+	p.mu.Unlock()
 	if wanted == 0 {
 		return nil
 	}
 	var list []occupant
-	each(func(s *stream) {
-		if s.waitedFor(now) {
-			list = append(list, occupantOf(s, most))
-		}
-	})
+	for _, l := range links {
+		p.mu.Lock()
+		l.each(func(at *place) {
+			if at.stream.waitedFor(now) {
+				list = append(list, occupantOf(at.stream, most))
+			}
+		})
+		p.mu.Unlock()
+	}
 	return overdue(list, wanted, all, most)
+}
+
+// wantedBy returns how many of all places are wanted by those that have waited in a line
+// for long. The caller holds its lock.
+func wantedBy(waiting *line, now int64, all int) int {
+	return waiting.since(now-int64(reclaimAfter), all)
 }
 
 // yield ends the exchange with an id if its client still keeps it waiting, and reports

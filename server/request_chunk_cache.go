@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -22,10 +21,14 @@ type RequestChunkCache struct {
 
 	mu     sync.Mutex
 	free   []*stream // stack: the row freed last is used first
+	held   holdings
 	line   line
 	nextID uint64
 
-	active atomic.Int64 // streams in use, quarantined ones too
+	active    atomic.Int64 // streams in use, quarantined ones too
+	awaiting  atomic.Int64 // streams that wait for their buffers
+	scavenged atomic.Int64 // when all lanes were looked at, shm.Now
+	reclaimed int64        // when all streams were looked at for slow clients; the clock's
 }
 
 func newRequestChunkCache(g shm.RequestGeometry, instance uint64, shared bool) (*RequestChunkCache, error) {
@@ -74,7 +77,7 @@ func (c *RequestChunkCache) acquire(ctx context.Context, q *queue, who client, g
 
 func (c *RequestChunkCache) acquireRow(ctx context.Context, q *queue, who client) (*stream, error) {
 	c.mu.Lock()
-	if len(c.free) > 0 && c.line.size == 0 && (who.known || c.standing(who.address) != full) {
+	if len(c.free) > 0 && c.line.size == 0 && c.standing(who) != full {
 		s := c.take(who)
 		c.mu.Unlock()
 		return s, nil
@@ -103,21 +106,20 @@ func (c *RequestChunkCache) leave(t *ticket) {
 	}
 }
 
-// standing returns how an address stands with the streams: it keeps those waiting with
-// which it waits for a link, too. The caller holds the lock.
-func (c *RequestChunkCache) standing(address netip.Prefix) standing {
+// standing returns how a client stands with the streams: its address keeps those waiting
+// with which it waits for a link, too. The caller holds the lock.
+func (c *RequestChunkCache) standing(who client) standing {
 	all := len(c.streams)
-	if !c.shared || all-len(c.free) < shareOf(all) {
+	if !c.shared || all-len(c.free) < shareOf(all) || c.held.few(who, all) {
 		return within
 	}
-	var t tally
-	now := shm.Now()
-	for _, s := range c.streams {
-		if s.client.address == address && (s.queued.Load() || s.id.Load() != 0) {
-			t.add(s, now)
+	return c.held.standing(who, all, shm.Now(), func(look func(*stream)) {
+		for _, s := range c.streams {
+			if s.queued.Load() || s.id.Load() != 0 {
+				look(s)
+			}
 		}
-	}
-	return t.standing(all)
+	})
 }
 
 // take takes a row from the stack. The caller holds the lock.
@@ -125,9 +127,11 @@ func (c *RequestChunkCache) take(who client) *stream {
 	n := len(c.free) - 1
 	s := c.free[n]
 	c.free = c.free[:n]
+	now := shm.Now()
 	s.client = who
-	s.placed.Store(shm.Now())
+	s.placed.Store(now)
 	s.queued.Store(true)
+	c.held.enter(s, now)
 	return s
 }
 
@@ -145,8 +149,11 @@ func (c *RequestChunkCache) serveLine() {
 }
 
 // tick looks again whether somebody in the line can be served: a client may have become
-// faster.
+// faster. Those who wait for buffers are told of what has come back.
 func (c *RequestChunkCache) tick() {
+	if c.awaiting.Load() > 0 {
+		c.scavenge()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.serveLine()
@@ -155,23 +162,30 @@ func (c *RequestChunkCache) tick() {
 // awaitGuarantee waits until the pool can promise the stream its buffers.
 func (c *RequestChunkCache) awaitGuarantee(ctx context.Context, q *queue, who client, s *stream, guarantee int) error {
 	t := newTicket(who, s, shm.Now())
-	w := c.pool.NewWaiter()
+	w := c.pool.NewOpener(guarantee)
 	defer w.Stop()
-	for {
+	c.awaiting.Add(1)
+	defer c.awaiting.Add(-1)
+	open := func(struct{}) bool {
 		c.pool.Await(w)
 		c.scavenge()
-		if s.request.Open(c.pool, guarantee) {
-			return nil
-		}
-		if _, err := await(ctx, q, t, w.C); err != nil {
-			return err
-		}
+		return s.request.OpenAwaited(w)
 	}
+	if open(struct{}{}) {
+		return nil
+	}
+	_, err := awaitUse(ctx, q, t, w.C, open)
+	return err
 }
 
 // scavenge takes back what workers have released on every lane: the pumps of
-// some may be waiting for their clients and not look.
+// some may be waiting for their clients and not look. However many wait, that takes a
+// small part of the time only; the clock does it for those who come too soon.
 func (c *RequestChunkCache) scavenge() {
+	now, last := shm.Now(), c.scavenged.Load()
+	if now-last < int64(len(c.streams))*int64(goodFor) || !c.scavenged.CompareAndSwap(last, now) {
+		return
+	}
 	for _, s := range c.streams {
 		if s.id.Load() != 0 {
 			s.reclaim()
@@ -192,6 +206,7 @@ func (c *RequestChunkCache) putBack(s *stream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.queued.Store(false)
+	c.held.leave(s)
 	c.free = append(c.free, s)
 	c.serveLine()
 }

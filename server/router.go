@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -61,7 +60,7 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
 	r := &UploadResponseRouter{
 		config: c, log: c.Log, instance: binary.LittleEndian.Uint64(random[:]),
-		responses: newResponseChunkCache(&c), queue: queue{length: c.QueueLength, time: c.QueueTime, closed: make(chan struct{}), crowds: map[netip.Prefix][]*ticket{}},
+		responses: newResponseChunkCache(&c), queue: queue{length: c.QueueLength, time: c.QueueTime, closed: make(chan struct{})},
 		stopClock: make(chan struct{}), clockDone: make(chan struct{}),
 		quiet: make(chan struct{}), links: map[*link]struct{}{},
 	}
@@ -78,6 +77,15 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 		r.clock(r.stopClock)
 	}()
 	return r, nil
+}
+
+// Hopeless notes that the workers of a supervised pool do not come up, and how the last
+// one ended: its requests fail at once, until a worker attaches, instead of waiting for
+// one. Of a pool whose workers have attached before they do wait.
+func (r *UploadResponseRouter) Hopeless(pool, how string) {
+	if p := r.pools[pool]; p != nil && p.hopeless() {
+		r.log.Error("no worker of the pool comes up, its requests fail", "pool", pool, "how", how)
+	}
 }
 
 func (r *UploadResponseRouter) openPools() {

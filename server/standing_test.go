@@ -1,6 +1,11 @@
 package server
 
-import "testing"
+import (
+	"testing"
+	"time"
+
+	"github.com/wavey-ai/upload-response/shm"
+)
 
 func TestAnAddressKeepsHalfOfThePlacesWaitingAndNeverTheLastQuarter(t *testing.T) {
 	for _, c := range []struct{ all, share, most int }{
@@ -17,5 +22,46 @@ func TestAnAddressKeepsHalfOfThePlacesWaitingAndNeverTheLastQuarter(t *testing.T
 				t.Errorf("%d of %d: %v, want %v", n, c.all, got, want)
 			}
 		}
+	}
+}
+
+// However many of one address are known, they leave places for others.
+func TestKnownClientsNeverGetTheLastEighth(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		tally tally
+		known bool
+		want  standing
+	}{
+		{"quick ones", tally{fresh: 64}, true, within},
+		{"known beside slow ones", tally{waiting: 48}, true, within},
+		{"others beside slow ones", tally{waiting: 48}, false, full},
+		{"known beside very many slow ones", tally{waiting: 56}, true, full},
+		{"many who wait for a link", tally{lasting: 55}, true, within},
+		{"too many who wait for a link", tally{lasting: 56}, true, full},
+		{"others behind those", tally{lasting: 56}, false, full},
+		{"a few slow ones, and who knows about the rest", tally{waiting: 4, young: 20, fresh: 32}, true, full},
+		{"hardly any slow ones", tally{waiting: 3, young: 20, fresh: 40}, true, within},
+	} {
+		if got := c.tally.standing(c.known, 64); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestAKnownClientWhoseExchangeIsSlowCountsAsAnyOther(t *testing.T) {
+	s := newStream(nil, nil)
+	s.client = who("a!")
+	s.bodied.Store(true)
+	var got tally
+	if got.add(s, shm.Now()); got != (tally{waiting: 1}) {
+		t.Errorf("a body of which nothing came is %+v", got)
+	}
+	s.upload.amount.Store(1)
+	s.placed.Store(shm.Now() - int64(time.Minute))
+	s.watch.readSince.Store(shm.Now() - int64(time.Second))
+	got = tally{}
+	if got.add(s, shm.Now()); got != (tally{lasting: 1}) {
+		t.Errorf("one of which something comes now and then is %+v", got)
 	}
 }

@@ -18,6 +18,7 @@ type Pool struct {
 	minimums int      // sum over open accounts of the minimum
 	promised int      // sum of the minimums that there may be
 	total    int
+	wanted   int // sum of the minimums that waiters want to open
 	waiters  waiterList
 }
 
@@ -40,9 +41,10 @@ func (p *Pool) Promise(n int) {
 	p.mu.Unlock()
 }
 
-// spareLocked returns how many buffers an account above its minimum may take.
+// spareLocked returns how many buffers an account above its minimum may take: not those
+// with which others wait to begin.
 func (p *Pool) spareLocked() int {
-	return len(p.free) - p.owed - max(0, p.promised-p.minimums)
+	return len(p.free) - p.owed - max(p.wanted, p.promised-p.minimums)
 }
 
 // PoolStats is how full a pool is, in buffers.
@@ -61,12 +63,22 @@ func (p *Pool) Stats() PoolStats {
 
 // Await registers a waiter, to be signalled when a buffer or a guarantee comes
 // back. Register first, then try, then wait: a try that failed before the
-// registration may have missed the event. A waiter that is registered stays where
-// it is in the line. Release: [Waiter.Stop].
+// registration may have missed the event. A waiter keeps its place in the line until it
+// stops. Release: [Waiter.Stop].
 func (p *Pool) Await(w *Waiter) {
 	p.mu.Lock()
-	p.waiters.push(w)
-	p.mu.Unlock()
+	defer p.mu.Unlock()
+	if !w.waits {
+		w.waits = true
+		w.turn = p.waiters.turn()
+		p.wanted += w.min
+		p.waiters.list = append(p.waiters.list, w)
+		return
+	}
+	if w.told && w.min == 0 {
+		defer p.passLocked(w) // it may wait for something else as well, and not use the signal
+	}
+	w.told = false
 }
 
 // Account is one holder's share of a pool. The zero Account is closed. Its
@@ -84,11 +96,20 @@ type Account struct {
 func (p *Pool) Open(a *Account, min int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.openLocked(a, min, nil)
+}
+
+// openLocked opens an account for a waiter, or for somebody who does not wait.
+func (p *Pool) openLocked(a *Account, min int, w *Waiter) bool {
 	if a.held != 0 || a.min != 0 {
 		panic("shm: Open of an account that is in use")
 	}
-	if len(p.free)-p.owed < min {
+	first := p.waiters.firstOpener()
+	if len(p.free)-p.owed-keptFor(first, w) < min && min > 0 {
 		return false
+	}
+	if first != nil && first != w && min > 0 {
+		first.overtaken++
 	}
 	p.owed += min
 	p.minimums += min
@@ -146,9 +167,35 @@ func (a *Account) Close() {
 	p.mu.Unlock()
 }
 
-// signalLocked wakes the longest waiter when there is something to be had.
-func (p *Pool) signalLocked() {
-	if len(p.free) > p.owed {
-		p.waiters.signalFirst()
+// signalLocked wakes those who can have what there is, the longest waiting first, and
+// those behind one who needs more than there is.
+func (p *Pool) signalLocked() { p.passLocked(nil) }
+
+// passLocked does the same for those who wait behind a waiter; nil stands for all.
+func (p *Pool) passLocked(after *Waiter) {
+	if len(p.waiters.list) == 0 {
+		return
+	}
+	left, spare := len(p.free)-p.owed, p.spareLocked()
+	first := p.waiters.firstOpener()
+	for _, w := range p.waiters.list {
+		need := max(w.min, 1)
+		there := left - keptFor(first, w)
+		if w.min == 0 {
+			there = spare
+		}
+		switch {
+		case left <= 0:
+			return
+		case there < need:
+			continue
+		case !w.told && (after == nil || w.turn > after.turn):
+			w.told = true
+			signal(w.C)
+		}
+		if w.told {
+			left -= need
+			spare -= need
+		}
 	}
 }

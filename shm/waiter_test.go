@@ -195,3 +195,106 @@ func takeOrWait(ctx context.Context, p *Pool, a *Account) (uint32, bool) {
 		}
 	}
 }
+
+func opening(p *Pool, min int) *Waiter {
+	w := p.NewOpener(min)
+	p.Await(w)
+	return w
+}
+
+// tryOpen is what a waiter does that was signalled.
+func tryOpen(w *Waiter) bool {
+	w.pool.Await(w)
+	return w.Open(new(Account))
+}
+
+func TestWhoNeedsLessIsToldOfWhatTheFirstCannotUse(t *testing.T) {
+	p, holder, held := emptyPool(t, 3)
+	upload, get := opening(p, 2), opening(p, 1)
+	holder.Give(held[0])
+	if signalled(upload) {
+		t.Error("one buffer was offered to who needs two")
+	}
+	if !signalled(get) || !tryOpen(get) {
+		t.Fatal("who needs one buffer was not told of it")
+	}
+	holder.Give(held[1])
+	holder.Give(held[2])
+	if !signalled(upload) || !tryOpen(upload) {
+		t.Error("who came first lost its place")
+	}
+}
+
+func TestASignalThatSomebodyElseHasUsedUpInPartReachesWhoNeedsLess(t *testing.T) {
+	p, holder, held := emptyPool(t, 2)
+	upload, get := opening(p, 2), opening(p, 1)
+	holder.Give(held[0])
+	if !signalled(get) {
+		t.Fatal("not told of a buffer")
+	}
+	holder.Give(held[1]) // both may have one now, or the first two
+	mustOpen(t, p, 1)    // somebody else comes
+	if tryOpen(upload) {
+		t.Fatal("opened with what is not there")
+	}
+	if !tryOpen(get) {
+		t.Error("there is one buffer for who needs one")
+	}
+	upload.Stop()
+}
+
+func TestWhoWaitsForTwoThingsLeavesTheSignalToTheNext(t *testing.T) {
+	p, holder, held := emptyPool(t, 1)
+	first, second := awaiting(p), awaiting(p)
+	holder.Give(held[0])
+	if !signalled(first) {
+		t.Fatal("the longest waiter has no signal")
+	}
+	p.Await(first) // its lane is full: it does not take the buffer
+	if !signalled(second) {
+		t.Error("the signal was lost")
+	}
+}
+
+// Those who need less may go first, but not for ever.
+func TestWhoNeedsMoreIsNotOvertakenForEver(t *testing.T) {
+	p := NewPool(2)
+	running := mustOpen(t, p, 1)
+	mustOpen(t, p, 1).Close()
+	upload := opening(p, 2)
+	n := 0
+	for ; n <= mostOvertaken; n++ {
+		var small Account
+		if !p.Open(&small, 1) {
+			break
+		}
+		small.Close()
+	}
+	if n != mostOvertaken {
+		t.Errorf("%d have overtaken it, want %d", n, mostOvertaken)
+	}
+	if opening(p, 1).Open(new(Account)) {
+		t.Error("one who waits has overtaken it as well")
+	}
+	running.Close()
+	if !signalled(upload) || !tryOpen(upload) {
+		t.Error("what was kept for it did not reach it")
+	}
+}
+
+func TestWhatOthersWaitForToBeginIsNotSpare(t *testing.T) {
+	p, greedy, held := emptyPool(t, 2)
+	upload := opening(p, 2)
+	greedy.Give(held[0])
+	if b, ok := greedy.Take(); ok {
+		t.Fatalf("took buffer %d, which another waits for", b)
+	}
+	greedy.Give(held[1])
+	if !signalled(upload) || !tryOpen(upload) {
+		t.Error("it has to wait for both of its buffers at once")
+	}
+	upload.Stop()
+	if p.wanted != 0 {
+		t.Errorf("%d are kept for nobody", p.wanted)
+	}
+}

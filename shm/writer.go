@@ -51,6 +51,17 @@ func (w *Writer) Open(pool *Pool, guarantee int) bool {
 	return true
 }
 
+// OpenAwaited does the same with the guarantee that a waiter of the pool waits for.
+func (w *Writer) OpenAwaited(waiter *Waiter) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !waiter.Open(&w.account) {
+		return false
+	}
+	w.resetLocked()
+	return true
+}
+
 func (w *Writer) resetLocked() {
 	w.released, w.owner = peerCounter{}, nil
 	w.committed, w.visible, w.reclaimed = 0, 0, 0

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/signal"
@@ -83,7 +84,7 @@ func (p *program) worker(args []string) error {
 	return nil
 }
 
-// runWorker serves until SIGTERM or SIGINT, and then finishes what is running.
+// runWorker serves until SIGTERM, SIGINT or SIGQUIT, and then finishes what is running.
 // A second one ends the process.
 func (p *program) runWorker(kind, summary string, handler http.Handler, args []string) error {
 	var s workerSettings
@@ -94,10 +95,23 @@ func (p *program) runWorker(kind, summary string, handler http.Handler, args []s
 	} else if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
+	p.outlive()
+	log := s.logging.logger(p.stderr, s.logging.level)
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT, unix.SIGQUIT)
 	context.AfterFunc(ctx, stop)
-	return worker.Serve(ctx, s.socket, handler, worker.WithPool(s.pool), worker.WithName(s.name), worker.WithLanes(s.lanes),
-		worker.WithLog(s.logging.logger(p.stderr, s.logging.level)))
+	disregard(log, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2)
+	return worker.Serve(ctx, s.socket, handler, worker.WithPool(s.pool), worker.WithName(s.name), worker.WithLanes(s.lanes), worker.WithLog(log))
+}
+
+// disregard keeps signals from ending the process, and says so when one comes.
+func disregard(log *slog.Logger, signals ...os.Signal) {
+	received := make(chan os.Signal, 1)
+	signal.Notify(received, signals...)
+	go func() {
+		for s := range received {
+			log.Info("nothing to do", "signal", s)
+		}
+	}()
 }
 
 // echo sends the body back as it comes in.

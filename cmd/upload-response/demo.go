@@ -58,6 +58,7 @@ func (p *program) demo(args []string) error {
 		return err
 	}
 	s.config.OpenPools = s.config.Supervised // to try workers, too
+	p.outlive()
 	v, err := openService(&s, p.stdout, p.stderr)
 	if err != nil {
 		return err

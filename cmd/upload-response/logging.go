@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"io"
 	"log/slog"
 )
@@ -19,8 +20,23 @@ func (l *logging) options() optionGroup {
 	}}
 }
 
-// logger returns a logger that writes to w from the given level on.
+// logger returns a logger that writes to w from the given level on. A [logWriter] says
+// in the same format what it could not write.
 func (l *logging) logger(w io.Writer, level slog.Level) *slog.Logger {
+	if writer, ok := w.(*logWriter); ok {
+		writer.notice = l.lostLines
+	}
+	return l.newLogger(w, level)
+}
+
+// lostLines returns the line that stands for those that are not there.
+func (l *logging) lostLines(lines int, why error) []byte {
+	var b bytes.Buffer
+	l.newLogger(&b, slog.LevelWarn).Warn("lines of this log were lost", "lines", lines, "cause", why)
+	return b.Bytes()
+}
+
+func (l *logging) newLogger(w io.Writer, level slog.Level) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	if l.format == "json" {
 		return slog.New(slog.NewJSONHandler(w, options))

@@ -13,6 +13,7 @@ import (
 // program is what a command may touch of the process that it runs in.
 type program struct {
 	stdout, stderr io.Writer
+	out, err       *logWriter // the same; nil before outlive
 	getenv         func(name string) string
 }
 
@@ -42,6 +43,7 @@ func main() {
 // main runs the command that args name and returns the exit status: 0, 1 when
 // something went wrong, 2 when args make no sense.
 func (p *program) main(args []string) int {
+	defer p.flush()
 	err := p.dispatch(args)
 	var usage *usageError
 	switch {

@@ -412,3 +412,106 @@ func TestWorkersGetNeitherDescriptorsNorVariablesOfTheServersOwn(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlySignalsThatAskForTheEndEndAServer(t *testing.T) {
+	dir := t.TempDir()
+	socket := filepath.Join(dir, "s")
+	p := startProcess(t, "serve", "--listen", "unix:"+filepath.Join(dir, "c"), "--socket", socket)
+	p.found("msg=ready")
+	worker := startProcess(t, "worker", "echo", "--socket", socket, "--pool", "default")
+	p.found(`msg="link attached"`)
+	for _, p := range []*process{p, worker} {
+		p.signal(unix.SIGHUP)
+		p.found(`msg="nothing to do" signal=hangup`)
+		p.signal(unix.SIGUSR2)
+		p.found(`msg="nothing to do" signal="user defined signal 2"`)
+	}
+	worker.signal(unix.SIGQUIT)
+	if status := worker.wait(); status != 0 {
+		t.Errorf("the worker ended with status %d", status)
+	}
+	p.found(`msg="link left"`)
+	p.signal(unix.SIGQUIT)
+	p.found("msg=stopping signal=quit")
+	if status := p.wait(); status != 0 || strings.Contains(p.err.String(), "goroutine") {
+		t.Errorf("the server ended with status %d", status)
+	}
+	if _, err := os.Stat(socket); !os.IsNotExist(err) {
+		t.Errorf("the socket: %v", err)
+	}
+}
+
+func TestAWorkerThatCannotBeRunIsAnErrorBeforeTheServerListens(t *testing.T) {
+	dir := t.TempDir()
+	plain := filepath.Join(dir, "plain text")
+	if err := os.WriteFile(plain, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ command, want string }{
+		{"./nothere", "cannot run ./nothere: no such file or directory"},
+		{"no-such-program --flag", "cannot run no-such-program: executable file not found in $PATH"},
+		{"'" + plain + "' --flag", "cannot run " + plain + ": permission denied"},
+	} {
+		socket := filepath.Join(dir, "s")
+		_, stderr, status := call(nil, "serve", "--listen", "unix:"+filepath.Join(dir, "c"), "--socket", socket, "--worker", "default="+c.command)
+		if want := "upload-response: worker default=" + c.command + ": " + c.want + "\n"; status != 1 || stderr != want {
+			t.Errorf("status %d, %q, want %q", status, stderr, want)
+		}
+		if _, err := os.Stat(socket); !os.IsNotExist(err) {
+			t.Errorf("the socket: %v", err)
+		}
+	}
+}
+
+func TestTheFirstWordOfACommandIsFoundWhereTheShellFindsIt(t *testing.T) {
+	for line, want := range map[string]string{
+		"./a --b": "./a", " a": "a", "'a b' c": "a b", `"a b"`: "a b", "/x/y.z": "/x/y.z", "python3.12 -m x": "python3.12",
+		"$A b": "", "~/a": "", "'a'b": "", "a'b' c": "", "-a x y": "", `"$A"`: "", "A=b c": "", "'a": "", "a\\ b": "", "a;b": "", "": "", "''": "",
+	} {
+		if got, ok := firstWord(line); ok != (want != "") || ok && got != want {
+			t.Errorf("%q: %q, %v; want %q", line, got, ok, want)
+		}
+	}
+}
+
+// Requests wait for workers that come back, but not for those that never came.
+func TestRequestsDoNotWaitForWorkersThatNeverCameUp(t *testing.T) {
+	dir := t.TempDir()
+	ready := filepath.Join(dir, "ready")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := "sh -c 'test -e " + ready + " || exit 3; exec " + self + " worker echo --pool default'"
+	p := startProcess(t, "serve", "--listen", "unix:"+filepath.Join(dir, "c"), "--socket", filepath.Join(dir, "s"), "--queue-time", "1h", "--worker", "default="+script, "--workers", "2")
+	p.found("msg=ready")
+	client := unixClient(t, filepath.Join(dir, "c"))
+	status := func() int {
+		response, err := client.Get("http://server/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		return response.StatusCode
+	}
+	if got := status(); got != http.StatusServiceUnavailable { // it waits until that is clear
+		t.Errorf("status %d", got)
+	}
+	p.found(`msg="no worker of the pool comes up, its requests fail" pool=default how="exit status 3"`)
+	if got := status(); got != http.StatusServiceUnavailable {
+		t.Errorf("status %d", got)
+	}
+	if err := os.WriteFile(ready, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	worker := pid(t, p.found(`msg="link attached" .* pid=(\d+)`))
+	if got := status(); got != http.StatusOK {
+		t.Errorf("status %d", got)
+	}
+	if err := unix.Kill(worker, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if got := status(); got != http.StatusOK { // it waits for the next
+		t.Errorf("status %d", got)
+	}
+}

@@ -15,6 +15,7 @@ func (p *program) serve(args []string) error {
 	} else if err != nil {
 		return err
 	}
+	p.outlive()
 	v, err := openService(&s, p.stdout, p.stderr)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -11,8 +12,10 @@ import (
 	"os/signal"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -35,6 +38,9 @@ type service struct {
 	router    *server.UploadResponseRouter
 	server    *server.Server
 	workers   *supervisor
+	outputs   []*logWriter
+	relays    []*os.File // where workers write for them
+	relaying  sync.WaitGroup
 	failed    chan error // why it cannot go on
 	ctx       context.Context
 	cancel    context.CancelFunc // ends ctx: nothing more is to begin
@@ -44,21 +50,26 @@ type service struct {
 // Release: run, which returns when it has stopped.
 func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) {
 	v := &service{settings: s, log: s.logging.logger(stderr, s.logging.level), signals: make(chan os.Signal, 4), failed: make(chan error, 4+len(s.door.listen))}
-	signal.Notify(v.signals, unix.SIGTERM, unix.SIGINT, unix.SIGUSR1)
+	signal.Notify(v.signals, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2)
 	v.ctx, v.cancel = context.WithCancel(context.Background())
 	if err := errors.Join(keepDescriptors(), setDumpable(s.dumpable)); err != nil {
 		v.log.Warn("the server is not shielded from its workers", "error", err)
+	}
+	for _, w := range []io.Writer{stdout, stderr} {
+		if writer, ok := w.(*logWriter); ok {
+			v.outputs = append(v.outputs, writer)
+		}
 	}
 	defer func() {
 		if err != nil {
 			v.giveUp()
 		}
 	}()
-	if v.identity, err = s.door.identify(v.log); err != nil {
+	if err = s.checkWorkers(); err != nil {
 		return nil, err
 	}
-	if v.identity.reloads() {
-		signal.Notify(v.signals, unix.SIGHUP)
+	if v.identity, err = s.door.identify(v.log); err != nil {
+		return nil, err
 	}
 	if err = v.enter(); err != nil {
 		return nil, err
@@ -69,6 +80,7 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 	s.config.Log = v.log
 	if s.accessLog {
 		s.config.AccessLog = s.logging.logger(stdout, slog.LevelInfo)
+		v.watch(stdout)
 	}
 	v.supervise()
 	if v.router, err = server.NewRouter(s.config); err != nil {
@@ -76,6 +88,68 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 	}
 	v.start()
 	return v, nil
+}
+
+// watch has it said in the log when the access log cannot be written.
+func (v *service) watch(accessLog io.Writer) {
+	if writer, ok := accessLog.(*logWriter); ok {
+		writer.trouble = func(why error) { v.log.Warn("lines of the access log are lost", "cause", why) }
+	}
+}
+
+// lostLines returns how many lines of the logs could not be written.
+func (v *service) lostLines() (n int64) {
+	for _, w := range v.outputs {
+		n += w.lost.Load()
+	}
+	return n
+}
+
+// outputFor returns what worker processes have for a standard output, or error, of ours.
+// A pipe that nobody reads any more would end every one that prints: they have one of our
+// own instead, and lines get lost.
+func (v *service) outputFor(own *os.File) *os.File {
+	i := slices.IndexFunc(v.outputs, func(w *logWriter) bool { return w.file == own })
+	info, err := own.Stat()
+	if i < 0 || err != nil || info.Mode()&(os.ModeNamedPipe|os.ModeSocket) == 0 {
+		return own
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return own
+	}
+	v.relays = append(v.relays, w)
+	v.relaying.Go(func() { relay(v.outputs[i], r) })
+	return w
+}
+
+// relay passes lines on until nobody can write any more.
+func relay(to io.Writer, from io.ReadCloser) {
+	defer from.Close()
+	lines := bufio.NewReaderSize(from, 64<<10)
+	for {
+		line, err := lines.ReadSlice('\n') // or as much as fits
+		_, _ = to.Write(line)
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return
+		}
+	}
+}
+
+// endRelays waits a moment for what the workers have said last.
+func (v *service) endRelays() {
+	for _, w := range v.relays {
+		_ = w.Close()
+	}
+	ended := make(chan struct{})
+	go func() {
+		v.relaying.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(exitPatience): // a process that a worker left behind has it
+	}
 }
 
 // giveUp frees what openService had taken before it failed.
@@ -135,6 +209,8 @@ func (v *service) start() {
 		go func() { v.fail(v.server.ServeEntrance(e, v.identity.config())) }()
 	}
 	v.fail(v.identity.keep(v.ctx))
+	v.workers.stdout, v.workers.stderr = v.outputFor(os.Stdout), v.outputFor(os.Stderr)
+	v.workers.hopeless = v.router.Hopeless
 	for _, spec := range v.settings.workers {
 		v.workers.keep(spec)
 	}
@@ -198,13 +274,20 @@ func (v *service) run() error {
 }
 
 // report logs what the router holds, or reads the certificate again, if the signal
-// asks for that; any other signal asks for the end.
+// asks for that, or says that it does nothing; any other signal asks for the end.
 func (v *service) report(s os.Signal) bool {
 	switch s {
 	case unix.SIGUSR1:
-		v.log.LogAttrs(context.Background(), slog.LevelInfo, "stats", statsAttrs(v.router.Stats())...)
+		attrs := append(statsAttrs(v.router.Stats()), slog.Int64("lost_log_lines", v.lostLines()))
+		v.log.LogAttrs(context.Background(), slog.LevelInfo, "stats", attrs...)
 	case unix.SIGHUP:
-		v.identity.reload()
+		if v.identity.reloads() {
+			v.identity.reload()
+			return true
+		}
+		v.log.Info("nothing to do", "signal", s, "because", "there is no certificate in files")
+	case unix.SIGUSR2:
+		v.log.Info("nothing to do", "signal", s, "because", "it has no meaning")
 	default:
 		return false
 	}
@@ -235,6 +318,7 @@ func (v *service) stop() error {
 		v.log.Warn("requests cut off", "error", err)
 	}
 	v.workers.stop(workerPatience)
+	v.endRelays()
 	err := v.router.Close()
 	v.log.Info("stopped")
 	return err

@@ -45,9 +45,10 @@ prior knowledge), https://HOST:PORT (HTTP/1.1 and 2, and HTTP/3 on the same UDP
 port), unix:PATH, or fd:N or https+fd:N, a listening socket that was passed on. With
 no --listen, sockets that systemd passes on are taken.
 
-SIGTERM and SIGINT end the server when what is running has finished; a second
+SIGTERM, SIGINT and SIGQUIT end the server when what is running has finished; a second
 one ends it at once. SIGUSR1 logs what it holds and what has happened so far. SIGHUP
-has the certificate read again, if it is in files.
+has the certificate read again, if it is in files. SIGABRT ends it at once, with the
+stacks of all goroutines on standard error.
 `
 
 // flags returns the flags of serve, with s set to their defaults.

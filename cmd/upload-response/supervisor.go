@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -18,6 +19,7 @@ import (
 type workerSpec struct {
 	pool string
 	argv []string
+	line string // of the shell, that argv runs; empty: none
 }
 
 // supervisor keeps worker processes running until it is told to stop them.
@@ -26,15 +28,21 @@ type supervisor struct {
 	env      []string
 	user     *workerUser // nil: our own
 	dumpable bool        // we are
+	stdout   io.Writer   // of the processes
+	stderr   io.Writer
 	stopping chan struct{}
 	running  sync.WaitGroup // keepers
 
-	mu      sync.Mutex
+	// hopeless is called when no process of a pool comes up, with how the last one
+	// ended; nil: nobody is told.
+	hopeless func(pool, how string)
+
+	mu      sync.Mutex // guards the list of keepers, and which have failed
 	keepers []*keeper
 }
 
 func newSupervisor(log *slog.Logger, env []string) *supervisor {
-	return &supervisor{log: log, env: env, stopping: make(chan struct{})}
+	return &supervisor{log: log, env: env, stdout: os.Stdout, stderr: os.Stderr, stopping: make(chan struct{})}
 }
 
 // keep starts a process and starts it again whenever it ends. Preconditions:
@@ -93,6 +101,8 @@ type keeper struct {
 	supervisor *supervisor
 	spec       workerSpec
 	backoff    backoff
+	short      int  // lives, the last ones
+	failed     bool // under the supervisor's lock
 
 	mu  sync.Mutex
 	pid int // 0: none; until it is reaped nobody else can have this number
@@ -111,8 +121,10 @@ func (k *keeper) run() {
 		if k.supervisor.stopped() {
 			return
 		}
-		pause := k.backoff.next(time.Since(born))
+		life := time.Since(born)
+		pause := k.backoff.next(life)
 		k.supervisor.log.Warn("worker process ended", "pool", k.spec.pool, "pid", pid, "how", how, "restart_in", pause)
+		k.count(life, pid, how)
 		select {
 		case <-time.After(pause):
 		case <-k.supervisor.stopping:
@@ -121,12 +133,32 @@ func (k *keeper) run() {
 	}
 }
 
+// mostFailures is how many lives of a process have to be short, one after the other, for
+// it to have failed. One that the shell could not run fails at once.
+const mostFailures = 3
+
+// count notes how a process ended that lived so long. When all of its pool have failed,
+// somebody is told.
+func (k *keeper) count(life time.Duration, pid int, how string) {
+	if k.short++; life >= longLife {
+		k.short = 0
+	}
+	s := k.supervisor
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k.failed = k.short >= mostFailures || pid == 0 || how == "exit status 126" || how == "exit status 127"
+	working := func(other *keeper) bool { return other.spec.pool == k.spec.pool && !other.failed }
+	if s.hopeless != nil && !slices.ContainsFunc(s.keepers, working) {
+		s.hopeless(k.spec.pool, how)
+	}
+}
+
 // live starts the process, waits for its end, and returns how it ended.
 func (k *keeper) live() (pid int, how string) {
 	process := exec.Command(k.spec.argv[0], k.spec.argv[1:]...)
 	process.Env = append(workerEnviron(os.Environ()), k.supervisor.env...)
 	process.Env = append(process.Env, envName("pool")+"="+k.spec.pool)
-	process.Stdout, process.Stderr = os.Stdout, os.Stderr
+	process.Stdout, process.Stderr = k.supervisor.stdout, k.supervisor.stderr
 	// A group of its own: Ctrl-C reaches the server only, which tells the
 	// workers in its own time. And a session, by which startedFor knows its
 	// children. If the server dies the workers die too.

@@ -211,7 +211,7 @@ func workerCommand(p *[]workerSpec) func(string) error {
 		if !validPool.MatchString(pool) || strings.TrimSpace(line) == "" {
 			return errors.New("want POOL=COMMAND, such as 'default=./worker --fast'")
 		}
-		*p = append(*p, workerSpec{pool: pool, argv: []string{"/bin/sh", "-c", "exec " + line}})
+		*p = append(*p, workerSpec{pool: pool, argv: []string{"/bin/sh", "-c", "exec " + line}, line: line})
 		return nil
 	}
 }

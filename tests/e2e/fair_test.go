@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"bytes"
 	"net"
 	"net/http"
 	"testing"
@@ -71,6 +72,104 @@ func TestSlowUploadsOfOneAddressLeavePlacesForTheOthers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A quick request is soon made: it does not buy the right to all places.
+func TestSlowClientsThatWereQuickOnceLeavePlacesForTheOthers(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*server.Config)
+		lanes  string
+		known  int // connections
+		most   int // of them with a place on a link
+	}{
+		"on the links": {lasting, fairLanes, 20, 7},
+		"of streams":   {func(c *server.Config) { lasting(c); c.NumStreams = 8 }, "64", 20, 7},
+		"of both":      {lasting, "64", 400, 56},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := startBoth(t, c.change, lanesVariable+"="+c.lanes)
+			var slow []*raw
+			for range c.known {
+				c := dial(t, s.Addr)
+				c.begin("GET", "/quick")
+				c.want("GET", http.StatusOK)
+				slow = append(slow, c)
+			}
+			for _, c := range slow {
+				c.begin("POST", "/upload", "Content-Length: 5")
+			}
+			awaitWaiting(t, s, int64(c.known-c.most))
+			other := clientFrom(t, "127.0.0.2")
+			for range 5 {
+				wantServed(t, s, other)
+			}
+			if got := s.Router.Stats().Reclaimed; got != 0 {
+				t.Errorf("%d were cut off", got)
+			}
+			for _, c := range slow {
+				c.send("12345")
+			}
+			for _, c := range slow {
+				c.want("POST", http.StatusOK)
+			}
+		})
+	}
+}
+
+// Nor do a few bytes now and then, though nobody is cut off for being that slow.
+func TestClientsThatSendALittleAllTheTimeLeavePlacesForTheOthers(t *testing.T) {
+	s, _ := startBoth(t, func(c *server.Config) { c.QueueTime = time.Hour }, lanesVariable+"="+fairLanes)
+	const many, most = 20, 7
+	var little []*raw
+	for range many {
+		c := dial(t, s.Addr)
+		c.begin("POST", "/upload", "Content-Length: 1000000000")
+		little = append(little, c)
+	}
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		ticker := time.NewTicker(50 * time.Millisecond)
+		defer ticker.Stop()
+		for text := bytes.Repeat([]byte("x"), 500); ; {
+			for _, c := range little {
+				_, _ = c.conn.Write(text)
+			}
+			select {
+			case <-ticker.C:
+			case <-done:
+				return
+			}
+		}
+	}()
+	defer func() { close(done); <-ended }()
+	awaitWaiting(t, s, many-most)
+	other := clientFrom(t, "127.0.0.2")
+	for began := time.Now(); time.Since(began) < 3*time.Second; {
+		wantServed(t, s, other)
+	}
+	if got := s.Router.Stats(); got.Waiting != many-most || got.Reclaimed != 0 {
+		t.Errorf("%d wait, and %d were cut off", got.Waiting, got.Reclaimed)
+	}
+}
+
+func TestAConnectionIsNoLongerKnownAfterASlowExchange(t *testing.T) {
+	s, _ := startBoth(t, lasting, lanesVariable+"="+fairLanes)
+	was := dial(t, s.Addr)
+	was.begin("GET", "/quick")
+	was.want("GET", http.StatusOK)
+	was.begin("POST", "/upload", "Content-Length: 5")
+	began := time.Now()
+	harness.Eventually(t, "it to be slow", func() bool { return time.Since(began) > 500*time.Millisecond })
+	was.send("12345")
+	was.want("POST", http.StatusOK)
+	for range fairMost {
+		dial(t, s.Addr).begin("POST", "/upload", "Content-Length: 5")
+	}
+	harness.Eventually(t, "the slow ones to have their places", func() bool { return s.Router.Stats().ActiveStreams == fairMost })
+	was.begin("GET", "/quick")
+	awaitWaiting(t, s, 1)
+	wantServed(t, s, clientFrom(t, "127.0.0.2"))
 }
 
 func TestSlowReadersOfOneAddressLeavePlacesForTheOthers(t *testing.T) {
