@@ -49,7 +49,7 @@ test: check test-c-parts race test-sanitized test-python test-h2spec ## Run ever
 .PHONY: check
 check: need-go ## Check the format, vet, and test what the race detector would change
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "not formatted (make fmt):" $$unformatted; exit 1; }
-	$(GO) vet ./... && $(GO) vet -tags "h2spec peers slow" ./tests/...
+	$(GO) vet ./... && $(GO) vet -tags "h2spec peers slow attacks" ./tests/...
 	$(GO) test $(PLAIN)
 
 .PHONY: race
@@ -99,6 +99,18 @@ test-python: build python-env ## Test the Python SDK, installed from its wheel (
 	@cd sdk/python && bin=../../$(VENV)/bin && $$bin/ruff format --check -q . && $$bin/ruff check -q . && $$bin/mypy && \
 	  UPLOAD_RESPONSE=$(CURDIR)/build/upload-response $$bin/pytest
 	PYTHON=$(CURDIR)/$(VENV)/bin/python $(GO) test -count=1 -run $(PYTHON_DRIVERS) ./tests/conformance
+
+# How long to fuzz, as in 10m or 1h.
+FUZZ ?= 2m
+
+.PHONY: fuzz
+fuzz: need-go ## Fuzz the front beside a strict reader, and have vandals write into memory beside honest workers (FUZZ=1h)
+	$(GO) test -run '^$$' -fuzz FuzzAWorkerSeesWhatAStrictReaderSees -fuzztime $(FUZZ) ./tests/hostile
+	$(GO) test -count=1 -v -timeout 0 -run Vandals -vandal.time $(FUZZ) ./tests/faults
+
+.PHONY: test-attacks
+test-attacks: need-go ## Measure what attacks make the server hold, and hold that against the bounds that are stated
+	$(GO) test -count=1 -v -tags attacks ./tests/attacks
 
 .PHONY: soak-python
 soak-python: build python-env ## Send 100,000 requests with random aborts to each kind of worker in Python, and look for what is lost
