@@ -105,7 +105,7 @@ FUZZ ?= 2m
 
 .PHONY: fuzz
 fuzz: need-go ## Fuzz the front beside a strict reader, and have vandals write into memory beside honest workers (FUZZ=1h)
-	$(GO) test -run '^$$' -fuzz FuzzAWorkerSeesWhatAStrictReaderSees -fuzztime $(FUZZ) ./tests/hostile
+	$(GO) test -run '^$$' -fuzz FuzzAWorkerSeesWhatAStrictReaderSees -fuzztime $(FUZZ) -fuzzminimizetime 10x ./tests/hostile
 	$(GO) test -count=1 -v -timeout 0 -run Vandals -vandal.time $(FUZZ) ./tests/faults
 
 .PHONY: test-attacks

@@ -52,6 +52,7 @@ func (h *halfClosed) gone(fd int, now time.Time, long time.Duration) bool {
 func (c *screenedConn) awaitGone() error {
 	var h halfClosed
 	long := c.refusals.router.config.halfClosedTime()
+	_ = c.reader.raw.Control(func(fd uintptr) { h.gone(int(fd), time.Now(), long) }) // its time begins before that of the timer
 	wake := time.AfterFunc(long+time.Millisecond, func() {
 		_ = c.reader.raw.Control(func(fd uintptr) {
 			if _, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {

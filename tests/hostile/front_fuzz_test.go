@@ -127,7 +127,7 @@ func sameRequest(s *sighting, w *strict.Request) error {
 		target, host = after[end:], after[:end]
 	}
 	switch {
-	case s.Method != w.Method, strings.TrimPrefix(s.Target, "/") != strings.TrimPrefix(target, "/"), !strings.EqualFold(s.Host, host):
+	case s.Method != w.Method, escaped(s.Target) != escaped(target), !strings.EqualFold(s.Host, host):
 		return fmt.Errorf("%s %q for %q, want %s %q for %q", s.Method, s.Target, s.Host, w.Method, target, host)
 	case s.Body != w.Body:
 		return fmt.Errorf("the body %q, want %q", s.Body, w.Body)
@@ -136,6 +136,20 @@ func sameRequest(s *sighting, w *strict.Request) error {
 		return err
 	}
 	return sameFields(s.Trailer, w.Trailers)
+}
+
+// escaped returns a target as it is forwarded: net/http writes the path of an absolute one
+// anew.
+func escaped(target string) string {
+	var b strings.Builder
+	for _, c := range []byte(strings.TrimPrefix(target, "/")) {
+		if c >= 0x80 || strings.IndexByte(`"<>\\^`+"`{|}", c) >= 0 {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 // fromTheServer are the fields that the server sets itself.
