@@ -76,7 +76,7 @@ def stop_on_signals() -> Iterator[Stop]:
 
     with contextlib.suppress(ValueError):  # it is another thread
         for number in map(int, SIGNALS):
-            found = _installed(number)
+            found = installed(number)
             signal.signal(number, on_signal)
             before[number] = found
     try:
@@ -87,7 +87,7 @@ def stop_on_signals() -> Iterator[Stop]:
         stop.close()
 
 
-def _installed(number: int) -> Any:
+def installed(number: int) -> Any:
     """Return the handler that there is; one that Python did not install counts as none."""
     handler = signal.getsignal(number)
     return signal.SIG_DFL if handler is None else handler
