@@ -11,6 +11,10 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+# The longest that the main thread sleeps in one go. What a signal is to do is done by it alone,
+# and the signal does not wake it if it comes right before the sleep, or to another thread.
+SLICE = 1.0  # seconds
+
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -39,6 +43,11 @@ class Stop:
         """Wait, and return whether it is time to stop."""
         select.select([self._read], [], [], seconds)
         return self._is_set
+
+    def wait_for_it(self) -> None:
+        """Wait until it is time to stop."""
+        while not self.wait(SLICE):
+            pass
 
     def fileno(self) -> int:
         """What is readable once it is set."""
