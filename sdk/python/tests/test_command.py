@@ -148,6 +148,25 @@ def test_a_signal_lets_what_is_running_finish(server: Server, kind: str, process
         assert process.wait() == 0
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("processes", ["1", "2"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_heard_also_in_the_background(
+    server: Server, kind: str, processes: str, number: int
+) -> None:
+    """A shell without job control has SIGINT ignored in what it starts there."""
+    words = [sys.executable, "-m", "upload_response", kind, f"{kind}_app:app", "--app-dir", str(APPS)]
+    options = ["--processes", processes, "--socket", server.socket]
+    process = Process(["sh", "-c", 'trap "" INT; exec "$@"', "sh", *words, *options])
+    try:
+        server.says("link attached", int(processes))
+        assert server.get("/early").result().body == b"early"
+        process.signal(number)
+        assert process.wait() == 0
+    finally:
+        process.end()
+
+
 def test_a_thread_that_does_not_finish_in_time_ends_with_its_process(server: Server) -> None:
     with (
         running(server, "wsgi", "wsgi_app:app", "--graceful-timeout", "0.01") as process,

@@ -413,3 +413,56 @@ def test_a_handler_talks_over_a_websocket(server: Server, scripts: Scripts, hand
             client.recv(20)
     assert worker.wait() == 0
     assert worker.lines[-1] == "served\n"
+
+
+ELSEWHERE = """
+    import asyncio, signal, threading, time
+    import upload_response as ur
+
+    def hit():
+        time.sleep(0.2)  # until all others sleep
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+    def handler(request, response):
+        threading.Thread(target=hit, daemon=True).start()
+        response.start(200)
+
+    async def coroutine(request, response):
+        handler(request, response)
+
+    def application(environ, start_response):
+        threading.Thread(target=hit, daemon=True).start()
+        start_response("200 OK", [])
+        return [b""]
+
+    async def asgi_application(scope, receive, send):
+        if scope["type"] == "http":
+            threading.Thread(target=hit, daemon=True).start()
+            await send({{"type": "http.response.start", "status": 200}})
+            await send({{"type": "http.response.body"}})
+
+    if __name__ == "__main__":
+        {serve}
+        print("served")
+"""
+
+
+@pytest.mark.parametrize(
+    "serve",
+    [
+        "ur.serve(handler)",
+        "ur.serve(handler, threads=2)",
+        "ur.serve(coroutine)",
+        "from upload_response import wsgi; wsgi.serve(application)",
+        "from upload_response import asgi; asgi.serve(asgi_application)",
+        "from upload_response import asgi; asgi.serve(asgi_application, loop='asyncio')",
+    ],
+)
+def test_a_signal_that_does_not_wake_the_main_thread_is_heard(
+    server: Server, scripts: Scripts, serve: str
+) -> None:
+    """One that comes to another thread; one that comes right before a sleep is no different."""
+    worker = scripts.attached(ELSEWHERE.format(serve=serve), links=2 if "threads" in serve else 1)
+    assert server.get("/").result().status == 200
+    assert worker.wait() == 0
+    assert worker.lines[-1] == "served\n"

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 from ._errors import Timeout
 from ._library import lib
 from ._native import Condition
+from ._stop import SLICE
 
 if TYPE_CHECKING:
     from ._link import Link
     from ._place import Place
 
-# The longest that we sleep in one go: a signal that comes right before the sleep does
-# not end it.
-_SLICE = 1.0  # seconds
+_SLICE = SLICE
 
 # What ur_doze returns when it was not the bell that ended the sleep.
 _NOTHING = (-errno.ETIMEDOUT, -errno.EINTR)

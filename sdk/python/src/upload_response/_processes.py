@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ._errors import AttachError
-from ._stop import Stop, stop_on_signals
+from ._stop import SLICE, Stop, stop_on_signals
 
 log = logging.getLogger("upload_response")
 
@@ -93,8 +93,8 @@ class _Family:
         self.started[process] = time.monotonic()
 
     def ended(self, stop: Stop) -> list[Any]:
-        """Wait until a process has ended, or it is time to stop."""
-        multiprocessing.connection.wait([*(p.sentinel for p in self.started), stop.fileno()])
+        """Wait until a process has ended, or it is time to stop, or to look for signals."""
+        multiprocessing.connection.wait([*(p.sentinel for p in self.started), stop.fileno()], SLICE)
         return [p for p in self.started if p.exitcode is not None]
 
     def replace(self, process: Any, stop: Stop) -> None:

@@ -16,7 +16,7 @@ from ._errors import AttachError, Cancelled, LinkClosed, WebSocketClosed
 from ._processes import supervise
 from ._request import Request
 from ._response import Response
-from ._stop import Stop, stop_on_signals
+from ._stop import SLICE, Stop, stop_on_signals
 from ._waits import waits
 from ._worker import Options, Worker
 
@@ -74,6 +74,7 @@ def _serve_threads(handler: AnyHandler, options: Options, threads: int) -> None:
         workers = _native.threads(run, threads, daemon=False)
         for worker in workers:
             worker.start()
+        stop.wait_for_it()
         for worker in workers:
             worker.join()
         if failures:
@@ -142,8 +143,14 @@ async def _serve_loop(handler: Any, options: Options, stop: Stop) -> None:
     loop = asyncio.get_running_loop()
     async with AsyncWorker.with_options(options) as worker:
         waits.end(options, worker.server)
+        _wake(loop)
         with stop.calling(lambda: _drain_soon(loop, worker)):
             await worker.serve(handler)
+
+
+def _wake(loop: asyncio.AbstractEventLoop) -> None:
+    """Have the loop wake now and then, to see to signals."""
+    loop.call_later(SLICE, _wake, loop)
 
 
 def _drain_soon(loop: asyncio.AbstractEventLoop, worker: AsyncWorker) -> None:

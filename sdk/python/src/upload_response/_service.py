@@ -56,8 +56,7 @@ class Service:
             threads = _native.threads(run, count, daemon=True)
             for each in threads:
                 each.start()
-            while not stop.wait(3600):
-                pass
+            stop.wait_for_it()
             self._join(threads)
         if failures:
             raise failures[0]

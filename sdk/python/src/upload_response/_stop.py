@@ -11,6 +11,10 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+# The longest that the main thread sleeps in one go. What a signal is to do is done by it alone,
+# and the signal does not wake it if it comes right before the sleep, or to another thread.
+SLICE = 1.0  # seconds
+
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -39,6 +43,11 @@ class Stop:
         """Wait, and return whether it is time to stop."""
         select.select([self._read], [], [], seconds)
         return self._is_set
+
+    def wait_for_it(self) -> None:
+        """Wait until it is time to stop."""
+        while not self.wait(SLICE):
+            pass
 
     def fileno(self) -> int:
         """What is readable once it is set."""
@@ -76,7 +85,7 @@ def stop_on_signals() -> Iterator[Stop]:
 
     with contextlib.suppress(ValueError):  # it is another thread
         for number in map(int, SIGNALS):
-            found = _installed(number)
+            found = installed(number)
             signal.signal(number, on_signal)
             before[number] = found
     try:
@@ -87,7 +96,7 @@ def stop_on_signals() -> Iterator[Stop]:
         stop.close()
 
 
-def _installed(number: int) -> Any:
+def installed(number: int) -> Any:
     """Return the handler that there is; one that Python did not install counts as none."""
     handler = signal.getsignal(number)
     return signal.SIG_DFL if handler is None else handler

@@ -15,6 +15,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from . import _loops
 from ._asgi_cycle import Application, Cycle
@@ -28,7 +29,7 @@ from ._gateway import Disconnected, root_bytes
 from ._link import Taken
 from ._processes import CannotServe
 from ._service import Service
-from ._stop import SIGNALS
+from ._stop import SIGNALS, installed
 from ._waits import waits
 from ._worker import Options
 
@@ -70,17 +71,18 @@ class Gateway:
     # ------------------------------------------------------------- the end
 
     def _listen(self) -> None:
-        """Have SIGTERM and SIGINT stop us; the second one does what it did before. Signals
-        that are ignored stay so.
+        """Have SIGTERM and SIGINT stop us; the second one does what it did before. A shell that
+        starts us in the background has SIGINT ignored, and whoever sends one means it.
         """
         if threading.current_thread() is threading.main_thread():
             loop = asyncio.get_running_loop()
             for number in SIGNALS:
-                if signal.getsignal(number) != signal.SIG_IGN:
-                    loop.add_signal_handler(number, self._end, number)
+                before = installed(number)
+                loop.add_signal_handler(number, self._end, number, before)
 
-    def _end(self, number: int) -> None:
+    def _end(self, number: int, before: Any) -> None:
         asyncio.get_running_loop().remove_signal_handler(number)
+        signal.signal(number, before)
         self._stop.set()
         if self._worker is not None:
             self._worker.drain()
