@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -121,13 +122,13 @@ func sameRequests(seen []sighting, want []strict.Request) error {
 }
 
 func sameRequest(s *sighting, w *strict.Request) error {
-	target, host := w.Target, strings.Join(w.Values("host"), "")
+	target, seen, host := w.Target, s.Target, strings.Join(w.Values("host"), "")
 	if _, after, absolute := strings.Cut(target, "://"); absolute && !strings.HasPrefix(target, "/") { // RFC 9112 section 3.2.2
 		end := strings.IndexAny(after+"/", "/?")
-		target, host = after[end:], after[:end]
+		target, seen, host = unescaped(after[end:]), unescaped(seen), after[:end]
 	}
 	switch {
-	case s.Method != w.Method, escaped(s.Target) != escaped(target), !strings.EqualFold(s.Host, host):
+	case s.Method != w.Method, strings.TrimPrefix(seen, "/") != strings.TrimPrefix(target, "/"), !strings.EqualFold(s.Host, host):
 		return fmt.Errorf("%s %q for %q, want %s %q for %q", s.Method, s.Target, s.Host, w.Method, target, host)
 	case s.Body != w.Body:
 		return fmt.Errorf("the body %q, want %q", s.Body, w.Body)
@@ -138,18 +139,13 @@ func sameRequest(s *sighting, w *strict.Request) error {
 	return sameFields(s.Trailer, w.Trailers)
 }
 
-// escaped returns a target as it is forwarded: net/http writes the path of an absolute one
-// anew.
-func escaped(target string) string {
-	var b strings.Builder
-	for _, c := range []byte(strings.TrimPrefix(target, "/")) {
-		if c >= 0x80 || strings.IndexByte(`"<>\\^`+"`{|}", c) >= 0 {
-			fmt.Fprintf(&b, "%%%02X", c)
-		} else {
-			b.WriteByte(c)
-		}
+// unescaped returns a target without its percent signs: net/http writes that of an absolute
+// one anew.
+func unescaped(target string) string {
+	if text, err := url.PathUnescape(strings.TrimPrefix(target, "/")); err == nil {
+		return text
 	}
-	return b.String()
+	return target
 }
 
 // fromTheServer are the fields that the server sets itself.
