@@ -405,6 +405,7 @@ def test_a_handler_talks_over_a_websocket(server: Server, scripts: Scripts, hand
             dial(server.port, path)
         assert refused.value.response.status_code == status
         assert (refused.value.response.body or b"").startswith(text)
+    worker.says("LookupError: before")
     errors = [line for line in worker.lines if line.startswith("LookupError: ")]
     assert errors == ["LookupError: in the middle\n", "LookupError: before\n"]
     with dial(server.port, "/echo") as client:
