@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import socket
 import subprocess
@@ -15,7 +16,10 @@ import upload_response as ur
 from conftest import Process, Server
 from gateways import APPS, command
 from upload_response._library import Options
+from upload_response._link import Server as Peer
 from upload_response._link import default_socket
+from upload_response._waits import Waits
+from upload_response._worker import Options as WorkerOptions
 
 NOBODY = 65534
 
@@ -54,6 +58,26 @@ def test_a_wait_is_said_once_and_so_is_its_end(tmp_path: Path, kind: str, option
                 server.end()
     finally:
         process.end()
+
+
+def test_a_thread_that_comes_late_says_no_wait_and_keeps_no_other_from_saying_one(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "upload_response")
+    waits, options, server = Waits(), WorkerOptions(socket="/s"), Peer(7, "", 0)
+    early, late = waits.attached, waits.attached  # two threads begin to attach
+    waits.say(ur.AttachError("nobody", 2), early)
+    waits.end(options, server)
+    waits.say(ur.AttachError("nobody", 2), late)  # its attempt came to nothing before that
+    waits.begin()
+    waits.say(ur.AttachError("nobody", 2), waits.attached)
+    waits.end(options, server)
+    assert [record.getMessage().split()[0] for record in caplog.records] == [
+        "waiting",
+        "attached",
+        "waiting",
+        "attached",
+    ]
 
 
 def test_a_wait_is_said_without_a_word_of_logging(tmp_path: Path) -> None:

@@ -93,6 +93,7 @@ def keep_attached(serve_link: Callable[[], None], stop: Stop) -> None:
     """Attach, serve, and attach again, until it is time to stop."""
     pause = _FIRST_PAUSE
     while not stop:
+        attached = waits.attached
         try:
             serve_link()
             pause = _FIRST_PAUSE
@@ -103,7 +104,7 @@ def keep_attached(serve_link: Callable[[], None], stop: Stop) -> None:
         except AttachError as error:
             if not error.may_pass:
                 raise
-            waits.say(error)
+            waits.say(error, attached)
             stop.wait(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 

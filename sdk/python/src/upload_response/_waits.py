@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import threading
 from typing import TYPE_CHECKING
 
 from ._link import default_socket
@@ -25,24 +26,34 @@ class Waits:
     """The waits of a process, whose threads wait for the same server."""
 
     def __init__(self) -> None:
+        self.attached = 0  # how often we were
+        self._lock = threading.Lock()
         self._waiting = self._said = False
         self._asks: int | None = None  # to be told that we are attached
 
     def begin(self) -> None:
         """Note that the server is gone, which was said."""
-        self._waiting = True
+        with self._lock:
+            self._waiting = True
 
-    def say(self, error: AttachError) -> None:
-        """Say what we wait for."""
-        if not self._said:
+    def say(self, error: AttachError, attached: int) -> None:
+        """Say what we wait for. With how often we were attached when the attempt began that
+        came to nothing: another thread may have had more luck since.
+        """
+        with self._lock:
+            if self._said or attached != self.attached:
+                return
             self._waiting = self._said = True
-            log.warning("waiting for the server: %s", error)
+        log.warning("waiting for the server: %s", error)
 
     def end(self, options: Options, server: Server) -> None:
         """Say that we are attached, if somebody was told that we were not, or asks."""
-        self._tell()
-        if self._waiting:
+        with self._lock:
+            self.attached += 1
+            waited = self._waiting
             self._waiting = self._said = False
+            self._tell()
+        if waited:
             log.info("attached to %s, process %d", options.socket or default_socket(), server.pid)
 
     def _tell(self) -> None:

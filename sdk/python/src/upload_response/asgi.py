@@ -106,6 +106,7 @@ class Gateway:
         """Attach, serve, and attach again, until it is time to stop."""
         pause = _FIRST_PAUSE
         while not self._stop.is_set():
+            attached = waits.attached
             try:
                 async with AsyncWorker.with_options(self._options) as worker:
                     waits.end(self._options, worker.server)
@@ -117,7 +118,7 @@ class Gateway:
             except AttachError as error:
                 if not error.may_pass:
                     raise
-                waits.say(error)
+                waits.say(error, attached)
                 await self._pause(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
