@@ -44,7 +44,7 @@ type Server struct {
 const (
 	http2ConnWindow   = 4<<20 - 1
 	http2StreamWindow = 1 << 20
-	http2FrameSize    = 64 << 10 // a connection keeps a buffer of the size of its largest frame
+	http2FrameSize    = 256 << 10 // a connection keeps a buffer of the size of its largest frame
 )
 
 // headerRoom is how many times their limit headers may be before they are not
