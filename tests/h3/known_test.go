@@ -24,10 +24,6 @@ func judge(t *testing.T, known *known, problem error) {
 // request that a worker should not see comes of it. Where there is no link, nobody is
 // known to have told them.
 var (
-	unreadControl = known{
-		why:  "On a server the control stream is not read any further than its SETTINGS (handleControlStream in http3/conn.go).",
-		link: "https://github.com/quic-go/quic-go/pull/2949",
-	}
 	skippedPush = known{
 		why:  "Frames of server push are skipped as if they were unknown, wherever they stand.",
 		link: "https://github.com/quic-go/quic-go/issues/5686",
