@@ -1,6 +1,7 @@
-// Package proto is what server and workers say to each other: the HPKS codec
-// for the headers of an exchange, and the attach messages that open a link.
-// It does no input or output and knows nothing of memory or sockets.
+// Package proto encodes and decodes HPKS frames, in which the headers and trailers
+// of requests and responses lie in shared memory. It does no input or output and
+// knows nothing of memory or sockets. Package proto/attach has the messages that
+// open a link between the server and a worker.
 //
 // # HPKS, stream version 1
 //
@@ -47,10 +48,4 @@
 //	name       a token of at most 65535 bytes, not empty; stored lower-case
 //	value      HTAB, SP, visible characters and bytes from 0x80
 //	           (RFC 9110 section 5.5); whitespace at its ends is kept
-//
-// # Attach messages
-//
-// One MessagePack map to one SOCK_SEQPACKET packet of at most MaxMessage
-// bytes; see Message for the rules and Hello, Welcome, Refusal, Drain and Bye
-// for the keys.
 package proto

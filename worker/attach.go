@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -18,12 +18,12 @@ import (
 const welcomeTime = 10 * time.Second
 
 // Attach connects to the server's worker socket and returns a link. Without a path it is
-// that in UPLOAD_RESPONSE_SOCKET, or else [proto.DefaultSocket]. An answer of the server
-// that says no is a [*proto.Refusal]; a server that is not believed, [ErrServer]. Release:
+// that in UPLOAD_RESPONSE_SOCKET, or else [attach.DefaultSocket]. An answer of the server
+// that says no is a [*attach.Refusal]; a server that is not believed, [ErrServer]. Release:
 // [Link.Close].
 func Attach(ctx context.Context, socket string, list ...Option) (*Link, error) {
 	o := gather(list)
-	l, err := attach(ctx, socket, &o)
+	l, err := connect(ctx, socket, &o)
 	if err != nil {
 		return nil, err
 	}
@@ -32,12 +32,12 @@ func Attach(ctx context.Context, socket string, list ...Option) (*Link, error) {
 	return l, nil
 }
 
-// attach returns a link whose run is still to be started.
-func attach(ctx context.Context, socket string, o *options) (*Link, error) {
+// connect returns a link whose run is still to be started.
+func connect(ctx context.Context, socket string, o *options) (*Link, error) {
 	socket = socketPath(socket)
 	uid, err := o.namedUID()
 	if err == nil {
-		err = proto.CheckSocketFolder(socket)
+		err = attach.CheckSocketFolder(socket)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrServer, err)
@@ -72,15 +72,15 @@ func attach(ctx context.Context, socket string, o *options) (*Link, error) {
 
 // greet says hello and returns the server's welcome with the descriptors that
 // came with it.
-func greet(conn *net.UnixConn, o *options) (*proto.Welcome, []*os.File, error) {
-	hello := &proto.Hello{
+func greet(conn *net.UnixConn, o *options) (*attach.Welcome, []*os.File, error) {
+	hello := &attach.Hello{
 		LayoutMin: shm.LayoutMin, LayoutMax: shm.LayoutMax, Pool: o.pool, Name: o.name, PID: uint32(os.Getpid()),
-		SDK: "go", SDKVersion: Version, Lanes: uint32(o.lanes), Bell: proto.BellEventfd,
+		SDK: "go", SDKVersion: Version, Lanes: uint32(o.lanes), Bell: attach.BellEventfd,
 	}
 	if err := hello.Validate(); err != nil {
 		return nil, nil, fmt.Errorf("worker: attach: %w", err)
 	}
-	packet, err := proto.Encode(hello)
+	packet, err := attach.Encode(hello)
 	if err != nil {
 		return nil, nil, fmt.Errorf("worker: attach: %w", err)
 	}
@@ -90,8 +90,8 @@ func greet(conn *net.UnixConn, o *options) (*proto.Welcome, []*os.File, error) {
 	return readWelcome(conn)
 }
 
-func readWelcome(conn *net.UnixConn) (*proto.Welcome, []*os.File, error) {
-	packet, rights := make([]byte, proto.MaxMessage+1), make([]byte, unix.CmsgSpace(4*8))
+func readWelcome(conn *net.UnixConn) (*attach.Welcome, []*os.File, error) {
+	packet, rights := make([]byte, attach.MaxMessage+1), make([]byte, unix.CmsgSpace(4*8))
 	n, rn, _, _, err := conn.ReadMsgUnix(packet, rights)
 	if err != nil {
 		return nil, nil, fmt.Errorf("worker: attach: no answer: %w", err)
@@ -100,12 +100,12 @@ func readWelcome(conn *net.UnixConn) (*proto.Welcome, []*os.File, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("worker: attach: %w", err)
 	}
-	message, err := proto.Decode(packet[:n])
+	message, err := attach.Decode(packet[:n])
 	if err == nil {
 		switch m := message.(type) {
-		case *proto.Welcome:
+		case *attach.Welcome:
 			return m, files, nil
-		case *proto.Refusal:
+		case *attach.Refusal:
 			err = m
 		default:
 			err = fmt.Errorf("the server answered with %q", message.Type())
@@ -146,7 +146,7 @@ var errDescriptors = errors.New("worker: attach: the welcome came without its de
 
 // open maps the segments and makes the link. It takes over the files: request
 // segment, response segment, the server's bell, our bell.
-func open(conn *net.UnixConn, welcome *proto.Welcome, files []*os.File, o *options) (*Link, error) {
+func open(conn *net.UnixConn, welcome *attach.Welcome, files []*os.File, o *options) (*Link, error) {
 	if len(files) != 4 {
 		closeFiles(files)
 		return nil, errDescriptors

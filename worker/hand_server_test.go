@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -68,7 +69,7 @@ func (s *handServer) welcome(lanes int) {
 		return // the test has ended
 	}
 	s.conn = conn
-	_, _ = conn.Read(make([]byte, proto.MaxMessage))
+	_, _ = conn.Read(make([]byte, attach.MaxMessage))
 	g, err := shm.PlanResponse(shm.MinSlotSize, 8, lanes, 1<<20)
 	s.must(err)
 	response, file, err := shm.CreateResponseSegment(g)
@@ -80,7 +81,7 @@ func (s *handServer) welcome(lanes int) {
 	s.workerBell, err = shm.NewPeerEventfd()
 	s.must(err)
 	s.end = shm.NewServerEnd(s.requests, 0, generation, response, s.workerBell)
-	packet, err := proto.Encode(&proto.Welcome{
+	packet, err := attach.Encode(&attach.Welcome{
 		Layout: shm.LayoutMax, LayoutHash: shm.LayoutHash(), ServerPID: uint32(os.Getpid()), Server: "hand", LinkGeneration: generation,
 		Lanes: uint32(lanes), RequestBytes: s.requests.Geometry().Len, ResponseBytes: g.Len,
 	})

@@ -9,14 +9,14 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
 // Link is one attached connection to a server.
 type Link struct {
 	conn       *net.UnixConn
-	welcome    proto.Welcome
+	welcome    attach.Welcome
 	instance   uint64
 	requests   *shm.RequestSegment
 	responses  *shm.ResponseSegment
@@ -107,7 +107,7 @@ var errClosedHere = errors.New("closed by this process")
 // Close ends the link at once. Requests in progress are cancelled; their memory
 // stays mapped until each of them has ended.
 func (l *Link) Close() error {
-	l.say(&proto.Bye{Reason: "closed"})
+	l.say(&attach.Bye{Reason: "closed"})
 	l.die(errClosedHere)
 	return nil
 }
@@ -118,7 +118,7 @@ func (l *Link) Close() error {
 func (l *Link) Drain(ctx context.Context) error {
 	defer l.Close()
 	if !l.draining.Swap(true) {
-		l.say(&proto.Drain{})
+		l.say(&attach.Drain{})
 	}
 	select {
 	case <-l.leaving: // nothing more comes
@@ -177,8 +177,8 @@ func (l *Link) unmap() {
 }
 
 // say sends the server a message.
-func (l *Link) say(m proto.Message) {
-	if packet, err := proto.Encode(m); err == nil {
+func (l *Link) say(m attach.Message) {
+	if packet, err := attach.Encode(m); err == nil {
 		_ = l.conn.SetWriteDeadline(time.Now().Add(time.Second))
 		_, _ = l.conn.Write(packet)
 	}
@@ -404,20 +404,20 @@ func (l *Link) scavenge() {
 // control reads the server's messages. The end of the connection is how the death
 // of the server is noticed.
 func (l *Link) control() {
-	packet := make([]byte, proto.MaxMessage+1)
+	packet := make([]byte, attach.MaxMessage+1)
 	for {
 		n, err := l.conn.Read(packet)
 		if err != nil || n == 0 {
 			l.die(errors.New("the server is gone"))
 			return
 		}
-		message, err := proto.Decode(packet[:n])
+		message, err := attach.Decode(packet[:n])
 		switch m := message.(type) {
-		case *proto.Drain: // the server finishes what is running, and so do we
-		case *proto.Bye:
+		case *attach.Drain: // the server finishes what is running, and so do we
+		case *attach.Bye:
 			l.die(fmt.Errorf("the server said goodbye: %s", m.Reason))
 			return
-		case *proto.Refusal:
+		case *attach.Refusal:
 			l.die(m)
 			return
 		default:

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 )
 
 // The pauses between attempts to attach: short at first, since a server that is
@@ -30,7 +30,7 @@ func Serve(ctx context.Context, socket string, handler http.Handler, list ...Opt
 	socket = socketPath(socket)
 	pause := firstPause
 	for ctx.Err() == nil {
-		link, err := attach(ctx, socket, &o)
+		link, err := connect(ctx, socket, &o)
 		if err == nil {
 			pause = firstPause
 			o.log.Info("attached", "socket", socket, "pool", o.pool, "server_pid", link.welcome.ServerPID)
@@ -57,11 +57,11 @@ func final(err error) bool {
 	if errors.Is(err, ErrServer) {
 		return true
 	}
-	var refusal *proto.Refusal
+	var refusal *attach.Refusal
 	if !errors.As(err, &refusal) {
 		return false // nobody there, or a connection that broke
 	}
-	return refusal.Code != proto.CodeFull && refusal.Code != proto.CodeDraining
+	return refusal.Code != attach.CodeFull && refusal.Code != attach.CodeDraining
 }
 
 // baseContext returns what the contexts of requests come from. It has what handlers look

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 )
 
 // socketPath returns the path to attach to, if the caller gave none.
@@ -16,10 +16,10 @@ func socketPath(given string) string {
 	if given != "" {
 		return given
 	}
-	if path := os.Getenv(proto.SocketVariable); path != "" {
+	if path := os.Getenv(attach.SocketVariable); path != "" {
 		return path
 	}
-	return proto.DefaultSocket(os.Getenv)
+	return attach.DefaultSocket(os.Getenv)
 }
 
 // namedUID returns the user whose server is believed besides ours and root's, or noUID.

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 )
 
 func TestAServerIsBelievedThatIsOursOrRootsOrNamed(t *testing.T) {
@@ -61,7 +61,7 @@ func TestAServerOfAnotherUserIsSentNothing(t *testing.T) {
 			return
 		}
 		defer conn.Close()
-		n, _ := conn.Read(make([]byte, proto.MaxMessage))
+		n, _ := conn.Read(make([]byte, attach.MaxMessage))
 		heard <- n
 	}()
 	err := Serve(context.Background(), listener.Addr().String(), nil)
@@ -101,7 +101,7 @@ func listenAs(t *testing.T, uid int) *net.UnixListener {
 func TestWithoutAPathTheEnvironmentSaysWhereTheServerIs(t *testing.T) {
 	s := newHandServer(t)
 	go s.welcome(1)
-	t.Setenv(proto.SocketVariable, s.socket)
+	t.Setenv(attach.SocketVariable, s.socket)
 	l, err := Attach(context.Background(), "", WithLanes(1))
 	check(t, err)
 	check(t, l.Close())

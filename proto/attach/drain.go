@@ -1,4 +1,4 @@
-package proto
+package attach
 
 // Drain asks a worker to take no more streams and to finish those it has: type
 // "drain".

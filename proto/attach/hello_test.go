@@ -1,4 +1,4 @@
-package proto
+package attach
 
 import (
 	"errors"
@@ -37,7 +37,7 @@ func TestAHelloAtItsLimitsIsValid(t *testing.T) {
 
 func TestTheLayoutsOfAHelloAreItsRange(t *testing.T) {
 	h := goodHello()
-	if got := h.Layouts(); got != (Range{1, 2}) {
+	if got := h.Layouts(); got != (LayoutRange{1, 2}) {
 		t.Errorf("layouts %v", got)
 	}
 }

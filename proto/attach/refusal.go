@@ -1,4 +1,4 @@
-package proto
+package attach
 
 // The codes of a Refusal. A reader must be ready for one it does not know.
 const (

@@ -1,4 +1,4 @@
-package proto
+package attach
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// A messageVector is one object of the arrays in testdata/attach, which every
+// A messageVector is one object of the arrays in ../testdata/attach, which every
 // SDK reads.
 //
 // hex is one packet. Either error is there, a name out of messageErrors, with
@@ -46,7 +46,7 @@ func (v *messageVector) UnmarshalJSON(b []byte) error {
 }
 
 func messageVectors(tb testing.TB) []messageVector {
-	return readVectors[messageVector](tb, "testdata/attach/*.json")
+	return readVectors[messageVector](tb, "../testdata/attach/*.json")
 }
 
 // fieldsOf is m as the fields of a vector.

@@ -1,4 +1,4 @@
-package proto
+package attach
 
 // Bye is the orderly end of a link, from either side: type "bye". The sender
 // closes the socket after it. A socket that closes without one means that the

@@ -1,6 +1,9 @@
-package proto
+package attach
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // The bells that a worker can sleep on.
 const (
@@ -59,7 +62,7 @@ func (h *Hello) keys() []key {
 }
 
 // Layouts returns the range of layouts that the worker can use.
-func (h *Hello) Layouts() Range { return Range{Min: h.LayoutMin, Max: h.LayoutMax} }
+func (h *Hello) Layouts() LayoutRange { return LayoutRange{Min: h.LayoutMin, Max: h.LayoutMax} }
 
 // Validate checks what h says against the table above. Its error is a *Refusal
 // with CodeMalformed, to be sent as it is, that names the key at fault.
@@ -97,7 +100,7 @@ func validPool(s string) bool {
 }
 
 func poolChar(c byte) bool {
-	return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || has("._-", c)
+	return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || strings.IndexByte("._-", c) >= 0
 }
 
 func printable(s string, most int) bool {

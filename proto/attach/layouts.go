@@ -1,12 +1,12 @@
-package proto
+package attach
 
 import "strconv"
 
-// Range is a range of versions of the memory layout, both ends included.
-type Range struct{ Min, Max uint16 }
+// LayoutRange is a range of versions of the memory layout, both ends included.
+type LayoutRange struct{ Min, Max uint16 }
 
 // String returns "2-4", or "3" for a range of one.
-func (r Range) String() string {
+func (r LayoutRange) String() string {
 	if r.Min == r.Max {
 		return strconv.Itoa(int(r.Min))
 	}
@@ -16,7 +16,7 @@ func (r Range) String() string {
 // Negotiate returns the newest layout that both sides speak. If there is none
 // its error is a *Refusal with CodeLayout, to be sent as it is, that names both
 // ranges.
-func Negotiate(server, sdk Range) (uint16, error) {
+func Negotiate(server, sdk LayoutRange) (uint16, error) {
 	low, high := max(server.Min, sdk.Min), min(server.Max, sdk.Max)
 	if low > high {
 		return 0, &Refusal{

@@ -1,4 +1,4 @@
-package proto
+package attach
 
 // Welcome is the server's answer to a Hello that it accepts, type "welcome".
 // The file descriptors of the link come with it.

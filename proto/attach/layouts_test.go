@@ -1,4 +1,4 @@
-package proto
+package attach
 
 import (
 	"errors"
@@ -7,16 +7,16 @@ import (
 
 func TestTheNewestCommonLayoutWins(t *testing.T) {
 	for _, c := range []struct {
-		server, sdk Range
+		server, sdk LayoutRange
 		want        uint16
 	}{
-		{Range{1, 1}, Range{1, 1}, 1},
-		{Range{1, 3}, Range{1, 2}, 2},
-		{Range{1, 2}, Range{1, 3}, 2},
-		{Range{2, 4}, Range{1, 2}, 2},
-		{Range{1, 2}, Range{2, 4}, 2},
-		{Range{1, 9}, Range{3, 5}, 5},
-		{Range{3, 5}, Range{0, 65535}, 5},
+		{LayoutRange{1, 1}, LayoutRange{1, 1}, 1},
+		{LayoutRange{1, 3}, LayoutRange{1, 2}, 2},
+		{LayoutRange{1, 2}, LayoutRange{1, 3}, 2},
+		{LayoutRange{2, 4}, LayoutRange{1, 2}, 2},
+		{LayoutRange{1, 2}, LayoutRange{2, 4}, 2},
+		{LayoutRange{1, 9}, LayoutRange{3, 5}, 5},
+		{LayoutRange{3, 5}, LayoutRange{0, 65535}, 5},
 	} {
 		got, err := Negotiate(c.server, c.sdk)
 		if err != nil || got != c.want {
@@ -27,13 +27,13 @@ func TestTheNewestCommonLayoutWins(t *testing.T) {
 
 func TestNoCommonLayoutIsRefusedNamingBoth(t *testing.T) {
 	for _, c := range []struct {
-		server, sdk Range
+		server, sdk LayoutRange
 		want        string
 	}{
-		{Range{3, 4}, Range{1, 2}, "server speaks layout 3-4, this SDK 1-2"},
-		{Range{1, 2}, Range{3, 4}, "server speaks layout 1-2, this SDK 3-4"},
-		{Range{1, 1}, Range{2, 2}, "server speaks layout 1, this SDK 2"},
-		{Range{1, 1}, Range{0, 0}, "server speaks layout 1, this SDK 0"},
+		{LayoutRange{3, 4}, LayoutRange{1, 2}, "server speaks layout 3-4, this SDK 1-2"},
+		{LayoutRange{1, 2}, LayoutRange{3, 4}, "server speaks layout 1-2, this SDK 3-4"},
+		{LayoutRange{1, 1}, LayoutRange{2, 2}, "server speaks layout 1, this SDK 2"},
+		{LayoutRange{1, 1}, LayoutRange{0, 0}, "server speaks layout 1, this SDK 0"},
 	} {
 		_, err := Negotiate(c.server, c.sdk)
 		var refusal *Refusal

@@ -1,8 +1,9 @@
-package proto
+package attach
 
 import (
 	"bytes"
 	"errors"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/vmihailenco/msgpack/v5"
@@ -42,7 +43,7 @@ type MessageError struct {
 }
 
 func (e *MessageError) Error() string {
-	s := "proto: " + e.Err.Error()
+	s := "attach: " + e.Err.Error()
 	if e.Key != "" {
 		s += ": key " + quote(e.Key)
 	}
@@ -50,6 +51,15 @@ func (e *MessageError) Error() string {
 }
 
 func (e *MessageError) Unwrap() error { return e.Err }
+
+// quote makes s fit for a log line: escaped, and cut if it is long.
+func quote(s string) string {
+	const most = 64
+	if len(s) > most {
+		return strconv.Quote(s[:most]) + "..."
+	}
+	return strconv.Quote(s)
+}
 
 // Message is what goes over the attach socket, one to a packet: *Hello,
 // *Welcome, *Refusal, *Drain or *Bye.
