@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// The bells that a worker can sleep on.
+// The bells on which a worker can sleep.
 const (
 	BellFutex   = "futex"   // a futex word in the mailbox of its link
 	BellEventfd = "eventfd" // an eventfd that comes with the welcome
@@ -20,52 +20,29 @@ const (
 	maxSDKName  = 64
 )
 
-// Hello is the first message of a worker, type "hello". The server answers it
-// with a Welcome or a Refusal.
-//
-//	layout_min   uint    oldest memory layout that the worker can use
-//	layout_max   uint    newest
-//	features     uint    bits of what else it can do, defined with the layout
-//	pool         string  the pool it serves, 1 to 64 of A-Z a-z 0-9 . _ -
-//	name         string  a name for logs, 0 to 128 printable ASCII characters
-//	pid          uint    its process id, in its own PID namespace
-//	sdk          string  its SDK, as "go", 0 to 64 printable ASCII characters
-//	sdk_version  string  that SDK's version, likewise
-//	lanes        uint    requests it serves at once, 1 to 4096
-//	bell         string  what it sleeps on: "futex" or "eventfd"
+// Hello is the first message of a worker: type "hello". The server answers it with a
+// Welcome or a Refusal.
 type Hello struct {
-	LayoutMin, LayoutMax uint16
-	Features             uint64
-	Pool, Name           string
-	PID                  uint32
-	SDK, SDKVersion      string
-	Lanes                uint32
-	Bell                 string
+	LayoutMin  uint16 `msgpack:"layout_min"`  // oldest memory layout that the worker can use
+	LayoutMax  uint16 `msgpack:"layout_max"`  // newest
+	Features   uint64 `msgpack:"features"`    // bits of what else it can do, defined with the layout
+	Pool       string `msgpack:"pool"`        // pool to serve, 1 to 64 of A-Z a-z 0-9 . _ -
+	Name       string `msgpack:"name"`        // name for logs, 0 to 128 printable ASCII characters
+	PID        uint32 `msgpack:"pid"`         // process id in the worker's own PID namespace
+	SDK        string `msgpack:"sdk"`         // name of the SDK, such as "go", 0 to 64 printable ASCII characters
+	SDKVersion string `msgpack:"sdk_version"` // version of that SDK, 0 to 64 printable ASCII characters
+	Lanes      uint32 `msgpack:"lanes"`       // requests that the worker serves at once, 1 to 4096
+	Bell       string `msgpack:"bell"`        // what the worker sleeps on: "futex" or "eventfd"
 }
 
 // Type returns "hello".
 func (*Hello) Type() string { return "hello" }
 
-func (h *Hello) keys() []key {
-	return []key{
-		{"layout_min", &h.LayoutMin},
-		{"layout_max", &h.LayoutMax},
-		{"features", &h.Features},
-		{"pool", &h.Pool},
-		{"name", &h.Name},
-		{"pid", &h.PID},
-		{"sdk", &h.SDK},
-		{"sdk_version", &h.SDKVersion},
-		{"lanes", &h.Lanes},
-		{"bell", &h.Bell},
-	}
-}
-
 // Layouts returns the range of layouts that the worker can use.
 func (h *Hello) Layouts() LayoutRange { return LayoutRange{Min: h.LayoutMin, Max: h.LayoutMax} }
 
-// Validate checks what h says against the table above. Its error is a *Refusal
-// with CodeMalformed, to be sent as it is, that names the key at fault.
+// Validate checks the values of h against the limits that its fields name. The error
+// is a *Refusal with CodeMalformed that names the key at fault, ready to be sent.
 func (h *Hello) Validate() error {
 	switch {
 	case h.LayoutMin > h.LayoutMax:

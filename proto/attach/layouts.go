@@ -13,9 +13,8 @@ func (r LayoutRange) String() string {
 	return strconv.Itoa(int(r.Min)) + "-" + strconv.Itoa(int(r.Max))
 }
 
-// Negotiate returns the newest layout that both sides speak. If there is none
-// its error is a *Refusal with CodeLayout, to be sent as it is, that names both
-// ranges.
+// Negotiate returns the newest layout that both sides speak. If there is none, the
+// error is a *Refusal with CodeLayout that names both ranges, ready to be sent.
 func Negotiate(server, sdk LayoutRange) (uint16, error) {
 	low, high := max(server.Min, sdk.Min), min(server.Max, sdk.Max)
 	if low > high {

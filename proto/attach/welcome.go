@@ -1,50 +1,21 @@
 package attach
 
-// Welcome is the server's answer to a Hello that it accepts, type "welcome".
-// The file descriptors of the link come with it.
-//
-//	layout               uint    the memory layout that both will use
-//	features             uint    bits of what both can do
-//	layout_hash          uint    hash of the server's table of that layout, 64 bits
-//	instance             uint    this run of the server, random, 64 bits
-//	server_pid           uint    the server's process id, in its own PID namespace
-//	server               string  its name and version
-//	link                 uint    the link's row in the request segment, from 0
-//	link_generation      uint    what tells the row's link from its last one
-//	lanes                uint    lanes in the response segment
-//	request_bytes        uint    length of the request segment, bytes
-//	response_bytes       uint    length of the response segment, bytes
-//	response_timeout_ms  uint    how long the server waits for a response,
-//	                             milliseconds
+// Welcome is the server's answer to a Hello that it accepts: type "welcome". The file
+// descriptors of the link come with it.
 type Welcome struct {
-	Layout                      uint16
-	Features                    uint64
-	LayoutHash                  uint64
-	Instance                    uint64
-	ServerPID                   uint32
-	Server                      string
-	Link, LinkGeneration        uint32
-	Lanes                       uint32
-	RequestBytes, ResponseBytes uint64
-	ResponseTimeoutMS           uint64
+	Layout            uint16 `msgpack:"layout"`              // memory layout that both will use
+	Features          uint64 `msgpack:"features"`            // bits of what both can do
+	LayoutHash        uint64 `msgpack:"layout_hash"`         // hash of the server's table of that layout
+	Instance          uint64 `msgpack:"instance"`            // random number of this run of the server
+	ServerPID         uint32 `msgpack:"server_pid"`          // process id in the server's own PID namespace
+	Server            string `msgpack:"server"`              // name and version of the server
+	Link              uint32 `msgpack:"link"`                // row of the link in the request segment, from 0
+	LinkGeneration    uint32 `msgpack:"link_generation"`     // tells this link from the one that had the row before
+	Lanes             uint32 `msgpack:"lanes"`               // lanes in the response segment
+	RequestBytes      uint64 `msgpack:"request_bytes"`       // length of the request segment, in bytes
+	ResponseBytes     uint64 `msgpack:"response_bytes"`      // length of the response segment, in bytes
+	ResponseTimeoutMS uint64 `msgpack:"response_timeout_ms"` // how long the server waits for a response, in milliseconds
 }
 
 // Type returns "welcome".
 func (*Welcome) Type() string { return "welcome" }
-
-func (w *Welcome) keys() []key {
-	return []key{
-		{"layout", &w.Layout},
-		{"features", &w.Features},
-		{"layout_hash", &w.LayoutHash},
-		{"instance", &w.Instance},
-		{"server_pid", &w.ServerPID},
-		{"server", &w.Server},
-		{"link", &w.Link},
-		{"link_generation", &w.LinkGeneration},
-		{"lanes", &w.Lanes},
-		{"request_bytes", &w.RequestBytes},
-		{"response_bytes", &w.ResponseBytes},
-		{"response_timeout_ms", &w.ResponseTimeoutMS},
-	}
-}
