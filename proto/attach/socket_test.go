@@ -8,12 +8,12 @@ import (
 	"testing"
 )
 
-// testMeeting returns a machine of its own for our user.
-func testMeeting(t *testing.T) meeting {
+// testFolders returns folders of the test for our user.
+func testFolders(t *testing.T) folders {
 	t.Helper()
-	m := meeting{run: filepath.Join(t.TempDir(), "run"), tmp: t.TempDir(), uid: os.Geteuid()}
-	makeFolder(t, m.run, 0o755)
-	return m
+	f := folders{run: filepath.Join(t.TempDir(), "run"), tmp: t.TempDir(), uid: os.Geteuid()}
+	makeFolder(t, f.run, 0o755)
+	return f
 }
 
 func makeFolder(t *testing.T, path string, mode os.FileMode) {
@@ -29,46 +29,46 @@ func makeFolder(t *testing.T, path string, mode os.FileMode) {
 func none(string) string { return "" }
 
 func TestServerAndWorkersMeetInTheSessionsFolder(t *testing.T) {
-	m := testMeeting(t)
+	f := testFolders(t)
 	runtime := map[string]string{"XDG_RUNTIME_DIR": "/some/where"}
-	if got := m.socket(func(name string) string { return runtime[name] }); got != "/some/where/upload-response.sock" {
+	if got := f.socket(func(name string) string { return runtime[name] }); got != "/some/where/upload-response.sock" {
 		t.Error(got)
 	}
-	session := filepath.Join(m.run, "user", strconv.Itoa(m.uid))
+	session := filepath.Join(f.run, "user", strconv.Itoa(f.uid))
 	makeFolder(t, session, 0o700)
-	if got := m.socket(none); got != session+"/upload-response.sock" {
+	if got := f.socket(none); got != session+"/upload-response.sock" {
 		t.Error(got)
 	}
 	makeFolder(t, session, 0o770)
-	if got := m.socket(none); filepath.Dir(got) == session {
+	if got := f.socket(none); filepath.Dir(got) == session {
 		t.Error("a group may write it")
 	}
 }
 
 func TestOnlyRootMeetsInTheSystemsFolder(t *testing.T) {
-	m := testMeeting(t)
-	want := m.tmp + "/upload-response-" + strconv.Itoa(m.uid) + "/upload-response.sock"
-	if m.uid == 0 {
-		want = m.run + "/upload-response.sock"
+	f := testFolders(t)
+	want := f.tmp + "/upload-response-" + strconv.Itoa(f.uid) + "/upload-response.sock"
+	if f.uid == 0 {
+		want = f.run + "/upload-response.sock"
 	}
-	if got := m.socket(none); got != want {
+	if got := f.socket(none); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	m.uid = 12345
-	if got := m.socket(none); got != m.tmp+"/upload-response-12345/upload-response.sock" {
+	f.uid = 12345
+	if got := f.socket(none); got != f.tmp+"/upload-response-12345/upload-response.sock" {
 		t.Error(got)
 	}
 }
 
 func TestTheFolderUnderTmpIsMadeForUsAlone(t *testing.T) {
-	m := testMeeting(t)
-	folder := m.ownFolder()
+	f := testFolders(t)
+	folder := f.own()
 	path := filepath.Join(folder, "upload-response.sock")
-	if err := m.check(path); err != nil {
+	if err := f.check(path); err != nil {
 		t.Errorf("without a folder: %v", err)
 	}
 	for range 2 {
-		if err := m.makeFolder(path); err != nil {
+		if err := f.create(path); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -79,23 +79,23 @@ func TestTheFolderUnderTmpIsMadeForUsAlone(t *testing.T) {
 }
 
 func TestAFolderUnderTmpThatSomebodyElseCanWriteIsRefused(t *testing.T) {
-	for name, squat := range map[string]func(m *meeting, folder string){
-		"mode":  func(_ *meeting, folder string) { makeFolder(t, folder, 0o777) },
-		"owner": func(m *meeting, _ string) { m.uid++; makeFolder(t, m.ownFolder(), 0o700) },
-		"link":  func(_ *meeting, folder string) { _ = os.Symlink(t.TempDir(), folder) },
-		"file":  func(_ *meeting, folder string) { _ = os.WriteFile(folder, nil, 0o600) },
+	for name, squat := range map[string]func(f *folders, folder string){
+		"mode":  func(_ *folders, folder string) { makeFolder(t, folder, 0o777) },
+		"owner": func(f *folders, _ string) { f.uid++; makeFolder(t, f.own(), 0o700) },
+		"link":  func(_ *folders, folder string) { _ = os.Symlink(t.TempDir(), folder) },
+		"file":  func(_ *folders, folder string) { _ = os.WriteFile(folder, nil, 0o600) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := testMeeting(t)
-			squat(&m, m.ownFolder())
-			path := filepath.Join(m.ownFolder(), "upload-response.sock")
-			if err := m.makeFolder(path); !errors.Is(err, ErrFolder) {
+			f := testFolders(t)
+			squat(&f, f.own())
+			path := filepath.Join(f.own(), "upload-response.sock")
+			if err := f.create(path); !errors.Is(err, ErrFolder) {
 				t.Errorf("to listen there: %v", err)
 			}
-			if err := m.check(path); !errors.Is(err, ErrFolder) {
+			if err := f.check(path); !errors.Is(err, ErrFolder) {
 				t.Errorf("to connect there: %v", err)
 			}
-			if err := m.check(filepath.Join(m.tmp, "upload-response.sock")); err != nil {
+			if err := f.check(filepath.Join(f.tmp, "upload-response.sock")); err != nil {
 				t.Errorf("a path that was given: %v", err)
 			}
 		})
