@@ -3,6 +3,10 @@
 // knows nothing of memory or sockets. Package proto/attach has the messages that
 // open a link between the server and a worker.
 //
+// A worker on the slot-level API parses the first slot of a request with
+// [Request.Parse], or lets worker.Request.Header do it, and a trailers slot with
+// [ParseFields]. [AppendRequest], [AppendResponse] and [AppendFields] encode.
+//
 // # HPKS, stream version 1
 //
 // Byte for byte the stream format of http-pack, so frames may be relayed to
@@ -35,15 +39,15 @@
 //	header    varint count, at most MaxFields, and for each field
 //	list      varint length, name, varint length, value
 //
-// A header list alone, without the frame around it, is what a trailers slot
-// holds: see AppendFields and ParseFields.
+// A trailers slot holds a header list alone, without the frame around it: see
+// AppendFields and ParseFields.
 //
-// What is accepted is the same on encode and on decode:
+// Encoding and decoding accept the same characters:
 //
 //	method     a token (RFC 9110 section 5.6.2), not empty
 //	scheme     letters, digits, "+", "-", "." (RFC 3986 section 3.1)
 //	authority  the characters of RFC 3986 section 3.2
-//	path       anything but controls, DEL and space
+//	path       any byte but controls, DEL and space
 //	status     100 to 999
 //	name       a token of at most 65535 bytes, not empty; stored lower-case
 //	value      HTAB, SP, visible characters and bytes from 0x80

@@ -1,8 +1,8 @@
 package proto
 
-// Nearly every byte of a frame is what its place allows and of the plainest
-// kind: that is seen here, eight bytes at a time. A string of which it is not
-// seen goes through the table of classes, which decides.
+// Nearly every byte of a frame is a visible ASCII character, which values and paths
+// allow. This file recognizes strings of such bytes eight at a time. The table of classes
+// decides about all others.
 
 const (
 	wordBytes = 8
@@ -33,7 +33,7 @@ func suspects(w, least uint64) uint64 {
 }
 
 // load returns the first eight bytes of s, the first of them lowest. The
-// compiler makes one load of it.
+// compiler turns it into one load.
 func load(s string) uint64 {
 	_ = s[wordBytes-1]
 	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
