@@ -1,41 +1,40 @@
 package worker
 
-// hands are the goroutines that serve requests. They stay, since a new goroutine
-// for every request would have to grow its stack each time.
-type hands struct {
+// handlerPool has the goroutines that serve requests. They stay, since the stack of a new
+// goroutine would have to grow for every request.
+type handlerPool struct {
 	serve func(*Request) (next *Request)
-	idle  chan *Request // received from by those that have nothing to do
+	idle  chan *Request // idle goroutines receive from it
 	done  chan struct{} // closed when no more requests come
 }
 
-// newHands returns hands that serve a request with serve, then what it returns,
-// until that is nil. Release: dismiss.
-func newHands(serve func(*Request) *Request) *hands {
-	return &hands{serve: serve, idle: make(chan *Request), done: make(chan struct{})}
+// newHandlerPool returns a pool that serves a request with serve, then the request that
+// serve returns, until that is nil. Release: close.
+func newHandlerPool(serve func(*Request) *Request) *handlerPool {
+	return &handlerPool{serve: serve, idle: make(chan *Request), done: make(chan struct{})}
 }
 
-// give has a request served.
-func (h *hands) give(r *Request) {
+// dispatch hands a request to an idle goroutine, or to a new one if all are busy.
+func (p *handlerPool) dispatch(r *Request) {
 	select {
-	case h.idle <- r:
+	case p.idle <- r:
 	default:
-		go h.work(r)
+		go p.run(r)
 	}
 }
 
-func (h *hands) work(r *Request) {
+func (p *handlerPool) run(r *Request) {
 	for {
 		for r != nil {
-			r = h.serve(r)
+			r = p.serve(r)
 		}
 		select {
-		case r = <-h.idle:
-		case <-h.done:
+		case r = <-p.idle:
+		case <-p.done:
 			return
 		}
 	}
 }
 
-// dismiss ends the hands. Preconditions: no request is in progress, and none
-// comes.
-func (h *hands) dismiss() { close(h.done) }
+// close ends the goroutines. Preconditions: no request is in progress, and none comes.
+func (p *handlerPool) close() { close(p.done) }

@@ -15,7 +15,7 @@ import (
 )
 
 // tailed starts to wait for a slot, and returns when the server can see it.
-func tailed(t testing.TB, s *handServer, r *Request, n uint64, lane uint32) <-chan error {
+func tailed(t testing.TB, s *scriptedServer, r *Request, n uint64, lane uint32) <-chan error {
 	t.Helper()
 	done := make(chan error, 1)
 	go func() {
@@ -34,7 +34,7 @@ func finish(t testing.TB, r *Request) {
 }
 
 func TestAReaderThatStillWaitsReturnsWhenItsRequestEnds(t *testing.T) {
-	s, l := startHand(t, 1)
+	s, l := startScripted(t, 1)
 	s.assign(1, 0, 0)
 	first := next(t, l)
 	left := tailed(t, s, first, 2, 0)
@@ -47,7 +47,7 @@ func TestAReaderThatStillWaitsReturnsWhenItsRequestEnds(t *testing.T) {
 // The reader of the first request is about to sleep when that request ends, and does not
 // run until the second one waits on the same lane.
 func TestAReaderLeftBehindTakesNeitherTheWakeUpNorTheFlagOfTheNextRequest(t *testing.T) {
-	s, l := startHand(t, 1)
+	s, l := startScripted(t, 1)
 	s.assign(1, 0, 0)
 	first := next(t, l)
 	first.reading.Lock()
@@ -62,7 +62,7 @@ func TestAReaderLeftBehindTakesNeitherTheWakeUpNorTheFlagOfTheNextRequest(t *tes
 		t.Error("the two wait for one and the same wake-up")
 	}
 	first.reading.Lock() // here the first reader runs again
-	if err := first.await(context.Background(), nil); err != nil {
+	if err := first.waitForNews(context.Background(), nil); err != nil {
 		t.Error(err)
 	}
 	_, err := first.tail(2)
@@ -78,7 +78,7 @@ func TestAReaderLeftBehindTakesNeitherTheWakeUpNorTheFlagOfTheNextRequest(t *tes
 }
 
 func TestOfTwoReadersTheOneThatStillWaitsHearsOfWhatTheOtherLeft(t *testing.T) {
-	s, l := startHand(t, 1)
+	s, l := startScripted(t, 1)
 	s.assign(1, 0, 0)
 	r := next(t, l)
 	one, two := tailed(t, s, r, 2, 0), tailed(t, s, r, 3, 0)
@@ -95,7 +95,7 @@ func TestOfTwoReadersTheOneThatStillWaitsHearsOfWhatTheOtherLeft(t *testing.T) {
 }
 
 func TestNothingThatIsCalledAfterTheEndTouchesTheLane(t *testing.T) {
-	s, l := startHand(t, 1)
+	s, l := startScripted(t, 1)
 	s.assign(1, 0, 0)
 	r := next(t, l)
 	s.tell(0, 0, []byte("body"), shm.KindBody)
@@ -126,7 +126,7 @@ func TestNothingThatIsCalledAfterTheEndTouchesTheLane(t *testing.T) {
 }
 
 func TestAWebSocketThatIsClosedEndsItsReader(t *testing.T) {
-	s, l := startHand(t, 1)
+	s, l := startScripted(t, 1)
 	s.scheme = "ws"
 	s.assign(1, 0, 0)
 	serveOne(t, l, func(w http.ResponseWriter, r *http.Request) {
@@ -145,7 +145,7 @@ func TestAWebSocketThatIsClosedEndsItsReader(t *testing.T) {
 }
 
 func TestAttachGivesUpWhenItsContextEnds(t *testing.T) {
-	s := newHandServer(t) // which never answers
+	s := newScriptedServer(t) // which never answers
 	ctx, cancel := context.WithCancel(context.Background())
 	attached := make(chan error, 1)
 	go func() {
@@ -177,7 +177,7 @@ func serveOne(t testing.TB, l *Link, handler http.HandlerFunc) *Request {
 }
 
 func TestAHandlerThatReturnsWhileItsBodyIsReadEndsTheReading(t *testing.T) {
-	s, l := startHand(t, 1)
+	s, l := startScripted(t, 1)
 	s.assign(1, 0, 0)
 	left := make(chan error, 1)
 	serveOne(t, l, func(_ http.ResponseWriter, r *http.Request) {
@@ -216,7 +216,7 @@ func (g *gate) Write(p []byte) (int, error) {
 }
 
 func TestAWriterThatIsSlowToTakeABodyDoesNotGetThatOfTheNextRequest(t *testing.T) {
-	s, l := startHand(t, 1)
+	s, l := startScripted(t, 1)
 	s.assign(1, 0, 0)
 	s.publish(0, bytes.Repeat([]byte("1"), 4000), shm.KindBody)
 	slow, left := &gate{entered: make(chan struct{}), open: make(chan struct{})}, make(chan error, 1)
@@ -247,7 +247,7 @@ func (r *slowReader) Read(p []byte) (int, error) {
 }
 
 func TestAGoroutineThatGoesOnWritingAfterItsHandlerWritesNowhere(t *testing.T) {
-	s, l := startHand(t, 1)
+	s, l := startScripted(t, 1)
 	s.assign(1, 0, 0)
 	slow, left := &slowReader{make(chan struct{}), make(chan struct{})}, make(chan error, 1)
 	serveOne(t, l, func(w http.ResponseWriter, _ *http.Request) {
@@ -281,7 +281,7 @@ func TestAGoroutineThatGoesOnWritingAfterItsHandlerWritesNowhere(t *testing.T) {
 }
 
 func TestAWriterThatWaitsForRoomGivesUpWhenTheRequestIsAborted(t *testing.T) {
-	s, l := startHand(t, 1)
+	s, l := startScripted(t, 1)
 	s.assign(1, 0, 0)
 	r := next(t, l)
 	check(t, r.Respond(context.Background(), 200, nil))
@@ -297,7 +297,7 @@ func TestAWriterThatWaitsForRoomGivesUpWhenTheRequestIsAborted(t *testing.T) {
 }
 
 func TestAStreamOnALaneThatHasOneClosesTheLink(t *testing.T) {
-	s, l := startHand(t, 2)
+	s, l := startScripted(t, 2)
 	s.assign(1, 0, 0)
 	first := next(t, l)
 	s.assign(2, 1, 0)
@@ -313,15 +313,15 @@ func TestAStreamOnALaneThatHasOneClosesTheLink(t *testing.T) {
 }
 
 func TestWhatALinkThatWasGivenUpReadsIsNotTheRequestsBody(t *testing.T) {
-	for name, takeAway := range map[string]func(*handServer){
-		"link closed": (*handServer).evict,
-		"row of another stream": func(s *handServer) {
+	for name, takeAway := range map[string]func(*scriptedServer){
+		"link closed": (*scriptedServer).evict,
+		"row of another stream": func(s *scriptedServer) {
 			s.open(9, 0)
 			s.publish(0, []byte("secret"), shm.KindBody)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, l := startHand(t, 1)
+			s, l := startScripted(t, 1)
 			s.assign(1, 0, 0)
 			s.publish(0, []byte("public"), shm.KindBody)
 			var got []byte
@@ -342,7 +342,7 @@ func TestWhatALinkThatWasGivenUpReadsIsNotTheRequestsBody(t *testing.T) {
 }
 
 func TestDeadlinesEndTheWaiting(t *testing.T) {
-	s, l := startHand(t, 1)
+	s, l := startScripted(t, 1)
 	s.assign(1, 0, 0)
 	serveOne(t, l, func(w http.ResponseWriter, r *http.Request) {
 		control, read := http.NewResponseController(w), make(chan error, 1)

@@ -16,15 +16,15 @@ import (
 	"github.com/wavey-ai/upload-response/shm"
 )
 
-// patience is how long anything may take before it counts as hung.
-const patience = 10 * time.Second
+// hangTime is how long anything may take before it counts as hung.
+const hangTime = 10 * time.Second
 
-// generation is that of the one attach of a handServer.
+// generation is the generation of a scriptedServer's only link.
 const generation = 1
 
-// handServer is a server that a test plays step by step, so that it says what comes in
-// between. It has one link.
-type handServer struct {
+// scriptedServer is a server that a test drives step by step, so that the test decides what
+// happens in between. It has one link.
+type scriptedServer struct {
 	testing.TB
 	socket   string
 	listener *net.UnixListener
@@ -40,12 +40,17 @@ type handServer struct {
 	bell, workerBell *shm.Eventfd
 }
 
-// newHandServer returns a server to whose socket nobody has come yet.
-func newHandServer(t testing.TB) *handServer {
+// newScriptedServer returns a server without a worker.
+func newScriptedServer(t testing.TB) *scriptedServer {
 	t.Helper()
-	g, err := shm.PlanRequest(shm.RequestConfig{SlotSize: shm.MinSlotSize, SlotLimit: 8, Rows: 4, Links: 2, LinkLanes: 4, Bytes: 1 << 20})
+	g, err := shm.PlanRequest(shm.RequestConfig{
+		SlotSize: shm.MinSlotSize, SlotLimit: 8, Rows: 4, Links: 2, LinkLanes: 4, Bytes: 1 << 20,
+	})
 	check(t, err)
-	s := &handServer{TB: t, socket: filepath.Join(t.TempDir(), "w"), pool: shm.NewPool(g.Buffers), rows: make([]*shm.Writer, g.Rows), ids: make([]uint64, g.Rows), scheme: "http"}
+	s := &scriptedServer{
+		TB: t, socket: filepath.Join(t.TempDir(), "w"), pool: shm.NewPool(g.Buffers),
+		rows: make([]*shm.Writer, g.Rows), ids: make([]uint64, g.Rows), scheme: "http",
+	}
 	s.requests, err = shm.CreateRequestSegment(g, shm.RequestIdentity{Layout: shm.LayoutMax, Hash: shm.LayoutHash()})
 	check(t, err)
 	s.listener, err = net.ListenUnix("unixpacket", &net.UnixAddr{Name: s.socket, Net: "unixpacket"})
@@ -63,7 +68,7 @@ func newHandServer(t testing.TB) *handServer {
 }
 
 // welcome takes one worker, and gives it lanes.
-func (s *handServer) welcome(lanes int) {
+func (s *scriptedServer) welcome(lanes int) {
 	conn, err := s.listener.AcceptUnix()
 	if err != nil {
 		return // the test has ended
@@ -82,7 +87,8 @@ func (s *handServer) welcome(lanes int) {
 	s.must(err)
 	s.end = shm.NewServerEnd(s.requests, 0, generation, response, s.workerBell)
 	packet, err := attach.Encode(&attach.Welcome{
-		Layout: shm.LayoutMax, LayoutHash: shm.LayoutHash(), ServerPID: uint32(os.Getpid()), Server: "hand", LinkGeneration: generation,
+		Layout: shm.LayoutMax, LayoutHash: shm.LayoutHash(),
+		ServerPID: uint32(os.Getpid()), Server: "scripted", LinkGeneration: generation,
 		Lanes: uint32(lanes), RequestBytes: s.requests.Geometry().Len, ResponseBytes: g.Len,
 	})
 	s.must(err)
@@ -92,16 +98,16 @@ func (s *handServer) welcome(lanes int) {
 }
 
 // must is check, in any goroutine.
-func (s *handServer) must(err error) {
+func (s *scriptedServer) must(err error) {
 	if err != nil {
 		panic(err)
 	}
 }
 
-// startHand returns a server with an attached worker, which the test ends.
-func startHand(t testing.TB, lanes int) (*handServer, *Link) {
+// startScripted returns a server with an attached worker, which the test ends.
+func startScripted(t testing.TB, lanes int) (*scriptedServer, *Link) {
 	t.Helper()
-	s := newHandServer(t)
+	s := newScriptedServer(t)
 	welcomed := make(chan struct{})
 	go func() {
 		defer close(welcomed)
@@ -115,7 +121,7 @@ func startHand(t testing.TB, lanes int) (*handServer, *Link) {
 }
 
 // assign gives the worker a POST on a row and a lane.
-func (s *handServer) assign(id uint64, row, lane uint32) {
+func (s *scriptedServer) assign(id uint64, row, lane uint32) {
 	s.Helper()
 	s.open(id, row)
 	s.end.Position(lane).Open(id)
@@ -125,7 +131,7 @@ func (s *handServer) assign(id uint64, row, lane uint32) {
 }
 
 // open begins a stream on a row, in whose slots the last one's bytes still lie.
-func (s *handServer) open(id uint64, row uint32) {
+func (s *scriptedServer) open(id uint64, row uint32) {
 	s.Helper()
 	w := s.rows[row]
 	if s.ids[row] != 0 {
@@ -136,13 +142,15 @@ func (s *handServer) open(id uint64, row uint32) {
 	}
 	s.ids[row] = id
 	s.requests.Row(row).Open(id)
-	frame, err := proto.AppendRequest(nil, &proto.Request{StreamID: id, Version: proto.HTTP11, Method: "POST", Scheme: s.scheme, Authority: "a", Path: "/"})
+	frame, err := proto.AppendRequest(nil, &proto.Request{
+		StreamID: id, Version: proto.HTTP11, Method: "POST", Scheme: s.scheme, Authority: "a", Path: "/",
+	})
 	check(s, err)
 	s.publish(row, frame, shm.KindHeaders)
 }
 
 // publish puts a slot into a row, and tells nobody.
-func (s *handServer) publish(row uint32, p []byte, kind shm.Kind) {
+func (s *scriptedServer) publish(row uint32, p []byte, kind shm.Kind) {
 	s.Helper()
 	w := s.rows[row]
 	if len(p) == 0 {
@@ -156,7 +164,7 @@ func (s *handServer) publish(row uint32, p []byte, kind shm.Kind) {
 }
 
 // tell publishes, and tells the worker if it waits.
-func (s *handServer) tell(row, lane uint32, p []byte, kind shm.Kind) {
+func (s *scriptedServer) tell(row, lane uint32, p []byte, kind shm.Kind) {
 	s.Helper()
 	s.publish(row, p, kind)
 	if s.end.Lane(lane).WantsRequest() {
@@ -165,10 +173,10 @@ func (s *handServer) tell(row, lane uint32, p []byte, kind shm.Kind) {
 }
 
 // evict ends the link as a server does before it gives rows and mailbox to others.
-func (s *handServer) evict() { s.end.SetState(shm.LinkClosed) }
+func (s *scriptedServer) evict() { s.end.SetState(shm.LinkClosed) }
 
 // awaitLetGo waits until the worker has let go of a stream.
-func (s *handServer) awaitLetGo(id uint64, lane uint32) {
+func (s *scriptedServer) awaitLetGo(id uint64, lane uint32) {
 	s.Helper()
 	eventually(s, "the worker to let go", func() bool { return s.end.Lane(lane).HasLetGo(id) })
 }
@@ -182,7 +190,7 @@ func check(t testing.TB, err error) {
 
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !condition(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(hangTime); !condition(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain for %s", what)
 		}
@@ -193,7 +201,7 @@ func receive[T any](t testing.TB, what string, c <-chan T) (v T) {
 	t.Helper()
 	select {
 	case v = <-c:
-	case <-time.After(patience):
+	case <-time.After(hangTime):
 		t.Fatalf("waited in vain for %s", what)
 	}
 	return v
@@ -201,7 +209,7 @@ func receive[T any](t testing.TB, what string, c <-chan T) (v T) {
 
 func next(t testing.TB, l *Link) *Request {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), hangTime)
 	defer cancel()
 	r, err := l.Next(ctx)
 	check(t, err)

@@ -83,7 +83,7 @@ func (r *Request) acceptWebSocket(ctx context.Context, fields []proto.Field) (*W
 	if err := r.respond(ctx, http.StatusSwitchingProtocols, fields); err != nil {
 		return nil, err
 	}
-	r.socket = true
+	r.websocket = true
 	r.publish()
 	s := &WebSocket{request: r, limit: defaultReadLimit, next: 2}
 	for _, f := range fields {
@@ -129,7 +129,7 @@ func (w *responseWriter) acceptWebSocket(ctx context.Context) (*WebSocket, error
 		return nil, fmt.Errorf("%w: the headers are written already", ErrResponse)
 	}
 	w.status = http.StatusSwitchingProtocols
-	w.takeHeader()
+	w.snapshotHeader()
 	s, err := w.request.acceptWebSocket(ctx, w.fields)
 	if err != nil {
 		w.status = 0
@@ -216,7 +216,7 @@ func (s *WebSocket) WritePart(ctx context.Context, t MessageType, p []byte, fina
 		return fmt.Errorf("%w: a message of type %v", ErrResponse, t)
 	}
 	for len(p) > r.link.SlotSize() {
-		if err := r.put(ctx, p[:r.link.SlotSize()], t); err != nil {
+		if err := r.writeSlot(ctx, p[:r.link.SlotSize()], t); err != nil {
 			return err
 		}
 		r.part = t
@@ -241,11 +241,11 @@ func (s *WebSocket) writeLast(ctx context.Context, t MessageType, p []byte, fina
 		if err := s.request.writable(); err != nil {
 			return err
 		}
-		return s.request.wait(ctx, func() error { return s.request.lane.writer.CommitEmpty(t | shm.Final) })
+		return s.request.waitForRoom(ctx, func() error { return s.request.lane.writer.CommitEmpty(t | shm.Final) })
 	case final:
-		return s.request.put(ctx, p, t|shm.Final)
+		return s.request.writeSlot(ctx, p, t|shm.Final)
 	case len(p) > 0:
-		return s.request.put(ctx, p, t)
+		return s.request.writeSlot(ctx, p, t)
 	}
 	return nil
 }
@@ -276,7 +276,7 @@ func (s *WebSocket) Close(code uint16, reason string) error {
 	}
 	payload := append(binary.BigEndian.AppendUint16(nil, code), reason...)
 	ctx := context.Background() // a cancellation ends the wait
-	if err := r.put(ctx, payload, shm.KindClose); err != nil {
+	if err := r.writeSlot(ctx, payload, shm.KindClose); err != nil {
 		return err
 	}
 	return r.end(ctx)

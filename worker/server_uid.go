@@ -11,7 +11,8 @@ import (
 	"github.com/wavey-ai/upload-response/proto/attach"
 )
 
-// socketPath returns the path to attach to, if the caller gave none.
+// socketPath returns the given path, or if that is empty the one that the environment and
+// the system suggest.
 func socketPath(given string) string {
 	if given != "" {
 		return given
@@ -22,7 +23,8 @@ func socketPath(given string) string {
 	return attach.DefaultSocket(os.Getenv)
 }
 
-// namedUID returns the user whose server is believed besides ours and root's, or noUID.
+// namedUID returns the user whose servers are trusted besides our own and root's, or
+// noUID.
 func (o *options) namedUID() (int, error) {
 	text := os.Getenv(ServerUIDVariable)
 	if o.serverUID != noUID || text == "" {
@@ -35,22 +37,22 @@ func (o *options) namedUID() (int, error) {
 	return int(uid), nil
 }
 
-// checkServer returns an error if we do not believe who listens at the other end of conn. The
-// kernel vouches for who that is (SO_PEERCRED). He gets to write memory that we read, and
-// bytes that our handlers take for clients'.
+// checkServer returns an error if the process at the other end of conn is not trusted. The
+// kernel says of which user it is (SO_PEERCRED). The server writes memory that we read, and
+// bytes that our handlers take for those of clients.
 func checkServer(conn *net.UnixConn, named int) error {
 	cred, err := peerCredentials(conn)
 	if err != nil {
 		return fmt.Errorf("worker: attach: %w", err)
 	}
-	return believe(int(cred.Uid), os.Geteuid(), named, conn.RemoteAddr().String())
+	return checkUID(int(cred.Uid), os.Geteuid(), named, conn.RemoteAddr().String())
 }
 
-func believe(uid, own, named int, path string) error {
+func checkUID(uid, own, named int, path string) error {
 	if uid == own || uid == 0 || uid == named && named != noUID {
 		return nil
 	}
-	return fmt.Errorf("%w: at %s is one of user %d, not of ours (%d) or root: name it with %s or WithServerUID if that is right",
+	return fmt.Errorf("%w: at %s listens user %d, neither ours (%d) nor root: if that is right, set %s or WithServerUID",
 		ErrServer, path, uid, own, ServerUIDVariable)
 }
 

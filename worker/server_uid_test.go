@@ -23,7 +23,7 @@ func TestAServerIsBelievedThatIsOursOrRootsOrNamed(t *testing.T) {
 		{own, noUID, true}, {0, noUID, true}, {other, noUID, false}, {other, other, true}, {1002, other, false},
 		{own, other, true}, {0, other, true}, {65534, noUID, false},
 	} {
-		if err := believe(c.uid, own, c.named, "path"); errors.Is(err, ErrServer) == c.want || (err == nil) != c.want {
+		if err := checkUID(c.uid, own, c.named, "path"); errors.Is(err, ErrServer) == c.want || (err == nil) != c.want {
 			t.Errorf("user %d, %d named: %v", c.uid, c.named, err)
 		}
 	}
@@ -32,11 +32,11 @@ func TestAServerIsBelievedThatIsOursOrRootsOrNamed(t *testing.T) {
 func TestTheEnvironmentNamesTheServersUserUnlessAnOptionDoes(t *testing.T) {
 	for text, want := range map[string]int{"": noUID, "0": 0, "1001": 1001} {
 		t.Setenv(ServerUIDVariable, text)
-		o := gather(nil)
+		o := newOptions(nil)
 		if uid, err := o.namedUID(); uid != want || err != nil {
 			t.Errorf("%q names %d (%v)", text, uid, err)
 		}
-		o = gather([]Option{WithServerUID(7)})
+		o = newOptions([]Option{WithServerUID(7)})
 		if uid, err := o.namedUID(); uid != 7 || err != nil {
 			t.Errorf("beside %q, 7 is named: %d (%v)", text, uid, err)
 		}
@@ -99,7 +99,7 @@ func listenAs(t *testing.T, uid int) *net.UnixListener {
 }
 
 func TestWithoutAPathTheEnvironmentSaysWhereTheServerIs(t *testing.T) {
-	s := newHandServer(t)
+	s := newScriptedServer(t)
 	go s.welcome(1)
 	t.Setenv(attach.SocketVariable, s.socket)
 	l, err := Attach(context.Background(), "", WithLanes(1))
