@@ -102,7 +102,8 @@ func parseHead(s string, want FrameType) (id uint64, err error) {
 		return 0, io.ErrUnexpectedEOF
 	}
 	if t := FrameType(s[typeAt]); t != want {
-		return 0, &FormatError{Err: ErrFrameType, Offset: typeAt, What: t.String() + " where " + want.String() + " belongs"}
+		what := t.String() + " where " + want.String() + " belongs"
+		return 0, &FormatError{Err: ErrFrameType, Offset: typeAt, What: what}
 	}
 	for _, b := range []byte(s[idAt:headBytes]) {
 		id = id<<8 | uint64(b)

@@ -137,7 +137,8 @@ func TestTheFrameTypeIsToldFromSixBytes(t *testing.T) {
 
 func TestNumbersReadAsWords(t *testing.T) {
 	for got, want := range map[string]string{
-		HTTP11.String(): "HTTP/1.1", HTTP2.String(): "HTTP/2", HTTP3.String(): "HTTP/3", Version(9).String(): "Version(9)",
+		HTTP11.String(): "HTTP/1.1", HTTP2.String(): "HTTP/2",
+		HTTP3.String(): "HTTP/3", Version(9).String(): "Version(9)",
 		FrameHeaders.String(): "headers", FrameBody.String(): "body", FrameEnd.String(): "end",
 		FrameType(9).String(): "FrameType(9)",
 		KindRequest.String():  "request", KindResponse.String(): "response", Kind(9).String(): "Kind(9)",

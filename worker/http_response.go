@@ -258,7 +258,8 @@ func (w *responseWriter) end() error {
 		return errShort
 	}
 	if len(trailers) > 0 && bodyAllowed(w.status) {
-		return writeClean(func(fields []proto.Field) error { return w.request.endTrailers(w.ctx, fields) }, trailers, w.log)
+		end := func(fields []proto.Field) error { return w.request.endTrailers(w.ctx, fields) }
+		return writeClean(end, trailers, w.log)
 	}
 	return w.request.end(w.ctx)
 }

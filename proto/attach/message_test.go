@@ -111,7 +111,8 @@ func TestMessageVectorsEncodeToTheirBytes(t *testing.T) {
 		}
 		canonical := v.Canonical == nil || *v.Canonical
 		if same := bytes.Equal(got, v.Hex); same != canonical {
-			t.Errorf("%s %q: encoded to\n%x from\n%x: same is %v, want %v", v.Type, v.Name, got, []byte(v.Hex), same, canonical)
+			t.Errorf("%s %q: encoded to\n%x from\n%x: same is %v, want %v",
+				v.Type, v.Name, got, []byte(v.Hex), same, canonical)
 		}
 	}
 }

@@ -14,7 +14,7 @@ type Welcome struct {
 	Lanes             uint32 `msgpack:"lanes"`               // lanes in the response segment
 	RequestBytes      uint64 `msgpack:"request_bytes"`       // length of the request segment, in bytes
 	ResponseBytes     uint64 `msgpack:"response_bytes"`      // length of the response segment, in bytes
-	ResponseTimeoutMS uint64 `msgpack:"response_timeout_ms"` // how long the server waits for a response, in milliseconds
+	ResponseTimeoutMS uint64 `msgpack:"response_timeout_ms"` // longest wait of the server for a response, in ms
 }
 
 // Type returns "welcome".
