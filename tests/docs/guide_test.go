@@ -178,7 +178,7 @@ func TestWhatTheTablesOfTheGoGuideNameIsThere(t *testing.T) {
 		owner := "" // of the methods in the rest of the cell
 		for _, name := range quoted.FindAllStringSubmatch(cell[1], -1) {
 			before, method, dotted := strings.Cut(name[1], ".")
-			want := `(?m)^(func|type) ` + before + `\b|^\t` + before + `\s+=`
+			want := `(?m)^(func|type|var) ` + before + `\b|^\t` + before + `\s+=`
 			switch {
 			case before == "attach":
 				want = `(?m)^type ` + method + `\b`
