@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -334,7 +335,7 @@ func (x *exchange) conclude(err error) {
 	if log := x.router.config.AccessLog; log != nil {
 		x.log(log, status, err)
 	}
-	if err != nil && x.responder.websocket == nil && (x.responder.begun || status == statusClientGone) {
+	if err != nil && x.responder.websocket == nil && (x.responder.begun || status == fault.StatusClientGone) {
 		panic(http.ErrAbortHandler) // a broken exchange never looks complete
 	}
 }
@@ -342,14 +343,10 @@ func (x *exchange) conclude(err error) {
 // fail counts a failed exchange and answers it if that is still possible.
 func (x *exchange) fail(err error) (status int) {
 	c := &x.router.counters
-	status, retry := statusOf(err)
-	switch {
-	case errors.Is(err, ErrClientGone), errors.Is(err, ErrBodyBroken):
-		c.ClientGone.Add(1)
-	case errors.Is(err, ErrWorkerTimeout):
-		c.Timeouts.Add(1)
-	}
-	if status >= http.StatusInternalServerError && !retry {
+	f := fault.Of(err)
+	status = f.Status
+	c.countFault(f.Counter)
+	if status >= http.StatusInternalServerError && !f.Retry {
 		x.router.log.Warn("exchange failed", "stream", x.streamID, "method", x.request.Method, "path", x.request.URL.Path,
 			"worker", x.worker, "status", status, "begun", x.responder.begun, "error", err)
 	}
@@ -357,22 +354,22 @@ func (x *exchange) fail(err error) (status int) {
 		c.Aborted.Add(1)
 		return status
 	}
-	if status == statusClientGone {
+	if status == fault.StatusClientGone {
 		return status
 	}
 	header := x.writer.Header()
 	x.origin.sign(header)
 	header.Set("Content-Type", "text/plain; charset=utf-8")
 	header.Set("X-Content-Type-Options", "nosniff")
-	if retry {
+	if f.Retry {
 		header.Set("Retry-After", "1")
 	}
-	if x.pump != nil && !x.uploadEnded || x.dialect.ambiguous || costsConnection(err) {
+	if x.pump != nil && !x.uploadEnded || x.dialect.ambiguous || f.EndsConnection {
 		x.dialect.closeAfter(header)
 	}
 	x.limitUnread()
 	x.writer.WriteHeader(status)
-	n, _ := fmt.Fprintf(x.writer, "%d %s: %s\n", status, http.StatusText(status), reasonOf(err))
+	n, _ := fmt.Fprintf(x.writer, "%d %s: %s\n", status, http.StatusText(status), f.Reason())
 	if x.request.Method != http.MethodHead {
 		x.responder.sent = int64(n)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -222,7 +223,7 @@ func (o *websocket) lastWords(err error) []byte {
 	defer o.mu.Unlock()
 	switch {
 	case err != nil:
-		return closePayload(closeCodeOf(err), reasonOf(err))
+		return closePayload(closeCodeOf(err), fault.Of(err).Reason())
 	case o.leaving.Load():
 		return closePayload(ws.StatusGoingAway, shutdownReason)
 	case o.closed:

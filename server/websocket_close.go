@@ -5,12 +5,13 @@ import (
 	"fmt"
 
 	"github.com/gobwas/ws"
+
+	"github.com/wavey-ai/upload-response/server/internal/fault"
 )
 
 // Codes of the registry of RFC 6455 section 11.7 that package ws does not know.
 const (
 	statusServiceRestart ws.StatusCode = 1012
-	statusTryAgainLater  ws.StatusCode = 1013
 	statusBadGateway     ws.StatusCode = 1014
 )
 
@@ -29,26 +30,13 @@ func brokenRule(code ws.StatusCode, err error) error {
 
 var errNotUTF8 = brokenRule(ws.StatusInvalidFramePayloadData, errors.New("text that is not UTF-8"))
 
-// closeCodeOf returns the code that tells a client of a failure. The first match
-// counts.
+// closeCodeOf returns the code that tells a client of a failure.
 func closeCodeOf(err error) ws.StatusCode {
 	var rule *ruleError
 	if errors.As(err, &rule) {
 		return rule.code
 	}
-	for _, row := range []struct {
-		err  error
-		code ws.StatusCode
-	}{
-		{ErrDraining, ws.StatusGoingAway}, {ErrWorkerAborted, ws.StatusInternalServerError},
-		{ErrWorkerTimeout, statusBadGateway}, {ErrWorkerLost, statusBadGateway}, {ErrWorkerInvalid, statusBadGateway},
-		{ErrClientSlow, ws.StatusPolicyViolation},
-	} {
-		if errors.Is(err, row.err) {
-			return row.code
-		}
-	}
-	return ws.StatusInternalServerError
+	return ws.StatusCode(fault.Of(err).Close())
 }
 
 // closePayload returns the payload of a Close.

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"errors"
 	"net/netip"
 	"sync"
 
@@ -68,10 +67,6 @@ func (w *connWindow) add(n, most int64) int64 {
 	w.held += n
 	return min(w.held, most) - before
 }
-
-// ErrNoWindow is returned for a request with a body when the bodies that nobody has read
-// take as much memory as they may.
-var ErrNoWindow = errors.New("too many uploads at once")
 
 // windowClaim is a request's part of the budget. The zero value holds nothing.
 type windowClaim struct {

@@ -29,9 +29,10 @@ var layers = map[string][]string{
 	"shm":   {standard, "golang.org/x/sys/unix", "github.com/edsrzf/mmap-go"},
 	"server": {
 		standard, "golang.org/x/sys/unix", "golang.org/x/time/rate", "github.com/quic-go/quic-go", "github.com/pires/go-proxyproto", "github.com/klauspost/compress",
-		"github.com/gobwas/ws", module + "/shm", module + "/proto", module + "/server/extendedconnect",
+		"github.com/gobwas/ws", module + "/shm", module + "/proto", module + "/server",
 	},
 	"server/extendedconnect": {"os"},
+	"server/internal/fault":  {standard},
 	"worker":                 {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
 	"cmd/upload-response": {
 		standard, "golang.org/x/sys/unix", "github.com/caddyserver/certmagic", "github.com/mholt/acmez/v3", "go.uber.org/zap",
