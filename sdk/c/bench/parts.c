@@ -115,8 +115,8 @@ static void notice(long n, size_t bytes) {
     ur_request r = give(heap_stream(&server, 1, 0, 0), 1), news;
     (void)bytes;
     for (long i = 0; i < n; i++) {
-        heap_notify(&server, 0, UR_WAIT_NEWS);
-        CHECK(ur_news(l, &news) == 0 && news == r && ur_news(l, &news) == -EAGAIN);
+        heap_notify(&server, 0, UR_WAIT_READY);
+        CHECK(ur_ready(l, &news) == 0 && news == r && ur_ready(l, &news) == -EAGAIN);
     }
     heap_close(&server);
 }

@@ -89,7 +89,7 @@ static struct settings read_settings(int argc, char **argv) {
 
 static void say_why(ur_link *link, int err) {
     if (err == -ENOTCONN) {
-        fprintf(stderr, "link lost: %s\n", ur_why(link));
+        fprintf(stderr, "link lost: %s\n", ur_error_text(link));
     } else if (err != -ESHUTDOWN) {
         fprintf(stderr, "link lost: error %d\n", -err);
     }
@@ -113,7 +113,7 @@ static int keep_serving(const struct settings *s) {
             ur_close(link);
             continue;
         }
-        if (!ur_try_again(err)) {
+        if (!ur_is_temporary(err)) {
             fprintf(stderr, "cannot attach: %s\n", options.refusal);
             return err;
         }

@@ -4,7 +4,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Checks the head as ur_take returns it. */
+/* Checks the head as ur_next_flat returns it. */
 static void check_text(const uint8_t *data, const struct ur__head *h) {
     struct ur__lane lane;
     memset(&lane, 0, sizeof lane);

@@ -233,12 +233,12 @@ static void take_request(struct script *s) {
     char *text = (char *)malloc(size); /* one byte too many is found */
     uint64_t names = 0;
     ur_request r;
-    ur_taken t;
+    ur_flat_request t;
     int err = 0;
     switch (take(s, 1) % 3) {
     case 0: err = ur_next(worker, UR_NOW, &r); t.request = r; t.text_length = t.body_length = 0; break;
-    case 1: err = ur_take(worker, UR_NOW, &t, text, size); break;
-    default: err = ur_take_apart(worker, UR_NOW, &t, text, size, &names);
+    case 1: err = ur_next_flat(worker, UR_NOW, &t, text, size); break;
+    default: err = ur_next_split(worker, UR_NOW, &t, text, size, &names);
     }
     if (err == 0) {
         CHECK(t.text_length <= size && names <= t.text_length && t.body_length <= HEAP_SLOT);
@@ -338,8 +338,8 @@ static void call(struct script *s) {
     case FINISH: end_request(s, r); break;
     case LOOK: (void)ur_cancelled(worker, r); (void)ur_reason_text(ur_reason(worker, r)); break;
     default:
-        (void)ur_wait(worker, UR_WAIT_STREAM | UR_WAIT_NEWS, (int)take(s, 1) % 2, NULL);
-        while (ur_news(worker, &other) == 0) {
+        (void)ur_wait(worker, UR_WAIT_STREAM | UR_WAIT_READY, (int)take(s, 1) % 2, NULL);
+        while (ur_ready(worker, &other) == 0) {
             (void)ur_cancelled(worker, other);
         }
     }

@@ -96,9 +96,9 @@
  * FEWER CALLS
  *
  * Most requests and most responses are small, and where a call is dear, as it is
- * from another language, two do for all of it: ur_take() or ur_take_apart() returns the
- * next request with its whole head as text, and its body if that has come; ur_answer()
- * or ur_reply() is status, headers, body and end in one; ur_doze() is all of a sleep.
+ * from another language, two do for all of it: ur_next_flat() or ur_next_split() returns the
+ * next request with its whole head as text, and its body if that has come; ur_respond_whole()
+ * or ur_respond_whole_flat() is status, headers, body and end in one; ur_sleep() is all of a sleep.
  * They, and ur_respond_flat(), ur_interim_flat() and ur_trailers_flat(), have header
  * lists as one flat text: name and value by turns, each followed by a NUL, which neither
  * can contain. Of a large body ur_next_slots() returns several slots at once.
@@ -113,7 +113,7 @@
  *                    or a later one, or the end of the request
  *     ur_str         of ur_method() and the like: as the bytes of slot 1; after
  *                    ur_keep_headers(), as the memory given to that
- *     ur_taken.body  as the bytes of slot 2
+ *     ur_flat_request.body  as the bytes of slot 2
  *     reserved room  from ur_reserve() to the next call that writes
  *
  * All of them end with ur_close().
@@ -135,19 +135,19 @@
  * Calls that may have to wait take a time in milliseconds: UR_NOW (0) to try and
  * return -EAGAIN, UR_FOREVER (-1), or a bound after which they return -ETIMEDOUT.
  * A blocking call waits for one thing. To wait for several at once use ur_wait(),
- * then ur_next(link, UR_NOW, ...) and ur_news(), which names the requests where
+ * then ur_next(link, UR_NOW, ...) and ur_ready(), which names the requests where
  * something has happened; call again what returned -EAGAIN for those.
  *
  * With an event loop, attach with UR_BELL_EVENTFD and watch ur_fd() for reading:
  *
  *     for (;;) {
- *         if (ur_arm(link, UR_WAIT_STREAM | UR_WAIT_NEWS) == 0) {
+ *         if (ur_arm(link, UR_WAIT_STREAM | UR_WAIT_READY) == 0) {
  *             ... go to sleep in the loop until ur_fd(link) is readable, or
  *                 something else of yours happens ...
  *         }
  *         ur_disarm(link);
  *         while (ur_next(link, UR_NOW, &r) == 0) ... start r ...
- *         while (ur_news(link, &r) == 0) ... go on with r ...
+ *         while (ur_ready(link, &r) == 0) ... go on with r ...
  *     }
  *
  * ur_arm() announces that you are about to sleep and looks once more: -EAGAIN says
@@ -165,19 +165,19 @@
  *                   Stop, and end the request
  *     -ESTALE       the request has ended, or never was one of this link
  *     -ENOTCONN     the link is dead: its server is gone or has closed it;
- *                   ur_why() says more. Requests in progress are cancelled with
+ *                   ur_error_text() says more. Requests in progress are cancelled with
  *                   UR_SERVER_GONE. Close it, and attach again
  *     -ESHUTDOWN    after ur_drain(): no more requests will come
  *     -EPROTO       the server's numbers make no sense, such as an assignment to a
  *                   lane whose request has not ended; the link is dead, its
- *                   requests are cancelled, and ur_why() says what it was
+ *                   requests are cancelled, and ur_error_text() says what it was
  *     -ECHILD       the link belongs to the parent process
  *     -EINVAL       an argument out of range; a body before the headers or after
  *                   the trailers; a header name or value with a forbidden byte; a
  *                   body in a WebSocket, a message anywhere else or after the close
  *     -EALREADY     headers twice, or an interim response after them
  *     -EBUSY        a wait for a request, with all lanes of the link in use; see
- *                   also ur_answer()
+ *                   also ur_respond_whole()
  *     -EMSGSIZE     the headers do not fit one slot
  *     -ENOENT       no such header; or a slot that was released
  *     -EBADMSG      a headers frame or trailers that cannot be decoded
@@ -187,7 +187,7 @@
  * may not attach, or others can write the folder of the default socket, -EPERM the
  * server is of a user who is not to be believed, -ENXIO no such pool, -EBUSY the
  * server has no room for another link, -ESHUTDOWN it is about to end, -ECONNREFUSED
- * and -ENOENT nobody is there. ur_try_again() tells which of them may pass.
+ * and -ENOENT nobody is there. ur_is_temporary() tells which of them may pass.
  */
 #ifndef UPLOAD_RESPONSE_H
 #define UPLOAD_RESPONSE_H
@@ -246,8 +246,8 @@ typedef struct ur_slot {
     uint32_t final;   /* 1: the last, or only, slot of a message */
 } ur_slot;
 
-/* What ur_take says of a request, beside its text. */
-typedef struct ur_taken {
+/* What ur_next_flat says of a request, beside its text. */
+typedef struct ur_flat_request {
     ur_request request;
     uint64_t stream_id;
     uint64_t text_length;  /* bytes */
@@ -256,7 +256,7 @@ typedef struct ur_taken {
     uint64_t body_length;  /* bytes */
     uint32_t whole;        /* 1: body is all there is, and no trailers follow */
     uint32_t http_version; /* as ur_http_version */
-} ur_taken;
+} ur_flat_request;
 
 /* Where the segments of a link are mapped. */
 typedef struct ur_memory {
@@ -288,7 +288,7 @@ enum ur_bell {
  * always count. */
 enum ur_wait_for {
     UR_WAIT_STREAM = 1, /* a request for ur_next() */
-    UR_WAIT_NEWS = 2,   /* something for ur_news() */
+    UR_WAIT_READY = 2,   /* something for ur_ready() */
     UR_WAIT_STATE = 4   /* reported only: the server drains, or the link ends */
 };
 
@@ -352,7 +352,7 @@ UR_INLINE int ur_attach(ur_link **link, ur_options *options);
 UR_INLINE int ur_default_socket(char *path, size_t size);
 
 /* Reports whether an error of ur_attach may pass if it is tried again later. */
-UR_INLINE int ur_try_again(int error);
+UR_INLINE int ur_is_temporary(int error);
 
 /* Ends the link at once and frees everything; requests in progress break off. A
  * link that has to end cleanly is drained first. NULL is no link. */
@@ -367,7 +367,7 @@ UR_INLINE int ur_drain(ur_link *link);
 UR_INLINE int ur_server_drains(const ur_link *link);
 
 /* Why the link is dead, for a person; empty while it lives. Valid until close. */
-UR_INLINE const char *ur_why(const ur_link *link);
+UR_INLINE const char *ur_error_text(const ur_link *link);
 
 /* The most bytes that a slot can have. */
 UR_INLINE size_t ur_slot_size(const ur_link *link);
@@ -396,20 +396,20 @@ UR_INLINE int ur_next(ur_link *link, int timeout_ms, ur_request *r);
  * path, and name and value of each header, each followed by a NUL. Slot 1 is not
  * released by it. A request that cannot be decoded, or that nobody wants any more,
  * is aborted and passed over. -EINVAL if size is less than ur_slot_size(). */
-UR_INLINE int ur_take(ur_link *link, int timeout_ms, ur_taken *taken, char *text, size_t size);
+UR_INLINE int ur_next_flat(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size);
 
-/* As ur_take, with the text in another order: method, scheme, authority, path, the value
+/* As ur_next_flat, with the text in another order: method, scheme, authority, path, the value
  * of each header, and then their names, which are its last *names bytes. Clients send
  * the same names again and again, so that what a caller makes of them can be kept. */
-UR_INLINE int ur_take_apart(ur_link *link, int timeout_ms, ur_taken *taken, char *text, size_t size, uint64_t *names);
+UR_INLINE int ur_next_split(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size, uint64_t *names);
 
 /* Returns in *r a request in progress for which there may be something new: a
  * slot, room, a cancellation. -EAGAIN: none, or no other. Each is named once for
  * what has happened up to now. */
-UR_INLINE int ur_news(ur_link *link, ur_request *r);
+UR_INLINE int ur_ready(ur_link *link, ur_request *r);
 
-/* Waits until there is something for ur_next (UR_WAIT_STREAM), for ur_news
- * (UR_WAIT_NEWS), or the state of the link changes; says in *what, which may be
+/* Waits until there is something for ur_next (UR_WAIT_STREAM), for ur_ready
+ * (UR_WAIT_READY), or the state of the link changes; says in *what, which may be
  * NULL, what it was. */
 UR_INLINE int ur_wait(ur_link *link, unsigned reasons, int timeout_ms, unsigned *what);
 
@@ -418,7 +418,7 @@ UR_INLINE int ur_wait(ur_link *link, unsigned reasons, int timeout_ms, unsigned 
  * is called before the sleep, and enter after it with what leave has returned; between
  * the two, other threads may call what does not wait, but for ur_close. -EINTR: a signal
  * came, or the descriptor also, which may be -1, is readable. -ENOTSUP with a futex bell. */
-UR_INLINE int ur_doze(ur_link *link, unsigned reasons, int timeout_ms, int also, void *(*leave)(void), void (*enter)(void *));
+UR_INLINE int ur_sleep(ur_link *link, unsigned reasons, int timeout_ms, int also, void *(*leave)(void), void (*enter)(void *));
 
 /* A pointer of the caller's, kept with the request. NULL at first. */
 UR_INLINE int ur_set_user(ur_link *link, ur_request r, void *user);
@@ -587,12 +587,13 @@ UR_INLINE int ur_check_flat(int status, const char *fields, size_t length);
  * and ur_end. -EINVAL, -EALREADY, -EMSGSIZE, -ESTALE, and -EBUSY, which is no room for
  * the headers behind interim responses: nothing has been done. After anything else the
  * request has ended, as after ur_end. written may be NULL. */
-UR_INLINE int ur_answer(ur_link *link, ur_request r, int status, const char *fields, size_t length, const void *body, size_t size, int timeout_ms, size_t *written);
+UR_INLINE int ur_respond_whole(ur_link *link, ur_request r, int status, const char *fields, size_t length, const void *body, size_t size, int timeout_ms, size_t *written);
 
-/* As ur_answer with UR_NOW, for callers that pass an int with less ado than a size_t.
- * After -EAGAIN ur_replied() says how many bytes of the body were written. */
-UR_INLINE int ur_reply(ur_link *link, ur_request r, int status, const char *fields, int length, const void *body, int size);
-UR_INLINE size_t ur_replied(ur_link *link, ur_request r);
+/* As ur_respond_whole with UR_NOW, for languages that pass an int at less cost than a
+ * size_t. After -EAGAIN ur_unsent() says how many bytes at the end of the body were not
+ * written; it is 0 for every other request. */
+UR_INLINE int ur_respond_whole_flat(ur_link *link, ur_request r, int status, const char *fields, int length, const void *body, int size);
+UR_INLINE size_t ur_unsent(ur_link *link, ur_request r);
 
 #ifdef __cplusplus
 }
@@ -1235,7 +1236,7 @@ static inline struct ur__list ur__array(const ur_header *fields, size_t count) {
 }
 
 /* Takes the text up to the next NUL off a flat list. data is NULL without one. */
-static inline ur_str ur__next_flat(struct ur__list *list) {
+static inline ur_str ur__flat_text(struct ur__list *list) {
     ur_str s = {NULL, 0};
     const char *end = list->length > 0 ? (const char *)memchr(list->flat, '\0', list->length) : NULL;
     if (end != NULL) {
@@ -1253,8 +1254,8 @@ static inline struct ur__list ur__flat(const char *flat, size_t length) {
     list.flat = flat;
     list.length = length;
     for (rest = list; rest.length > 0; list.count++) {
-        (void)ur__next_flat(&rest);
-        if (ur__next_flat(&rest).data == NULL) {
+        (void)ur__flat_text(&rest);
+        if (ur__flat_text(&rest).data == NULL) {
             list.count = UR__MAX_FIELDS + 1;
             return list;
         }
@@ -1268,8 +1269,8 @@ static inline ur_header ur__next_field(struct ur__list *list) {
     if (list->fields != NULL) {
         return *list->fields++;
     }
-    f.name = ur__next_flat(list);
-    f.value = ur__next_flat(list);
+    f.name = ur__flat_text(list);
+    f.value = ur__flat_text(list);
     return f;
 }
 
@@ -2109,7 +2110,7 @@ struct ur__lane {
     uint8_t open;       /* the WebSocket is; closing: and our close is committed */
     uint8_t wants_slot; /* wants_request is set */
     uint8_t wants_room; /* wants_room is set, to room_at */
-    uint8_t ready;      /* in the list for ur_news */
+    uint8_t ready;      /* in the list for ur_ready */
     uint8_t head_state; /* enum ur__head_state */
     uint32_t next_ready;
     uint32_t message;   /* kind of the message of which not all is committed; 0: none */
@@ -2126,7 +2127,7 @@ struct ur__lane {
     uint8_t *room; /* reserved */
     uint32_t room_size;
     uint32_t filled; /* bytes of it that are written, to be committed */
-    size_t replied; /* bytes of a body that ur_reply has written */
+    size_t unsent; /* bytes of a body that ur_respond_whole_flat had no room for */
 };
 
 enum ur__head_state { UR__HEAD_UNSEEN, UR__HEAD_IN_SLOT, UR__HEAD_KEPT, UR__HEAD_GONE };
@@ -2213,7 +2214,7 @@ static inline void ur__drop_room(struct ur__lane *lane) {
 
 static inline uint32_t ur__index(const ur_link *l, const struct ur__lane *lane) { return (uint32_t)(lane - l->lanes); }
 
-/* Puts a request into the list for ur_news, once. */
+/* Puts a request into the list for ur_ready, once. */
 static inline void ur__make_ready(ur_link *l, struct ur__lane *lane) {
     uint32_t i = ur__index(l, lane);
     if (lane->handle == 0 || lane->ready) {
@@ -2548,7 +2549,7 @@ static inline void ur__accept(ur_link *l, struct ur__lane *lane, const struct ur
     lane->reason = 0;
     lane->begun = lane->closing = lane->over = lane->asks = lane->open = lane->wants_slot = lane->wants_room = 0;
     lane->message = 0;
-    lane->replied = 0;
+    lane->unsent = 0;
     lane->head_state = UR__HEAD_UNSEEN;
     lane->next_slot = 2;
     lane->tailed = 0;
@@ -2783,7 +2784,7 @@ static inline uint64_t ur__room_at(const struct ur__writer *w) {
 static inline int ur__await_room(ur_link *l, struct ur__lane *lane, struct ur__patience *p, int *announced) {
     if (*announced) {
         *announced = 0;
-        return ur__look_cancelled(l, lane) != 0 ? -ECANCELED : ur__pause(l, UR_WAIT_NEWS, p);
+        return ur__look_cancelled(l, lane) != 0 ? -ECANCELED : ur__pause(l, UR_WAIT_READY, p);
     }
     *announced = 1;
     ur__publish(l, lane); /* what the server does not see it cannot release */
@@ -3478,7 +3479,7 @@ UR_INLINE int ur_attach(ur_link **link, ur_options *options) {
 
 UR_INLINE int ur_default_socket(char *path, size_t size) { return ur__find_socket(path, size, "/run", "/tmp"); }
 
-UR_INLINE int ur_try_again(int error) {
+UR_INLINE int ur_is_temporary(int error) {
     switch (error) {
     case -ENOENT: /* no socket yet */
     case -ECONNREFUSED:
@@ -3520,7 +3521,7 @@ UR_INLINE int ur_drain(ur_link *link) {
 
 UR_INLINE int ur_server_drains(const ur_link *link) { return link->server_drains; }
 
-UR_INLINE const char *ur_why(const ur_link *link) { return link->why; }
+UR_INLINE const char *ur_error_text(const ur_link *link) { return link->why; }
 
 UR_INLINE size_t ur_slot_size(const ur_link *link) { return link->slot_size; }
 
@@ -3645,7 +3646,7 @@ static inline void ur__count_slot(ur_link *l, struct ur__lane *lane, const ur_sl
 }
 
 /* Looks whether the body is there, in one slot at most. */
-static inline void ur__look_whole(ur_link *l, struct ur__lane *lane, ur_taken *t) {
+static inline void ur__look_whole(ur_link *l, struct ur__lane *lane, ur_flat_request *t) {
     ur_slot body, end;
     int err = ur__try_tail(l, lane, 2, &body);
     end = body;
@@ -3672,7 +3673,7 @@ static inline int ur__tired(const ur_link *l, struct ur__patience *p, uint32_t p
 }
 
 /* Takes a request with its text: by turns if names is NULL, else apart. */
-static inline int ur__take_text(ur_link *link, int timeout_ms, ur_taken *taken, char *text, size_t size, uint64_t *names) {
+static inline int ur__take_text(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size, uint64_t *names) {
     struct ur__patience p = ur__patient(timeout_ms);
     ur_request r;
     memset(taken, 0, sizeof *taken);
@@ -3702,16 +3703,16 @@ static inline int ur__take_text(ur_link *link, int timeout_ms, ur_taken *taken, 
     }
 }
 
-UR_INLINE int ur_take(ur_link *link, int timeout_ms, ur_taken *taken, char *text, size_t size) {
+UR_INLINE int ur_next_flat(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size) {
     return ur__take_text(link, timeout_ms, taken, text, size, NULL);
 }
 
-UR_INLINE int ur_take_apart(ur_link *link, int timeout_ms, ur_taken *taken, char *text, size_t size, uint64_t *names) {
+UR_INLINE int ur_next_split(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size, uint64_t *names) {
     *names = 0;
     return ur__take_text(link, timeout_ms, taken, text, size, names);
 }
 
-UR_INLINE int ur_news(ur_link *link, ur_request *r) {
+UR_INLINE int ur_ready(ur_link *link, ur_request *r) {
     *r = 0;
     if (ur__forked(link)) {
         return -ECHILD;
@@ -3737,8 +3738,8 @@ static inline unsigned ur__pending(const ur_link *l, unsigned reasons) {
     if ((reasons & UR_WAIT_STREAM) && ur__stream_waits(l)) {
         what |= UR_WAIT_STREAM;
     }
-    if ((reasons & UR_WAIT_NEWS) && l->first_ready != UR__NO_LANE) {
-        what |= UR_WAIT_NEWS;
+    if ((reasons & UR_WAIT_READY) && l->first_ready != UR__NO_LANE) {
+        what |= UR_WAIT_READY;
     }
     return what;
 }
@@ -3751,7 +3752,7 @@ UR_INLINE int ur_wait(ur_link *link, unsigned reasons, int timeout_ms, unsigned 
         }
         ur__round(link);
         unsigned pending = ur__pending(link, reasons);
-        if (link->dead && !(pending & UR_WAIT_NEWS)) {
+        if (link->dead && !(pending & UR_WAIT_READY)) {
             return -ENOTCONN;
         }
         if (pending != 0) {
@@ -3761,7 +3762,7 @@ UR_INLINE int ur_wait(ur_link *link, unsigned reasons, int timeout_ms, unsigned 
             }
             return 0;
         }
-        int err = ur__pause(link, reasons & (UR_WAIT_STREAM | UR_WAIT_NEWS), &p);
+        int err = ur__pause(link, reasons & (UR_WAIT_STREAM | UR_WAIT_READY), &p);
         if (err != 0) {
             return err;
         }
@@ -3778,7 +3779,7 @@ static inline void ur__drop_news(ur_link *l) {
 }
 
 /* Sleeps at the bell, the socket and another descriptor, and reports why it woke as
- * ur_doze does. What belongs to the link is touched with the caller's lock only. */
+ * ur_sleep does. What belongs to the link is touched with the caller's lock only. */
 static inline int ur__doze_unlocked(ur_link *l, int timeout_ms, int also, void *(*leave)(void), void (*enter)(void *)) {
     struct pollfd fds[3];
     fds[0].fd = l->bell;
@@ -3801,7 +3802,7 @@ static inline int ur__doze_unlocked(ur_link *l, int timeout_ms, int also, void *
     return fds[0].revents != 0 || fds[1].revents != 0 ? 0 : -EINTR;
 }
 
-UR_INLINE int ur_doze(ur_link *link, unsigned reasons, int timeout_ms, int also, void *(*leave)(void), void (*enter)(void *)) {
+UR_INLINE int ur_sleep(ur_link *link, unsigned reasons, int timeout_ms, int also, void *(*leave)(void), void (*enter)(void *)) {
     if (ur__forked(link)) {
         return -ECHILD;
     }
@@ -3812,7 +3813,7 @@ UR_INLINE int ur_doze(ur_link *link, unsigned reasons, int timeout_ms, int also,
     ur__round(link);
     unsigned pending = ur__pending(link, reasons);
     if (pending == 0 && !link->dead) {
-        if (ur__announce(link, reasons & (UR_WAIT_STREAM | UR_WAIT_NEWS))) {
+        if (ur__announce(link, reasons & (UR_WAIT_STREAM | UR_WAIT_READY))) {
             err = ur__doze_unlocked(link, timeout_ms, also, leave, enter);
         }
         ur__awake(link);
@@ -3851,12 +3852,12 @@ UR_INLINE int ur_arm(ur_link *link, unsigned reasons) {
     unsigned pending = ur__pending(link, reasons);
     if (pending != 0) {
         link->state_news = 0;
-        return link->dead && !(pending & UR_WAIT_NEWS) ? -ENOTCONN : -EAGAIN;
+        return link->dead && !(pending & UR_WAIT_READY) ? -ENOTCONN : -EAGAIN;
     }
     if (link->dead) {
         return -ENOTCONN;
     }
-    if (!ur__announce(link, reasons & (UR_WAIT_STREAM | UR_WAIT_NEWS))) {
+    if (!ur__announce(link, reasons & (UR_WAIT_STREAM | UR_WAIT_READY))) {
         ur__awake(link);
         return -EAGAIN;
     }
@@ -4029,7 +4030,7 @@ UR_INLINE int ur_tail(ur_link *link, ur_request r, uint64_t n, int timeout_ms, u
             break;
         }
         if (err == -EAGAIN) {
-            err = ur__pause(link, UR_WAIT_NEWS, &p);
+            err = ur__pause(link, UR_WAIT_READY, &p);
         }
     }
     if (err == 0) {
@@ -4558,7 +4559,7 @@ UR_INLINE int ur_let_go(ur_link *link, ur_request r) {
     return err;
 }
 
-UR_INLINE int ur_answer(ur_link *link, ur_request r, int status, const char *fields, size_t length, const void *body, size_t size, int timeout_ms, size_t *written) {
+UR_INLINE int ur_respond_whole(ur_link *link, ur_request r, int status, const char *fields, size_t length, const void *body, size_t size, int timeout_ms, size_t *written) {
     size_t done = 0;
     int err = ur__final_status(status) ? ur_respond_flat(link, r, status, fields, length, timeout_ms) : -EINVAL;
     if (err == -EAGAIN || err == -ETIMEDOUT) {
@@ -4582,22 +4583,22 @@ UR_INLINE int ur_answer(ur_link *link, ur_request r, int status, const char *fie
     return err;
 }
 
-UR_INLINE int ur_reply(ur_link *link, ur_request r, int status, const char *fields, int length, const void *body, int size) {
+UR_INLINE int ur_respond_whole_flat(ur_link *link, ur_request r, int status, const char *fields, int length, const void *body, int size) {
     struct ur__lane *lane;
     size_t written = 0;
     if (length < 0 || size < 0) {
         return -EINVAL;
     }
-    int err = ur_answer(link, r, status, fields, (size_t)length, body, (size_t)size, UR_NOW, &written);
+    int err = ur_respond_whole(link, r, status, fields, (size_t)length, body, (size_t)size, UR_NOW, &written);
     if (err == -EAGAIN && ur__find(link, r, &lane) == 0) {
-        lane->replied = written;
+        lane->unsent = (size_t)size - written;
     }
     return err;
 }
 
-UR_INLINE size_t ur_replied(ur_link *link, ur_request r) {
+UR_INLINE size_t ur_unsent(ur_link *link, ur_request r) {
     struct ur__lane *lane;
-    return ur__find(link, r, &lane) == 0 ? lane->replied : 0;
+    return ur__find(link, r, &lane) == 0 ? lane->unsent : 0;
 }
 
 #ifdef __cplusplus

@@ -141,7 +141,7 @@ static void what_a_server_hands_out_is_checked(void) {
     const int bells[] = {pipes[1], sockets[0], h.requests};
     for (size_t i = 0; i < 3; i++) {
         other.server_bell = bells[i];
-        CHECK(attach_to(&other, &o) == -EPROTO && strstr(o.refusal, "bells") != NULL && !ur_try_again(-EPROTO));
+        CHECK(attach_to(&other, &o) == -EPROTO && strstr(o.refusal, "bells") != NULL && !ur_is_temporary(-EPROTO));
     }
     CHECK(close(pipes[0]) == 0 && close(pipes[1]) == 0 && close(sockets[0]) == 0 && close(sockets[1]) == 0);
 
@@ -190,7 +190,7 @@ static void a_server_of_another_user_is_told_nothing(void) {
     }
     CHECK(read(ready[0], &byte, 1) == 1);
     CHECK(attach(in("nobody"), &o, &link) == -EPERM && link == NULL && strstr(o.refusal, "of user 65534, not of ours (0) or root") != NULL);
-    CHECK(strstr(o.refusal, in("nobody")) != NULL && !ur_try_again(-EPERM));
+    CHECK(strstr(o.refusal, in("nobody")) != NULL && !ur_is_temporary(-EPERM));
     ur_options_init(&o);
     o.socket = in("nobody");
     o.server_uid = NOBODY - 1;

@@ -79,10 +79,10 @@ static void let_through(struct worker *w) {
 /* Sleeps until there is something to do, or it is time to look at stopping. */
 static void doze(ur_link *link) {
     if (ur_fd(link) < 0) {
-        (void)ur_wait(link, UR_WAIT_STREAM | UR_WAIT_NEWS, 50, NULL);
+        (void)ur_wait(link, UR_WAIT_STREAM | UR_WAIT_READY, 50, NULL);
         return;
     }
-    if (ur_arm(link, UR_WAIT_STREAM | UR_WAIT_NEWS) == 0) {
+    if (ur_arm(link, UR_WAIT_STREAM | UR_WAIT_READY) == 0) {
         struct pollfd p = {ur_fd(link), POLLIN, 0};
         (void)poll(&p, 1, 50);
     }
@@ -101,7 +101,7 @@ static void run(struct worker *w) {
         while ((err = ur_next(w->link, UR_NOW, &r)) == 0) {
             begin(w, r);
         }
-        while (ur_news(w->link, &r) == 0) {
+        while (ur_ready(w->link, &r) == 0) {
             go_on(w, (struct task *)ur_user(w->link, r));
         }
         let_through(w);
@@ -132,7 +132,7 @@ static void *attach_and_run(void *argument) {
             printf("- attached %d\n", w->number);
             run(w);
             ur_close(w->link);
-        } else if (ur_try_again(err)) {
+        } else if (ur_is_temporary(err)) {
             (void)usleep(10000);
         } else {
             printf("- refused %s\n", options.refusal);

@@ -73,7 +73,7 @@ static void finish(struct turn *t, const char *text) {
 /* Waits until nobody wants the response, and says why. */
 static void await_cancel(struct turn *t) {
     while (ur_cancelled(t->link, t->r) == 0) {
-        (void)ur_wait(t->link, UR_WAIT_NEWS, UR_FOREVER, NULL);
+        (void)ur_wait(t->link, UR_WAIT_READY, UR_FOREVER, NULL);
     }
     say("cancelled: ", ur_reason_text(ur_reason(t->link, t->r)));
 }
@@ -336,7 +336,7 @@ static int every_call_says_echild(ur_link *link, ur_request r) {
     size_t size;
     ur_slot slot;
     ur_request other;
-    return ur_next(link, UR_NOW, &other) == -ECHILD && ur_news(link, &other) == -ECHILD && ur_wait(link, UR_WAIT_NEWS, UR_NOW, NULL) == -ECHILD &&
+    return ur_next(link, UR_NOW, &other) == -ECHILD && ur_ready(link, &other) == -ECHILD && ur_wait(link, UR_WAIT_READY, UR_NOW, NULL) == -ECHILD &&
            ur_drain(link) == -ECHILD && ur_tail(link, r, 1, UR_NOW, &slot) == -ECHILD && ur_next_slot(link, r, UR_NOW, &slot) == -ECHILD &&
            ur_release(link, r, 1) == -ECHILD && ur_respond(link, r, 200, NULL, 0, UR_NOW) == -ECHILD &&
            ur_reserve(link, r, UR_NOW, &room, &size) == -ECHILD && ur_commit(link, r, 0) == -ECHILD &&
@@ -497,7 +497,7 @@ int main(int argc, char **argv) {
         ur_link *link;
         ur_request r;
         int err = ur_attach(&link, &options);
-        if (err != 0 && !ur_try_again(err)) {
+        if (err != 0 && !ur_is_temporary(err)) {
             printf("<refused %d, layouts %u to %u: %s>\n", -err, options.layout_min, options.layout_max, options.refusal);
             return 3;
         }
@@ -510,7 +510,7 @@ int main(int argc, char **argv) {
             serve(link, r);
         }
         report("next", err);
-        say("link: ", ur_why(link));
+        say("link: ", ur_error_text(link));
         ur_close(link);
         if (getenv("FAULTY_ONCE") != NULL) {
             return 0;

@@ -112,7 +112,7 @@ static void an_assignment_that_makes_no_sense_ends_the_link(void) {
         if (i == 4) {
             ur__store64(&s.box->inbox_head, UINT64_MAX / 2);
         }
-        CHECK(entry == 1 && ur_next(l, UR_FOREVER, &r) == -EPROTO && strstr(ur_why(l), why[i]) != NULL);
+        CHECK(entry == 1 && ur_next(l, UR_FOREVER, &r) == -EPROTO && strstr(ur_error_text(l), why[i]) != NULL);
         CHECK(ur_next(l, UR_NOW, &r) == -ENOTCONN && ur_cancelled(l, first) == -ECANCELED && ur_reason(l, first) == UR_SERVER_GONE);
         CHECK(ur_end(l, first, UR_NOW) == -EINVAL && ur_abort(l, first) == 0);
         heap_close(&s);
@@ -154,11 +154,11 @@ static void assign_another(void) {
 }
 
 static void a_call_ends_in_time_whatever_comes(void) {
-    ur_taken t;
+    ur_flat_request t;
     l = heap_open(&s);
     char *text = (char *)malloc(HEAP_SLOT);
     at_each_load = assign_another;
-    CHECK(ur_take(l, UR_NOW, &t, text, HEAP_SLOT) == -EAGAIN && ur_take(l, 5, &t, text, HEAP_SLOT) == -ETIMEDOUT);
+    CHECK(ur_next_flat(l, UR_NOW, &t, text, HEAP_SLOT) == -EAGAIN && ur_next_flat(l, 5, &t, text, HEAP_SLOT) == -ETIMEDOUT);
     at_each_load = NULL;
     free(text);
     heap_close(&s);

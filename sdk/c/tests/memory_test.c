@@ -104,7 +104,7 @@ static void a_greedy_response_starves_nobody(void) {
     }
     ur__store64(&s.positions[0].released, 1000); /* nonsense */
     CHECK(ur_write(l, greedy, block, sizeof block, UR_NOW, &n) == -EPROTO);
-    CHECK(ur_cancelled(l, greedy) == -ECANCELED && ur_reason(l, greedy) == UR_SERVER_GONE && ur_why(l)[0] != '\0');
+    CHECK(ur_cancelled(l, greedy) == -ECANCELED && ur_reason(l, greedy) == UR_SERVER_GONE && ur_error_text(l)[0] != '\0');
     CHECK(ur_abort(l, greedy) == 0 && ur_next(l, UR_NOW, &greedy) == -ENOTCONN);
     close_link();
 }
@@ -186,22 +186,22 @@ static void news_is_told_once_and_wishes_are_taken_back(void) {
     ur_slot slot;
     unsigned what;
     CHECK(ur_tail(l, r, 3, UR_NOW, &slot) == -EAGAIN && ur__load32(&s.lanes[1].wants_request) == 1);
-    CHECK(ur_news(l, &told) == -EAGAIN && ur_wait(l, UR_WAIT_NEWS, UR_NOW, &what) == -EAGAIN);
+    CHECK(ur_ready(l, &told) == -EAGAIN && ur_wait(l, UR_WAIT_READY, UR_NOW, &what) == -EAGAIN);
     heap_put(&s.writers[1], "more", 4, UR_BODY);
     (void)ur__writer_publish(&s.writers[1]);
-    heap_notify(&s, 1, UR_WAIT_NEWS);
-    heap_notify(&s, 1, UR_WAIT_NEWS);
-    CHECK(ur_wait(l, UR_WAIT_NEWS, UR_FOREVER, &what) == 0 && what == UR_WAIT_NEWS);
+    heap_notify(&s, 1, UR_WAIT_READY);
+    heap_notify(&s, 1, UR_WAIT_READY);
+    CHECK(ur_wait(l, UR_WAIT_READY, UR_FOREVER, &what) == 0 && what == UR_WAIT_READY);
     CHECK(ur__load32(&s.lanes[1].wants_request) == 0);
-    CHECK(ur_news(l, &told) == 0 && told == r && ur_news(l, &told) == -EAGAIN);
+    CHECK(ur_ready(l, &told) == 0 && told == r && ur_ready(l, &told) == -EAGAIN);
     CHECK(ur_tail(l, r, 3, UR_NOW, &slot) == 0 && slot.length == 4);
     for (uint32_t i = 0; i < 100; i++) { /* more than the ring holds */
-        heap_notify(&s, 1, UR_WAIT_NEWS);
+        heap_notify(&s, 1, UR_WAIT_READY);
     }
-    CHECK(ur_news(l, &told) == 0 && told == r && ur_news(l, &told) == -EAGAIN);
+    CHECK(ur_ready(l, &told) == 0 && told == r && ur_ready(l, &told) == -EAGAIN);
     ur__store32(&s.rows[1].cancel, UR_DEADLINE);
     heap_notify(&s, 1, 0);
-    CHECK(ur_wait(l, 0, 0, &what) == -EAGAIN && ur_news(l, &told) == 0 && ur_cancelled(l, told) == -ECANCELED && ur_reason(l, told) == UR_DEADLINE);
+    CHECK(ur_wait(l, 0, 0, &what) == -EAGAIN && ur_ready(l, &told) == 0 && ur_cancelled(l, told) == -ECANCELED && ur_reason(l, told) == UR_DEADLINE);
     CHECK(ur_tail(l, r, 3, UR_NOW, &slot) == 0); /* what is there can still be read */
     CHECK(ur_tail(l, r, 4, UR_FOREVER, &slot) == -ECANCELED && ur_respond(l, r, 200, NULL, 0, UR_NOW) == 0 && ur_end(l, r, UR_NOW) == -ECANCELED);
     close_link();
@@ -248,7 +248,7 @@ static void the_end_of_the_server_is_noticed(void) {
     r = give(5, 1, 1);
     CHECK(shutdown(s.socket, SHUT_RDWR) == 0);
     CHECK(ur_next(l, UR_FOREVER, &other) == -ENOTCONN && ur_cancelled(l, r) == -ECANCELED && ur_reason(l, r) == UR_SERVER_GONE);
-    CHECK(ur_wait(l, UR_WAIT_NEWS, UR_FOREVER, &what) == 0 && ur_news(l, &other) == 0 && other == r);
+    CHECK(ur_wait(l, UR_WAIT_READY, UR_FOREVER, &what) == 0 && ur_ready(l, &other) == 0 && other == r);
     CHECK(ur_abort(l, r) == 0 && ur_drain(l) == -ENOTCONN);
     close_link();
     open_link(); /* closed the link */

@@ -127,7 +127,7 @@ static void *work(void *link) {
             CHECK(e != NULL && ur_set_user(l, r, e) == 0);
             step(l, r, &random);
         }
-        while (ur_news(l, &r) == 0) {
+        while (ur_ready(l, &r) == 0) {
             step(l, r, &random);
         }
         ur_counters c;
@@ -136,7 +136,7 @@ static void *work(void *link) {
             return NULL;
         }
         CHECK(err == -EAGAIN || err == -ESHUTDOWN);
-        CHECK(ur_wait(l, UR_WAIT_STREAM | UR_WAIT_NEWS, LOST_MS, NULL) == 0);
+        CHECK(ur_wait(l, UR_WAIT_STREAM | UR_WAIT_READY, LOST_MS, NULL) == 0);
     }
 }
 
@@ -176,7 +176,7 @@ static void start_exchange(uint32_t i, uint64_t id) {
 
 static void tell(uint32_t i, int wanted) {
     if (wanted) {
-        heap_notify(&s, i, UR_WAIT_NEWS);
+        heap_notify(&s, i, UR_WAIT_READY);
     }
 }
 

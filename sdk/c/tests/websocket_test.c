@@ -94,23 +94,23 @@ static void what_is_no_interim_response_is_refused(void) {
     heap_close(&s);
 }
 
-static void an_answer_without_room_behind_interim_responses_does_nothing(void) {
+static void a_whole_response_without_room_for_its_headers_does_nothing(void) {
     ur_request r = open_plain();
     size_t n = 9;
     for (int i = 0; i < HEAP_RING; i++) {
         CHECK(ur_interim(l, r, 103, NULL, 0, UR_NOW) == 0);
     }
     CHECK(ur_interim(l, r, 103, NULL, 0, UR_NOW) == -EAGAIN && ur_interim(l, r, 103, NULL, 0, 1) == -ETIMEDOUT);
-    CHECK(ur_answer(l, r, 200, NULL, 0, "x", 1, UR_NOW, &n) == -EBUSY && n == 0 && ur_answer(l, r, 200, NULL, 0, "x", 1, 1, &n) == -EBUSY);
+    CHECK(ur_respond_whole(l, r, 200, NULL, 0, "x", 1, UR_NOW, &n) == -EBUSY && n == 0 && ur_respond_whole(l, r, 200, NULL, 0, "x", 1, 1, &n) == -EBUSY);
     ur__store64(&s.positions[1].released, 4);
-    CHECK(ur_answer(l, r, 200, NULL, 0, "x", 1, UR_NOW, &n) == 0 && n == 1 && published() == HEAP_RING + 3);
+    CHECK(ur_respond_whole(l, r, 200, NULL, 0, "x", 1, UR_NOW, &n) == 0 && n == 1 && published() == HEAP_RING + 3);
     heap_close(&s);
     r = open_plain();
     for (int i = 0; i < HEAP_RING; i++) {
         CHECK(ur_interim(l, r, 103, NULL, 0, UR_NOW) == 0);
     }
     ur__store32(&s.rows[1].cancel, UR_CLIENT_GONE);
-    CHECK(ur_answer(l, r, 200, NULL, 0, "x", 1, UR_FOREVER, NULL) == -ECANCELED && ur_cancelled(l, r) == -ESTALE);
+    CHECK(ur_respond_whole(l, r, 200, NULL, 0, "x", 1, UR_FOREVER, NULL) == -ECANCELED && ur_cancelled(l, r) == -ESTALE);
     heap_close(&s);
 }
 
@@ -123,13 +123,13 @@ static void only_who_asks_for_a_websocket_gets_one(void) {
     heap_close(&s);
     r = open_asking();
     CHECK(ur_is_websocket(l, r) == 1 && ur_release(l, r, 1) == 0 && ur_is_websocket(l, r) == 1);
-    CHECK(ur_check_flat(101, NULL, 0) == -EINVAL && ur_answer(l, r, 101, NULL, 0, NULL, 0, UR_NOW, NULL) == -EINVAL);
+    CHECK(ur_check_flat(101, NULL, 0) == -EINVAL && ur_respond_whole(l, r, 101, NULL, 0, NULL, 0, UR_NOW, NULL) == -EINVAL);
     CHECK(ur_send(l, r, UR_TEXT, "x", 1, 1, UR_NOW, NULL) == -EINVAL); /* not accepted yet */
     CHECK(ur_respond(l, r, 101, NULL, 0, UR_NOW) == 0 && published() == 1 && ur_respond(l, r, 101, NULL, 0, UR_NOW) == -EALREADY);
     expect(1, UR_HEADERS, "HPKS\x01\x01\0\0\0\0\0\0\0\x05\x02\x01\0\x65\0", 19);
     heap_close(&s);
     r = open_asking(); /* and may be answered like anybody */
-    CHECK(ur_answer(l, r, 403, NULL, 0, "no", 2, UR_NOW, NULL) == 0);
+    CHECK(ur_respond_whole(l, r, 403, NULL, 0, "no", 2, UR_NOW, NULL) == 0);
     expect(2, UR_BODY, "no", 2);
     heap_close(&s);
 }
@@ -232,8 +232,8 @@ static void a_message_without_room_goes_on_where_it_stopped(void) {
             at += slot.length;
         }
         ur__store64(&s.positions[1].released, seen);
-        heap_notify(&s, 1, UR_WAIT_NEWS);
-        CHECK(ur_news(l, &told) == 0 && told == r);
+        heap_notify(&s, 1, UR_WAIT_READY);
+        CHECK(ur_ready(l, &told) == 0 && told == r);
     } while (err != 0);
     CHECK(at == sizeof big && ur_end(l, r, UR_NOW) == 0);
     heap_close(&s);
@@ -337,7 +337,7 @@ static void a_client_that_is_gone_is_a_cancellation(void) {
 int main(void) {
     interim_responses_precede_the_final_one_at_once();
     what_is_no_interim_response_is_refused();
-    an_answer_without_room_behind_interim_responses_does_nothing();
+    a_whole_response_without_room_for_its_headers_does_nothing();
     only_who_asks_for_a_websocket_gets_one();
     messages_come_with_their_kind_and_their_end();
     a_close_may_have_no_code();

@@ -139,7 +139,7 @@ static int page_misuse(ur_link *link, ur_request r) {
     if (ur_release(link, r, 1000) != -EINVAL || ur_tail(link, r, 0, UR_NOW, &slot) != -EINVAL || ur_commit(link, r, 1) != -EINVAL) {
         return -1003;
     }
-    if (ur_cancelled(link, r + 1) != -ESTALE || ur_end(link, 0, UR_NOW) != -ESTALE || ur_news(link, &r) == -ECHILD) {
+    if (ur_cancelled(link, r + 1) != -ESTALE || ur_end(link, 0, UR_NOW) != -ESTALE || ur_ready(link, &r) == -ECHILD) {
         return -1004;
     }
     return 0;
@@ -163,7 +163,7 @@ static int page_fork(ur_link *link, ur_request r) {
         ur_slot slot;
         ur_request other;
         int good = ur_tail(link, r, 1, UR_NOW, &slot) == -ECHILD && ur_next(link, UR_NOW, &other) == -ECHILD && ur_end(link, r, UR_NOW) == -ECHILD &&
-                   ur_wait(link, UR_WAIT_NEWS, UR_NOW, NULL) == -ECHILD && ur_drain(link) == -ECHILD && ur_method(link, r).data == NULL;
+                   ur_wait(link, UR_WAIT_READY, UR_NOW, NULL) == -ECHILD && ur_drain(link) == -ECHILD && ur_method(link, r).data == NULL;
         ur_close(link);
         _exit(good ? 0 : 1);
     }
@@ -275,16 +275,16 @@ static void serve(ur_link *link) {
         while ((err = ur_next(link, UR_NOW, &r)) == 0) {
             start(link, r);
         }
-        while (ur_news(link, &r) == 0) {
+        while (ur_ready(link, &r) == 0) {
             step(link, r);
         }
         (void)ur_get_counters(link, &c);
         if (c.active == 0 && err != -EAGAIN) {
             break;
         }
-        (void)ur_wait(link, UR_WAIT_STREAM | UR_WAIT_NEWS, 50, NULL);
+        (void)ur_wait(link, UR_WAIT_STREAM | UR_WAIT_READY, 50, NULL);
     }
-    say("link", err == -ESHUTDOWN ? "drained" : ur_why(link));
+    say("link", err == -ESHUTDOWN ? "drained" : ur_error_text(link));
 }
 
 int main(void) {
@@ -306,7 +306,7 @@ int main(void) {
         if (err == 0) {
             serve(link);
             ur_close(link);
-        } else if (ur_try_again(err)) {
+        } else if (ur_is_temporary(err)) {
             (void)usleep(20000);
         } else {
             printf("refused %d: %s\n", -err, options.refusal);

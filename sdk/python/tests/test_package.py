@@ -59,7 +59,7 @@ def test_structs_are_those_of_the_header(tmp_path: Path) -> None:
         "ur_header": ctypes.sizeof(_library.Header),
         "ur_memory": ctypes.sizeof(_library.Memory),
         "ur_slot": _library.SLOT.size,
-        "ur_taken": _library.TAKEN.size,
+        "ur_flat_request": _library.TAKEN.size,
     }
     members = {"ur_options": _library.Options, "ur_counters": _library.Counters, "ur_memory": _library.Memory}
     checks = [f'_Static_assert(sizeof({name}) == {size}, "{name}");' for name, size in sizes.items()]

@@ -55,8 +55,8 @@ typedef struct ur_slot {
     uint32_t final;   /* 1: the last, or only, slot of a message */
 } ur_slot;
 
-/* What ur_take says of a request, beside its text. */
-typedef struct ur_taken {
+/* What ur_next_flat says of a request, beside its text. */
+typedef struct ur_flat_request {
     ur_request request;
     uint64_t stream_id;
     uint64_t text_length;  /* bytes */
@@ -65,7 +65,7 @@ typedef struct ur_taken {
     uint64_t body_length;  /* bytes */
     uint32_t whole;        /* 1: body is all there is, and no trailers follow */
     uint32_t http_version; /* as ur_http_version */
-} ur_taken;
+} ur_flat_request;
 
 /* Where the segments of a link are mapped. */
 typedef struct ur_memory {
@@ -97,7 +97,7 @@ enum ur_bell {
  * always count. */
 enum ur_wait_for {
     UR_WAIT_STREAM = 1, /* a request for ur_next() */
-    UR_WAIT_NEWS = 2,   /* something for ur_news() */
+    UR_WAIT_READY = 2,   /* something for ur_ready() */
     UR_WAIT_STATE = 4   /* reported only: the server drains, or the link ends */
 };
 
@@ -161,7 +161,7 @@ UR_INLINE int ur_attach(ur_link **link, ur_options *options);
 UR_INLINE int ur_default_socket(char *path, size_t size);
 
 /* Reports whether an error of ur_attach may pass if it is tried again later. */
-UR_INLINE int ur_try_again(int error);
+UR_INLINE int ur_is_temporary(int error);
 
 /* Ends the link at once and frees everything; requests in progress break off. A
  * link that has to end cleanly is drained first. NULL is no link. */
@@ -176,7 +176,7 @@ UR_INLINE int ur_drain(ur_link *link);
 UR_INLINE int ur_server_drains(const ur_link *link);
 
 /* Why the link is dead, for a person; empty while it lives. Valid until close. */
-UR_INLINE const char *ur_why(const ur_link *link);
+UR_INLINE const char *ur_error_text(const ur_link *link);
 
 /* The most bytes that a slot can have. */
 UR_INLINE size_t ur_slot_size(const ur_link *link);
@@ -205,20 +205,20 @@ UR_INLINE int ur_next(ur_link *link, int timeout_ms, ur_request *r);
  * path, and name and value of each header, each followed by a NUL. Slot 1 is not
  * released by it. A request that cannot be decoded, or that nobody wants any more,
  * is aborted and passed over. -EINVAL if size is less than ur_slot_size(). */
-UR_INLINE int ur_take(ur_link *link, int timeout_ms, ur_taken *taken, char *text, size_t size);
+UR_INLINE int ur_next_flat(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size);
 
-/* As ur_take, with the text in another order: method, scheme, authority, path, the value
+/* As ur_next_flat, with the text in another order: method, scheme, authority, path, the value
  * of each header, and then their names, which are its last *names bytes. Clients send
  * the same names again and again, so that what a caller makes of them can be kept. */
-UR_INLINE int ur_take_apart(ur_link *link, int timeout_ms, ur_taken *taken, char *text, size_t size, uint64_t *names);
+UR_INLINE int ur_next_split(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size, uint64_t *names);
 
 /* Returns in *r a request in progress for which there may be something new: a
  * slot, room, a cancellation. -EAGAIN: none, or no other. Each is named once for
  * what has happened up to now. */
-UR_INLINE int ur_news(ur_link *link, ur_request *r);
+UR_INLINE int ur_ready(ur_link *link, ur_request *r);
 
-/* Waits until there is something for ur_next (UR_WAIT_STREAM), for ur_news
- * (UR_WAIT_NEWS), or the state of the link changes; says in *what, which may be
+/* Waits until there is something for ur_next (UR_WAIT_STREAM), for ur_ready
+ * (UR_WAIT_READY), or the state of the link changes; says in *what, which may be
  * NULL, what it was. */
 UR_INLINE int ur_wait(ur_link *link, unsigned reasons, int timeout_ms, unsigned *what);
 
@@ -227,7 +227,7 @@ UR_INLINE int ur_wait(ur_link *link, unsigned reasons, int timeout_ms, unsigned 
  * is called before the sleep, and enter after it with what leave has returned; between
  * the two, other threads may call what does not wait, but for ur_close. -EINTR: a signal
  * came, or the descriptor also, which may be -1, is readable. -ENOTSUP with a futex bell. */
-UR_INLINE int ur_doze(ur_link *link, unsigned reasons, int timeout_ms, int also, void *(*leave)(void), void (*enter)(void *));
+UR_INLINE int ur_sleep(ur_link *link, unsigned reasons, int timeout_ms, int also, void *(*leave)(void), void (*enter)(void *));
 
 /* A pointer of the caller's, kept with the request. NULL at first. */
 UR_INLINE int ur_set_user(ur_link *link, ur_request r, void *user);
@@ -396,12 +396,13 @@ UR_INLINE int ur_check_flat(int status, const char *fields, size_t length);
  * and ur_end. -EINVAL, -EALREADY, -EMSGSIZE, -ESTALE, and -EBUSY, which is no room for
  * the headers behind interim responses: nothing has been done. After anything else the
  * request has ended, as after ur_end. written may be NULL. */
-UR_INLINE int ur_answer(ur_link *link, ur_request r, int status, const char *fields, size_t length, const void *body, size_t size, int timeout_ms, size_t *written);
+UR_INLINE int ur_respond_whole(ur_link *link, ur_request r, int status, const char *fields, size_t length, const void *body, size_t size, int timeout_ms, size_t *written);
 
-/* As ur_answer with UR_NOW, for callers that pass an int with less ado than a size_t.
- * After -EAGAIN ur_replied() says how many bytes of the body were written. */
-UR_INLINE int ur_reply(ur_link *link, ur_request r, int status, const char *fields, int length, const void *body, int size);
-UR_INLINE size_t ur_replied(ur_link *link, ur_request r);
+/* As ur_respond_whole with UR_NOW, for languages that pass an int at less cost than a
+ * size_t. After -EAGAIN ur_unsent() says how many bytes at the end of the body were not
+ * written; it is 0 for every other request. */
+UR_INLINE int ur_respond_whole_flat(ur_link *link, ur_request r, int status, const char *fields, int length, const void *body, int size);
+UR_INLINE size_t ur_unsent(ur_link *link, ur_request r);
 
 #ifdef __cplusplus
 }

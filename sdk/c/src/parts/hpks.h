@@ -301,7 +301,7 @@ static inline struct ur__list ur__array(const ur_header *fields, size_t count) {
 }
 
 /* Takes the text up to the next NUL off a flat list. data is NULL without one. */
-static inline ur_str ur__next_flat(struct ur__list *list) {
+static inline ur_str ur__flat_text(struct ur__list *list) {
     ur_str s = {NULL, 0};
     const char *end = list->length > 0 ? (const char *)memchr(list->flat, '\0', list->length) : NULL;
     if (end != NULL) {
@@ -319,8 +319,8 @@ static inline struct ur__list ur__flat(const char *flat, size_t length) {
     list.flat = flat;
     list.length = length;
     for (rest = list; rest.length > 0; list.count++) {
-        (void)ur__next_flat(&rest);
-        if (ur__next_flat(&rest).data == NULL) {
+        (void)ur__flat_text(&rest);
+        if (ur__flat_text(&rest).data == NULL) {
             list.count = UR__MAX_FIELDS + 1;
             return list;
         }
@@ -334,8 +334,8 @@ static inline ur_header ur__next_field(struct ur__list *list) {
     if (list->fields != NULL) {
         return *list->fields++;
     }
-    f.name = ur__next_flat(list);
-    f.value = ur__next_flat(list);
+    f.name = ur__flat_text(list);
+    f.value = ur__flat_text(list);
     return f;
 }
 

@@ -20,7 +20,7 @@ struct ur__lane {
     uint8_t open;       /* the WebSocket is; closing: and our close is committed */
     uint8_t wants_slot; /* wants_request is set */
     uint8_t wants_room; /* wants_room is set, to room_at */
-    uint8_t ready;      /* in the list for ur_news */
+    uint8_t ready;      /* in the list for ur_ready */
     uint8_t head_state; /* enum ur__head_state */
     uint32_t next_ready;
     uint32_t message;   /* kind of the message of which not all is committed; 0: none */
@@ -37,7 +37,7 @@ struct ur__lane {
     uint8_t *room; /* reserved */
     uint32_t room_size;
     uint32_t filled; /* bytes of it that are written, to be committed */
-    size_t replied; /* bytes of a body that ur_reply has written */
+    size_t unsent; /* bytes of a body that ur_respond_whole_flat had no room for */
 };
 
 enum ur__head_state { UR__HEAD_UNSEEN, UR__HEAD_IN_SLOT, UR__HEAD_KEPT, UR__HEAD_GONE };
@@ -124,7 +124,7 @@ static inline void ur__drop_room(struct ur__lane *lane) {
 
 static inline uint32_t ur__index(const ur_link *l, const struct ur__lane *lane) { return (uint32_t)(lane - l->lanes); }
 
-/* Puts a request into the list for ur_news, once. */
+/* Puts a request into the list for ur_ready, once. */
 static inline void ur__make_ready(ur_link *l, struct ur__lane *lane) {
     uint32_t i = ur__index(l, lane);
     if (lane->handle == 0 || lane->ready) {

@@ -96,9 +96,9 @@
  * FEWER CALLS
  *
  * Most requests and most responses are small, and where a call is dear, as it is
- * from another language, two do for all of it: ur_take() or ur_take_apart() returns the
- * next request with its whole head as text, and its body if that has come; ur_answer()
- * or ur_reply() is status, headers, body and end in one; ur_doze() is all of a sleep.
+ * from another language, two do for all of it: ur_next_flat() or ur_next_split() returns the
+ * next request with its whole head as text, and its body if that has come; ur_respond_whole()
+ * or ur_respond_whole_flat() is status, headers, body and end in one; ur_sleep() is all of a sleep.
  * They, and ur_respond_flat(), ur_interim_flat() and ur_trailers_flat(), have header
  * lists as one flat text: name and value by turns, each followed by a NUL, which neither
  * can contain. Of a large body ur_next_slots() returns several slots at once.
@@ -113,7 +113,7 @@
  *                    or a later one, or the end of the request
  *     ur_str         of ur_method() and the like: as the bytes of slot 1; after
  *                    ur_keep_headers(), as the memory given to that
- *     ur_taken.body  as the bytes of slot 2
+ *     ur_flat_request.body  as the bytes of slot 2
  *     reserved room  from ur_reserve() to the next call that writes
  *
  * All of them end with ur_close().
@@ -135,19 +135,19 @@
  * Calls that may have to wait take a time in milliseconds: UR_NOW (0) to try and
  * return -EAGAIN, UR_FOREVER (-1), or a bound after which they return -ETIMEDOUT.
  * A blocking call waits for one thing. To wait for several at once use ur_wait(),
- * then ur_next(link, UR_NOW, ...) and ur_news(), which names the requests where
+ * then ur_next(link, UR_NOW, ...) and ur_ready(), which names the requests where
  * something has happened; call again what returned -EAGAIN for those.
  *
  * With an event loop, attach with UR_BELL_EVENTFD and watch ur_fd() for reading:
  *
  *     for (;;) {
- *         if (ur_arm(link, UR_WAIT_STREAM | UR_WAIT_NEWS) == 0) {
+ *         if (ur_arm(link, UR_WAIT_STREAM | UR_WAIT_READY) == 0) {
  *             ... go to sleep in the loop until ur_fd(link) is readable, or
  *                 something else of yours happens ...
  *         }
  *         ur_disarm(link);
  *         while (ur_next(link, UR_NOW, &r) == 0) ... start r ...
- *         while (ur_news(link, &r) == 0) ... go on with r ...
+ *         while (ur_ready(link, &r) == 0) ... go on with r ...
  *     }
  *
  * ur_arm() announces that you are about to sleep and looks once more: -EAGAIN says
@@ -165,19 +165,19 @@
  *                   Stop, and end the request
  *     -ESTALE       the request has ended, or never was one of this link
  *     -ENOTCONN     the link is dead: its server is gone or has closed it;
- *                   ur_why() says more. Requests in progress are cancelled with
+ *                   ur_error_text() says more. Requests in progress are cancelled with
  *                   UR_SERVER_GONE. Close it, and attach again
  *     -ESHUTDOWN    after ur_drain(): no more requests will come
  *     -EPROTO       the server's numbers make no sense, such as an assignment to a
  *                   lane whose request has not ended; the link is dead, its
- *                   requests are cancelled, and ur_why() says what it was
+ *                   requests are cancelled, and ur_error_text() says what it was
  *     -ECHILD       the link belongs to the parent process
  *     -EINVAL       an argument out of range; a body before the headers or after
  *                   the trailers; a header name or value with a forbidden byte; a
  *                   body in a WebSocket, a message anywhere else or after the close
  *     -EALREADY     headers twice, or an interim response after them
  *     -EBUSY        a wait for a request, with all lanes of the link in use; see
- *                   also ur_answer()
+ *                   also ur_respond_whole()
  *     -EMSGSIZE     the headers do not fit one slot
  *     -ENOENT       no such header; or a slot that was released
  *     -EBADMSG      a headers frame or trailers that cannot be decoded
@@ -187,5 +187,5 @@
  * may not attach, or others can write the folder of the default socket, -EPERM the
  * server is of a user who is not to be believed, -ENXIO no such pool, -EBUSY the
  * server has no room for another link, -ESHUTDOWN it is about to end, -ECONNREFUSED
- * and -ENOENT nobody is there. ur_try_again() tells which of them may pass.
+ * and -ENOENT nobody is there. ur_is_temporary() tells which of them may pass.
  */

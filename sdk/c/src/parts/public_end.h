@@ -112,7 +112,7 @@ UR_INLINE int ur_let_go(ur_link *link, ur_request r) {
     return err;
 }
 
-UR_INLINE int ur_answer(ur_link *link, ur_request r, int status, const char *fields, size_t length, const void *body, size_t size, int timeout_ms, size_t *written) {
+UR_INLINE int ur_respond_whole(ur_link *link, ur_request r, int status, const char *fields, size_t length, const void *body, size_t size, int timeout_ms, size_t *written) {
     size_t done = 0;
     int err = ur__final_status(status) ? ur_respond_flat(link, r, status, fields, length, timeout_ms) : -EINVAL;
     if (err == -EAGAIN || err == -ETIMEDOUT) {
@@ -136,22 +136,22 @@ UR_INLINE int ur_answer(ur_link *link, ur_request r, int status, const char *fie
     return err;
 }
 
-UR_INLINE int ur_reply(ur_link *link, ur_request r, int status, const char *fields, int length, const void *body, int size) {
+UR_INLINE int ur_respond_whole_flat(ur_link *link, ur_request r, int status, const char *fields, int length, const void *body, int size) {
     struct ur__lane *lane;
     size_t written = 0;
     if (length < 0 || size < 0) {
         return -EINVAL;
     }
-    int err = ur_answer(link, r, status, fields, (size_t)length, body, (size_t)size, UR_NOW, &written);
+    int err = ur_respond_whole(link, r, status, fields, (size_t)length, body, (size_t)size, UR_NOW, &written);
     if (err == -EAGAIN && ur__find(link, r, &lane) == 0) {
-        lane->replied = written;
+        lane->unsent = (size_t)size - written;
     }
     return err;
 }
 
-UR_INLINE size_t ur_replied(ur_link *link, ur_request r) {
+UR_INLINE size_t ur_unsent(ur_link *link, ur_request r) {
     struct ur__lane *lane;
-    return ur__find(link, r, &lane) == 0 ? lane->replied : 0;
+    return ur__find(link, r, &lane) == 0 ? lane->unsent : 0;
 }
 
 #ifdef __cplusplus

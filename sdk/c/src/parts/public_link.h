@@ -36,7 +36,7 @@ UR_INLINE int ur_attach(ur_link **link, ur_options *options) {
 
 UR_INLINE int ur_default_socket(char *path, size_t size) { return ur__find_socket(path, size, "/run", "/tmp"); }
 
-UR_INLINE int ur_try_again(int error) {
+UR_INLINE int ur_is_temporary(int error) {
     switch (error) {
     case -ENOENT: /* no socket yet */
     case -ECONNREFUSED:
@@ -78,7 +78,7 @@ UR_INLINE int ur_drain(ur_link *link) {
 
 UR_INLINE int ur_server_drains(const ur_link *link) { return link->server_drains; }
 
-UR_INLINE const char *ur_why(const ur_link *link) { return link->why; }
+UR_INLINE const char *ur_error_text(const ur_link *link) { return link->why; }
 
 UR_INLINE size_t ur_slot_size(const ur_link *link) { return link->slot_size; }
 

@@ -91,7 +91,7 @@ static inline void ur__count_slot(ur_link *l, struct ur__lane *lane, const ur_sl
 }
 
 /* Looks whether the body is there, in one slot at most. */
-static inline void ur__look_whole(ur_link *l, struct ur__lane *lane, ur_taken *t) {
+static inline void ur__look_whole(ur_link *l, struct ur__lane *lane, ur_flat_request *t) {
     ur_slot body, end;
     int err = ur__try_tail(l, lane, 2, &body);
     end = body;
@@ -118,7 +118,7 @@ static inline int ur__tired(const ur_link *l, struct ur__patience *p, uint32_t p
 }
 
 /* Takes a request with its text: by turns if names is NULL, else apart. */
-static inline int ur__take_text(ur_link *link, int timeout_ms, ur_taken *taken, char *text, size_t size, uint64_t *names) {
+static inline int ur__take_text(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size, uint64_t *names) {
     struct ur__patience p = ur__patient(timeout_ms);
     ur_request r;
     memset(taken, 0, sizeof *taken);
@@ -148,11 +148,11 @@ static inline int ur__take_text(ur_link *link, int timeout_ms, ur_taken *taken, 
     }
 }
 
-UR_INLINE int ur_take(ur_link *link, int timeout_ms, ur_taken *taken, char *text, size_t size) {
+UR_INLINE int ur_next_flat(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size) {
     return ur__take_text(link, timeout_ms, taken, text, size, NULL);
 }
 
-UR_INLINE int ur_take_apart(ur_link *link, int timeout_ms, ur_taken *taken, char *text, size_t size, uint64_t *names) {
+UR_INLINE int ur_next_split(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size, uint64_t *names) {
     *names = 0;
     return ur__take_text(link, timeout_ms, taken, text, size, names);
 }

@@ -147,7 +147,7 @@ UR_INLINE int ur_tail(ur_link *link, ur_request r, uint64_t n, int timeout_ms, u
             break;
         }
         if (err == -EAGAIN) {
-            err = ur__pause(link, UR_WAIT_NEWS, &p);
+            err = ur__pause(link, UR_WAIT_READY, &p);
         }
     }
     if (err == 0) {

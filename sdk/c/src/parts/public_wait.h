@@ -1,4 +1,4 @@
-UR_INLINE int ur_news(ur_link *link, ur_request *r) {
+UR_INLINE int ur_ready(ur_link *link, ur_request *r) {
     *r = 0;
     if (ur__forked(link)) {
         return -ECHILD;
@@ -24,8 +24,8 @@ static inline unsigned ur__pending(const ur_link *l, unsigned reasons) {
     if ((reasons & UR_WAIT_STREAM) && ur__stream_waits(l)) {
         what |= UR_WAIT_STREAM;
     }
-    if ((reasons & UR_WAIT_NEWS) && l->first_ready != UR__NO_LANE) {
-        what |= UR_WAIT_NEWS;
+    if ((reasons & UR_WAIT_READY) && l->first_ready != UR__NO_LANE) {
+        what |= UR_WAIT_READY;
     }
     return what;
 }
@@ -38,7 +38,7 @@ UR_INLINE int ur_wait(ur_link *link, unsigned reasons, int timeout_ms, unsigned 
         }
         ur__round(link);
         unsigned pending = ur__pending(link, reasons);
-        if (link->dead && !(pending & UR_WAIT_NEWS)) {
+        if (link->dead && !(pending & UR_WAIT_READY)) {
             return -ENOTCONN;
         }
         if (pending != 0) {
@@ -48,7 +48,7 @@ UR_INLINE int ur_wait(ur_link *link, unsigned reasons, int timeout_ms, unsigned 
             }
             return 0;
         }
-        int err = ur__pause(link, reasons & (UR_WAIT_STREAM | UR_WAIT_NEWS), &p);
+        int err = ur__pause(link, reasons & (UR_WAIT_STREAM | UR_WAIT_READY), &p);
         if (err != 0) {
             return err;
         }
@@ -65,7 +65,7 @@ static inline void ur__drop_news(ur_link *l) {
 }
 
 /* Sleeps at the bell, the socket and another descriptor, and reports why it woke as
- * ur_doze does. What belongs to the link is touched with the caller's lock only. */
+ * ur_sleep does. What belongs to the link is touched with the caller's lock only. */
 static inline int ur__doze_unlocked(ur_link *l, int timeout_ms, int also, void *(*leave)(void), void (*enter)(void *)) {
     struct pollfd fds[3];
     fds[0].fd = l->bell;
@@ -88,7 +88,7 @@ static inline int ur__doze_unlocked(ur_link *l, int timeout_ms, int also, void *
     return fds[0].revents != 0 || fds[1].revents != 0 ? 0 : -EINTR;
 }
 
-UR_INLINE int ur_doze(ur_link *link, unsigned reasons, int timeout_ms, int also, void *(*leave)(void), void (*enter)(void *)) {
+UR_INLINE int ur_sleep(ur_link *link, unsigned reasons, int timeout_ms, int also, void *(*leave)(void), void (*enter)(void *)) {
     if (ur__forked(link)) {
         return -ECHILD;
     }
@@ -99,7 +99,7 @@ UR_INLINE int ur_doze(ur_link *link, unsigned reasons, int timeout_ms, int also,
     ur__round(link);
     unsigned pending = ur__pending(link, reasons);
     if (pending == 0 && !link->dead) {
-        if (ur__announce(link, reasons & (UR_WAIT_STREAM | UR_WAIT_NEWS))) {
+        if (ur__announce(link, reasons & (UR_WAIT_STREAM | UR_WAIT_READY))) {
             err = ur__doze_unlocked(link, timeout_ms, also, leave, enter);
         }
         ur__awake(link);
@@ -138,12 +138,12 @@ UR_INLINE int ur_arm(ur_link *link, unsigned reasons) {
     unsigned pending = ur__pending(link, reasons);
     if (pending != 0) {
         link->state_news = 0;
-        return link->dead && !(pending & UR_WAIT_NEWS) ? -ENOTCONN : -EAGAIN;
+        return link->dead && !(pending & UR_WAIT_READY) ? -ENOTCONN : -EAGAIN;
     }
     if (link->dead) {
         return -ENOTCONN;
     }
-    if (!ur__announce(link, reasons & (UR_WAIT_STREAM | UR_WAIT_NEWS))) {
+    if (!ur__announce(link, reasons & (UR_WAIT_STREAM | UR_WAIT_READY))) {
         ur__awake(link);
         return -EAGAIN;
     }

@@ -20,7 +20,7 @@ static inline void ur__accept(ur_link *l, struct ur__lane *lane, const struct ur
     lane->reason = 0;
     lane->begun = lane->closing = lane->over = lane->asks = lane->open = lane->wants_slot = lane->wants_room = 0;
     lane->message = 0;
-    lane->replied = 0;
+    lane->unsent = 0;
     lane->head_state = UR__HEAD_UNSEEN;
     lane->next_slot = 2;
     lane->tailed = 0;

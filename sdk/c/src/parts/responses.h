@@ -52,7 +52,7 @@ static inline uint64_t ur__room_at(const struct ur__writer *w) {
 static inline int ur__await_room(ur_link *l, struct ur__lane *lane, struct ur__patience *p, int *announced) {
     if (*announced) {
         *announced = 0;
-        return ur__look_cancelled(l, lane) != 0 ? -ECANCELED : ur__pause(l, UR_WAIT_NEWS, p);
+        return ur__look_cancelled(l, lane) != 0 ? -ECANCELED : ur__pause(l, UR_WAIT_READY, p);
     }
     *announced = 1;
     ur__publish(l, lane); /* what the server does not see it cannot release */
