@@ -168,11 +168,11 @@ static size_t request_frame(uint8_t *frame) {
     memcpy(to, head, sizeof head - 1);
     to += sizeof head - 1;
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
-        to = ur__put_piece(to, pieces[i]);
+        to = ur__put_string(to, pieces[i]);
     }
     to = ur__put_varint(to, REQUEST_FIELDS);
     for (size_t i = 0; i < REQUEST_FIELDS; i++) {
-        to = ur__put_piece(ur__put_piece(to, request_fields[i].name), request_fields[i].value);
+        to = ur__put_string(ur__put_string(to, request_fields[i].name), request_fields[i].value);
     }
     return (size_t)(to - frame);
 }

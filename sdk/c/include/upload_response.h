@@ -904,7 +904,7 @@ static inline void ur__fence(void) {
 
 /* Copies what another process may be changing. The compiler has to use the copy from
  * here on, and may not read the original again in its place. */
-static inline void ur__copy(void *to, const void *from, size_t size) {
+static inline void ur__copy_shared(void *to, const void *from, size_t size) {
     memcpy(to, from, size);
     __asm__ __volatile__("" ::: "memory");
 }
@@ -995,7 +995,7 @@ static inline unsigned ur__class(uint8_t c) {
 }
 
 /* The classes of all bytes, gathered. */
-static inline unsigned ur__scan(ur_str s) {
+static inline unsigned ur__classes_of(ur_str s) {
     unsigned all = 0;
     for (size_t i = 0; i < s.length; i++) {
         all |= ur__class((uint8_t)s.data[i]);
@@ -1013,7 +1013,7 @@ struct ur__cursor {
     enum ur__fault fault;
 };
 
-static inline struct ur__cursor ur__walk(const void *bytes, size_t length) {
+static inline struct ur__cursor ur__cursor_at(const void *bytes, size_t length) {
     struct ur__cursor c;
     c.bytes = (const uint8_t *)bytes;
     c.length = length;
@@ -1022,7 +1022,7 @@ static inline struct ur__cursor ur__walk(const void *bytes, size_t length) {
     return c;
 }
 
-static inline void ur__stop(struct ur__cursor *c, enum ur__fault fault) {
+static inline void ur__cursor_fail(struct ur__cursor *c, enum ur__fault fault) {
     if (c->fault == UR__OK) {
         c->fault = fault;
         c->length = c->at;
@@ -1033,7 +1033,7 @@ static inline uint64_t ur__varint(struct ur__cursor *c) {
     uint64_t n = 0;
     for (unsigned i = 0; i < 10; i++) {
         if (c->at + i >= c->length) {
-            ur__stop(c, UR__TRUNCATED);
+            ur__cursor_fail(c, UR__TRUNCATED);
             return 0;
         }
         uint8_t b = ur__load8(c->bytes + c->at + i);
@@ -1046,18 +1046,18 @@ static inline uint64_t ur__varint(struct ur__cursor *c) {
             return n;
         }
     }
-    ur__stop(c, UR__BAD_VARINT);
+    ur__cursor_fail(c, UR__BAD_VARINT);
     return 0;
 }
 
 /* A length and so many bytes. */
-static inline ur_str ur__piece(struct ur__cursor *c) {
+static inline ur_str ur__string(struct ur__cursor *c) {
     ur_str s = {NULL, 0};
     uint64_t n = ur__varint(c);
     if (n > INT64_MAX) {
-        ur__stop(c, UR__BAD_LENGTH);
+        ur__cursor_fail(c, UR__BAD_LENGTH);
     } else if (n > c->length - c->at) {
-        ur__stop(c, UR__TRUNCATED);
+        ur__cursor_fail(c, UR__TRUNCATED);
     } else if (c->fault == UR__OK) {
         s.data = (const char *)c->bytes + c->at;
         s.length = (size_t)n;
@@ -1066,10 +1066,10 @@ static inline ur_str ur__piece(struct ur__cursor *c) {
     return s;
 }
 
-static inline ur_str ur__checked(struct ur__cursor *c, unsigned forbidden, enum ur__fault fault) {
-    ur_str s = ur__piece(c);
-    if (ur__scan(s) & forbidden) {
-        ur__stop(c, fault);
+static inline ur_str ur__checked_string(struct ur__cursor *c, unsigned forbidden, enum ur__fault fault) {
+    ur_str s = ur__string(c);
+    if (ur__classes_of(s) & forbidden) {
+        ur__cursor_fail(c, fault);
     }
     return s;
 }
@@ -1079,23 +1079,23 @@ static inline uint8_t ur__frame_head(struct ur__cursor *c, uint8_t kind, uint64_
     const uint8_t *b = c->bytes;
     *stream_id = 0;
     if (c->length < 4) {
-        ur__stop(c, UR__TRUNCATED);
+        ur__cursor_fail(c, UR__TRUNCATED);
     } else if (memcmp(b, "HPKS", 4) != 0) {
-        ur__stop(c, UR__BAD_MAGIC);
+        ur__cursor_fail(c, UR__BAD_MAGIC);
     } else if (c->length < 6) {
-        ur__stop(c, UR__TRUNCATED);
+        ur__cursor_fail(c, UR__TRUNCATED);
     } else if (b[4] != 1) {
-        ur__stop(c, UR__BAD_STREAM_VERSION);
+        ur__cursor_fail(c, UR__BAD_STREAM_VERSION);
     } else if (c->length < UR__HEAD_BYTES) {
-        ur__stop(c, UR__TRUNCATED);
+        ur__cursor_fail(c, UR__TRUNCATED);
     } else if (b[5] != 1) {
-        ur__stop(c, UR__BAD_FRAME_TYPE);
+        ur__cursor_fail(c, UR__BAD_FRAME_TYPE);
     } else if (c->length < UR__HEAD_BYTES + 2) {
-        ur__stop(c, UR__TRUNCATED);
+        ur__cursor_fail(c, UR__TRUNCATED);
     } else if (b[14] != kind) {
-        ur__stop(c, UR__BAD_KIND);
+        ur__cursor_fail(c, UR__BAD_KIND);
     } else if (b[15] < 1 || b[15] > 3) {
-        ur__stop(c, UR__BAD_HTTP_VERSION);
+        ur__cursor_fail(c, UR__BAD_HTTP_VERSION);
     }
     if (c->fault != UR__OK) {
         return 0;
@@ -1110,24 +1110,24 @@ static inline uint8_t ur__frame_head(struct ur__cursor *c, uint8_t kind, uint64_
 static inline size_t ur__field_count(struct ur__cursor *c) {
     uint64_t n = ur__varint(c);
     if (n > UR__MAX_FIELDS) {
-        ur__stop(c, UR__TOO_MANY_FIELDS);
+        ur__cursor_fail(c, UR__TOO_MANY_FIELDS);
     } else if (n * 3 > c->length - c->at) { /* a field has at least three bytes */
-        ur__stop(c, UR__TRUNCATED);
+        ur__cursor_fail(c, UR__TRUNCATED);
     }
     return c->fault == UR__OK ? (size_t)n : 0;
 }
 
 static inline int ur__good_name(ur_str name) {
-    return name.length >= 1 && name.length <= UR__MAX_NAME && !(ur__scan(name) & UR__NOT_TOKEN);
+    return name.length >= 1 && name.length <= UR__MAX_NAME && !(ur__classes_of(name) & UR__NOT_TOKEN);
 }
 
 static inline ur_header ur__field(struct ur__cursor *c) {
     ur_header f;
-    f.name = ur__piece(c);
+    f.name = ur__string(c);
     if (c->fault == UR__OK && !ur__good_name(f.name)) {
-        ur__stop(c, UR__BAD_NAME);
+        ur__cursor_fail(c, UR__BAD_NAME);
     }
-    f.value = ur__checked(c, UR__NOT_VALUE, UR__BAD_VALUE);
+    f.value = ur__checked_string(c, UR__NOT_VALUE, UR__BAD_VALUE);
     return f;
 }
 
@@ -1150,16 +1150,16 @@ struct ur__head {
 };
 
 static inline enum ur__fault ur__parse_request(struct ur__head *h, const void *bytes, size_t length) {
-    struct ur__cursor c = ur__walk(bytes, length);
+    struct ur__cursor c = ur__cursor_at(bytes, length);
     memset(h, 0, sizeof *h);
     h->version = ur__frame_head(&c, 1, &h->stream_id);
-    h->method = ur__checked(&c, UR__NOT_TOKEN, UR__BAD_METHOD);
+    h->method = ur__checked_string(&c, UR__NOT_TOKEN, UR__BAD_METHOD);
     if (h->method.length == 0) {
-        ur__stop(&c, UR__BAD_METHOD);
+        ur__cursor_fail(&c, UR__BAD_METHOD);
     }
-    h->scheme = ur__checked(&c, UR__NOT_SCHEME, UR__BAD_SCHEME);
-    h->authority = ur__checked(&c, UR__NOT_AUTHORITY, UR__BAD_AUTHORITY);
-    h->path = ur__checked(&c, UR__NOT_PATH, UR__BAD_PATH);
+    h->scheme = ur__checked_string(&c, UR__NOT_SCHEME, UR__BAD_SCHEME);
+    h->authority = ur__checked_string(&c, UR__NOT_AUTHORITY, UR__BAD_AUTHORITY);
+    h->path = ur__checked_string(&c, UR__NOT_PATH, UR__BAD_PATH);
     if (h->path.length == 0) {
         ur_str root = UR_LIT("/");
         h->path = root;
@@ -1174,16 +1174,16 @@ static inline enum ur__fault ur__parse_request(struct ur__head *h, const void *b
 
 /* A decoded headers frame of a response, for tests. */
 static inline enum ur__fault ur__parse_response(struct ur__head *h, unsigned *status, const void *bytes, size_t length) {
-    struct ur__cursor c = ur__walk(bytes, length);
+    struct ur__cursor c = ur__cursor_at(bytes, length);
     memset(h, 0, sizeof *h);
     *status = 0;
     h->version = ur__frame_head(&c, 2, &h->stream_id);
     if (c.length - c.at < 2) {
-        ur__stop(&c, UR__TRUNCATED);
+        ur__cursor_fail(&c, UR__TRUNCATED);
     } else {
         *status = (unsigned)c.bytes[c.at] << 8 | c.bytes[c.at + 1];
         if (*status < 100 || *status > 999) {
-            ur__stop(&c, UR__BAD_STATUS);
+            ur__cursor_fail(&c, UR__BAD_STATUS);
         } else {
             c.at += 2;
         }
@@ -1212,7 +1212,7 @@ static inline uint8_t *ur__put_varint(uint8_t *to, uint64_t n) {
     return to;
 }
 
-static inline uint8_t *ur__put_piece(uint8_t *to, ur_str s) {
+static inline uint8_t *ur__put_string(uint8_t *to, ur_str s) {
     to = ur__put_varint(to, s.length);
     if (s.length > 0) {
         memcpy(to, s.data, s.length);
@@ -1282,7 +1282,7 @@ static inline size_t ur__list_size(struct ur__list list) {
     size_t size = ur__varint_size(list.count);
     for (size_t i = 0; i < list.count; i++) {
         ur_header f = ur__next_field(&list);
-        if (!ur__good_name(f.name) || (ur__scan(f.value) & UR__NOT_VALUE)) {
+        if (!ur__good_name(f.name) || (ur__classes_of(f.value) & UR__NOT_VALUE)) {
             return 0;
         }
         size += ur__varint_size(f.name.length) + f.name.length + ur__varint_size(f.value.length) + f.value.length;
@@ -1295,11 +1295,11 @@ static inline uint8_t *ur__put_list(uint8_t *to, struct ur__list list) {
     to = ur__put_varint(to, list.count);
     for (size_t i = 0; i < list.count; i++) {
         ur_header f = ur__next_field(&list);
-        to = ur__put_piece(to, f.name);
+        to = ur__put_string(to, f.name);
         for (uint8_t *c = to - f.name.length; c < to; c++) {
             *c = ur__lower(*c);
         }
-        to = ur__put_piece(to, f.value);
+        to = ur__put_string(to, f.value);
     }
     return to;
 }
@@ -1375,7 +1375,7 @@ enum { UR__KEYS = sizeof ur__keys / sizeof ur__keys[0] };
 
 static const char *const ur__message_names[] = {"", "hello", "welcome", "error", "drain", "bye"};
 
-static inline int ur__is(ur_str s, const char *text) {
+static inline int ur__equals(ur_str s, const char *text) {
     return s.length == strlen(text) && (s.length == 0 || memcmp(s.data, text, s.length) == 0);
 }
 
@@ -1419,7 +1419,7 @@ struct ur__packet {
     enum ur__message_fault fault;
 };
 
-static inline void ur__packet_stop(struct ur__packet *p, enum ur__message_fault fault) {
+static inline void ur__packet_fail(struct ur__packet *p, enum ur__message_fault fault) {
     if (p->fault == UR__MESSAGE_OK) {
         p->fault = fault;
         p->length = p->at;
@@ -1430,7 +1430,7 @@ static inline void ur__packet_stop(struct ur__packet *p, enum ur__message_fault 
 static inline uint64_t ur__packet_number(struct ur__packet *p, unsigned n) {
     uint64_t v = 0;
     if (p->length - p->at < n) {
-        ur__packet_stop(p, UR__MESSAGE_TRUNCATED);
+        ur__packet_fail(p, UR__MESSAGE_TRUNCATED);
         return 0;
     }
     for (unsigned i = 0; i < n; i++) {
@@ -1442,7 +1442,7 @@ static inline uint64_t ur__packet_number(struct ur__packet *p, unsigned n) {
 static inline ur_str ur__packet_bytes(struct ur__packet *p, uint64_t n) {
     ur_str s = {NULL, 0};
     if (n > p->length - p->at) {
-        ur__packet_stop(p, UR__MESSAGE_TRUNCATED);
+        ur__packet_fail(p, UR__MESSAGE_TRUNCATED);
         return s;
     }
     s.data = (const char *)p->bytes + p->at;
@@ -1469,7 +1469,7 @@ static inline struct ur__value ur__packet_value(struct ur__packet *p) {
         unsigned power = code & 3;
         v.uint = ur__packet_number(p, 1u << power);
         if (v.uint >> ((8u << power) - 1)) {
-            ur__packet_stop(p, UR__MESSAGE_FORMAT); /* negative */
+            ur__packet_fail(p, UR__MESSAGE_FORMAT); /* negative */
         }
         return v;
     }
@@ -1482,12 +1482,12 @@ static inline struct ur__value ur__packet_value(struct ur__packet *p) {
     } else if (code >= 0xc4 && code <= 0xc6) { /* bin8 to bin32 */
         length = ur__packet_number(p, 1u << (code - 0xc4));
     } else if (code != 0xc2 && code != 0xc3) { /* not a bool either */
-        ur__packet_stop(p, UR__MESSAGE_FORMAT);
+        ur__packet_fail(p, UR__MESSAGE_FORMAT);
     }
     v.type = string ? UR__A_STRING : UR__ANOTHER;
     v.string = ur__packet_bytes(p, length);
     if (string && !ur__valid_utf8(v.string)) {
-        ur__packet_stop(p, UR__MESSAGE_FORMAT);
+        ur__packet_fail(p, UR__MESSAGE_FORMAT);
     }
     return v;
 }
@@ -1498,10 +1498,10 @@ static inline uint64_t ur__packet_map(struct ur__packet *p) {
     if (code == 0xde || code == 0xdf) {
         n = ur__packet_number(p, code == 0xde ? 2 : 4);
     } else if (code >> 4 != 8) {
-        ur__packet_stop(p, UR__MESSAGE_FORMAT);
+        ur__packet_fail(p, UR__MESSAGE_FORMAT);
     }
     if (n > UR__MAX_KEYS) {
-        ur__packet_stop(p, UR__MESSAGE_FORMAT);
+        ur__packet_fail(p, UR__MESSAGE_FORMAT);
     }
     return p->fault == UR__MESSAGE_OK ? n : 0;
 }
@@ -1519,7 +1519,7 @@ static inline enum ur__message_fault ur__store_value(struct ur__message *m, cons
 
 static inline enum ur__message_kind ur__message_kind_of(ur_str name) {
     for (int kind = UR__HELLO; kind <= UR__BYE; kind++) {
-        if (ur__is(name, ur__message_names[kind])) {
+        if (ur__equals(name, ur__message_names[kind])) {
             return (enum ur__message_kind)kind;
         }
     }
@@ -1544,17 +1544,17 @@ static inline enum ur__message_fault ur__decode(struct ur__message *m, const voi
     for (size_t i = 0; i < pairs && p.fault == UR__MESSAGE_OK; i++) {
         struct ur__value name = ur__packet_value(&p);
         if (name.type != UR__A_STRING) {
-            ur__packet_stop(&p, UR__MESSAGE_FORMAT);
+            ur__packet_fail(&p, UR__MESSAGE_FORMAT);
         }
         names[i] = name.string;
         values[i] = ur__packet_value(&p);
-        if (p.fault == UR__MESSAGE_OK && ur__is(names[i], "t")) {
+        if (p.fault == UR__MESSAGE_OK && ur__equals(names[i], "t")) {
             type = values[i];
             types++;
         }
     }
     if (p.fault == UR__MESSAGE_OK && p.at < p.length) {
-        ur__packet_stop(&p, UR__MESSAGE_FORMAT);
+        ur__packet_fail(&p, UR__MESSAGE_FORMAT);
     }
     if (p.fault != UR__MESSAGE_OK) {
         return p.fault;
@@ -1569,7 +1569,7 @@ static inline enum ur__message_fault ur__decode(struct ur__message *m, const voi
     for (size_t k = 0; k < UR__KEYS; k++) {
         int stored = 0;
         for (size_t i = 0; ur__keys[k].kind == m->kind && i < pairs; i++) {
-            if (!ur__is(names[i], ur__keys[k].name)) {
+            if (!ur__equals(names[i], ur__keys[k].name)) {
                 continue;
             }
             if (stored++ || ur__store_value(m, &ur__keys[k], &values[i]) != UR__MESSAGE_OK) {
@@ -1679,7 +1679,7 @@ struct ur__span {
 struct ur__pool {
     uint32_t *stack;
     struct ur__span *spans; /* per buffer */
-    uint32_t free, owed, total;
+    uint32_t free, guaranteed, total; /* buffers; guaranteed: to lanes that hold none */
 };
 
 /* Preconditions: buffers >= lanes. Release: ur__pool_close. */
@@ -1693,7 +1693,7 @@ static inline int ur__pool_open(struct ur__pool *p, uint32_t buffers, uint32_t l
         p->stack[i] = buffers - 1 - i;
     }
     p->free = p->total = buffers;
-    p->owed = lanes;
+    p->guaranteed = lanes;
     return 0;
 }
 
@@ -1706,8 +1706,8 @@ static inline void ur__pool_close(struct ur__pool *p) {
 /* Returns a buffer to a lane that has held so many, or UR__NO_BUFFER. */
 static inline uint32_t ur__pool_take(struct ur__pool *p, uint32_t held) {
     if (held == 0) {
-        p->owed--;
-    } else if (p->free <= p->owed) {
+        p->guaranteed--;
+    } else if (p->free <= p->guaranteed) {
         return UR__NO_BUFFER;
     }
     return p->stack[--p->free];
@@ -1717,35 +1717,35 @@ static inline uint32_t ur__pool_take(struct ur__pool *p, uint32_t held) {
 static inline void ur__pool_give(struct ur__pool *p, uint32_t buffer, uint32_t held) {
     p->stack[p->free++] = buffer;
     if (held == 0) {
-        p->owed++;
+        p->guaranteed++;
     }
 }
 
 /* ------------------------------------------------------- the ends of a lane */
 
 /* A counter that the peer writes and that belongs to one stream at a time: while
- * the gate shows another stream's id, otherwise is its value. */
+ * owner shows the id of another stream, its value is unowned. */
 struct ur__counter {
-    const uint64_t *word, *gate;
-    uint64_t stream_id, otherwise;
+    const uint64_t *word, *owner; /* owner: the stream that the word counts for */
+    uint64_t stream_id, unowned;
 };
 
-static inline struct ur__counter ur__bind(const uint64_t *word, const uint64_t *gate, uint64_t stream_id, uint64_t otherwise) {
+static inline struct ur__counter ur__counter_for(const uint64_t *word, const uint64_t *owner, uint64_t stream_id, uint64_t unowned) {
     struct ur__counter c;
     c.word = word;
-    c.gate = gate;
+    c.owner = owner;
     c.stream_id = stream_id;
-    c.otherwise = otherwise;
+    c.unowned = unowned;
     return c;
 }
 
-static inline uint64_t ur__count(const struct ur__counter *c) {
-    if (ur__load64(c->gate) != c->stream_id) { /* J2 */
-        return c->otherwise;
+static inline uint64_t ur__counter_load(const struct ur__counter *c) {
+    if (ur__load64(c->owner) != c->stream_id) { /* J2 */
+        return c->unowned;
     }
     uint64_t n = ur__load64(c->word);
-    if (ur__load64(c->gate) != c->stream_id) { /* the peer moved on: n may be the next stream's */
-        return c->otherwise;
+    if (ur__load64(c->owner) != c->stream_id) { /* the peer moved on: n may be the next stream's */
+        return c->unowned;
     }
     return n;
 }
@@ -1801,7 +1801,7 @@ static inline void ur__rewind(struct ur__writer *w) {
  * D2 (B2 of a server): the acquire load of the reader's counter pairs with its
  * release store (D1): the reader does not look at those bytes any more. */
 static inline int ur__reclaim(struct ur__writer *w) {
-    uint64_t released = ur__count(&w->released);
+    uint64_t released = ur__counter_load(&w->released);
     if (released == UR_ALL_SLOTS) {
         released = w->visible;
     }
@@ -1934,8 +1934,8 @@ struct ur__reader {
 /* Loads the writer's counter.
  *
  * A2 (C2 of a server): after this acquire load the slots up to it are ours. */
-static inline int ur__reader_look(struct ur__reader *r) {
-    uint64_t published = ur__count(&r->published);
+static inline int ur__reader_update(struct ur__reader *r) {
+    uint64_t published = ur__counter_load(&r->published);
     if (published < r->seen || (r->done != UR_ALL_SLOTS && published - r->done > r->limit)) {
         return -EPROTO;
     }
@@ -1990,7 +1990,7 @@ static inline int ur__reader_tail(struct ur__reader *r, uint64_t n, ur_slot *slo
         return n == 0 ? -EINVAL : -ENOENT;
     }
     if (n > r->seen) {
-        int err = ur__reader_look(r);
+        int err = ur__reader_update(r);
         if (err != 0) {
             return err;
         }
@@ -2103,11 +2103,11 @@ struct ur__lane {
     uint64_t stream_id;
     void *user;
     uint32_t reason;    /* of the cancellation, once it was seen */
-    uint8_t begun;      /* the response's headers are committed */
-    uint8_t closing;    /* its trailers are */
-    uint8_t over;       /* it has ended; the request was not let go */
-    uint8_t asks;       /* for a WebSocket; known once the headers were decoded */
-    uint8_t open;       /* the WebSocket is; closing: and our close is committed */
+    uint8_t headers_sent;     /* the response's headers are committed */
+    uint8_t closing;          /* its trailers, or the close of a WebSocket, are committed */
+    uint8_t response_ended;   /* the response has ended, the request was not let go */
+    uint8_t wants_websocket;  /* the client asks for one; known once the headers are decoded */
+    uint8_t websocket_open;   /* the WebSocket was accepted */
     uint8_t wants_slot; /* wants_request is set */
     uint8_t wants_room; /* wants_room is set, to room_at */
     uint8_t ready;      /* in the list for ur_ready */
@@ -2141,8 +2141,8 @@ struct ur_link {
     uint8_t *responses;
     size_t requests_bytes, responses_bytes;
     uint32_t slot_size, lane_count;
-    uint32_t at_once; /* requests that the caller serves at once; the server assigns some ahead */
-    uint64_t lingering; /* requests whose response is over, and that were not let go */
+    uint32_t max_active; /* requests that the caller serves at once; the server assigns some ahead */
+    uint64_t ended_responses; /* requests whose response has ended, and that were not let go */
 
     struct ur_shm_header header;    /* as it was at the attach, checked */
     struct ur_shm_mailbox geometry; /* likewise */
@@ -2157,12 +2157,12 @@ struct ur_link {
     uint64_t accepted; /* requests, for their handles */
     uint32_t first_ready, last_ready; /* UR__NO_LANE: none */
 
-    uint64_t rung;       /* the last sleep of the server that we rang for */
+    uint64_t last_rung;  /* the last sleep of the server for which we rang */
     uint64_t sleeps;
     uint32_t bell_count; /* of the futex bell, from before the last announcement */
     uint32_t state;      /* of the link, as we have seen it */
-    uint8_t armed, asked, server_drains, state_news, dead;
-    int64_t heard;       /* when we last looked at the socket */
+    uint8_t armed, drain_sent, server_drains, state_changed, dead;
+    int64_t socket_read_at; /* CLOCK_MONOTONIC_COARSE, ns */
 
     uint32_t server_pid;
     uint64_t instance, response_timeout_ms;
@@ -2177,17 +2177,17 @@ struct ur_link {
 enum { UR__SMALL_COPY = 1 << 10, UR__KEPT_COPY = 8 << 10 };
 
 /* How many packets of the server one look at the socket reads. */
-enum { UR__MOST_PACKETS = 16 };
+enum { UR__MAX_PACKETS = 16 };
 
 /* Of the close of a WebSocket: the code that is none, and how many bytes of a reason
  * fit a frame. */
-enum { UR__NO_CODE = 1005, UR__MOST_REASON = 123 };
+enum { UR__NO_CODE = 1005, UR__MAX_REASON = 123 };
 
 /* How long a futex sleeper sleeps before it looks whether the server still lives.
  * A server that ends in order rings; this is for one that was killed. */
-#define UR__SLICE_NS 100000000
+#define UR__SLEEP_SLICE_NS 100000000
 /* How often a caller that never sleeps has us look. */
-#define UR__GLANCE_NS 20000000
+#define UR__SOCKET_CHECK_NS 20000000
 
 static inline int ur__forked(const ur_link *l) {
     return l->guard != NULL ? __atomic_load_n(l->guard, __ATOMIC_RELAXED) == 0 : getpid() != l->pid;
@@ -2232,11 +2232,11 @@ static inline void ur__make_ready(ur_link *l, struct ur__lane *lane) {
 
 /* Ends the link: nothing is taken or told any more, and requests in progress are
  * cancelled. The memory stays until ur_close. */
-static inline void ur__die(ur_link *l, const char *why, ur_str more) {
+static inline void ur__fail_link(ur_link *l, const char *why, ur_str more) {
     if (l->dead) {
         return;
     }
-    l->dead = l->state_news = 1;
+    l->dead = l->state_changed = 1;
     (void)snprintf(l->why, sizeof l->why, "%s%.*s", why, (int)ur__min(more.length, UR_TEXT_BYTES), more.data == NULL ? "" : more.data);
     (void)shutdown(l->socket, SHUT_RDWR);
     for (uint32_t i = 0; i < l->lane_count; i++) {
@@ -2244,8 +2244,8 @@ static inline void ur__die(ur_link *l, const char *why, ur_str more) {
     }
 }
 
-static inline int ur__violation(ur_link *l, const char *what) {
-    ur__die(l, "the server broke the protocol: ", ur__text(what));
+static inline int ur__protocol_error(ur_link *l, const char *what) {
+    ur__fail_link(l, "the server broke the protocol: ", ur__text(what));
     return -EPROTO;
 }
 
@@ -2256,8 +2256,8 @@ static inline void ur__notify(ur_link *l, const struct ur__lane *lane) {
     ur__push_notice(&l->words->outbox_head, l->outbox, l->outbox_mask, ur__index(l, lane)); /* I1 */
     ur__fence();
     uint64_t asleep = ur__load64(&l->box->watcher_asleep);
-    if (asleep != 0 && asleep != l->rung) {
-        l->rung = asleep;
+    if (asleep != 0 && asleep != l->last_rung) {
+        l->last_rung = asleep;
         l->counters.rings++;
         if (write(l->server_bell, &one, sizeof one) < 0) {
             return; /* it cannot block, and a bell that is full will ring */
@@ -2265,17 +2265,17 @@ static inline void ur__notify(ur_link *l, const struct ur__lane *lane) {
     }
 }
 
-static inline void ur__round(ur_link *l);
+static inline void ur__refresh(ur_link *l);
 
 /* Returns why nobody wants the response any more, or 0. */
-static inline uint32_t ur__look_cancelled(ur_link *l, struct ur__lane *lane) {
+static inline uint32_t ur__check_cancelled(ur_link *l, struct ur__lane *lane) {
     if (lane->reason != 0) {
         return lane->reason;
     }
     uint32_t why = ur__load32(&lane->row->cancel); /* L2 */
     if (ur__load64(&lane->row->stream_id) != lane->stream_id) {
         why = UR_FINISHED;
-        ur__round(l); /* or the link was closed, which the server says before it takes the row back */
+        ur__refresh(l); /* or the link was closed, which the server says before it takes the row back */
     }
     if (l->dead && (why == 0 || why == UR_FINISHED)) {
         why = UR_SERVER_GONE;
@@ -2289,7 +2289,7 @@ static inline uint32_t ur__look_cancelled(ur_link *l, struct ur__lane *lane) {
 
 /* ---------------------------------------------------------- control socket */
 
-static inline void ur__say(const ur_link *l, enum ur__message_kind kind, const char *reason) {
+static inline void ur__send_message(const ur_link *l, enum ur__message_kind kind, const char *reason) {
     struct ur__message m;
     uint8_t packet[UR__MAX_MESSAGE];
     memset(&m, 0, sizeof m);
@@ -2301,18 +2301,18 @@ static inline void ur__say(const ur_link *l, enum ur__message_kind kind, const c
 
 /* Reads what the server has to say. The end of the connection is how its death is
  * noticed. A server that talks without end does not keep us here. */
-static inline void ur__listen(ur_link *l) {
+static inline void ur__read_socket(ur_link *l) {
     uint8_t packet[UR__MAX_MESSAGE + 1];
     struct ur__message m;
     ur_str none = {NULL, 0};
-    l->heard = ur__clock(CLOCK_MONOTONIC_COARSE);
-    for (int i = 0; i < UR__MOST_PACKETS && !l->dead; i++) {
+    l->socket_read_at = ur__clock(CLOCK_MONOTONIC_COARSE);
+    for (int i = 0; i < UR__MAX_PACKETS && !l->dead; i++) {
         ssize_t n = recv(l->socket, packet, sizeof packet, MSG_DONTWAIT);
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
             return;
         }
         if (n <= 0) {
-            ur__die(l, "the server is gone", none);
+            ur__fail_link(l, "the server is gone", none);
             return;
         }
         if (ur__decode(&m, packet, (size_t)n) != UR__MESSAGE_OK) {
@@ -2320,24 +2320,24 @@ static inline void ur__listen(ur_link *l) {
         }
         switch (m.kind) {
         case UR__DRAIN: /* the server finishes what is running, and so do we */
-            l->server_drains = l->state_news = 1;
+            l->server_drains = l->state_changed = 1;
             break;
         case UR__BYE:
-            ur__die(l, "the server said goodbye: ", m.reason);
+            ur__fail_link(l, "the server said goodbye: ", m.reason);
             break;
         case UR__REFUSAL:
-            ur__die(l, "the server closed the link: ", m.message);
+            ur__fail_link(l, "the server closed the link: ", m.message);
             break;
         default:
-            ur__die(l, "unexpected message from the server", none);
+            ur__fail_link(l, "unexpected message from the server", none);
         }
     }
 }
 
 /* Listens now and then, for callers that never sleep. */
-static inline void ur__glance(ur_link *l) {
-    if (!l->dead && ur__clock(CLOCK_MONOTONIC_COARSE) - l->heard > UR__GLANCE_NS) {
-        ur__listen(l);
+static inline void ur__poll_socket(ur_link *l) {
+    if (!l->dead && ur__clock(CLOCK_MONOTONIC_COARSE) - l->socket_read_at > UR__SOCKET_CHECK_NS) {
+        ur__read_socket(l);
     }
 }
 
@@ -2345,15 +2345,15 @@ static inline void ur__glance(ur_link *l) {
 
 /* Passes a notice on, and takes back what it has fulfilled: as long as a want is
  * announced, the server takes us for waiting. */
-static inline void ur__heard_of(ur_link *l, struct ur__lane *lane) {
+static inline void ur__handle_notice(ur_link *l, struct ur__lane *lane) {
     if (lane->handle == 0) {
         return;
     }
-    if (lane->wants_slot && ur__count(&lane->reader.published) > lane->reader.seen) {
+    if (lane->wants_slot && ur__counter_load(&lane->reader.published) > lane->reader.seen) {
         lane->wants_slot = 0;
         ur__store32(&lane->words->wants_request, 0);
     }
-    if (lane->wants_room && ur__count(&lane->writer.released) >= lane->room_at) {
+    if (lane->wants_room && ur__counter_load(&lane->writer.released) >= lane->room_at) {
         lane->wants_room = 0;
         ur__store64(&lane->words->wants_room, 0);
     }
@@ -2369,23 +2369,23 @@ static inline void ur__read_notices(ur_link *l) {
         return;
     }
     if (head < first) {
-        (void)ur__violation(l, "notices run backwards");
+        (void)ur__protocol_error(l, "notices run backwards");
         return;
     }
     r->seen = head;
     for (uint64_t i = first; i != head && head - first <= r->mask; i++) {
         uint32_t lane = ur__load32(&r->ring[i & r->mask].lane);
         if (lane >= l->lane_count) {
-            (void)ur__violation(l, "notice of a lane that is not there");
+            (void)ur__protocol_error(l, "notice of a lane that is not there");
             return;
         }
-        ur__heard_of(l, &l->lanes[lane]);
+        ur__handle_notice(l, &l->lanes[lane]);
     }
     if (ur__load64(r->head) - first <= r->mask) {
         return;
     }
     for (uint32_t i = 0; i < l->lane_count; i++) {
-        ur__heard_of(l, &l->lanes[i]);
+        ur__handle_notice(l, &l->lanes[i]);
     }
 }
 
@@ -2397,7 +2397,7 @@ static inline uint32_t ur__state(const ur_link *l) {
 }
 
 /* Hears all the news there is. */
-static inline void ur__round(ur_link *l) {
+static inline void ur__refresh(ur_link *l) {
     ur_str none = {NULL, 0};
     if (l->dead) {
         return;
@@ -2410,18 +2410,18 @@ static inline void ur__round(ur_link *l) {
         return;
     }
     l->state = state;
-    l->state_news = 1;
+    l->state_changed = 1;
     if (state == UR__LINK_CLOSED) {
-        ur__listen(l); /* it may say why */
-        ur__die(l, "the server closed the link", none);
+        ur__read_socket(l); /* it may say why */
+        ur__fail_link(l, "the server closed the link", none);
     }
 }
 
 /* Reports whether a request is not to be taken, since enough are in progress. */
-static inline int ur__busy(const ur_link *l) { return l->counters.active - l->lingering >= l->at_once; }
+static inline int ur__at_capacity(const ur_link *l) { return l->counters.active - l->ended_responses >= l->max_active; }
 
 /* Reports whether there is a stream to be taken. */
-static inline int ur__stream_waits(const ur_link *l) { return !ur__busy(l) && !ur__inbox_empty(&l->inbox); }
+static inline int ur__stream_waits(const ur_link *l) { return !ur__at_capacity(l) && !ur__inbox_empty(&l->inbox); }
 
 /* Announces for which reasons we want our bell rung, and reports whether we may
  * sleep: if not there is news.
@@ -2432,7 +2432,7 @@ static inline int ur__announce(ur_link *l, unsigned reasons) {
     l->sleeps++;
     l->counters.sleeps++;
     l->bell_count = ur__load32(&l->box->bell);
-    if (ur__busy(l)) {
+    if (ur__at_capacity(l)) {
         reasons &= ~(unsigned)UR_WAIT_STREAM;
     }
     ur__store64(&l->words->asleep, l->sleeps << 8 | reasons); /* S1 */
@@ -2440,31 +2440,31 @@ static inline int ur__announce(ur_link *l, unsigned reasons) {
     return !((reasons & UR_WAIT_STREAM) && ur__stream_waits(l)) && ur__notices_empty(&l->notices) && ur__state(l) == l->state;
 }
 
-static inline void ur__awake(ur_link *l) { ur__store64(&l->words->asleep, 0); }
+static inline void ur__clear_asleep(ur_link *l) { ur__store64(&l->words->asleep, 0); }
 
 /* Sleeps on the futex bell. The kernel compares before it sleeps, so that a ring
  * since the count was loaded is not missed. */
-static inline void ur__doze_futex(ur_link *l, int64_t ns) {
+static inline void ur__sleep_futex(ur_link *l, int64_t ns) {
     struct timespec t;
-    int64_t slice = ns < UR__SLICE_NS ? ns : UR__SLICE_NS;
+    int64_t slice = ns < UR__SLEEP_SLICE_NS ? ns : UR__SLEEP_SLICE_NS;
     t.tv_sec = slice / 1000000000;
     t.tv_nsec = slice % 1000000000;
     long rc = syscall(SYS_futex, &l->box->bell, 0 /* FUTEX_WAIT, not private */, l->bell_count, &t, NULL, 0);
     if (rc < 0 && errno == ETIMEDOUT) {
-        ur__listen(l);
+        ur__read_socket(l);
     }
 }
 
 /* Silences the bell for a level-triggered poller, and reports whether it had rung.
  * The bell is an epoll instance around the server's eventfd. */
-static inline int ur__hush(const ur_link *l) {
+static inline int ur__clear_bell(const ur_link *l) {
     struct epoll_event event;
     uint64_t rings;
     int n = epoll_wait(l->bell, &event, 1, 0);
     return n >= 0 ? n : read(l->bell, &rings, sizeof rings) > 0; /* or a bare eventfd */
 }
 
-static inline void ur__doze_eventfd(ur_link *l, int64_t ns) {
+static inline void ur__sleep_eventfd(ur_link *l, int64_t ns) {
     struct pollfd fds[2];
     int64_t ms = ns / 1000000 + 1;
     fds[0].fd = l->bell;
@@ -2474,56 +2474,56 @@ static inline void ur__doze_eventfd(ur_link *l, int64_t ns) {
         return;
     }
     if (fds[0].revents != 0) {
-        (void)ur__hush(l);
+        (void)ur__clear_bell(l);
     }
     if (fds[1].revents != 0) {
-        ur__listen(l);
+        ur__read_socket(l);
     }
 }
 
 /* One wait of a call: for how long in all, and until when. */
-struct ur__patience {
+struct ur__timeout {
     int timeout_ms;
     int64_t deadline; /* 0: the clock was not read yet */
 };
 
-static inline struct ur__patience ur__patient(int timeout_ms) {
-    struct ur__patience p;
-    p.timeout_ms = timeout_ms;
-    p.deadline = 0;
-    return p;
+static inline struct ur__timeout ur__timeout_of(int timeout_ms) {
+    struct ur__timeout t;
+    t.timeout_ms = timeout_ms;
+    t.deadline = 0;
+    return t;
 }
 
 /* How long a wait goes on, in nanoseconds. Preconditions: it is not UR_NOW. */
-static inline int64_t ur__left(struct ur__patience *p, int64_t now) {
-    if (p->timeout_ms <= 0) {
+static inline int64_t ur__time_left(struct ur__timeout *t, int64_t now) {
+    if (t->timeout_ms <= 0) {
         return INT64_MAX;
     }
-    p->deadline = p->deadline == 0 ? now + (int64_t)p->timeout_ms * 1000000 : p->deadline;
-    return p->deadline - now;
+    t->deadline = t->deadline == 0 ? now + (int64_t)t->timeout_ms * 1000000 : t->deadline;
+    return t->deadline - now;
 }
 
 /* What every blocking call does between two looks. -EAGAIN and -ETIMEDOUT: there
  * is not to be another. */
-static inline int ur__pause(ur_link *l, unsigned reasons, struct ur__patience *p) {
-    if (p->timeout_ms == UR_NOW) {
-        ur__glance(l);
+static inline int ur__wait_once(ur_link *l, unsigned reasons, struct ur__timeout *t) {
+    if (t->timeout_ms == UR_NOW) {
+        ur__poll_socket(l);
         return -EAGAIN;
     }
-    int64_t left = ur__left(p, ur__now());
+    int64_t left = ur__time_left(t, ur__now());
     if (left <= 0) {
         return -ETIMEDOUT;
     }
     if (!l->dead && ur__announce(l, reasons)) {
         if (l->bell >= 0) {
-            ur__doze_eventfd(l, left);
+            ur__sleep_eventfd(l, left);
         } else {
-            ur__doze_futex(l, left);
+            ur__sleep_futex(l, left);
         }
     }
-    ur__awake(l);
-    ur__glance(l); /* who is woken all the time never sleeps a slice to its end */
-    ur__round(l);
+    ur__clear_asleep(l);
+    ur__poll_socket(l); /* who is woken all the time never sleeps a slice to its end */
+    ur__refresh(l);
     return 0;
 }
 
@@ -2538,16 +2538,16 @@ static inline void ur__accept(ur_link *l, struct ur__lane *lane, const struct ur
     lane->row = &rows[a->row];
     lane->stream_id = a->stream_id;
     ur__writer_reset(&lane->writer); /* the server is done with the lane's last response */
-    lane->writer.released = ur__bind(&lane->position->released, &lane->position->stream_id, a->stream_id, UR_ALL_SLOTS);
+    lane->writer.released = ur__counter_for(&lane->position->released, &lane->position->stream_id, a->stream_id, UR_ALL_SLOTS);
     in->ring = (const struct ur_shm_descriptor *)(const void *)(l->requests + h->descriptors_offset) + (size_t)a->row * (size_t)(in->mask + 1);
-    in->published = ur__bind(&lane->row->published, &lane->row->stream_id, a->stream_id, 0);
+    in->published = ur__counter_for(&lane->row->published, &lane->row->stream_id, a->stream_id, 0);
     in->seen = in->done = 0;
 
     lane->handle = ++l->accepted * UR__MAX_LANES + ur__index(l, lane);
     lane->ended = 0;
     lane->user = NULL;
     lane->reason = 0;
-    lane->begun = lane->closing = lane->over = lane->asks = lane->open = lane->wants_slot = lane->wants_room = 0;
+    lane->headers_sent = lane->closing = lane->response_ended = lane->wants_websocket = lane->websocket_open = lane->wants_slot = lane->wants_room = 0;
     lane->message = 0;
     lane->unsent = 0;
     lane->head_state = UR__HEAD_UNSEEN;
@@ -2587,16 +2587,16 @@ static inline const char *ur__bad_assignment(const ur_link *l, const struct ur__
 
 /* Takes the next stream that the server has not taken back. It passes over no more than
  * a ring of others, so that it returns whatever the server does. */
-static inline int ur__take(ur_link *l, ur_request *r) {
+static inline int ur__take_assignment(ur_link *l, ur_request *r) {
     struct ur__assignment a;
     for (uint64_t n = 0; n <= l->inbox.mask; n++) {
         int err = ur__inbox_take(&l->inbox, &a);
         if (err != 0) {
-            return err == -EPROTO ? ur__violation(l, "more assignments than the inbox has entries") : err;
+            return err == -EPROTO ? ur__protocol_error(l, "more assignments than the inbox has entries") : err;
         }
         const char *wrong = ur__bad_assignment(l, &a);
         if (wrong != NULL) {
-            return ur__violation(l, wrong);
+            return ur__protocol_error(l, wrong);
         }
         if (!a.revoked) {
             ur__accept(l, &l->lanes[a.lane], &a);
@@ -2621,11 +2621,11 @@ static inline void ur__drop_copy(struct ur__lane *lane) {
 /* Publishes what is committed and ends the request. A response that is over is not
  * cancelled any more. */
 static inline int ur__finish(ur_link *l, struct ur__lane *lane) {
-    uint32_t why = lane->over ? lane->reason : ur__look_cancelled(l, lane);
+    uint32_t why = lane->response_ended ? lane->reason : ur__check_cancelled(l, lane);
     (void)ur__writer_publish(&lane->writer); /* C1 */
     lane->ended = lane->handle;
     lane->handle = 0;
-    l->lingering -= lane->over;
+    l->ended_responses -= lane->response_ended;
     l->counters.active--;
     ur__drop_copy(lane);
     ur__let_go(l, lane, lane->stream_id); /* tells the server, too */
@@ -2652,17 +2652,17 @@ static inline int ur__try_tail(ur_link *l, struct ur__lane *lane, uint64_t n, ur
         lane->reason = UR_CLIENT_GONE;
     }
     if (!ours) {
-        ur__round(l); /* which finds out whether the link is closed */
+        ur__refresh(l); /* which finds out whether the link is closed */
     }
-    if (ur__look_cancelled(l, lane) != 0) {
+    if (ur__check_cancelled(l, lane) != 0) {
         return -ECANCELED;
     }
-    return err == -EAGAIN ? err : ur__violation(l, "request slot");
+    return err == -EAGAIN ? err : ur__protocol_error(l, "request slot");
 }
 
 /* Looks for slot n; if it is not there, has the server tell us when it is. S1: the
  * announcement comes before the last look. */
-static inline int ur__look_for(ur_link *l, struct ur__lane *lane, uint64_t n, ur_slot *slot) {
+static inline int ur__tail_or_announce(ur_link *l, struct ur__lane *lane, uint64_t n, ur_slot *slot) {
     int err = ur__try_tail(l, lane, n, slot);
     if (err == -EAGAIN && !lane->wants_slot) {
         lane->wants_slot = 1;
@@ -2692,13 +2692,13 @@ static inline int ur__copy_frame(ur_link *l, struct ur__lane *lane, const ur_slo
         }
         lane->copy_size = size;
     }
-    ur__copy(lane->copy, slot->data, slot->length);
+    ur__copy_shared(lane->copy, slot->data, slot->length);
     ur__after_reads();
     if (ur__still_ours(l, lane)) {
         return 0;
     }
-    ur__round(l);
-    return ur__look_cancelled(l, lane) != 0 ? -ECANCELED : -EBADMSG;
+    ur__refresh(l);
+    return ur__check_cancelled(l, lane) != 0 ? -ECANCELED : -EBADMSG;
 }
 
 /* Decodes slot 1. Returns NULL when it cannot be read any more, or not at all. */
@@ -2721,7 +2721,7 @@ static inline struct ur__lane *ur__headers(ur_link *l, ur_request r, int *err) {
             return NULL;
         }
         lane->head_state = UR__HEAD_IN_SLOT;
-        lane->asks = ur__is(lane->head.scheme, "ws") || ur__is(lane->head.scheme, "wss");
+        lane->wants_websocket = ur__equals(lane->head.scheme, "ws") || ur__equals(lane->head.scheme, "wss");
         lane->frame = lane->copy;
         lane->field = 0;
         lane->field_at = lane->head.fields_at;
@@ -2758,7 +2758,7 @@ static inline int ur__commit_room(ur_link *l, struct ur__lane *lane) {
 
 /* Takes back the buffers of responses that the server has read: those of lanes
  * whose request has ended, or whose writer is busy elsewhere. */
-static inline void ur__scavenge(ur_link *l) {
+static inline void ur__reclaim_all(ur_link *l) {
     for (uint32_t i = 0; i < l->lane_count; i++) {
         struct ur__lane *lane = &l->lanes[i];
         if (lane->writer.held == 0) {
@@ -2781,10 +2781,10 @@ static inline uint64_t ur__room_at(const struct ur__writer *w) {
 }
 
 /* Between two attempts to get room. Each look is preceded by an announcement (S1). */
-static inline int ur__await_room(ur_link *l, struct ur__lane *lane, struct ur__patience *p, int *announced) {
+static inline int ur__await_room(ur_link *l, struct ur__lane *lane, struct ur__timeout *t, int *announced) {
     if (*announced) {
         *announced = 0;
-        return ur__look_cancelled(l, lane) != 0 ? -ECANCELED : ur__pause(l, UR_WAIT_READY, p);
+        return ur__check_cancelled(l, lane) != 0 ? -ECANCELED : ur__wait_once(l, UR_WAIT_READY, t);
     }
     *announced = 1;
     ur__publish(l, lane); /* what the server does not see it cannot release */
@@ -2792,26 +2792,26 @@ static inline int ur__await_room(ur_link *l, struct ur__lane *lane, struct ur__p
     lane->room_at = ur__room_at(&lane->writer);
     ur__store64(&lane->words->wants_room, lane->room_at); /* S1 */
     ur__fence();
-    ur__scavenge(l);
+    ur__reclaim_all(l);
     return 0;
 }
 
-static inline int ur__got_room(ur_link *l, struct ur__lane *lane, int err) {
+static inline int ur__room_result(ur_link *l, struct ur__lane *lane, int err) {
     if (err == 0 && lane->wants_room) {
         lane->wants_room = 0;
         ur__store64(&lane->words->wants_room, 0);
     }
-    return err == -EPROTO ? ur__violation(l, "released response slots") : err;
+    return err == -EPROTO ? ur__protocol_error(l, "released response slots") : err;
 }
 
 /* Reserves at least min bytes, waiting for them. */
 static inline int ur__get_room(ur_link *l, struct ur__lane *lane, uint32_t min, int timeout_ms, uint8_t **room, uint32_t *size) {
-    struct ur__patience p = ur__patient(timeout_ms);
+    struct ur__timeout t = ur__timeout_of(timeout_ms);
     int announced = 0;
     for (;;) {
-        int err = ur__got_room(l, lane, ur__writer_reserve(&lane->writer, min, room, size));
+        int err = ur__room_result(l, lane, ur__writer_reserve(&lane->writer, min, room, size));
         if (err == -EAGAIN) {
-            err = ur__await_room(l, lane, &p, &announced);
+            err = ur__await_room(l, lane, &t, &announced);
         } else {
             return err;
         }
@@ -2822,12 +2822,12 @@ static inline int ur__get_room(ur_link *l, struct ur__lane *lane, uint32_t min, 
 }
 
 /* Reserves room for so many bytes, or for a good part of them. */
-static inline int ur__get_some(ur_link *l, struct ur__lane *lane, uint64_t bytes, int timeout_ms, uint8_t **room, uint32_t *size) {
-    if (ur__look_cancelled(l, lane) != 0) {
+static inline int ur__get_some_room(ur_link *l, struct ur__lane *lane, uint64_t bytes, int timeout_ms, uint8_t **room, uint32_t *size) {
+    if (ur__check_cancelled(l, lane) != 0) {
         return -ECANCELED;
     }
     uint32_t enough = (uint32_t)ur__min(bytes, l->slot_size / 4);
-    int err = ur__got_room(l, lane, ur__writer_reserve(&lane->writer, enough, room, size));
+    int err = ur__room_result(l, lane, ur__writer_reserve(&lane->writer, enough, room, size));
     return err == -EAGAIN ? ur__get_room(l, lane, 1, timeout_ms, room, size) : err;
 }
 
@@ -2838,7 +2838,7 @@ static inline int ur__refill(ur_link *l, struct ur__lane *lane, int timeout_ms) 
     if (ur__commit_room(l, lane)) {
         ur__publish(l, lane);
     }
-    int err = ur__get_some(l, lane, UINT64_MAX, timeout_ms, &room, &size);
+    int err = ur__get_some_room(l, lane, UINT64_MAX, timeout_ms, &room, &size);
     if (err == 0) {
         lane->room = room;
         lane->room_size = size;
@@ -2849,7 +2849,7 @@ static inline int ur__refill(ur_link *l, struct ur__lane *lane, int timeout_ms) 
 /* Finds the lane of a request that may be given body bytes, or messages. */
 static inline int ur__find_writable(ur_link *l, ur_request r, struct ur__lane **lane) {
     int err = ur__find(l, r, lane);
-    if (err == 0 && (!(*lane)->begun || (*lane)->closing)) {
+    if (err == 0 && (!(*lane)->headers_sent || (*lane)->closing)) {
         err = -EINVAL;
     }
     return err;
@@ -2858,13 +2858,13 @@ static inline int ur__find_writable(ur_link *l, ur_request r, struct ur__lane **
 /* The same for body bytes. */
 static inline int ur__find_body(ur_link *l, ur_request r, struct ur__lane **lane) {
     int err = ur__find_writable(l, r, lane);
-    return err == 0 && (*lane)->open ? -EINVAL : err;
+    return err == 0 && (*lane)->websocket_open ? -EINVAL : err;
 }
 
 /* The same for a part of a message of a kind. */
 static inline int ur__find_message(ur_link *l, ur_request r, uint32_t kind, struct ur__lane **lane) {
     int err = ur__find_writable(l, r, lane);
-    if (err == 0 && (!(*lane)->open || (kind != UR_TEXT && kind != UR_BINARY) || ((*lane)->message != 0 && (*lane)->message != kind))) {
+    if (err == 0 && (!(*lane)->websocket_open || (kind != UR_TEXT && kind != UR_BINARY) || ((*lane)->message != 0 && (*lane)->message != kind))) {
         err = -EINVAL;
     }
     return err;
@@ -2872,17 +2872,17 @@ static inline int ur__find_message(ur_link *l, ur_request r, uint32_t kind, stru
 
 /* Waits for the place of a slot without bytes, and commits it. */
 static inline int ur__put_empty(ur_link *l, struct ur__lane *lane, uint32_t kind, int timeout_ms) {
-    struct ur__patience p = ur__patient(timeout_ms);
+    struct ur__timeout t = ur__timeout_of(timeout_ms);
     int announced = 0;
     for (;;) {
-        int err = ur__got_room(l, lane, ur__writer_commit_empty(&lane->writer, kind));
+        int err = ur__room_result(l, lane, ur__writer_commit_empty(&lane->writer, kind));
         if (err == 0) {
             l->counters.slots_out++;
         }
         if (err != -EAGAIN) {
             return err;
         }
-        err = ur__await_room(l, lane, &p, &announced);
+        err = ur__await_room(l, lane, &t, &announced);
         if (err != 0) {
             return err;
         }
@@ -3004,7 +3004,7 @@ static inline void ur__close_fd(int fd) {
 
 /* Frees all that a link has. In a forked child its mappings are not there, and
  * something else may be in their place. */
-static inline void ur__free(ur_link *l) {
+static inline void ur__free_link(ur_link *l) {
     int forked = ur__forked(l);
     ur__close_fd(l->poll);
     ur__close_fd(l->socket);
@@ -3028,7 +3028,7 @@ static inline void ur__free(ur_link *l) {
 }
 
 /* Says why an attach failed. */
-static inline int ur__fail(ur_options *o, int err, const char *why, ur_str more) {
+static inline int ur__fail_attach(ur_options *o, int err, const char *why, ur_str more) {
     (void)snprintf(o->refusal, sizeof o->refusal, "%s%.*s", why, (int)ur__min(more.length, UR_TEXT_BYTES), more.data == NULL ? "" : more.data);
     return err;
 }
@@ -3041,9 +3041,9 @@ static inline int ur__refused(ur_options *o, const struct ur__message *m) {
     } codes[] = {{"layout", EPROTONOSUPPORT}, {"denied", EACCES}, {"pool", ENXIO}, {"full", EBUSY}, {"draining", ESHUTDOWN}};
     o->layout_min = (uint32_t)m->layout_min;
     o->layout_max = (uint32_t)m->layout_max;
-    (void)ur__fail(o, 0, "", m->message);
+    (void)ur__fail_attach(o, 0, "", m->message);
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
-        if (ur__is(m->code, codes[i].code)) {
+        if (ur__equals(m->code, codes[i].code)) {
             return -codes[i].error;
         }
     }
@@ -3052,14 +3052,14 @@ static inline int ur__refused(ur_options *o, const struct ur__message *m) {
 
 /* A variable of the environment, or NULL. A program that runs with more rights than who
  * started it has, does not look. */
-static inline const char *ur__variable(const char *name) {
+static inline const char *ur__environment(const char *name) {
     const char *value = getauxval(23 /* AT_SECURE */) != 0 ? NULL : getenv(name);
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
 /* Reports whether a path is that of a folder of our user's, and no link to one, that
  * nobody else can write. */
-static inline int ur__ours(const char *folder) {
+static inline int ur__is_private_folder(const char *folder) {
     struct stat info;
     return lstat(folder, &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == geteuid() && (info.st_mode & 022) == 0;
 }
@@ -3074,7 +3074,7 @@ static inline int ur__socket_in(char *path, size_t size, const char *folder) {
 static inline int ur__find_socket(char *path, size_t size, const char *run, const char *tmp) {
     char folder[256];
     struct stat info;
-    const char *given = ur__variable("UPLOAD_RESPONSE_SOCKET"), *session = ur__variable("XDG_RUNTIME_DIR");
+    const char *given = ur__environment("UPLOAD_RESPONSE_SOCKET"), *session = ur__environment("XDG_RUNTIME_DIR");
     if (given != NULL) {
         int n = snprintf(path, size, "%s", given);
         return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
@@ -3083,23 +3083,23 @@ static inline int ur__find_socket(char *path, size_t size, const char *run, cons
         return ur__socket_in(path, size, session);
     }
     (void)snprintf(folder, sizeof folder, "%s/user/%u", run, (unsigned)geteuid());
-    if (ur__ours(folder)) {
+    if (ur__is_private_folder(folder)) {
         return ur__socket_in(path, size, folder);
     }
-    if (geteuid() == 0 && ur__ours(run) && access(run, W_OK) == 0) {
+    if (geteuid() == 0 && ur__is_private_folder(run) && access(run, W_OK) == 0) {
         return ur__socket_in(path, size, run);
     }
     (void)snprintf(folder, sizeof folder, "%s/upload-response-%u", tmp, (unsigned)geteuid());
     int err = ur__socket_in(path, size, folder);
-    if (err == 0 && !ur__ours(folder) && (lstat(folder, &info) == 0 || errno != ENOENT)) {
+    if (err == 0 && !ur__is_private_folder(folder) && (lstat(folder, &info) == 0 || errno != ENOENT)) {
         return -EACCES;
     }
     return err;
 }
 
 /* Says which user's server is believed beside ours and root's. 0: none. */
-static inline int ur__named_user(const ur_options *o, uint32_t *uid) {
-    const char *digits = o->server_uid == 0 ? ur__variable("UPLOAD_RESPONSE_SERVER_UID") : NULL;
+static inline int ur__trusted_user(const ur_options *o, uint32_t *uid) {
+    const char *digits = o->server_uid == 0 ? ur__environment("UPLOAD_RESPONSE_SERVER_UID") : NULL;
     uint64_t n = o->server_uid;
     for (; digits != NULL && *digits != '\0'; digits++) {
         if (*digits < '0' || *digits > '9' || (n = n * 10 + (uint64_t)(*digits - '0')) > UINT32_MAX) {
@@ -3111,7 +3111,7 @@ static inline int ur__named_user(const ur_options *o, uint32_t *uid) {
 }
 
 /* Whether the user of a server is one whom we believe. */
-static inline int ur__believed(uint32_t server, uint32_t named) {
+static inline int ur__is_trusted(uint32_t server, uint32_t named) {
     return server == 0 || server == geteuid() || (named != 0 && server == named);
 }
 
@@ -3123,13 +3123,13 @@ static inline int ur__check_server(const ur_link *l, ur_options *o, const char *
     } peer; /* struct ucred */
     socklen_t size = sizeof peer;
     uint32_t named = 0;
-    if (ur__named_user(o, &named) != 0) {
-        return ur__fail(o, -EINVAL, "UPLOAD_RESPONSE_SERVER_UID is not the number of a user", ur__text(""));
+    if (ur__trusted_user(o, &named) != 0) {
+        return ur__fail_attach(o, -EINVAL, "UPLOAD_RESPONSE_SERVER_UID is not the number of a user", ur__text(""));
     }
     if (getsockopt(l->socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
-        return ur__fail(o, ur__errno(), "cannot tell whose server it is at ", ur__text(path));
+        return ur__fail_attach(o, ur__errno(), "cannot tell whose server it is at ", ur__text(path));
     }
-    if (ur__believed(peer.uid, named)) {
+    if (ur__is_trusted(peer.uid, named)) {
         return 0;
     }
     (void)snprintf(o->refusal, sizeof o->refusal,
@@ -3159,7 +3159,7 @@ static inline int ur__connect(ur_link *l, ur_options *o, const char *path) {
     struct sockaddr_un address;
     size_t length = strlen(path);
     if (length == 0 || length >= sizeof address.sun_path) {
-        return ur__fail(o, length == 0 ? -EINVAL : -ENAMETOOLONG, "bad path of the socket", ur__text(""));
+        return ur__fail_attach(o, length == 0 ? -EINVAL : -ENAMETOOLONG, "bad path of the socket", ur__text(""));
     }
     memset(&address, 0, sizeof address);
     address.sun_family = AF_UNIX;
@@ -3168,22 +3168,22 @@ static inline int ur__connect(ur_link *l, ur_options *o, const char *path) {
     l->socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     int err = l->socket < 0 ? ur__errno() : ur__wait_until(l->socket, deadline);
     if (err != 0) {
-        return ur__fail(o, err, "cannot make a socket", ur__text(""));
+        return ur__fail_attach(o, err, "cannot make a socket", ur__text(""));
     }
     while (connect(l->socket, (const struct sockaddr *)&address, sizeof address) != 0) {
         err = errno == EINTR ? ur__wait_until(l->socket, deadline) : ur__errno();
         if (err != 0) {
-            return ur__fail(o, err, "cannot connect to ", ur__text(path));
+            return ur__fail_attach(o, err, "cannot connect to ", ur__text(path));
         }
     }
     return ur__check_server(l, o, path);
 }
 
 /* Connects to the socket that the caller names, or to where a server listens by default. */
-static inline int ur__reach(ur_link *l, ur_options *o) {
+static inline int ur__connect_server(ur_link *l, ur_options *o) {
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
     if (o->timeout_ms <= 0) {
-        return ur__fail(o, -EINVAL, "timeout_ms is not positive", ur__text(""));
+        return ur__fail_attach(o, -EINVAL, "timeout_ms is not positive", ur__text(""));
     }
     if (o->socket != NULL && o->socket[0] != '\0') {
         return ur__connect(l, o, o->socket);
@@ -3193,10 +3193,10 @@ static inline int ur__reach(ur_link *l, ur_options *o) {
         (void)snprintf(o->refusal, sizeof o->refusal, "%.*s: not a folder that only user %u can write", (int)(strrchr(path, '/') - path), path, (unsigned)geteuid());
         return err;
     }
-    return err != 0 ? ur__fail(o, err, "the path of the socket is too long", ur__text("")) : ur__connect(l, o, path);
+    return err != 0 ? ur__fail_attach(o, err, "the path of the socket is too long", ur__text("")) : ur__connect(l, o, path);
 }
 
-static inline int ur__say_hello(const ur_link *l, ur_options *o) {
+static inline int ur__send_hello(const ur_link *l, ur_options *o) {
     struct ur__message m;
     uint8_t packet[UR__MAX_MESSAGE];
     memset(&m, 0, sizeof m);
@@ -3212,10 +3212,10 @@ static inline int ur__say_hello(const ur_link *l, ur_options *o) {
     m.bell = ur__text(o->bell == UR_BELL_EVENTFD ? "eventfd" : "futex");
     size_t n = ur__encode(&m, packet);
     if (n == 0) {
-        return ur__fail(o, -EINVAL, "the names in the options are not UTF-8 or too long", ur__text(""));
+        return ur__fail_attach(o, -EINVAL, "the names in the options are not UTF-8 or too long", ur__text(""));
     }
     if (send(l->socket, packet, n, MSG_NOSIGNAL) < 0) {
-        return ur__fail(o, ur__errno(), "cannot say hello", ur__text(""));
+        return ur__fail_attach(o, ur__errno(), "cannot say hello", ur__text(""));
     }
     return 0;
 }
@@ -3267,40 +3267,40 @@ static inline int ur__read_welcome(ur_link *l, ur_options *o, struct ur__message
     ssize_t n = ur__receive(l->socket, ur__deadline(o), packet, UR__MAX_MESSAGE + 1, fds, 4, count);
     if (n <= 0) {
         int err = n == 0 ? -ECONNRESET : errno == EAGAIN || errno == EWOULDBLOCK ? -ETIMEDOUT : ur__errno();
-        return ur__fail(o, err, "no answer from the server", ur__text(""));
+        return ur__fail_attach(o, err, "no answer from the server", ur__text(""));
     }
     if (ur__decode(m, packet, (size_t)n) != UR__MESSAGE_OK) {
-        return ur__fail(o, -EPROTO, "the server's answer cannot be decoded", ur__text(""));
+        return ur__fail_attach(o, -EPROTO, "the server's answer cannot be decoded", ur__text(""));
     }
     if (m->kind == UR__REFUSAL) {
         return ur__refused(o, m);
     }
     if (m->kind != UR__WELCOME || *count != (o->bell == UR_BELL_EVENTFD ? 4 : 3)) {
-        return ur__fail(o, -EPROTO, "the server answered with something else than a welcome", ur__text(""));
+        return ur__fail_attach(o, -EPROTO, "the server answered with something else than a welcome", ur__text(""));
     }
     return 0;
 }
 
 /* Checks what the segments say. */
-static inline int ur__check(ur_link *l, ur_options *o, const struct ur__message *m) {
+static inline int ur__check_segments(ur_link *l, ur_options *o, const struct ur__message *m) {
     const struct ur_shm_header *h = &l->header;
     uint64_t hash = ur__layout_hash();
     if (l->requests == NULL || l->responses == NULL) {
         return -EIO; /* cannot be; it lets a static analyser see that */
     }
-    ur__copy(&l->header, l->requests, sizeof l->header); /* read once; the copy is checked and used */
+    ur__copy_shared(&l->header, l->requests, sizeof l->header); /* read once; the copy is checked and used */
     if (m->layout < UR__LAYOUT_MIN || m->layout > UR__LAYOUT_MAX || h->magic != UR__MAGIC || h->layout != m->layout || h->layout_hash != hash ||
         m->layout_hash != hash) {
-        return ur__fail(o, -EPROTO, "server and SDK do not agree on the layout of the memory", ur__text(""));
+        return ur__fail_attach(o, -EPROTO, "server and SDK do not agree on the layout of the memory", ur__text(""));
     }
     if (!ur__header_fits(h, l->requests_bytes) || m->link >= h->links) {
-        return ur__fail(o, -EPROTO, "the header of the request segment makes no sense", ur__text(""));
+        return ur__fail_attach(o, -EPROTO, "the header of the request segment makes no sense", ur__text(""));
     }
     l->box = (const struct ur_shm_mailbox *)(const void *)(l->requests + h->mailboxes_offset + m->link * h->mailbox_stride);
-    ur__copy(&l->geometry, l->box, sizeof l->geometry);
+    ur__copy_shared(&l->geometry, l->box, sizeof l->geometry);
     ur__after_reads(); /* the generation comes after what it vouches for */
     if (ur__load32(&l->box->generation) != m->link_generation || !ur__mailbox_fits(h, &l->geometry, l->responses_bytes)) {
-        return ur__fail(o, -EPROTO, "the mailbox of the link makes no sense", ur__text(""));
+        return ur__fail_attach(o, -EPROTO, "the mailbox of the link makes no sense", ur__text(""));
     }
     return 0;
 }
@@ -3331,13 +3331,13 @@ static inline void ur__open_lane(ur_link *l, uint32_t i) {
 }
 
 /* Sets up the link. Preconditions: the segments were checked. */
-static inline int ur__open(ur_link *l, const ur_options *o, const struct ur__message *m) {
+static inline int ur__open_link(ur_link *l, const ur_options *o, const struct ur__message *m) {
     const struct ur_shm_header *h = &l->header;
     const uint8_t *rings = (const uint8_t *)(l->box + 1);
     l->words = (struct ur_shm_link *)(void *)l->responses;
     l->slot_size = h->slot_size;
     l->lane_count = l->geometry.lanes;
-    l->at_once = o->lanes;
+    l->max_active = o->lanes;
     l->outbox = (struct ur_shm_notice *)(void *)(l->words + 1);
     l->outbox_mask = l->geometry.outbox_entries - 1;
     l->inbox.head = &l->box->inbox_head;
@@ -3396,19 +3396,19 @@ static inline int ur__is_bell(int fd) {
 /* Checks the bells that the server has handed out; ours is there for event loops only. */
 static inline int ur__check_bells(const ur_link *l, ur_options *o) {
     if (!ur__is_bell(l->server_bell) || (l->bell >= 0 && !ur__is_bell(l->bell))) {
-        return ur__fail(o, -EPROTO, "the server handed out something else than bells", ur__text(""));
+        return ur__fail_attach(o, -EPROTO, "the server handed out something else than bells", ur__text(""));
     }
     int flags = fcntl(l->server_bell, F_GETFL);
     return flags < 0 || fcntl(l->server_bell, F_SETFL, flags | O_NONBLOCK) != 0 ? ur__errno() : 0;
 }
 
-static inline int ur__greet(ur_link *l, ur_options *o) {
+static inline int ur__handshake(ur_link *l, ur_options *o) {
     uint8_t packet[UR__MAX_MESSAGE + 1];
     struct ur__message m;
     int fds[4] = {-1, -1, -1, -1}, count = 0;
     uint8_t *requests = NULL;
     memset(&m, 0, sizeof m);
-    int err = ur__say_hello(l, o);
+    int err = ur__send_hello(l, o);
     if (err == 0) {
         err = ur__read_welcome(l, o, &m, packet, fds, &count);
     }
@@ -3427,16 +3427,16 @@ static inline int ur__greet(ur_link *l, ur_options *o) {
     ur__close_fd(fds[0]);
     ur__close_fd(fds[1]);
     if (err == 0) {
-        err = ur__check(l, o, &m);
+        err = ur__check_segments(l, o, &m);
     }
     if (err == 0) {
-        err = ur__open(l, o, &m);
+        err = ur__open_link(l, o, &m);
     }
     if (err == 0 && l->bell >= 0) {
         err = ur__open_poll(l);
     }
     if (err != 0 && o->refusal[0] == '\0') {
-        (void)ur__fail(o, err, "cannot map the shared memory", ur__text(""));
+        (void)ur__fail_attach(o, err, "cannot map the shared memory", ur__text(""));
     }
     return err;
 }
@@ -3460,17 +3460,17 @@ UR_INLINE int ur_attach(ur_link **link, ur_options *options) {
     options->layout_min = options->layout_max = 0;
     ur_link *l = (ur_link *)calloc(1, sizeof *l);
     if (l == NULL) {
-        return ur__fail(options, -ENOMEM, "out of memory", ur__text(""));
+        return ur__fail_attach(options, -ENOMEM, "out of memory", ur__text(""));
     }
     l->socket = l->server_bell = l->bell = l->poll = -1;
     l->pid = getpid();
     l->guard = ur__make_guard();
-    int err = ur__reach(l, options);
+    int err = ur__connect_server(l, options);
     if (err == 0) {
-        err = ur__greet(l, options);
+        err = ur__handshake(l, options);
     }
     if (err != 0) {
-        ur__free(l);
+        ur__free_link(l);
         return err;
     }
     *link = l;
@@ -3500,9 +3500,9 @@ UR_INLINE void ur_close(ur_link *link) {
         return;
     }
     if (!ur__forked(link) && !link->dead) {
-        ur__say(link, UR__BYE, "closed");
+        ur__send_message(link, UR__BYE, "closed");
     }
-    ur__free(link);
+    ur__free_link(link);
 }
 
 UR_INLINE int ur_drain(ur_link *link) {
@@ -3512,9 +3512,9 @@ UR_INLINE int ur_drain(ur_link *link) {
     if (link->dead) {
         return -ENOTCONN;
     }
-    if (!link->asked) {
-        link->asked = 1;
-        ur__say(link, UR__DRAIN, "");
+    if (!link->drain_sent) {
+        link->drain_sent = 1;
+        ur__send_message(link, UR__DRAIN, "");
     }
     return 0;
 }
@@ -3553,25 +3553,25 @@ UR_INLINE void ur_get_memory(const ur_link *link, ur_memory *memory) {
     memory->responses_size = link->responses_bytes;
 }
 
-static inline int ur__next(ur_link *link, struct ur__patience *p, ur_request *r) {
+static inline int ur__next(ur_link *link, struct ur__timeout *t, ur_request *r) {
     *r = 0;
     for (;;) {
         if (ur__forked(link)) {
             return -ECHILD;
         }
-        ur__round(link); /* the state comes before the inbox: after the last stream nothing more comes */
+        ur__refresh(link); /* the state comes before the inbox: after the last stream nothing more comes */
         if (link->dead) {
             return -ENOTCONN;
         }
-        if (ur__busy(link)) {
-            return p->timeout_ms == UR_NOW ? -EAGAIN : -EBUSY; /* nobody else could end one of them */
+        if (ur__at_capacity(link)) {
+            return t->timeout_ms == UR_NOW ? -EAGAIN : -EBUSY; /* nobody else could end one of them */
         }
-        int err = ur__take(link, r);
+        int err = ur__take_assignment(link, r);
         if (err == -EAGAIN && link->state == UR__LINK_DRAINING) {
             return -ESHUTDOWN;
         }
         if (err == -EAGAIN) {
-            err = ur__pause(link, UR_WAIT_STREAM, p);
+            err = ur__wait_once(link, UR_WAIT_STREAM, t);
         } else {
             return err;
         }
@@ -3582,8 +3582,8 @@ static inline int ur__next(ur_link *link, struct ur__patience *p, ur_request *r)
 }
 
 UR_INLINE int ur_next(ur_link *link, int timeout_ms, ur_request *r) {
-    struct ur__patience p = ur__patient(timeout_ms);
-    return ur__next(link, &p, r);
+    struct ur__timeout t = ur__timeout_of(timeout_ms);
+    return ur__next(link, &t, r);
 }
 
 static inline char *ur__put_text(char *to, ur_str s) {
@@ -3605,33 +3605,33 @@ static inline char *ur__put_target(char *to, const struct ur__head *h) {
 /* Copies the head and returns its length. It fits where its frame does: there each
  * piece has a length before it in place of the NUL, and 16 bytes come first.
  * Preconditions: the head was decoded. */
-static inline size_t ur__copy_text(const struct ur__lane *lane, char *text) {
+static inline size_t ur__copy_flat(const struct ur__lane *lane, char *text) {
     const struct ur__head *h = &lane->head;
-    struct ur__cursor c = ur__walk(lane->frame, h->length);
+    struct ur__cursor c = ur__cursor_at(lane->frame, h->length);
     char *to = ur__put_target(text, h);
     c.at = h->fields_at;
     for (size_t i = 0; i < h->count; i++) {
-        to = ur__put_text(to, ur__piece(&c));
-        to = ur__put_text(to, ur__piece(&c));
+        to = ur__put_text(to, ur__string(&c));
+        to = ur__put_text(to, ur__string(&c));
     }
     return (size_t)(to - text);
 }
 
 /* The same, with the names behind everything else. Says in *names how long they are. */
-static inline size_t ur__copy_apart(const struct ur__lane *lane, char *text, uint64_t *names) {
+static inline size_t ur__copy_split(const struct ur__lane *lane, char *text, uint64_t *names) {
     const struct ur__head *h = &lane->head;
-    struct ur__cursor c = ur__walk(lane->frame, h->length);
+    struct ur__cursor c = ur__cursor_at(lane->frame, h->length);
     char *to = ur__put_target(text, h);
     c.at = h->fields_at;
     for (size_t i = 0; i < h->count; i++) {
-        (void)ur__piece(&c);
-        to = ur__put_text(to, ur__piece(&c));
+        (void)ur__string(&c);
+        to = ur__put_text(to, ur__string(&c));
     }
     const char *values_end = to;
     c.at = h->fields_at;
     for (size_t i = 0; i < h->count; i++) {
-        to = ur__put_text(to, ur__piece(&c));
-        (void)ur__piece(&c);
+        to = ur__put_text(to, ur__string(&c));
+        (void)ur__string(&c);
     }
     *names = (uint64_t)(to - values_end);
     return (size_t)(to - text);
@@ -3646,7 +3646,7 @@ static inline void ur__count_slot(ur_link *l, struct ur__lane *lane, const ur_sl
 }
 
 /* Looks whether the body is there, in one slot at most. */
-static inline void ur__look_whole(ur_link *l, struct ur__lane *lane, ur_flat_request *t) {
+static inline void ur__find_whole_body(ur_link *l, struct ur__lane *lane, ur_flat_request *t) {
     ur_slot body, end;
     int err = ur__try_tail(l, lane, 2, &body);
     end = body;
@@ -3665,25 +3665,25 @@ static inline void ur__look_whole(ur_link *l, struct ur__lane *lane, ur_flat_req
 
 /* Between two attempts to take a request: who never waits, gives up after as many as
  * there are lanes, and whoever has a deadline, at the latest then. */
-static inline int ur__tired(const ur_link *l, struct ur__patience *p, uint32_t passed) {
-    if (p->timeout_ms == UR_NOW) {
+static inline int ur__check_attempts(const ur_link *l, struct ur__timeout *t, uint32_t passed) {
+    if (t->timeout_ms == UR_NOW) {
         return passed > l->lane_count ? -EAGAIN : 0;
     }
-    return ur__left(p, ur__now()) <= 0 ? -ETIMEDOUT : 0;
+    return ur__time_left(t, ur__now()) <= 0 ? -ETIMEDOUT : 0;
 }
 
 /* Takes a request with its text: by turns if names is NULL, else apart. */
-static inline int ur__take_text(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size, uint64_t *names) {
-    struct ur__patience p = ur__patient(timeout_ms);
+static inline int ur__next_with_text(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size, uint64_t *names) {
+    struct ur__timeout t = ur__timeout_of(timeout_ms);
     ur_request r;
     memset(taken, 0, sizeof *taken);
     if (size < link->slot_size) {
         return -EINVAL;
     }
     for (uint32_t passed = 0;; passed++) {
-        int err = passed > 0 ? ur__tired(link, &p, passed) : 0;
+        int err = passed > 0 ? ur__check_attempts(link, &t, passed) : 0;
         if (err == 0) {
-            err = ur__next(link, &p, &r);
+            err = ur__next(link, &t, &r);
         }
         if (err != 0) {
             return err;
@@ -3695,21 +3695,21 @@ static inline int ur__take_text(ur_link *link, int timeout_ms, ur_flat_request *
         }
         taken->request = r;
         taken->stream_id = lane->stream_id;
-        taken->text_length = names == NULL ? ur__copy_text(lane, text) : ur__copy_apart(lane, text, names);
+        taken->text_length = names == NULL ? ur__copy_flat(lane, text) : ur__copy_split(lane, text, names);
         taken->header_count = lane->head.count;
         taken->http_version = lane->head.version;
-        ur__look_whole(link, lane, taken);
+        ur__find_whole_body(link, lane, taken);
         return 0;
     }
 }
 
 UR_INLINE int ur_next_flat(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size) {
-    return ur__take_text(link, timeout_ms, taken, text, size, NULL);
+    return ur__next_with_text(link, timeout_ms, taken, text, size, NULL);
 }
 
 UR_INLINE int ur_next_split(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size, uint64_t *names) {
     *names = 0;
-    return ur__take_text(link, timeout_ms, taken, text, size, names);
+    return ur__next_with_text(link, timeout_ms, taken, text, size, names);
 }
 
 UR_INLINE int ur_ready(ur_link *link, ur_request *r) {
@@ -3718,7 +3718,7 @@ UR_INLINE int ur_ready(ur_link *link, ur_request *r) {
         return -ECHILD;
     }
     if (link->first_ready == UR__NO_LANE) {
-        ur__round(link);
+        ur__refresh(link);
     }
     while (link->first_ready != UR__NO_LANE) {
         struct ur__lane *lane = &link->lanes[link->first_ready];
@@ -3734,7 +3734,7 @@ UR_INLINE int ur_ready(ur_link *link, ur_request *r) {
 
 /* What there is of what the caller waits for. */
 static inline unsigned ur__pending(const ur_link *l, unsigned reasons) {
-    unsigned what = l->state_news ? (unsigned)UR_WAIT_STATE : 0;
+    unsigned what = l->state_changed ? (unsigned)UR_WAIT_STATE : 0;
     if ((reasons & UR_WAIT_STREAM) && ur__stream_waits(l)) {
         what |= UR_WAIT_STREAM;
     }
@@ -3745,24 +3745,24 @@ static inline unsigned ur__pending(const ur_link *l, unsigned reasons) {
 }
 
 UR_INLINE int ur_wait(ur_link *link, unsigned reasons, int timeout_ms, unsigned *what) {
-    struct ur__patience p = ur__patient(timeout_ms);
+    struct ur__timeout t = ur__timeout_of(timeout_ms);
     for (;;) {
         if (ur__forked(link)) {
             return -ECHILD;
         }
-        ur__round(link);
+        ur__refresh(link);
         unsigned pending = ur__pending(link, reasons);
         if (link->dead && !(pending & UR_WAIT_READY)) {
             return -ENOTCONN;
         }
         if (pending != 0) {
-            link->state_news = 0;
+            link->state_changed = 0;
             if (what != NULL) {
                 *what = pending;
             }
             return 0;
         }
-        int err = ur__pause(link, reasons & (UR_WAIT_STREAM | UR_WAIT_READY), &p);
+        int err = ur__wait_once(link, reasons & (UR_WAIT_STREAM | UR_WAIT_READY), &t);
         if (err != 0) {
             return err;
         }
@@ -3770,7 +3770,7 @@ UR_INLINE int ur_wait(ur_link *link, unsigned reasons, int timeout_ms, unsigned 
 }
 
 /* Forgets which requests have news. */
-static inline void ur__drop_news(ur_link *l) {
+static inline void ur__clear_ready(ur_link *l) {
     while (l->first_ready != UR__NO_LANE) {
         struct ur__lane *lane = &l->lanes[l->first_ready];
         l->first_ready = lane->next_ready;
@@ -3780,7 +3780,7 @@ static inline void ur__drop_news(ur_link *l) {
 
 /* Sleeps at the bell, the socket and another descriptor, and reports why it woke as
  * ur_sleep does. What belongs to the link is touched with the caller's lock only. */
-static inline int ur__doze_unlocked(ur_link *l, int timeout_ms, int also, void *(*leave)(void), void (*enter)(void *)) {
+static inline int ur__sleep_unlocked(ur_link *l, int timeout_ms, int also, void *(*leave)(void), void (*enter)(void *)) {
     struct pollfd fds[3];
     fds[0].fd = l->bell;
     fds[1].fd = l->socket;
@@ -3794,10 +3794,10 @@ static inline int ur__doze_unlocked(ur_link *l, int timeout_ms, int also, void *
         return -ETIMEDOUT;
     }
     if (fds[0].revents != 0) {
-        (void)ur__hush(l);
+        (void)ur__clear_bell(l);
     }
     if (fds[1].revents != 0) {
-        ur__listen(l);
+        ur__read_socket(l);
     }
     return fds[0].revents != 0 || fds[1].revents != 0 ? 0 : -EINTR;
 }
@@ -3810,18 +3810,18 @@ UR_INLINE int ur_sleep(ur_link *link, unsigned reasons, int timeout_ms, int also
         return -ENOTSUP;
     }
     int err = 0;
-    ur__round(link);
+    ur__refresh(link);
     unsigned pending = ur__pending(link, reasons);
     if (pending == 0 && !link->dead) {
         if (ur__announce(link, reasons & (UR_WAIT_STREAM | UR_WAIT_READY))) {
-            err = ur__doze_unlocked(link, timeout_ms, also, leave, enter);
+            err = ur__sleep_unlocked(link, timeout_ms, also, leave, enter);
         }
-        ur__awake(link);
-        ur__glance(link);
-        ur__round(link);
+        ur__clear_asleep(link);
+        ur__poll_socket(link);
+        ur__refresh(link);
     }
-    link->state_news = 0;
-    ur__drop_news(link);
+    link->state_changed = 0;
+    ur__clear_ready(link);
     return link->dead ? -ENOTCONN : err;
 }
 
@@ -3848,17 +3848,17 @@ UR_INLINE int ur_arm(ur_link *link, unsigned reasons) {
     if (link->poll < 0) {
         return -ENOTSUP;
     }
-    ur__round(link);
+    ur__refresh(link);
     unsigned pending = ur__pending(link, reasons);
     if (pending != 0) {
-        link->state_news = 0;
+        link->state_changed = 0;
         return link->dead && !(pending & UR_WAIT_READY) ? -ENOTCONN : -EAGAIN;
     }
     if (link->dead) {
         return -ENOTCONN;
     }
     if (!ur__announce(link, reasons & (UR_WAIT_STREAM | UR_WAIT_READY))) {
-        ur__awake(link);
+        ur__clear_asleep(link);
         return -EAGAIN;
     }
     link->armed = 1;
@@ -3871,13 +3871,13 @@ UR_INLINE int ur_disarm(ur_link *link) {
     }
     if (link->armed) {
         link->armed = 0;
-        ur__awake(link);
-        if (!ur__hush(link)) {
-            ur__listen(link); /* what woke us, if it was the link's, was the socket */
+        ur__clear_asleep(link);
+        if (!ur__clear_bell(link)) {
+            ur__read_socket(link); /* what woke us, if it was the link's, was the socket */
         }
     }
-    ur__glance(link);
-    ur__round(link);
+    ur__poll_socket(link);
+    ur__refresh(link);
     return link->dead ? -ENOTCONN : 0;
 }
 
@@ -3924,7 +3924,7 @@ UR_INLINE int ur_is_websocket(ur_link *link, ur_request r) {
         return 0;
     }
     (void)ur__headers(link, r, &err);
-    return lane->asks;
+    return lane->wants_websocket;
 }
 
 UR_INLINE uint64_t ur_stream_id(ur_link *link, ur_request r) {
@@ -3952,11 +3952,11 @@ UR_INLINE int ur_header_at(ur_link *link, ur_request r, size_t i, ur_header *hea
         lane->field = 0;
         lane->field_at = lane->head.fields_at;
     }
-    struct ur__cursor c = ur__walk(lane->frame, lane->head.length);
+    struct ur__cursor c = ur__cursor_at(lane->frame, lane->head.length);
     c.at = lane->field_at;
     for (; lane->field <= i; lane->field++) {
-        header->name = ur__piece(&c);
-        header->value = ur__piece(&c);
+        header->name = ur__string(&c);
+        header->value = ur__string(&c);
     }
     lane->field_at = c.at;
     return c.fault == UR__OK ? 0 : -EBADMSG;
@@ -3985,10 +3985,10 @@ UR_INLINE int ur_find_header(ur_link *link, ur_request r, const char *name, ur_s
     if (lane == NULL) {
         return err;
     }
-    struct ur__cursor c = ur__walk(lane->frame, lane->head.length);
+    struct ur__cursor c = ur__cursor_at(lane->frame, lane->head.length);
     c.at = lane->head.fields_at;
     for (size_t i = 0; i < lane->head.count; i++) {
-        ur_str found = ur__piece(&c), its = ur__piece(&c);
+        ur_str found = ur__string(&c), its = ur__string(&c);
         if (ur__same_name(found, name)) {
             *value = its;
             return c.fault == UR__OK ? 0 : -EBADMSG;
@@ -4020,17 +4020,17 @@ UR_INLINE int ur_keep_headers(ur_link *link, ur_request r, void *memory, size_t 
 }
 
 UR_INLINE int ur_tail(ur_link *link, ur_request r, uint64_t n, int timeout_ms, ur_slot *slot) {
-    struct ur__patience p = ur__patient(timeout_ms);
+    struct ur__timeout t = ur__timeout_of(timeout_ms);
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
     memset(slot, 0, sizeof *slot);
     while (err == 0) {
-        err = ur__look_for(link, lane, n, slot);
+        err = ur__tail_or_announce(link, lane, n, slot);
         if (err == 0) {
             break;
         }
         if (err == -EAGAIN) {
-            err = ur__pause(link, UR_WAIT_READY, &p);
+            err = ur__wait_once(link, UR_WAIT_READY, &t);
         }
     }
     if (err == 0) {
@@ -4088,7 +4088,7 @@ UR_INLINE int ur_release(ur_link *link, ur_request r, uint64_t n) {
 }
 
 UR_INLINE int ur_trailer(const ur_slot *slot, size_t *at, ur_header *field) {
-    struct ur__cursor c = ur__walk(slot->data, slot->length);
+    struct ur__cursor c = ur__cursor_at(slot->data, slot->length);
     c.at = *at;
     if (slot->kind != UR_TRAILERS || *at > slot->length) {
         return -EINVAL;
@@ -4128,15 +4128,15 @@ UR_INLINE int ur_cancelled(ur_link *link, ur_request r) {
     if (err != 0) {
         return err;
     }
-    ur__glance(link);
-    return ur__look_cancelled(link, lane) != 0 ? -ECANCELED : 0;
+    ur__poll_socket(link);
+    return ur__check_cancelled(link, lane) != 0 ? -ECANCELED : 0;
 }
 
 UR_INLINE uint32_t ur_reason(ur_link *link, ur_request r) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
     if (err == 0) {
-        return ur__look_cancelled(link, lane);
+        return ur__check_cancelled(link, lane);
     }
     lane = &link->lanes[r % UR__MAX_LANES % link->lane_count];
     return err == -ESTALE && r != 0 && lane->ended == r ? lane->reason : (uint32_t)UR_NOT_CANCELLED;
@@ -4174,13 +4174,13 @@ static inline int ur__put_head(ur_link *link, struct ur__lane *lane, int status,
 static inline int ur__interim(ur_link *link, ur_request r, int status, struct ur__list list, int timeout_ms) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
-    if (err != 0 || lane->begun) {
+    if (err != 0 || lane->headers_sent) {
         return err != 0 ? err : -EALREADY;
     }
     if (status < 102 || status > 199) {
         return -EINVAL;
     }
-    if (ur__look_cancelled(link, lane) != 0) {
+    if (ur__check_cancelled(link, lane) != 0) {
         return -ECANCELED;
     }
     err = ur__put_head(link, lane, status, list, UR__INTERIM, timeout_ms);
@@ -4203,7 +4203,7 @@ static inline int ur__final_status(int status) { return status >= 200 && status 
 static inline int ur__respond(ur_link *link, ur_request r, int status, struct ur__list list, int timeout_ms) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
-    if (err != 0 || lane->begun) {
+    if (err != 0 || lane->headers_sent) {
         return err != 0 ? err : -EALREADY;
     }
     int open = status == 101 && ur_is_websocket(link, r);
@@ -4214,9 +4214,9 @@ static inline int ur__respond(ur_link *link, ur_request r, int status, struct ur
     if (err != 0) {
         return err;
     }
-    lane->begun = 1;
+    lane->headers_sent = 1;
     if (open) {
-        lane->open = 1;
+        lane->websocket_open = 1;
         ur__publish(link, lane); /* both sides wait for it */
     }
     return 0;
@@ -4252,7 +4252,7 @@ UR_INLINE int ur_reserve(ur_link *link, ur_request r, int timeout_ms, void **roo
 UR_INLINE int ur_commit(ur_link *link, ur_request r, size_t n) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
-    if (err == 0 && (lane->open || n > lane->room_size - lane->filled)) {
+    if (err == 0 && (lane->websocket_open || n > lane->room_size - lane->filled)) {
         err = -EINVAL;
     }
     if (err == 0) {
@@ -4289,7 +4289,7 @@ UR_INLINE int ur_flush(ur_link *link, ur_request r) {
     }
     (void)ur__commit_room(link, lane);
     ur__publish(link, lane);
-    return ur__look_cancelled(link, lane) != 0 ? -ECANCELED : 0;
+    return ur__check_cancelled(link, lane) != 0 ? -ECANCELED : 0;
 }
 
 static inline int ur__trailers(ur_link *link, ur_request r, struct ur__list list, int timeout_ms) {
@@ -4338,7 +4338,7 @@ static inline void ur__put_part(ur_link *link, struct ur__lane *lane, uint32_t k
 }
 
 static inline int ur__send_empty(ur_link *link, struct ur__lane *lane, uint32_t kind, int timeout_ms) {
-    if (ur__look_cancelled(link, lane) != 0) {
+    if (ur__check_cancelled(link, lane) != 0) {
         return -ECANCELED;
     }
     int err = ur__put_empty(link, lane, kind | UR__FINAL, timeout_ms);
@@ -4362,7 +4362,7 @@ UR_INLINE int ur_send(ur_link *link, ur_request r, uint32_t kind, const void *da
     while (err == 0 && done < size) {
         uint8_t *room = NULL;
         uint32_t most = 0;
-        err = ur__get_some(link, lane, size - done, timeout_ms, &room, &most);
+        err = ur__get_some_room(link, lane, size - done, timeout_ms, &room, &most);
         if (err == 0) {
             uint32_t n = (uint32_t)ur__min(size - done, most);
             memcpy(room, (const uint8_t *)data + done, n);
@@ -4424,17 +4424,17 @@ UR_INLINE int ur_send_close(ur_link *link, ur_request r, int code, const char *r
     struct ur__lane *lane;
     ur_str why = {reason, length};
     int err = ur__find_writable(link, r, &lane);
-    if (err == 0 && (!lane->open || lane->message != 0)) {
+    if (err == 0 && (!lane->websocket_open || lane->message != 0)) {
         err = -EINVAL;
     }
     if (err != 0) {
         return err;
     }
-    if (code == UR__NO_CODE ? length != 0 : !ur__good_code(code) || length > UR__MOST_REASON || !ur__valid_utf8(why)) {
+    if (code == UR__NO_CODE ? length != 0 : !ur__good_code(code) || length > UR__MAX_REASON || !ur__valid_utf8(why)) {
         return -EINVAL;
     }
     ur__drop_room(lane);
-    if (ur__look_cancelled(link, lane) != 0) {
+    if (ur__check_cancelled(link, lane) != 0) {
         return -ECANCELED;
     }
     err = ur__put_close(link, lane, code, why, timeout_ms);
@@ -4457,7 +4457,7 @@ static inline int ur__put_end(ur_link *link, struct ur__lane *lane, int timeout_
 }
 
 /* Reports whether a response may end now: it has begun, and no message is half out. */
-static inline int ur__may_end(const struct ur__lane *lane) { return lane->begun && !lane->over && lane->message == 0; }
+static inline int ur__may_end(const struct ur__lane *lane) { return lane->headers_sent && !lane->response_ended && lane->message == 0; }
 
 UR_INLINE int ur_end(ur_link *link, ur_request r, int timeout_ms) {
     struct ur__lane *lane;
@@ -4482,7 +4482,7 @@ UR_INLINE int ur_close_websocket(ur_link *link, ur_request r, int code, const ch
     if (err != 0) {
         return err;
     }
-    if (!lane->open || lane->over) {
+    if (!lane->websocket_open || lane->response_ended) {
         return -EINVAL;
     }
     if (!lane->closing) { /* the close may be out, and its end have found no place */
@@ -4496,7 +4496,7 @@ UR_INLINE int ur_close_websocket(ur_link *link, ur_request r, int code, const ch
 
 /* Commits an abort slot. Without room for it, letting go says the same. */
 static inline void ur__put_abort(ur_link *link, struct ur__lane *lane) {
-    if (!lane->over) {
+    if (!lane->response_ended) {
         (void)ur__writer_commit_empty(&lane->writer, UR__ABORT);
         link->counters.aborted++;
     }
@@ -4514,15 +4514,15 @@ UR_INLINE int ur_abort(ur_link *link, ur_request r) {
 
 /* The response has ended; the request has not. */
 static inline void ur__response_over(ur_link *link, struct ur__lane *lane) {
-    lane->begun = lane->closing = lane->over = 1;
-    link->lingering++;
+    lane->headers_sent = lane->closing = lane->response_ended = 1;
+    link->ended_responses++;
     ur__publish(link, lane);
 }
 
 UR_INLINE int ur_end_response(ur_link *link, ur_request r, int timeout_ms) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
-    if (err != 0 || lane->over) {
+    if (err != 0 || lane->response_ended) {
         return err;
     }
     if (!ur__may_end(lane)) {
@@ -4532,7 +4532,7 @@ UR_INLINE int ur_end_response(ur_link *link, ur_request r, int timeout_ms) {
     if (err == -EAGAIN || err == -ETIMEDOUT) {
         return err;
     }
-    int cancelled = ur__look_cancelled(link, lane) != 0 ? -ECANCELED : 0; /* before a server that has seen the end says "finished" */
+    int cancelled = ur__check_cancelled(link, lane) != 0 ? -ECANCELED : 0; /* before a server that has seen the end says "finished" */
     ur__response_over(link, lane);
     return err != 0 ? err : cancelled;
 }
@@ -4540,7 +4540,7 @@ UR_INLINE int ur_end_response(ur_link *link, ur_request r, int timeout_ms) {
 UR_INLINE int ur_abort_response(ur_link *link, ur_request r) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
-    if (err == 0 && !lane->over) {
+    if (err == 0 && !lane->response_ended) {
         ur__put_abort(link, lane);
         ur__response_over(link, lane);
     }
@@ -4550,7 +4550,7 @@ UR_INLINE int ur_abort_response(ur_link *link, ur_request r) {
 UR_INLINE int ur_let_go(ur_link *link, ur_request r) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
-    if (err == 0 && !lane->over) {
+    if (err == 0 && !lane->response_ended) {
         err = -EINVAL;
     }
     if (err == 0) {

@@ -125,7 +125,7 @@ static int attach_to(const struct handout *h, ur_options *o) {
 
 /* ---- what it hands out */
 
-static void what_a_server_hands_out_is_checked(void) {
+static void descriptors_from_the_server_are_checked(void) {
     ur_options o;
     int pipes[2], sockets[2], err;
     struct handout h = make_handout();
@@ -160,7 +160,7 @@ static void what_a_server_hands_out_is_checked(void) {
 
 enum { NOBODY = 65534 };
 
-static void a_server_of_another_user_is_told_nothing(void) {
+static void nothing_is_sent_to_a_server_of_another_user(void) {
     ur_options o;
     ur_link *link;
     int ready[2];
@@ -202,7 +202,7 @@ static void a_server_of_another_user_is_told_nothing(void) {
     CHECK(unsetenv("UPLOAD_RESPONSE_SERVER_UID") == 0 && close(ready[0]) == 0 && close(ready[1]) == 0 && chmod(folder, 0700) == 0);
 }
 
-static void the_user_who_is_named_in_the_environment_is_a_number(void) {
+static void the_user_in_the_environment_is_a_number(void) {
     static const char *const wrong[] = {"root", "-1", "1 ", "4294967296", "0x1"};
     ur_options o;
     ur_link *link;
@@ -218,7 +218,7 @@ static void the_user_who_is_named_in_the_environment_is_a_number(void) {
 
 static int find(char *path) { return ur__find_socket(path, 108, in("run"), in("tmp")); }
 
-static void a_server_is_looked_for_where_only_its_user_can_put_it(void) {
+static void the_default_socket_is_where_only_its_user_can_put_it(void) {
     char path[108], ours[64], users[64];
     (void)snprintf(ours, sizeof ours, "tmp/upload-response-%u", (unsigned)geteuid());
     (void)snprintf(users, sizeof users, "run/user/%u", (unsigned)geteuid());
@@ -275,10 +275,10 @@ static void an_attach_ends_in_time(void) {
 
 int main(void) {
     CHECK(mkdtemp(folder) != NULL && unsetenv("XDG_RUNTIME_DIR") == 0 && unsetenv("UPLOAD_RESPONSE_SOCKET") == 0);
-    what_a_server_hands_out_is_checked();
-    a_server_of_another_user_is_told_nothing();
-    the_user_who_is_named_in_the_environment_is_a_number();
-    a_server_is_looked_for_where_only_its_user_can_put_it();
+    descriptors_from_the_server_are_checked();
+    nothing_is_sent_to_a_server_of_another_user();
+    the_user_in_the_environment_is_a_number();
+    the_default_socket_is_where_only_its_user_can_put_it();
     without_a_path_the_default_one_is_taken();
     an_attach_ends_in_time();
     (void)unlink(in("s"));

@@ -33,7 +33,7 @@ static void varints_come_back(void) {
         uint64_t n = next_random() >> (next_random() % 64);
         uint8_t *b = guarded(ur__varint_size(n));
         CHECK(ur__put_varint(b, n) == b + ur__varint_size(n));
-        struct ur__cursor c = ur__walk(b, ur__varint_size(n));
+        struct ur__cursor c = ur__cursor_at(b, ur__varint_size(n));
         CHECK(ur__varint(&c) == n && c.fault == UR__OK && c.at == c.length);
     }
 }
@@ -61,7 +61,7 @@ static void header_lists_come_back(void) {
         struct ur__head h;
         unsigned status;
         CHECK(ur__parse_response(&h, &status, b, size) == UR__OK && status == 204 && h.stream_id == 7 && h.count == count && h.length == size);
-        struct ur__cursor c = ur__walk(b, size);
+        struct ur__cursor c = ur__cursor_at(b, size);
         c.at = h.fields_at;
         for (size_t i = 0; i < count; i++) {
             ur_header f = ur__field(&c);

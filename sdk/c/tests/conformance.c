@@ -77,7 +77,7 @@ static void let_through(struct worker *w) {
 }
 
 /* Sleeps until there is something to do, or it is time to look at stopping. */
-static void doze(ur_link *link) {
+static void sleep_until_ready(ur_link *link) {
     if (ur_fd(link) < 0) {
         (void)ur_wait(link, UR_WAIT_STREAM | UR_WAIT_READY, 50, NULL);
         return;
@@ -106,7 +106,7 @@ static void run(struct worker *w) {
         }
         let_through(w);
         if (err == -EAGAIN || w->tasks != NULL) {
-            doze(w->link);
+            sleep_until_ready(w->link);
         }
     }
     ur_counters c;

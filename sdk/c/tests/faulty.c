@@ -217,7 +217,7 @@ static struct ur__lane *put_head(struct turn *t, unsigned status, const ur_heade
     must(ur__get_room(t->link, lane, n, UR_FOREVER, &room, &size));
     memcpy(room, frame, n);
     ur__writer_commit(&lane->writer, n, UR_HEADERS);
-    lane->begun = 1;
+    lane->headers_sent = 1;
     return lane;
 }
 
@@ -306,7 +306,7 @@ static void torn(struct turn *t) {
     volatile uint8_t *value = (volatile uint8_t *)memmem(frame, d->length, sound, sizeof sound - 1);
     put(t, "sound");
     (void)ur_flush(t->link, t->r);
-    while (ur__count(&lane->writer.released) == 0 && ur_cancelled(t->link, t->r) == 0) {
+    while (ur__counter_load(&lane->writer.released) == 0 && ur_cancelled(t->link, t->r) == 0) {
         for (size_t i = 0; i < sizeof sound - 1; i++) {
             value[i] = (uint8_t)evil[i];
         }
@@ -461,7 +461,7 @@ static void probe(ur_options *options) {
     size_t bytes = 0;
     memset(&m, 0, sizeof m);
     must(ur__connect(&link, options, options->socket));
-    must(ur__say_hello(&link, options));
+    must(ur__send_hello(&link, options));
     must(ur__read_welcome(&link, options, &m, packet, fds, &count));
     must(ur__map(fds[0], PROT_READ, UR__REQUEST_SEALS, &requests, &bytes));
     report("request segment: map it read-write", map_as(fds[0], PROT_READ | PROT_WRITE));

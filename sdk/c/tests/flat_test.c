@@ -85,7 +85,7 @@ static void a_body_that_is_on_its_way_is_not_whole(void) {
     heap_close(&s);
 }
 
-static void slots_of_a_body_come_together_and_others_alone(void) {
+static void body_slots_come_together_and_others_alone(void) {
     ur_slot slots[3];
     l = heap_open(&s);
     struct ur__writer *w = assign(1, 0, 0, "a", 0);
@@ -311,7 +311,7 @@ int main(void) {
     a_whole_request_comes_with_one_call();
     names_can_come_apart_from_the_rest();
     a_body_that_is_on_its_way_is_not_whole();
-    slots_of_a_body_come_together_and_others_alone();
+    body_slots_come_together_and_others_alone();
     a_request_that_cannot_be_decoded_is_passed_over();
     the_longest_head_fits_the_text();
     flat_fields_are_those_of_an_array();

@@ -109,7 +109,7 @@ static inline ur_link *heap_open(struct heap_server *s) {
     m.link_generation = 77;
     m.server = ur__text("test");
     ur_options_init(&o);
-    CHECK(ur__check(l, &o, &m) == 0 && ur__open(l, &o, &m) == 0);
+    CHECK(ur__check_segments(l, &o, &m) == 0 && ur__open_link(l, &o, &m) == 0);
 
     s->link = l;
     s->socket = sockets[1];
@@ -177,7 +177,7 @@ static inline struct ur__writer *heap_stream(struct heap_server *s, uint64_t id,
     ur__store32(&p->wants_response, 0);
     ur__store64(&p->released, 0);
     ur__store64(&p->stream_id, id);
-    w->released = ur__bind(&s->lanes[lane].released, &s->lanes[lane].stream_id, id, 0);
+    w->released = ur__counter_for(&s->lanes[lane].released, &s->lanes[lane].stream_id, id, 0);
     return w;
 }
 
@@ -215,7 +215,7 @@ static inline struct ur__reader heap_reader(struct heap_server *s, uint64_t id, 
     r.buffers = s->link->responses + s->box->buffers_offset;
     r.slot_size = HEAP_SLOT;
     r.count = HEAP_BUFFERS / 2;
-    r.published = ur__bind(&s->lanes[lane].published, &s->lanes[lane].stream_id, id, 0);
+    r.published = ur__counter_for(&s->lanes[lane].published, &s->lanes[lane].stream_id, id, 0);
     r.released = &s->positions[lane].released;
     return r;
 }

@@ -39,7 +39,7 @@ static void *wait_for_a_slot(void *unused) {
     return unused;
 }
 
-static void who_waits_for_an_ended_request_leaves_the_next_one_alone(void) {
+static void a_wait_for_an_ended_request_leaves_the_next_one_alone(void) {
     pthread_t thread;
     ur_slot slot;
     ur_request news;
@@ -64,7 +64,7 @@ static void who_waits_for_an_ended_request_leaves_the_next_one_alone(void) {
 }
 
 int main(void) {
-    who_waits_for_an_ended_request_leaves_the_next_one_alone();
+    a_wait_for_an_ended_request_leaves_the_next_one_alone();
     printf("sleep_test: ok\n");
     return 0;
 }

@@ -305,8 +305,8 @@ static void look(void) {
         if (x->id == 0) {
             return; /* there is a lane for another stream */
         }
-        int more = !x->over && !x->received_end && ur__count(&x->reader.published) > x->reader.seen;
-        int room = !x->over && !x->ended && ur__count(&s.writers[x->row].released) != s.writers[x->row].reclaimed;
+        int more = !x->over && !x->received_end && ur__counter_load(&x->reader.published) > x->reader.seen;
+        int room = !x->over && !x->ended && ur__counter_load(&s.writers[x->row].released) != s.writers[x->row].reclaimed;
         if (more || room || ur__load64(&s.lanes[i].let_go) == x->id) {
             return;
         }

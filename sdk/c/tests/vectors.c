@@ -31,7 +31,7 @@ static void put_lower(ur_str s) {
 static void put_list(const unsigned char *bytes, size_t size, size_t at, size_t count) {
     static ur_header fields[UR__MAX_FIELDS];
     static unsigned char again[1 << 18];
-    struct ur__cursor c = ur__walk(bytes, size);
+    struct ur__cursor c = ur__cursor_at(bytes, size);
     c.at = at;
     for (size_t i = 0; i < count; i++) {
         fields[i] = ur__field(&c);
@@ -54,10 +54,10 @@ static enum ur__fault parse(const char *kind, const unsigned char *b, size_t siz
     if (strcmp(kind, "response") == 0) {
         return ur__parse_response(h, status, b, size);
     }
-    struct ur__cursor c = ur__walk(b, size), list;
+    struct ur__cursor c = ur__cursor_at(b, size), list;
     memset(h, 0, sizeof *h);
     h->count = ur__skip_fields(&c);
-    list = ur__walk(b, size);
+    list = ur__cursor_at(b, size);
     (void)ur__field_count(&list);
     h->fields_at = list.at;
     h->length = c.at;

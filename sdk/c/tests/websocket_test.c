@@ -78,7 +78,7 @@ static void interim_responses_precede_the_final_one_at_once(void) {
     heap_close(&s);
 }
 
-static void what_is_no_interim_response_is_refused(void) {
+static void only_a_1xx_status_is_an_interim_response(void) {
     static const ur_header bad = {UR_LIT("a b"), UR_LIT("x")};
     static char big[HEAP_SLOT];
     ur_request r = open_plain();
@@ -114,7 +114,7 @@ static void a_whole_response_without_room_for_its_headers_does_nothing(void) {
     heap_close(&s);
 }
 
-static void only_who_asks_for_a_websocket_gets_one(void) {
+static void only_a_request_for_a_websocket_becomes_one(void) {
     ur_request r = open_plain();
     CHECK(ur_is_websocket(l, r) == 0 && ur_respond(l, r, 101, NULL, 0, UR_NOW) == -EINVAL);
     CHECK(ur_respond(l, r, 200, NULL, 0, UR_NOW) == 0 && ur_send(l, r, UR_TEXT, "x", 1, 1, UR_NOW, NULL) == -EINVAL);
@@ -151,7 +151,7 @@ static void messages_come_with_their_kind_and_their_end(void) {
         CHECK(ur_close_code(&slot, NULL) == -EINVAL && ur_release(l, r, slot.number) == 0);
     }
     say("\x0f\xa0" "bye", 5, UR_CLOSE);
-    CHECK(ur_next_slot(l, r, UR_NOW, &slot) == 0 && slot.kind == UR_CLOSE && ur_close_code(&slot, &reason) == 4000 && ur__is(reason, "bye"));
+    CHECK(ur_next_slot(l, r, UR_NOW, &slot) == 0 && slot.kind == UR_CLOSE && ur_close_code(&slot, &reason) == 4000 && ur__equals(reason, "bye"));
     say("", 0, UR_END);
     CHECK(ur_next_slot(l, r, UR_NOW, &slot) == 0 && slot.kind == UR_END && ur_end(l, r, UR_NOW) == 0);
     heap_close(&s);
@@ -277,7 +277,7 @@ static void a_message_is_written_in_place(void) {
     heap_close(&s);
 }
 
-static void what_is_out_of_turn_is_refused(void) {
+static void calls_out_of_order_are_refused(void) {
     static const ur_header field = {UR_LIT("t"), UR_LIT("v")};
     ur_request r = open_websocket();
     CHECK(ur_write(l, r, "x", 1, UR_NOW, NULL) == -EINVAL && ur_trailers(l, r, &field, 1, UR_NOW) == -EINVAL);
@@ -336,9 +336,9 @@ static void a_client_that_is_gone_is_a_cancellation(void) {
 
 int main(void) {
     interim_responses_precede_the_final_one_at_once();
-    what_is_no_interim_response_is_refused();
+    only_a_1xx_status_is_an_interim_response();
     a_whole_response_without_room_for_its_headers_does_nothing();
-    only_who_asks_for_a_websocket_gets_one();
+    only_a_request_for_a_websocket_becomes_one();
     messages_come_with_their_kind_and_their_end();
     a_close_may_have_no_code();
     a_close_with_a_code_that_may_not_be_sent_is_refused_and_nothing_is_lost();
@@ -347,7 +347,7 @@ int main(void) {
     a_message_without_room_goes_on_where_it_stopped();
     an_empty_message_waits_for_its_place();
     a_message_is_written_in_place();
-    what_is_out_of_turn_is_refused();
+    calls_out_of_order_are_refused();
     a_close_has_a_code_that_may_be_sent();
     slots_are_readable_after_the_close();
     a_client_that_is_gone_is_a_cancellation();

@@ -38,7 +38,7 @@ static inline void ur__fence(void) {
 
 /* Copies what another process may be changing. The compiler has to use the copy from
  * here on, and may not read the original again in its place. */
-static inline void ur__copy(void *to, const void *from, size_t size) {
+static inline void ur__copy_shared(void *to, const void *from, size_t size) {
     memcpy(to, from, size);
     __asm__ __volatile__("" ::: "memory");
 }

@@ -1,5 +1,5 @@
 /* Says why an attach failed. */
-static inline int ur__fail(ur_options *o, int err, const char *why, ur_str more) {
+static inline int ur__fail_attach(ur_options *o, int err, const char *why, ur_str more) {
     (void)snprintf(o->refusal, sizeof o->refusal, "%s%.*s", why, (int)ur__min(more.length, UR_TEXT_BYTES), more.data == NULL ? "" : more.data);
     return err;
 }
@@ -12,9 +12,9 @@ static inline int ur__refused(ur_options *o, const struct ur__message *m) {
     } codes[] = {{"layout", EPROTONOSUPPORT}, {"denied", EACCES}, {"pool", ENXIO}, {"full", EBUSY}, {"draining", ESHUTDOWN}};
     o->layout_min = (uint32_t)m->layout_min;
     o->layout_max = (uint32_t)m->layout_max;
-    (void)ur__fail(o, 0, "", m->message);
+    (void)ur__fail_attach(o, 0, "", m->message);
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
-        if (ur__is(m->code, codes[i].code)) {
+        if (ur__equals(m->code, codes[i].code)) {
             return -codes[i].error;
         }
     }
@@ -23,14 +23,14 @@ static inline int ur__refused(ur_options *o, const struct ur__message *m) {
 
 /* A variable of the environment, or NULL. A program that runs with more rights than who
  * started it has, does not look. */
-static inline const char *ur__variable(const char *name) {
+static inline const char *ur__environment(const char *name) {
     const char *value = getauxval(23 /* AT_SECURE */) != 0 ? NULL : getenv(name);
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
 /* Reports whether a path is that of a folder of our user's, and no link to one, that
  * nobody else can write. */
-static inline int ur__ours(const char *folder) {
+static inline int ur__is_private_folder(const char *folder) {
     struct stat info;
     return lstat(folder, &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == geteuid() && (info.st_mode & 022) == 0;
 }
@@ -45,7 +45,7 @@ static inline int ur__socket_in(char *path, size_t size, const char *folder) {
 static inline int ur__find_socket(char *path, size_t size, const char *run, const char *tmp) {
     char folder[256];
     struct stat info;
-    const char *given = ur__variable("UPLOAD_RESPONSE_SOCKET"), *session = ur__variable("XDG_RUNTIME_DIR");
+    const char *given = ur__environment("UPLOAD_RESPONSE_SOCKET"), *session = ur__environment("XDG_RUNTIME_DIR");
     if (given != NULL) {
         int n = snprintf(path, size, "%s", given);
         return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
@@ -54,23 +54,23 @@ static inline int ur__find_socket(char *path, size_t size, const char *run, cons
         return ur__socket_in(path, size, session);
     }
     (void)snprintf(folder, sizeof folder, "%s/user/%u", run, (unsigned)geteuid());
-    if (ur__ours(folder)) {
+    if (ur__is_private_folder(folder)) {
         return ur__socket_in(path, size, folder);
     }
-    if (geteuid() == 0 && ur__ours(run) && access(run, W_OK) == 0) {
+    if (geteuid() == 0 && ur__is_private_folder(run) && access(run, W_OK) == 0) {
         return ur__socket_in(path, size, run);
     }
     (void)snprintf(folder, sizeof folder, "%s/upload-response-%u", tmp, (unsigned)geteuid());
     int err = ur__socket_in(path, size, folder);
-    if (err == 0 && !ur__ours(folder) && (lstat(folder, &info) == 0 || errno != ENOENT)) {
+    if (err == 0 && !ur__is_private_folder(folder) && (lstat(folder, &info) == 0 || errno != ENOENT)) {
         return -EACCES;
     }
     return err;
 }
 
 /* Says which user's server is believed beside ours and root's. 0: none. */
-static inline int ur__named_user(const ur_options *o, uint32_t *uid) {
-    const char *digits = o->server_uid == 0 ? ur__variable("UPLOAD_RESPONSE_SERVER_UID") : NULL;
+static inline int ur__trusted_user(const ur_options *o, uint32_t *uid) {
+    const char *digits = o->server_uid == 0 ? ur__environment("UPLOAD_RESPONSE_SERVER_UID") : NULL;
     uint64_t n = o->server_uid;
     for (; digits != NULL && *digits != '\0'; digits++) {
         if (*digits < '0' || *digits > '9' || (n = n * 10 + (uint64_t)(*digits - '0')) > UINT32_MAX) {
@@ -82,7 +82,7 @@ static inline int ur__named_user(const ur_options *o, uint32_t *uid) {
 }
 
 /* Whether the user of a server is one whom we believe. */
-static inline int ur__believed(uint32_t server, uint32_t named) {
+static inline int ur__is_trusted(uint32_t server, uint32_t named) {
     return server == 0 || server == geteuid() || (named != 0 && server == named);
 }
 
@@ -94,13 +94,13 @@ static inline int ur__check_server(const ur_link *l, ur_options *o, const char *
     } peer; /* struct ucred */
     socklen_t size = sizeof peer;
     uint32_t named = 0;
-    if (ur__named_user(o, &named) != 0) {
-        return ur__fail(o, -EINVAL, "UPLOAD_RESPONSE_SERVER_UID is not the number of a user", ur__text(""));
+    if (ur__trusted_user(o, &named) != 0) {
+        return ur__fail_attach(o, -EINVAL, "UPLOAD_RESPONSE_SERVER_UID is not the number of a user", ur__text(""));
     }
     if (getsockopt(l->socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
-        return ur__fail(o, ur__errno(), "cannot tell whose server it is at ", ur__text(path));
+        return ur__fail_attach(o, ur__errno(), "cannot tell whose server it is at ", ur__text(path));
     }
-    if (ur__believed(peer.uid, named)) {
+    if (ur__is_trusted(peer.uid, named)) {
         return 0;
     }
     (void)snprintf(o->refusal, sizeof o->refusal,
@@ -130,7 +130,7 @@ static inline int ur__connect(ur_link *l, ur_options *o, const char *path) {
     struct sockaddr_un address;
     size_t length = strlen(path);
     if (length == 0 || length >= sizeof address.sun_path) {
-        return ur__fail(o, length == 0 ? -EINVAL : -ENAMETOOLONG, "bad path of the socket", ur__text(""));
+        return ur__fail_attach(o, length == 0 ? -EINVAL : -ENAMETOOLONG, "bad path of the socket", ur__text(""));
     }
     memset(&address, 0, sizeof address);
     address.sun_family = AF_UNIX;
@@ -139,22 +139,22 @@ static inline int ur__connect(ur_link *l, ur_options *o, const char *path) {
     l->socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     int err = l->socket < 0 ? ur__errno() : ur__wait_until(l->socket, deadline);
     if (err != 0) {
-        return ur__fail(o, err, "cannot make a socket", ur__text(""));
+        return ur__fail_attach(o, err, "cannot make a socket", ur__text(""));
     }
     while (connect(l->socket, (const struct sockaddr *)&address, sizeof address) != 0) {
         err = errno == EINTR ? ur__wait_until(l->socket, deadline) : ur__errno();
         if (err != 0) {
-            return ur__fail(o, err, "cannot connect to ", ur__text(path));
+            return ur__fail_attach(o, err, "cannot connect to ", ur__text(path));
         }
     }
     return ur__check_server(l, o, path);
 }
 
 /* Connects to the socket that the caller names, or to where a server listens by default. */
-static inline int ur__reach(ur_link *l, ur_options *o) {
+static inline int ur__connect_server(ur_link *l, ur_options *o) {
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
     if (o->timeout_ms <= 0) {
-        return ur__fail(o, -EINVAL, "timeout_ms is not positive", ur__text(""));
+        return ur__fail_attach(o, -EINVAL, "timeout_ms is not positive", ur__text(""));
     }
     if (o->socket != NULL && o->socket[0] != '\0') {
         return ur__connect(l, o, o->socket);
@@ -164,6 +164,6 @@ static inline int ur__reach(ur_link *l, ur_options *o) {
         (void)snprintf(o->refusal, sizeof o->refusal, "%.*s: not a folder that only user %u can write", (int)(strrchr(path, '/') - path), path, (unsigned)geteuid());
         return err;
     }
-    return err != 0 ? ur__fail(o, err, "the path of the socket is too long", ur__text("")) : ur__connect(l, o, path);
+    return err != 0 ? ur__fail_attach(o, err, "the path of the socket is too long", ur__text("")) : ur__connect(l, o, path);
 }
 

@@ -1,6 +1,6 @@
 /* ---------------------------------------------------------- control socket */
 
-static inline void ur__say(const ur_link *l, enum ur__message_kind kind, const char *reason) {
+static inline void ur__send_message(const ur_link *l, enum ur__message_kind kind, const char *reason) {
     struct ur__message m;
     uint8_t packet[UR__MAX_MESSAGE];
     memset(&m, 0, sizeof m);
@@ -12,18 +12,18 @@ static inline void ur__say(const ur_link *l, enum ur__message_kind kind, const c
 
 /* Reads what the server has to say. The end of the connection is how its death is
  * noticed. A server that talks without end does not keep us here. */
-static inline void ur__listen(ur_link *l) {
+static inline void ur__read_socket(ur_link *l) {
     uint8_t packet[UR__MAX_MESSAGE + 1];
     struct ur__message m;
     ur_str none = {NULL, 0};
-    l->heard = ur__clock(CLOCK_MONOTONIC_COARSE);
-    for (int i = 0; i < UR__MOST_PACKETS && !l->dead; i++) {
+    l->socket_read_at = ur__clock(CLOCK_MONOTONIC_COARSE);
+    for (int i = 0; i < UR__MAX_PACKETS && !l->dead; i++) {
         ssize_t n = recv(l->socket, packet, sizeof packet, MSG_DONTWAIT);
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
             return;
         }
         if (n <= 0) {
-            ur__die(l, "the server is gone", none);
+            ur__fail_link(l, "the server is gone", none);
             return;
         }
         if (ur__decode(&m, packet, (size_t)n) != UR__MESSAGE_OK) {
@@ -31,24 +31,24 @@ static inline void ur__listen(ur_link *l) {
         }
         switch (m.kind) {
         case UR__DRAIN: /* the server finishes what is running, and so do we */
-            l->server_drains = l->state_news = 1;
+            l->server_drains = l->state_changed = 1;
             break;
         case UR__BYE:
-            ur__die(l, "the server said goodbye: ", m.reason);
+            ur__fail_link(l, "the server said goodbye: ", m.reason);
             break;
         case UR__REFUSAL:
-            ur__die(l, "the server closed the link: ", m.message);
+            ur__fail_link(l, "the server closed the link: ", m.message);
             break;
         default:
-            ur__die(l, "unexpected message from the server", none);
+            ur__fail_link(l, "unexpected message from the server", none);
         }
     }
 }
 
 /* Listens now and then, for callers that never sleep. */
-static inline void ur__glance(ur_link *l) {
-    if (!l->dead && ur__clock(CLOCK_MONOTONIC_COARSE) - l->heard > UR__GLANCE_NS) {
-        ur__listen(l);
+static inline void ur__poll_socket(ur_link *l) {
+    if (!l->dead && ur__clock(CLOCK_MONOTONIC_COARSE) - l->socket_read_at > UR__SOCKET_CHECK_NS) {
+        ur__read_socket(l);
     }
 }
 

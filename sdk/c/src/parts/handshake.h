@@ -1,4 +1,4 @@
-static inline int ur__say_hello(const ur_link *l, ur_options *o) {
+static inline int ur__send_hello(const ur_link *l, ur_options *o) {
     struct ur__message m;
     uint8_t packet[UR__MAX_MESSAGE];
     memset(&m, 0, sizeof m);
@@ -14,10 +14,10 @@ static inline int ur__say_hello(const ur_link *l, ur_options *o) {
     m.bell = ur__text(o->bell == UR_BELL_EVENTFD ? "eventfd" : "futex");
     size_t n = ur__encode(&m, packet);
     if (n == 0) {
-        return ur__fail(o, -EINVAL, "the names in the options are not UTF-8 or too long", ur__text(""));
+        return ur__fail_attach(o, -EINVAL, "the names in the options are not UTF-8 or too long", ur__text(""));
     }
     if (send(l->socket, packet, n, MSG_NOSIGNAL) < 0) {
-        return ur__fail(o, ur__errno(), "cannot say hello", ur__text(""));
+        return ur__fail_attach(o, ur__errno(), "cannot say hello", ur__text(""));
     }
     return 0;
 }
@@ -69,40 +69,40 @@ static inline int ur__read_welcome(ur_link *l, ur_options *o, struct ur__message
     ssize_t n = ur__receive(l->socket, ur__deadline(o), packet, UR__MAX_MESSAGE + 1, fds, 4, count);
     if (n <= 0) {
         int err = n == 0 ? -ECONNRESET : errno == EAGAIN || errno == EWOULDBLOCK ? -ETIMEDOUT : ur__errno();
-        return ur__fail(o, err, "no answer from the server", ur__text(""));
+        return ur__fail_attach(o, err, "no answer from the server", ur__text(""));
     }
     if (ur__decode(m, packet, (size_t)n) != UR__MESSAGE_OK) {
-        return ur__fail(o, -EPROTO, "the server's answer cannot be decoded", ur__text(""));
+        return ur__fail_attach(o, -EPROTO, "the server's answer cannot be decoded", ur__text(""));
     }
     if (m->kind == UR__REFUSAL) {
         return ur__refused(o, m);
     }
     if (m->kind != UR__WELCOME || *count != (o->bell == UR_BELL_EVENTFD ? 4 : 3)) {
-        return ur__fail(o, -EPROTO, "the server answered with something else than a welcome", ur__text(""));
+        return ur__fail_attach(o, -EPROTO, "the server answered with something else than a welcome", ur__text(""));
     }
     return 0;
 }
 
 /* Checks what the segments say. */
-static inline int ur__check(ur_link *l, ur_options *o, const struct ur__message *m) {
+static inline int ur__check_segments(ur_link *l, ur_options *o, const struct ur__message *m) {
     const struct ur_shm_header *h = &l->header;
     uint64_t hash = ur__layout_hash();
     if (l->requests == NULL || l->responses == NULL) {
         return -EIO; /* cannot be; it lets a static analyser see that */
     }
-    ur__copy(&l->header, l->requests, sizeof l->header); /* read once; the copy is checked and used */
+    ur__copy_shared(&l->header, l->requests, sizeof l->header); /* read once; the copy is checked and used */
     if (m->layout < UR__LAYOUT_MIN || m->layout > UR__LAYOUT_MAX || h->magic != UR__MAGIC || h->layout != m->layout || h->layout_hash != hash ||
         m->layout_hash != hash) {
-        return ur__fail(o, -EPROTO, "server and SDK do not agree on the layout of the memory", ur__text(""));
+        return ur__fail_attach(o, -EPROTO, "server and SDK do not agree on the layout of the memory", ur__text(""));
     }
     if (!ur__header_fits(h, l->requests_bytes) || m->link >= h->links) {
-        return ur__fail(o, -EPROTO, "the header of the request segment makes no sense", ur__text(""));
+        return ur__fail_attach(o, -EPROTO, "the header of the request segment makes no sense", ur__text(""));
     }
     l->box = (const struct ur_shm_mailbox *)(const void *)(l->requests + h->mailboxes_offset + m->link * h->mailbox_stride);
-    ur__copy(&l->geometry, l->box, sizeof l->geometry);
+    ur__copy_shared(&l->geometry, l->box, sizeof l->geometry);
     ur__after_reads(); /* the generation comes after what it vouches for */
     if (ur__load32(&l->box->generation) != m->link_generation || !ur__mailbox_fits(h, &l->geometry, l->responses_bytes)) {
-        return ur__fail(o, -EPROTO, "the mailbox of the link makes no sense", ur__text(""));
+        return ur__fail_attach(o, -EPROTO, "the mailbox of the link makes no sense", ur__text(""));
     }
     return 0;
 }
@@ -133,13 +133,13 @@ static inline void ur__open_lane(ur_link *l, uint32_t i) {
 }
 
 /* Sets up the link. Preconditions: the segments were checked. */
-static inline int ur__open(ur_link *l, const ur_options *o, const struct ur__message *m) {
+static inline int ur__open_link(ur_link *l, const ur_options *o, const struct ur__message *m) {
     const struct ur_shm_header *h = &l->header;
     const uint8_t *rings = (const uint8_t *)(l->box + 1);
     l->words = (struct ur_shm_link *)(void *)l->responses;
     l->slot_size = h->slot_size;
     l->lane_count = l->geometry.lanes;
-    l->at_once = o->lanes;
+    l->max_active = o->lanes;
     l->outbox = (struct ur_shm_notice *)(void *)(l->words + 1);
     l->outbox_mask = l->geometry.outbox_entries - 1;
     l->inbox.head = &l->box->inbox_head;
@@ -198,19 +198,19 @@ static inline int ur__is_bell(int fd) {
 /* Checks the bells that the server has handed out; ours is there for event loops only. */
 static inline int ur__check_bells(const ur_link *l, ur_options *o) {
     if (!ur__is_bell(l->server_bell) || (l->bell >= 0 && !ur__is_bell(l->bell))) {
-        return ur__fail(o, -EPROTO, "the server handed out something else than bells", ur__text(""));
+        return ur__fail_attach(o, -EPROTO, "the server handed out something else than bells", ur__text(""));
     }
     int flags = fcntl(l->server_bell, F_GETFL);
     return flags < 0 || fcntl(l->server_bell, F_SETFL, flags | O_NONBLOCK) != 0 ? ur__errno() : 0;
 }
 
-static inline int ur__greet(ur_link *l, ur_options *o) {
+static inline int ur__handshake(ur_link *l, ur_options *o) {
     uint8_t packet[UR__MAX_MESSAGE + 1];
     struct ur__message m;
     int fds[4] = {-1, -1, -1, -1}, count = 0;
     uint8_t *requests = NULL;
     memset(&m, 0, sizeof m);
-    int err = ur__say_hello(l, o);
+    int err = ur__send_hello(l, o);
     if (err == 0) {
         err = ur__read_welcome(l, o, &m, packet, fds, &count);
     }
@@ -229,16 +229,16 @@ static inline int ur__greet(ur_link *l, ur_options *o) {
     ur__close_fd(fds[0]);
     ur__close_fd(fds[1]);
     if (err == 0) {
-        err = ur__check(l, o, &m);
+        err = ur__check_segments(l, o, &m);
     }
     if (err == 0) {
-        err = ur__open(l, o, &m);
+        err = ur__open_link(l, o, &m);
     }
     if (err == 0 && l->bell >= 0) {
         err = ur__open_poll(l);
     }
     if (err != 0 && o->refusal[0] == '\0') {
-        (void)ur__fail(o, err, "cannot map the shared memory", ur__text(""));
+        (void)ur__fail_attach(o, err, "cannot map the shared memory", ur__text(""));
     }
     return err;
 }

@@ -60,7 +60,7 @@ static inline unsigned ur__class(uint8_t c) {
 }
 
 /* The classes of all bytes, gathered. */
-static inline unsigned ur__scan(ur_str s) {
+static inline unsigned ur__classes_of(ur_str s) {
     unsigned all = 0;
     for (size_t i = 0; i < s.length; i++) {
         all |= ur__class((uint8_t)s.data[i]);
@@ -78,7 +78,7 @@ struct ur__cursor {
     enum ur__fault fault;
 };
 
-static inline struct ur__cursor ur__walk(const void *bytes, size_t length) {
+static inline struct ur__cursor ur__cursor_at(const void *bytes, size_t length) {
     struct ur__cursor c;
     c.bytes = (const uint8_t *)bytes;
     c.length = length;
@@ -87,7 +87,7 @@ static inline struct ur__cursor ur__walk(const void *bytes, size_t length) {
     return c;
 }
 
-static inline void ur__stop(struct ur__cursor *c, enum ur__fault fault) {
+static inline void ur__cursor_fail(struct ur__cursor *c, enum ur__fault fault) {
     if (c->fault == UR__OK) {
         c->fault = fault;
         c->length = c->at;
@@ -98,7 +98,7 @@ static inline uint64_t ur__varint(struct ur__cursor *c) {
     uint64_t n = 0;
     for (unsigned i = 0; i < 10; i++) {
         if (c->at + i >= c->length) {
-            ur__stop(c, UR__TRUNCATED);
+            ur__cursor_fail(c, UR__TRUNCATED);
             return 0;
         }
         uint8_t b = ur__load8(c->bytes + c->at + i);
@@ -111,18 +111,18 @@ static inline uint64_t ur__varint(struct ur__cursor *c) {
             return n;
         }
     }
-    ur__stop(c, UR__BAD_VARINT);
+    ur__cursor_fail(c, UR__BAD_VARINT);
     return 0;
 }
 
 /* A length and so many bytes. */
-static inline ur_str ur__piece(struct ur__cursor *c) {
+static inline ur_str ur__string(struct ur__cursor *c) {
     ur_str s = {NULL, 0};
     uint64_t n = ur__varint(c);
     if (n > INT64_MAX) {
-        ur__stop(c, UR__BAD_LENGTH);
+        ur__cursor_fail(c, UR__BAD_LENGTH);
     } else if (n > c->length - c->at) {
-        ur__stop(c, UR__TRUNCATED);
+        ur__cursor_fail(c, UR__TRUNCATED);
     } else if (c->fault == UR__OK) {
         s.data = (const char *)c->bytes + c->at;
         s.length = (size_t)n;
@@ -131,10 +131,10 @@ static inline ur_str ur__piece(struct ur__cursor *c) {
     return s;
 }
 
-static inline ur_str ur__checked(struct ur__cursor *c, unsigned forbidden, enum ur__fault fault) {
-    ur_str s = ur__piece(c);
-    if (ur__scan(s) & forbidden) {
-        ur__stop(c, fault);
+static inline ur_str ur__checked_string(struct ur__cursor *c, unsigned forbidden, enum ur__fault fault) {
+    ur_str s = ur__string(c);
+    if (ur__classes_of(s) & forbidden) {
+        ur__cursor_fail(c, fault);
     }
     return s;
 }
@@ -144,23 +144,23 @@ static inline uint8_t ur__frame_head(struct ur__cursor *c, uint8_t kind, uint64_
     const uint8_t *b = c->bytes;
     *stream_id = 0;
     if (c->length < 4) {
-        ur__stop(c, UR__TRUNCATED);
+        ur__cursor_fail(c, UR__TRUNCATED);
     } else if (memcmp(b, "HPKS", 4) != 0) {
-        ur__stop(c, UR__BAD_MAGIC);
+        ur__cursor_fail(c, UR__BAD_MAGIC);
     } else if (c->length < 6) {
-        ur__stop(c, UR__TRUNCATED);
+        ur__cursor_fail(c, UR__TRUNCATED);
     } else if (b[4] != 1) {
-        ur__stop(c, UR__BAD_STREAM_VERSION);
+        ur__cursor_fail(c, UR__BAD_STREAM_VERSION);
     } else if (c->length < UR__HEAD_BYTES) {
-        ur__stop(c, UR__TRUNCATED);
+        ur__cursor_fail(c, UR__TRUNCATED);
     } else if (b[5] != 1) {
-        ur__stop(c, UR__BAD_FRAME_TYPE);
+        ur__cursor_fail(c, UR__BAD_FRAME_TYPE);
     } else if (c->length < UR__HEAD_BYTES + 2) {
-        ur__stop(c, UR__TRUNCATED);
+        ur__cursor_fail(c, UR__TRUNCATED);
     } else if (b[14] != kind) {
-        ur__stop(c, UR__BAD_KIND);
+        ur__cursor_fail(c, UR__BAD_KIND);
     } else if (b[15] < 1 || b[15] > 3) {
-        ur__stop(c, UR__BAD_HTTP_VERSION);
+        ur__cursor_fail(c, UR__BAD_HTTP_VERSION);
     }
     if (c->fault != UR__OK) {
         return 0;
@@ -175,24 +175,24 @@ static inline uint8_t ur__frame_head(struct ur__cursor *c, uint8_t kind, uint64_
 static inline size_t ur__field_count(struct ur__cursor *c) {
     uint64_t n = ur__varint(c);
     if (n > UR__MAX_FIELDS) {
-        ur__stop(c, UR__TOO_MANY_FIELDS);
+        ur__cursor_fail(c, UR__TOO_MANY_FIELDS);
     } else if (n * 3 > c->length - c->at) { /* a field has at least three bytes */
-        ur__stop(c, UR__TRUNCATED);
+        ur__cursor_fail(c, UR__TRUNCATED);
     }
     return c->fault == UR__OK ? (size_t)n : 0;
 }
 
 static inline int ur__good_name(ur_str name) {
-    return name.length >= 1 && name.length <= UR__MAX_NAME && !(ur__scan(name) & UR__NOT_TOKEN);
+    return name.length >= 1 && name.length <= UR__MAX_NAME && !(ur__classes_of(name) & UR__NOT_TOKEN);
 }
 
 static inline ur_header ur__field(struct ur__cursor *c) {
     ur_header f;
-    f.name = ur__piece(c);
+    f.name = ur__string(c);
     if (c->fault == UR__OK && !ur__good_name(f.name)) {
-        ur__stop(c, UR__BAD_NAME);
+        ur__cursor_fail(c, UR__BAD_NAME);
     }
-    f.value = ur__checked(c, UR__NOT_VALUE, UR__BAD_VALUE);
+    f.value = ur__checked_string(c, UR__NOT_VALUE, UR__BAD_VALUE);
     return f;
 }
 
@@ -215,16 +215,16 @@ struct ur__head {
 };
 
 static inline enum ur__fault ur__parse_request(struct ur__head *h, const void *bytes, size_t length) {
-    struct ur__cursor c = ur__walk(bytes, length);
+    struct ur__cursor c = ur__cursor_at(bytes, length);
     memset(h, 0, sizeof *h);
     h->version = ur__frame_head(&c, 1, &h->stream_id);
-    h->method = ur__checked(&c, UR__NOT_TOKEN, UR__BAD_METHOD);
+    h->method = ur__checked_string(&c, UR__NOT_TOKEN, UR__BAD_METHOD);
     if (h->method.length == 0) {
-        ur__stop(&c, UR__BAD_METHOD);
+        ur__cursor_fail(&c, UR__BAD_METHOD);
     }
-    h->scheme = ur__checked(&c, UR__NOT_SCHEME, UR__BAD_SCHEME);
-    h->authority = ur__checked(&c, UR__NOT_AUTHORITY, UR__BAD_AUTHORITY);
-    h->path = ur__checked(&c, UR__NOT_PATH, UR__BAD_PATH);
+    h->scheme = ur__checked_string(&c, UR__NOT_SCHEME, UR__BAD_SCHEME);
+    h->authority = ur__checked_string(&c, UR__NOT_AUTHORITY, UR__BAD_AUTHORITY);
+    h->path = ur__checked_string(&c, UR__NOT_PATH, UR__BAD_PATH);
     if (h->path.length == 0) {
         ur_str root = UR_LIT("/");
         h->path = root;
@@ -239,16 +239,16 @@ static inline enum ur__fault ur__parse_request(struct ur__head *h, const void *b
 
 /* A decoded headers frame of a response, for tests. */
 static inline enum ur__fault ur__parse_response(struct ur__head *h, unsigned *status, const void *bytes, size_t length) {
-    struct ur__cursor c = ur__walk(bytes, length);
+    struct ur__cursor c = ur__cursor_at(bytes, length);
     memset(h, 0, sizeof *h);
     *status = 0;
     h->version = ur__frame_head(&c, 2, &h->stream_id);
     if (c.length - c.at < 2) {
-        ur__stop(&c, UR__TRUNCATED);
+        ur__cursor_fail(&c, UR__TRUNCATED);
     } else {
         *status = (unsigned)c.bytes[c.at] << 8 | c.bytes[c.at + 1];
         if (*status < 100 || *status > 999) {
-            ur__stop(&c, UR__BAD_STATUS);
+            ur__cursor_fail(&c, UR__BAD_STATUS);
         } else {
             c.at += 2;
         }
@@ -277,7 +277,7 @@ static inline uint8_t *ur__put_varint(uint8_t *to, uint64_t n) {
     return to;
 }
 
-static inline uint8_t *ur__put_piece(uint8_t *to, ur_str s) {
+static inline uint8_t *ur__put_string(uint8_t *to, ur_str s) {
     to = ur__put_varint(to, s.length);
     if (s.length > 0) {
         memcpy(to, s.data, s.length);
@@ -347,7 +347,7 @@ static inline size_t ur__list_size(struct ur__list list) {
     size_t size = ur__varint_size(list.count);
     for (size_t i = 0; i < list.count; i++) {
         ur_header f = ur__next_field(&list);
-        if (!ur__good_name(f.name) || (ur__scan(f.value) & UR__NOT_VALUE)) {
+        if (!ur__good_name(f.name) || (ur__classes_of(f.value) & UR__NOT_VALUE)) {
             return 0;
         }
         size += ur__varint_size(f.name.length) + f.name.length + ur__varint_size(f.value.length) + f.value.length;
@@ -360,11 +360,11 @@ static inline uint8_t *ur__put_list(uint8_t *to, struct ur__list list) {
     to = ur__put_varint(to, list.count);
     for (size_t i = 0; i < list.count; i++) {
         ur_header f = ur__next_field(&list);
-        to = ur__put_piece(to, f.name);
+        to = ur__put_string(to, f.name);
         for (uint8_t *c = to - f.name.length; c < to; c++) {
             *c = ur__lower(*c);
         }
-        to = ur__put_piece(to, f.value);
+        to = ur__put_string(to, f.value);
     }
     return to;
 }

@@ -1,28 +1,28 @@
 /* ------------------------------------------------------- the ends of a lane */
 
 /* A counter that the peer writes and that belongs to one stream at a time: while
- * the gate shows another stream's id, otherwise is its value. */
+ * owner shows the id of another stream, its value is unowned. */
 struct ur__counter {
-    const uint64_t *word, *gate;
-    uint64_t stream_id, otherwise;
+    const uint64_t *word, *owner; /* owner: the stream that the word counts for */
+    uint64_t stream_id, unowned;
 };
 
-static inline struct ur__counter ur__bind(const uint64_t *word, const uint64_t *gate, uint64_t stream_id, uint64_t otherwise) {
+static inline struct ur__counter ur__counter_for(const uint64_t *word, const uint64_t *owner, uint64_t stream_id, uint64_t unowned) {
     struct ur__counter c;
     c.word = word;
-    c.gate = gate;
+    c.owner = owner;
     c.stream_id = stream_id;
-    c.otherwise = otherwise;
+    c.unowned = unowned;
     return c;
 }
 
-static inline uint64_t ur__count(const struct ur__counter *c) {
-    if (ur__load64(c->gate) != c->stream_id) { /* J2 */
-        return c->otherwise;
+static inline uint64_t ur__counter_load(const struct ur__counter *c) {
+    if (ur__load64(c->owner) != c->stream_id) { /* J2 */
+        return c->unowned;
     }
     uint64_t n = ur__load64(c->word);
-    if (ur__load64(c->gate) != c->stream_id) { /* the peer moved on: n may be the next stream's */
-        return c->otherwise;
+    if (ur__load64(c->owner) != c->stream_id) { /* the peer moved on: n may be the next stream's */
+        return c->unowned;
     }
     return n;
 }
@@ -78,7 +78,7 @@ static inline void ur__rewind(struct ur__writer *w) {
  * D2 (B2 of a server): the acquire load of the reader's counter pairs with its
  * release store (D1): the reader does not look at those bytes any more. */
 static inline int ur__reclaim(struct ur__writer *w) {
-    uint64_t released = ur__count(&w->released);
+    uint64_t released = ur__counter_load(&w->released);
     if (released == UR_ALL_SLOTS) {
         released = w->visible;
     }
@@ -211,8 +211,8 @@ struct ur__reader {
 /* Loads the writer's counter.
  *
  * A2 (C2 of a server): after this acquire load the slots up to it are ours. */
-static inline int ur__reader_look(struct ur__reader *r) {
-    uint64_t published = ur__count(&r->published);
+static inline int ur__reader_update(struct ur__reader *r) {
+    uint64_t published = ur__counter_load(&r->published);
     if (published < r->seen || (r->done != UR_ALL_SLOTS && published - r->done > r->limit)) {
         return -EPROTO;
     }
@@ -267,7 +267,7 @@ static inline int ur__reader_tail(struct ur__reader *r, uint64_t n, ur_slot *slo
         return n == 0 ? -EINVAL : -ENOENT;
     }
     if (n > r->seen) {
-        int err = ur__reader_look(r);
+        int err = ur__reader_update(r);
         if (err != 0) {
             return err;
         }

@@ -13,11 +13,11 @@ struct ur__lane {
     uint64_t stream_id;
     void *user;
     uint32_t reason;    /* of the cancellation, once it was seen */
-    uint8_t begun;      /* the response's headers are committed */
-    uint8_t closing;    /* its trailers are */
-    uint8_t over;       /* it has ended; the request was not let go */
-    uint8_t asks;       /* for a WebSocket; known once the headers were decoded */
-    uint8_t open;       /* the WebSocket is; closing: and our close is committed */
+    uint8_t headers_sent;     /* the response's headers are committed */
+    uint8_t closing;          /* its trailers, or the close of a WebSocket, are committed */
+    uint8_t response_ended;   /* the response has ended, the request was not let go */
+    uint8_t wants_websocket;  /* the client asks for one; known once the headers are decoded */
+    uint8_t websocket_open;   /* the WebSocket was accepted */
     uint8_t wants_slot; /* wants_request is set */
     uint8_t wants_room; /* wants_room is set, to room_at */
     uint8_t ready;      /* in the list for ur_ready */
@@ -51,8 +51,8 @@ struct ur_link {
     uint8_t *responses;
     size_t requests_bytes, responses_bytes;
     uint32_t slot_size, lane_count;
-    uint32_t at_once; /* requests that the caller serves at once; the server assigns some ahead */
-    uint64_t lingering; /* requests whose response is over, and that were not let go */
+    uint32_t max_active; /* requests that the caller serves at once; the server assigns some ahead */
+    uint64_t ended_responses; /* requests whose response has ended, and that were not let go */
 
     struct ur_shm_header header;    /* as it was at the attach, checked */
     struct ur_shm_mailbox geometry; /* likewise */
@@ -67,12 +67,12 @@ struct ur_link {
     uint64_t accepted; /* requests, for their handles */
     uint32_t first_ready, last_ready; /* UR__NO_LANE: none */
 
-    uint64_t rung;       /* the last sleep of the server that we rang for */
+    uint64_t last_rung;  /* the last sleep of the server for which we rang */
     uint64_t sleeps;
     uint32_t bell_count; /* of the futex bell, from before the last announcement */
     uint32_t state;      /* of the link, as we have seen it */
-    uint8_t armed, asked, server_drains, state_news, dead;
-    int64_t heard;       /* when we last looked at the socket */
+    uint8_t armed, drain_sent, server_drains, state_changed, dead;
+    int64_t socket_read_at; /* CLOCK_MONOTONIC_COARSE, ns */
 
     uint32_t server_pid;
     uint64_t instance, response_timeout_ms;
@@ -87,17 +87,17 @@ struct ur_link {
 enum { UR__SMALL_COPY = 1 << 10, UR__KEPT_COPY = 8 << 10 };
 
 /* How many packets of the server one look at the socket reads. */
-enum { UR__MOST_PACKETS = 16 };
+enum { UR__MAX_PACKETS = 16 };
 
 /* Of the close of a WebSocket: the code that is none, and how many bytes of a reason
  * fit a frame. */
-enum { UR__NO_CODE = 1005, UR__MOST_REASON = 123 };
+enum { UR__NO_CODE = 1005, UR__MAX_REASON = 123 };
 
 /* How long a futex sleeper sleeps before it looks whether the server still lives.
  * A server that ends in order rings; this is for one that was killed. */
-#define UR__SLICE_NS 100000000
+#define UR__SLEEP_SLICE_NS 100000000
 /* How often a caller that never sleeps has us look. */
-#define UR__GLANCE_NS 20000000
+#define UR__SOCKET_CHECK_NS 20000000
 
 static inline int ur__forked(const ur_link *l) {
     return l->guard != NULL ? __atomic_load_n(l->guard, __ATOMIC_RELAXED) == 0 : getpid() != l->pid;
@@ -142,11 +142,11 @@ static inline void ur__make_ready(ur_link *l, struct ur__lane *lane) {
 
 /* Ends the link: nothing is taken or told any more, and requests in progress are
  * cancelled. The memory stays until ur_close. */
-static inline void ur__die(ur_link *l, const char *why, ur_str more) {
+static inline void ur__fail_link(ur_link *l, const char *why, ur_str more) {
     if (l->dead) {
         return;
     }
-    l->dead = l->state_news = 1;
+    l->dead = l->state_changed = 1;
     (void)snprintf(l->why, sizeof l->why, "%s%.*s", why, (int)ur__min(more.length, UR_TEXT_BYTES), more.data == NULL ? "" : more.data);
     (void)shutdown(l->socket, SHUT_RDWR);
     for (uint32_t i = 0; i < l->lane_count; i++) {
@@ -154,8 +154,8 @@ static inline void ur__die(ur_link *l, const char *why, ur_str more) {
     }
 }
 
-static inline int ur__violation(ur_link *l, const char *what) {
-    ur__die(l, "the server broke the protocol: ", ur__text(what));
+static inline int ur__protocol_error(ur_link *l, const char *what) {
+    ur__fail_link(l, "the server broke the protocol: ", ur__text(what));
     return -EPROTO;
 }
 
@@ -166,8 +166,8 @@ static inline void ur__notify(ur_link *l, const struct ur__lane *lane) {
     ur__push_notice(&l->words->outbox_head, l->outbox, l->outbox_mask, ur__index(l, lane)); /* I1 */
     ur__fence();
     uint64_t asleep = ur__load64(&l->box->watcher_asleep);
-    if (asleep != 0 && asleep != l->rung) {
-        l->rung = asleep;
+    if (asleep != 0 && asleep != l->last_rung) {
+        l->last_rung = asleep;
         l->counters.rings++;
         if (write(l->server_bell, &one, sizeof one) < 0) {
             return; /* it cannot block, and a bell that is full will ring */
@@ -175,17 +175,17 @@ static inline void ur__notify(ur_link *l, const struct ur__lane *lane) {
     }
 }
 
-static inline void ur__round(ur_link *l);
+static inline void ur__refresh(ur_link *l);
 
 /* Returns why nobody wants the response any more, or 0. */
-static inline uint32_t ur__look_cancelled(ur_link *l, struct ur__lane *lane) {
+static inline uint32_t ur__check_cancelled(ur_link *l, struct ur__lane *lane) {
     if (lane->reason != 0) {
         return lane->reason;
     }
     uint32_t why = ur__load32(&lane->row->cancel); /* L2 */
     if (ur__load64(&lane->row->stream_id) != lane->stream_id) {
         why = UR_FINISHED;
-        ur__round(l); /* or the link was closed, which the server says before it takes the row back */
+        ur__refresh(l); /* or the link was closed, which the server says before it takes the row back */
     }
     if (l->dead && (why == 0 || why == UR_FINISHED)) {
         why = UR_SERVER_GONE;

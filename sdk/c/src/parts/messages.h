@@ -55,7 +55,7 @@ enum { UR__KEYS = sizeof ur__keys / sizeof ur__keys[0] };
 
 static const char *const ur__message_names[] = {"", "hello", "welcome", "error", "drain", "bye"};
 
-static inline int ur__is(ur_str s, const char *text) {
+static inline int ur__equals(ur_str s, const char *text) {
     return s.length == strlen(text) && (s.length == 0 || memcmp(s.data, text, s.length) == 0);
 }
 
@@ -99,7 +99,7 @@ struct ur__packet {
     enum ur__message_fault fault;
 };
 
-static inline void ur__packet_stop(struct ur__packet *p, enum ur__message_fault fault) {
+static inline void ur__packet_fail(struct ur__packet *p, enum ur__message_fault fault) {
     if (p->fault == UR__MESSAGE_OK) {
         p->fault = fault;
         p->length = p->at;
@@ -110,7 +110,7 @@ static inline void ur__packet_stop(struct ur__packet *p, enum ur__message_fault 
 static inline uint64_t ur__packet_number(struct ur__packet *p, unsigned n) {
     uint64_t v = 0;
     if (p->length - p->at < n) {
-        ur__packet_stop(p, UR__MESSAGE_TRUNCATED);
+        ur__packet_fail(p, UR__MESSAGE_TRUNCATED);
         return 0;
     }
     for (unsigned i = 0; i < n; i++) {
@@ -122,7 +122,7 @@ static inline uint64_t ur__packet_number(struct ur__packet *p, unsigned n) {
 static inline ur_str ur__packet_bytes(struct ur__packet *p, uint64_t n) {
     ur_str s = {NULL, 0};
     if (n > p->length - p->at) {
-        ur__packet_stop(p, UR__MESSAGE_TRUNCATED);
+        ur__packet_fail(p, UR__MESSAGE_TRUNCATED);
         return s;
     }
     s.data = (const char *)p->bytes + p->at;
@@ -149,7 +149,7 @@ static inline struct ur__value ur__packet_value(struct ur__packet *p) {
         unsigned power = code & 3;
         v.uint = ur__packet_number(p, 1u << power);
         if (v.uint >> ((8u << power) - 1)) {
-            ur__packet_stop(p, UR__MESSAGE_FORMAT); /* negative */
+            ur__packet_fail(p, UR__MESSAGE_FORMAT); /* negative */
         }
         return v;
     }
@@ -162,12 +162,12 @@ static inline struct ur__value ur__packet_value(struct ur__packet *p) {
     } else if (code >= 0xc4 && code <= 0xc6) { /* bin8 to bin32 */
         length = ur__packet_number(p, 1u << (code - 0xc4));
     } else if (code != 0xc2 && code != 0xc3) { /* not a bool either */
-        ur__packet_stop(p, UR__MESSAGE_FORMAT);
+        ur__packet_fail(p, UR__MESSAGE_FORMAT);
     }
     v.type = string ? UR__A_STRING : UR__ANOTHER;
     v.string = ur__packet_bytes(p, length);
     if (string && !ur__valid_utf8(v.string)) {
-        ur__packet_stop(p, UR__MESSAGE_FORMAT);
+        ur__packet_fail(p, UR__MESSAGE_FORMAT);
     }
     return v;
 }
@@ -178,10 +178,10 @@ static inline uint64_t ur__packet_map(struct ur__packet *p) {
     if (code == 0xde || code == 0xdf) {
         n = ur__packet_number(p, code == 0xde ? 2 : 4);
     } else if (code >> 4 != 8) {
-        ur__packet_stop(p, UR__MESSAGE_FORMAT);
+        ur__packet_fail(p, UR__MESSAGE_FORMAT);
     }
     if (n > UR__MAX_KEYS) {
-        ur__packet_stop(p, UR__MESSAGE_FORMAT);
+        ur__packet_fail(p, UR__MESSAGE_FORMAT);
     }
     return p->fault == UR__MESSAGE_OK ? n : 0;
 }
@@ -199,7 +199,7 @@ static inline enum ur__message_fault ur__store_value(struct ur__message *m, cons
 
 static inline enum ur__message_kind ur__message_kind_of(ur_str name) {
     for (int kind = UR__HELLO; kind <= UR__BYE; kind++) {
-        if (ur__is(name, ur__message_names[kind])) {
+        if (ur__equals(name, ur__message_names[kind])) {
             return (enum ur__message_kind)kind;
         }
     }
@@ -224,17 +224,17 @@ static inline enum ur__message_fault ur__decode(struct ur__message *m, const voi
     for (size_t i = 0; i < pairs && p.fault == UR__MESSAGE_OK; i++) {
         struct ur__value name = ur__packet_value(&p);
         if (name.type != UR__A_STRING) {
-            ur__packet_stop(&p, UR__MESSAGE_FORMAT);
+            ur__packet_fail(&p, UR__MESSAGE_FORMAT);
         }
         names[i] = name.string;
         values[i] = ur__packet_value(&p);
-        if (p.fault == UR__MESSAGE_OK && ur__is(names[i], "t")) {
+        if (p.fault == UR__MESSAGE_OK && ur__equals(names[i], "t")) {
             type = values[i];
             types++;
         }
     }
     if (p.fault == UR__MESSAGE_OK && p.at < p.length) {
-        ur__packet_stop(&p, UR__MESSAGE_FORMAT);
+        ur__packet_fail(&p, UR__MESSAGE_FORMAT);
     }
     if (p.fault != UR__MESSAGE_OK) {
         return p.fault;
@@ -249,7 +249,7 @@ static inline enum ur__message_fault ur__decode(struct ur__message *m, const voi
     for (size_t k = 0; k < UR__KEYS; k++) {
         int stored = 0;
         for (size_t i = 0; ur__keys[k].kind == m->kind && i < pairs; i++) {
-            if (!ur__is(names[i], ur__keys[k].name)) {
+            if (!ur__equals(names[i], ur__keys[k].name)) {
                 continue;
             }
             if (stored++ || ur__store_value(m, &ur__keys[k], &values[i]) != UR__MESSAGE_OK) {

@@ -13,7 +13,7 @@ struct ur__span {
 struct ur__pool {
     uint32_t *stack;
     struct ur__span *spans; /* per buffer */
-    uint32_t free, owed, total;
+    uint32_t free, guaranteed, total; /* buffers; guaranteed: to lanes that hold none */
 };
 
 /* Preconditions: buffers >= lanes. Release: ur__pool_close. */
@@ -27,7 +27,7 @@ static inline int ur__pool_open(struct ur__pool *p, uint32_t buffers, uint32_t l
         p->stack[i] = buffers - 1 - i;
     }
     p->free = p->total = buffers;
-    p->owed = lanes;
+    p->guaranteed = lanes;
     return 0;
 }
 
@@ -40,8 +40,8 @@ static inline void ur__pool_close(struct ur__pool *p) {
 /* Returns a buffer to a lane that has held so many, or UR__NO_BUFFER. */
 static inline uint32_t ur__pool_take(struct ur__pool *p, uint32_t held) {
     if (held == 0) {
-        p->owed--;
-    } else if (p->free <= p->owed) {
+        p->guaranteed--;
+    } else if (p->free <= p->guaranteed) {
         return UR__NO_BUFFER;
     }
     return p->stack[--p->free];
@@ -51,7 +51,7 @@ static inline uint32_t ur__pool_take(struct ur__pool *p, uint32_t held) {
 static inline void ur__pool_give(struct ur__pool *p, uint32_t buffer, uint32_t held) {
     p->stack[p->free++] = buffer;
     if (held == 0) {
-        p->owed++;
+        p->guaranteed++;
     }
 }
 

@@ -10,7 +10,7 @@ static inline int ur__put_end(ur_link *link, struct ur__lane *lane, int timeout_
 }
 
 /* Reports whether a response may end now: it has begun, and no message is half out. */
-static inline int ur__may_end(const struct ur__lane *lane) { return lane->begun && !lane->over && lane->message == 0; }
+static inline int ur__may_end(const struct ur__lane *lane) { return lane->headers_sent && !lane->response_ended && lane->message == 0; }
 
 UR_INLINE int ur_end(ur_link *link, ur_request r, int timeout_ms) {
     struct ur__lane *lane;
@@ -35,7 +35,7 @@ UR_INLINE int ur_close_websocket(ur_link *link, ur_request r, int code, const ch
     if (err != 0) {
         return err;
     }
-    if (!lane->open || lane->over) {
+    if (!lane->websocket_open || lane->response_ended) {
         return -EINVAL;
     }
     if (!lane->closing) { /* the close may be out, and its end have found no place */
@@ -49,7 +49,7 @@ UR_INLINE int ur_close_websocket(ur_link *link, ur_request r, int code, const ch
 
 /* Commits an abort slot. Without room for it, letting go says the same. */
 static inline void ur__put_abort(ur_link *link, struct ur__lane *lane) {
-    if (!lane->over) {
+    if (!lane->response_ended) {
         (void)ur__writer_commit_empty(&lane->writer, UR__ABORT);
         link->counters.aborted++;
     }
@@ -67,15 +67,15 @@ UR_INLINE int ur_abort(ur_link *link, ur_request r) {
 
 /* The response has ended; the request has not. */
 static inline void ur__response_over(ur_link *link, struct ur__lane *lane) {
-    lane->begun = lane->closing = lane->over = 1;
-    link->lingering++;
+    lane->headers_sent = lane->closing = lane->response_ended = 1;
+    link->ended_responses++;
     ur__publish(link, lane);
 }
 
 UR_INLINE int ur_end_response(ur_link *link, ur_request r, int timeout_ms) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
-    if (err != 0 || lane->over) {
+    if (err != 0 || lane->response_ended) {
         return err;
     }
     if (!ur__may_end(lane)) {
@@ -85,7 +85,7 @@ UR_INLINE int ur_end_response(ur_link *link, ur_request r, int timeout_ms) {
     if (err == -EAGAIN || err == -ETIMEDOUT) {
         return err;
     }
-    int cancelled = ur__look_cancelled(link, lane) != 0 ? -ECANCELED : 0; /* before a server that has seen the end says "finished" */
+    int cancelled = ur__check_cancelled(link, lane) != 0 ? -ECANCELED : 0; /* before a server that has seen the end says "finished" */
     ur__response_over(link, lane);
     return err != 0 ? err : cancelled;
 }
@@ -93,7 +93,7 @@ UR_INLINE int ur_end_response(ur_link *link, ur_request r, int timeout_ms) {
 UR_INLINE int ur_abort_response(ur_link *link, ur_request r) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
-    if (err == 0 && !lane->over) {
+    if (err == 0 && !lane->response_ended) {
         ur__put_abort(link, lane);
         ur__response_over(link, lane);
     }
@@ -103,7 +103,7 @@ UR_INLINE int ur_abort_response(ur_link *link, ur_request r) {
 UR_INLINE int ur_let_go(ur_link *link, ur_request r) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
-    if (err == 0 && !lane->over) {
+    if (err == 0 && !lane->response_ended) {
         err = -EINVAL;
     }
     if (err == 0) {

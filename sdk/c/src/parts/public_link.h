@@ -17,17 +17,17 @@ UR_INLINE int ur_attach(ur_link **link, ur_options *options) {
     options->layout_min = options->layout_max = 0;
     ur_link *l = (ur_link *)calloc(1, sizeof *l);
     if (l == NULL) {
-        return ur__fail(options, -ENOMEM, "out of memory", ur__text(""));
+        return ur__fail_attach(options, -ENOMEM, "out of memory", ur__text(""));
     }
     l->socket = l->server_bell = l->bell = l->poll = -1;
     l->pid = getpid();
     l->guard = ur__make_guard();
-    int err = ur__reach(l, options);
+    int err = ur__connect_server(l, options);
     if (err == 0) {
-        err = ur__greet(l, options);
+        err = ur__handshake(l, options);
     }
     if (err != 0) {
-        ur__free(l);
+        ur__free_link(l);
         return err;
     }
     *link = l;
@@ -57,9 +57,9 @@ UR_INLINE void ur_close(ur_link *link) {
         return;
     }
     if (!ur__forked(link) && !link->dead) {
-        ur__say(link, UR__BYE, "closed");
+        ur__send_message(link, UR__BYE, "closed");
     }
-    ur__free(link);
+    ur__free_link(link);
 }
 
 UR_INLINE int ur_drain(ur_link *link) {
@@ -69,9 +69,9 @@ UR_INLINE int ur_drain(ur_link *link) {
     if (link->dead) {
         return -ENOTCONN;
     }
-    if (!link->asked) {
-        link->asked = 1;
-        ur__say(link, UR__DRAIN, "");
+    if (!link->drain_sent) {
+        link->drain_sent = 1;
+        ur__send_message(link, UR__DRAIN, "");
     }
     return 0;
 }

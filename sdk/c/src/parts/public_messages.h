@@ -12,7 +12,7 @@ static inline void ur__put_part(ur_link *link, struct ur__lane *lane, uint32_t k
 }
 
 static inline int ur__send_empty(ur_link *link, struct ur__lane *lane, uint32_t kind, int timeout_ms) {
-    if (ur__look_cancelled(link, lane) != 0) {
+    if (ur__check_cancelled(link, lane) != 0) {
         return -ECANCELED;
     }
     int err = ur__put_empty(link, lane, kind | UR__FINAL, timeout_ms);
@@ -36,7 +36,7 @@ UR_INLINE int ur_send(ur_link *link, ur_request r, uint32_t kind, const void *da
     while (err == 0 && done < size) {
         uint8_t *room = NULL;
         uint32_t most = 0;
-        err = ur__get_some(link, lane, size - done, timeout_ms, &room, &most);
+        err = ur__get_some_room(link, lane, size - done, timeout_ms, &room, &most);
         if (err == 0) {
             uint32_t n = (uint32_t)ur__min(size - done, most);
             memcpy(room, (const uint8_t *)data + done, n);
@@ -98,17 +98,17 @@ UR_INLINE int ur_send_close(ur_link *link, ur_request r, int code, const char *r
     struct ur__lane *lane;
     ur_str why = {reason, length};
     int err = ur__find_writable(link, r, &lane);
-    if (err == 0 && (!lane->open || lane->message != 0)) {
+    if (err == 0 && (!lane->websocket_open || lane->message != 0)) {
         err = -EINVAL;
     }
     if (err != 0) {
         return err;
     }
-    if (code == UR__NO_CODE ? length != 0 : !ur__good_code(code) || length > UR__MOST_REASON || !ur__valid_utf8(why)) {
+    if (code == UR__NO_CODE ? length != 0 : !ur__good_code(code) || length > UR__MAX_REASON || !ur__valid_utf8(why)) {
         return -EINVAL;
     }
     ur__drop_room(lane);
-    if (ur__look_cancelled(link, lane) != 0) {
+    if (ur__check_cancelled(link, lane) != 0) {
         return -ECANCELED;
     }
     err = ur__put_close(link, lane, code, why, timeout_ms);

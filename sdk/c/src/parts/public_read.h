@@ -41,7 +41,7 @@ UR_INLINE int ur_is_websocket(ur_link *link, ur_request r) {
         return 0;
     }
     (void)ur__headers(link, r, &err);
-    return lane->asks;
+    return lane->wants_websocket;
 }
 
 UR_INLINE uint64_t ur_stream_id(ur_link *link, ur_request r) {
@@ -69,11 +69,11 @@ UR_INLINE int ur_header_at(ur_link *link, ur_request r, size_t i, ur_header *hea
         lane->field = 0;
         lane->field_at = lane->head.fields_at;
     }
-    struct ur__cursor c = ur__walk(lane->frame, lane->head.length);
+    struct ur__cursor c = ur__cursor_at(lane->frame, lane->head.length);
     c.at = lane->field_at;
     for (; lane->field <= i; lane->field++) {
-        header->name = ur__piece(&c);
-        header->value = ur__piece(&c);
+        header->name = ur__string(&c);
+        header->value = ur__string(&c);
     }
     lane->field_at = c.at;
     return c.fault == UR__OK ? 0 : -EBADMSG;
@@ -102,10 +102,10 @@ UR_INLINE int ur_find_header(ur_link *link, ur_request r, const char *name, ur_s
     if (lane == NULL) {
         return err;
     }
-    struct ur__cursor c = ur__walk(lane->frame, lane->head.length);
+    struct ur__cursor c = ur__cursor_at(lane->frame, lane->head.length);
     c.at = lane->head.fields_at;
     for (size_t i = 0; i < lane->head.count; i++) {
-        ur_str found = ur__piece(&c), its = ur__piece(&c);
+        ur_str found = ur__string(&c), its = ur__string(&c);
         if (ur__same_name(found, name)) {
             *value = its;
             return c.fault == UR__OK ? 0 : -EBADMSG;
@@ -137,17 +137,17 @@ UR_INLINE int ur_keep_headers(ur_link *link, ur_request r, void *memory, size_t 
 }
 
 UR_INLINE int ur_tail(ur_link *link, ur_request r, uint64_t n, int timeout_ms, ur_slot *slot) {
-    struct ur__patience p = ur__patient(timeout_ms);
+    struct ur__timeout t = ur__timeout_of(timeout_ms);
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
     memset(slot, 0, sizeof *slot);
     while (err == 0) {
-        err = ur__look_for(link, lane, n, slot);
+        err = ur__tail_or_announce(link, lane, n, slot);
         if (err == 0) {
             break;
         }
         if (err == -EAGAIN) {
-            err = ur__pause(link, UR_WAIT_READY, &p);
+            err = ur__wait_once(link, UR_WAIT_READY, &t);
         }
     }
     if (err == 0) {
@@ -205,7 +205,7 @@ UR_INLINE int ur_release(ur_link *link, ur_request r, uint64_t n) {
 }
 
 UR_INLINE int ur_trailer(const ur_slot *slot, size_t *at, ur_header *field) {
-    struct ur__cursor c = ur__walk(slot->data, slot->length);
+    struct ur__cursor c = ur__cursor_at(slot->data, slot->length);
     c.at = *at;
     if (slot->kind != UR_TRAILERS || *at > slot->length) {
         return -EINVAL;
@@ -245,15 +245,15 @@ UR_INLINE int ur_cancelled(ur_link *link, ur_request r) {
     if (err != 0) {
         return err;
     }
-    ur__glance(link);
-    return ur__look_cancelled(link, lane) != 0 ? -ECANCELED : 0;
+    ur__poll_socket(link);
+    return ur__check_cancelled(link, lane) != 0 ? -ECANCELED : 0;
 }
 
 UR_INLINE uint32_t ur_reason(ur_link *link, ur_request r) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
     if (err == 0) {
-        return ur__look_cancelled(link, lane);
+        return ur__check_cancelled(link, lane);
     }
     lane = &link->lanes[r % UR__MAX_LANES % link->lane_count];
     return err == -ESTALE && r != 0 && lane->ended == r ? lane->reason : (uint32_t)UR_NOT_CANCELLED;

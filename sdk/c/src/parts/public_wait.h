@@ -4,7 +4,7 @@ UR_INLINE int ur_ready(ur_link *link, ur_request *r) {
         return -ECHILD;
     }
     if (link->first_ready == UR__NO_LANE) {
-        ur__round(link);
+        ur__refresh(link);
     }
     while (link->first_ready != UR__NO_LANE) {
         struct ur__lane *lane = &link->lanes[link->first_ready];
@@ -20,7 +20,7 @@ UR_INLINE int ur_ready(ur_link *link, ur_request *r) {
 
 /* What there is of what the caller waits for. */
 static inline unsigned ur__pending(const ur_link *l, unsigned reasons) {
-    unsigned what = l->state_news ? (unsigned)UR_WAIT_STATE : 0;
+    unsigned what = l->state_changed ? (unsigned)UR_WAIT_STATE : 0;
     if ((reasons & UR_WAIT_STREAM) && ur__stream_waits(l)) {
         what |= UR_WAIT_STREAM;
     }
@@ -31,24 +31,24 @@ static inline unsigned ur__pending(const ur_link *l, unsigned reasons) {
 }
 
 UR_INLINE int ur_wait(ur_link *link, unsigned reasons, int timeout_ms, unsigned *what) {
-    struct ur__patience p = ur__patient(timeout_ms);
+    struct ur__timeout t = ur__timeout_of(timeout_ms);
     for (;;) {
         if (ur__forked(link)) {
             return -ECHILD;
         }
-        ur__round(link);
+        ur__refresh(link);
         unsigned pending = ur__pending(link, reasons);
         if (link->dead && !(pending & UR_WAIT_READY)) {
             return -ENOTCONN;
         }
         if (pending != 0) {
-            link->state_news = 0;
+            link->state_changed = 0;
             if (what != NULL) {
                 *what = pending;
             }
             return 0;
         }
-        int err = ur__pause(link, reasons & (UR_WAIT_STREAM | UR_WAIT_READY), &p);
+        int err = ur__wait_once(link, reasons & (UR_WAIT_STREAM | UR_WAIT_READY), &t);
         if (err != 0) {
             return err;
         }
@@ -56,7 +56,7 @@ UR_INLINE int ur_wait(ur_link *link, unsigned reasons, int timeout_ms, unsigned 
 }
 
 /* Forgets which requests have news. */
-static inline void ur__drop_news(ur_link *l) {
+static inline void ur__clear_ready(ur_link *l) {
     while (l->first_ready != UR__NO_LANE) {
         struct ur__lane *lane = &l->lanes[l->first_ready];
         l->first_ready = lane->next_ready;
@@ -66,7 +66,7 @@ static inline void ur__drop_news(ur_link *l) {
 
 /* Sleeps at the bell, the socket and another descriptor, and reports why it woke as
  * ur_sleep does. What belongs to the link is touched with the caller's lock only. */
-static inline int ur__doze_unlocked(ur_link *l, int timeout_ms, int also, void *(*leave)(void), void (*enter)(void *)) {
+static inline int ur__sleep_unlocked(ur_link *l, int timeout_ms, int also, void *(*leave)(void), void (*enter)(void *)) {
     struct pollfd fds[3];
     fds[0].fd = l->bell;
     fds[1].fd = l->socket;
@@ -80,10 +80,10 @@ static inline int ur__doze_unlocked(ur_link *l, int timeout_ms, int also, void *
         return -ETIMEDOUT;
     }
     if (fds[0].revents != 0) {
-        (void)ur__hush(l);
+        (void)ur__clear_bell(l);
     }
     if (fds[1].revents != 0) {
-        ur__listen(l);
+        ur__read_socket(l);
     }
     return fds[0].revents != 0 || fds[1].revents != 0 ? 0 : -EINTR;
 }
@@ -96,18 +96,18 @@ UR_INLINE int ur_sleep(ur_link *link, unsigned reasons, int timeout_ms, int also
         return -ENOTSUP;
     }
     int err = 0;
-    ur__round(link);
+    ur__refresh(link);
     unsigned pending = ur__pending(link, reasons);
     if (pending == 0 && !link->dead) {
         if (ur__announce(link, reasons & (UR_WAIT_STREAM | UR_WAIT_READY))) {
-            err = ur__doze_unlocked(link, timeout_ms, also, leave, enter);
+            err = ur__sleep_unlocked(link, timeout_ms, also, leave, enter);
         }
-        ur__awake(link);
-        ur__glance(link);
-        ur__round(link);
+        ur__clear_asleep(link);
+        ur__poll_socket(link);
+        ur__refresh(link);
     }
-    link->state_news = 0;
-    ur__drop_news(link);
+    link->state_changed = 0;
+    ur__clear_ready(link);
     return link->dead ? -ENOTCONN : err;
 }
 
@@ -134,17 +134,17 @@ UR_INLINE int ur_arm(ur_link *link, unsigned reasons) {
     if (link->poll < 0) {
         return -ENOTSUP;
     }
-    ur__round(link);
+    ur__refresh(link);
     unsigned pending = ur__pending(link, reasons);
     if (pending != 0) {
-        link->state_news = 0;
+        link->state_changed = 0;
         return link->dead && !(pending & UR_WAIT_READY) ? -ENOTCONN : -EAGAIN;
     }
     if (link->dead) {
         return -ENOTCONN;
     }
     if (!ur__announce(link, reasons & (UR_WAIT_STREAM | UR_WAIT_READY))) {
-        ur__awake(link);
+        ur__clear_asleep(link);
         return -EAGAIN;
     }
     link->armed = 1;
@@ -157,13 +157,13 @@ UR_INLINE int ur_disarm(ur_link *link) {
     }
     if (link->armed) {
         link->armed = 0;
-        ur__awake(link);
-        if (!ur__hush(link)) {
-            ur__listen(link); /* what woke us, if it was the link's, was the socket */
+        ur__clear_asleep(link);
+        if (!ur__clear_bell(link)) {
+            ur__read_socket(link); /* what woke us, if it was the link's, was the socket */
         }
     }
-    ur__glance(link);
-    ur__round(link);
+    ur__poll_socket(link);
+    ur__refresh(link);
     return link->dead ? -ENOTCONN : 0;
 }
 

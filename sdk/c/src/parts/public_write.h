@@ -24,13 +24,13 @@ static inline int ur__put_head(ur_link *link, struct ur__lane *lane, int status,
 static inline int ur__interim(ur_link *link, ur_request r, int status, struct ur__list list, int timeout_ms) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
-    if (err != 0 || lane->begun) {
+    if (err != 0 || lane->headers_sent) {
         return err != 0 ? err : -EALREADY;
     }
     if (status < 102 || status > 199) {
         return -EINVAL;
     }
-    if (ur__look_cancelled(link, lane) != 0) {
+    if (ur__check_cancelled(link, lane) != 0) {
         return -ECANCELED;
     }
     err = ur__put_head(link, lane, status, list, UR__INTERIM, timeout_ms);
@@ -53,7 +53,7 @@ static inline int ur__final_status(int status) { return status >= 200 && status 
 static inline int ur__respond(ur_link *link, ur_request r, int status, struct ur__list list, int timeout_ms) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
-    if (err != 0 || lane->begun) {
+    if (err != 0 || lane->headers_sent) {
         return err != 0 ? err : -EALREADY;
     }
     int open = status == 101 && ur_is_websocket(link, r);
@@ -64,9 +64,9 @@ static inline int ur__respond(ur_link *link, ur_request r, int status, struct ur
     if (err != 0) {
         return err;
     }
-    lane->begun = 1;
+    lane->headers_sent = 1;
     if (open) {
-        lane->open = 1;
+        lane->websocket_open = 1;
         ur__publish(link, lane); /* both sides wait for it */
     }
     return 0;
@@ -102,7 +102,7 @@ UR_INLINE int ur_reserve(ur_link *link, ur_request r, int timeout_ms, void **roo
 UR_INLINE int ur_commit(ur_link *link, ur_request r, size_t n) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
-    if (err == 0 && (lane->open || n > lane->room_size - lane->filled)) {
+    if (err == 0 && (lane->websocket_open || n > lane->room_size - lane->filled)) {
         err = -EINVAL;
     }
     if (err == 0) {
@@ -139,7 +139,7 @@ UR_INLINE int ur_flush(ur_link *link, ur_request r) {
     }
     (void)ur__commit_room(link, lane);
     ur__publish(link, lane);
-    return ur__look_cancelled(link, lane) != 0 ? -ECANCELED : 0;
+    return ur__check_cancelled(link, lane) != 0 ? -ECANCELED : 0;
 }
 
 static inline int ur__trailers(ur_link *link, ur_request r, struct ur__list list, int timeout_ms) {

@@ -9,16 +9,16 @@ static inline void ur__accept(ur_link *l, struct ur__lane *lane, const struct ur
     lane->row = &rows[a->row];
     lane->stream_id = a->stream_id;
     ur__writer_reset(&lane->writer); /* the server is done with the lane's last response */
-    lane->writer.released = ur__bind(&lane->position->released, &lane->position->stream_id, a->stream_id, UR_ALL_SLOTS);
+    lane->writer.released = ur__counter_for(&lane->position->released, &lane->position->stream_id, a->stream_id, UR_ALL_SLOTS);
     in->ring = (const struct ur_shm_descriptor *)(const void *)(l->requests + h->descriptors_offset) + (size_t)a->row * (size_t)(in->mask + 1);
-    in->published = ur__bind(&lane->row->published, &lane->row->stream_id, a->stream_id, 0);
+    in->published = ur__counter_for(&lane->row->published, &lane->row->stream_id, a->stream_id, 0);
     in->seen = in->done = 0;
 
     lane->handle = ++l->accepted * UR__MAX_LANES + ur__index(l, lane);
     lane->ended = 0;
     lane->user = NULL;
     lane->reason = 0;
-    lane->begun = lane->closing = lane->over = lane->asks = lane->open = lane->wants_slot = lane->wants_room = 0;
+    lane->headers_sent = lane->closing = lane->response_ended = lane->wants_websocket = lane->websocket_open = lane->wants_slot = lane->wants_room = 0;
     lane->message = 0;
     lane->unsent = 0;
     lane->head_state = UR__HEAD_UNSEEN;
@@ -58,16 +58,16 @@ static inline const char *ur__bad_assignment(const ur_link *l, const struct ur__
 
 /* Takes the next stream that the server has not taken back. It passes over no more than
  * a ring of others, so that it returns whatever the server does. */
-static inline int ur__take(ur_link *l, ur_request *r) {
+static inline int ur__take_assignment(ur_link *l, ur_request *r) {
     struct ur__assignment a;
     for (uint64_t n = 0; n <= l->inbox.mask; n++) {
         int err = ur__inbox_take(&l->inbox, &a);
         if (err != 0) {
-            return err == -EPROTO ? ur__violation(l, "more assignments than the inbox has entries") : err;
+            return err == -EPROTO ? ur__protocol_error(l, "more assignments than the inbox has entries") : err;
         }
         const char *wrong = ur__bad_assignment(l, &a);
         if (wrong != NULL) {
-            return ur__violation(l, wrong);
+            return ur__protocol_error(l, wrong);
         }
         if (!a.revoked) {
             ur__accept(l, &l->lanes[a.lane], &a);
@@ -92,11 +92,11 @@ static inline void ur__drop_copy(struct ur__lane *lane) {
 /* Publishes what is committed and ends the request. A response that is over is not
  * cancelled any more. */
 static inline int ur__finish(ur_link *l, struct ur__lane *lane) {
-    uint32_t why = lane->over ? lane->reason : ur__look_cancelled(l, lane);
+    uint32_t why = lane->response_ended ? lane->reason : ur__check_cancelled(l, lane);
     (void)ur__writer_publish(&lane->writer); /* C1 */
     lane->ended = lane->handle;
     lane->handle = 0;
-    l->lingering -= lane->over;
+    l->ended_responses -= lane->response_ended;
     l->counters.active--;
     ur__drop_copy(lane);
     ur__let_go(l, lane, lane->stream_id); /* tells the server, too */
@@ -123,17 +123,17 @@ static inline int ur__try_tail(ur_link *l, struct ur__lane *lane, uint64_t n, ur
         lane->reason = UR_CLIENT_GONE;
     }
     if (!ours) {
-        ur__round(l); /* which finds out whether the link is closed */
+        ur__refresh(l); /* which finds out whether the link is closed */
     }
-    if (ur__look_cancelled(l, lane) != 0) {
+    if (ur__check_cancelled(l, lane) != 0) {
         return -ECANCELED;
     }
-    return err == -EAGAIN ? err : ur__violation(l, "request slot");
+    return err == -EAGAIN ? err : ur__protocol_error(l, "request slot");
 }
 
 /* Looks for slot n; if it is not there, has the server tell us when it is. S1: the
  * announcement comes before the last look. */
-static inline int ur__look_for(ur_link *l, struct ur__lane *lane, uint64_t n, ur_slot *slot) {
+static inline int ur__tail_or_announce(ur_link *l, struct ur__lane *lane, uint64_t n, ur_slot *slot) {
     int err = ur__try_tail(l, lane, n, slot);
     if (err == -EAGAIN && !lane->wants_slot) {
         lane->wants_slot = 1;
@@ -163,13 +163,13 @@ static inline int ur__copy_frame(ur_link *l, struct ur__lane *lane, const ur_slo
         }
         lane->copy_size = size;
     }
-    ur__copy(lane->copy, slot->data, slot->length);
+    ur__copy_shared(lane->copy, slot->data, slot->length);
     ur__after_reads();
     if (ur__still_ours(l, lane)) {
         return 0;
     }
-    ur__round(l);
-    return ur__look_cancelled(l, lane) != 0 ? -ECANCELED : -EBADMSG;
+    ur__refresh(l);
+    return ur__check_cancelled(l, lane) != 0 ? -ECANCELED : -EBADMSG;
 }
 
 /* Decodes slot 1. Returns NULL when it cannot be read any more, or not at all. */
@@ -192,7 +192,7 @@ static inline struct ur__lane *ur__headers(ur_link *l, ur_request r, int *err) {
             return NULL;
         }
         lane->head_state = UR__HEAD_IN_SLOT;
-        lane->asks = ur__is(lane->head.scheme, "ws") || ur__is(lane->head.scheme, "wss");
+        lane->wants_websocket = ur__equals(lane->head.scheme, "ws") || ur__equals(lane->head.scheme, "wss");
         lane->frame = lane->copy;
         lane->field = 0;
         lane->field_at = lane->head.fields_at;

@@ -113,7 +113,7 @@ static inline void ur__close_fd(int fd) {
 
 /* Frees all that a link has. In a forked child its mappings are not there, and
  * something else may be in their place. */
-static inline void ur__free(ur_link *l) {
+static inline void ur__free_link(ur_link *l) {
     int forked = ur__forked(l);
     ur__close_fd(l->poll);
     ur__close_fd(l->socket);
