@@ -157,12 +157,15 @@ static const ur_header response_fields[] = {
     FIELD("vary", "accept-encoding"),
 };
 
-enum { REQUEST_FIELDS = sizeof request_fields / sizeof *request_fields, RESPONSE_FIELDS = sizeof response_fields / sizeof *response_fields };
+enum {
+    REQUEST_FIELDS = sizeof request_fields / sizeof *request_fields,
+    RESPONSE_FIELDS = sizeof response_fields / sizeof *response_fields
+};
 
 /* Makes the frame of a request, as the server does. */
 static size_t request_frame(uint8_t *frame) {
-    static const ur_str pieces[] = {
-        UR_LIT("POST"), UR_LIT("https"), UR_LIT("media.example.com:8443"), UR_LIT("/v1/upload/transcode?profile=h264-1080p&session=0a1b2c3d4e5f")};
+    static const ur_str pieces[] = {UR_LIT("POST"), UR_LIT("https"), UR_LIT("media.example.com:8443"),
+                                    UR_LIT("/v1/upload/transcode?profile=h264-1080p&session=0a1b2c3d4e5f")};
     static const char head[] = "HPKS\x01\x01\x01\x02\x03\x04\x05\x06\x07\x08\x01\x02";
     uint8_t *to = frame;
     memcpy(to, head, sizeof head - 1);

@@ -13,12 +13,13 @@
 /* Where an echo stands. */
 struct echo {
     int begun;
-    ur_slot slot;    /* that is being written; number 0: none */
-    size_t written;  /* bytes of it */
+    ur_slot slot;   /* that is being written; number 0: none */
+    size_t written; /* bytes of it */
 };
 
 static int begin(ur_link *link, ur_request r) {
-    ur_header headers[2] = {{UR_LIT("content-type"), UR_LIT("application/octet-stream")}, {UR_LIT("content-length"), UR_LIT("")}};
+    ur_header headers[2] = {{UR_LIT("content-type"), UR_LIT("application/octet-stream")},
+                            {UR_LIT("content-length"), UR_LIT("")}};
     (void)ur_find_header(link, r, "content-type", &headers[0].value);
     size_t count = ur_find_header(link, r, "content-length", &headers[1].value) == 0 ? 2 : 1;
     return ur_respond(link, r, 200, headers, count, UR_NOW);

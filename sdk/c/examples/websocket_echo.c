@@ -13,7 +13,8 @@ struct session {
 /* Sends what is left of the present slot, and gives it back. */
 static int send_slot(ur_link *link, struct session *e) {
     size_t n = 0;
-    int err = ur_send(link, e->r, e->slot.kind, (const char *)e->slot.data + e->sent, e->slot.length - e->sent, (int)e->slot.final, UR_NOW, &n);
+    int err = ur_send(link, e->r, e->slot.kind, (const char *)e->slot.data + e->sent, e->slot.length - e->sent,
+                      (int)e->slot.final, UR_NOW, &n);
     e->sent += n;
     if (err != 0) {
         return err;

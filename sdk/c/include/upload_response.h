@@ -189,6 +189,7 @@
  * server has no room for another link, -ESHUTDOWN it is about to end, -ECONNREFUSED
  * and -ENOENT nobody is there. ur_is_temporary() tells which of them may pass.
  */
+
 #ifndef UPLOAD_RESPONSE_H
 #define UPLOAD_RESPONSE_H
 
@@ -250,7 +251,7 @@ typedef struct ur_slot {
 typedef struct ur_flat_request {
     ur_request request;
     uint64_t stream_id;
-    uint64_t text_length;  /* bytes */
+    uint64_t text_length; /* bytes */
     uint64_t header_count;
     const void *body;      /* NULL if it has no bytes, or not all have come */
     uint64_t body_length;  /* bytes */
@@ -261,7 +262,7 @@ typedef struct ur_flat_request {
 /* Where the segments of a link are mapped. */
 typedef struct ur_memory {
     const void *requests;
-    size_t requests_size;  /* bytes */
+    size_t requests_size; /* bytes */
     void *responses;
     size_t responses_size; /* bytes */
 } ur_memory;
@@ -269,14 +270,14 @@ typedef struct ur_memory {
 /* Why a request was cancelled. Be ready for one that is not here. */
 enum ur_reason {
     UR_NOT_CANCELLED = 0,
-    UR_CLIENT_GONE = 1,      /* it closed its connection, or its upload broke off */
-    UR_DEADLINE = 2,         /* this worker made no progress for too long */
-    UR_INVALID = 3,          /* the response broke a rule */
-    UR_SERVER_SHUTDOWN = 4,  /* the server stopped */
-    UR_CLIENT_SLOW = 5,      /* it neither sent nor took bytes for too long */
-    UR_TOO_LARGE = 6,        /* the request body passed the limit */
-    UR_FINISHED = 7,         /* the exchange is over, for whatever reason */
-    UR_SERVER_GONE = 8       /* the server died, or closed the link */
+    UR_CLIENT_GONE = 1,     /* it closed its connection, or its upload broke off */
+    UR_DEADLINE = 2,        /* this worker made no progress for too long */
+    UR_INVALID = 3,         /* the response broke a rule */
+    UR_SERVER_SHUTDOWN = 4, /* the server stopped */
+    UR_CLIENT_SLOW = 5,     /* it neither sent nor took bytes for too long */
+    UR_TOO_LARGE = 6,       /* the request body passed the limit */
+    UR_FINISHED = 7,        /* the exchange is over, for whatever reason */
+    UR_SERVER_GONE = 8      /* the server died, or closed the link */
 };
 
 enum ur_bell {
@@ -288,7 +289,7 @@ enum ur_bell {
  * always count. */
 enum ur_wait_for {
     UR_WAIT_STREAM = 1, /* a request for ur_next() */
-    UR_WAIT_READY = 2,   /* something for ur_ready() */
+    UR_WAIT_READY = 2,  /* something for ur_ready() */
     UR_WAIT_STATE = 4   /* reported only: the server drains, or the link ends */
 };
 
@@ -301,14 +302,14 @@ enum ur_wait_for {
 #define UR_TEXT_BYTES 256
 
 typedef struct ur_options {
-    const char *socket;  /* path of the server's worker socket; "": see ur_default_socket */
-    const char *pool;    /* pool to serve; "default" */
-    const char *name;    /* for the server's logs; its default is the pid */
-    const char *sdk;     /* for an SDK on top of this one; "c" */
+    const char *socket; /* path of the server's worker socket; "": see ur_default_socket */
+    const char *pool;   /* pool to serve; "default" */
+    const char *name;   /* for the server's logs; its default is the pid */
+    const char *sdk;    /* for an SDK on top of this one; "c" */
     const char *sdk_version;
-    uint32_t lanes;      /* requests served at once, 1 to 4096; 16 */
-    uint32_t bell;       /* enum ur_bell; UR_BELL_FUTEX */
-    int32_t timeout_ms;  /* to connect, and as much for the answer; 10000 */
+    uint32_t lanes;     /* requests served at once, 1 to 4096; 16 */
+    uint32_t bell;      /* enum ur_bell; UR_BELL_FUTEX */
+    int32_t timeout_ms; /* to connect, and as much for the answer; 10000 */
 
     /* Out: what the last attach said. */
     uint32_t layout_min, layout_max; /* of a server that refused for the layout */
@@ -321,16 +322,16 @@ typedef struct ur_options {
 } ur_options;
 
 typedef struct ur_counters {
-    uint64_t requests;     /* taken */
-    uint64_t passed_over;  /* taken back by the server before we took them */
-    uint64_t ended;        /* ur_end, complete */
-    uint64_t aborted;      /* ur_abort */
-    uint64_t cancelled;    /* seen to be cancelled */
-    uint64_t slots_in, bytes_in;   /* request slots tailed, and their bytes */
-    uint64_t slots_out, bytes_out; /* response slots committed, and their bytes */
-    uint64_t sleeps;       /* times we slept, or armed */
-    uint64_t rings;        /* times we woke the server: a system call each */
-    uint64_t active;       /* requests in progress now */
+    uint64_t requests;              /* taken */
+    uint64_t passed_over;           /* taken back by the server before we took them */
+    uint64_t ended;                 /* ur_end, complete */
+    uint64_t aborted;               /* ur_abort */
+    uint64_t cancelled;             /* seen to be cancelled */
+    uint64_t slots_in, bytes_in;    /* request slots tailed, and their bytes */
+    uint64_t slots_out, bytes_out;  /* response slots committed, and their bytes */
+    uint64_t sleeps;                /* times we slept, or armed */
+    uint64_t rings;                 /* times we woke the server: a system call each */
+    uint64_t active;                /* requests in progress now */
     uint64_t buffers, buffers_free; /* response buffers: all, and in no lane's hands */
 } ur_counters;
 
@@ -401,7 +402,8 @@ UR_INLINE int ur_next_flat(ur_link *link, int timeout_ms, ur_flat_request *taken
 /* As ur_next_flat, with the text in another order: method, scheme, authority, path, the value
  * of each header, and then their names, which are its last *names bytes. Clients send
  * the same names again and again, so that what a caller makes of them can be kept. */
-UR_INLINE int ur_next_split(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size, uint64_t *names);
+UR_INLINE int ur_next_split(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size,
+                            uint64_t *names);
 
 /* Returns in *r a request in progress for which there may be something new: a
  * slot, room, a cancellation. -EAGAIN: none, or no other. Each is named once for
@@ -418,7 +420,8 @@ UR_INLINE int ur_wait(ur_link *link, unsigned reasons, int timeout_ms, unsigned 
  * is called before the sleep, and enter after it with what leave has returned; between
  * the two, other threads may call what does not wait, but for ur_close. -EINTR: a signal
  * came, or the descriptor also, which may be -1, is readable. -ENOTSUP with a futex bell. */
-UR_INLINE int ur_sleep(ur_link *link, unsigned reasons, int timeout_ms, int also, void *(*leave)(void), void (*enter)(void *));
+UR_INLINE int ur_sleep(ur_link *link, unsigned reasons, int timeout_ms, int also, void *(*leave)(void),
+                       void (*enter)(void *));
 
 /* A pointer of the caller's, kept with the request. NULL at first. */
 UR_INLINE int ur_set_user(ur_link *link, ur_request r, void *user);
@@ -513,12 +516,14 @@ UR_INLINE const char *ur_reason_text(uint32_t reason);
 /* ------------------------------------------------------- writing a response */
 
 /* Sends a response that precedes the final one, with a status from 102 to 199. */
-UR_INLINE int ur_interim(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count, int timeout_ms);
+UR_INLINE int ur_interim(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count,
+                         int timeout_ms);
 
 /* Starts the response with a status from 200 to 999; or opens the WebSocket that the
  * client asks for, at once, with 101. Of sec-websocket-protocol the headers may then
  * name one that the client offers. */
-UR_INLINE int ur_respond(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count, int timeout_ms);
+UR_INLINE int ur_respond(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count,
+                         int timeout_ms);
 
 /* Returns room for body bytes, or for a message, in shared memory: at least one byte
  * and mostly a good part of a slot. */
@@ -541,7 +546,8 @@ UR_INLINE int ur_trailers(ur_link *link, ur_request r, const ur_header *fields, 
  * only, part is final. *sent, which may be NULL, says how many bytes were, also after
  * an error: with -EAGAIN go on behind them. That text is UTF-8 is checked by the
  * server. */
-UR_INLINE int ur_send(ur_link *link, ur_request r, uint32_t kind, const void *data, size_t size, int final, int timeout_ms, size_t *sent);
+UR_INLINE int ur_send(ur_link *link, ur_request r, uint32_t kind, const void *data, size_t size, int final,
+                      int timeout_ms, size_t *sent);
 
 /* Sends the first n bytes of the reserved room, as ur_send. */
 UR_INLINE int ur_commit_message(ur_link *link, ur_request r, uint32_t kind, size_t n, int final);
@@ -554,7 +560,8 @@ UR_INLINE int ur_send_close(ur_link *link, ur_request r, int code, const char *r
 
 /* As ur_send_close and ur_end. After -EAGAIN or -ETIMEDOUT call it again; after -EINVAL,
  * too, with a code that may be sent. */
-UR_INLINE int ur_close_websocket(ur_link *link, ur_request r, int code, const char *reason, size_t length, int timeout_ms);
+UR_INLINE int ur_close_websocket(ur_link *link, ur_request r, int code, const char *reason, size_t length,
+                                 int timeout_ms);
 
 /* Ends the response and, unless it returns -EAGAIN, -ETIMEDOUT or -EINVAL, the
  * request. -ECANCELED: it has ended, but nobody saw all of it. */
@@ -574,8 +581,10 @@ UR_INLINE int ur_let_go(ur_link *link, ur_request r);
 
 /* As ur_interim, ur_respond and ur_trailers, with flat fields of so many bytes.
  * -EINVAL if the last does not end with a NUL, or is a name. */
-UR_INLINE int ur_interim_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length, int timeout_ms);
-UR_INLINE int ur_respond_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length, int timeout_ms);
+UR_INLINE int ur_interim_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length,
+                              int timeout_ms);
+UR_INLINE int ur_respond_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length,
+                              int timeout_ms);
 UR_INLINE int ur_trailers_flat(ur_link *link, ur_request r, const char *fields, size_t length, int timeout_ms);
 
 /* Returns 0, or -EINVAL if ur_respond_flat would refuse these, of whatever size. The
@@ -587,12 +596,14 @@ UR_INLINE int ur_check_flat(int status, const char *fields, size_t length);
  * and ur_end. -EINVAL, -EALREADY, -EMSGSIZE, -ESTALE, and -EBUSY, which is no room for
  * the headers behind interim responses: nothing has been done. After anything else the
  * request has ended, as after ur_end. written may be NULL. */
-UR_INLINE int ur_respond_whole(ur_link *link, ur_request r, int status, const char *fields, size_t length, const void *body, size_t size, int timeout_ms, size_t *written);
+UR_INLINE int ur_respond_whole(ur_link *link, ur_request r, int status, const char *fields, size_t length,
+                               const void *body, size_t size, int timeout_ms, size_t *written);
 
 /* As ur_respond_whole with UR_NOW, for languages that pass an int at less cost than a
  * size_t. After -EAGAIN ur_unsent() says how many bytes at the end of the body were not
  * written; it is 0 for every other request. */
-UR_INLINE int ur_respond_whole_flat(ur_link *link, ur_request r, int status, const char *fields, int length, const void *body, int size);
+UR_INLINE int ur_respond_whole_flat(ur_link *link, ur_request r, int status, const char *fields, int length,
+                                    const void *body, int size);
 UR_INLINE size_t ur_unsent(ur_link *link, ur_request r);
 
 #ifdef __cplusplus
@@ -740,7 +751,9 @@ extern "C" {
     WORD(descriptor, buffer, 8, 4, "lane's writer", "index of the buffer, 0xffffffff: no bytes") \
     WORD(descriptor, offset, 12, 4, "lane's writer", "bytes from the start of the buffer, a multiple of 64") \
     WORD(descriptor, length, 16, 4, "lane's writer", "bytes") \
-    WORD(descriptor, kind, 20, 4, "lane's writer", "bits 0-7: 1 headers, 2 body, 3 trailers, 4 end, 5 abort, 6 interim, 7 text, 8 binary, 9 close; bit 8: final") \
+    WORD( \
+        descriptor, kind, 20, 4, "lane's writer", \
+        "bits 0-7: 1 headers, 2 body, 3 trailers, 4 end, 5 abort, 6 interim, 7 text, 8 binary, 9 close; bit 8: final") \
     WORD(descriptor, time, 24, 8, "lane's writer", "CLOCK_MONOTONIC of the commit, ns")
 
 struct ur_shm_header {
@@ -980,6 +993,7 @@ enum {
 
 /* Where each ASCII byte must not stand; the rest must not stand in tokens,
  * schemes and authorities. */
+/* clang-format off */
 static const uint8_t ur__classes[128] = {
     31, 31, 31, 31, 31, 31, 31, 31, 31, 29, 31, 31, 31, 31, 31, 31,
     31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31,
@@ -989,6 +1003,7 @@ static const uint8_t ur__classes[128] = {
     32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32,  9, 25,  9, 24,  8,
     24,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
      0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0, 25, 24, 25,  8, 31};
+/* clang-format on */
 
 static inline unsigned ur__class(uint8_t c) {
     return c < 128 ? ur__classes[c] : (unsigned)(UR__NOT_TOKEN | UR__NOT_SCHEME | UR__NOT_AUTHORITY);
@@ -1173,7 +1188,8 @@ static inline enum ur__fault ur__parse_request(struct ur__head *h, const void *b
 }
 
 /* A decoded headers frame of a response, for tests. */
-static inline enum ur__fault ur__parse_response(struct ur__head *h, unsigned *status, const void *bytes, size_t length) {
+static inline enum ur__fault ur__parse_response(struct ur__head *h, unsigned *status, const void *bytes,
+                                                size_t length) {
     struct ur__cursor c = ur__cursor_at(bytes, length);
     memset(h, 0, sizeof *h);
     *status = 0;
@@ -1306,7 +1322,8 @@ static inline uint8_t *ur__put_list(uint8_t *to, struct ur__list list) {
 
 /* Writes the headers frame of a response. Preconditions: to has 18 bytes and
  * those of the fields. */
-static inline uint8_t *ur__put_response(uint8_t *to, uint64_t stream_id, uint8_t version, unsigned status, struct ur__list list) {
+static inline uint8_t *ur__put_response(uint8_t *to, uint64_t stream_id, uint8_t version, unsigned status,
+                                        struct ur__list list) {
     memcpy(to, "HPKS\x01\x01", 6);
     for (int i = 0; i < 8; i++) {
         to[6 + i] = (uint8_t)(stream_id >> (56 - 8 * i));
@@ -1325,7 +1342,13 @@ static inline uint8_t *ur__put_response(uint8_t *to, uint64_t stream_id, uint8_t
  * keys are ignored; one of ours that is there twice, or of another type or too
  * large, makes the message malformed. */
 
-enum ur__message_fault { UR__MESSAGE_OK, UR__MESSAGE_TRUNCATED, UR__MESSAGE_FORMAT, UR__MESSAGE_TYPE, UR__MESSAGE_TOO_LONG };
+enum ur__message_fault {
+    UR__MESSAGE_OK,
+    UR__MESSAGE_TRUNCATED,
+    UR__MESSAGE_FORMAT,
+    UR__MESSAGE_TYPE,
+    UR__MESSAGE_TOO_LONG
+};
 
 enum { UR__MAX_MESSAGE = 4096, UR__MAX_KEYS = 64 };
 
@@ -1335,7 +1358,8 @@ enum ur__message_kind { UR__NO_MESSAGE, UR__HELLO, UR__WELCOME, UR__REFUSAL, UR_
 struct ur__message {
     enum ur__message_kind kind;
     uint64_t layout_min, layout_max, features, pid, lanes;
-    uint64_t layout, layout_hash, instance, server_pid, link, link_generation, request_bytes, response_bytes, response_timeout_ms;
+    uint64_t layout, layout_hash, instance, server_pid, link, link_generation, request_bytes, response_bytes,
+        response_timeout_ms;
     uint64_t deadline_ms;
     ur_str pool, name, sdk, sdk_version, bell, server, code, message, reason;
 };
@@ -1343,14 +1367,15 @@ struct ur__message {
 struct ur__key {
     enum ur__message_kind kind;
     const char *name;
-    size_t at;      /* in struct ur__message */
-    uint64_t most;  /* of a uint; 0: a string */
+    size_t at;     /* in struct ur__message */
+    uint64_t most; /* of a uint; 0: a string */
 };
 
 #define UR__UINT(kind, name, most) {kind, #name, offsetof(struct ur__message, name), most}
 #define UR__STRING(kind, name) {kind, #name, offsetof(struct ur__message, name), 0}
 
 /* The keys of each message, in the order in which they are written. */
+/* clang-format off */
 static const struct ur__key ur__keys[] = {
     UR__UINT(UR__HELLO, layout_min, UINT16_MAX), UR__UINT(UR__HELLO, layout_max, UINT16_MAX),
     UR__UINT(UR__HELLO, features, UINT64_MAX), UR__STRING(UR__HELLO, pool), UR__STRING(UR__HELLO, name),
@@ -1371,6 +1396,7 @@ static const struct ur__key ur__keys[] = {
 
     UR__STRING(UR__BYE, reason),
 };
+/* clang-format on */
 enum { UR__KEYS = sizeof ur__keys / sizeof ur__keys[0] };
 
 static const char *const ur__message_names[] = {"", "hello", "welcome", "error", "drain", "bye"};
@@ -1507,7 +1533,8 @@ static inline uint64_t ur__packet_map(struct ur__packet *p) {
 }
 
 /* Puts the value of a key where it belongs. */
-static inline enum ur__message_fault ur__store_value(struct ur__message *m, const struct ur__key *key, const struct ur__value *v) {
+static inline enum ur__message_fault ur__store_value(struct ur__message *m, const struct ur__key *key,
+                                                     const struct ur__value *v) {
     char *at = (char *)m + key->at;
     if (key->most == 0) {
         memcpy(at, &v->string, sizeof v->string);
@@ -1678,7 +1705,7 @@ struct ur__span {
 
 struct ur__pool {
     uint32_t *stack;
-    struct ur__span *spans; /* per buffer */
+    struct ur__span *spans;           /* per buffer */
     uint32_t free, guaranteed, total; /* buffers; guaranteed: to lanes that hold none */
 };
 
@@ -1730,7 +1757,8 @@ struct ur__counter {
     uint64_t stream_id, unowned;
 };
 
-static inline struct ur__counter ur__counter_for(const uint64_t *word, const uint64_t *owner, uint64_t stream_id, uint64_t unowned) {
+static inline struct ur__counter ur__counter_for(const uint64_t *word, const uint64_t *owner, uint64_t stream_id,
+                                                 uint64_t unowned) {
     struct ur__counter c;
     c.word = word;
     c.owner = owner;
@@ -1757,18 +1785,18 @@ struct ur__writer {
     uint8_t *buffers;
     uint32_t slot_size;
     struct ur__pool *pool;
-    uint64_t *published;        /* ours: C1, and A1 of a server */
+    uint64_t *published;         /* ours: C1, and A1 of a server */
     struct ur__counter released; /* the reader's: D2, B2 */
 
-    uint64_t committed; /* slots committed, published or not */
-    uint64_t visible;   /* slots published */
-    uint64_t reclaimed; /* slots whose bytes we have back */
-    uint32_t held;      /* buffers */
+    uint64_t committed;      /* slots committed, published or not */
+    uint64_t visible;        /* slots published */
+    uint64_t reclaimed;      /* slots whose bytes we have back */
+    uint32_t held;           /* buffers */
     uint32_t oldest, newest; /* full ones, a list through the pool's spans */
-    uint32_t current;   /* buffer that is being filled */
-    uint64_t last;      /* last slot in it */
-    uint32_t used;      /* bytes of it that slots cover */
-    uint32_t reserved;  /* bytes of it beyond used that are reserved */
+    uint32_t current;        /* buffer that is being filled */
+    uint64_t last;           /* last slot in it */
+    uint32_t used;           /* bytes of it that slots cover */
+    uint32_t reserved;       /* bytes of it beyond used that are reserved */
 };
 
 static inline void ur__writer_give(struct ur__writer *w, uint32_t buffer) { ur__pool_give(w->pool, buffer, --w->held); }
@@ -1877,7 +1905,8 @@ static inline int ur__writer_reserve(struct ur__writer *w, uint32_t min, uint8_t
     return 0;
 }
 
-static inline void ur__put_descriptor(struct ur__writer *w, uint32_t buffer, uint32_t offset, uint32_t length, uint32_t kind) {
+static inline void ur__put_descriptor(struct ur__writer *w, uint32_t buffer, uint32_t offset, uint32_t length,
+                                      uint32_t kind) {
     struct ur_shm_descriptor *d = &w->ring[w->committed & w->mask];
     w->committed++;
     d->number = w->committed;
@@ -2102,32 +2131,32 @@ struct ur__lane {
     ur_request ended;  /* the last one, for ur_reason */
     uint64_t stream_id;
     void *user;
-    uint32_t reason;    /* of the cancellation, once it was seen */
-    uint8_t headers_sent;     /* the response's headers are committed */
-    uint8_t closing;          /* its trailers, or the close of a WebSocket, are committed */
-    uint8_t response_ended;   /* the response has ended, the request was not let go */
-    uint8_t wants_websocket;  /* the client asks for one; known once the headers are decoded */
-    uint8_t websocket_open;   /* the WebSocket was accepted */
-    uint8_t wants_slot; /* wants_request is set */
-    uint8_t wants_room; /* wants_room is set, to room_at */
-    uint8_t ready;      /* in the list for ur_ready */
-    uint8_t head_state; /* enum ur__head_state */
+    uint32_t reason;         /* of the cancellation, once it was seen */
+    uint8_t headers_sent;    /* the response's headers are committed */
+    uint8_t closing;         /* its trailers, or the close of a WebSocket, are committed */
+    uint8_t response_ended;  /* the response has ended, the request was not let go */
+    uint8_t wants_websocket; /* the client asks for one; known once the headers are decoded */
+    uint8_t websocket_open;  /* the WebSocket was accepted */
+    uint8_t wants_slot;      /* wants_request is set */
+    uint8_t wants_room;      /* wants_room is set, to room_at */
+    uint8_t ready;           /* in the list for ur_ready */
+    uint8_t head_state;      /* enum ur__head_state */
     uint32_t next_ready;
-    uint32_t message;   /* kind of the message of which not all is committed; 0: none */
+    uint32_t message; /* kind of the message of which not all is committed; 0: none */
     uint64_t room_at;
 
     uint64_t next_slot; /* for ur_next_slot */
     uint64_t tailed;    /* the highest slot that was */
     struct ur__head head;
-    const uint8_t *frame; /* a copy of slot 1: ours, or the caller's */
-    uint8_t *copy;        /* ours */
-    size_t copy_size;     /* bytes there is room for */
+    const uint8_t *frame;   /* a copy of slot 1: ours, or the caller's */
+    uint8_t *copy;          /* ours */
+    size_t copy_size;       /* bytes there is room for */
     size_t field, field_at; /* where the last ur_header_at left off */
 
     uint8_t *room; /* reserved */
     uint32_t room_size;
     uint32_t filled; /* bytes of it that are written, to be committed */
-    size_t unsent; /* bytes of a body that ur_respond_whole_flat had no room for */
+    size_t unsent;   /* bytes of a body that ur_respond_whole_flat had no room for */
 };
 
 enum ur__head_state { UR__HEAD_UNSEEN, UR__HEAD_IN_SLOT, UR__HEAD_KEPT, UR__HEAD_GONE };
@@ -2141,7 +2170,7 @@ struct ur_link {
     uint8_t *responses;
     size_t requests_bytes, responses_bytes;
     uint32_t slot_size, lane_count;
-    uint32_t max_active; /* requests that the caller serves at once; the server assigns some ahead */
+    uint32_t max_active;      /* requests that the caller serves at once; the server assigns some ahead */
     uint64_t ended_responses; /* requests whose response has ended, and that were not let go */
 
     struct ur_shm_header header;    /* as it was at the attach, checked */
@@ -2154,10 +2183,10 @@ struct ur_link {
     struct ur__notices notices;
     struct ur__pool pool;
     struct ur__lane *lanes;
-    uint64_t accepted; /* requests, for their handles */
+    uint64_t accepted;                /* requests, for their handles */
     uint32_t first_ready, last_ready; /* UR__NO_LANE: none */
 
-    uint64_t last_rung;  /* the last sleep of the server for which we rang */
+    uint64_t last_rung; /* the last sleep of the server for which we rang */
     uint64_t sleeps;
     uint32_t bell_count; /* of the futex bell, from before the last announcement */
     uint32_t state;      /* of the link, as we have seen it */
@@ -2237,7 +2266,8 @@ static inline void ur__fail_link(ur_link *l, const char *why, ur_str more) {
         return;
     }
     l->dead = l->state_changed = 1;
-    (void)snprintf(l->why, sizeof l->why, "%s%.*s", why, (int)ur__min(more.length, UR_TEXT_BYTES), more.data == NULL ? "" : more.data);
+    (void)snprintf(l->why, sizeof l->why, "%s%.*s", why, (int)ur__min(more.length, UR_TEXT_BYTES),
+                   more.data == NULL ? "" : more.data);
     (void)shutdown(l->socket, SHUT_RDWR);
     for (uint32_t i = 0; i < l->lane_count; i++) {
         ur__make_ready(l, &l->lanes[i]);
@@ -2322,14 +2352,9 @@ static inline void ur__read_socket(ur_link *l) {
         case UR__DRAIN: /* the server finishes what is running, and so do we */
             l->server_drains = l->state_changed = 1;
             break;
-        case UR__BYE:
-            ur__fail_link(l, "the server said goodbye: ", m.reason);
-            break;
-        case UR__REFUSAL:
-            ur__fail_link(l, "the server closed the link: ", m.message);
-            break;
-        default:
-            ur__fail_link(l, "unexpected message from the server", none);
+        case UR__BYE: ur__fail_link(l, "the server said goodbye: ", m.reason); break;
+        case UR__REFUSAL: ur__fail_link(l, "the server closed the link: ", m.message); break;
+        default: ur__fail_link(l, "unexpected message from the server", none);
         }
     }
 }
@@ -2437,7 +2462,8 @@ static inline int ur__announce(ur_link *l, unsigned reasons) {
     }
     ur__store64(&l->words->asleep, l->sleeps << 8 | reasons); /* S1 */
     ur__fence();
-    return !((reasons & UR_WAIT_STREAM) && ur__stream_waits(l)) && ur__notices_empty(&l->notices) && ur__state(l) == l->state;
+    return !((reasons & UR_WAIT_STREAM) && ur__stream_waits(l)) && ur__notices_empty(&l->notices) &&
+           ur__state(l) == l->state;
 }
 
 static inline void ur__clear_asleep(ur_link *l) { ur__store64(&l->words->asleep, 0); }
@@ -2538,8 +2564,10 @@ static inline void ur__accept(ur_link *l, struct ur__lane *lane, const struct ur
     lane->row = &rows[a->row];
     lane->stream_id = a->stream_id;
     ur__writer_reset(&lane->writer); /* the server is done with the lane's last response */
-    lane->writer.released = ur__counter_for(&lane->position->released, &lane->position->stream_id, a->stream_id, UR_ALL_SLOTS);
-    in->ring = (const struct ur_shm_descriptor *)(const void *)(l->requests + h->descriptors_offset) + (size_t)a->row * (size_t)(in->mask + 1);
+    lane->writer.released =
+        ur__counter_for(&lane->position->released, &lane->position->stream_id, a->stream_id, UR_ALL_SLOTS);
+    in->ring = (const struct ur_shm_descriptor *)(const void *)(l->requests + h->descriptors_offset) +
+               (size_t)a->row * (size_t)(in->mask + 1);
     in->published = ur__counter_for(&lane->row->published, &lane->row->stream_id, a->stream_id, 0);
     in->seen = in->done = 0;
 
@@ -2547,7 +2575,8 @@ static inline void ur__accept(ur_link *l, struct ur__lane *lane, const struct ur
     lane->ended = 0;
     lane->user = NULL;
     lane->reason = 0;
-    lane->headers_sent = lane->closing = lane->response_ended = lane->wants_websocket = lane->websocket_open = lane->wants_slot = lane->wants_room = 0;
+    lane->headers_sent = lane->closing = lane->response_ended = lane->wants_websocket = lane->websocket_open =
+        lane->wants_slot = lane->wants_room = 0;
     lane->message = 0;
     lane->unsent = 0;
     lane->head_state = UR__HEAD_UNSEEN;
@@ -2805,7 +2834,8 @@ static inline int ur__room_result(ur_link *l, struct ur__lane *lane, int err) {
 }
 
 /* Reserves at least min bytes, waiting for them. */
-static inline int ur__get_room(ur_link *l, struct ur__lane *lane, uint32_t min, int timeout_ms, uint8_t **room, uint32_t *size) {
+static inline int ur__get_room(ur_link *l, struct ur__lane *lane, uint32_t min, int timeout_ms, uint8_t **room,
+                               uint32_t *size) {
     struct ur__timeout t = ur__timeout_of(timeout_ms);
     int announced = 0;
     for (;;) {
@@ -2822,7 +2852,8 @@ static inline int ur__get_room(ur_link *l, struct ur__lane *lane, uint32_t min, 
 }
 
 /* Reserves room for so many bytes, or for a good part of them. */
-static inline int ur__get_some_room(ur_link *l, struct ur__lane *lane, uint64_t bytes, int timeout_ms, uint8_t **room, uint32_t *size) {
+static inline int ur__get_some_room(ur_link *l, struct ur__lane *lane, uint64_t bytes, int timeout_ms, uint8_t **room,
+                                    uint32_t *size) {
     if (ur__check_cancelled(l, lane) != 0) {
         return -ECANCELED;
     }
@@ -2864,7 +2895,8 @@ static inline int ur__find_body(ur_link *l, ur_request r, struct ur__lane **lane
 /* The same for a part of a message of a kind. */
 static inline int ur__find_message(ur_link *l, ur_request r, uint32_t kind, struct ur__lane **lane) {
     int err = ur__find_writable(l, r, lane);
-    if (err == 0 && (!(*lane)->websocket_open || (kind != UR_TEXT && kind != UR_BINARY) || ((*lane)->message != 0 && (*lane)->message != kind))) {
+    if (err == 0 && (!(*lane)->websocket_open || (kind != UR_TEXT && kind != UR_BINARY) ||
+                     ((*lane)->message != 0 && (*lane)->message != kind))) {
         err = -EINVAL;
     }
     return err;
@@ -2912,19 +2944,23 @@ static inline int ur__pow2(uint64_t n, uint64_t most) { return n != 0 && (n & (n
 
 /* Bytes from the start of a mailbox to its positions, behind its rings. */
 static inline uint64_t ur__positions_at(const struct ur_shm_header *h) {
-    return sizeof(struct ur_shm_mailbox) + (uint64_t)h->inbox_entries * sizeof(struct ur_shm_inbox_entry) + ((uint64_t)h->notice_entries * 4 + 63) / 64 * 64;
+    return sizeof(struct ur_shm_mailbox) + (uint64_t)h->inbox_entries * sizeof(struct ur_shm_inbox_entry) +
+           ((uint64_t)h->notice_entries * 4 + 63) / 64 * 64;
 }
 
 /* Reports whether a header can be that of a segment of so many bytes. */
 static inline int ur__header_fits(const struct ur_shm_header *h, uint64_t bytes) {
-    if (h->slot_size < UR__MIN_SLOT || h->slot_size > UR__MAX_SLOT || h->slot_size % UR__ALIGN != 0 || h->slot_limit == 0 || h->rows == 0 ||
-        h->rows > UR__MAX_ROWS || h->links == 0 || h->links > UR__MAX_LINKS || h->buffers > UR__MAX_BUFFERS) {
+    if (h->slot_size < UR__MIN_SLOT || h->slot_size > UR__MAX_SLOT || h->slot_size % UR__ALIGN != 0 ||
+        h->slot_limit == 0 || h->rows == 0 || h->rows > UR__MAX_ROWS || h->links == 0 || h->links > UR__MAX_LINKS ||
+        h->buffers > UR__MAX_BUFFERS) {
         return 0;
     }
-    if (!ur__pow2(h->ring, UR__MAX_RING) || !ur__pow2(h->inbox_entries, 2 * UR__MAX_LANES) || !ur__pow2(h->notice_entries, 4 * UR__MAX_LANES)) {
+    if (!ur__pow2(h->ring, UR__MAX_RING) || !ur__pow2(h->inbox_entries, 2 * UR__MAX_LANES) ||
+        !ur__pow2(h->notice_entries, 4 * UR__MAX_LANES)) {
         return 0;
     }
-    if (h->mailbox_stride < ur__positions_at(h) + (uint64_t)h->inbox_entries * sizeof(struct ur_shm_position) || h->mailbox_stride % 64 != 0) {
+    if (h->mailbox_stride < ur__positions_at(h) + (uint64_t)h->inbox_entries * sizeof(struct ur_shm_position) ||
+        h->mailbox_stride % 64 != 0) {
         return 0;
     }
     const struct ur__area areas[] = {
@@ -2939,7 +2975,8 @@ static inline int ur__header_fits(const struct ur_shm_header *h, uint64_t bytes)
 
 /* Reports whether a mailbox can describe a response segment of so many bytes. */
 static inline int ur__mailbox_fits(const struct ur_shm_header *h, const struct ur_shm_mailbox *b, uint64_t bytes) {
-    if (b->lanes == 0 || b->lanes > UR__MAX_LANES || b->lanes > h->inbox_entries || b->buffers < b->lanes || b->buffers > UR__MAX_BUFFERS) {
+    if (b->lanes == 0 || b->lanes > UR__MAX_LANES || b->lanes > h->inbox_entries || b->buffers < b->lanes ||
+        b->buffers > UR__MAX_BUFFERS) {
         return 0;
     }
     if (!ur__pow2(b->ring, UR__MAX_RING) || !ur__pow2(b->outbox_entries, 4 * UR__MAX_LANES)) {
@@ -3029,7 +3066,8 @@ static inline void ur__free_link(ur_link *l) {
 
 /* Says why an attach failed. */
 static inline int ur__fail_attach(ur_options *o, int err, const char *why, ur_str more) {
-    (void)snprintf(o->refusal, sizeof o->refusal, "%s%.*s", why, (int)ur__min(more.length, UR_TEXT_BYTES), more.data == NULL ? "" : more.data);
+    (void)snprintf(o->refusal, sizeof o->refusal, "%s%.*s", why, (int)ur__min(more.length, UR_TEXT_BYTES),
+                   more.data == NULL ? "" : more.data);
     return err;
 }
 
@@ -3038,7 +3076,8 @@ static inline int ur__refused(ur_options *o, const struct ur__message *m) {
     static const struct {
         const char *code;
         int error;
-    } codes[] = {{"layout", EPROTONOSUPPORT}, {"denied", EACCES}, {"pool", ENXIO}, {"full", EBUSY}, {"draining", ESHUTDOWN}};
+    } codes[] = {
+        {"layout", EPROTONOSUPPORT}, {"denied", EACCES}, {"pool", ENXIO}, {"full", EBUSY}, {"draining", ESHUTDOWN}};
     o->layout_min = (uint32_t)m->layout_min;
     o->layout_max = (uint32_t)m->layout_max;
     (void)ur__fail_attach(o, 0, "", m->message);
@@ -3132,9 +3171,12 @@ static inline int ur__check_server(const ur_link *l, ur_options *o, const char *
     if (ur__is_trusted(peer.uid, named)) {
         return 0;
     }
+    /* clang-format off */
     (void)snprintf(o->refusal, sizeof o->refusal,
-                   "the server at %.80s is of user %u, not of ours (%u) or root: name it with UPLOAD_RESPONSE_SERVER_UID or server_uid if that is right",
+                   "the server at %.80s is of user %u, not of ours (%u) or root: "
+                   "name it with UPLOAD_RESPONSE_SERVER_UID or server_uid if that is right",
                    path, (unsigned)peer.uid, (unsigned)geteuid());
+    /* clang-format on */
     return -EPERM;
 }
 
@@ -3150,7 +3192,10 @@ static inline int ur__wait_until(int fd, int64_t deadline) {
     if (t.tv_usec == 1000000) {
         t.tv_usec = 999999;
     }
-    return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t) != 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t) != 0 ? ur__errno() : 0;
+    return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t) != 0 ||
+                   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t) != 0
+               ? ur__errno()
+               : 0;
 }
 
 static inline int64_t ur__deadline(const ur_options *o) { return ur__now() + (int64_t)o->timeout_ms * 1000000; }
@@ -3190,10 +3235,12 @@ static inline int ur__connect_server(ur_link *l, ur_options *o) {
     }
     int err = ur_default_socket(path, sizeof path);
     if (err == -EACCES) {
-        (void)snprintf(o->refusal, sizeof o->refusal, "%.*s: not a folder that only user %u can write", (int)(strrchr(path, '/') - path), path, (unsigned)geteuid());
+        (void)snprintf(o->refusal, sizeof o->refusal, "%.*s: not a folder that only user %u can write",
+                       (int)(strrchr(path, '/') - path), path, (unsigned)geteuid());
         return err;
     }
-    return err != 0 ? ur__fail_attach(o, err, "the path of the socket is too long", ur__text("")) : ur__connect(l, o, path);
+    return err != 0 ? ur__fail_attach(o, err, "the path of the socket is too long", ur__text(""))
+                    : ur__connect(l, o, path);
 }
 
 static inline int ur__send_hello(const ur_link *l, ur_options *o) {
@@ -3221,7 +3268,8 @@ static inline int ur__send_hello(const ur_link *l, ur_options *o) {
 }
 
 /* Receives one packet and the descriptors that came with it. EAGAIN: not in time. */
-static inline ssize_t ur__receive(int fd, int64_t deadline, uint8_t *packet, size_t size, int *fds, int most, int *count) {
+static inline ssize_t ur__receive(int fd, int64_t deadline, uint8_t *packet, size_t size, int *fds, int most,
+                                  int *count) {
     union {
         struct cmsghdr align;
         char bytes[CMSG_SPACE(8 * sizeof(int))];
@@ -3263,7 +3311,8 @@ static inline ssize_t ur__receive(int fd, int64_t deadline, uint8_t *packet, siz
 }
 
 /* Reads the answer to our hello. The descriptors are the caller's. */
-static inline int ur__read_welcome(ur_link *l, ur_options *o, struct ur__message *m, uint8_t *packet, int *fds, int *count) {
+static inline int ur__read_welcome(ur_link *l, ur_options *o, struct ur__message *m, uint8_t *packet, int *fds,
+                                   int *count) {
     ssize_t n = ur__receive(l->socket, ur__deadline(o), packet, UR__MAX_MESSAGE + 1, fds, 4, count);
     if (n <= 0) {
         int err = n == 0 ? -ECONNRESET : errno == EAGAIN || errno == EWOULDBLOCK ? -ETIMEDOUT : ur__errno();
@@ -3289,17 +3338,19 @@ static inline int ur__check_segments(ur_link *l, ur_options *o, const struct ur_
         return -EIO; /* cannot be; it lets a static analyser see that */
     }
     ur__copy_shared(&l->header, l->requests, sizeof l->header); /* read once; the copy is checked and used */
-    if (m->layout < UR__LAYOUT_MIN || m->layout > UR__LAYOUT_MAX || h->magic != UR__MAGIC || h->layout != m->layout || h->layout_hash != hash ||
-        m->layout_hash != hash) {
+    if (m->layout < UR__LAYOUT_MIN || m->layout > UR__LAYOUT_MAX || h->magic != UR__MAGIC || h->layout != m->layout ||
+        h->layout_hash != hash || m->layout_hash != hash) {
         return ur__fail_attach(o, -EPROTO, "server and SDK do not agree on the layout of the memory", ur__text(""));
     }
     if (!ur__header_fits(h, l->requests_bytes) || m->link >= h->links) {
         return ur__fail_attach(o, -EPROTO, "the header of the request segment makes no sense", ur__text(""));
     }
-    l->box = (const struct ur_shm_mailbox *)(const void *)(l->requests + h->mailboxes_offset + m->link * h->mailbox_stride);
+    l->box =
+        (const struct ur_shm_mailbox *)(const void *)(l->requests + h->mailboxes_offset + m->link * h->mailbox_stride);
     ur__copy_shared(&l->geometry, l->box, sizeof l->geometry);
     ur__after_reads(); /* the generation comes after what it vouches for */
-    if (ur__load32(&l->box->generation) != m->link_generation || !ur__mailbox_fits(h, &l->geometry, l->responses_bytes)) {
+    if (ur__load32(&l->box->generation) != m->link_generation ||
+        !ur__mailbox_fits(h, &l->geometry, l->responses_bytes)) {
         return ur__fail_attach(o, -EPROTO, "the mailbox of the link makes no sense", ur__text(""));
     }
     return 0;
@@ -3313,7 +3364,8 @@ static inline void ur__open_lane(ur_link *l, uint32_t i) {
     lane->words = (struct ur_shm_lane *)(void *)(l->responses + l->geometry.lanes_offset) + i;
     lane->position = (const struct ur_shm_position *)(const void *)((const uint8_t *)l->box + ur__positions_at(h)) + i;
 
-    w->ring = (struct ur_shm_descriptor *)(void *)(l->responses + l->geometry.descriptors_offset) + (size_t)i * l->geometry.ring;
+    w->ring = (struct ur_shm_descriptor *)(void *)(l->responses + l->geometry.descriptors_offset) +
+              (size_t)i * l->geometry.ring;
     w->mask = l->geometry.ring - 1;
     w->limit = ur__min(h->slot_limit, l->geometry.ring);
     w->buffers = l->responses + l->geometry.buffers_offset;
@@ -3347,7 +3399,8 @@ static inline int ur__open_link(ur_link *l, const ur_options *o, const struct ur
     l->inbox.attach = (uint32_t)m->link_generation;
     l->inbox.word = &l->words->taken;
     l->notices.head = &l->box->notice_head;
-    l->notices.ring = (const struct ur_shm_notice *)(const void *)(rings + (size_t)h->inbox_entries * sizeof(struct ur_shm_inbox_entry));
+    l->notices.ring = (const struct ur_shm_notice *)(const void *)(rings + (size_t)h->inbox_entries *
+                                                                               sizeof(struct ur_shm_inbox_entry));
     l->notices.mask = h->notice_entries - 1;
     l->first_ready = l->last_ready = UR__NO_LANE;
     l->state = UR__LINK_OPEN;
@@ -3488,10 +3541,8 @@ UR_INLINE int ur_is_temporary(int error) {
     case -EAGAIN: /* too many are connecting */
     case -ETIMEDOUT:
     case -EBUSY:
-    case -ESHUTDOWN:
-        return 1;
-    default:
-        return 0;
+    case -ESHUTDOWN: return 1;
+    default: return 0;
     }
 }
 
@@ -3673,7 +3724,8 @@ static inline int ur__check_attempts(const ur_link *l, struct ur__timeout *t, ui
 }
 
 /* Takes a request with its text: by turns if names is NULL, else apart. */
-static inline int ur__next_with_text(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size, uint64_t *names) {
+static inline int ur__next_with_text(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size,
+                                     uint64_t *names) {
     struct ur__timeout t = ur__timeout_of(timeout_ms);
     ur_request r;
     memset(taken, 0, sizeof *taken);
@@ -3707,7 +3759,8 @@ UR_INLINE int ur_next_flat(ur_link *link, int timeout_ms, ur_flat_request *taken
     return ur__next_with_text(link, timeout_ms, taken, text, size, NULL);
 }
 
-UR_INLINE int ur_next_split(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size, uint64_t *names) {
+UR_INLINE int ur_next_split(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size,
+                            uint64_t *names) {
     *names = 0;
     return ur__next_with_text(link, timeout_ms, taken, text, size, names);
 }
@@ -3780,7 +3833,8 @@ static inline void ur__clear_ready(ur_link *l) {
 
 /* Sleeps at the bell, the socket and another descriptor, and reports why it woke as
  * ur_sleep does. What belongs to the link is touched with the caller's lock only. */
-static inline int ur__sleep_unlocked(ur_link *l, int timeout_ms, int also, void *(*leave)(void), void (*enter)(void *)) {
+static inline int ur__sleep_unlocked(ur_link *l, int timeout_ms, int also, void *(*leave)(void),
+                                     void (*enter)(void *)) {
     struct pollfd fds[3];
     fds[0].fd = l->bell;
     fds[1].fd = l->socket;
@@ -3802,7 +3856,8 @@ static inline int ur__sleep_unlocked(ur_link *l, int timeout_ms, int also, void 
     return fds[0].revents != 0 || fds[1].revents != 0 ? 0 : -EINTR;
 }
 
-UR_INLINE int ur_sleep(ur_link *link, unsigned reasons, int timeout_ms, int also, void *(*leave)(void), void (*enter)(void *)) {
+UR_INLINE int ur_sleep(ur_link *link, unsigned reasons, int timeout_ms, int also, void *(*leave)(void),
+                       void (*enter)(void *)) {
     if (ur__forked(link)) {
         return -ECHILD;
     }
@@ -4143,15 +4198,23 @@ UR_INLINE uint32_t ur_reason(ur_link *link, ur_request r) {
 }
 
 UR_INLINE const char *ur_reason_text(uint32_t reason) {
-    static const char *const texts[] = {"none", "client gone", "deadline passed", "invalid response", "server shut down",
-                                        "client too slow", "request body too large", "exchange finished", "server gone"};
+    static const char *const texts[] = {"none",
+                                        "client gone",
+                                        "deadline passed",
+                                        "invalid response",
+                                        "server shut down",
+                                        "client too slow",
+                                        "request body too large",
+                                        "exchange finished",
+                                        "server gone"};
     return reason < sizeof texts / sizeof texts[0] ? texts[reason] : "unknown";
 }
 
 /* ------- writing */
 
 /* Writes the headers of a final response, or of one that precedes it. */
-static inline int ur__put_head(ur_link *link, struct ur__lane *lane, int status, struct ur__list list, uint32_t kind, int timeout_ms) {
+static inline int ur__put_head(ur_link *link, struct ur__lane *lane, int status, struct ur__list list, uint32_t kind,
+                               int timeout_ms) {
     uint8_t *room = NULL;
     uint32_t size = 0;
     size_t fields = ur__list_size(list);
@@ -4190,11 +4253,13 @@ static inline int ur__interim(ur_link *link, ur_request r, int status, struct ur
     return err;
 }
 
-UR_INLINE int ur_interim(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count, int timeout_ms) {
+UR_INLINE int ur_interim(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count,
+                         int timeout_ms) {
     return ur__interim(link, r, status, ur__array(headers, count), timeout_ms);
 }
 
-UR_INLINE int ur_interim_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length, int timeout_ms) {
+UR_INLINE int ur_interim_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length,
+                              int timeout_ms) {
     return ur__interim(link, r, status, ur__flat(fields, length), timeout_ms);
 }
 
@@ -4222,11 +4287,13 @@ static inline int ur__respond(ur_link *link, ur_request r, int status, struct ur
     return 0;
 }
 
-UR_INLINE int ur_respond(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count, int timeout_ms) {
+UR_INLINE int ur_respond(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count,
+                         int timeout_ms) {
     return ur__respond(link, r, status, ur__array(headers, count), timeout_ms);
 }
 
-UR_INLINE int ur_respond_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length, int timeout_ms) {
+UR_INLINE int ur_respond_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length,
+                              int timeout_ms) {
     return ur__respond(link, r, status, ur__flat(fields, length), timeout_ms);
 }
 
@@ -4349,7 +4416,8 @@ static inline int ur__send_empty(ur_link *link, struct ur__lane *lane, uint32_t 
     return err;
 }
 
-UR_INLINE int ur_send(ur_link *link, ur_request r, uint32_t kind, const void *data, size_t size, int final, int timeout_ms, size_t *sent) {
+UR_INLINE int ur_send(ur_link *link, ur_request r, uint32_t kind, const void *data, size_t size, int final,
+                      int timeout_ms, size_t *sent) {
     struct ur__lane *lane;
     size_t done = 0;
     int err = ur__find_message(link, r, kind, &lane);
@@ -4457,7 +4525,9 @@ static inline int ur__put_end(ur_link *link, struct ur__lane *lane, int timeout_
 }
 
 /* Reports whether a response may end now: it has begun, and no message is half out. */
-static inline int ur__may_end(const struct ur__lane *lane) { return lane->headers_sent && !lane->response_ended && lane->message == 0; }
+static inline int ur__may_end(const struct ur__lane *lane) {
+    return lane->headers_sent && !lane->response_ended && lane->message == 0;
+}
 
 UR_INLINE int ur_end(ur_link *link, ur_request r, int timeout_ms) {
     struct ur__lane *lane;
@@ -4476,7 +4546,8 @@ UR_INLINE int ur_end(ur_link *link, ur_request r, int timeout_ms) {
     return err != 0 ? err : cancelled;
 }
 
-UR_INLINE int ur_close_websocket(ur_link *link, ur_request r, int code, const char *reason, size_t length, int timeout_ms) {
+UR_INLINE int ur_close_websocket(ur_link *link, ur_request r, int code, const char *reason, size_t length,
+                                 int timeout_ms) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
     if (err != 0) {
@@ -4532,7 +4603,9 @@ UR_INLINE int ur_end_response(ur_link *link, ur_request r, int timeout_ms) {
     if (err == -EAGAIN || err == -ETIMEDOUT) {
         return err;
     }
-    int cancelled = ur__check_cancelled(link, lane) != 0 ? -ECANCELED : 0; /* before a server that has seen the end says "finished" */
+    int cancelled = ur__check_cancelled(link, lane) != 0
+                        ? -ECANCELED
+                        : 0; /* before a server that has seen the end says "finished" */
     ur__response_over(link, lane);
     return err != 0 ? err : cancelled;
 }
@@ -4559,7 +4632,8 @@ UR_INLINE int ur_let_go(ur_link *link, ur_request r) {
     return err;
 }
 
-UR_INLINE int ur_respond_whole(ur_link *link, ur_request r, int status, const char *fields, size_t length, const void *body, size_t size, int timeout_ms, size_t *written) {
+UR_INLINE int ur_respond_whole(ur_link *link, ur_request r, int status, const char *fields, size_t length,
+                               const void *body, size_t size, int timeout_ms, size_t *written) {
     size_t done = 0;
     int err = ur__final_status(status) ? ur_respond_flat(link, r, status, fields, length, timeout_ms) : -EINVAL;
     if (err == -EAGAIN || err == -ETIMEDOUT) {
@@ -4583,7 +4657,8 @@ UR_INLINE int ur_respond_whole(ur_link *link, ur_request r, int status, const ch
     return err;
 }
 
-UR_INLINE int ur_respond_whole_flat(ur_link *link, ur_request r, int status, const char *fields, int length, const void *body, int size) {
+UR_INLINE int ur_respond_whole_flat(ur_link *link, ur_request r, int status, const char *fields, int length,
+                                    const void *body, int size) {
     struct ur__lane *lane;
     size_t written = 0;
     if (length < 0 || size < 0) {

@@ -168,7 +168,10 @@ static void start(ur_link *link, ur_request r) {
         return;
     }
     (void)snprintf(path, sizeof path, "%.*s", (int)p.length, p.data == NULL ? "" : p.data);
-    w->advance = strstr(path, "/echo") ? echo : strstr(path, "/digest") ? digest : strstr(path, "/early") ? early : pattern;
+    w->advance = strstr(path, "/echo")     ? echo
+                 : strstr(path, "/digest") ? digest
+                 : strstr(path, "/early")  ? early
+                                           : pattern;
     w->declare = number(path, "declare=") != 0;
     w->seed = number(path, "seed=");
     w->size = number(path, "size=");

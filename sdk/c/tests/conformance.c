@@ -111,14 +111,16 @@ static void run(struct worker *w) {
     }
     ur_counters c;
     (void)ur_get_counters(w->link, &c);
-    printf("- counters %d requests=%llu ended=%llu aborted=%llu active=%llu\n", w->number, (unsigned long long)c.requests, (unsigned long long)c.ended,
-           (unsigned long long)c.aborted, (unsigned long long)c.active);
+    printf("- counters %d requests=%llu ended=%llu aborted=%llu active=%llu\n", w->number,
+           (unsigned long long)c.requests, (unsigned long long)c.ended, (unsigned long long)c.aborted,
+           (unsigned long long)c.active);
     printf(err == -ESHUTDOWN ? "- drained %d\n" : "- gone %d\n", w->number);
 }
 
 static void *attach_and_run(void *argument) {
     struct worker *w = (struct worker *)argument;
-    const char *bell = getenv("CONFORMANCE_BELL"), *lanes = getenv("CONFORMANCE_LANES"), *pool = getenv("UPLOAD_RESPONSE_POOL");
+    const char *bell = getenv("CONFORMANCE_BELL"), *lanes = getenv("CONFORMANCE_LANES"),
+               *pool = getenv("UPLOAD_RESPONSE_POOL");
     ur_options options;
     ur_options_init(&options);
     options.socket = getenv("UPLOAD_RESPONSE_SOCKET");

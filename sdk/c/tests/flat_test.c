@@ -41,13 +41,16 @@ static void a_whole_request_comes_with_one_call(void) {
     ur_slot slot;
     ur_counters c;
     l = heap_open(&s);
-    CHECK(ur_next_flat(l, UR_NOW, &t, text, HEAP_SLOT - 1) == -EINVAL && ur_next_flat(l, UR_NOW, &t, text, HEAP_SLOT) == -EAGAIN && t.request == 0);
+    CHECK(ur_next_flat(l, UR_NOW, &t, text, HEAP_SLOT - 1) == -EINVAL &&
+          ur_next_flat(l, UR_NOW, &t, text, HEAP_SLOT) == -EAGAIN && t.request == 0);
     (void)assign(5, 1, 1, "body", 1);
     CHECK(ur_next_flat(l, UR_NOW, &t, text, HEAP_SLOT) == 0 && t.request != 0 && t.stream_id == 5);
-    CHECK(t.text_length == sizeof want && memcmp(text, want, sizeof want) == 0 && t.header_count == 2 && t.http_version == 1);
+    CHECK(t.text_length == sizeof want && memcmp(text, want, sizeof want) == 0 && t.header_count == 2 &&
+          t.http_version == 1);
     CHECK(t.whole == 1 && t.body_length == 4 && memcmp(t.body, "body", 4) == 0);
     CHECK(ur__load64(&s.lanes[1].released) == 0 && ur_get_counters(l, &c) == 0 && c.slots_in == 2 && c.bytes_in == 4);
-    CHECK(ur_next_slot(l, t.request, UR_NOW, &slot) == 0 && slot.number == 2 && ur_get_counters(l, &c) == 0 && c.slots_in == 2);
+    CHECK(ur_next_slot(l, t.request, UR_NOW, &slot) == 0 && slot.number == 2 && ur_get_counters(l, &c) == 0 &&
+          c.slots_in == 2);
     (void)assign(6, 2, 2, "", 1);
     CHECK(ur_next_flat(l, UR_NOW, &t, text, HEAP_SLOT) == 0 && t.whole == 1 && t.body == NULL && t.body_length == 0);
     heap_close(&s);
@@ -148,11 +151,13 @@ static void the_longest_head_fits_the_text(void) {
 
 static void flat_fields_are_those_of_an_array(void) {
     static const char flat[] = "A\0" "1\0Empty\0\0set-cookie\0a=b; c";
-    const ur_header fields[] = {{UR_LIT("A"), UR_LIT("1")}, {UR_LIT("Empty"), UR_LIT("")}, {UR_LIT("set-cookie"), UR_LIT("a=b; c")}};
+    const ur_header fields[] = {
+        {UR_LIT("A"), UR_LIT("1")}, {UR_LIT("Empty"), UR_LIT("")}, {UR_LIT("set-cookie"), UR_LIT("a=b; c")}};
     uint8_t one[64], other[64];
     size_t size = ur__list_size(ur__flat(flat, sizeof flat));
     CHECK(size != 0 && size == ur__list_size(ur__array(fields, 3)));
-    CHECK(ur__put_list(one, ur__flat(flat, sizeof flat)) == one + size && ur__put_list(other, ur__array(fields, 3)) == other + size);
+    CHECK(ur__put_list(one, ur__flat(flat, sizeof flat)) == one + size &&
+          ur__put_list(other, ur__array(fields, 3)) == other + size);
     CHECK(memcmp(one, other, size) == 0);
     CHECK(ur__list_size(ur__flat(flat, 0)) == 1 && ur__list_size(ur__flat(NULL, 0)) == 1);
 }
@@ -165,7 +170,8 @@ static void flat_fields_that_are_cut_off_are_refused(void) {
     }
     CHECK(ur__list_size(ur__flat("\0x", 3)) == 0 && ur__list_size(ur__flat("a\0x\ny", 6)) == 0);
     CHECK(ur_check_flat(200, flat, sizeof flat) == 0 && ur_check_flat(200, flat, sizeof flat - 1) == -EINVAL);
-    CHECK(ur_check_flat(200, NULL, 0) == 0 && ur_check_flat(199, NULL, 0) == -EINVAL && ur_check_flat(1000, NULL, 0) == -EINVAL);
+    CHECK(ur_check_flat(200, NULL, 0) == 0 && ur_check_flat(199, NULL, 0) == -EINVAL &&
+          ur_check_flat(1000, NULL, 0) == -EINVAL);
 }
 
 static void a_whole_response_is_headers_body_and_end(void) {
@@ -190,7 +196,8 @@ static void a_whole_response_without_room_says_how_much_it_wrote(void) {
     l = heap_open(&s);
     ur_request r = take(7, 0, 0);
     size_t n = 0;
-    CHECK(ur_respond_whole(l, r, 200, NULL, 0, big, sizeof big, UR_NOW, &n) == -EAGAIN && n > HEAP_SLOT && n < sizeof big);
+    CHECK(ur_respond_whole(l, r, 200, NULL, 0, big, sizeof big, UR_NOW, &n) == -EAGAIN && n > HEAP_SLOT &&
+          n < sizeof big);
     CHECK(ur_respond_whole(l, r, 200, NULL, 0, big, 1, UR_NOW, &n) == -EALREADY && n == 0);
     ur__store64(&s.positions[0].released, ur__load64(&s.lanes[0].published));
     CHECK(ur_write(l, r, big, 1, UR_NOW, &n) == 0 && ur_end(l, r, UR_NOW) == 0);
@@ -208,13 +215,16 @@ static void a_whole_response_without_room_says_how_much_is_unsent(void) {
     ur_counters c;
     l = heap_open(&s);
     ur_request r = take(7, 0, 0);
-    CHECK(ur_respond_whole_flat(l, r, 200, "", -1, "x", 1) == -EINVAL && ur_respond_whole_flat(l, r, 200, "", 0, "x", -1) == -EINVAL);
-    CHECK(ur_respond_whole_flat(l, r, 200, NULL, 0, "x", 1) == 0 && ur_respond_whole_flat(l, r, 200, NULL, 0, "x", 1) == -ESTALE);
+    CHECK(ur_respond_whole_flat(l, r, 200, "", -1, "x", 1) == -EINVAL &&
+          ur_respond_whole_flat(l, r, 200, "", 0, "x", -1) == -EINVAL);
+    CHECK(ur_respond_whole_flat(l, r, 200, NULL, 0, "x", 1) == 0 &&
+          ur_respond_whole_flat(l, r, 200, NULL, 0, "x", 1) == -ESTALE);
     expect(7, 0, 2, UR_BODY, "x", 1);
     r = take(8, 1, 1);
     CHECK(ur_unsent(l, r) == 0 && ur_respond_whole_flat(l, r, 200, NULL, 0, big, sizeof big) == -EAGAIN);
     CHECK(ur_get_counters(l, &c) == 0 && c.bytes_out - 1 + l->lanes[1].filled + ur_unsent(l, r) == sizeof big);
-    CHECK(ur_unsent(l, r) > 0 && ur_unsent(l, r) < sizeof big - HEAP_SLOT && ur_abort(l, r) == 0 && ur_unsent(l, r) == 0);
+    CHECK(ur_unsent(l, r) > 0 && ur_unsent(l, r) < sizeof big - HEAP_SLOT && ur_abort(l, r) == 0 &&
+          ur_unsent(l, r) == 0);
     heap_close(&s);
 }
 
@@ -235,8 +245,10 @@ static void a_sleep_leaves_the_lock_and_enters_it_again(void) {
     l->bell = eventfd(0, EFD_NONBLOCK);
     CHECK(ur_sleep(l, UR_WAIT_STREAM, 0, -1, leave, enter) == -ETIMEDOUT && left == 1 && entered == 1);
     CHECK(ur__load64(&s.words->asleep) == 0);
-    CHECK(write(also[1], "x", 1) == 1 && ur_sleep(l, UR_WAIT_STREAM, 10000, also[0], leave, enter) == -EINTR && left == 2);
-    CHECK(write(l->bell, &one, sizeof one) == 8 && ur_sleep(l, UR_WAIT_STREAM, 10000, -1, leave, enter) == 0 && entered == 3);
+    CHECK(write(also[1], "x", 1) == 1 && ur_sleep(l, UR_WAIT_STREAM, 10000, also[0], leave, enter) == -EINTR &&
+          left == 2);
+    CHECK(write(l->bell, &one, sizeof one) == 8 && ur_sleep(l, UR_WAIT_STREAM, 10000, -1, leave, enter) == 0 &&
+          entered == 3);
     CHECK(ur_sleep(l, UR_WAIT_STREAM, 0, -1, leave, enter) == -ETIMEDOUT); /* the bell was silenced */
     ur_request r = take(5, 0, 0), news;
     heap_notify(&s, 0, 0);
@@ -256,7 +268,8 @@ static void slots_are_readable_after_the_end_of_the_response(void) {
     l = heap_open(&s);
     ur_request r = take(5, 1, 1);
     CHECK(ur_end_response(l, r, UR_NOW) == -EINVAL && ur_let_go(l, r) == -EINVAL);
-    CHECK(ur_respond(l, r, 200, NULL, 0, UR_NOW) == 0 && ur_write(l, r, "x", 1, UR_NOW, NULL) == 0 && ur_end_response(l, r, UR_NOW) == 0);
+    CHECK(ur_respond(l, r, 200, NULL, 0, UR_NOW) == 0 && ur_write(l, r, "x", 1, UR_NOW, NULL) == 0 &&
+          ur_end_response(l, r, UR_NOW) == 0);
     expect(5, 1, 3, UR_END, NULL, 0);
     CHECK(ur__load64(&s.lanes[1].let_go) == 0);
     ur__store32(&s.rows[1].cancel, UR_FINISHED); /* what a server does with a worker that lingers */
@@ -264,7 +277,8 @@ static void slots_are_readable_after_the_end_of_the_response(void) {
     CHECK(ur_tail(l, r, 2, UR_NOW, &slot) == 0 && slot.length == 4 && memcmp(slot.data, "body", 4) == 0);
     CHECK(ur_write(l, r, "x", 1, UR_NOW, NULL) == -EINVAL && ur_respond(l, r, 200, NULL, 0, UR_NOW) == -EALREADY);
     CHECK(ur_end(l, r, UR_NOW) == -EINVAL && ur_end_response(l, r, UR_NOW) == 0 && ur_abort_response(l, r) == 0);
-    CHECK(ur__load64(&s.lanes[1].published) == 3 && ur_release(l, r, 2) == 0 && ur_let_go(l, r) == 0 && ur_let_go(l, r) == -ESTALE);
+    CHECK(ur__load64(&s.lanes[1].published) == 3 && ur_release(l, r, 2) == 0 && ur_let_go(l, r) == 0 &&
+          ur_let_go(l, r) == -ESTALE);
     CHECK(ur__load64(&s.lanes[1].let_go) == 5);
     CHECK(ur_get_counters(l, &c) == 0 && c.ended == 1 && c.aborted == 0 && c.cancelled == 0 && c.active == 0);
     heap_close(&s);
@@ -301,8 +315,10 @@ static void the_memory_is_that_of_the_slots(void) {
     l = heap_open(&s);
     ur_request r = take(5, 1, 1);
     ur_get_memory(l, &m);
-    CHECK(ur_tail(l, r, 2, UR_NOW, &slot) == 0 && ur_respond(l, r, 200, NULL, 0, UR_NOW) == 0 && ur_reserve(l, r, UR_NOW, &room, &size) == 0);
-    CHECK((const char *)slot.data > (const char *)m.requests && (const char *)slot.data + slot.length <= (const char *)m.requests + m.requests_size);
+    CHECK(ur_tail(l, r, 2, UR_NOW, &slot) == 0 && ur_respond(l, r, 200, NULL, 0, UR_NOW) == 0 &&
+          ur_reserve(l, r, UR_NOW, &room, &size) == 0);
+    CHECK((const char *)slot.data > (const char *)m.requests &&
+          (const char *)slot.data + slot.length <= (const char *)m.requests + m.requests_size);
     CHECK((char *)room > (char *)m.responses && (char *)room + size <= (char *)m.responses + m.responses_size);
     heap_close(&s);
 }

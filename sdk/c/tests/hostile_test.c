@@ -39,7 +39,8 @@ static void a_decoded_head_does_not_change(void) {
     memset(first_slot(1) + UR__HEAD_BYTES + 2, 0x7f, HEAP_SLOT / 2); /* lengths of 127, and beyond the frame */
     CHECK(ur__copy_flat(lane, to) == sizeof text && memcmp(to, text, sizeof text) == 0);
     CHECK(ur__copy_split(lane, to, &names) == sizeof apart && names == 4 && memcmp(to, apart, sizeof apart) == 0);
-    CHECK(ur__equals(ur_path(l, r), "/p") && ur_header_at(l, r, 1, &h) == 0 && ur__equals(h.name, "b") && ur__equals(h.value, "2"));
+    CHECK(ur__equals(ur_path(l, r), "/p") && ur_header_at(l, r, 1, &h) == 0 && ur__equals(h.name, "b") &&
+          ur__equals(h.value, "2"));
     CHECK(ur_find_header(l, r, "a", &v) == 0 && ur__equals(v, "1") && ur_find_header(l, r, "c", &v) == -ENOENT);
     CHECK(ur_keep_headers(l, r, memory, sizeof memory) == 0 && ur__equals(ur_path(l, r), "/p"));
     free(to);
@@ -104,7 +105,8 @@ static void requests_of_a_link_that_was_closed_are_not_called_finished(void) {
 }
 
 static void an_invalid_assignment_ends_the_link(void) {
-    static const char *const why[] = {"no stream", "row that is not there", "lane that is not there", "request has not ended", "more assignments"};
+    static const char *const why[] = {"no stream", "row that is not there", "lane that is not there",
+                                      "request has not ended", "more assignments"};
     for (int i = 0; i < 5; i++) {
         l = heap_open(&s);
         ur_request first = give(1, 0, 0), r;
@@ -113,7 +115,8 @@ static void an_invalid_assignment_ends_the_link(void) {
             ur__store64(&s.box->inbox_head, UINT64_MAX / 2);
         }
         CHECK(entry == 1 && ur_next(l, UR_FOREVER, &r) == -EPROTO && strstr(ur_error_text(l), why[i]) != NULL);
-        CHECK(ur_next(l, UR_NOW, &r) == -ENOTCONN && ur_cancelled(l, first) == -ECANCELED && ur_reason(l, first) == UR_SERVER_GONE);
+        CHECK(ur_next(l, UR_NOW, &r) == -ENOTCONN && ur_cancelled(l, first) == -ECANCELED &&
+              ur_reason(l, first) == UR_SERVER_GONE);
         CHECK(ur_end(l, first, UR_NOW) == -EINVAL && ur_abort(l, first) == 0);
         heap_close(&s);
     }
@@ -158,7 +161,8 @@ static void a_call_ends_in_time_whatever_the_server_does(void) {
     l = heap_open(&s);
     char *text = (char *)malloc(HEAP_SLOT);
     at_each_load = assign_another;
-    CHECK(ur_next_flat(l, UR_NOW, &t, text, HEAP_SLOT) == -EAGAIN && ur_next_flat(l, 5, &t, text, HEAP_SLOT) == -ETIMEDOUT);
+    CHECK(ur_next_flat(l, UR_NOW, &t, text, HEAP_SLOT) == -EAGAIN &&
+          ur_next_flat(l, 5, &t, text, HEAP_SLOT) == -ETIMEDOUT);
     at_each_load = NULL;
     free(text);
     heap_close(&s);
@@ -205,25 +209,35 @@ static uint64_t draw(uint64_t n) {
     return dice % n;
 }
 
+/* clang-format off */
 /* Exchanges that go well, on lane 0. */
 static const uint8_t plain[][RECORD] = {
-    {ASSIGN, 0}, {SEND, 0, 0, 40}, {SEND, 0, 2}, {SEND, 0, 3}, {CALL, TAKE, 0, 2}, {CALL, HEAD, 0, 1, 1, 1}, {CALL, WRITE, 0, 0},
-    {CALL, READ, 0, 0}, {CALL, READ, 0, 3}, {CALL, READ, 0, 3}, {CALL, READ, 0, 2, 2}, {CALL, WRITE, 0, 2, 40}, {CALL, WRITE, 0, 6},
+    {ASSIGN, 0}, {SEND, 0, 0, 40}, {SEND, 0, 2}, {SEND, 0, 3}, {CALL, TAKE, 0, 2}, {CALL, HEAD, 0, 1, 1, 1},
+    {CALL, WRITE, 0, 0},
+    {CALL, READ, 0, 0}, {CALL, READ, 0, 3}, {CALL, READ, 0, 3}, {CALL, READ, 0, 2, 2}, {CALL, WRITE, 0, 2, 40},
+    {CALL, WRITE, 0, 6},
     {CALL, WRITE, 0, 4}, {CALL, FINISH, 0, 0},
 };
 static const uint8_t websocket[][RECORD] = {
-    {ASSIGN, 0, 1}, {CALL, TAKE, 0, 1}, {CALL, HEAD, 0, 1}, {CALL, WRITE, 0, 0}, {SEND, 0, 4, 40}, {SEND, 0, 6, 3}, {CALL, READ, 0, 3}, {CALL, READ, 0, 3},
-    {CALL, WRITE, 0, 3, 0, 2}, {CALL, WRITE, 0, 5}, {CALL, FINISH, 0, 1}, {SEND, 0, 3}, {CALL, READ, 0, 3}, {CALL, FINISH, 0, 2},
+    {ASSIGN, 0, 1}, {CALL, TAKE, 0, 1}, {CALL, HEAD, 0, 1}, {CALL, WRITE, 0, 0}, {SEND, 0, 4, 40},
+    {SEND, 0, 6, 3}, {CALL, READ, 0, 3}, {CALL, READ, 0, 3},
+    {CALL, WRITE, 0, 3, 0, 2}, {CALL, WRITE, 0, 5}, {CALL, FINISH, 0, 1}, {SEND, 0, 3}, {CALL, READ, 0, 3},
+    {CALL, FINISH, 0, 2},
 };
 static const uint8_t download[][RECORD] = { /* more than the lane's buffers hold, and the server reads */
-    {ASSIGN, 0}, {CALL, TAKE, 0, 0}, {CALL, WRITE, 0, 1}, {CALL, WRITE, 0, 0}, {CALL, WRITE, 0, 2, 0, 31}, {CALL, WRITE, 0, 2, 0, 31}, {CALL, WRITE, 0, 2, 0, 31},
-    {CALL, WRITE, 0, 2, 0, 31}, {CALL, WRITE, 0, 2, 0, 31}, {CALL, WRITE, 0, 7}, {CALL, WAIT}, {SERVER_ENDS, 0, 5}, {CALL, WAIT}, {CALL, WRITE, 0, 2, 0, 31},
+    {ASSIGN, 0}, {CALL, TAKE, 0, 0}, {CALL, WRITE, 0, 1}, {CALL, WRITE, 0, 0}, {CALL, WRITE, 0, 2, 0, 31},
+    {CALL, WRITE, 0, 2, 0, 31}, {CALL, WRITE, 0, 2, 0, 31},
+    {CALL, WRITE, 0, 2, 0, 31}, {CALL, WRITE, 0, 2, 0, 31}, {CALL, WRITE, 0, 7}, {CALL, WAIT},
+    {SERVER_ENDS, 0, 5}, {CALL, WAIT}, {CALL, WRITE, 0, 2, 0, 31},
     {SERVER_ENDS, 0, 5}, {CALL, FINISH, 0, 0}, {CALL, WAIT, 0, 1},
 };
 static const uint8_t cancelled[][RECORD] = {
-    {ASSIGN, 0, 2}, {CALL, TAKE, 0, 1}, {CALL, READ, 0, 3}, {SERVER_ENDS, 0, 0}, {CALL, WAIT}, {CALL, LOOK, 0}, {CALL, FINISH, 0, 3},
-    {ASSIGN, 0}, {SEND, 0, 7}, {CALL, TAKE, 0, 1}, {CALL, READ, 0, 3}, {CALL, LOOK, 0}, {CALL, FINISH, 0, 3}, {SERVER_ENDS, 0, 3}, {CALL, TAKE, 0, 0},
+    {ASSIGN, 0, 2}, {CALL, TAKE, 0, 1}, {CALL, READ, 0, 3}, {SERVER_ENDS, 0, 0}, {CALL, WAIT}, {CALL, LOOK, 0},
+    {CALL, FINISH, 0, 3},
+    {ASSIGN, 0}, {SEND, 0, 7}, {CALL, TAKE, 0, 1}, {CALL, READ, 0, 3}, {CALL, LOOK, 0}, {CALL, FINISH, 0, 3},
+    {SERVER_ENDS, 0, 3}, {CALL, TAKE, 0, 0},
 };
+/* clang-format on */
 
 /* Appends an exchange, on a lane, and now and then something else between its steps. */
 static size_t append(uint8_t *script, const uint8_t (*records)[RECORD], size_t count, uint8_t lane, uint64_t one_in) {
@@ -247,7 +261,10 @@ static void arbitrary_server_writes_cause_an_error_at_most(unsigned scripts) {
         const uint8_t (*records)[RECORD];
         size_t count;
     } seeds[] = {
-        {plain, sizeof plain / RECORD}, {websocket, sizeof websocket / RECORD}, {download, sizeof download / RECORD}, {cancelled, sizeof cancelled / RECORD},
+        {plain, sizeof plain / RECORD},
+        {websocket, sizeof websocket / RECORD},
+        {download, sizeof download / RECORD},
+        {cancelled, sizeof cancelled / RECORD},
     };
     static uint8_t script[4 * 64 * RECORD];
     for (unsigned i = 0; i < scripts; i++) {
@@ -268,14 +285,18 @@ static int endless, scribbled;
  * or anything before the buffers. */
 static void *scribble_endlessly(void *unused) {
     static const uint8_t values[] = {0, 16, 1, 2, 3, 4, 5, 17, 0x7f, 0x80, 0xff, 64, 77};
-    uint8_t *box = (uint8_t *)server.box, *rows = (uint8_t *)server.rows, *buffers = (uint8_t *)server.header + server.header->buffers_offset;
+    uint8_t *box = (uint8_t *)server.box, *rows = (uint8_t *)server.rows,
+            *buffers = (uint8_t *)server.header + server.header->buffers_offset;
     uint8_t *from = scribbled == 2 ? rows : box;
     uint64_t state = (uint64_t)scribbled;
     while (__atomic_load_n(&endless, __ATOMIC_RELAXED) != 0) {
         state = state * 6364136223846793005u + 1442695040888963407u;
         uint64_t which = state >> 40;
-        uint8_t *head = buffers + which % HEAP_LANES * HEAP_SLOT, value = values[(state >> 33) % (scribbled == 0 ? 2 : sizeof values)];
-        uint8_t *at = scribbled == 0 ? head + CHANGING_LENGTH : scribbled == 1 ? head + which / 8 % 64 : from + which % (uint64_t)(buffers - from);
+        uint8_t *head = buffers + which % HEAP_LANES * HEAP_SLOT,
+                value = values[(state >> 33) % (scribbled == 0 ? 2 : sizeof values)];
+        uint8_t *at = scribbled == 0   ? head + CHANGING_LENGTH
+                      : scribbled == 1 ? head + which / 8 % 64
+                                       : from + which % (uint64_t)(buffers - from);
         __atomic_store_n(at, value, __ATOMIC_RELAXED);
     }
     return unused;

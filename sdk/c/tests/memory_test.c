@@ -100,11 +100,13 @@ static void a_greedy_response_starves_nobody(void) {
     CHECK(l->lanes[0].writer.held == HEAP_BUFFERS / 2 - HEAP_LANES + 1);
     for (uint32_t i = 1; i < HEAP_LANES; i++) {
         ur_request r = give(1 + i, i, i);
-        CHECK(ur_respond(l, r, 200, NULL, 0, UR_NOW) == 0 && ur_write(l, r, "x", 1, UR_NOW, NULL) == 0 && ur_end(l, r, UR_NOW) == 0);
+        CHECK(ur_respond(l, r, 200, NULL, 0, UR_NOW) == 0 && ur_write(l, r, "x", 1, UR_NOW, NULL) == 0 &&
+              ur_end(l, r, UR_NOW) == 0);
     }
     ur__store64(&s.positions[0].released, 1000); /* nonsense */
     CHECK(ur_write(l, greedy, block, sizeof block, UR_NOW, &n) == -EPROTO);
-    CHECK(ur_cancelled(l, greedy) == -ECANCELED && ur_reason(l, greedy) == UR_SERVER_GONE && ur_error_text(l)[0] != '\0');
+    CHECK(ur_cancelled(l, greedy) == -ECANCELED && ur_reason(l, greedy) == UR_SERVER_GONE &&
+          ur_error_text(l)[0] != '\0');
     CHECK(ur_abort(l, greedy) == 0 && ur_next(l, UR_NOW, &greedy) == -ENOTCONN);
     close_link();
 }
@@ -145,16 +147,23 @@ static void headers_are_readable_until_their_release(void) {
     ur_header h;
     ur_str v;
     ur_slot slot;
-    CHECK(ur__equals(ur_method(l, r), "POST") && ur__equals(ur_path(l, r), "/p") && ur__equals(ur_scheme(l, r), "http") && ur__equals(ur_authority(l, r), "x"));
+    CHECK(ur__equals(ur_method(l, r), "POST") && ur__equals(ur_path(l, r), "/p") &&
+          ur__equals(ur_scheme(l, r), "http") && ur__equals(ur_authority(l, r), "x"));
     CHECK(ur_http_version(l, r) == 1 && ur_stream_id(l, r) == 5 && ur_header_count(l, r) == 2);
-    CHECK(ur_header_at(l, r, 1, &h) == 0 && ur__equals(h.name, "b") && ur_header_at(l, r, 0, &h) == 0 && ur__equals(h.value, "1"));
-    CHECK(ur_header_at(l, r, 2, &h) == -ENOENT && ur_find_header(l, r, "B", &v) == 0 && ur__equals(v, "2") && ur_find_header(l, r, "c", &v) == -ENOENT);
-    CHECK(ur_tail(l, r, 2, UR_NOW, &slot) == 0 && slot.kind == UR_BODY && slot.length == 4 && memcmp(slot.data, "body", 4) == 0);
-    CHECK(ur_keep_headers(l, r, memory, HEAP_FRAME - 1) == -ENOSPC && ur_keep_headers(l, r, memory, sizeof memory) == 0);
+    CHECK(ur_header_at(l, r, 1, &h) == 0 && ur__equals(h.name, "b") && ur_header_at(l, r, 0, &h) == 0 &&
+          ur__equals(h.value, "1"));
+    CHECK(ur_header_at(l, r, 2, &h) == -ENOENT && ur_find_header(l, r, "B", &v) == 0 && ur__equals(v, "2") &&
+          ur_find_header(l, r, "c", &v) == -ENOENT);
+    CHECK(ur_tail(l, r, 2, UR_NOW, &slot) == 0 && slot.kind == UR_BODY && slot.length == 4 &&
+          memcmp(slot.data, "body", 4) == 0);
+    CHECK(ur_keep_headers(l, r, memory, HEAP_FRAME - 1) == -ENOSPC &&
+          ur_keep_headers(l, r, memory, sizeof memory) == 0);
     CHECK(ur_release(l, r, 2) == 0 && ur_tail(l, r, 2, UR_NOW, &slot) == -ENOENT);
-    CHECK(ur__equals(ur_path(l, r), "/p") && ur_find_header(l, r, "a", &v) == 0 && v.data > memory && v.data < memory + sizeof memory);
+    CHECK(ur__equals(ur_path(l, r), "/p") && ur_find_header(l, r, "a", &v) == 0 && v.data > memory &&
+          v.data < memory + sizeof memory);
     ur_request other = give(6, 2, 2);
-    CHECK(ur__equals(ur_path(l, other), "/p") && ur_release(l, other, 1) == 0 && ur_path(l, other).data == NULL && ur_header_count(l, other) == 0);
+    CHECK(ur__equals(ur_path(l, other), "/p") && ur_release(l, other, 1) == 0 && ur_path(l, other).data == NULL &&
+          ur_header_count(l, other) == 0);
     close_link();
 }
 
@@ -175,7 +184,8 @@ static void the_client_address_is_that_of_the_first_header(void) {
         (void)heap_append(&s, 5, 1, 2);
         CHECK(ur_next(l, UR_NOW, &r) == 0);
         CHECK(said ? ur__equals(ur_client_address(l, r), "203.0.113.7:40001") : ur_client_address(l, r).data == NULL);
-        CHECK(ur_release(l, r, 1) == 0 && ur_client_address(l, r).data == NULL && ur_abort(l, r) == 0 && ur_client_address(l, r).data == NULL);
+        CHECK(ur_release(l, r, 1) == 0 && ur_client_address(l, r).data == NULL && ur_abort(l, r) == 0 &&
+              ur_client_address(l, r).data == NULL);
         close_link();
     }
 }
@@ -201,9 +211,11 @@ static void a_ready_request_is_named_once_and_its_wants_are_cleared(void) {
     CHECK(ur_ready(l, &told) == 0 && told == r && ur_ready(l, &told) == -EAGAIN);
     ur__store32(&s.rows[1].cancel, UR_DEADLINE);
     heap_notify(&s, 1, 0);
-    CHECK(ur_wait(l, 0, 0, &what) == -EAGAIN && ur_ready(l, &told) == 0 && ur_cancelled(l, told) == -ECANCELED && ur_reason(l, told) == UR_DEADLINE);
+    CHECK(ur_wait(l, 0, 0, &what) == -EAGAIN && ur_ready(l, &told) == 0 && ur_cancelled(l, told) == -ECANCELED &&
+          ur_reason(l, told) == UR_DEADLINE);
     CHECK(ur_tail(l, r, 3, UR_NOW, &slot) == 0); /* what is there can still be read */
-    CHECK(ur_tail(l, r, 4, UR_FOREVER, &slot) == -ECANCELED && ur_respond(l, r, 200, NULL, 0, UR_NOW) == 0 && ur_end(l, r, UR_NOW) == -ECANCELED);
+    CHECK(ur_tail(l, r, 4, UR_FOREVER, &slot) == -ECANCELED && ur_respond(l, r, 200, NULL, 0, UR_NOW) == 0 &&
+          ur_end(l, r, UR_NOW) == -ECANCELED);
     close_link();
 }
 
@@ -247,7 +259,8 @@ static void the_end_of_the_server_is_noticed(void) {
     open_link(); /* killed */
     r = give(5, 1, 1);
     CHECK(shutdown(s.socket, SHUT_RDWR) == 0);
-    CHECK(ur_next(l, UR_FOREVER, &other) == -ENOTCONN && ur_cancelled(l, r) == -ECANCELED && ur_reason(l, r) == UR_SERVER_GONE);
+    CHECK(ur_next(l, UR_FOREVER, &other) == -ENOTCONN && ur_cancelled(l, r) == -ECANCELED &&
+          ur_reason(l, r) == UR_SERVER_GONE);
     CHECK(ur_wait(l, UR_WAIT_READY, UR_FOREVER, &what) == 0 && ur_ready(l, &other) == 0 && other == r);
     CHECK(ur_abort(l, r) == 0 && ur_drain(l) == -ENOTCONN);
     close_link();
@@ -291,7 +304,8 @@ static void a_header_that_does_not_fit_is_refused(void) {
     CHECK(ur_respond(l, r, 200, &h, 1, UR_NOW) == -EMSGSIZE);
     h.value.length--;
     CHECK(ur_respond(l, r, 200, &h, 1, UR_NOW) == 0 && ur_respond(l, r, 200, &h, 1, UR_NOW) == -EALREADY);
-    CHECK(ur_trailers(l, r, &h, 1, UR_NOW) == 0 && ur_write(l, r, "x", 1, UR_NOW, NULL) == -EINVAL && ur_end(l, r, UR_NOW) == 0);
+    CHECK(ur_trailers(l, r, &h, 1, UR_NOW) == 0 && ur_write(l, r, "x", 1, UR_NOW, NULL) == -EINVAL &&
+          ur_end(l, r, UR_NOW) == 0);
     close_link();
 }
 

@@ -46,7 +46,8 @@ static void a_wait_for_an_ended_request_leaves_the_next_one_alone(void) {
     l = heap_open(&s);
     l->bell = eventfd(0, EFD_NONBLOCK);
     first = give(5);
-    CHECK(pipe(also) == 0 && pthread_mutex_lock(&lock) == 0 && pthread_create(&thread, NULL, wait_for_a_slot, NULL) == 0);
+    CHECK(pipe(also) == 0 && pthread_mutex_lock(&lock) == 0 &&
+          pthread_create(&thread, NULL, wait_for_a_slot, NULL) == 0);
     while (!sleeping) {
         CHECK(pthread_cond_wait(&asleep, &lock) == 0);
     }

@@ -6,8 +6,10 @@
 
 #include "guard.h"
 
-static const char *const faults[] = {"ok", "truncated", "magic", "stream-version", "frame-type", "kind", "http-version", "varint", "length",
-                                     "too-many-fields", "method", "scheme", "authority", "path", "status", "name", "value"};
+static const char *const faults[] = {"ok",     "truncated",    "magic",     "stream-version", "frame-type",
+                                     "kind",   "http-version", "varint",    "length",         "too-many-fields",
+                                     "method", "scheme",       "authority", "path",           "status",
+                                     "name",   "value"};
 static const char *const message_faults[] = {"ok", "truncated", "format", "type", "too-long"};
 
 static void put_hex(const void *bytes, size_t size) {
@@ -47,7 +49,8 @@ static void put_list(const unsigned char *bytes, size_t size, size_t at, size_t 
     put_hex(again, length);
 }
 
-static enum ur__fault parse(const char *kind, const unsigned char *b, size_t size, struct ur__head *h, unsigned *status) {
+static enum ur__fault parse(const char *kind, const unsigned char *b, size_t size, struct ur__head *h,
+                            unsigned *status) {
     if (strcmp(kind, "request") == 0) {
         return ur__parse_request(h, b, size);
     }
@@ -83,7 +86,8 @@ static void frame(const char *kind, const unsigned char *input, size_t size) {
     } else if (strcmp(kind, "response") == 0) {
         unsigned char head[18 + 1];
         printf(" id=%llu version=%d status=%u", (unsigned long long)h.stream_id, h.version, status);
-        CHECK(ur__put_response(head, h.stream_id, h.version, status, ur__array(NULL, 0)) == head + 19 && memcmp(head, b, 18) == 0);
+        CHECK(ur__put_response(head, h.stream_id, h.version, status, ur__array(NULL, 0)) == head + 19 &&
+              memcmp(head, b, 18) == 0);
     }
     put_list(b, size, h.fields_at, h.count);
     printf("\n");

@@ -59,7 +59,7 @@ typedef struct ur_slot {
 typedef struct ur_flat_request {
     ur_request request;
     uint64_t stream_id;
-    uint64_t text_length;  /* bytes */
+    uint64_t text_length; /* bytes */
     uint64_t header_count;
     const void *body;      /* NULL if it has no bytes, or not all have come */
     uint64_t body_length;  /* bytes */
@@ -70,7 +70,7 @@ typedef struct ur_flat_request {
 /* Where the segments of a link are mapped. */
 typedef struct ur_memory {
     const void *requests;
-    size_t requests_size;  /* bytes */
+    size_t requests_size; /* bytes */
     void *responses;
     size_t responses_size; /* bytes */
 } ur_memory;
@@ -78,14 +78,14 @@ typedef struct ur_memory {
 /* Why a request was cancelled. Be ready for one that is not here. */
 enum ur_reason {
     UR_NOT_CANCELLED = 0,
-    UR_CLIENT_GONE = 1,      /* it closed its connection, or its upload broke off */
-    UR_DEADLINE = 2,         /* this worker made no progress for too long */
-    UR_INVALID = 3,          /* the response broke a rule */
-    UR_SERVER_SHUTDOWN = 4,  /* the server stopped */
-    UR_CLIENT_SLOW = 5,      /* it neither sent nor took bytes for too long */
-    UR_TOO_LARGE = 6,        /* the request body passed the limit */
-    UR_FINISHED = 7,         /* the exchange is over, for whatever reason */
-    UR_SERVER_GONE = 8       /* the server died, or closed the link */
+    UR_CLIENT_GONE = 1,     /* it closed its connection, or its upload broke off */
+    UR_DEADLINE = 2,        /* this worker made no progress for too long */
+    UR_INVALID = 3,         /* the response broke a rule */
+    UR_SERVER_SHUTDOWN = 4, /* the server stopped */
+    UR_CLIENT_SLOW = 5,     /* it neither sent nor took bytes for too long */
+    UR_TOO_LARGE = 6,       /* the request body passed the limit */
+    UR_FINISHED = 7,        /* the exchange is over, for whatever reason */
+    UR_SERVER_GONE = 8      /* the server died, or closed the link */
 };
 
 enum ur_bell {
@@ -97,7 +97,7 @@ enum ur_bell {
  * always count. */
 enum ur_wait_for {
     UR_WAIT_STREAM = 1, /* a request for ur_next() */
-    UR_WAIT_READY = 2,   /* something for ur_ready() */
+    UR_WAIT_READY = 2,  /* something for ur_ready() */
     UR_WAIT_STATE = 4   /* reported only: the server drains, or the link ends */
 };
 
@@ -110,14 +110,14 @@ enum ur_wait_for {
 #define UR_TEXT_BYTES 256
 
 typedef struct ur_options {
-    const char *socket;  /* path of the server's worker socket; "": see ur_default_socket */
-    const char *pool;    /* pool to serve; "default" */
-    const char *name;    /* for the server's logs; its default is the pid */
-    const char *sdk;     /* for an SDK on top of this one; "c" */
+    const char *socket; /* path of the server's worker socket; "": see ur_default_socket */
+    const char *pool;   /* pool to serve; "default" */
+    const char *name;   /* for the server's logs; its default is the pid */
+    const char *sdk;    /* for an SDK on top of this one; "c" */
     const char *sdk_version;
-    uint32_t lanes;      /* requests served at once, 1 to 4096; 16 */
-    uint32_t bell;       /* enum ur_bell; UR_BELL_FUTEX */
-    int32_t timeout_ms;  /* to connect, and as much for the answer; 10000 */
+    uint32_t lanes;     /* requests served at once, 1 to 4096; 16 */
+    uint32_t bell;      /* enum ur_bell; UR_BELL_FUTEX */
+    int32_t timeout_ms; /* to connect, and as much for the answer; 10000 */
 
     /* Out: what the last attach said. */
     uint32_t layout_min, layout_max; /* of a server that refused for the layout */
@@ -130,16 +130,16 @@ typedef struct ur_options {
 } ur_options;
 
 typedef struct ur_counters {
-    uint64_t requests;     /* taken */
-    uint64_t passed_over;  /* taken back by the server before we took them */
-    uint64_t ended;        /* ur_end, complete */
-    uint64_t aborted;      /* ur_abort */
-    uint64_t cancelled;    /* seen to be cancelled */
-    uint64_t slots_in, bytes_in;   /* request slots tailed, and their bytes */
-    uint64_t slots_out, bytes_out; /* response slots committed, and their bytes */
-    uint64_t sleeps;       /* times we slept, or armed */
-    uint64_t rings;        /* times we woke the server: a system call each */
-    uint64_t active;       /* requests in progress now */
+    uint64_t requests;              /* taken */
+    uint64_t passed_over;           /* taken back by the server before we took them */
+    uint64_t ended;                 /* ur_end, complete */
+    uint64_t aborted;               /* ur_abort */
+    uint64_t cancelled;             /* seen to be cancelled */
+    uint64_t slots_in, bytes_in;    /* request slots tailed, and their bytes */
+    uint64_t slots_out, bytes_out;  /* response slots committed, and their bytes */
+    uint64_t sleeps;                /* times we slept, or armed */
+    uint64_t rings;                 /* times we woke the server: a system call each */
+    uint64_t active;                /* requests in progress now */
     uint64_t buffers, buffers_free; /* response buffers: all, and in no lane's hands */
 } ur_counters;
 
@@ -210,7 +210,8 @@ UR_INLINE int ur_next_flat(ur_link *link, int timeout_ms, ur_flat_request *taken
 /* As ur_next_flat, with the text in another order: method, scheme, authority, path, the value
  * of each header, and then their names, which are its last *names bytes. Clients send
  * the same names again and again, so that what a caller makes of them can be kept. */
-UR_INLINE int ur_next_split(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size, uint64_t *names);
+UR_INLINE int ur_next_split(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size,
+                            uint64_t *names);
 
 /* Returns in *r a request in progress for which there may be something new: a
  * slot, room, a cancellation. -EAGAIN: none, or no other. Each is named once for
@@ -227,7 +228,8 @@ UR_INLINE int ur_wait(ur_link *link, unsigned reasons, int timeout_ms, unsigned 
  * is called before the sleep, and enter after it with what leave has returned; between
  * the two, other threads may call what does not wait, but for ur_close. -EINTR: a signal
  * came, or the descriptor also, which may be -1, is readable. -ENOTSUP with a futex bell. */
-UR_INLINE int ur_sleep(ur_link *link, unsigned reasons, int timeout_ms, int also, void *(*leave)(void), void (*enter)(void *));
+UR_INLINE int ur_sleep(ur_link *link, unsigned reasons, int timeout_ms, int also, void *(*leave)(void),
+                       void (*enter)(void *));
 
 /* A pointer of the caller's, kept with the request. NULL at first. */
 UR_INLINE int ur_set_user(ur_link *link, ur_request r, void *user);
@@ -322,12 +324,14 @@ UR_INLINE const char *ur_reason_text(uint32_t reason);
 /* ------------------------------------------------------- writing a response */
 
 /* Sends a response that precedes the final one, with a status from 102 to 199. */
-UR_INLINE int ur_interim(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count, int timeout_ms);
+UR_INLINE int ur_interim(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count,
+                         int timeout_ms);
 
 /* Starts the response with a status from 200 to 999; or opens the WebSocket that the
  * client asks for, at once, with 101. Of sec-websocket-protocol the headers may then
  * name one that the client offers. */
-UR_INLINE int ur_respond(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count, int timeout_ms);
+UR_INLINE int ur_respond(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count,
+                         int timeout_ms);
 
 /* Returns room for body bytes, or for a message, in shared memory: at least one byte
  * and mostly a good part of a slot. */
@@ -350,7 +354,8 @@ UR_INLINE int ur_trailers(ur_link *link, ur_request r, const ur_header *fields, 
  * only, part is final. *sent, which may be NULL, says how many bytes were, also after
  * an error: with -EAGAIN go on behind them. That text is UTF-8 is checked by the
  * server. */
-UR_INLINE int ur_send(ur_link *link, ur_request r, uint32_t kind, const void *data, size_t size, int final, int timeout_ms, size_t *sent);
+UR_INLINE int ur_send(ur_link *link, ur_request r, uint32_t kind, const void *data, size_t size, int final,
+                      int timeout_ms, size_t *sent);
 
 /* Sends the first n bytes of the reserved room, as ur_send. */
 UR_INLINE int ur_commit_message(ur_link *link, ur_request r, uint32_t kind, size_t n, int final);
@@ -363,7 +368,8 @@ UR_INLINE int ur_send_close(ur_link *link, ur_request r, int code, const char *r
 
 /* As ur_send_close and ur_end. After -EAGAIN or -ETIMEDOUT call it again; after -EINVAL,
  * too, with a code that may be sent. */
-UR_INLINE int ur_close_websocket(ur_link *link, ur_request r, int code, const char *reason, size_t length, int timeout_ms);
+UR_INLINE int ur_close_websocket(ur_link *link, ur_request r, int code, const char *reason, size_t length,
+                                 int timeout_ms);
 
 /* Ends the response and, unless it returns -EAGAIN, -ETIMEDOUT or -EINVAL, the
  * request. -ECANCELED: it has ended, but nobody saw all of it. */
@@ -383,8 +389,10 @@ UR_INLINE int ur_let_go(ur_link *link, ur_request r);
 
 /* As ur_interim, ur_respond and ur_trailers, with flat fields of so many bytes.
  * -EINVAL if the last does not end with a NUL, or is a name. */
-UR_INLINE int ur_interim_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length, int timeout_ms);
-UR_INLINE int ur_respond_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length, int timeout_ms);
+UR_INLINE int ur_interim_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length,
+                              int timeout_ms);
+UR_INLINE int ur_respond_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length,
+                              int timeout_ms);
 UR_INLINE int ur_trailers_flat(ur_link *link, ur_request r, const char *fields, size_t length, int timeout_ms);
 
 /* Returns 0, or -EINVAL if ur_respond_flat would refuse these, of whatever size. The
@@ -396,16 +404,17 @@ UR_INLINE int ur_check_flat(int status, const char *fields, size_t length);
  * and ur_end. -EINVAL, -EALREADY, -EMSGSIZE, -ESTALE, and -EBUSY, which is no room for
  * the headers behind interim responses: nothing has been done. After anything else the
  * request has ended, as after ur_end. written may be NULL. */
-UR_INLINE int ur_respond_whole(ur_link *link, ur_request r, int status, const char *fields, size_t length, const void *body, size_t size, int timeout_ms, size_t *written);
+UR_INLINE int ur_respond_whole(ur_link *link, ur_request r, int status, const char *fields, size_t length,
+                               const void *body, size_t size, int timeout_ms, size_t *written);
 
 /* As ur_respond_whole with UR_NOW, for languages that pass an int at less cost than a
  * size_t. After -EAGAIN ur_unsent() says how many bytes at the end of the body were not
  * written; it is 0 for every other request. */
-UR_INLINE int ur_respond_whole_flat(ur_link *link, ur_request r, int status, const char *fields, int length, const void *body, int size);
+UR_INLINE int ur_respond_whole_flat(ur_link *link, ur_request r, int status, const char *fields, int length,
+                                    const void *body, int size);
 UR_INLINE size_t ur_unsent(ur_link *link, ur_request r);
 
 #ifdef __cplusplus
 }
 #endif
 #endif /* UPLOAD_RESPONSE_H */
-

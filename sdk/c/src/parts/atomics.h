@@ -66,4 +66,3 @@ static inline int ur__errno(void) { return errno > 0 ? -errno : -EIO; }
 
 static inline uint64_t ur__min(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static inline uint64_t ur__max(uint64_t a, uint64_t b) { return a > b ? a : b; }
-

@@ -1,6 +1,7 @@
 /* Says why an attach failed. */
 static inline int ur__fail_attach(ur_options *o, int err, const char *why, ur_str more) {
-    (void)snprintf(o->refusal, sizeof o->refusal, "%s%.*s", why, (int)ur__min(more.length, UR_TEXT_BYTES), more.data == NULL ? "" : more.data);
+    (void)snprintf(o->refusal, sizeof o->refusal, "%s%.*s", why, (int)ur__min(more.length, UR_TEXT_BYTES),
+                   more.data == NULL ? "" : more.data);
     return err;
 }
 
@@ -9,7 +10,8 @@ static inline int ur__refused(ur_options *o, const struct ur__message *m) {
     static const struct {
         const char *code;
         int error;
-    } codes[] = {{"layout", EPROTONOSUPPORT}, {"denied", EACCES}, {"pool", ENXIO}, {"full", EBUSY}, {"draining", ESHUTDOWN}};
+    } codes[] = {
+        {"layout", EPROTONOSUPPORT}, {"denied", EACCES}, {"pool", ENXIO}, {"full", EBUSY}, {"draining", ESHUTDOWN}};
     o->layout_min = (uint32_t)m->layout_min;
     o->layout_max = (uint32_t)m->layout_max;
     (void)ur__fail_attach(o, 0, "", m->message);
@@ -103,9 +105,12 @@ static inline int ur__check_server(const ur_link *l, ur_options *o, const char *
     if (ur__is_trusted(peer.uid, named)) {
         return 0;
     }
+    /* clang-format off */
     (void)snprintf(o->refusal, sizeof o->refusal,
-                   "the server at %.80s is of user %u, not of ours (%u) or root: name it with UPLOAD_RESPONSE_SERVER_UID or server_uid if that is right",
+                   "the server at %.80s is of user %u, not of ours (%u) or root: "
+                   "name it with UPLOAD_RESPONSE_SERVER_UID or server_uid if that is right",
                    path, (unsigned)peer.uid, (unsigned)geteuid());
+    /* clang-format on */
     return -EPERM;
 }
 
@@ -121,7 +126,10 @@ static inline int ur__wait_until(int fd, int64_t deadline) {
     if (t.tv_usec == 1000000) {
         t.tv_usec = 999999;
     }
-    return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t) != 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t) != 0 ? ur__errno() : 0;
+    return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t) != 0 ||
+                   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t) != 0
+               ? ur__errno()
+               : 0;
 }
 
 static inline int64_t ur__deadline(const ur_options *o) { return ur__now() + (int64_t)o->timeout_ms * 1000000; }
@@ -161,9 +169,10 @@ static inline int ur__connect_server(ur_link *l, ur_options *o) {
     }
     int err = ur_default_socket(path, sizeof path);
     if (err == -EACCES) {
-        (void)snprintf(o->refusal, sizeof o->refusal, "%.*s: not a folder that only user %u can write", (int)(strrchr(path, '/') - path), path, (unsigned)geteuid());
+        (void)snprintf(o->refusal, sizeof o->refusal, "%.*s: not a folder that only user %u can write",
+                       (int)(strrchr(path, '/') - path), path, (unsigned)geteuid());
         return err;
     }
-    return err != 0 ? ur__fail_attach(o, err, "the path of the socket is too long", ur__text("")) : ur__connect(l, o, path);
+    return err != 0 ? ur__fail_attach(o, err, "the path of the socket is too long", ur__text(""))
+                    : ur__connect(l, o, path);
 }
-

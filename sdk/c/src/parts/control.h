@@ -33,14 +33,9 @@ static inline void ur__read_socket(ur_link *l) {
         case UR__DRAIN: /* the server finishes what is running, and so do we */
             l->server_drains = l->state_changed = 1;
             break;
-        case UR__BYE:
-            ur__fail_link(l, "the server said goodbye: ", m.reason);
-            break;
-        case UR__REFUSAL:
-            ur__fail_link(l, "the server closed the link: ", m.message);
-            break;
-        default:
-            ur__fail_link(l, "unexpected message from the server", none);
+        case UR__BYE: ur__fail_link(l, "the server said goodbye: ", m.reason); break;
+        case UR__REFUSAL: ur__fail_link(l, "the server closed the link: ", m.message); break;
+        default: ur__fail_link(l, "unexpected message from the server", none);
         }
     }
 }
@@ -51,4 +46,3 @@ static inline void ur__poll_socket(ur_link *l) {
         ur__read_socket(l);
     }
 }
-

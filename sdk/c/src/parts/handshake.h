@@ -23,7 +23,8 @@ static inline int ur__send_hello(const ur_link *l, ur_options *o) {
 }
 
 /* Receives one packet and the descriptors that came with it. EAGAIN: not in time. */
-static inline ssize_t ur__receive(int fd, int64_t deadline, uint8_t *packet, size_t size, int *fds, int most, int *count) {
+static inline ssize_t ur__receive(int fd, int64_t deadline, uint8_t *packet, size_t size, int *fds, int most,
+                                  int *count) {
     union {
         struct cmsghdr align;
         char bytes[CMSG_SPACE(8 * sizeof(int))];
@@ -65,7 +66,8 @@ static inline ssize_t ur__receive(int fd, int64_t deadline, uint8_t *packet, siz
 }
 
 /* Reads the answer to our hello. The descriptors are the caller's. */
-static inline int ur__read_welcome(ur_link *l, ur_options *o, struct ur__message *m, uint8_t *packet, int *fds, int *count) {
+static inline int ur__read_welcome(ur_link *l, ur_options *o, struct ur__message *m, uint8_t *packet, int *fds,
+                                   int *count) {
     ssize_t n = ur__receive(l->socket, ur__deadline(o), packet, UR__MAX_MESSAGE + 1, fds, 4, count);
     if (n <= 0) {
         int err = n == 0 ? -ECONNRESET : errno == EAGAIN || errno == EWOULDBLOCK ? -ETIMEDOUT : ur__errno();
@@ -91,17 +93,19 @@ static inline int ur__check_segments(ur_link *l, ur_options *o, const struct ur_
         return -EIO; /* cannot be; it lets a static analyser see that */
     }
     ur__copy_shared(&l->header, l->requests, sizeof l->header); /* read once; the copy is checked and used */
-    if (m->layout < UR__LAYOUT_MIN || m->layout > UR__LAYOUT_MAX || h->magic != UR__MAGIC || h->layout != m->layout || h->layout_hash != hash ||
-        m->layout_hash != hash) {
+    if (m->layout < UR__LAYOUT_MIN || m->layout > UR__LAYOUT_MAX || h->magic != UR__MAGIC || h->layout != m->layout ||
+        h->layout_hash != hash || m->layout_hash != hash) {
         return ur__fail_attach(o, -EPROTO, "server and SDK do not agree on the layout of the memory", ur__text(""));
     }
     if (!ur__header_fits(h, l->requests_bytes) || m->link >= h->links) {
         return ur__fail_attach(o, -EPROTO, "the header of the request segment makes no sense", ur__text(""));
     }
-    l->box = (const struct ur_shm_mailbox *)(const void *)(l->requests + h->mailboxes_offset + m->link * h->mailbox_stride);
+    l->box =
+        (const struct ur_shm_mailbox *)(const void *)(l->requests + h->mailboxes_offset + m->link * h->mailbox_stride);
     ur__copy_shared(&l->geometry, l->box, sizeof l->geometry);
     ur__after_reads(); /* the generation comes after what it vouches for */
-    if (ur__load32(&l->box->generation) != m->link_generation || !ur__mailbox_fits(h, &l->geometry, l->responses_bytes)) {
+    if (ur__load32(&l->box->generation) != m->link_generation ||
+        !ur__mailbox_fits(h, &l->geometry, l->responses_bytes)) {
         return ur__fail_attach(o, -EPROTO, "the mailbox of the link makes no sense", ur__text(""));
     }
     return 0;
@@ -115,7 +119,8 @@ static inline void ur__open_lane(ur_link *l, uint32_t i) {
     lane->words = (struct ur_shm_lane *)(void *)(l->responses + l->geometry.lanes_offset) + i;
     lane->position = (const struct ur_shm_position *)(const void *)((const uint8_t *)l->box + ur__positions_at(h)) + i;
 
-    w->ring = (struct ur_shm_descriptor *)(void *)(l->responses + l->geometry.descriptors_offset) + (size_t)i * l->geometry.ring;
+    w->ring = (struct ur_shm_descriptor *)(void *)(l->responses + l->geometry.descriptors_offset) +
+              (size_t)i * l->geometry.ring;
     w->mask = l->geometry.ring - 1;
     w->limit = ur__min(h->slot_limit, l->geometry.ring);
     w->buffers = l->responses + l->geometry.buffers_offset;
@@ -149,7 +154,8 @@ static inline int ur__open_link(ur_link *l, const ur_options *o, const struct ur
     l->inbox.attach = (uint32_t)m->link_generation;
     l->inbox.word = &l->words->taken;
     l->notices.head = &l->box->notice_head;
-    l->notices.ring = (const struct ur_shm_notice *)(const void *)(rings + (size_t)h->inbox_entries * sizeof(struct ur_shm_inbox_entry));
+    l->notices.ring = (const struct ur_shm_notice *)(const void *)(rings + (size_t)h->inbox_entries *
+                                                                               sizeof(struct ur_shm_inbox_entry));
     l->notices.mask = h->notice_entries - 1;
     l->first_ready = l->last_ready = UR__NO_LANE;
     l->state = UR__LINK_OPEN;
@@ -242,4 +248,3 @@ static inline int ur__handshake(ur_link *l, ur_options *o) {
     }
     return err;
 }
-

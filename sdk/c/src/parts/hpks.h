@@ -45,6 +45,7 @@ enum {
 
 /* Where each ASCII byte must not stand; the rest must not stand in tokens,
  * schemes and authorities. */
+/* clang-format off */
 static const uint8_t ur__classes[128] = {
     31, 31, 31, 31, 31, 31, 31, 31, 31, 29, 31, 31, 31, 31, 31, 31,
     31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31,
@@ -54,6 +55,7 @@ static const uint8_t ur__classes[128] = {
     32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32,  9, 25,  9, 24,  8,
     24,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
      0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0, 25, 24, 25,  8, 31};
+/* clang-format on */
 
 static inline unsigned ur__class(uint8_t c) {
     return c < 128 ? ur__classes[c] : (unsigned)(UR__NOT_TOKEN | UR__NOT_SCHEME | UR__NOT_AUTHORITY);
@@ -238,7 +240,8 @@ static inline enum ur__fault ur__parse_request(struct ur__head *h, const void *b
 }
 
 /* A decoded headers frame of a response, for tests. */
-static inline enum ur__fault ur__parse_response(struct ur__head *h, unsigned *status, const void *bytes, size_t length) {
+static inline enum ur__fault ur__parse_response(struct ur__head *h, unsigned *status, const void *bytes,
+                                                size_t length) {
     struct ur__cursor c = ur__cursor_at(bytes, length);
     memset(h, 0, sizeof *h);
     *status = 0;
@@ -371,7 +374,8 @@ static inline uint8_t *ur__put_list(uint8_t *to, struct ur__list list) {
 
 /* Writes the headers frame of a response. Preconditions: to has 18 bytes and
  * those of the fields. */
-static inline uint8_t *ur__put_response(uint8_t *to, uint64_t stream_id, uint8_t version, unsigned status, struct ur__list list) {
+static inline uint8_t *ur__put_response(uint8_t *to, uint64_t stream_id, uint8_t version, unsigned status,
+                                        struct ur__list list) {
     memcpy(to, "HPKS\x01\x01", 6);
     for (int i = 0; i < 8; i++) {
         to[6 + i] = (uint8_t)(stream_id >> (56 - 8 * i));
@@ -382,4 +386,3 @@ static inline uint8_t *ur__put_response(uint8_t *to, uint64_t stream_id, uint8_t
     to[17] = (uint8_t)status;
     return ur__put_list(to + 18, list);
 }
-

@@ -7,7 +7,8 @@ struct ur__counter {
     uint64_t stream_id, unowned;
 };
 
-static inline struct ur__counter ur__counter_for(const uint64_t *word, const uint64_t *owner, uint64_t stream_id, uint64_t unowned) {
+static inline struct ur__counter ur__counter_for(const uint64_t *word, const uint64_t *owner, uint64_t stream_id,
+                                                 uint64_t unowned) {
     struct ur__counter c;
     c.word = word;
     c.owner = owner;
@@ -34,18 +35,18 @@ struct ur__writer {
     uint8_t *buffers;
     uint32_t slot_size;
     struct ur__pool *pool;
-    uint64_t *published;        /* ours: C1, and A1 of a server */
+    uint64_t *published;         /* ours: C1, and A1 of a server */
     struct ur__counter released; /* the reader's: D2, B2 */
 
-    uint64_t committed; /* slots committed, published or not */
-    uint64_t visible;   /* slots published */
-    uint64_t reclaimed; /* slots whose bytes we have back */
-    uint32_t held;      /* buffers */
+    uint64_t committed;      /* slots committed, published or not */
+    uint64_t visible;        /* slots published */
+    uint64_t reclaimed;      /* slots whose bytes we have back */
+    uint32_t held;           /* buffers */
     uint32_t oldest, newest; /* full ones, a list through the pool's spans */
-    uint32_t current;   /* buffer that is being filled */
-    uint64_t last;      /* last slot in it */
-    uint32_t used;      /* bytes of it that slots cover */
-    uint32_t reserved;  /* bytes of it beyond used that are reserved */
+    uint32_t current;        /* buffer that is being filled */
+    uint64_t last;           /* last slot in it */
+    uint32_t used;           /* bytes of it that slots cover */
+    uint32_t reserved;       /* bytes of it beyond used that are reserved */
 };
 
 static inline void ur__writer_give(struct ur__writer *w, uint32_t buffer) { ur__pool_give(w->pool, buffer, --w->held); }
@@ -154,7 +155,8 @@ static inline int ur__writer_reserve(struct ur__writer *w, uint32_t min, uint8_t
     return 0;
 }
 
-static inline void ur__put_descriptor(struct ur__writer *w, uint32_t buffer, uint32_t offset, uint32_t length, uint32_t kind) {
+static inline void ur__put_descriptor(struct ur__writer *w, uint32_t buffer, uint32_t offset, uint32_t length,
+                                      uint32_t kind) {
     struct ur_shm_descriptor *d = &w->ring[w->committed & w->mask];
     w->committed++;
     d->number = w->committed;
@@ -293,4 +295,3 @@ static inline int ur__reader_release(struct ur__reader *r, uint64_t n) {
     }
     return 0;
 }
-

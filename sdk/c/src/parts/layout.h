@@ -103,7 +103,9 @@
     WORD(descriptor, buffer, 8, 4, "lane's writer", "index of the buffer, 0xffffffff: no bytes") \
     WORD(descriptor, offset, 12, 4, "lane's writer", "bytes from the start of the buffer, a multiple of 64") \
     WORD(descriptor, length, 16, 4, "lane's writer", "bytes") \
-    WORD(descriptor, kind, 20, 4, "lane's writer", "bits 0-7: 1 headers, 2 body, 3 trailers, 4 end, 5 abort, 6 interim, 7 text, 8 binary, 9 close; bit 8: final") \
+    WORD( \
+        descriptor, kind, 20, 4, "lane's writer", \
+        "bits 0-7: 1 headers, 2 body, 3 trailers, 4 end, 5 abort, 6 interim, 7 text, 8 binary, 9 close; bit 8: final") \
     WORD(descriptor, time, 24, 8, "lane's writer", "CLOCK_MONOTONIC of the commit, ns")
 
 struct ur_shm_header {
@@ -226,4 +228,3 @@ static inline uint64_t ur__layout_hash(void) {
 #undef UR__HASH_WORD
     return h;
 }
-

@@ -12,32 +12,32 @@ struct ur__lane {
     ur_request ended;  /* the last one, for ur_reason */
     uint64_t stream_id;
     void *user;
-    uint32_t reason;    /* of the cancellation, once it was seen */
-    uint8_t headers_sent;     /* the response's headers are committed */
-    uint8_t closing;          /* its trailers, or the close of a WebSocket, are committed */
-    uint8_t response_ended;   /* the response has ended, the request was not let go */
-    uint8_t wants_websocket;  /* the client asks for one; known once the headers are decoded */
-    uint8_t websocket_open;   /* the WebSocket was accepted */
-    uint8_t wants_slot; /* wants_request is set */
-    uint8_t wants_room; /* wants_room is set, to room_at */
-    uint8_t ready;      /* in the list for ur_ready */
-    uint8_t head_state; /* enum ur__head_state */
+    uint32_t reason;         /* of the cancellation, once it was seen */
+    uint8_t headers_sent;    /* the response's headers are committed */
+    uint8_t closing;         /* its trailers, or the close of a WebSocket, are committed */
+    uint8_t response_ended;  /* the response has ended, the request was not let go */
+    uint8_t wants_websocket; /* the client asks for one; known once the headers are decoded */
+    uint8_t websocket_open;  /* the WebSocket was accepted */
+    uint8_t wants_slot;      /* wants_request is set */
+    uint8_t wants_room;      /* wants_room is set, to room_at */
+    uint8_t ready;           /* in the list for ur_ready */
+    uint8_t head_state;      /* enum ur__head_state */
     uint32_t next_ready;
-    uint32_t message;   /* kind of the message of which not all is committed; 0: none */
+    uint32_t message; /* kind of the message of which not all is committed; 0: none */
     uint64_t room_at;
 
     uint64_t next_slot; /* for ur_next_slot */
     uint64_t tailed;    /* the highest slot that was */
     struct ur__head head;
-    const uint8_t *frame; /* a copy of slot 1: ours, or the caller's */
-    uint8_t *copy;        /* ours */
-    size_t copy_size;     /* bytes there is room for */
+    const uint8_t *frame;   /* a copy of slot 1: ours, or the caller's */
+    uint8_t *copy;          /* ours */
+    size_t copy_size;       /* bytes there is room for */
     size_t field, field_at; /* where the last ur_header_at left off */
 
     uint8_t *room; /* reserved */
     uint32_t room_size;
     uint32_t filled; /* bytes of it that are written, to be committed */
-    size_t unsent; /* bytes of a body that ur_respond_whole_flat had no room for */
+    size_t unsent;   /* bytes of a body that ur_respond_whole_flat had no room for */
 };
 
 enum ur__head_state { UR__HEAD_UNSEEN, UR__HEAD_IN_SLOT, UR__HEAD_KEPT, UR__HEAD_GONE };
@@ -51,7 +51,7 @@ struct ur_link {
     uint8_t *responses;
     size_t requests_bytes, responses_bytes;
     uint32_t slot_size, lane_count;
-    uint32_t max_active; /* requests that the caller serves at once; the server assigns some ahead */
+    uint32_t max_active;      /* requests that the caller serves at once; the server assigns some ahead */
     uint64_t ended_responses; /* requests whose response has ended, and that were not let go */
 
     struct ur_shm_header header;    /* as it was at the attach, checked */
@@ -64,10 +64,10 @@ struct ur_link {
     struct ur__notices notices;
     struct ur__pool pool;
     struct ur__lane *lanes;
-    uint64_t accepted; /* requests, for their handles */
+    uint64_t accepted;                /* requests, for their handles */
     uint32_t first_ready, last_ready; /* UR__NO_LANE: none */
 
-    uint64_t last_rung;  /* the last sleep of the server for which we rang */
+    uint64_t last_rung; /* the last sleep of the server for which we rang */
     uint64_t sleeps;
     uint32_t bell_count; /* of the futex bell, from before the last announcement */
     uint32_t state;      /* of the link, as we have seen it */
@@ -147,7 +147,8 @@ static inline void ur__fail_link(ur_link *l, const char *why, ur_str more) {
         return;
     }
     l->dead = l->state_changed = 1;
-    (void)snprintf(l->why, sizeof l->why, "%s%.*s", why, (int)ur__min(more.length, UR_TEXT_BYTES), more.data == NULL ? "" : more.data);
+    (void)snprintf(l->why, sizeof l->why, "%s%.*s", why, (int)ur__min(more.length, UR_TEXT_BYTES),
+                   more.data == NULL ? "" : more.data);
     (void)shutdown(l->socket, SHUT_RDWR);
     for (uint32_t i = 0; i < l->lane_count; i++) {
         ur__make_ready(l, &l->lanes[i]);
@@ -196,4 +197,3 @@ static inline uint32_t ur__check_cancelled(ur_link *l, struct ur__lane *lane) {
     }
     return why;
 }
-

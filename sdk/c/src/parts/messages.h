@@ -5,7 +5,13 @@
  * keys are ignored; one of ours that is there twice, or of another type or too
  * large, makes the message malformed. */
 
-enum ur__message_fault { UR__MESSAGE_OK, UR__MESSAGE_TRUNCATED, UR__MESSAGE_FORMAT, UR__MESSAGE_TYPE, UR__MESSAGE_TOO_LONG };
+enum ur__message_fault {
+    UR__MESSAGE_OK,
+    UR__MESSAGE_TRUNCATED,
+    UR__MESSAGE_FORMAT,
+    UR__MESSAGE_TYPE,
+    UR__MESSAGE_TOO_LONG
+};
 
 enum { UR__MAX_MESSAGE = 4096, UR__MAX_KEYS = 64 };
 
@@ -15,7 +21,8 @@ enum ur__message_kind { UR__NO_MESSAGE, UR__HELLO, UR__WELCOME, UR__REFUSAL, UR_
 struct ur__message {
     enum ur__message_kind kind;
     uint64_t layout_min, layout_max, features, pid, lanes;
-    uint64_t layout, layout_hash, instance, server_pid, link, link_generation, request_bytes, response_bytes, response_timeout_ms;
+    uint64_t layout, layout_hash, instance, server_pid, link, link_generation, request_bytes, response_bytes,
+        response_timeout_ms;
     uint64_t deadline_ms;
     ur_str pool, name, sdk, sdk_version, bell, server, code, message, reason;
 };
@@ -23,14 +30,15 @@ struct ur__message {
 struct ur__key {
     enum ur__message_kind kind;
     const char *name;
-    size_t at;      /* in struct ur__message */
-    uint64_t most;  /* of a uint; 0: a string */
+    size_t at;     /* in struct ur__message */
+    uint64_t most; /* of a uint; 0: a string */
 };
 
 #define UR__UINT(kind, name, most) {kind, #name, offsetof(struct ur__message, name), most}
 #define UR__STRING(kind, name) {kind, #name, offsetof(struct ur__message, name), 0}
 
 /* The keys of each message, in the order in which they are written. */
+/* clang-format off */
 static const struct ur__key ur__keys[] = {
     UR__UINT(UR__HELLO, layout_min, UINT16_MAX), UR__UINT(UR__HELLO, layout_max, UINT16_MAX),
     UR__UINT(UR__HELLO, features, UINT64_MAX), UR__STRING(UR__HELLO, pool), UR__STRING(UR__HELLO, name),
@@ -51,6 +59,7 @@ static const struct ur__key ur__keys[] = {
 
     UR__STRING(UR__BYE, reason),
 };
+/* clang-format on */
 enum { UR__KEYS = sizeof ur__keys / sizeof ur__keys[0] };
 
 static const char *const ur__message_names[] = {"", "hello", "welcome", "error", "drain", "bye"};
@@ -187,7 +196,8 @@ static inline uint64_t ur__packet_map(struct ur__packet *p) {
 }
 
 /* Puts the value of a key where it belongs. */
-static inline enum ur__message_fault ur__store_value(struct ur__message *m, const struct ur__key *key, const struct ur__value *v) {
+static inline enum ur__message_fault ur__store_value(struct ur__message *m, const struct ur__key *key,
+                                                     const struct ur__value *v) {
     char *at = (char *)m + key->at;
     if (key->most == 0) {
         memcpy(at, &v->string, sizeof v->string);
@@ -343,4 +353,3 @@ static inline size_t ur__encode(const struct ur__message *m, uint8_t *bytes) {
     bytes[0] = (uint8_t)(0x80 | keys);
     return o.at <= o.size ? o.at : 0;
 }
-

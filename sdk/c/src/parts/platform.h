@@ -32,4 +32,3 @@ extern "C" {
 #else
 #define UR__PIN(claim) _Static_assert(claim, #claim)
 #endif
-

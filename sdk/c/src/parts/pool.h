@@ -12,7 +12,7 @@ struct ur__span {
 
 struct ur__pool {
     uint32_t *stack;
-    struct ur__span *spans; /* per buffer */
+    struct ur__span *spans;           /* per buffer */
     uint32_t free, guaranteed, total; /* buffers; guaranteed: to lanes that hold none */
 };
 
@@ -54,4 +54,3 @@ static inline void ur__pool_give(struct ur__pool *p, uint32_t buffer, uint32_t h
         p->guaranteed++;
     }
 }
-

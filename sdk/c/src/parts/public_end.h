@@ -10,7 +10,9 @@ static inline int ur__put_end(ur_link *link, struct ur__lane *lane, int timeout_
 }
 
 /* Reports whether a response may end now: it has begun, and no message is half out. */
-static inline int ur__may_end(const struct ur__lane *lane) { return lane->headers_sent && !lane->response_ended && lane->message == 0; }
+static inline int ur__may_end(const struct ur__lane *lane) {
+    return lane->headers_sent && !lane->response_ended && lane->message == 0;
+}
 
 UR_INLINE int ur_end(ur_link *link, ur_request r, int timeout_ms) {
     struct ur__lane *lane;
@@ -29,7 +31,8 @@ UR_INLINE int ur_end(ur_link *link, ur_request r, int timeout_ms) {
     return err != 0 ? err : cancelled;
 }
 
-UR_INLINE int ur_close_websocket(ur_link *link, ur_request r, int code, const char *reason, size_t length, int timeout_ms) {
+UR_INLINE int ur_close_websocket(ur_link *link, ur_request r, int code, const char *reason, size_t length,
+                                 int timeout_ms) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
     if (err != 0) {
@@ -85,7 +88,9 @@ UR_INLINE int ur_end_response(ur_link *link, ur_request r, int timeout_ms) {
     if (err == -EAGAIN || err == -ETIMEDOUT) {
         return err;
     }
-    int cancelled = ur__check_cancelled(link, lane) != 0 ? -ECANCELED : 0; /* before a server that has seen the end says "finished" */
+    int cancelled = ur__check_cancelled(link, lane) != 0
+                        ? -ECANCELED
+                        : 0; /* before a server that has seen the end says "finished" */
     ur__response_over(link, lane);
     return err != 0 ? err : cancelled;
 }
@@ -112,7 +117,8 @@ UR_INLINE int ur_let_go(ur_link *link, ur_request r) {
     return err;
 }
 
-UR_INLINE int ur_respond_whole(ur_link *link, ur_request r, int status, const char *fields, size_t length, const void *body, size_t size, int timeout_ms, size_t *written) {
+UR_INLINE int ur_respond_whole(ur_link *link, ur_request r, int status, const char *fields, size_t length,
+                               const void *body, size_t size, int timeout_ms, size_t *written) {
     size_t done = 0;
     int err = ur__final_status(status) ? ur_respond_flat(link, r, status, fields, length, timeout_ms) : -EINVAL;
     if (err == -EAGAIN || err == -ETIMEDOUT) {
@@ -136,7 +142,8 @@ UR_INLINE int ur_respond_whole(ur_link *link, ur_request r, int status, const ch
     return err;
 }
 
-UR_INLINE int ur_respond_whole_flat(ur_link *link, ur_request r, int status, const char *fields, int length, const void *body, int size) {
+UR_INLINE int ur_respond_whole_flat(ur_link *link, ur_request r, int status, const char *fields, int length,
+                                    const void *body, int size) {
     struct ur__lane *lane;
     size_t written = 0;
     if (length < 0 || size < 0) {

@@ -45,10 +45,8 @@ UR_INLINE int ur_is_temporary(int error) {
     case -EAGAIN: /* too many are connecting */
     case -ETIMEDOUT:
     case -EBUSY:
-    case -ESHUTDOWN:
-        return 1;
-    default:
-        return 0;
+    case -ESHUTDOWN: return 1;
+    default: return 0;
     }
 }
 
@@ -109,4 +107,3 @@ UR_INLINE void ur_get_memory(const ur_link *link, ur_memory *memory) {
     memory->responses = link->responses;
     memory->responses_size = link->responses_bytes;
 }
-

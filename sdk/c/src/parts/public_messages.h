@@ -23,7 +23,8 @@ static inline int ur__send_empty(ur_link *link, struct ur__lane *lane, uint32_t 
     return err;
 }
 
-UR_INLINE int ur_send(ur_link *link, ur_request r, uint32_t kind, const void *data, size_t size, int final, int timeout_ms, size_t *sent) {
+UR_INLINE int ur_send(ur_link *link, ur_request r, uint32_t kind, const void *data, size_t size, int final,
+                      int timeout_ms, size_t *sent) {
     struct ur__lane *lane;
     size_t done = 0;
     int err = ur__find_message(link, r, kind, &lane);
@@ -118,4 +119,3 @@ UR_INLINE int ur_send_close(ur_link *link, ur_request r, int code, const char *r
     }
     return err;
 }
-

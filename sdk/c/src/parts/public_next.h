@@ -118,7 +118,8 @@ static inline int ur__check_attempts(const ur_link *l, struct ur__timeout *t, ui
 }
 
 /* Takes a request with its text: by turns if names is NULL, else apart. */
-static inline int ur__next_with_text(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size, uint64_t *names) {
+static inline int ur__next_with_text(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size,
+                                     uint64_t *names) {
     struct ur__timeout t = ur__timeout_of(timeout_ms);
     ur_request r;
     memset(taken, 0, sizeof *taken);
@@ -152,8 +153,8 @@ UR_INLINE int ur_next_flat(ur_link *link, int timeout_ms, ur_flat_request *taken
     return ur__next_with_text(link, timeout_ms, taken, text, size, NULL);
 }
 
-UR_INLINE int ur_next_split(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size, uint64_t *names) {
+UR_INLINE int ur_next_split(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size,
+                            uint64_t *names) {
     *names = 0;
     return ur__next_with_text(link, timeout_ms, taken, text, size, names);
 }
-

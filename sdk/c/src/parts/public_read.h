@@ -260,8 +260,14 @@ UR_INLINE uint32_t ur_reason(ur_link *link, ur_request r) {
 }
 
 UR_INLINE const char *ur_reason_text(uint32_t reason) {
-    static const char *const texts[] = {"none", "client gone", "deadline passed", "invalid response", "server shut down",
-                                        "client too slow", "request body too large", "exchange finished", "server gone"};
+    static const char *const texts[] = {"none",
+                                        "client gone",
+                                        "deadline passed",
+                                        "invalid response",
+                                        "server shut down",
+                                        "client too slow",
+                                        "request body too large",
+                                        "exchange finished",
+                                        "server gone"};
     return reason < sizeof texts / sizeof texts[0] ? texts[reason] : "unknown";
 }
-

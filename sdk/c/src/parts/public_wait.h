@@ -66,7 +66,8 @@ static inline void ur__clear_ready(ur_link *l) {
 
 /* Sleeps at the bell, the socket and another descriptor, and reports why it woke as
  * ur_sleep does. What belongs to the link is touched with the caller's lock only. */
-static inline int ur__sleep_unlocked(ur_link *l, int timeout_ms, int also, void *(*leave)(void), void (*enter)(void *)) {
+static inline int ur__sleep_unlocked(ur_link *l, int timeout_ms, int also, void *(*leave)(void),
+                                     void (*enter)(void *)) {
     struct pollfd fds[3];
     fds[0].fd = l->bell;
     fds[1].fd = l->socket;
@@ -88,7 +89,8 @@ static inline int ur__sleep_unlocked(ur_link *l, int timeout_ms, int also, void 
     return fds[0].revents != 0 || fds[1].revents != 0 ? 0 : -EINTR;
 }
 
-UR_INLINE int ur_sleep(ur_link *link, unsigned reasons, int timeout_ms, int also, void *(*leave)(void), void (*enter)(void *)) {
+UR_INLINE int ur_sleep(ur_link *link, unsigned reasons, int timeout_ms, int also, void *(*leave)(void),
+                       void (*enter)(void *)) {
     if (ur__forked(link)) {
         return -ECHILD;
     }
@@ -166,4 +168,3 @@ UR_INLINE int ur_disarm(ur_link *link) {
     ur__refresh(link);
     return link->dead ? -ENOTCONN : 0;
 }
-

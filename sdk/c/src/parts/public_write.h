@@ -1,7 +1,8 @@
 /* ------- writing */
 
 /* Writes the headers of a final response, or of one that precedes it. */
-static inline int ur__put_head(ur_link *link, struct ur__lane *lane, int status, struct ur__list list, uint32_t kind, int timeout_ms) {
+static inline int ur__put_head(ur_link *link, struct ur__lane *lane, int status, struct ur__list list, uint32_t kind,
+                               int timeout_ms) {
     uint8_t *room = NULL;
     uint32_t size = 0;
     size_t fields = ur__list_size(list);
@@ -40,11 +41,13 @@ static inline int ur__interim(ur_link *link, ur_request r, int status, struct ur
     return err;
 }
 
-UR_INLINE int ur_interim(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count, int timeout_ms) {
+UR_INLINE int ur_interim(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count,
+                         int timeout_ms) {
     return ur__interim(link, r, status, ur__array(headers, count), timeout_ms);
 }
 
-UR_INLINE int ur_interim_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length, int timeout_ms) {
+UR_INLINE int ur_interim_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length,
+                              int timeout_ms) {
     return ur__interim(link, r, status, ur__flat(fields, length), timeout_ms);
 }
 
@@ -72,11 +75,13 @@ static inline int ur__respond(ur_link *link, ur_request r, int status, struct ur
     return 0;
 }
 
-UR_INLINE int ur_respond(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count, int timeout_ms) {
+UR_INLINE int ur_respond(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count,
+                         int timeout_ms) {
     return ur__respond(link, r, status, ur__array(headers, count), timeout_ms);
 }
 
-UR_INLINE int ur_respond_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length, int timeout_ms) {
+UR_INLINE int ur_respond_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length,
+                              int timeout_ms) {
     return ur__respond(link, r, status, ur__flat(fields, length), timeout_ms);
 }
 
@@ -173,4 +178,3 @@ UR_INLINE int ur_trailers(ur_link *link, ur_request r, const ur_header *fields, 
 UR_INLINE int ur_trailers_flat(ur_link *link, ur_request r, const char *fields, size_t length, int timeout_ms) {
     return ur__trailers(link, r, ur__flat(fields, length), timeout_ms);
 }
-

@@ -9,8 +9,10 @@ static inline void ur__accept(ur_link *l, struct ur__lane *lane, const struct ur
     lane->row = &rows[a->row];
     lane->stream_id = a->stream_id;
     ur__writer_reset(&lane->writer); /* the server is done with the lane's last response */
-    lane->writer.released = ur__counter_for(&lane->position->released, &lane->position->stream_id, a->stream_id, UR_ALL_SLOTS);
-    in->ring = (const struct ur_shm_descriptor *)(const void *)(l->requests + h->descriptors_offset) + (size_t)a->row * (size_t)(in->mask + 1);
+    lane->writer.released =
+        ur__counter_for(&lane->position->released, &lane->position->stream_id, a->stream_id, UR_ALL_SLOTS);
+    in->ring = (const struct ur_shm_descriptor *)(const void *)(l->requests + h->descriptors_offset) +
+               (size_t)a->row * (size_t)(in->mask + 1);
     in->published = ur__counter_for(&lane->row->published, &lane->row->stream_id, a->stream_id, 0);
     in->seen = in->done = 0;
 
@@ -18,7 +20,8 @@ static inline void ur__accept(ur_link *l, struct ur__lane *lane, const struct ur
     lane->ended = 0;
     lane->user = NULL;
     lane->reason = 0;
-    lane->headers_sent = lane->closing = lane->response_ended = lane->wants_websocket = lane->websocket_open = lane->wants_slot = lane->wants_room = 0;
+    lane->headers_sent = lane->closing = lane->response_ended = lane->wants_websocket = lane->websocket_open =
+        lane->wants_slot = lane->wants_room = 0;
     lane->message = 0;
     lane->unsent = 0;
     lane->head_state = UR__HEAD_UNSEEN;
@@ -200,4 +203,3 @@ static inline struct ur__lane *ur__headers(ur_link *l, ur_request r, int *err) {
     *err = lane->head_state == UR__HEAD_GONE ? -ENOENT : 0;
     return *err == 0 ? lane : NULL;
 }
-

@@ -73,7 +73,8 @@ static inline int ur__room_result(ur_link *l, struct ur__lane *lane, int err) {
 }
 
 /* Reserves at least min bytes, waiting for them. */
-static inline int ur__get_room(ur_link *l, struct ur__lane *lane, uint32_t min, int timeout_ms, uint8_t **room, uint32_t *size) {
+static inline int ur__get_room(ur_link *l, struct ur__lane *lane, uint32_t min, int timeout_ms, uint8_t **room,
+                               uint32_t *size) {
     struct ur__timeout t = ur__timeout_of(timeout_ms);
     int announced = 0;
     for (;;) {
@@ -90,7 +91,8 @@ static inline int ur__get_room(ur_link *l, struct ur__lane *lane, uint32_t min, 
 }
 
 /* Reserves room for so many bytes, or for a good part of them. */
-static inline int ur__get_some_room(ur_link *l, struct ur__lane *lane, uint64_t bytes, int timeout_ms, uint8_t **room, uint32_t *size) {
+static inline int ur__get_some_room(ur_link *l, struct ur__lane *lane, uint64_t bytes, int timeout_ms, uint8_t **room,
+                                    uint32_t *size) {
     if (ur__check_cancelled(l, lane) != 0) {
         return -ECANCELED;
     }
@@ -132,7 +134,8 @@ static inline int ur__find_body(ur_link *l, ur_request r, struct ur__lane **lane
 /* The same for a part of a message of a kind. */
 static inline int ur__find_message(ur_link *l, ur_request r, uint32_t kind, struct ur__lane **lane) {
     int err = ur__find_writable(l, r, lane);
-    if (err == 0 && (!(*lane)->websocket_open || (kind != UR_TEXT && kind != UR_BINARY) || ((*lane)->message != 0 && (*lane)->message != kind))) {
+    if (err == 0 && (!(*lane)->websocket_open || (kind != UR_TEXT && kind != UR_BINARY) ||
+                     ((*lane)->message != 0 && (*lane)->message != kind))) {
         err = -EINVAL;
     }
     return err;
@@ -156,4 +159,3 @@ static inline int ur__put_empty(ur_link *l, struct ur__lane *lane, uint32_t kind
         }
     }
 }
-

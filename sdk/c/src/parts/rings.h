@@ -68,4 +68,3 @@ static inline int ur__inbox_take(struct ur__inbox *b, struct ur__assignment *a) 
     a->revoked = ur__load32(&e->revoked) != 0; /* G2 */
     return 0;
 }
-

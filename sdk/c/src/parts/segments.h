@@ -21,19 +21,23 @@ static inline int ur__pow2(uint64_t n, uint64_t most) { return n != 0 && (n & (n
 
 /* Bytes from the start of a mailbox to its positions, behind its rings. */
 static inline uint64_t ur__positions_at(const struct ur_shm_header *h) {
-    return sizeof(struct ur_shm_mailbox) + (uint64_t)h->inbox_entries * sizeof(struct ur_shm_inbox_entry) + ((uint64_t)h->notice_entries * 4 + 63) / 64 * 64;
+    return sizeof(struct ur_shm_mailbox) + (uint64_t)h->inbox_entries * sizeof(struct ur_shm_inbox_entry) +
+           ((uint64_t)h->notice_entries * 4 + 63) / 64 * 64;
 }
 
 /* Reports whether a header can be that of a segment of so many bytes. */
 static inline int ur__header_fits(const struct ur_shm_header *h, uint64_t bytes) {
-    if (h->slot_size < UR__MIN_SLOT || h->slot_size > UR__MAX_SLOT || h->slot_size % UR__ALIGN != 0 || h->slot_limit == 0 || h->rows == 0 ||
-        h->rows > UR__MAX_ROWS || h->links == 0 || h->links > UR__MAX_LINKS || h->buffers > UR__MAX_BUFFERS) {
+    if (h->slot_size < UR__MIN_SLOT || h->slot_size > UR__MAX_SLOT || h->slot_size % UR__ALIGN != 0 ||
+        h->slot_limit == 0 || h->rows == 0 || h->rows > UR__MAX_ROWS || h->links == 0 || h->links > UR__MAX_LINKS ||
+        h->buffers > UR__MAX_BUFFERS) {
         return 0;
     }
-    if (!ur__pow2(h->ring, UR__MAX_RING) || !ur__pow2(h->inbox_entries, 2 * UR__MAX_LANES) || !ur__pow2(h->notice_entries, 4 * UR__MAX_LANES)) {
+    if (!ur__pow2(h->ring, UR__MAX_RING) || !ur__pow2(h->inbox_entries, 2 * UR__MAX_LANES) ||
+        !ur__pow2(h->notice_entries, 4 * UR__MAX_LANES)) {
         return 0;
     }
-    if (h->mailbox_stride < ur__positions_at(h) + (uint64_t)h->inbox_entries * sizeof(struct ur_shm_position) || h->mailbox_stride % 64 != 0) {
+    if (h->mailbox_stride < ur__positions_at(h) + (uint64_t)h->inbox_entries * sizeof(struct ur_shm_position) ||
+        h->mailbox_stride % 64 != 0) {
         return 0;
     }
     const struct ur__area areas[] = {
@@ -48,7 +52,8 @@ static inline int ur__header_fits(const struct ur_shm_header *h, uint64_t bytes)
 
 /* Reports whether a mailbox can describe a response segment of so many bytes. */
 static inline int ur__mailbox_fits(const struct ur_shm_header *h, const struct ur_shm_mailbox *b, uint64_t bytes) {
-    if (b->lanes == 0 || b->lanes > UR__MAX_LANES || b->lanes > h->inbox_entries || b->buffers < b->lanes || b->buffers > UR__MAX_BUFFERS) {
+    if (b->lanes == 0 || b->lanes > UR__MAX_LANES || b->lanes > h->inbox_entries || b->buffers < b->lanes ||
+        b->buffers > UR__MAX_BUFFERS) {
         return 0;
     }
     if (!ur__pow2(b->ring, UR__MAX_RING) || !ur__pow2(b->outbox_entries, 4 * UR__MAX_LANES)) {
@@ -135,4 +140,3 @@ static inline void ur__free_link(ur_link *l) {
     free(l->lanes);
     free(l);
 }
-

@@ -94,7 +94,8 @@ static inline int ur__announce(ur_link *l, unsigned reasons) {
     }
     ur__store64(&l->words->asleep, l->sleeps << 8 | reasons); /* S1 */
     ur__fence();
-    return !((reasons & UR_WAIT_STREAM) && ur__stream_waits(l)) && ur__notices_empty(&l->notices) && ur__state(l) == l->state;
+    return !((reasons & UR_WAIT_STREAM) && ur__stream_waits(l)) && ur__notices_empty(&l->notices) &&
+           ur__state(l) == l->state;
 }
 
 static inline void ur__clear_asleep(ur_link *l) { ur__store64(&l->words->asleep, 0); }
@@ -183,4 +184,3 @@ static inline int ur__wait_once(ur_link *l, unsigned reasons, struct ur__timeout
     ur__refresh(l);
     return 0;
 }
-
