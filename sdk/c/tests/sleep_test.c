@@ -33,20 +33,21 @@ static void *wait_for_a_slot(void *unused) {
     ur_slot slot;
     CHECK(pthread_mutex_lock(&lock) == 0);
     CHECK(ur_tail(l, first, 2, UR_NOW, &slot) == -EAGAIN);
-    int err = ur_doze(l, UR_WAIT_STREAM | UR_WAIT_NEWS, 20000, also[0], leave, enter);
+    int err = ur_sleep(l, UR_WAIT_STREAM | UR_WAIT_READY, 20000, also[0], leave, enter);
     CHECK(err == -EINTR && ur_tail(l, first, 2, UR_NOW, &slot) == -ESTALE && ur_release(l, first, 1) == -ESTALE);
     CHECK(pthread_mutex_unlock(&lock) == 0);
     return unused;
 }
 
-static void who_waits_for_an_ended_request_leaves_the_next_one_alone(void) {
+static void a_wait_for_an_ended_request_leaves_the_next_one_alone(void) {
     pthread_t thread;
     ur_slot slot;
     ur_request news;
     l = heap_open(&s);
     l->bell = eventfd(0, EFD_NONBLOCK);
     first = give(5);
-    CHECK(pipe(also) == 0 && pthread_mutex_lock(&lock) == 0 && pthread_create(&thread, NULL, wait_for_a_slot, NULL) == 0);
+    CHECK(pipe(also) == 0 && pthread_mutex_lock(&lock) == 0 &&
+          pthread_create(&thread, NULL, wait_for_a_slot, NULL) == 0);
     while (!sleeping) {
         CHECK(pthread_cond_wait(&asleep, &lock) == 0);
     }
@@ -57,14 +58,14 @@ static void who_waits_for_an_ended_request_leaves_the_next_one_alone(void) {
     CHECK(ur__load32(&s.lanes[1].wants_request) == 1); /* as the one who still waits has said */
     heap_put(&s.writers[1], "body", 4, UR_BODY);
     (void)ur__writer_publish(&s.writers[1]);
-    heap_notify(&s, 1, UR_WAIT_NEWS);
-    CHECK(ur_news(l, &news) == 0 && news == next && ur_tail(l, next, 2, UR_NOW, &slot) == 0 && slot.length == 4);
+    heap_notify(&s, 1, UR_WAIT_READY);
+    CHECK(ur_ready(l, &news) == 0 && news == next && ur_tail(l, next, 2, UR_NOW, &slot) == 0 && slot.length == 4);
     CHECK(close(also[0]) == 0 && close(also[1]) == 0);
     heap_close(&s);
 }
 
 int main(void) {
-    who_waits_for_an_ended_request_leaves_the_next_one_alone();
-    printf("doze_test: ok\n");
+    a_wait_for_an_ended_request_leaves_the_next_one_alone();
+    printf("sleep_test: ok\n");
     return 0;
 }
