@@ -5,21 +5,23 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/wavey-ai/upload-response/server/internal/header"
 )
 
 // compressible reports whether the representation in a response shrinks, and may be
 // changed: text of some kind, whole, in no coding yet, and with nothing in its fields
 // that is said of its very bytes.
-func compressible(header http.Header, head *responseHead, least int64) bool {
+func compressible(fields http.Header, head *header.ResponseHead, least int64) bool {
 	switch {
-	case head.status == http.StatusNoContent, head.status == http.StatusPartialContent, head.status == http.StatusNotModified:
+	case head.Status == http.StatusNoContent, head.Status == http.StatusPartialContent, head.Status == http.StatusNotModified:
 		return false
-	case head.contentLength >= 0 && head.contentLength < least:
+	case head.ContentLength >= 0 && head.ContentLength < least:
 		return false
-	case !compressibleType(header.Get("Content-Type")), forbidsTransforms(header):
+	case !compressibleType(fields.Get("Content-Type")), forbidsTransforms(fields):
 		return false
 	}
-	return !slices.ContainsFunc(ofItsBytes, func(name string) bool { return header[name] != nil })
+	return !slices.ContainsFunc(ofItsBytes, func(name string) bool { return fields[name] != nil })
 }
 
 // ofItsBytes are the fields that would be wrong if the bytes were others.
@@ -37,21 +39,21 @@ var compressibleTypes = map[string]bool{
 // representation that would depend on Accept-Encoding, as far as can be told. The fields
 // that a cache learns from the one have to be those of the other (RFC 9110 sections 15.3.7
 // and 15.4.5).
-func standsForWhole(header http.Header, head *responseHead, least int64) bool {
-	length := head.contentLength
-	switch head.status {
+func standsForWhole(fields http.Header, head *header.ResponseHead, least int64) bool {
+	length := head.ContentLength
+	switch head.Status {
 	case http.StatusRequestedRangeNotSatisfiable:
 		return true // what it says of type and length is its own page's
 	case http.StatusPartialContent:
-		length = wholeLength(header.Get("Content-Range"))
+		length = wholeLength(fields.Get("Content-Range"))
 	case http.StatusNotModified:
 	default:
 		return false
 	}
-	media := header.Get("Content-Type")
+	media := fields.Get("Content-Type")
 	untold := media == "" || strings.HasPrefix(strings.ToLower(media), "multipart/byteranges")
-	encoded := slices.ContainsFunc(ofItsBytes, func(name string) bool { return name != "Content-Range" && header[name] != nil })
-	return (untold || compressibleType(media)) && !encoded && !forbidsTransforms(header) && (length < 0 || length >= least)
+	encoded := slices.ContainsFunc(ofItsBytes, func(name string) bool { return name != "Content-Range" && fields[name] != nil })
+	return (untold || compressibleType(media)) && !encoded && !forbidsTransforms(fields) && (length < 0 || length >= least)
 }
 
 // wholeLength returns the length of what a Content-Range is a part of, or -1.
@@ -72,37 +74,25 @@ func compressibleType(contentType string) bool {
 
 // forbidsTransforms reports whether a message is to pass as it is (RFC 9110 section
 // 7.7).
-func forbidsTransforms(header http.Header) bool {
-	return listHas(header["Cache-Control"], "no-transform")
-}
-
-// listHas reports whether a list in one or several fields has an element, in any case.
-func listHas(fields []string, element string) bool {
-	for _, field := range fields {
-		for each := range strings.SplitSeq(field, ",") {
-			if strings.EqualFold(strings.TrimSpace(each), element) {
-				return true
-			}
-		}
-	}
-	return false
+func forbidsTransforms(fields http.Header) bool {
+	return header.HasElement(fields["Cache-Control"], "no-transform")
 }
 
 // vary says that the response depends on the request's Accept-Encoding.
-func vary(header http.Header) {
-	if !listHas(header["Vary"], "Accept-Encoding") && !listHas(header["Vary"], "*") {
-		header["Vary"] = append(header["Vary"], "Accept-Encoding")
+func vary(fields http.Header) {
+	if !header.HasElement(fields["Vary"], "Accept-Encoding") && !header.HasElement(fields["Vary"], "*") {
+		fields["Vary"] = append(fields["Vary"], "Accept-Encoding")
 	}
 }
 
 // encodedAs says in which coding the body is, and takes back what the worker said of
 // it as it was. Equal contents have unlike bytes now, which is what a weak tag means
 // (RFC 9110 section 8.8.1).
-func encodedAs(header http.Header, coding string) {
-	header["Content-Encoding"] = []string{coding}
-	delete(header, "Content-Length")
-	delete(header, "Accept-Ranges")
-	if tag := header.Get("Etag"); strings.HasPrefix(tag, `"`) {
-		header["Etag"] = []string{"W/" + tag}
+func encodedAs(fields http.Header, coding string) {
+	fields["Content-Encoding"] = []string{coding}
+	delete(fields, "Content-Length")
+	delete(fields, "Accept-Ranges")
+	if tag := fields.Get("Etag"); strings.HasPrefix(tag, `"`) {
+		fields["Etag"] = []string{"W/" + tag}
 	}
 }

@@ -6,17 +6,19 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/wavey-ai/upload-response/server/internal/header"
 )
 
-// fieldsOf makes a header of lines, NAME: VALUE with | between them.
+// fieldsOf makes the fields of lines, NAME: VALUE with | between them.
 func fieldsOf(lines string) http.Header {
-	header := http.Header{}
+	fields := http.Header{}
 	for line := range strings.SplitSeq(lines, "|") {
 		if name, value, ok := strings.Cut(line, ": "); ok {
-			header.Add(name, value)
+			fields.Add(name, value)
 		}
 	}
-	return header
+	return fields
 }
 
 // compressing returns what is on.
@@ -70,14 +72,14 @@ func TestOnlyWhatMayAndShouldBeIsCompressed(t *testing.T) {
 	} {
 		for _, asks := range []string{"Accept-Encoding: gzip", "Accept-Encoding: br", "Accept-Encoding: gzip|Cache-Control: no-transform"} {
 			w := httptest.NewRecorder()
-			header := fieldsOf(c.fields)
-			for name, values := range header {
+			fields := fieldsOf(c.fields)
+			for name, values := range fields {
 				w.Header()[name] = values
 			}
 			request := httptest.NewRequest("GET", "/", nil)
 			request.Header = fieldsOf(asks)
 			all := compressing(100)
-			got := all.begin(w, request, &responseHead{status: c.status, contentLength: c.length, bodyAllowed: true})
+			got := all.begin(w, request, &header.ResponseHead{Status: c.status, ContentLength: c.length, BodyAllowed: true})
 			want := c.compressed && asks == "Accept-Encoding: gzip"
 			if (got != nil) != want || (w.Header().Get("Content-Encoding") == "gzip") != want {
 				t.Errorf("%d with %q to %q: compressed %v, want %v", c.status, c.fields, asks, got != nil, want)
@@ -107,7 +109,7 @@ func TestFieldsOfACompressedResponseAreTrue(t *testing.T) {
 			}
 			request := httptest.NewRequest(method, "/", nil)
 			request.Header.Set("Accept-Encoding", "gzip")
-			got := compressing(1).begin(w, request, &responseHead{status: 200, contentLength: -1, bodyAllowed: method == "GET"})
+			got := compressing(1).begin(w, request, &header.ResponseHead{Status: 200, ContentLength: -1, BodyAllowed: method == "GET"})
 			if (got != nil) != (method == "GET") {
 				t.Errorf("%s: compressed %v", method, got != nil)
 			}
@@ -132,7 +134,7 @@ func TestA304HasTheTagThatWasAskedAbout(t *testing.T) {
 		}
 		request := httptest.NewRequest("GET", "/", nil)
 		request.Header["If-None-Match"] = strings.Split(c.asked, "|")
-		compressing(1).begin(w, request, &responseHead{status: 304, contentLength: -1})
+		compressing(1).begin(w, request, &header.ResponseHead{Status: 304, ContentLength: -1})
 		if got := w.Header().Get("Etag"); got != c.want {
 			t.Errorf("%s, asked about %s, becomes %s, want %s", c.tag, c.asked, got, c.want)
 		}
@@ -149,7 +151,7 @@ func TestA304ToWhomNoTagMattersHasTheTagOfItsResponse(t *testing.T) {
 		w.Header().Set("Content-Type", "text/css")
 		request := httptest.NewRequest("GET", "/", nil)
 		request.Header = fieldsOf(fields)
-		compressing(1).begin(w, request, &responseHead{status: 304, contentLength: -1})
+		compressing(1).begin(w, request, &header.ResponseHead{Status: 304, ContentLength: -1})
 		if got := w.Header().Get("Etag"); got != want {
 			t.Errorf("with %s the tag is %s, want %s", fields, got, want)
 		}
@@ -159,10 +161,10 @@ func TestA304ToWhomNoTagMattersHasTheTagOfItsResponse(t *testing.T) {
 func TestARangeOnConditionOfAWeakTagIsTheWhole(t *testing.T) {
 	for condition, spared := range map[string]bool{`W/"a"`: true, `"a"`: false, "Sat, 28 Nov 2026 05:00:00 GMT": false} {
 		for _, on := range []bool{false, true} {
-			header := http.Header{"Range": {"bytes=1-"}, "If-Range": {condition}}
-			(&compression{on: on}).spareRange(header)
-			if got := len(header) == 0; got != (spared && on) {
-				t.Errorf("compressing %v, on condition of %s: %v", on, condition, header)
+			fields := http.Header{"Range": {"bytes=1-"}, "If-Range": {condition}}
+			(&compression{on: on}).spareRange(fields)
+			if got := len(fields) == 0; got != (spared && on) {
+				t.Errorf("compressing %v, on condition of %s: %v", on, condition, fields)
 			}
 		}
 	}
@@ -175,7 +177,7 @@ func TestSoManyResponsesAreCompressedAtOnceAndNoMore(t *testing.T) {
 		w.Header().Set("Content-Type", "text/plain")
 		request := httptest.NewRequest("GET", "/", nil)
 		request.Header.Set("Accept-Encoding", "zstd")
-		c := all.begin(w, request, &responseHead{status: 200, contentLength: -1, bodyAllowed: true})
+		c := all.begin(w, request, &header.ResponseHead{Status: 200, ContentLength: -1, BodyAllowed: true})
 		if (w.Header().Get("Content-Encoding") != "") != (c != nil) || w.Header().Get("Vary") == "" {
 			t.Errorf("fields %v", w.Header())
 		}

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+
+	"github.com/wavey-ai/upload-response/server/internal/header"
 )
 
 // compression compresses the responses of one router.
@@ -29,28 +31,28 @@ func (c *compression) init(config *Config) {
 // begin decides whether the response with these fields, which are not out yet, is
 // compressed, and adapts them. It returns what its body has to go through, or nil.
 // Release: [compressor.release].
-func (c *compression) begin(w http.ResponseWriter, r *http.Request, head *responseHead) *compressor {
-	header := w.Header()
+func (c *compression) begin(w http.ResponseWriter, r *http.Request, head *header.ResponseHead) *compressor {
+	fields := w.Header()
 	if !c.on {
 		return nil
 	}
-	if standsForWhole(header, head, c.least) {
-		vary(header)
-		if head.status == http.StatusNotModified {
-			retag(header, r)
-			delete(header, "Content-Length") // the 200 may be compressed
+	if standsForWhole(fields, head, c.least) {
+		vary(fields)
+		if head.Status == http.StatusNotModified {
+			retag(fields, r)
+			delete(fields, "Content-Length") // the 200 may be compressed
 		}
 	}
-	if !compressible(header, head, c.least) {
+	if !compressible(fields, head, c.least) {
 		return nil
 	}
-	vary(header)
+	vary(fields)
 	coding := codingFor(r)
 	if coding == identity {
 		return nil
 	}
-	if !head.bodyAllowed { // HEAD
-		encodedAs(header, coding)
+	if !head.BodyAllowed { // HEAD
+		encodedAs(fields, coding)
 		return nil
 	}
 	return c.open(w, coding)

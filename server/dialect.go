@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server/internal/header"
 )
 
 // dialect is what HTTP/1.1, 2 and 3 do differently. This file, http3_*.go, and those
@@ -126,7 +127,7 @@ func (d *dialect) check(r *http.Request) error {
 			return err
 		}
 	}
-	return checkTarget(r)
+	return header.CheckTarget(r)
 }
 
 // checkFields refuses a Host field that contradicts the authority (RFC 9113 section
@@ -137,7 +138,7 @@ func checkFields(r *http.Request) error {
 	switch {
 	case len(hosts) > 1 || len(hosts) == 1 && !strings.EqualFold(hosts[0], r.Host):
 		return errors.New("host and authority differ")
-	case !strings.HasPrefix(r.RequestURI, "/") && !asksServer(r):
+	case !strings.HasPrefix(r.RequestURI, "/") && !header.AsksServer(r):
 		return errors.New("no path")
 	case !validLength(r):
 		return errors.New("content-length")

@@ -36,23 +36,23 @@ func cutTag(list string) (tag, rest string) {
 
 // retag gives a 304 the tag that the response has which it stands for: a weak one, if that
 // was compressed. A cache would not find it by the strong one (RFC 9111 section 4.3.4).
-func retag(header http.Header, r *http.Request) {
-	tag, asked := header.Get("Etag"), r.Header["If-None-Match"]
+func retag(fields http.Header, r *http.Request) {
+	tag, asked := fields.Get("Etag"), r.Header["If-None-Match"]
 	if !strings.HasPrefix(tag, `"`) || hasTag(asked, tag) {
 		return
 	}
-	if hasTag(asked, "W/"+tag) || compressibleType(header.Get("Content-Type")) && codingFor(r) != identity {
-		header["Etag"] = []string{"W/" + tag}
+	if hasTag(asked, "W/"+tag) || compressibleType(fields.Get("Content-Type")) && codingFor(r) != identity {
+		fields["Etag"] = []string{"W/" + tag}
 	}
 }
 
 // spareRange takes the range out of a request that has one on condition of a weak tag, as
 // it was made for what was compressed. Such a condition is never met (RFC 9110 section
 // 13.1.5), and a worker that compares tags loosely would send a part of other bytes.
-func (c *compression) spareRange(header http.Header) {
-	if !c.on || header["Range"] == nil || len(header["If-Range"]) == 0 || !strings.HasPrefix(header["If-Range"][0], "W/") {
+func (c *compression) spareRange(fields http.Header) {
+	if !c.on || fields["Range"] == nil || len(fields["If-Range"]) == 0 || !strings.HasPrefix(fields["If-Range"][0], "W/") {
 		return
 	}
-	delete(header, "Range")
-	delete(header, "If-Range")
+	delete(fields, "Range")
+	delete(fields, "If-Range")
 }

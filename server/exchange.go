@@ -9,6 +9,7 @@ import (
 
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
+	"github.com/wavey-ai/upload-response/server/internal/header"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -43,7 +44,7 @@ func (x *exchange) serve() error {
 	if err := x.admit(); err != nil {
 		return err
 	}
-	if asksServer(x.request) {
+	if header.AsksServer(x.request) {
 		return x.answerItself()
 	}
 	hasBody := x.hasBody()
@@ -85,7 +86,7 @@ func (x *exchange) admit() error {
 		x.writer.Header().Set("Allow", usualMethods)
 		return ErrTrace
 	}
-	if asksServer(x.request) {
+	if header.AsksServer(x.request) {
 		return nil
 	}
 	var err error
@@ -112,7 +113,7 @@ func (x *exchange) answerItself() error {
 	x.origin.sign(header)
 	header.Set("Content-Length", "0")
 	x.limitUnread()
-	x.responder.head.status = http.StatusOK
+	x.responder.head.Status = http.StatusOK
 	x.writer.WriteHeader(http.StatusOK)
 	return nil
 }
@@ -290,8 +291,8 @@ func (x *exchange) awaitUpload() {
 	at := s.place
 	at.link.answered(s)
 	r := &x.responder
-	open := r.head.bodyAllowed && (r.head.contentLength < 0 || r.compressor != nil)
-	x.pump.early = earlyAnswer{at: time.Now(), status: r.head.status, open: open, flush: r.flush}
+	open := r.head.BodyAllowed && (r.head.ContentLength < 0 || r.compressor != nil)
+	x.pump.early = earlyAnswer{at: time.Now(), status: r.head.Status, open: open, flush: r.flush}
 	hold := time.NewTimer(x.dialect.earlyHold())
 	defer hold.Stop()
 	at.position.WantResponse(true) // S1
@@ -326,7 +327,7 @@ func (x *exchange) haltPump(err error) {
 func (x *exchange) conclude(err error) {
 	c := &x.router.counters
 	c.Exchanges.Add(1)
-	status := x.responder.head.status
+	status := x.responder.head.Status
 	x.judge(err)
 	if err != nil {
 		c.Failed.Add(1)

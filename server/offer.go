@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server/internal/header"
 )
 
 // offer is a request for a WebSocket, which a worker may accept.
@@ -35,15 +36,15 @@ const (
 // HTTP/1.1 (RFC 6455 section 4.1).
 func offerOf(r *http.Request, d *dialect) (*offer, *http.Request) {
 	switch {
-	case d.serial && r.Method == http.MethodGet && r.ProtoMinor > 0 && hasToken(r.Header["Upgrade"], "websocket") && hasToken(r.Header["Connection"], "upgrade"):
-		return &offer{key: r.Header.Get("Sec-Websocket-Key"), protocols: elements(r.Header["Sec-Websocket-Protocol"])}, r
+	case d.serial && r.Method == http.MethodGet && r.ProtoMinor > 0 && header.HasElement(r.Header["Upgrade"], "websocket") && header.HasElement(r.Header["Connection"], "upgrade"):
+		return &offer{key: r.Header.Get("Sec-Websocket-Key"), protocols: header.Elements(r.Header["Sec-Websocket-Protocol"])}, r
 	case d.serial || r.Method != http.MethodConnect || extendedProtocol(r) != "websocket":
 		return nil, r
 	}
 	get := r.WithContext(r.Context())
 	get.Method, get.RequestURI = http.MethodGet, r.URL.RequestURI()
 	delete(get.Header, protocolField)
-	return &offer{protocols: elements(r.Header["Sec-Websocket-Protocol"])}, get
+	return &offer{protocols: header.Elements(r.Header["Sec-Websocket-Protocol"])}, get
 }
 
 // protocolField is where net/http puts the :protocol of an extended CONNECT.
@@ -75,18 +76,12 @@ func (o *offer) check(r *http.Request, d *dialect) error {
 // reply checks what a worker says when it accepts, and returns the fields for the
 // client.
 func (o *offer) reply(frame *proto.Response) (http.Header, error) {
-	header := http.Header{}
-	for _, f := range frame.Fields {
-		name := http.CanonicalHeaderKey(f.Name)
-		if policy := fieldPolicies[name]; policy == passField && name != "Content-Length" {
-			header[name] = append(header[name], f.Value)
-		}
-	}
-	chosen := header["Sec-Websocket-Protocol"]
+	fields := header.Upgraded(frame.Fields)
+	chosen := fields["Sec-Websocket-Protocol"]
 	if len(chosen) > 1 || len(chosen) == 1 && !slices.Contains(o.protocols, chosen[0]) {
 		return nil, fmt.Errorf("%w: sec-websocket-protocol %q was not offered", ErrWorkerInvalid, chosen)
 	}
-	return header, nil
+	return fields, nil
 }
 
 // accept opens the WebSocket: the client gets the fields, and the wire carries frames
@@ -127,23 +122,4 @@ const wireBytes = 8 << 10
 func bufferedReader(conn net.Conn, before *bufio.Reader) *bufio.Reader {
 	ahead, _ := before.Peek(before.Buffered())
 	return bufio.NewReaderSize(io.MultiReader(bytes.NewReader(bytes.Clone(ahead)), conn), wireBytes)
-}
-
-// hasToken reports whether a list in one or several fields has an element, in any
-// case.
-func hasToken(values []string, token string) bool {
-	return slices.ContainsFunc(elements(values), func(e string) bool { return strings.EqualFold(e, token) })
-}
-
-// elements returns the elements of a list in one or several fields (RFC 9110 section
-// 5.6.1).
-func elements(values []string) (list []string) {
-	for _, value := range values {
-		for element := range strings.SplitSeq(value, ",") {
-			if element = strings.TrimSpace(element); element != "" {
-				list = append(list, element)
-			}
-		}
-	}
-	return list
 }

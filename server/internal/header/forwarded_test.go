@@ -1,4 +1,4 @@
-package server
+package header
 
 import (
 	"slices"
@@ -7,7 +7,7 @@ import (
 )
 
 func TestForwardedIsReadAsRFC7239Says(t *testing.T) {
-	for text, want := range map[string][]forwarded{
+	for text, want := range map[string][]Hop{
 		"": nil,
 		"for=192.0.2.60;proto=http;by=203.0.113.43":             {{"192.0.2.60", "http", ""}},
 		`For="[2001:db8:cafe::17]:4711"`:                        {{"[2001:db8:cafe::17]:4711", "", ""}},
@@ -26,7 +26,7 @@ func TestForwardedIsReadAsRFC7239Says(t *testing.T) {
 		`for="a\`:                                               {{}},
 		`for=a"b`:                                               {{}},
 	} {
-		if got := parseForwarded(strings.Split(text, "|")); !slices.Equal(got, want) {
+		if got := ParseForwarded(strings.Split(text, "|")); !slices.Equal(got, want) {
 			t.Errorf("%s is read as %q, want %q", text, got, want)
 		}
 	}

@@ -1,4 +1,6 @@
-package server
+// Package header decides which fields of a message pass between client and worker, and
+// reads those that the server itself acts on.
+package header
 
 import (
 	"errors"
@@ -10,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server/internal/fault"
 )
 
 // headerPolicy says what happens to a field on its way through the proxy.
@@ -76,28 +79,6 @@ func connectionNames(values []string) map[string]bool {
 	return names
 }
 
-// requestFrame fills frame with what a worker gets of r.
-func requestFrame(frame *proto.Request, r *http.Request, o *origin, offered bool, streamID uint64) error {
-	if r.Method == http.MethodConnect {
-		return fmt.Errorf("%w: CONNECT", ErrMethod)
-	}
-	if r.Host == "" && r.ProtoAtLeast(1, 1) {
-		return fmt.Errorf("%w: no host", ErrBadRequest)
-	}
-	frame.StreamID, frame.Version = streamID, versionOf(r)
-	frame.Method, frame.Scheme, frame.Authority = r.Method, o.scheme, r.Host
-	if offered {
-		frame.Scheme = "ws" + strings.TrimPrefix(o.scheme, "http")
-	}
-	frame.Path = r.RequestURI
-	if !strings.HasPrefix(frame.Path, "/") {
-		frame.Path = r.URL.RequestURI() // absolute-form (RFC 9112 section 3.2.2)
-	}
-	frame.Fields = appendRequestFields(o.appendClient(frame.Fields[:0]), r.Header, o.trusted)
-	frame.Fields = o.appendFields(frame.Fields, r)
-	return nil
-}
-
 // policyOf returns the policy for a request's field. CGI and what came after it
 // take "_" for "-", so a name that would be taken for one of the table is no way
 // around it, not even through a proxy: that may look for the real name only.
@@ -127,7 +108,7 @@ func ownPolicyOf(canonical string) headerPolicy {
 	return passField
 }
 
-func appendRequestFields(fields []proto.Field, header http.Header, trusted bool) []proto.Field {
+func AppendRequestFields(fields []proto.Field, header http.Header, trusted bool) []proto.Field {
 	listed := connectionNames(header["Connection"])
 	for name, values := range header {
 		policy := policyOf(name)
@@ -146,29 +127,29 @@ func appendRequestFields(fields []proto.Field, header http.Header, trusted bool)
 // section 8.2.1).
 func trimmed(value string) string { return textproto.TrimString(value) }
 
-// responseHead is what the server needs to know of a response's headers.
-type responseHead struct {
-	status        int
-	contentLength int64 // -1: not said
-	bodyAllowed   bool
+// ResponseHead is what the server needs to know of a response's headers.
+type ResponseHead struct {
+	Status        int
+	ContentLength int64 // -1: not said
+	BodyAllowed   bool
 }
 
-// writeResponseHead checks a response's headers frame and copies its fields into
+// WriteResponse checks a response's headers frame and copies its fields into
 // header. On error, header may be partly filled.
-func writeResponseHead(header http.Header, frame *proto.Response, method string) (responseHead, error) {
-	head := responseHead{status: int(frame.Status), contentLength: -1}
-	if head.status < 200 || head.status > 999 {
-		return head, fmt.Errorf("%w: status %d", ErrWorkerInvalid, head.status)
+func WriteResponse(header http.Header, frame *proto.Response, method string) (ResponseHead, error) {
+	head := ResponseHead{Status: int(frame.Status), ContentLength: -1}
+	if head.Status < 200 || head.Status > 999 {
+		return head, fmt.Errorf("%w: status %d", fault.ErrWorkerInvalid, head.Status)
 	}
-	head.bodyAllowed = method != http.MethodHead && head.status != http.StatusNoContent && head.status != http.StatusNotModified
-	if head.status == http.StatusResetContent {
-		head.bodyAllowed, header["Content-Length"] = false, []string{"0"} // RFC 9110 section 15.3.6, whatever the worker says
+	head.BodyAllowed = method != http.MethodHead && head.Status != http.StatusNoContent && head.Status != http.StatusNotModified
+	if head.Status == http.StatusResetContent {
+		head.BodyAllowed, header["Content-Length"] = false, []string{"0"} // RFC 9110 section 15.3.6, whatever the worker says
 	}
 	listed := connectionNames(valuesOf(frame.Fields, "connection"))
 	values := make([]string, 0, len(frame.Fields)) // one array for all the values
 	for _, f := range frame.Fields {
 		name := textproto.CanonicalMIMEHeaderKey(f.Name)
-		if fieldPolicies[name] == dropHop || listed[name] || name == "Content-Length" && head.status == http.StatusResetContent {
+		if fieldPolicies[name] == dropHop || listed[name] || name == "Content-Length" && head.Status == http.StatusResetContent {
 			continue
 		}
 		value := trimmed(f.Value)
@@ -176,7 +157,7 @@ func writeResponseHead(header http.Header, frame *proto.Response, method string)
 			if err := head.setContentLength(value); err != nil {
 				return head, err
 			}
-			if head.status == http.StatusNoContent {
+			if head.Status == http.StatusNoContent {
 				continue // RFC 9110 section 8.6; a 304 may say what the 200 would
 			}
 		}
@@ -187,7 +168,7 @@ func writeResponseHead(header http.Header, frame *proto.Response, method string)
 		values = append(values, value)
 		header[name] = values[len(values)-1 : len(values) : len(values)]
 	}
-	if head.bodyAllowed && head.contentLength < 0 {
+	if head.BodyAllowed && head.ContentLength < 0 {
 		announceTrailers(header, valuesOf(frame.Fields, "trailer"))
 	}
 	if header["Content-Type"] == nil {
@@ -196,11 +177,11 @@ func writeResponseHead(header http.Header, frame *proto.Response, method string)
 	return head, nil
 }
 
-// writeInterimHead checks the headers frame of a response that precedes the final
+// WriteInterim checks the headers frame of a response that precedes the final
 // one and copies its fields into header. 100 and 101 are ours to say.
-func writeInterimHead(header http.Header, frame *proto.Response) error {
+func WriteInterim(header http.Header, frame *proto.Response) error {
 	if frame.Status <= http.StatusSwitchingProtocols || frame.Status >= http.StatusOK {
-		return fmt.Errorf("%w: status %d before the response", ErrWorkerInvalid, frame.Status)
+		return fmt.Errorf("%w: status %d before the response", fault.ErrWorkerInvalid, frame.Status)
 	}
 	listed := connectionNames(valuesOf(frame.Fields, "connection"))
 	for _, f := range frame.Fields {
@@ -210,6 +191,18 @@ func writeInterimHead(header http.Header, frame *proto.Response) error {
 		}
 	}
 	return nil
+}
+
+// Upgraded returns the fields of the response with which a worker accepts a WebSocket.
+func Upgraded(fields []proto.Field) http.Header {
+	header := http.Header{}
+	for _, f := range fields {
+		name := http.CanonicalHeaderKey(f.Name)
+		if fieldPolicies[name] == passField && name != "Content-Length" {
+			header[name] = append(header[name], f.Value)
+		}
+	}
+	return header
 }
 
 func valuesOf(fields []proto.Field, name string) (values []string) {
@@ -224,15 +217,15 @@ func valuesOf(fields []proto.Field, name string) (values []string) {
 // errTwoLengths is the reason for refusing a response with two lengths.
 var errTwoLengths = errors.New("two different Content-Length fields")
 
-func (h *responseHead) setContentLength(value string) error {
+func (h *ResponseHead) setContentLength(value string) error {
 	n, err := strconv.ParseUint(value, 10, 63)
-	if err == nil && h.contentLength >= 0 {
+	if err == nil && h.ContentLength >= 0 {
 		err = errTwoLengths
 	}
 	if err != nil {
-		return fmt.Errorf("%w: Content-Length %q: %w", ErrWorkerInvalid, value, err)
+		return fmt.Errorf("%w: Content-Length %q: %w", fault.ErrWorkerInvalid, value, err)
 	}
-	h.contentLength = int64(n)
+	h.ContentLength = int64(n)
 	return nil
 }
 
@@ -254,8 +247,8 @@ func announceTrailers(header http.Header, values []string) {
 	}
 }
 
-// writeTrailers adds the allowed ones of fields to a response whose body is out.
-func writeTrailers(header http.Header, fields []proto.Field) {
+// WriteTrailers adds the allowed ones of fields to a response whose body is out.
+func WriteTrailers(header http.Header, fields []proto.Field) {
 	for _, f := range fields {
 		if name := textproto.CanonicalMIMEHeaderKey(f.Name); allowedTrailer(name) {
 			header.Add(http.TrailerPrefix+name, trimmed(f.Value))
@@ -263,8 +256,8 @@ func writeTrailers(header http.Header, fields []proto.Field) {
 	}
 }
 
-// requestTrailers returns the allowed ones of a request's trailers.
-func requestTrailers(trailer http.Header) (fields []proto.Field) {
+// RequestTrailers returns the allowed ones of a request's trailers.
+func RequestTrailers(trailer http.Header) (fields []proto.Field) {
 	for name, values := range trailer {
 		if !allowedTrailer(textproto.CanonicalMIMEHeaderKey(name)) {
 			continue
