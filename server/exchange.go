@@ -204,7 +204,7 @@ func (x *exchange) finish(err error) {
 		l.finish(s, cancelReason(err), true)
 	}
 	x.haltPump(err)
-	x.responder.compressor.release()
+	x.responder.compressor.Release()
 	if websocket != nil {
 		websocket.finish(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server/internal/compress"
 	"github.com/wavey-ai/upload-response/server/internal/header"
 	"github.com/wavey-ai/upload-response/shm"
 )
@@ -29,8 +30,8 @@ type responder struct {
 	trailers   bool       // they have come
 	sent       int64      // bytes of body from the worker
 	head       header.ResponseHead
-	pieces     [][]byte    // of the body, that are sent at once
-	compressor *compressor // nil: the body is sent as it is
+	pieces     [][]byte             // of the body, that are sent at once
+	compressor *compress.Compressor // nil: the body is sent as it is
 }
 
 // The ways in which the present link can fail a stream that may be assigned
@@ -261,7 +262,7 @@ func (r *responder) begin(frame []byte) error {
 	}
 	r.origin.sign(r.writer.Header())
 	r.start(head)
-	r.compressor = r.router.compression.begin(r.writer, r.request, &head)
+	r.compressor = r.router.compression.Begin(r.writer, r.request, &head)
 	r.writer.WriteHeader(head.Status)
 	return nil
 }
@@ -374,7 +375,7 @@ func (r *responder) flush() error {
 	if endsWithHeaders(r.request) {
 		r.stream.watch.dismiss()
 	}
-	err := errors.Join(r.compressor.flush(), r.controller.Flush())
+	err := errors.Join(r.compressor.Flush(), r.controller.Flush())
 	r.stream.watch.writeSince.Store(0)
 	if endsWithHeaders(r.request) {
 		return nil // an error would be that of a stream that has ended
@@ -398,7 +399,7 @@ func (r *responder) end() error {
 // the writer has gathered.
 func (r *responder) finish() error {
 	r.stream.watch.writeSince.Store(shm.Now())
-	err := errors.Join(r.compressor.finish(), pushOut(r.writer))
+	err := errors.Join(r.compressor.Finish(), pushOut(r.writer))
 	r.stream.watch.writeSince.Store(0)
 	r.dirty = true
 	return r.stream.clientError(err)

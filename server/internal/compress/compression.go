@@ -1,4 +1,5 @@
-package server
+// Package compress compresses the bodies of responses that may be and that gain by it.
+package compress
 
 import (
 	"net/http"
@@ -8,8 +9,8 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/header"
 )
 
-// compression compresses the responses of one router.
-type compression struct {
+// Compressors has the compressors of one router.
+type Compressors struct {
 	on    bool
 	least int64 // bytes; less is not worth it
 
@@ -21,17 +22,20 @@ type compression struct {
 // about 1 MiB each. Those beyond it are sent as they are.
 const mostEncoders = 128
 
-func (c *compression) init(config *Config) {
-	c.on, c.least, c.encoders = config.Compress, config.CompressMin, map[string]*sync.Pool{}
+// New returns the compressors of a router that compresses responses, if on, of no less
+// than so many bytes.
+func New(on bool, least int64) *Compressors {
+	c := &Compressors{on: on, least: least, encoders: map[string]*sync.Pool{}}
 	for coding, open := range newEncoder {
 		c.encoders[coding] = &sync.Pool{New: func() any { return open() }}
 	}
+	return c
 }
 
-// begin decides whether the response with these fields, which are not out yet, is
+// Begin decides whether the response with these fields, which are not out yet, is
 // compressed, and adapts them. It returns what its body has to go through, or nil.
-// Release: [compressor.release].
-func (c *compression) begin(w http.ResponseWriter, r *http.Request, head *header.ResponseHead) *compressor {
+// Release: [Compressor.Release].
+func (c *Compressors) Begin(w http.ResponseWriter, r *http.Request, head *header.ResponseHead) *Compressor {
 	fields := w.Header()
 	if !c.on {
 		return nil
@@ -67,7 +71,7 @@ func codingFor(r *http.Request) string {
 }
 
 // open returns a compressor, unless there are too many.
-func (c *compression) open(w http.ResponseWriter, coding string) *compressor {
+func (c *Compressors) open(w http.ResponseWriter, coding string) *Compressor {
 	if c.taken.Add(1) > mostEncoders {
 		c.taken.Add(-1)
 		return nil
@@ -75,5 +79,5 @@ func (c *compression) open(w http.ResponseWriter, coding string) *compressor {
 	encodedAs(w.Header(), coding)
 	e := c.encoders[coding].Get().(encoder)
 	e.Reset(w)
-	return &compressor{compression: c, coding: coding, encoder: e}
+	return &Compressor{all: c, coding: coding, encoder: e}
 }

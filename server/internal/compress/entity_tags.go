@@ -1,4 +1,4 @@
-package server
+package compress
 
 import (
 	"net/http"
@@ -46,10 +46,10 @@ func retag(fields http.Header, r *http.Request) {
 	}
 }
 
-// spareRange takes the range out of a request that has one on condition of a weak tag, as
+// DropWeakRange takes the range out of a request that has one on condition of a weak tag, as
 // it was made for what was compressed. Such a condition is never met (RFC 9110 section
 // 13.1.5), and a worker that compares tags loosely would send a part of other bytes.
-func (c *compression) spareRange(fields http.Header) {
+func (c *Compressors) DropWeakRange(fields http.Header) {
 	if !c.on || fields["Range"] == nil || len(fields["If-Range"]) == 0 || !strings.HasPrefix(fields["If-Range"][0], "W/") {
 		return
 	}

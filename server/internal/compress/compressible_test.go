@@ -1,4 +1,4 @@
-package server
+package compress
 
 import (
 	"net/http"
@@ -22,10 +22,8 @@ func fieldsOf(lines string) http.Header {
 }
 
 // compressing returns what is on.
-func compressing(least int64) *compression {
-	c := &compression{}
-	c.init(&Config{Compress: true, CompressMin: least})
-	return c
+func compressing(least int64) *Compressors {
+	return New(true, least)
 }
 
 func TestOnlyWhatMayAndShouldBeIsCompressed(t *testing.T) {
@@ -79,7 +77,7 @@ func TestOnlyWhatMayAndShouldBeIsCompressed(t *testing.T) {
 			request := httptest.NewRequest("GET", "/", nil)
 			request.Header = fieldsOf(asks)
 			all := compressing(100)
-			got := all.begin(w, request, &header.ResponseHead{Status: c.status, ContentLength: c.length, BodyAllowed: true})
+			got := all.Begin(w, request, &header.ResponseHead{Status: c.status, ContentLength: c.length, BodyAllowed: true})
 			want := c.compressed && asks == "Accept-Encoding: gzip"
 			if (got != nil) != want || (w.Header().Get("Content-Encoding") == "gzip") != want {
 				t.Errorf("%d with %q to %q: compressed %v, want %v", c.status, c.fields, asks, got != nil, want)
@@ -87,7 +85,7 @@ func TestOnlyWhatMayAndShouldBeIsCompressed(t *testing.T) {
 			if varies := w.Header().Get("Vary") == "Accept-Encoding"; varies != c.varies {
 				t.Errorf("%d with %q to %q: varies %v, want %v", c.status, c.fields, asks, varies, c.varies)
 			}
-			got.release()
+			got.Release()
 			if n := all.taken.Load(); n != 0 {
 				t.Errorf("%d encoders are not given back", n)
 			}
@@ -109,7 +107,7 @@ func TestFieldsOfACompressedResponseAreTrue(t *testing.T) {
 			}
 			request := httptest.NewRequest(method, "/", nil)
 			request.Header.Set("Accept-Encoding", "gzip")
-			got := compressing(1).begin(w, request, &header.ResponseHead{Status: 200, ContentLength: -1, BodyAllowed: method == "GET"})
+			got := compressing(1).Begin(w, request, &header.ResponseHead{Status: 200, ContentLength: -1, BodyAllowed: method == "GET"})
 			if (got != nil) != (method == "GET") {
 				t.Errorf("%s: compressed %v", method, got != nil)
 			}
@@ -134,7 +132,7 @@ func TestA304HasTheTagThatWasAskedAbout(t *testing.T) {
 		}
 		request := httptest.NewRequest("GET", "/", nil)
 		request.Header["If-None-Match"] = strings.Split(c.asked, "|")
-		compressing(1).begin(w, request, &header.ResponseHead{Status: 304, ContentLength: -1})
+		compressing(1).Begin(w, request, &header.ResponseHead{Status: 304, ContentLength: -1})
 		if got := w.Header().Get("Etag"); got != c.want {
 			t.Errorf("%s, asked about %s, becomes %s, want %s", c.tag, c.asked, got, c.want)
 		}
@@ -151,7 +149,7 @@ func TestA304ToWhomNoTagMattersHasTheTagOfItsResponse(t *testing.T) {
 		w.Header().Set("Content-Type", "text/css")
 		request := httptest.NewRequest("GET", "/", nil)
 		request.Header = fieldsOf(fields)
-		compressing(1).begin(w, request, &header.ResponseHead{Status: 304, ContentLength: -1})
+		compressing(1).Begin(w, request, &header.ResponseHead{Status: 304, ContentLength: -1})
 		if got := w.Header().Get("Etag"); got != want {
 			t.Errorf("with %s the tag is %s, want %s", fields, got, want)
 		}
@@ -162,7 +160,7 @@ func TestARangeOnConditionOfAWeakTagIsTheWhole(t *testing.T) {
 	for condition, spared := range map[string]bool{`W/"a"`: true, `"a"`: false, "Sat, 28 Nov 2026 05:00:00 GMT": false} {
 		for _, on := range []bool{false, true} {
 			fields := http.Header{"Range": {"bytes=1-"}, "If-Range": {condition}}
-			(&compression{on: on}).spareRange(fields)
+			(&Compressors{on: on}).DropWeakRange(fields)
 			if got := len(fields) == 0; got != (spared && on) {
 				t.Errorf("compressing %v, on condition of %s: %v", on, condition, fields)
 			}
@@ -172,18 +170,18 @@ func TestARangeOnConditionOfAWeakTagIsTheWhole(t *testing.T) {
 
 func TestSoManyResponsesAreCompressedAtOnceAndNoMore(t *testing.T) {
 	all := compressing(1)
-	open := func() *compressor {
+	open := func() *Compressor {
 		w := httptest.NewRecorder()
 		w.Header().Set("Content-Type", "text/plain")
 		request := httptest.NewRequest("GET", "/", nil)
 		request.Header.Set("Accept-Encoding", "zstd")
-		c := all.begin(w, request, &header.ResponseHead{Status: 200, ContentLength: -1, BodyAllowed: true})
+		c := all.Begin(w, request, &header.ResponseHead{Status: 200, ContentLength: -1, BodyAllowed: true})
 		if (w.Header().Get("Content-Encoding") != "") != (c != nil) || w.Header().Get("Vary") == "" {
 			t.Errorf("fields %v", w.Header())
 		}
 		return c
 	}
-	var list []*compressor
+	var list []*Compressor
 	for range mostEncoders {
 		list = append(list, open())
 	}
@@ -191,8 +189,8 @@ func TestSoManyResponsesAreCompressedAtOnceAndNoMore(t *testing.T) {
 		t.Error("the bound is not kept")
 	}
 	for _, c := range list {
-		c.release()
-		c.release() // once is enough
+		c.Release()
+		c.Release() // once is enough
 	}
 	if c := open(); c == nil {
 		t.Error("encoders are not given back")
