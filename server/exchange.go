@@ -10,6 +10,7 @@ import (
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/header"
+	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -23,7 +24,7 @@ type exchange struct {
 	start      time.Time
 	dialect    dialect
 	origin     origin
-	offer      *offer // nil: the request asks for no WebSocket
+	offer      *wsock.Handshake // nil: the request asks for no WebSocket
 	window     windowClaim
 
 	stream    *stream
@@ -123,8 +124,8 @@ func (x *exchange) checkOffer() error {
 	if x.offer == nil {
 		return nil
 	}
-	if err := x.offer.check(x.request, &x.dialect); err != nil {
-		x.writer.Header().Set("Sec-WebSocket-Version", websocketVersion) // RFC 6455 section 4.4
+	if err := x.offer.Check(x.request); err != nil {
+		x.writer.Header().Set("Sec-WebSocket-Version", wsock.Version) // RFC 6455 section 4.4
 		return fmt.Errorf("%w: WebSocket: %w", ErrBadRequest, err)
 	}
 	return nil
@@ -216,7 +217,7 @@ func (x *exchange) finish(err error) {
 		l.finish(s, cancelReason(err), false)
 	}
 	if websocket != nil {
-		websocket.wire.close(x.controller)
+		websocket.wire.Close()
 	}
 }
 

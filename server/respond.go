@@ -8,6 +8,7 @@ import (
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server/internal/compress"
 	"github.com/wavey-ai/upload-response/server/internal/header"
+	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -20,7 +21,7 @@ type responder struct {
 	controller *http.ResponseController
 	request    *http.Request
 	origin     *origin
-	offer      *offer // nil: the request asks for no WebSocket
+	offer      *wsock.Handshake // nil: the request asks for no WebSocket
 	router     *UploadResponseRouter
 
 	websocket  *websocket // nil: no open WebSocket
@@ -276,13 +277,13 @@ func (r *responder) start(head header.ResponseHead) {
 
 // open opens the WebSocket that the worker has accepted.
 func (r *responder) open(response *proto.Response) error {
-	fields, err := r.offer.reply(response)
-	if err != nil {
+	fields := header.Upgraded(response.Fields)
+	if err := r.offer.CheckProtocol(fields); err != nil {
 		return err
 	}
 	r.origin.sign(fields)
 	r.start(header.ResponseHead{Status: http.StatusSwitchingProtocols, ContentLength: -1})
-	w, err := r.offer.accept(r, fields)
+	w, err := r.offer.Accept(r.writer, r.controller, r.request, fields)
 	if err != nil {
 		return err
 	}
@@ -298,7 +299,7 @@ func (r *responder) decline(status int) error {
 	if r.offer == nil {
 		return nil
 	}
-	if r.offer.key == "" && status < http.StatusMultipleChoices {
+	if r.offer.Extended() && status < http.StatusMultipleChoices {
 		return fmt.Errorf("%w: the worker answered %d", ErrNoWebSocket, status)
 	}
 	if err := r.stream.request.CommitEmpty(shm.KindEnd); err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server/internal/compress"
+	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -110,7 +111,7 @@ func (r *UploadResponseRouter) ServeHTTP(w http.ResponseWriter, request *http.Re
 	x := exchange{router: r, request: request, conn: connOf(request), start: time.Now()}
 	x.writer, x.dialect = speak(w, request)
 	defer hush(x.writer)
-	x.offer, x.request = offerOf(request, &x.dialect)
+	x.offer, x.request = wsock.NewHandshake(request)
 	x.origin = r.originOf(x.request, &x.dialect)
 	r.compression.DropWeakRange(x.request.Header)
 	x.controller = http.NewResponseController(x.writer)

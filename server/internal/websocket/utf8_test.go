@@ -1,4 +1,4 @@
-package server
+package websocket
 
 import (
 	"testing"
@@ -11,14 +11,14 @@ func FuzzTextInPiecesIsCheckedAsAWhole(f *testing.F) {
 		f.Add([]byte(text), uint8(2))
 	}
 	f.Fuzz(func(t *testing.T, text []byte, step uint8) {
-		var c utf8Check
+		var c UTF8Validator
 		good := true
 		for rest := text; len(rest) > 0 && good; {
 			n := min(len(rest), int(step)%5+1)
-			good = c.add(rest[:n])
+			good = c.Add(rest[:n])
 			rest = rest[n:]
 		}
-		if got := good && c.whole(); got != utf8.Valid(text) {
+		if got := good && c.Whole(); got != utf8.Valid(text) {
 			t.Errorf("%q in pieces of %d: %v", text, step%5+1, got)
 		}
 	})
@@ -26,9 +26,9 @@ func FuzzTextInPiecesIsCheckedAsAWhole(f *testing.F) {
 
 func TestTextIsRefusedWithTheFirstByteThatMakesItWrong(t *testing.T) {
 	for text, wrong := range map[string]int{"\xc0": 0, "\xf5": 0, "\xed\xa0": 1, "\xf4\x90": 1, "ab\x80": 2, "\xe2\x82\x28": 2} {
-		var c utf8Check
+		var c UTF8Validator
 		for i := range len(text) {
-			if got := c.add([]byte{text[i]}); got != (i < wrong) {
+			if got := c.Add([]byte{text[i]}); got != (i < wrong) {
 				t.Errorf("%q: byte %d: %v", text, i, got)
 				break
 			}
