@@ -7,16 +7,16 @@ import (
 )
 
 // Hop is what one proxy says of its client, as an element of a Forwarded field
-// (RFC 7239 section 4). What it does not say is empty.
+// (RFC 7239 section 4). A part that the proxy does not say is empty.
 type Hop struct {
-	Node  string // whatever it was called; see ParseNode
+	Node  string // of the client, see ParseNode
 	Proto string
 	Host  string
 }
 
 // ParseForwarded returns the elements of a Forwarded field in one or several lines, that
-// of the nearest proxy last. Of one that breaks the rules it returns nothing: who opens a
-// quoted string at the end of his element would make those behind it part of it.
+// of the nearest proxy last. An element that breaks the rules is empty: a client that opens
+// a quoted string at the end of one would make those behind it part of it.
 func ParseForwarded(lines []string) (list []Hop) {
 	for _, line := range lines {
 		for _, text := range splitUnquoted(line, ',') {
@@ -97,9 +97,9 @@ func ParseForwardedFor(lines []string) (list []Hop) {
 	return list
 }
 
-// ParseNode returns the address and the port of a node: as RFC 7239 section 6 has them,
-// or with quotes, without brackets, or with a zone, as some proxies write them. The port
-// is 0 if it is not said.
+// ParseNode returns the address and the port of a node: as RFC 7239 section 6 has them, or
+// with quotes, without brackets, or with a zone, as some proxies write them. The port is 0
+// if the proxy does not say it.
 func ParseNode(text string) (node netip.AddrPort, ok bool) {
 	if quoted, ok := unquoted(text); ok {
 		text = quoted
@@ -145,9 +145,5 @@ func nodeOf(node string) string {
 
 // notInName reports whether the name of a hidden node cannot have this character.
 func notInName(r rune) bool {
-	switch {
-	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '_', r == '-':
-		return false
-	}
-	return true
+	return r > 'z' || !isAlphanumeric(byte(r)) && !strings.ContainsRune("._-", r)
 }

@@ -37,3 +37,9 @@ func listOf(fields []proto.Field) string {
 	slices.Sort(list)
 	return strings.Join(list, " ")
 }
+
+func TestNetHTTPStillAddsCacheControl(t *testing.T) {
+	if addedNoCache == nil {
+		t.Error("it does not: quirks_unsafe.go can go")
+	}
+}
