@@ -283,7 +283,7 @@ func (r *responder) open(response *proto.Response) error {
 	}
 	r.origin.sign(fields)
 	r.start(header.ResponseHead{Status: http.StatusSwitchingProtocols, ContentLength: -1})
-	w, err := r.offer.Accept(r.writer, r.controller, r.request, fields)
+	w, err := r.offer.Accept(r.writer, r.request, fields)
 	if err != nil {
 		return err
 	}

@@ -21,10 +21,8 @@ func fieldsOf(lines string) http.Header {
 	return fields
 }
 
-// compressing returns what is on.
-func compressing(least int64) *Compressors {
-	return New(true, least)
-}
+// compressing returns compressors that are on.
+func compressing(minimum int64) *Compressors { return New(true, minimum) }
 
 func TestOnlyWhatMayAndShouldBeIsCompressed(t *testing.T) {
 	html := "Content-Type: text/html; charset=utf-8"
@@ -68,7 +66,9 @@ func TestOnlyWhatMayAndShouldBeIsCompressed(t *testing.T) {
 		{html + "|Content-Digest: sha-256=:AA==:", 200, 1000, false, false},
 		{html + "|Cache-Control: public, No-Transform", 200, 1000, false, false},
 	} {
-		for _, asks := range []string{"Accept-Encoding: gzip", "Accept-Encoding: br", "Accept-Encoding: gzip|Cache-Control: no-transform"} {
+		for _, asks := range []string{
+			"Accept-Encoding: gzip", "Accept-Encoding: br", "Accept-Encoding: gzip|Cache-Control: no-transform",
+		} {
 			w := httptest.NewRecorder()
 			fields := fieldsOf(c.fields)
 			for name, values := range fields {
@@ -107,7 +107,8 @@ func TestFieldsOfACompressedResponseAreTrue(t *testing.T) {
 			}
 			request := httptest.NewRequest(method, "/", nil)
 			request.Header.Set("Accept-Encoding", "gzip")
-			got := compressing(1).Begin(w, request, &header.ResponseHead{Status: 200, ContentLength: -1, BodyAllowed: method == "GET"})
+			head := header.ResponseHead{Status: 200, ContentLength: -1, BodyAllowed: method == "GET"}
+			got := compressing(1).Begin(w, request, &head)
 			if (got != nil) != (method == "GET") {
 				t.Errorf("%s: compressed %v", method, got != nil)
 			}
@@ -122,8 +123,9 @@ func TestA304HasTheTagThatWasAskedAbout(t *testing.T) {
 	for _, c := range []struct{ tag, asked, want string }{
 		{`"a"`, `W/"a"`, `W/"a"`}, {`"a"`, `"b", W/"a"`, `W/"a"`}, {`"a"`, `"a"`, `"a"`}, {`"a"`, `"a", W/"a"`, `"a"`},
 		{`W/"a"`, `W/"a"`, `W/"a"`}, {`"a"`, `*`, `"a"`}, {``, `W/"a"`, ``},
-		{`"v,1"`, `W/"v,1"`, `W/"v,1"`}, {`"v,1"`, `"v,1"`, `"v,1"`}, {`"v,1"`, `W/"a" ,, W/"v,1"`, `W/"v,1"`}, {`"v,1"`, `"x, W/"v,1"`, `"v,1"`},
-		{`"1"`, `"v,W/"1"`, `"1"`}, {`"1"`, `W/"v, W/"1"`, `"1"`}, {`"a"`, `"b"|W/"a"`, `W/"a"`}, {`"a"`, `W/"a"|"a"`, `"a"`}, {`"a"`, `w/"a"`, `"a"`},
+		{`"v,1"`, `W/"v,1"`, `W/"v,1"`}, {`"v,1"`, `"v,1"`, `"v,1"`}, {`"v,1"`, `W/"a" ,, W/"v,1"`, `W/"v,1"`},
+		{`"v,1"`, `"x, W/"v,1"`, `"v,1"`}, {`"1"`, `"v,W/"1"`, `"1"`}, {`"1"`, `W/"v, W/"1"`, `"1"`},
+		{`"a"`, `"b"|W/"a"`, `W/"a"`}, {`"a"`, `W/"a"|"a"`, `"a"`}, {`"a"`, `w/"a"`, `"a"`},
 		{`"a"`, `W/"a\", W/"a"`, `W/"a"`}, {`"a"`, `"`, `"a"`}, {`"a"`, `a, W/"a"`, `W/"a"`}, {`"A"`, `W/"a"`, `"A"`},
 	} {
 		w := httptest.NewRecorder()
@@ -141,7 +143,8 @@ func TestA304HasTheTagThatWasAskedAbout(t *testing.T) {
 
 func TestA304ToWhomNoTagMattersHasTheTagOfItsResponse(t *testing.T) {
 	for fields, want := range map[string]string{
-		"Accept-Encoding: gzip": `W/"a"`, "Accept-Encoding: gzip|If-None-Match: *": `W/"a"`, "Accept-Encoding: br": `"a"`, "": `"a"`,
+		"Accept-Encoding: gzip": `W/"a"`, "Accept-Encoding: gzip|If-None-Match: *": `W/"a"`,
+		"Accept-Encoding: br": `"a"`, "": `"a"`,
 		"Accept-Encoding: gzip|Cache-Control: no-transform": `"a"`, `Accept-Encoding: gzip|If-None-Match: "a"`: `"a"`,
 	} {
 		w := httptest.NewRecorder()
@@ -182,10 +185,10 @@ func TestSoManyResponsesAreCompressedAtOnceAndNoMore(t *testing.T) {
 		return c
 	}
 	var list []*Compressor
-	for range mostEncoders {
+	for range maxEncoders {
 		list = append(list, open())
 	}
-	if list[mostEncoders-1] == nil || open() != nil {
+	if list[maxEncoders-1] == nil || open() != nil {
 		t.Error("the bound is not kept")
 	}
 	for _, c := range list {

@@ -7,14 +7,14 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// encoder is what the packages of the codings have in common.
+// encoder is the common interface of the encoders of all codings.
 type encoder interface {
 	io.WriteCloser
 	Flush() error
 	Reset(io.Writer)
 }
 
-// windowSize is how far back an encoder of zstd looks: what it costs in memory.
+// windowSize is how far back an encoder of zstd looks; most of its memory is that window.
 const windowSize = 128 << 10
 
 // newEncoder makes an encoder of each coding. The fast levels: a response is
@@ -42,7 +42,7 @@ var newEncoder = map[string]func() encoder{
 type Compressor struct {
 	all     *Compressors
 	coding  string
-	encoder encoder // nil: released
+	encoder encoder // nil: given back
 	held    bool    // it may hold bytes back
 }
 
@@ -52,7 +52,7 @@ func (c *Compressor) Write(p []byte) (int, error) {
 	return c.encoder.Write(p)
 }
 
-// Flush writes what was held back: whoever reads can make all of it that was written.
+// Flush writes what is held back, so that the client can decode everything up to here.
 func (c *Compressor) Flush() error {
 	if c == nil || !c.held {
 		return nil
@@ -75,7 +75,7 @@ func (c *Compressor) Release() {
 	if c == nil || c.encoder == nil {
 		return
 	}
-	c.encoder.Reset(io.Discard) // it keeps nothing of the response
+	c.encoder.Reset(io.Discard) // keeps nothing of the response
 	c.all.encoders[c.coding].Put(c.encoder)
 	c.encoder = nil
 	c.all.taken.Add(-1)

@@ -16,9 +16,9 @@ var proxyPrefixes = []string{
 
 var proxyNames = []string{
 	// the client's address
-	"X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "X-Original-Forwarded-For", "X-Forwarded",
-	"X-Remote-Ip", "X-Remote-Addr", "Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Cf-Connecting-Ipv6", "Cf-Ipcountry", "Fastly-Client-Ip",
-	"Fly-Client-Ip", "X-Azure-Clientip",
+	"X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "X-Original-Forwarded-For", "X-Forwarded", "X-Remote-Ip",
+	"X-Remote-Addr", "Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Cf-Connecting-Ipv6", "Cf-Ipcountry",
+	"Fastly-Client-Ip", "Fly-Client-Ip", "X-Azure-Clientip",
 	// how the request came, and what it asked for
 	"Front-End-Https", "X-Url-Scheme", "X-Scheme", "X-Script-Name", "X-Original-Url", "X-Original-Uri", "X-Original-Host",
 	"X-Original-Method", "X-Rewrite-Url", "X-Accel-Mapping", "X-Sendfile-Type",

@@ -9,13 +9,13 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 )
 
-// Codes of the registry of RFC 6455 section 11.7 that package ws does not know.
+// Codes of the registry of RFC 6455 section 11.7 that package ws does not have.
 const (
 	statusServiceRestart ws.StatusCode = 1012
 	statusBadGateway     ws.StatusCode = 1014
 )
 
-// ruleError is a rule of RFC 6455 that a client broke, and the code to tell it.
+// ruleError is a rule of RFC 6455 that a client broke, and the code that says so.
 type ruleError struct {
 	code ws.StatusCode
 	err  error
@@ -30,7 +30,7 @@ func brokenRule(code ws.StatusCode, err error) error {
 
 var errNotUTF8 = brokenRule(ws.StatusInvalidFramePayloadData, errors.New("text that is not UTF-8"))
 
-// CloseCode returns the code that tells a client of a failure.
+// CloseCode returns the code that closes a WebSocket on a failure.
 func CloseCode(err error) ws.StatusCode {
 	var rule *ruleError
 	if errors.As(err, &rule) {
@@ -54,7 +54,7 @@ func CheckClose(payload []byte) error {
 	}
 	code, reason := ws.ParseCloseFrameData(payload)
 	if code >= statusServiceRestart && code <= statusBadGateway {
-		code = ws.StatusNormalClosure // of the same kind, and known
+		code = ws.StatusNormalClosure // package ws knows this one, and it is as valid
 	}
 	if err := ws.CheckCloseFrameData(code, reason); err != nil {
 		return brokenRule(ws.StatusProtocolError, fmt.Errorf("close: %w", err))
@@ -65,5 +65,5 @@ func CheckClose(payload []byte) error {
 	return nil
 }
 
-// EchoClose returns the payload that answers a Close: its code.
+// EchoClose returns the payload that answers a Close: the same code.
 func EchoClose(payload []byte) []byte { return payload[:min(2, len(payload))] }

@@ -25,7 +25,8 @@ var frames = []struct {
 	{"a continuation", true, []byte{0x80, 0x80, 0, 0, 0, 0}, 0},
 	{"a ping", true, []byte{0x89, 0x80, 0, 0, 0, 0}, 0},
 
-	{"the top bit of a length", false, []byte{0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}, 1002},
+	{"the top bit of a length", false,
+		[]byte{0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}, 1002},
 	{"only the top bit of a length", false, []byte{0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0}, 1002},
 	{"125 bytes, in 2 bytes", false, []byte{0x82, 0xfe, 0, 125, 0, 0, 0, 0}, 1002},
 	{"no bytes, in 2 bytes", false, []byte{0x82, 0xfe, 0, 0, 0, 0, 0, 0}, 1002},
@@ -99,7 +100,8 @@ func readMessage(r *FrameReader, step int) (text []byte, err error) {
 }
 
 func TestAMessageIsTheSameInWhateverPiecesItIsRead(t *testing.T) {
-	parts := slices.Concat(masked(ws.OpText, false, "grüß"), masked(ws.OpContinuation, false, ""), masked(ws.OpContinuation, true, " Gott €"), masked(ws.OpBinary, true, "\xff"))
+	parts := slices.Concat(masked(ws.OpText, false, "grüß"), masked(ws.OpContinuation, false, ""),
+		masked(ws.OpContinuation, true, " Gott €"), masked(ws.OpBinary, true, "\xff"))
 	for step := 1; step < 20; step++ {
 		r := (&FrameConn{reader: bufio.NewReader(bytes.NewReader(parts))}).Frames(100)
 		for _, want := range []string{"grüß Gott €", "\xff"} {
@@ -111,16 +113,19 @@ func TestAMessageIsTheSameInWhateverPiecesItIsRead(t *testing.T) {
 }
 
 func TestAMessageThatBreaksARuleEndsWithItsCode(t *testing.T) {
+	continued := func(op ws.OpCode, first, last string) []byte {
+		return slices.Concat(masked(op, false, first), masked(ws.OpContinuation, true, last))
+	}
 	for name, c := range map[string]struct {
 		frames []byte
 		code   ws.StatusCode
 	}{
 		"half a rune at the end":            {masked(ws.OpText, true, "a\xe2\x82"), 1007},
-		"half a rune, and an empty end":     {slices.Concat(masked(ws.OpText, false, "a\xe2\x82"), masked(ws.OpContinuation, true, "")), 1007},
+		"half a rune, and an empty end":     {continued(ws.OpText, "a\xe2\x82", ""), 1007},
 		"no UTF-8 at all":                   {masked(ws.OpText, false, "\xff"), 1007},
 		"too many bytes":                    {masked(ws.OpBinary, true, "12345678901"), 1009},
-		"too many bytes, in two frames":     {slices.Concat(masked(ws.OpBinary, false, "123456789"), masked(ws.OpContinuation, true, "01")), 1009},
-		"a second message within the first": {slices.Concat(masked(ws.OpBinary, false, "1"), masked(ws.OpBinary, true, "2")), 1002},
+		"too many bytes, in two frames":     {continued(ws.OpBinary, "123456789", "01"), 1009},
+		"a second message within the first": {append(masked(ws.OpBinary, false, "1"), masked(ws.OpBinary, true, "2")...), 1002},
 	} {
 		r := (&FrameConn{reader: bufio.NewReader(bytes.NewReader(c.frames))}).Frames(10)
 		if _, err := readMessage(&r, 3); err == nil || CloseCode(err) != c.code {
@@ -130,7 +135,8 @@ func TestAMessageThatBreaksARuleEndsWithItsCode(t *testing.T) {
 }
 
 func TestDiscardStopsBehindTheClose(t *testing.T) {
-	stream := slices.Concat(masked(ws.OpText, true, "rest"), masked(ws.OpPing, true, "?"), masked(ws.OpClose, true, "\x03\xe8"), []byte("behind"))
+	stream := slices.Concat(masked(ws.OpText, true, "rest"), masked(ws.OpPing, true, "?"),
+		masked(ws.OpClose, true, "\x03\xe8"), []byte("behind"))
 	c := &FrameConn{reader: bufio.NewReader(bytes.NewReader(stream))}
 	r := c.Frames(0)
 	if _, err := r.Next(); err != nil {

@@ -49,7 +49,7 @@ func NewHandshake(r *http.Request) (*Handshake, *http.Request) {
 	get := r.WithContext(r.Context())
 	get.Method, get.RequestURI = http.MethodGet, r.URL.RequestURI()
 	delete(get.Header, protocolField)
-	return &Handshake{extended: true, protocols: header.Elements(r.Header["Sec-Websocket-Protocol"])}, get
+	return &Handshake{extended: true, protocols: offeredProtocols(r)}, get
 }
 
 // newUpgrade returns the handshake of a request over HTTP/1.1, or nil.
@@ -58,7 +58,11 @@ func newUpgrade(r *http.Request) *Handshake {
 		!header.HasElement(r.Header["Connection"], "upgrade") {
 		return nil
 	}
-	return &Handshake{key: r.Header.Get("Sec-Websocket-Key"), protocols: header.Elements(r.Header["Sec-Websocket-Protocol"])}
+	return &Handshake{key: r.Header.Get("Sec-Websocket-Key"), protocols: offeredProtocols(r)}
+}
+
+func offeredProtocols(r *http.Request) []string {
+	return header.Elements(r.Header["Sec-Websocket-Protocol"])
 }
 
 // protocolField is where net/http puts the :protocol of an extended CONNECT.
@@ -107,32 +111,33 @@ func (h *Handshake) CheckProtocol(fields http.Header) error {
 
 // Accept opens the WebSocket: the client gets the fields, and the connection carries
 // frames from then on.
-func (h *Handshake) Accept(w http.ResponseWriter, controller *http.ResponseController, r *http.Request, fields http.Header) (*FrameConn, error) {
+func (h *Handshake) Accept(w http.ResponseWriter, r *http.Request, fields http.Header) (*FrameConn, error) {
 	if h.extended {
-		return acceptStream(w, controller, r, fields), nil
+		return acceptStream(w, r, fields), nil
 	}
 	sum := sha1.Sum([]byte(h.key + acceptSuffix))
 	fields.Set("Upgrade", "websocket")
 	fields.Set("Connection", "Upgrade")
 	fields.Set("Sec-Websocket-Accept", base64.StdEncoding.EncodeToString(sum[:]))
-	conn, buffered, err := controller.Hijack()
+	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", fault.ErrClientGone, err)
 	}
 	_ = conn.SetDeadline(time.Time{}) // net/http leaves its own
-	c := &FrameConn{reader: bufferedReader(conn, buffered.Reader), writer: buffered.Writer, flush: buffered.Flush, conn: conn}
+	reader := bufferedReader(conn, buffered.Reader)
+	c := &FrameConn{reader: reader, writer: buffered.Writer, flush: buffered.Flush, conn: conn}
 	_, _ = io.WriteString(c.writer, "HTTP/1.1 101 Switching Protocols\r\n")
 	_ = fields.Write(c.writer)
 	_, _ = io.WriteString(c.writer, "\r\n")
 	return c, nil // errors of the writer stay with it
 }
 
-func acceptStream(w http.ResponseWriter, controller *http.ResponseController, r *http.Request, fields http.Header) *FrameConn {
+func acceptStream(w http.ResponseWriter, r *http.Request, fields http.Header) *FrameConn {
 	for name, values := range fields {
 		w.Header()[name] = values
 	}
 	w.WriteHeader(http.StatusOK)
-	return &FrameConn{reader: bufio.NewReaderSize(r.Body, readBytes), writer: w, flush: controller.Flush}
+	return &FrameConn{reader: bufio.NewReaderSize(r.Body, readBytes), writer: w, flush: http.NewResponseController(w).Flush}
 }
 
 // readBytes is the size of the read buffer of a [FrameConn]; longer payloads bypass it.

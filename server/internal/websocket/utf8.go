@@ -2,13 +2,13 @@ package websocket
 
 import "unicode/utf8"
 
-// UTF8Validator checks text that comes in pieces. The zero value is ready.
+// UTF8Validator checks text that comes in pieces. The zero value is ready for a text.
 type UTF8Validator struct {
-	cut [utf8.UTFMax]byte // a rune of which not all has come
+	cut [utf8.UTFMax]byte // the beginning of a rune of which the rest has not come
 	n   int               // bytes of it
 }
 
-// Add reports whether the text can still be UTF-8 with one more piece.
+// Add adds a piece, and reports whether the text can still become UTF-8.
 func (c *UTF8Validator) Add(p []byte) bool {
 	for c.n > 0 && len(p) > 0 {
 		c.cut[c.n], p = p[0], p[1:]
@@ -26,7 +26,7 @@ func (c *UTF8Validator) Add(p []byte) bool {
 	return utf8.Valid(p[:whole])
 }
 
-// Whole reports whether the text ends where a rune ends.
+// Whole reports whether the text ends at the end of a rune.
 func (c *UTF8Validator) Whole() bool { return c.n == 0 }
 
 // wholeRunes returns the length of p without a rune at its end that is cut off.
