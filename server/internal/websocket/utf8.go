@@ -1,15 +1,15 @@
-package server
+package websocket
 
 import "unicode/utf8"
 
-// utf8Check checks text that comes in pieces. The zero value is ready.
-type utf8Check struct {
-	cut [utf8.UTFMax]byte // a rune of which not all has come
+// UTF8Validator checks text that comes in pieces. The zero value is ready for a text.
+type UTF8Validator struct {
+	cut [utf8.UTFMax]byte // the beginning of a rune of which the rest has not come
 	n   int               // bytes of it
 }
 
-// add reports whether the text can still be UTF-8 with one more piece.
-func (c *utf8Check) add(p []byte) bool {
+// Add adds a piece, and reports whether the text can still become UTF-8.
+func (c *UTF8Validator) Add(p []byte) bool {
 	for c.n > 0 && len(p) > 0 {
 		c.cut[c.n], p = p[0], p[1:]
 		c.n++
@@ -26,8 +26,8 @@ func (c *utf8Check) add(p []byte) bool {
 	return utf8.Valid(p[:whole])
 }
 
-// whole reports whether the text ends where a rune ends.
-func (c *utf8Check) whole() bool { return c.n == 0 }
+// Whole reports whether the text ends at the end of a rune.
+func (c *UTF8Validator) Whole() bool { return c.n == 0 }
 
 // wholeRunes returns the length of p without a rune at its end that is cut off.
 func wholeRunes(p []byte) int {

@@ -1,20 +1,20 @@
-package server
+package compress
 
 import (
 	"strconv"
 	"strings"
 )
 
-// codings are the content codings that the server knows to make (RFC 9110 section
-// 8.4.1), the best first.
+// codings are the content codings that the server can make (RFC 9110 section 8.4.1), the
+// best first.
 var codings = []string{"zstd", "gzip"}
 
-// identity is the coding of what is sent as it is.
+// identity is the coding of a body that is not compressed.
 const identity = "identity"
 
-// chooseCoding returns the coding that a client wants most, by its Accept-Encoding
-// fields (RFC 9110 section 12.5.3); of those that it wants alike, the best. A client
-// that accepts none of ours gets identity, even if it does not accept that either.
+// chooseCoding returns the coding that a client prefers by the Accept-Encoding fields (RFC
+// 9110 section 12.5.3); of equally good ones, the first of codings. A client that accepts
+// none of them gets identity, even if it does not accept that either.
 func chooseCoding(accept []string) string {
 	best, most := identity, 0
 	weights := parseWeights(accept)
@@ -58,8 +58,8 @@ func parseWeights(fields []string) codingWeights {
 	return weights
 }
 
-// parseWeight returns a weight (RFC 9110 section 12.4.2) in thousandths. What is none
-// is 0: then nobody has said that the coding is welcome.
+// parseWeight returns a weight (RFC 9110 section 12.4.2) in thousandths. An invalid one is
+// 0: nothing says then that the coding is welcome.
 func parseWeight(parameter string) int {
 	name, value, _ := strings.Cut(parameter, "=")
 	q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)

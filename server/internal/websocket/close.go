@@ -1,4 +1,4 @@
-package server
+package websocket
 
 import (
 	"errors"
@@ -9,13 +9,13 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 )
 
-// Codes of the registry of RFC 6455 section 11.7 that package ws does not know.
+// Codes of the registry of RFC 6455 section 11.7 that package ws does not have.
 const (
 	statusServiceRestart ws.StatusCode = 1012
 	statusBadGateway     ws.StatusCode = 1014
 )
 
-// ruleError is a rule of RFC 6455 that a client broke, and the code to tell it.
+// ruleError is a rule of RFC 6455 that a client broke, and the code that says so.
 type ruleError struct {
 	code ws.StatusCode
 	err  error
@@ -25,13 +25,13 @@ func (e *ruleError) Error() string { return e.err.Error() }
 func (e *ruleError) Unwrap() error { return e.err }
 
 func brokenRule(code ws.StatusCode, err error) error {
-	return fmt.Errorf("%w: %w", ErrWebSocket, &ruleError{code, err})
+	return fmt.Errorf("%w: %w", fault.ErrWebSocket, &ruleError{code, err})
 }
 
 var errNotUTF8 = brokenRule(ws.StatusInvalidFramePayloadData, errors.New("text that is not UTF-8"))
 
-// closeCodeOf returns the code that tells a client of a failure.
-func closeCodeOf(err error) ws.StatusCode {
+// CloseCode returns the code that closes a WebSocket on a failure.
+func CloseCode(err error) ws.StatusCode {
 	var rule *ruleError
 	if errors.As(err, &rule) {
 		return rule.code
@@ -39,13 +39,13 @@ func closeCodeOf(err error) ws.StatusCode {
 	return ws.StatusCode(fault.Of(err).Close())
 }
 
-// closePayload returns the payload of a Close.
-func closePayload(code ws.StatusCode, reason string) []byte {
+// ClosePayload returns the payload of a Close.
+func ClosePayload(code ws.StatusCode, reason string) []byte {
 	return ws.NewCloseFrameBody(code, reason)
 }
 
-// checkClose checks the payload of a Close (RFC 6455 sections 5.5.1 and 7.4).
-func checkClose(payload []byte) error {
+// CheckClose checks the payload of a Close (RFC 6455 sections 5.5.1 and 7.4).
+func CheckClose(payload []byte) error {
 	switch len(payload) {
 	case 0:
 		return nil
@@ -54,7 +54,7 @@ func checkClose(payload []byte) error {
 	}
 	code, reason := ws.ParseCloseFrameData(payload)
 	if code >= statusServiceRestart && code <= statusBadGateway {
-		code = ws.StatusNormalClosure // of the same kind, and known
+		code = ws.StatusNormalClosure // package ws knows this one, and it is as valid
 	}
 	if err := ws.CheckCloseFrameData(code, reason); err != nil {
 		return brokenRule(ws.StatusProtocolError, fmt.Errorf("close: %w", err))
@@ -65,5 +65,5 @@ func checkClose(payload []byte) error {
 	return nil
 }
 
-// echoOf returns the payload that answers a Close: its code.
-func echoOf(payload []byte) []byte { return payload[:min(2, len(payload))] }
+// EchoClose returns the payload that answers a Close: the same code.
+func EchoClose(payload []byte) []byte { return payload[:min(2, len(payload))] }

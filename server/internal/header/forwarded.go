@@ -1,4 +1,4 @@
-package server
+package header
 
 import (
 	"net/netip"
@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// forwarded is what one proxy says of its client, as an element of a Forwarded field
-// (RFC 7239 section 4). What it does not say is empty.
-type forwarded struct {
-	node  string // whatever it was called; see parseNode
-	proto string
-	host  string
+// Hop is what one proxy says of its client, as an element of a Forwarded field
+// (RFC 7239 section 4). A part that the proxy does not say is empty.
+type Hop struct {
+	Node  string // of the client, see ParseNode
+	Proto string
+	Host  string
 }
 
-// parseForwarded returns the elements of a Forwarded field in one or several lines, that
-// of the nearest proxy last. Of one that breaks the rules it returns nothing: who opens a
-// quoted string at the end of his element would make those behind it part of it.
-func parseForwarded(lines []string) (list []forwarded) {
+// ParseForwarded returns the elements of a Forwarded field in one or several lines, that
+// of the nearest proxy last. An element that breaks the rules is empty: a client that opens
+// a quoted string at the end of one would make those behind it part of it.
+func ParseForwarded(lines []string) (list []Hop) {
 	for _, line := range lines {
 		for _, text := range splitUnquoted(line, ',') {
 			if strings.TrimSpace(text) != "" {
@@ -28,7 +28,7 @@ func parseForwarded(lines []string) (list []forwarded) {
 	return list
 }
 
-func parseElement(text string) (f forwarded) {
+func parseElement(text string) (f Hop) {
 	seen := map[string]bool{}
 	for _, pair := range splitUnquoted(text, ';') {
 		if pair = strings.TrimSpace(pair); pair == "" {
@@ -38,16 +38,16 @@ func parseElement(text string) (f forwarded) {
 		name = strings.ToLower(name)
 		value, ok := unquoted(value)
 		if !ok || strings.ContainsAny(name, `"\ `) || seen[name] {
-			return forwarded{}
+			return Hop{}
 		}
 		seen[name] = true
 		switch name {
 		case "for":
-			f.node = value
+			f.Node = value
 		case "proto":
-			f.proto = value
+			f.Proto = value
 		case "host":
-			f.host = value
+			f.Host = value
 		}
 	}
 	return f
@@ -88,19 +88,19 @@ func unquoted(value string) (text string, ok bool) {
 	return "", false
 }
 
-// hopsOf returns the elements of an X-Forwarded-For field in one or several lines, that
+// ParseForwardedFor returns the elements of an X-Forwarded-For field in one or several lines, that
 // of the nearest proxy last.
-func hopsOf(lines []string) (list []forwarded) {
-	for _, node := range elements(lines) {
-		list = append(list, forwarded{node: node})
+func ParseForwardedFor(lines []string) (list []Hop) {
+	for _, node := range Elements(lines) {
+		list = append(list, Hop{Node: node})
 	}
 	return list
 }
 
-// parseNode returns the address and the port of a node: as RFC 7239 section 6 has them,
-// or with quotes, without brackets, or with a zone, as some proxies write them. The port
-// is 0 if it is not said.
-func parseNode(text string) (node netip.AddrPort, ok bool) {
+// ParseNode returns the address and the port of a node: as RFC 7239 section 6 has them, or
+// with quotes, without brackets, or with a zone, as some proxies write them. The port is 0
+// if the proxy does not say it.
+func ParseNode(text string) (node netip.AddrPort, ok bool) {
 	if quoted, ok := unquoted(text); ok {
 		text = quoted
 	}
@@ -124,17 +124,17 @@ func parseNode(text string) (node netip.AddrPort, ok bool) {
 	return netip.AddrPortFrom(addr.Unmap().WithZone(""), uint16(number)), true
 }
 
-// nodesOf returns the addresses of the elements, for an X-Forwarded-For field.
-func nodesOf(elements []forwarded) (nodes []string) {
+// Nodes returns the addresses of the elements, for an X-Forwarded-For field.
+func Nodes(elements []Hop) (nodes []string) {
 	for i := range elements {
-		nodes = append(nodes, nodeOf(elements[i].node))
+		nodes = append(nodes, nodeOf(elements[i].Node))
 	}
 	return nodes
 }
 
 // nodeOf returns the address of a node; of one that hides it, the name.
 func nodeOf(node string) string {
-	if addr, ok := parseNode(node); ok {
+	if addr, ok := ParseNode(node); ok {
 		return addr.Addr().String()
 	}
 	if strings.HasPrefix(node, "_") && !strings.ContainsFunc(node, notInName) {
@@ -145,5 +145,5 @@ func nodeOf(node string) string {
 
 // notInName reports whether the name of a hidden node cannot have this character.
 func notInName(r rune) bool {
-	return !strings.ContainsRune("._-", r) && (r > 'z' || !all(string(r), charName))
+	return r > 'z' || !isAlphanumeric(byte(r)) && !strings.ContainsRune("._-", r)
 }

@@ -1,4 +1,4 @@
-package server
+package compress
 
 import (
 	"net/http"
@@ -6,25 +6,23 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/wavey-ai/upload-response/server/internal/header"
 )
 
-// fieldsOf makes a header of lines, NAME: VALUE with | between them.
+// fieldsOf makes the fields of lines, NAME: VALUE with | between them.
 func fieldsOf(lines string) http.Header {
-	header := http.Header{}
+	fields := http.Header{}
 	for line := range strings.SplitSeq(lines, "|") {
 		if name, value, ok := strings.Cut(line, ": "); ok {
-			header.Add(name, value)
+			fields.Add(name, value)
 		}
 	}
-	return header
+	return fields
 }
 
-// compressing returns what is on.
-func compressing(least int64) *compression {
-	c := &compression{}
-	c.init(&Config{Compress: true, CompressMin: least})
-	return c
-}
+// compressing returns compressors that are on.
+func compressing(minimum int64) *Compressors { return New(true, minimum) }
 
 func TestOnlyWhatMayAndShouldBeIsCompressed(t *testing.T) {
 	html := "Content-Type: text/html; charset=utf-8"
@@ -68,16 +66,18 @@ func TestOnlyWhatMayAndShouldBeIsCompressed(t *testing.T) {
 		{html + "|Content-Digest: sha-256=:AA==:", 200, 1000, false, false},
 		{html + "|Cache-Control: public, No-Transform", 200, 1000, false, false},
 	} {
-		for _, asks := range []string{"Accept-Encoding: gzip", "Accept-Encoding: br", "Accept-Encoding: gzip|Cache-Control: no-transform"} {
+		for _, asks := range []string{
+			"Accept-Encoding: gzip", "Accept-Encoding: br", "Accept-Encoding: gzip|Cache-Control: no-transform",
+		} {
 			w := httptest.NewRecorder()
-			header := fieldsOf(c.fields)
-			for name, values := range header {
+			fields := fieldsOf(c.fields)
+			for name, values := range fields {
 				w.Header()[name] = values
 			}
 			request := httptest.NewRequest("GET", "/", nil)
 			request.Header = fieldsOf(asks)
 			all := compressing(100)
-			got := all.begin(w, request, &responseHead{status: c.status, contentLength: c.length, bodyAllowed: true})
+			got := all.Begin(w, request, &header.ResponseHead{Status: c.status, ContentLength: c.length, BodyAllowed: true})
 			want := c.compressed && asks == "Accept-Encoding: gzip"
 			if (got != nil) != want || (w.Header().Get("Content-Encoding") == "gzip") != want {
 				t.Errorf("%d with %q to %q: compressed %v, want %v", c.status, c.fields, asks, got != nil, want)
@@ -85,7 +85,7 @@ func TestOnlyWhatMayAndShouldBeIsCompressed(t *testing.T) {
 			if varies := w.Header().Get("Vary") == "Accept-Encoding"; varies != c.varies {
 				t.Errorf("%d with %q to %q: varies %v, want %v", c.status, c.fields, asks, varies, c.varies)
 			}
-			got.release()
+			got.Release()
 			if n := all.taken.Load(); n != 0 {
 				t.Errorf("%d encoders are not given back", n)
 			}
@@ -107,7 +107,8 @@ func TestFieldsOfACompressedResponseAreTrue(t *testing.T) {
 			}
 			request := httptest.NewRequest(method, "/", nil)
 			request.Header.Set("Accept-Encoding", "gzip")
-			got := compressing(1).begin(w, request, &responseHead{status: 200, contentLength: -1, bodyAllowed: method == "GET"})
+			head := header.ResponseHead{Status: 200, ContentLength: -1, BodyAllowed: method == "GET"}
+			got := compressing(1).Begin(w, request, &head)
 			if (got != nil) != (method == "GET") {
 				t.Errorf("%s: compressed %v", method, got != nil)
 			}
@@ -122,8 +123,9 @@ func TestA304HasTheTagThatWasAskedAbout(t *testing.T) {
 	for _, c := range []struct{ tag, asked, want string }{
 		{`"a"`, `W/"a"`, `W/"a"`}, {`"a"`, `"b", W/"a"`, `W/"a"`}, {`"a"`, `"a"`, `"a"`}, {`"a"`, `"a", W/"a"`, `"a"`},
 		{`W/"a"`, `W/"a"`, `W/"a"`}, {`"a"`, `*`, `"a"`}, {``, `W/"a"`, ``},
-		{`"v,1"`, `W/"v,1"`, `W/"v,1"`}, {`"v,1"`, `"v,1"`, `"v,1"`}, {`"v,1"`, `W/"a" ,, W/"v,1"`, `W/"v,1"`}, {`"v,1"`, `"x, W/"v,1"`, `"v,1"`},
-		{`"1"`, `"v,W/"1"`, `"1"`}, {`"1"`, `W/"v, W/"1"`, `"1"`}, {`"a"`, `"b"|W/"a"`, `W/"a"`}, {`"a"`, `W/"a"|"a"`, `"a"`}, {`"a"`, `w/"a"`, `"a"`},
+		{`"v,1"`, `W/"v,1"`, `W/"v,1"`}, {`"v,1"`, `"v,1"`, `"v,1"`}, {`"v,1"`, `W/"a" ,, W/"v,1"`, `W/"v,1"`},
+		{`"v,1"`, `"x, W/"v,1"`, `"v,1"`}, {`"1"`, `"v,W/"1"`, `"1"`}, {`"1"`, `W/"v, W/"1"`, `"1"`},
+		{`"a"`, `"b"|W/"a"`, `W/"a"`}, {`"a"`, `W/"a"|"a"`, `"a"`}, {`"a"`, `w/"a"`, `"a"`},
 		{`"a"`, `W/"a\", W/"a"`, `W/"a"`}, {`"a"`, `"`, `"a"`}, {`"a"`, `a, W/"a"`, `W/"a"`}, {`"A"`, `W/"a"`, `"A"`},
 	} {
 		w := httptest.NewRecorder()
@@ -132,7 +134,7 @@ func TestA304HasTheTagThatWasAskedAbout(t *testing.T) {
 		}
 		request := httptest.NewRequest("GET", "/", nil)
 		request.Header["If-None-Match"] = strings.Split(c.asked, "|")
-		compressing(1).begin(w, request, &responseHead{status: 304, contentLength: -1})
+		compressing(1).Begin(w, request, &header.ResponseHead{Status: 304, ContentLength: -1})
 		if got := w.Header().Get("Etag"); got != c.want {
 			t.Errorf("%s, asked about %s, becomes %s, want %s", c.tag, c.asked, got, c.want)
 		}
@@ -141,7 +143,8 @@ func TestA304HasTheTagThatWasAskedAbout(t *testing.T) {
 
 func TestA304ToWhomNoTagMattersHasTheTagOfItsResponse(t *testing.T) {
 	for fields, want := range map[string]string{
-		"Accept-Encoding: gzip": `W/"a"`, "Accept-Encoding: gzip|If-None-Match: *": `W/"a"`, "Accept-Encoding: br": `"a"`, "": `"a"`,
+		"Accept-Encoding: gzip": `W/"a"`, "Accept-Encoding: gzip|If-None-Match: *": `W/"a"`,
+		"Accept-Encoding: br": `"a"`, "": `"a"`,
 		"Accept-Encoding: gzip|Cache-Control: no-transform": `"a"`, `Accept-Encoding: gzip|If-None-Match: "a"`: `"a"`,
 	} {
 		w := httptest.NewRecorder()
@@ -149,7 +152,7 @@ func TestA304ToWhomNoTagMattersHasTheTagOfItsResponse(t *testing.T) {
 		w.Header().Set("Content-Type", "text/css")
 		request := httptest.NewRequest("GET", "/", nil)
 		request.Header = fieldsOf(fields)
-		compressing(1).begin(w, request, &responseHead{status: 304, contentLength: -1})
+		compressing(1).Begin(w, request, &header.ResponseHead{Status: 304, ContentLength: -1})
 		if got := w.Header().Get("Etag"); got != want {
 			t.Errorf("with %s the tag is %s, want %s", fields, got, want)
 		}
@@ -159,10 +162,10 @@ func TestA304ToWhomNoTagMattersHasTheTagOfItsResponse(t *testing.T) {
 func TestARangeOnConditionOfAWeakTagIsTheWhole(t *testing.T) {
 	for condition, spared := range map[string]bool{`W/"a"`: true, `"a"`: false, "Sat, 28 Nov 2026 05:00:00 GMT": false} {
 		for _, on := range []bool{false, true} {
-			header := http.Header{"Range": {"bytes=1-"}, "If-Range": {condition}}
-			(&compression{on: on}).spareRange(header)
-			if got := len(header) == 0; got != (spared && on) {
-				t.Errorf("compressing %v, on condition of %s: %v", on, condition, header)
+			fields := http.Header{"Range": {"bytes=1-"}, "If-Range": {condition}}
+			(&Compressors{on: on}).DropWeakRange(fields)
+			if got := len(fields) == 0; got != (spared && on) {
+				t.Errorf("compressing %v, on condition of %s: %v", on, condition, fields)
 			}
 		}
 	}
@@ -170,27 +173,27 @@ func TestARangeOnConditionOfAWeakTagIsTheWhole(t *testing.T) {
 
 func TestSoManyResponsesAreCompressedAtOnceAndNoMore(t *testing.T) {
 	all := compressing(1)
-	open := func() *compressor {
+	open := func() *Compressor {
 		w := httptest.NewRecorder()
 		w.Header().Set("Content-Type", "text/plain")
 		request := httptest.NewRequest("GET", "/", nil)
 		request.Header.Set("Accept-Encoding", "zstd")
-		c := all.begin(w, request, &responseHead{status: 200, contentLength: -1, bodyAllowed: true})
+		c := all.Begin(w, request, &header.ResponseHead{Status: 200, ContentLength: -1, BodyAllowed: true})
 		if (w.Header().Get("Content-Encoding") != "") != (c != nil) || w.Header().Get("Vary") == "" {
 			t.Errorf("fields %v", w.Header())
 		}
 		return c
 	}
-	var list []*compressor
-	for range mostEncoders {
+	var list []*Compressor
+	for range maxEncoders {
 		list = append(list, open())
 	}
-	if list[mostEncoders-1] == nil || open() != nil {
+	if list[maxEncoders-1] == nil || open() != nil {
 		t.Error("the bound is not kept")
 	}
 	for _, c := range list {
-		c.release()
-		c.release() // once is enough
+		c.Release()
+		c.Release() // once is enough
 	}
 	if c := open(); c == nil {
 		t.Error("encoders are not given back")

@@ -1,4 +1,4 @@
-package server
+package compress
 
 import (
 	"io"
@@ -7,14 +7,14 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// encoder is what the packages of the codings have in common.
+// encoder is the common interface of the encoders of all codings.
 type encoder interface {
 	io.WriteCloser
 	Flush() error
 	Reset(io.Writer)
 }
 
-// windowSize is how far back an encoder of zstd looks: what it costs in memory.
+// windowSize is how far back an encoder of zstd looks; most of its memory is that window.
 const windowSize = 128 << 10
 
 // newEncoder makes an encoder of each coding. The fast levels: a response is
@@ -37,23 +37,23 @@ var newEncoder = map[string]func() encoder{
 	},
 }
 
-// compressor compresses the body of one response. A nil one has nothing to flush, to
+// Compressor compresses the body of one response. A nil one has nothing to flush, to
 // finish, or to release.
-type compressor struct {
-	compression *compression
-	coding      string
-	encoder     encoder // nil: released
-	held        bool    // it may hold bytes back
+type Compressor struct {
+	all     *Compressors
+	coding  string
+	encoder encoder // nil: given back
+	held    bool    // it may hold bytes back
 }
 
 // Write compresses p, which it does not keep.
-func (c *compressor) Write(p []byte) (int, error) {
+func (c *Compressor) Write(p []byte) (int, error) {
 	c.held = true
 	return c.encoder.Write(p)
 }
 
-// flush writes what was held back: whoever reads can make all of it that was written.
-func (c *compressor) flush() error {
+// Flush writes what is held back, so that the client can decode everything up to here.
+func (c *Compressor) Flush() error {
 	if c == nil || !c.held {
 		return nil
 	}
@@ -61,8 +61,8 @@ func (c *compressor) flush() error {
 	return c.encoder.Flush()
 }
 
-// finish writes the end of the body.
-func (c *compressor) finish() error {
+// Finish writes the end of the body.
+func (c *Compressor) Finish() error {
 	if c == nil {
 		return nil
 	}
@@ -70,13 +70,13 @@ func (c *compressor) finish() error {
 	return c.encoder.Close()
 }
 
-// release gives the encoder back.
-func (c *compressor) release() {
+// Release gives the encoder back.
+func (c *Compressor) Release() {
 	if c == nil || c.encoder == nil {
 		return
 	}
-	c.encoder.Reset(io.Discard) // it keeps nothing of the response
-	c.compression.encoders[c.coding].Put(c.encoder)
+	c.encoder.Reset(io.Discard) // keeps nothing of the response
+	c.all.encoders[c.coding].Put(c.encoder)
 	c.encoder = nil
-	c.compression.taken.Add(-1)
+	c.all.taken.Add(-1)
 }

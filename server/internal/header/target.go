@@ -1,4 +1,4 @@
-package server
+package header
 
 import (
 	"errors"
@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// checkTarget refuses a target that not everybody would take for the same: none but
-// the origin form and the absolute form of http and https (RFC 9112 section 3.2),
-// written in the characters that it may be, with an authority that is one.
-func checkTarget(r *http.Request) error {
+// CheckTarget refuses a target that recipients could take for different ones: it has to be
+// in origin form, or in the absolute form of http and https (RFC 9112 section 3.2), in the
+// characters that are allowed, with a valid authority.
+func CheckTarget(r *http.Request) error {
 	switch {
-	case !strings.HasPrefix(r.RequestURI, "/") && !absoluteForm(r) && !asksServer(r):
+	case !strings.HasPrefix(r.RequestURI, "/") && !absoluteForm(r) && !AsksServer(r):
 		return errors.New("target")
 	case strings.ContainsFunc(r.RequestURI, notInTarget):
 		return errors.New("characters in target")
@@ -25,9 +25,9 @@ func checkTarget(r *http.Request) error {
 	return nil
 }
 
-// asksServer reports whether a request is about the server as a whole (asterisk form, RFC
+// AsksServer reports whether a request is about the server as a whole (asterisk form, RFC
 // 9110 section 9.3.7).
-func asksServer(r *http.Request) bool { return r.Method == http.MethodOptions && r.RequestURI == "*" }
+func AsksServer(r *http.Request) bool { return r.Method == http.MethodOptions && r.RequestURI == "*" }
 
 func absoluteForm(r *http.Request) bool {
 	u := r.URL
@@ -35,11 +35,11 @@ func absoluteForm(r *http.Request) bool {
 }
 
 // notInTarget reports whether a target cannot have this character. Some that RFC 3986
-// would have escaped are let through, since browsers or curl do not escape them.
+// requires to be escaped pass, since browsers or curl do not escape them.
 func notInTarget(r rune) bool { return r <= ' ' || r == 0x7f || r == '#' }
 
-// climbs reports whether a path leads out of the root: whoever maps it to files, or
-// to prefixes, may go there.
+// climbs reports whether a path leads out of the root: a worker that maps it to files, or
+// to prefixes, may follow.
 func climbs(path string) bool {
 	depth := 0
 	for segment := range strings.SplitSeq(path, "/") {
@@ -78,12 +78,20 @@ func validAuthority(s string) bool {
 func validName(host string) bool {
 	for i := 0; i < len(host); i++ {
 		switch char := host[i]; {
-		case char >= 'a' && char <= 'z', char >= 'A' && char <= 'Z', char >= '0' && char <= '9', strings.IndexByte("-._~!$&'()*+,;=", char) >= 0:
-		case char == '%' && i+2 < len(host) && hexDigit(host[i+1]) < 16 && hexDigit(host[i+2]) < 16:
+		case isAlphanumeric(char), strings.IndexByte("-._~!$&'()*+,;=", char) >= 0:
+		case char == '%' && i+2 < len(host) && isHex(host[i+1]) && isHex(host[i+2]):
 			i += 2
 		default:
 			return false
 		}
 	}
 	return host != ""
+}
+
+func isAlphanumeric(char byte) bool {
+	return char >= 'a' && char <= 'z' || char >= 'A' && char <= 'Z' || char >= '0' && char <= '9'
+}
+
+func isHex(char byte) bool {
+	return char >= '0' && char <= '9' || char >= 'a' && char <= 'f' || char >= 'A' && char <= 'F'
 }

@@ -1,4 +1,4 @@
-package server
+package header
 
 import (
 	"bufio"
@@ -22,7 +22,7 @@ func TestAWorkerSeesNoCacheControlThatWasNotSent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := listOf(appendRequestFields(nil, r.Header, false)); got != want {
+		if got := listOf(AppendRequestFields(nil, r.Header, false)); got != want {
 			t.Errorf("%q arrives as %q, want %q", sent, got, want)
 		}
 	}
@@ -36,4 +36,10 @@ func listOf(fields []proto.Field) string {
 	}
 	slices.Sort(list)
 	return strings.Join(list, " ")
+}
+
+func TestNetHTTPStillAddsCacheControl(t *testing.T) {
+	if addedNoCache == nil {
+		t.Error("it does not: quirks_unsafe.go can go")
+	}
 }
