@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Eventfd is a bell that a poller can wait for.
+// Eventfd is a bell for a poller.
 type Eventfd struct {
 	file *os.File        // nil: it rests, or is only rung here
 	raw  syscall.RawConn // nil: it is only rung here
