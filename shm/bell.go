@@ -75,7 +75,8 @@ func NewPeerEventfd() (*Eventfd, error) {
 		return nil, fmt.Errorf("shm: epoll: %w", err)
 	}
 	e := &Eventfd{fd: fd, peer: guard, closed: make(chan struct{})}
-	if err := unix.EpollCtl(guard, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET}); err != nil {
+	if err := unix.EpollCtl(guard, unix.EPOLL_CTL_ADD, fd,
+		&unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET}); err != nil {
 		_ = e.Close()
 		return nil, fmt.Errorf("shm: epoll: %w", err)
 	}

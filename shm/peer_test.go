@@ -121,7 +121,7 @@ func startPeer(t *testing.T, role string, note peerNote, fds ...int) *peer {
 	go func() { p.exited <- command.Wait() }()
 	t.Cleanup(func() {
 		cancel()
-		_ = <-p.exited // the process was killed
+		<-p.exited //nolint:errcheck // the process was killed
 	})
 
 	text, err := json.Marshal(note)
