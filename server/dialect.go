@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server/internal/conn"
 )
 
 // dialect is what HTTP/1.1, 2 and 3 do differently. This file, http3_*.go, and those
@@ -161,8 +162,8 @@ func validLength(r *http.Request) bool {
 // HTTP/1 because not everybody may agree on where it ends: without a screen, net/http
 // ignores a Transfer-Encoding in HTTP/1.0.
 func ambiguousFraming(r *http.Request) bool {
-	conn := connOf(r)
-	return r.ProtoMinor == 0 && (conn == nil || conn.screened == nil)
+	c := conn.Of(r)
+	return r.ProtoMinor == 0 && (c == nil || !c.Guarded)
 }
 
 // awaitsContinue reports whether the client of an HTTP/2 request waits for 100

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"github.com/wavey-ai/upload-response/server/internal/conn"
 )
 
 // wire carries the frames of a WebSocket, to and from the client: a connection that
@@ -35,7 +37,7 @@ func (w *wire) close(controller *http.ResponseController) {
 	if w.conn == nil {
 		return
 	}
-	_ = closeWrite(w.conn)
+	_ = conn.CloseWrite(w.conn)
 	_ = controller.SetReadDeadline(time.Now().Add(leftoverTime))
 	_, _ = io.CopyN(io.Discard, w.reader, leftoverBytes)
 	_ = w.conn.Close()

@@ -33,6 +33,7 @@ var layers = map[string][]string{
 	},
 	"server/extendedconnect": {"os"},
 	"server/internal/fault":  {standard},
+	"server/internal/conn":   {standard, "golang.org/x/sys/unix", "golang.org/x/time/rate"},
 	"worker":                 {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
 	"cmd/upload-response": {
 		standard, "golang.org/x/sys/unix", "github.com/caddyserver/certmagic", "github.com/mholt/acmez/v3", "go.uber.org/zap",
