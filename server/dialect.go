@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/header"
 	"github.com/wavey-ai/upload-response/server/internal/http2"
 )
@@ -170,8 +171,8 @@ func validLength(r *http.Request) bool {
 // HTTP/1 because not everybody may agree on where it ends: without a screen, net/http
 // ignores a Transfer-Encoding in HTTP/1.0.
 func ambiguousFraming(r *http.Request) bool {
-	conn := connOf(r)
-	return r.ProtoMinor == 0 && (conn == nil || conn.screened == nil)
+	c := conn.Of(r)
+	return r.ProtoMinor == 0 && (c == nil || !c.Guarded)
 }
 
 // leftoverDeadline is until when the rest of an upload may come in whose exchange

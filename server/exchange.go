@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/header"
 	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
@@ -20,7 +21,7 @@ type exchange struct {
 	writer     http.ResponseWriter
 	controller *http.ResponseController
 	request    *http.Request
-	conn       *clientConn // nil: it came in through a server that is not ours
+	conn       *conn.Conn // nil: it came in through a server that is not ours
 	start      time.Time
 	dialect    dialect
 	origin     origin

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/header"
 	"github.com/wavey-ai/upload-response/shm"
@@ -42,8 +43,8 @@ type earlyAnswer struct {
 // many bytes and so long: then the connection can serve the next request. What
 // is longer costs the client its connection.
 const (
-	leftoverBytes = 256 << 10
-	leftoverTime  = 500 * time.Millisecond
+	leftoverBytes = conn.LingerBytes
+	leftoverTime  = conn.LingerTime
 )
 
 // earlyHold is how long an early response waits for the rest of a short upload, which
@@ -115,14 +116,14 @@ func (p *pump) copyBody() error {
 // watchIdle has announce called before a read waits for the client, where the
 // connection can tell. It returns what ends that.
 func (p *pump) watchIdle() (end func()) {
-	conn := connOf(p.request)
-	if !p.dialect.serial || conn == nil || conn.screened == nil || conn.screened.reader == nil {
+	c := conn.Of(p.request)
+	if !p.dialect.serial || c == nil || c.Reader == nil {
 		return func() {}
 	}
 	p.patient = true
-	idle, reader := p.announce, conn.screened.reader
-	reader.idle.Store(&idle)
-	return func() { reader.idle.Store(nil) }
+	idle, reader := p.announce, c.Reader
+	reader.OnIdle(&idle)
+	return func() { reader.OnIdle(nil) }
 }
 
 // readError says what the failure of a read means.

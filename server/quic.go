@@ -15,6 +15,8 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 	"golang.org/x/sys/unix"
+
+	"github.com/wavey-ai/upload-response/server/internal/conn"
 )
 
 // quicEntry is a UDP socket through which HTTP/3 comes in.
@@ -96,15 +98,16 @@ func (q *quicEntry) close() error {
 }
 
 // rememberQUIC is for http3.Server's ConnContext.
-func (s *Server) rememberQUIC(ctx context.Context, conn *quic.Conn) context.Context {
-	c := &clientConn{}
-	c.guard.init(func(reason string) {
-		_ = conn.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad), reason)
+func (s *Server) rememberQUIC(ctx context.Context, q *quic.Conn) context.Context {
+	client := s.router.trust.NewClient(q.RemoteAddr().String())
+	c := conn.New(client)
+	c.Requests.Init(newResetLimit(), func(reason string) {
+		_ = q.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad), reason)
 	})
-	go s.countQUIC(conn)
-	c.guard.most = 2 * s.limits.StreamsPerConn // those that were reset take a moment to end
-	c.guard.await(conn.Context(), s.limits.HeaderTime, s.limits.IdleTime)
-	return withConn(ctx, c)
+	go s.countQUIC(q, client)
+	c.Requests.Most = 2 * s.limits.StreamsPerConn // those that were reset take a moment to end
+	c.Requests.CloseIdle(q.Context(), s.limits.HeaderTime, s.limits.IdleTime)
+	return conn.With(ctx, c)
 }
 
 // enlarge asks for buffers that hold what comes in while nobody reads, and says

@@ -8,6 +8,8 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+
+	"github.com/wavey-ai/upload-response/server/internal/conn"
 )
 
 // handshakes bounds what clients of HTTP/3 can make the server keep before they have
@@ -52,7 +54,7 @@ func (h *handshakes) enter(addr netip.Addr, verified bool) (leave func(), ok boo
 		h.unverified++ // full has been asked, by the same goroutine
 		return sync.OnceFunc(h.leaveUnverified), true
 	}
-	key := holderOf(addr)
+	key := conn.PrefixOf(addr)
 	if h.verified >= mostVerified || h.addresses[key] >= mostVerifiedPerAddress {
 		return nil, false
 	}
@@ -120,22 +122,23 @@ func (c *quicConn) end() {
 // beginQUIC is for quic.Transport's ConnContext. It refuses the connections of an address
 // that has as many as it may, and handshakes beyond their bound.
 func (s *Server) beginQUIC(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
-	if s.count.full(info.RemoteAddr) {
-		return nil, errTooMany
-	}
 	peer, err := netip.ParseAddrPort(info.RemoteAddr.String())
 	if err != nil {
 		return nil, err
 	}
 	addr := peer.Addr().Unmap()
+	var counted netip.Prefix
+	if !s.router.trust.Trusts(addr) {
+		counted = conn.PrefixOf(addr)
+	}
+	if s.count.Full(counted) {
+		return nil, conn.ErrTooMany
+	}
 	leave, ok := s.handshakes.enter(addr, info.AddrVerified)
 	if !ok {
-		return nil, errTooMany
+		return nil, conn.ErrTooMany
 	}
-	c := &quicConn{leave: leave, budget: &s.router.windows}
-	if !s.router.config.trusts(addr) {
-		c.holder = holderOf(addr)
-	}
+	c := &quicConn{leave: leave, holder: counted, budget: &s.router.windows}
 	context.AfterFunc(ctx, c.end)
 	return context.WithValue(ctx, quicKey{}, c), nil
 }
@@ -146,19 +149,19 @@ func (s *Server) verifyQUIC(net.Addr) bool { return s.handshakes.full() }
 // countQUIC counts a connection against its address once the handshake has ended: then
 // the client has received what was sent there. A client that migrates later (RFC 9000
 // section 9) remains counted at the address of its handshake.
-func (s *Server) countQUIC(conn *quic.Conn) {
+func (s *Server) countQUIC(q *quic.Conn, client *conn.Client) {
 	select {
-	case <-conn.HandshakeComplete():
-	case <-conn.Context().Done():
+	case <-q.HandshakeComplete():
+	case <-q.Context().Done():
 		return
 	}
-	if c, ok := conn.Context().Value(quicKey{}).(*quicConn); ok {
+	if c, ok := q.Context().Value(quicKey{}).(*quicConn); ok {
 		c.leave()
 	}
-	release, ok := s.count.enter(conn.RemoteAddr())
+	release, ok := s.count.Enter(client.Counted())
 	if !ok {
-		_ = conn.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad), errTooMany.Error())
+		_ = q.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad), conn.ErrTooMany.Error())
 		return
 	}
-	context.AfterFunc(conn.Context(), release)
+	context.AfterFunc(q.Context(), release)
 }

@@ -26,7 +26,7 @@ func requestFrame(frame *proto.Request, r *http.Request, o *origin, offered bool
 	if !strings.HasPrefix(frame.Path, "/") {
 		frame.Path = r.URL.RequestURI() // absolute-form (RFC 9112 section 3.2.2)
 	}
-	frame.Fields = header.AppendRequestFields(o.appendClient(frame.Fields[:0]), r.Header, o.trusted)
+	frame.Fields = header.AppendRequestFields(o.appendClient(frame.Fields[:0]), r.Header, o.peer.Trusted)
 	frame.Fields = o.appendFields(frame.Fields, r)
 	return nil
 }

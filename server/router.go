@@ -13,6 +13,7 @@ import (
 
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server/internal/compress"
+	"github.com/wavey-ai/upload-response/server/internal/conn"
 	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
 	"github.com/wavey-ai/upload-response/shm"
 )
@@ -23,6 +24,7 @@ import (
 type UploadResponseRouter struct {
 	config      Config
 	log         *slog.Logger
+	trust       conn.Trust
 	instance    uint64
 	requests    *RequestChunkCache
 	responses   *ResponseChunkCache
@@ -61,7 +63,7 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
 	r := &UploadResponseRouter{
-		config: c, log: c.Log, instance: binary.LittleEndian.Uint64(random[:]),
+		config: c, log: c.Log, trust: conn.Trust{Proxies: c.TrustedProxies, Unix: c.TrustUnix}, instance: binary.LittleEndian.Uint64(random[:]),
 		responses: newResponseChunkCache(&c), queue: queue{length: c.QueueLength, time: c.QueueTime, closed: make(chan struct{})},
 		stopClock: make(chan struct{}), clockDone: make(chan struct{}),
 		quiet: make(chan struct{}), links: map[*link]struct{}{},
@@ -108,7 +110,7 @@ func (r *UploadResponseRouter) openPools() {
 // ServeHTTP takes one exchange through the router: see the package's
 // documentation for its way.
 func (r *UploadResponseRouter) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	x := exchange{router: r, request: request, conn: connOf(request), start: time.Now()}
+	x := exchange{router: r, request: request, conn: conn.Of(request), start: time.Now()}
 	x.writer, x.dialect = speak(w, request)
 	defer hush(x.writer)
 	x.offer, x.request = wsock.NewHandshake(request)

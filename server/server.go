@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/http2"
 )
 
@@ -25,7 +26,7 @@ type Server struct {
 	log    *slog.Logger
 	http   *http.Server // HTTP/1.1 and 2, clear and secure
 	plain  *plainServer // plain requests of HTTP/1.1, before net/http sees them
-	count  *addressCount
+	count  *conn.AddressLimit
 
 	saidBuffers sync.Once
 	handshakes  handshakes // of HTTP/3
@@ -52,8 +53,8 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 		log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{router: router, limits: limits, log: log}
-	s.count = newAddressCount(limits.ConnsPerAddress, router.config.trusts)
-	s.plain = newPlainServer(router, &limits, router.config.ClientTimeout, router.config.halfClosedTime(), s.altSvcOf, log)
+	s.count = conn.NewAddressLimit(limits.ConnsPerAddress)
+	s.plain = newPlainServer(router, &limits, router.config.ClientTimeout, router.config.halfClosedTime(), log)
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
@@ -63,7 +64,7 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 		ReadHeaderTimeout: limits.HeaderTime,
 		IdleTimeout:       limits.IdleTime,
 		MaxHeaderBytes:    headerRoom * router.config.HeaderLimit,
-		ConnContext:       s.rememberConn,
+		ConnContext:       rememberConn,
 		ConnState:         taken,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		Protocols:         protocols,
@@ -75,23 +76,18 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 }
 
 // rememberConn is for http.Server's ConnContext.
-func (s *Server) rememberConn(ctx context.Context, conn net.Conn) context.Context {
-	c := &clientConn{}
-	c.guard.init(func(string) { _ = conn.Close() })
-	switch conn := conn.(type) {
+func rememberConn(ctx context.Context, c net.Conn) context.Context {
+	var info *conn.Conn
+	switch c := c.(type) {
 	case *screenedConn:
-		c.screened, c.reader = conn, conn.reader
-		c.known.Store(conn.known)
+		info, ctx = c.info, withScreened(ctx, c)
 	case *secureConn:
-		c.screened, c.reader, c.altSvc = &conn.screenedConn, conn.reader, s.altSvcOf(conn.LocalAddr())
-		c.known.Store(conn.known)
+		info, ctx = c.info, withScreened(ctx, &c.screenedConn)
 	case *tls.Conn:
-		if socket, ok := conn.NetConn().(*idleConn); ok {
-			c.reader = socket.reader
-		}
-		c.altSvc = s.altSvcOf(conn.LocalAddr())
+		info = c.NetConn().(*countedConn).info
 	}
-	return withConn(ctx, c)
+	info.Requests.Init(newResetLimit(), func(string) { _ = c.Close() })
+	return conn.With(ctx, info)
 }
 
 // Serve serves HTTP/1.1 and 2 in the clear on the connections of a listener until

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/http2"
 )
 
@@ -53,26 +54,10 @@ func (b *windowBudget) give(holder netip.Prefix, n int64) {
 	}
 }
 
-// connWindow is what the requests of a connection hold together: no more than the window
-// of the connection.
-type connWindow struct {
-	mu   sync.Mutex
-	held int64 // what they would hold without it
-}
-
-// add adds n, and returns what that adds to what they hold together.
-func (w *connWindow) add(n, most int64) int64 {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	before := min(w.held, most)
-	w.held += n
-	return min(w.held, most) - before
-}
-
 // windowClaim is a request's part of the budget. The zero value holds nothing.
 type windowClaim struct {
 	budget *windowBudget
-	conn   *clientConn
+	conn   *conn.Conn
 	holder netip.Prefix
 	bytes  int64 // of the request
 	most   int64 // of all requests of the connection
@@ -88,17 +73,17 @@ func (x *exchange) claimWindow() error {
 	c := &x.window
 	c.conn, c.holder = x.conn, x.origin.holder
 	c.bytes, c.most = windowOf(x.dialect.version, x.request.ContentLength)
-	if x.origin.trusted { // its requests are those of many
+	if x.origin.peer.Trusted { // its requests are those of many
 		c.most = 0
 	}
 	n := c.bytes
 	if c.most > 0 {
-		n = x.conn.window.add(n, c.most)
+		n = x.conn.Window.Add(n, c.most)
 	}
 	budget := &x.router.windows
 	if !budget.take(c.holder, n, budget.total) {
 		if c.most > 0 {
-			x.conn.window.add(-c.bytes, c.most)
+			x.conn.Window.Add(-c.bytes, c.most)
 		}
 		return ErrNoWindow
 	}
@@ -113,7 +98,7 @@ func (c *windowClaim) release() {
 	c.once.Do(func() {
 		n := c.bytes
 		if c.most > 0 {
-			n = -c.conn.window.add(-n, c.most)
+			n = -c.conn.Window.Add(-n, c.most)
 		}
 		c.budget.give(c.holder, n)
 	})

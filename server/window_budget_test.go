@@ -29,20 +29,3 @@ func TestAnAddressGetsOfTheWindowsNoMoreThanItLeavesFree(t *testing.T) {
 		t.Errorf("%d are left, of %d addresses", b.used, len(b.holders))
 	}
 }
-
-func TestTheRequestsOfAConnectionHoldNoMoreThanItsWindow(t *testing.T) {
-	var w connWindow
-	var held int64
-	for range 10 {
-		held += w.add(3, 8)
-	}
-	if held != 8 {
-		t.Errorf("ten hold %d", held)
-	}
-	for range 10 {
-		held += w.add(-3, 8)
-	}
-	if held != 0 {
-		t.Errorf("none hold %d", held)
-	}
-}

@@ -32,6 +32,7 @@ var layers = map[string][]string{
 		"github.com/gobwas/ws", module + "/shm", module + "/proto", module + "/server",
 	},
 	"server/internal/compress":              {standard, "github.com/klauspost/compress", module + "/server/internal/header"},
+	"server/internal/conn":                  {standard, "golang.org/x/sys/unix", "golang.org/x/time/rate"},
 	"server/internal/fault":                 {standard},
 	"server/internal/header":                {standard, module + "/proto", module + "/server/internal/fault"},
 	"server/internal/http2":                 {standard, module + "/server/internal/http2/extendedconnect"},
