@@ -12,6 +12,7 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/header"
 	"github.com/wavey-ai/upload-response/server/internal/http2"
+	"github.com/wavey-ai/upload-response/server/internal/http3"
 )
 
 // dialect is what HTTP/1.1, 2 and 3 do differently. This file, http3_*.go, and those
@@ -32,7 +33,7 @@ func speak(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, dialect
 		d.expects = d.expects || http2.AwaitsContinue(r.Body)
 		w = http2.NewWriter(w)
 	case proto.HTTP3:
-		w = newHTTP3Writer(w, r, d.expects)
+		w = newInterimWriter(http3.Adapt(w, r, d.expects))
 	default:
 		d.serial, d.ambiguous = true, ambiguousFraming(r)
 		if d.expects {

@@ -33,7 +33,7 @@ type UploadResponseRouter struct {
 	routes      routeTable
 	counters    counters
 	rates       rateTable
-	windows     windowBudget
+	windows     *conn.Budget
 	compression *compress.Compressors
 	admission   admission
 
@@ -73,7 +73,7 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 	}
 	r.openPools()
 	r.rates.init(&c)
-	r.windows.total = c.WindowMemory
+	r.windows = conn.NewBudget(c.WindowMemory)
 	r.compression = compress.New(c.Compress, c.CompressMin)
 	r.admission.init(&c, c.Log)
 	go func() {

@@ -7,56 +7,12 @@ import (
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/http2"
+	"github.com/wavey-ai/upload-response/server/internal/http3"
 )
-
-// windowBudget bounds what HTTP/2 and 3 keep of request bodies that have come in and have
-// not been read: it lies on the heap, and not in the shared memory. Clients may send as
-// much as their flow control windows let them, before anybody looks at the request.
-type windowBudget struct {
-	total int64 // 0: no bound
-
-	mu      sync.Mutex
-	used    int64
-	holders map[netip.Prefix]int64 // their parts of it
-}
-
-// take takes n bytes for an address, and reports whether they are within most, the whole
-// budget or a part of it. An address gets no more than it leaves free, so that k addresses
-// together leave 1/(k+1) of the budget; the zero value is that of requests without one.
-func (b *windowBudget) take(holder netip.Prefix, n, most int64) bool {
-	if b.total == 0 || n == 0 {
-		return true
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	has, free := b.holders[holder], most-b.used-n
-	if free < 0 || holder.IsValid() && has > 0 && has+n > free {
-		return false
-	}
-	if b.holders == nil {
-		b.holders = map[netip.Prefix]int64{}
-	}
-	b.used += n
-	b.holders[holder] += n
-	return true
-}
-
-// give gives n bytes back.
-func (b *windowBudget) give(holder netip.Prefix, n int64) {
-	if b.total == 0 || n == 0 {
-		return
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.used -= n
-	if b.holders[holder] -= n; b.holders[holder] == 0 {
-		delete(b.holders, holder)
-	}
-}
 
 // windowClaim is a request's part of the budget. The zero value holds nothing.
 type windowClaim struct {
-	budget *windowBudget
+	budget *conn.Budget
 	conn   *conn.Conn
 	holder netip.Prefix
 	bytes  int64 // of the request
@@ -80,8 +36,8 @@ func (x *exchange) claimWindow() error {
 	if c.most > 0 {
 		n = x.conn.Window.Add(n, c.most)
 	}
-	budget := &x.router.windows
-	if !budget.take(c.holder, n, budget.total) {
+	budget := x.router.windows
+	if !budget.Take(c.holder, n) {
 		if c.most > 0 {
 			x.conn.Window.Add(-c.bytes, c.most)
 		}
@@ -100,7 +56,7 @@ func (c *windowClaim) release() {
 		if c.most > 0 {
 			n = -c.conn.Window.Add(-n, c.most)
 		}
-		c.budget.give(c.holder, n)
+		c.budget.Give(c.holder, n)
 	})
 }
 
@@ -109,7 +65,7 @@ func (c *windowClaim) release() {
 // connection. Over HTTP/3 nothing keeps a client to its length before the body is read.
 func windowOf(version proto.Version, length int64) (bytes, most int64) {
 	if version == proto.HTTP3 {
-		return quicConnStart, quicConnStart
+		return http3.ConnStart, http3.ConnStart
 	}
 	if length < 0 {
 		return http2.StreamWindow, http2.ConnWindow

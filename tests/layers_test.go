@@ -28,7 +28,7 @@ var layers = map[string][]string{
 	"proto": {standard, "github.com/vmihailenco/msgpack/v5"},
 	"shm":   {standard, "golang.org/x/sys/unix", "github.com/edsrzf/mmap-go"},
 	"server": {
-		standard, "golang.org/x/sys/unix", "golang.org/x/time/rate", "github.com/quic-go/quic-go", "github.com/pires/go-proxyproto",
+		standard, "golang.org/x/sys/unix", "golang.org/x/time/rate", "github.com/pires/go-proxyproto",
 		"github.com/gobwas/ws", module + "/shm", module + "/proto", module + "/server",
 	},
 	"server/internal/compress":              {standard, "github.com/klauspost/compress", module + "/server/internal/header"},
@@ -37,6 +37,7 @@ var layers = map[string][]string{
 	"server/internal/header":                {standard, module + "/proto", module + "/server/internal/fault"},
 	"server/internal/http2":                 {standard, module + "/server/internal/http2/extendedconnect"},
 	"server/internal/http2/extendedconnect": {"os"},
+	"server/internal/http3":                 {standard, "golang.org/x/sys/unix", "github.com/quic-go/quic-go", module + "/server/internal/conn"},
 	"server/internal/websocket":             {standard, "github.com/gobwas/ws", module + "/server/internal/fault", module + "/server/internal/header"},
 	"worker":                                {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
 	"cmd/upload-response": {
