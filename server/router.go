@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/server/internal/compress"
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
@@ -248,7 +248,7 @@ func (r *UploadResponseRouter) tellDraining(ctx context.Context) {
 		left = max(time.Until(deadline), 0)
 	}
 	for l := range r.links {
-		go l.say(&proto.Drain{DeadlineMS: uint64(left.Milliseconds())})
+		go l.say(&attach.Drain{DeadlineMS: uint64(left.Milliseconds())})
 	}
 }
 
@@ -259,7 +259,7 @@ func (r *UploadResponseRouter) closeLinks() {
 	links := slices.Collect(maps.Keys(r.links))
 	r.mu.Unlock()
 	for _, l := range links {
-		l.die(&proto.Bye{Reason: "server stopped"})
+		l.die(&attach.Bye{Reason: "server stopped"})
 	}
 	r.alive.Wait()
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/http2"
 	"github.com/wavey-ai/upload-response/server/internal/http3"
+	"github.com/wavey-ai/upload-response/server/listen"
 )
 
 // lastWords is how long, after the last exchange has ended, its response may take
@@ -100,6 +101,31 @@ func (s *Server) Serve(listener net.Listener) error { return s.serve(s.receive(l
 // Shutdown; it then returns nil.
 func (s *Server) ServeTLS(listener net.Listener, config *tls.Config) error {
 	return s.serve(s.receive(listener, config))
+}
+
+// ServeListener serves what comes in through a listener until Shutdown; it then returns nil.
+// The configuration is for a secure address.
+func (s *Server) ServeListener(l *listen.Listener, config *tls.Config) error {
+	if !l.Address.Secure {
+		return s.Serve(l.Listener)
+	}
+	failed := make(chan error, 2)
+	serving := 1
+	if l.UDP != nil {
+		serving++
+		go func() { failed <- s.ServeQUIC(l.UDP, config) }()
+	}
+	go func() { failed <- s.ServeTLS(l.Listener, config) }()
+	var err error
+	for ; serving > 0 && err == nil; serving-- {
+		err = <-failed
+	}
+	return err
+}
+
+// ListenWorkers is [listen.Workers].
+func ListenWorkers(path string, shared bool) (*net.UnixListener, error) {
+	return listen.Workers(path, shared)
 }
 
 func (s *Server) serve(r *reception) error {
