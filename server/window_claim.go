@@ -4,10 +4,8 @@ import (
 	"net/netip"
 	"sync"
 
-	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server/internal/conn"
-	"github.com/wavey-ai/upload-response/server/internal/http2"
-	"github.com/wavey-ai/upload-response/server/internal/http3"
+	"github.com/wavey-ai/upload-response/server/internal/protocol"
 )
 
 // windowClaim is a request's part of the budget. The zero value holds nothing.
@@ -23,12 +21,12 @@ type windowClaim struct {
 // claimWindow takes what the body of a request may fill before it is read. Release:
 // windowClaim.release, which can be called more than once.
 func (x *exchange) claimWindow() error {
-	if x.dialect.serial || x.conn == nil || x.offer == nil && !x.hasBody() {
+	if x.session.Pipelined || x.conn == nil || x.offer == nil && !x.hasBody() {
 		return nil
 	}
 	c := &x.window
 	c.conn, c.holder = x.conn, x.origin.holder
-	c.bytes, c.most = windowOf(x.dialect.version, x.request.ContentLength)
+	c.bytes, c.most = protocol.WindowOf(x.session.Version, x.request.ContentLength)
 	if x.origin.peer.Trusted { // its requests are those of many
 		c.most = 0
 	}
@@ -58,17 +56,4 @@ func (c *windowClaim) release() {
 		}
 		c.budget.Give(c.holder, n)
 	})
-}
-
-// windowOf returns how much of a body of such a length, which is negative if the client
-// does not say it, can come in before it is read, and how much of all bodies of a
-// connection. Over HTTP/3 nothing keeps a client to its length before the body is read.
-func windowOf(version proto.Version, length int64) (bytes, most int64) {
-	if version == proto.HTTP3 {
-		return http3.ConnStart, http3.ConnStart
-	}
-	if length < 0 {
-		return http2.StreamWindow, http2.ConnWindow
-	}
-	return min(length, http2.StreamWindow), http2.ConnWindow
 }
