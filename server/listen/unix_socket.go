@@ -1,4 +1,4 @@
-package server
+package listen
 
 import (
 	"errors"
@@ -16,11 +16,11 @@ import (
 // ErrSocketBusy is returned when another process listens on the socket path.
 var ErrSocketBusy = errors.New("socket in use")
 
-// ListenWorkers listens for workers on a Unix socket path. A socket file that a
-// dead server left behind is replaced; of a live one, [ErrSocketBusy] names the
-// process. Only our own user can connect, unless shared is true: then anybody
-// can, and the router checks who it is. The folder of [attach.DefaultSocket] is made.
-func ListenWorkers(path string, shared bool) (*net.UnixListener, error) {
+// Workers listens for workers on a Unix socket path. It replaces a socket file that a dead
+// server left behind; for that of a live one it returns [ErrSocketBusy], which names the
+// process. Only our own user can connect, unless shared is true: then anybody can, and the
+// router checks who it is. Workers makes the folder of [attach.DefaultSocket].
+func Workers(path string, shared bool) (*net.UnixListener, error) {
 	mode := os.FileMode(0o600)
 	if shared {
 		mode = 0o666
@@ -28,15 +28,15 @@ func ListenWorkers(path string, shared bool) (*net.UnixListener, error) {
 	if err := attach.MakeSocketFolder(path); err != nil {
 		return nil, fmt.Errorf("worker socket %w", err)
 	}
-	listener, err := listenSocket("unixpacket", path, mode)
+	listener, err := listenUnix("unixpacket", path, mode)
 	if err != nil {
 		return nil, fmt.Errorf("worker socket %w", err)
 	}
 	return listener, nil
 }
 
-// listenSocket listens on a path, whose socket file gets the mode.
-func listenSocket(network, path string, mode os.FileMode) (*net.UnixListener, error) {
+// listenUnix listens on a path, whose socket file gets the mode.
+func listenUnix(network, path string, mode os.FileMode) (*net.UnixListener, error) {
 	unlock, err := lockFolder(filepath.Dir(path))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -56,12 +56,12 @@ func listenSocket(network, path string, mode os.FileMode) (*net.UnixListener, er
 	return listener, nil
 }
 
-// lockTime is how long we wait for the lock. Anybody who can read the folder can
-// hold it, so that may not keep a server from starting.
+// lockTime is how long to wait for the lock. Anybody who can read the folder can hold it,
+// which must not keep a server from starting.
 const lockTime = time.Second
 
-// lockFolder keeps two servers that start at the same time from replacing each
-// other's socket. The lock leaves nothing behind.
+// lockFolder keeps two servers that start at the same time from replacing each other's
+// socket. The lock leaves nothing behind.
 func lockFolder(dir string) (unlock func(), err error) {
 	folder, err := os.Open(dir)
 	if err != nil {
@@ -90,7 +90,7 @@ func removeStale(network, path string) error {
 	conn, err := net.DialUnix(network, nil, &net.UnixAddr{Name: path, Net: network})
 	if err == nil {
 		defer conn.Close()
-		if cred, err := peerCredentials(conn); err == nil {
+		if cred, err := PeerCredentials(conn); err == nil {
 			return fmt.Errorf("%w by process %d", ErrSocketBusy, cred.Pid)
 		}
 		return ErrSocketBusy
@@ -99,4 +99,19 @@ func removeStale(network, path string) error {
 		return err
 	}
 	return os.Remove(path)
+}
+
+// PeerCredentials asks the kernel who is at the other end of a connection (SO_PEERCRED).
+func PeerCredentials(c *net.UnixConn) (cred *unix.Ucred, err error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	failure := raw.Control(func(fd uintptr) {
+		cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	})
+	if failure != nil {
+		return nil, failure
+	}
+	return cred, err
 }
