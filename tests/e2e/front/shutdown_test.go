@@ -1,8 +1,6 @@
 package front_test
 
 import (
-	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,58 +10,39 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/proto"
-	"github.com/wavey-ai/upload-response/shm"
 	"github.com/wavey-ai/upload-response/tests/e2e/internal/e2etest"
+	"github.com/wavey-ai/upload-response/tests/handworker"
 	"github.com/wavey-ai/upload-response/tests/harness"
 	"github.com/wavey-ai/upload-response/tests/rawclient"
 )
 
-// control is a worker's control socket and nothing else: it listens to what the
-// server says.
-type control struct {
-	t    *testing.T
-	conn *net.UnixConn
-}
-
-// dialControl attaches to the pool "idle", which gets no requests.
-func dialControl(t *testing.T, socket string) *control {
+// attachIdle attaches to the pool "idle", which gets no requests, to listen to what the
+// server says to workers.
+func attachIdle(t *testing.T, socket string) *handworker.Attachment {
 	t.Helper()
-	conn, err := net.DialUnix("unixpacket", nil, &net.UnixAddr{Name: socket, Net: "unixpacket"})
+	a, err := handworker.Attach(socket, "idle", proto.BellFutex, 1)
 	harness.Check(t, err)
-	t.Cleanup(func() { _ = conn.Close() })
-	harness.Check(t, conn.SetDeadline(time.Now().Add(2*harness.Patience)))
-	hello, err := proto.Encode(&proto.Hello{
-		LayoutMin: shm.LayoutMin, LayoutMax: shm.LayoutMax, Pool: "idle", PID: uint32(os.Getpid()), SDK: "test", Lanes: 1, Bell: proto.BellFutex,
+	t.Cleanup(func() {
+		a.Leave()
+		a.CloseFiles()
 	})
-	harness.Check(t, err)
-	_, err = conn.Write(hello)
-	harness.Check(t, err)
-	c := &control{t, conn}
-	if got := c.hear(); got != "welcome" {
-		t.Fatalf("the server answered with %q", got)
-	}
-	return c
+	harness.Check(t, a.Conn.SetDeadline(time.Now().Add(2*harness.Patience)))
+	return a
 }
 
-// hear returns the type of the server's next message, or its error.
-func (c *control) hear() string {
-	packet := make([]byte, proto.MaxMessage)
-	n, _, _, _, err := c.conn.ReadMsgUnix(packet, nil)
-	if err != nil || n == 0 {
-		return fmt.Sprint("end: ", err)
+// wantMessage fails the test unless the server's next message is of a type.
+func wantMessage(t *testing.T, a *handworker.Attachment, kind string) {
+	t.Helper()
+	if message, err := a.Hear(); err != nil || message.Type() != kind {
+		t.Errorf("a worker hears %v (%v), want %s", message, err, kind)
 	}
-	message, err := proto.Decode(packet[:n])
-	if err != nil {
-		return err.Error()
-	}
-	return message.Type()
 }
 
 func TestSIGTERMLetsRunningExchangesFinish(t *testing.T) {
 	socket := filepath.Join(e2etest.ShortFolder(t), "w.sock")
 	p := e2etest.StartServer(t, socket, e2etest.SmallServer(), harness.Patience)
 	a := e2etest.StartAppFor(t, p, socket)
-	listening := dialControl(t, socket)
+	listening := attachIdle(t, socket)
 
 	c := rawclient.Dial(t, p.Addr)
 	c.Begin("POST", "/echo?id=running", "Transfer-Encoding: chunked")
@@ -75,9 +54,7 @@ func TestSIGTERMLetsRunningExchangesFinish(t *testing.T) {
 	idle.Want("GET", http.StatusOK)
 
 	p.Signal(syscall.SIGTERM)
-	if got := listening.hear(); got != "drain" {
-		t.Errorf("a worker hears %q first, want drain", got)
-	}
+	wantMessage(t, listening, "drain")
 	p.WantRefused(t)
 	idle.WantClosed()
 	c.Chunk("after")
@@ -86,9 +63,7 @@ func TestSIGTERMLetsRunningExchangesFinish(t *testing.T) {
 	if rest := harness.ReadAll(t, response.Body); len(rest) != 0 {
 		t.Errorf("%q after the end", rest)
 	}
-	if got := listening.hear(); got != "bye" {
-		t.Errorf("a worker hears %q second, want bye", got)
-	}
+	wantMessage(t, listening, "bye")
 	if status := p.Wait(); status != 0 {
 		t.Errorf("exit status %d:\n%s", status, p.Output())
 	}

@@ -151,8 +151,8 @@ type drip struct {
 func startDrip(t *testing.T, s *harness.Server) *drip {
 	t.Helper()
 	c := rawclient.Dial(t, s.Addr)
-	harness.Check(t, c.Conn.SetDeadline(time.Now().Add(6*harness.Patience)))
 	c.Begin("POST", "/echo", "Transfer-Encoding: chunked")
+	harness.Check(t, c.Conn.SetDeadline(time.Now().Add(6*harness.Patience))) // as long as the uploads may take
 	d := &drip{HTTP1: c, response: c.Response("POST"), quit: make(chan struct{}), done: make(chan error, 1)}
 	go func() { d.done <- d.run() }()
 	return d

@@ -79,7 +79,7 @@ func TestAResponseOutOfOrderIsAnErrorAndCanStillBePutRight(t *testing.T) {
 	if response.StatusCode != 203 || response.Header.Get("X-Right") != "yes" {
 		t.Errorf("%s, %v", response.Status, response.Header)
 	}
-	c.WantHeard(t, response, "")
+	c.WantHeard(response, "")
 }
 
 const l64KiB = 64 << 10
@@ -130,7 +130,7 @@ func TestWhatIsNotFlushedIsHeldBack(t *testing.T) {
 	_, err := r.Write([]byte("the end"))
 	harness.Check(t, err)
 	harness.Check(t, r.EndTrailers(ctx, []proto.Field{{Name: "sum", Value: "10"}}))
-	c.WantHeard(t, response, "the end")
+	c.WantHeard(response, "the end")
 	if got := response.Trailer.Get("Sum"); got != "10" {
 		t.Errorf("trailer %q", got)
 	}

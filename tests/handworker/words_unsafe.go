@@ -1,18 +1,18 @@
-package faults_test
+package handworker
 
 import (
 	"sync/atomic"
 	"unsafe"
 )
 
-// word32 and word64 return a word of a mapping as an atomic. Preconditions: off
+// Word32 and Word64 return a word of a mapping as an atomic. Preconditions: off
 // is aligned, and the mapping outlives the use of the word.
-func word32(mem []byte, off uint64) *atomic.Uint32 {
+func Word32(mem []byte, off uint64) *atomic.Uint32 {
 	_ = mem[off : off+4]
 	return (*atomic.Uint32)(unsafe.Pointer(&mem[off]))
 }
 
-func word64(mem []byte, off uint64) *atomic.Uint64 {
+func Word64(mem []byte, off uint64) *atomic.Uint64 {
 	_ = mem[off : off+8]
 	return (*atomic.Uint64)(unsafe.Pointer(&mem[off]))
 }
