@@ -6,6 +6,7 @@ package rawclient
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -107,6 +108,6 @@ func (c *HTTP1) Leave(how string) {
 
 // IsTimeout reports whether an error says that a deadline has passed.
 func IsTimeout(err error) bool {
-	ne, ok := err.(net.Error)
-	return ok && ne.Timeout()
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net/http"
 	"testing"
@@ -17,22 +18,47 @@ import (
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
 
+// Types of streams and frames (RFC 9114 sections 6.2 and 7.2, RFC 9204 section 4.2).
+const (
+	StreamControl = 0
+	StreamPush    = 1
+	StreamEncoder = 2
+	StreamDecoder = 3
+
+	FrameData        = 0
+	FrameHeaders     = 1
+	FrameCancelPush  = 3
+	FrameSettings    = 4
+	FramePushPromise = 5
+	FrameGoAway      = 7
+	FrameMaxPushID   = 13
+	FrameReserved    = 0x21 // of those that are there to be ignored
+)
+
 // HTTP3 is a client of HTTP/3 that says what it is told to, frame for frame.
 type HTTP3 struct {
 	t    testing.TB
 	Conn *quic.Conn
 }
 
-func DialHTTP3(t testing.TB, e *harness.Secure) *HTTP3 {
+// DialQUIC connects for HTTP/3, and sends nothing. The connection closes when the test ends.
+func DialQUIC(t testing.TB, e *harness.Secure) *quic.Conn {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
 	defer cancel()
 	conn, err := quic.DialAddr(ctx, e.Addr, &tls.Config{RootCAs: e.Roots, NextProtos: []string{http3.NextProtoH3}}, nil)
 	harness.Check(t, err)
 	t.Cleanup(func() { _ = conn.CloseWithError(0, "") })
+	return conn
+}
+
+// DialHTTP3 connects and opens a control stream with SETTINGS.
+func DialHTTP3(t testing.TB, e *harness.Secure) *HTTP3 {
+	t.Helper()
+	conn := DialQUIC(t, e)
 	control, err := conn.OpenUniStream()
 	harness.Check(t, err)
-	_, err = control.Write([]byte{0, 4, 0}) // a control stream, and SETTINGS without any
+	_, err = control.Write([]byte{StreamControl, FrameSettings, 0})
 	harness.Check(t, err)
 	return &HTTP3{t, conn}
 }
@@ -49,7 +75,7 @@ func Head(fields ...string) []byte {
 	for i := 0; i < len(fields); i += 2 {
 		_ = encoder.WriteField(qpack.HeaderField{Name: fields[i], Value: fields[i+1]}) // into a buffer
 	}
-	return Frame(1, b.Bytes())
+	return Frame(FrameHeaders, b.Bytes())
 }
 
 // Open opens a request's stream.
@@ -89,7 +115,7 @@ func (c *HTTP3) Outcome(stream *quic.Stream) (status string, err error) {
 		if _, err := io.ReadFull(stream, payload); err != nil {
 			return "", c.reason(err)
 		}
-		if kind == 1 {
+		if kind == FrameHeaders {
 			first, err := qpack.NewDecoder().Decode(payload)()
 			harness.Check(c.t, err)
 			status = first.Value
@@ -119,7 +145,7 @@ func (c *HTTP3) Trailers(stream *quic.Stream) http.Header {
 		harness.Check(c.t, err)
 		payload := all[n+m : n+m+int(size)]
 		all = all[n+m+int(size):]
-		if kind != 1 || len(all) > 0 {
+		if kind != FrameHeaders || len(all) > 0 {
 			continue
 		}
 		for next := qpack.NewDecoder().Decode(payload); ; {
@@ -132,4 +158,33 @@ func (c *HTTP3) Trailers(stream *quic.Stream) http.Header {
 		}
 	}
 	return trailers
+}
+
+// ReadStatus returns the status of a response, and why it broke off, if it did.
+func ReadStatus(stream *quic.Stream) (status string, err error) {
+	r := quicvarint.NewReader(stream)
+	for {
+		kind, err := quicvarint.Read(r)
+		if errors.Is(err, io.EOF) {
+			return status, nil
+		}
+		if err != nil {
+			return status, err
+		}
+		size, err := quicvarint.Read(r)
+		if err != nil {
+			return status, err
+		}
+		payload := make([]byte, size)
+		if _, err := io.ReadFull(stream, payload); err != nil {
+			return status, err
+		}
+		if kind == FrameHeaders && status == "" {
+			field, err := qpack.NewDecoder().Decode(payload)()
+			if err != nil {
+				return status, err
+			}
+			status = field.Value
+		}
+	}
 }
