@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server/internal/fault"
+	"github.com/wavey-ai/upload-response/server/internal/header"
+	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -21,7 +24,7 @@ type exchange struct {
 	start      time.Time
 	dialect    dialect
 	origin     origin
-	offer      *offer // nil: the request asks for no WebSocket
+	offer      *wsock.Handshake // nil: the request asks for no WebSocket
 	window     windowClaim
 
 	stream    *stream
@@ -42,7 +45,7 @@ func (x *exchange) serve() error {
 	if err := x.admit(); err != nil {
 		return err
 	}
-	if asksServer(x.request) {
+	if header.AsksServer(x.request) {
 		return x.answerItself()
 	}
 	hasBody := x.hasBody()
@@ -84,7 +87,7 @@ func (x *exchange) admit() error {
 		x.writer.Header().Set("Allow", usualMethods)
 		return ErrTrace
 	}
-	if asksServer(x.request) {
+	if header.AsksServer(x.request) {
 		return nil
 	}
 	var err error
@@ -111,7 +114,7 @@ func (x *exchange) answerItself() error {
 	x.origin.sign(header)
 	header.Set("Content-Length", "0")
 	x.limitUnread()
-	x.responder.head.status = http.StatusOK
+	x.responder.head.Status = http.StatusOK
 	x.writer.WriteHeader(http.StatusOK)
 	return nil
 }
@@ -121,8 +124,8 @@ func (x *exchange) checkOffer() error {
 	if x.offer == nil {
 		return nil
 	}
-	if err := x.offer.check(x.request, &x.dialect); err != nil {
-		x.writer.Header().Set("Sec-WebSocket-Version", websocketVersion) // RFC 6455 section 4.4
+	if err := x.offer.Check(x.request); err != nil {
+		x.writer.Header().Set("Sec-WebSocket-Version", wsock.Version) // RFC 6455 section 4.4
 		return fmt.Errorf("%w: WebSocket: %w", ErrBadRequest, err)
 	}
 	return nil
@@ -202,7 +205,7 @@ func (x *exchange) finish(err error) {
 		l.finish(s, cancelReason(err), true)
 	}
 	x.haltPump(err)
-	x.responder.compressor.release()
+	x.responder.compressor.Release()
 	if websocket != nil {
 		websocket.finish(err)
 	}
@@ -214,7 +217,7 @@ func (x *exchange) finish(err error) {
 		l.finish(s, cancelReason(err), false)
 	}
 	if websocket != nil {
-		websocket.wire.close(x.controller)
+		websocket.wire.Close()
 	}
 }
 
@@ -289,8 +292,8 @@ func (x *exchange) awaitUpload() {
 	at := s.place
 	at.link.answered(s)
 	r := &x.responder
-	open := r.head.bodyAllowed && (r.head.contentLength < 0 || r.compressor != nil)
-	x.pump.early = earlyAnswer{at: time.Now(), status: r.head.status, open: open, flush: r.flush}
+	open := r.head.BodyAllowed && (r.head.ContentLength < 0 || r.compressor != nil)
+	x.pump.early = earlyAnswer{at: time.Now(), status: r.head.Status, open: open, flush: r.flush}
 	hold := time.NewTimer(x.dialect.earlyHold())
 	defer hold.Stop()
 	at.position.WantResponse(true) // S1
@@ -325,7 +328,7 @@ func (x *exchange) haltPump(err error) {
 func (x *exchange) conclude(err error) {
 	c := &x.router.counters
 	c.Exchanges.Add(1)
-	status := x.responder.head.status
+	status := x.responder.head.Status
 	x.judge(err)
 	if err != nil {
 		c.Failed.Add(1)
@@ -334,7 +337,7 @@ func (x *exchange) conclude(err error) {
 	if log := x.router.config.AccessLog; log != nil {
 		x.log(log, status, err)
 	}
-	if err != nil && x.responder.websocket == nil && (x.responder.begun || status == statusClientGone) {
+	if err != nil && x.responder.websocket == nil && (x.responder.begun || status == fault.StatusClientGone) {
 		panic(http.ErrAbortHandler) // a broken exchange never looks complete
 	}
 }
@@ -342,14 +345,10 @@ func (x *exchange) conclude(err error) {
 // fail counts a failed exchange and answers it if that is still possible.
 func (x *exchange) fail(err error) (status int) {
 	c := &x.router.counters
-	status, retry := statusOf(err)
-	switch {
-	case errors.Is(err, ErrClientGone), errors.Is(err, ErrBodyBroken):
-		c.ClientGone.Add(1)
-	case errors.Is(err, ErrWorkerTimeout):
-		c.Timeouts.Add(1)
-	}
-	if status >= http.StatusInternalServerError && !retry {
+	f := fault.Of(err)
+	status = f.Status
+	c.countFault(f.Counter)
+	if status >= http.StatusInternalServerError && !f.Retry {
 		x.router.log.Warn("exchange failed", "stream", x.streamID, "method", x.request.Method, "path", x.request.URL.Path,
 			"worker", x.worker, "status", status, "begun", x.responder.begun, "error", err)
 	}
@@ -357,22 +356,22 @@ func (x *exchange) fail(err error) (status int) {
 		c.Aborted.Add(1)
 		return status
 	}
-	if status == statusClientGone {
+	if status == fault.StatusClientGone {
 		return status
 	}
 	header := x.writer.Header()
 	x.origin.sign(header)
 	header.Set("Content-Type", "text/plain; charset=utf-8")
 	header.Set("X-Content-Type-Options", "nosniff")
-	if retry {
+	if f.Retry {
 		header.Set("Retry-After", "1")
 	}
-	if x.pump != nil && !x.uploadEnded || x.dialect.ambiguous || costsConnection(err) {
+	if x.pump != nil && !x.uploadEnded || x.dialect.ambiguous || f.EndsConnection {
 		x.dialect.closeAfter(header)
 	}
 	x.limitUnread()
 	x.writer.WriteHeader(status)
-	n, _ := fmt.Fprintf(x.writer, "%d %s: %s\n", status, http.StatusText(status), reasonOf(err))
+	n, _ := fmt.Fprintf(x.writer, "%d %s: %s\n", status, http.StatusText(status), f.Reason())
 	if x.request.Method != http.MethodHead {
 		x.responder.sent = int64(n)
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server/internal/fault"
+	"github.com/wavey-ai/upload-response/server/internal/header"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -126,7 +128,7 @@ func (p *pump) watchIdle() (end func()) {
 // readError says what the failure of a read means.
 func (p *pump) readError(err error) error {
 	if p.stream.watch.yields.Load() {
-		return errYields
+		return fault.ErrPreempted
 	}
 	if p.stream.watch.clientSlow.Load() {
 		return fmt.Errorf("%w: no byte of the body within the limit", ErrClientSlow)
@@ -136,7 +138,7 @@ func (p *pump) readError(err error) error {
 
 // end publishes the trailers, if any, and the end of the request.
 func (p *pump) end() error {
-	if fields := requestTrailers(p.request.Trailer); len(fields) > 0 {
+	if fields := header.RequestTrailers(p.request.Trailer); len(fields) > 0 {
 		if err := p.trailers(fields); err != nil {
 			return err
 		}
@@ -250,19 +252,16 @@ func (p *pump) hold(controller *http.ResponseController) {
 	}
 }
 
-// cancelReason returns what a worker is told when an exchange fails.
+// cancelReason returns what a worker is told when an exchange fails, or ends well.
 func cancelReason(err error) shm.Reason {
-	for _, row := range []struct {
-		err error
-		why shm.Reason
-	}{
-		{ErrClientGone, shm.ReasonClientGone}, {ErrWebSocket, shm.ReasonClientGone}, {ErrBodyBroken, shm.ReasonClientGone}, {ErrClientSlow, shm.ReasonClientSlow},
-		{ErrBodyTooLarge, shm.ReasonTooLarge}, {ErrWorkerTimeout, shm.ReasonDeadline}, {ErrWorkerInvalid, shm.ReasonInvalid},
-		{ErrDraining, shm.ReasonShutdown},
-	} {
-		if errors.Is(err, row.err) {
-			return row.why
-		}
+	if err == nil {
+		return shm.ReasonFinished
 	}
-	return shm.ReasonFinished
+	return cancelReasons[fault.Of(err).Cancel]
+}
+
+var cancelReasons = [...]shm.Reason{
+	fault.CancelFinished: shm.ReasonFinished, fault.CancelClientGone: shm.ReasonClientGone, fault.CancelClientSlow: shm.ReasonClientSlow,
+	fault.CancelTooLarge: shm.ReasonTooLarge, fault.CancelDeadline: shm.ReasonDeadline, fault.CancelInvalid: shm.ReasonInvalid,
+	fault.CancelShutdown: shm.ReasonShutdown,
 }

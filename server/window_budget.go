@@ -1,11 +1,11 @@
 package server
 
 import (
-	"errors"
 	"net/netip"
 	"sync"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server/internal/http2"
 )
 
 // windowBudget bounds what HTTP/2 and 3 keep of request bodies that have come in and have
@@ -69,10 +69,6 @@ func (w *connWindow) add(n, most int64) int64 {
 	return min(w.held, most) - before
 }
 
-// ErrNoWindow is returned for a request with a body when the bodies that nobody has read
-// take as much memory as they may.
-var ErrNoWindow = errors.New("too many uploads at once")
-
 // windowClaim is a request's part of the budget. The zero value holds nothing.
 type windowClaim struct {
 	budget *windowBudget
@@ -131,7 +127,7 @@ func windowOf(version proto.Version, length int64) (bytes, most int64) {
 		return quicConnStart, quicConnStart
 	}
 	if length < 0 {
-		return http2StreamWindow, http2ConnWindow
+		return http2.StreamWindow, http2.ConnWindow
 	}
-	return min(length, http2StreamWindow), http2ConnWindow
+	return min(length, http2.StreamWindow), http2.ConnWindow
 }

@@ -20,7 +20,7 @@ import (
 
 	"github.com/quic-go/quic-go/http3"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/tests/handworker"
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
@@ -173,7 +173,7 @@ func keepers(s *target) {
 
 // keep attaches, leaves, and returns the memory for responses; nil: refused.
 func (s *target) keep() *os.File {
-	a, err := handworker.Attach(s.socket, "default", proto.BellFutex, 4)
+	a, err := handworker.Attach(s.socket, "default", attach.BellFutex, 4)
 	if errors.Is(err, handworker.ErrRefused) {
 		return nil
 	}

@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/tests/handworker"
 	"github.com/wavey-ai/upload-response/tests/harness"
@@ -37,7 +37,7 @@ func TestSixtyFourWorkersAttachAtOnce(t *testing.T) {
 	failed := make([]error, n)
 	var all sync.WaitGroup
 	for i := range n {
-		all.Go(func() { got[i], failed[i] = handworker.Attach(s.Socket, "default", proto.BellFutex, 4) })
+		all.Go(func() { got[i], failed[i] = handworker.Attach(s.Socket, "default", attach.BellFutex, 4) })
 	}
 	all.Wait()
 	harness.Check(t, errors.Join(failed...))
@@ -51,7 +51,7 @@ func TestSixtyFourWorkersAttachAtOnce(t *testing.T) {
 func TestAWorkerThatCrashesAndAttachesAgainIsServed(t *testing.T) {
 	s := harness.Start(t, small)
 	for i := range 40 {
-		a, err := handworker.Attach(s.Socket, "default", proto.BellFutex, 4)
+		a, err := handworker.Attach(s.Socket, "default", attach.BellFutex, 4)
 		if err != nil {
 			t.Fatalf("attach %d: %v", i, err)
 		}
@@ -67,7 +67,7 @@ func TestAWorkerKeepsNoMemoryOfLinksThatAreOver(t *testing.T) {
 	s := harness.Start(t, small)
 	var kept []*handworker.Attachment
 	for i := range links {
-		a, err := handworker.Attach(s.Socket, "default", proto.BellFutex, 4)
+		a, err := handworker.Attach(s.Socket, "default", attach.BellFutex, 4)
 		if err != nil {
 			t.Fatalf("attach %d: %v", i, err)
 		}
@@ -88,11 +88,11 @@ func TestAWorkerKeepsNoMemoryOfLinksThatAreOver(t *testing.T) {
 
 func TestASecondDrainEndsTheLink(t *testing.T) {
 	s := harness.Start(t, small)
-	a, err := handworker.Attach(s.Socket, "default", proto.BellFutex, 4)
+	a, err := handworker.Attach(s.Socket, "default", attach.BellFutex, 4)
 	harness.Check(t, err)
 	defer a.CloseFiles()
 	defer a.Leave()
-	packet, err := proto.Encode(&proto.Drain{})
+	packet, err := attach.Encode(&attach.Drain{})
 	harness.Check(t, err)
 	for range 2 {
 		_, err = a.Conn.Write(packet)
@@ -101,7 +101,7 @@ func TestASecondDrainEndsTheLink(t *testing.T) {
 	harness.Check(t, a.Conn.SetReadDeadline(time.Now().Add(harness.Patience)))
 	message, err := a.Hear()
 	harness.Check(t, err)
-	if refusal, ok := message.(*proto.Refusal); !ok || refusal.Code != proto.CodeEvicted {
+	if refusal, ok := message.(*attach.Refusal); !ok || refusal.Code != attach.CodeEvicted {
 		t.Errorf("the server answered %+v", message)
 	}
 	harness.Eventually(t, "the eviction to be counted", func() bool { return s.Router.Stats().Evicted == 1 })
@@ -150,8 +150,8 @@ func copyProgram(t testing.TB, path string) {
 // and says nothing.
 func strangerRole() {
 	socket := os.Getenv(harness.SocketVariable)
-	_, err := handworker.Attach(socket, "default", proto.BellFutex, 4)
-	if err != nil && strings.Contains(err.Error(), proto.CodeDenied) {
+	_, err := handworker.Attach(socket, "default", attach.BellFutex, 4)
+	if err != nil && strings.Contains(err.Error(), attach.CodeDenied) {
 		fmt.Println("<denied>")
 	}
 	var silent []*net.UnixConn

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/shm"
 	"github.com/wavey-ai/upload-response/tests/handworker"
 	"github.com/wavey-ai/upload-response/tests/harness"
@@ -34,7 +35,7 @@ const scribblerLanes = 4
 
 // newScribbler attaches to a pool.
 func newScribbler(socket, pool string) (*scribbler, error) {
-	a, err := handworker.Attach(socket, pool, proto.BellFutex, scribblerLanes)
+	a, err := handworker.Attach(socket, pool, attach.BellFutex, scribblerLanes)
 	if err != nil {
 		return nil, err
 	}

@@ -12,14 +12,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
 // Attachment is what a worker has after the welcome and before it maps anything.
 type Attachment struct {
 	Conn     *net.UnixConn
-	Welcome  *proto.Welcome
+	Welcome  *attach.Welcome
 	Request  *os.File // segment
 	Response *os.File // segment
 	Bell     *os.File // the server's
@@ -36,7 +36,7 @@ func Attach(socket, pool, bell string, lanes uint32) (*Attachment, error) {
 	if err != nil {
 		return nil, err
 	}
-	hello, err := proto.Encode(&proto.Hello{
+	hello, err := attach.Encode(&attach.Hello{
 		LayoutMin: shm.LayoutMin, LayoutMax: shm.LayoutMax, Pool: pool, PID: uint32(os.Getpid()),
 		SDK: "by hand", Lanes: lanes, Bell: bell,
 	})
@@ -55,16 +55,16 @@ func Attach(socket, pool, bell string, lanes uint32) (*Attachment, error) {
 
 func readWelcome(conn *net.UnixConn) (*Attachment, error) {
 	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
-	packet, rights := make([]byte, proto.MaxMessage+1), make([]byte, unix.CmsgSpace(4*8))
+	packet, rights := make([]byte, attach.MaxMessage+1), make([]byte, unix.CmsgSpace(4*8))
 	n, rn, _, _, err := conn.ReadMsgUnix(packet, rights)
 	if err != nil {
 		return nil, err
 	}
-	message, err := proto.Decode(packet[:n])
+	message, err := attach.Decode(packet[:n])
 	if err != nil {
 		return nil, err
 	}
-	welcome, ok := message.(*proto.Welcome)
+	welcome, ok := message.(*attach.Welcome)
 	if !ok {
 		return nil, fmt.Errorf("%w: the server answered %+v", ErrRefused, message)
 	}
@@ -88,13 +88,13 @@ func readWelcome(conn *net.UnixConn) (*Attachment, error) {
 }
 
 // Hear returns the next message of the server. Preconditions: it is not the Welcome.
-func (a *Attachment) Hear() (proto.Message, error) {
-	packet := make([]byte, proto.MaxMessage)
+func (a *Attachment) Hear() (attach.Message, error) {
+	packet := make([]byte, attach.MaxMessage)
 	n, err := a.Conn.Read(packet)
 	if err != nil {
 		return nil, err
 	}
-	return proto.Decode(packet[:n])
+	return attach.Decode(packet[:n])
 }
 
 // Map maps all of a file. It panics if it cannot: so does a worker that has nothing to serve.

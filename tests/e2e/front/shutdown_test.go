@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/tests/e2e/internal/e2etest"
 	"github.com/wavey-ai/upload-response/tests/handworker"
 	"github.com/wavey-ai/upload-response/tests/harness"
@@ -20,7 +20,7 @@ import (
 // server says to workers.
 func attachIdle(t *testing.T, socket string) *handworker.Attachment {
 	t.Helper()
-	a, err := handworker.Attach(socket, "idle", proto.BellFutex, 1)
+	a, err := handworker.Attach(socket, "idle", attach.BellFutex, 1)
 	harness.Check(t, err)
 	t.Cleanup(func() {
 		a.Leave()

@@ -149,7 +149,7 @@ class AsyncWorker(WorkerBase):
     def _news_of(self, at: Attachment) -> None:
         """Wake those who wait for news of a request."""
         scratch = self._scratch
-        while lib.ur_news(at.argument, scratch.number_argument) == 0:
+        while lib.ur_ready(at.argument, scratch.number_argument) == 0:
             self._wake(scratch.number.value, at)
 
     def _deliver(self) -> None:

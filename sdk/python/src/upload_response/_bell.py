@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _SLICE = SLICE
 
-# What ur_doze returns when it was not the bell that ended the sleep.
+# What ur_sleep returns when it was not the bell that ended the sleep.
 _NOTHING = (-errno.ETIMEDOUT, -errno.EINTR)
 
 
@@ -89,7 +89,7 @@ class Bell:
         self._changed.release()
         try:
             milliseconds = int(seconds * 1000) + 1
-            code = lib.ur_doze(at.argument, armed, milliseconds, self._nudges, lib.leave, lib.enter)
+            code = lib.ur_sleep(at.argument, armed, milliseconds, self._nudges, lib.leave, lib.enter)
         finally:
             self._changed.acquire()
             self._sleeper = False

@@ -17,7 +17,7 @@ from ._socket import Socket
 # What was to be sent breaks a rule, so that nothing has been: the request goes on.
 _NOT_BEGUN = (-errno.EINVAL, -errno.EMSGSIZE)
 
-_reply = lib.ur_reply
+_reply = lib.ur_respond_whole_flat
 
 # A length is passed to the C SDK as an int.
 _MOST_AT_ONCE = 1 << 30
@@ -99,7 +99,7 @@ class Exchange(Incoming, Outgoing):
             self._ended()
             return True
         if code == AGAIN:
-            self.progress, self.out = BEGUN, (body[lib.ur_replied(at, self.handle) :],)
+            self.progress, self.out = BEGUN, (body[len(body) - lib.ur_unsent(at, self.handle) :],)
             return False
         if code == -errno.EBUSY:  # interim responses are in the way
             return False

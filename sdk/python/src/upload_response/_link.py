@@ -17,7 +17,7 @@ from ._library import BELL_EVENTFD, NOW, TAKEN, TAKEN_APART, Counters, Memory, O
 from ._scratch import Scratch
 from ._version import VERSION
 
-_take_apart = lib.ur_take_apart
+_take_apart = lib.ur_next_split
 
 _LONGEST_PATH = 108  # of a socket
 
@@ -110,7 +110,7 @@ def _attach(options: Options) -> Attachment:
         if _is_no_socket(path):
             raise AttachError(f"cannot attach to {path}: it is not a socket", -code)
     refusal = options.refusal.decode("utf-8", "replace") or os.strerror(-code)
-    raise AttachError(f"{refusal} ({os.strerror(-code)})", -code, may_pass=bool(lib.ur_try_again(code)))
+    raise AttachError(f"{refusal} ({os.strerror(-code)})", -code, may_pass=bool(lib.ur_is_temporary(code)))
 
 
 class Link:
@@ -181,7 +181,7 @@ class Link:
         """Return the error for what a function returned."""
         at = self.alive()
         reason = lib.ur_reason(at, handle) if code == -errno.ECANCELED else 0
-        return from_errno(code, reason=reason, why=lib.ur_why(at).decode("utf-8", "replace"))
+        return from_errno(code, reason=reason, why=lib.ur_error_text(at).decode("utf-8", "replace"))
 
     def borrow(self) -> Scratch:
         """Return room for what a call returns. Release: give_back, or forget it."""
