@@ -15,11 +15,11 @@ import pytest
 import upload_response as ur
 from conftest import Process, Server
 from gateways import APPS, command
-from upload_response._library import Options
-from upload_response._link import Server as Peer
-from upload_response._link import default_socket
-from upload_response._waits import Waits
-from upload_response._worker import Options as WorkerOptions
+from upload_response._core.ffi import Options
+from upload_response._core.link import Server as Peer
+from upload_response._core.link import default_socket
+from upload_response._serving.waits import Waits
+from upload_response._threads.worker import Options as WorkerOptions
 
 NOBODY = 65534
 

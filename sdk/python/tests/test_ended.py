@@ -15,7 +15,7 @@ from conftest import Server, eventually
 from test_async import Run, attach, run
 from test_async import take as take_async
 from test_request import finish, take
-from upload_response import _bell
+from upload_response._threads import bell
 
 __all__ = ["run"]
 
@@ -108,7 +108,7 @@ def test_a_task_that_waits_for_room_is_told_of_the_end(server: Server, run: Run)
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have threads sleep until somebody wakes them."""
-    monkeypatch.setattr(_bell, "_SLICE", PATIENT)
+    monkeypatch.setattr(bell, "_SLICE", PATIENT)
 
 
 class Waiting:

@@ -32,10 +32,10 @@ Error
     Timeout            also a TimeoutError: not within the given time
 """
 
-from ._async_request import AsyncRequest, AsyncResponse
-from ._async_websocket import AsyncWebSocket
-from ._async_worker import AsyncWorker
-from ._errors import (
+from ._aio.request import AsyncRequest, AsyncResponse
+from ._aio.websocket import AsyncWebSocket
+from ._aio.worker import AsyncWorker
+from ._core.errors import (
     AttachError,
     Cancelled,
     Error,
@@ -51,15 +51,15 @@ from ._errors import (
     ViewsAlive,
     WebSocketClosed,
 )
-from ._headers import Headers
-from ._link import Server
-from ._pin import Slot
-from ._request import Request
-from ._response import Response
-from ._serve import serve, worker
+from ._core.headers import Headers
+from ._core.link import Server
+from ._core.slot_pin import Slot
+from ._serving.serve import serve, worker
+from ._threads.request import Request
+from ._threads.response import Response
+from ._threads.websocket import WebSocket
+from ._threads.worker import Worker
 from ._version import VERSION as __version__
-from ._websocket import WebSocket
-from ._worker import Worker
 
 __all__ = [
     "AsyncRequest",

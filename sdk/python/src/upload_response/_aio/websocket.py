@@ -1,0 +1,72 @@
+"""A WebSocket, for an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from .._core.errors import WebSocketClosed
+from .._core.exchange import Exchange
+from .._core.headers import HeadersLike
+from .._core.request_handle import Steps, T
+from .._core.websocket_messages import Message
+from .._core.websocket_state import NORMAL
+from .._threads.websocket import WebSocketBase
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    from .worker import AsyncWorker
+
+
+class AsyncWebSocket(WebSocketBase):
+    """The WebSocket that a client asks for: accept, receive and send, close. One task may
+    receive while others send. It is closed with 1000 when the response ends.
+    """
+
+    __slots__ = ("_worker",)
+
+    def __init__(self, exchange: Exchange, worker: AsyncWorker) -> None:
+        super().__init__(exchange)
+        self._worker = worker
+
+    async def _run(self, steps: Steps[T]) -> T:
+        return await self._worker.run(self._exchange, steps)
+
+    async def accept(self, subprotocol: str | None = None, headers: HeadersLike = None) -> None:
+        """Open it; with one of the subprotocols that the client offers, if you like. Whoever
+        does not answers the request as any other.
+        """
+        self._messages.socket.turn = asyncio.Lock()
+        await self._run(self._messages.accept(subprotocol, headers))
+
+    async def receive(self) -> Message:
+        """Return the next message: text as str, binary as bytes. WebSocketClosed: the client
+        has closed, or a message had more than max_size bytes. Cancelled: the client is gone.
+        """
+        return await self._run(self._messages.receive())
+
+    def __aiter__(self) -> AsyncWebSocket:
+        return self
+
+    async def __anext__(self) -> Message:
+        try:
+            return await self.receive()
+        except WebSocketClosed:
+            raise StopAsyncIteration from None
+
+    async def send(self, data: Buffer | str, *, final: bool = True) -> None:
+        """Send a message: a str as text, any contiguous buffer as binary; or a part of one, if
+        it is not final. It waits when the client does not take it.
+        """
+        async with self._messages.socket.turn or asyncio.Lock():
+            try:
+                await self._run(self._messages.send(data, final))
+            except BaseException:
+                self._give_up()
+                raise
+
+    async def close(self, code: int = NORMAL, reason: str = "") -> None:
+        """Close it, with a code and a reason of at most 123 bytes, and end the request."""
+        async with self._messages.socket.turn or asyncio.Lock():
+            await self._run(self._messages.close(code, reason))

@@ -1,0 +1,174 @@
+"""One request and its response, without waiting. It is written once for threads and for
+event loops.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from .errors import Error
+from .ffi import NOW, lib, number
+from .incoming import Incoming
+from .link import Link, Taken
+from .outgoing import BEGUN, NONE, OVER, STARTED, Outgoing
+from .request_handle import AGAIN, Steps
+from .websocket_state import Socket
+
+# What was to be sent breaks a rule, so that nothing has been: the request goes on.
+_NOT_BEGUN = (-errno.EINVAL, -errno.EMSGSIZE)
+
+_reply = lib.ur_reply
+
+# A length is passed to the C SDK as an int.
+_MOST_AT_ONCE = 1 << 30
+
+_ASKS = (b"GET\0ws\0", b"GET\0wss\0")
+
+# The first header, in which the server says who the client is. There is none if the client
+# has no address.
+CLIENT = b"upload-response-client"
+
+
+def client_address(text: str) -> tuple[str, int]:
+    """Divide what the server says of the client: 203.0.113.7:40001 or [2001:db8::1]:443."""
+    address, _, port = text.rpartition(":")
+    return address.strip("[]"), int(port)
+
+
+class Exchange(Incoming, Outgoing):
+    """The state of one request and its response. Whoever makes one ends it."""
+
+    stream_id: int
+    http_version: int
+    head: bytes  # method, scheme, authority, target and the value of each header, each with a NUL
+    names: bytes  # of the headers, each with a NUL
+    socket: Socket | None = None  # once it was asked for
+    _parts: list[str] | None = None
+
+    def __init__(self, link: Link, taken: Taken) -> None:
+        self.link = link
+        self.handle, self.stream_id, self.head, self.names, self.body_at, self.body_length, version = taken
+        self.http_version = version
+        self.complete = self.body_length == 0 or (self.body_length < 0 and self.asks_for_websocket)
+
+    @property
+    def parts(self) -> list[str]:
+        """Method, scheme, authority, target, the value of each header, and "". The text is
+        Latin-1.
+        """
+        if self._parts is None:
+            self._parts = self.head.decode("latin-1").split("\0")
+        return self._parts
+
+    @property
+    def first(self) -> int:
+        """Where the headers of the client begin: behind the one that says who it is."""
+        return 1 if self.names.startswith(CLIENT + b"\0") else 0
+
+    @property
+    def client(self) -> tuple[str, int] | None:
+        """The address and the port of the client, or None if it has no address."""
+        return client_address(self.parts[4]) if self.first else None
+
+    @property
+    def request_fields(self) -> list[str]:
+        """Name and value of each header by turns."""
+        first = self.first
+        names = self.names.decode("latin-1").split("\0")[first:]
+        return [part for pair in zip(names, self.parts[4 + first : -1]) for part in pair]
+
+    @property
+    def asks_for_websocket(self) -> bool:
+        """Whether the client asks for a WebSocket."""
+        return self.head.startswith(_ASKS)
+
+    # ------------------------------------------------------------- ending
+
+    def answer(self) -> bool:
+        """End a response that was kept here, with one call. False: it takes more."""
+        if self.progress != STARTED or self.pin is not None:
+            return False
+        out = self.out
+        body = out[0] if len(out) == 1 else b"".join(out)
+        if len(body) > _MOST_AT_ONCE:
+            return False
+        link, fields = self.link, self.fields
+        at = link.attachment or link.alive()
+        code = _reply(at.argument, number(self.handle), self.status, fields, len(fields), body, len(body))
+        if code == 0:
+            self._ended()
+            return True
+        if code == AGAIN:
+            self.progress, self.out = BEGUN, (body[lib.ur_replied(at, self.handle) :],)
+            return False
+        if code == -errno.EBUSY:  # interim responses are in the way
+            return False
+        error = link.error(code, self.handle)
+        if code not in _NOT_BEGUN:
+            self._ended()
+        raise error
+
+    def end(self) -> Steps[None]:
+        """End the response; and the request, as soon as there are no views of it."""
+        self._open()
+        if self.answer():
+            return
+        yield from self._begin()
+        for left in self.out:
+            yield from self._write_out(left)
+        self.out = ()
+        while True:
+            code = lib.ur_end_response(self.alive(), self.handle, NOW)
+            if code != AGAIN:
+                break
+            yield
+        error = self.link.error(code, self.handle) if code != 0 else None
+        if code != -errno.EINVAL:
+            self._let_go()
+        if error is not None:
+            raise error
+
+    def abort(self) -> None:
+        """Break the response off, whatever has come of it."""
+        at = self.link.attachment
+        if self.handle and at is not None:
+            lib.ur_abort_response(at, self.handle)
+            self._let_go()
+        self._ended()
+
+    def fail(self) -> None:
+        """Answer with 500 if nothing of the response is out; else break it off."""
+        if self.progress in (NONE, STARTED):
+            self.progress, self.out, self.out_size = NONE, (), 0
+            self.start(500, {"content-type": "text/plain; charset=utf-8"})
+            self.keep("500 Internal Server Error\n")
+            try:
+                for _ in self.end():
+                    break  # no room even for that
+            except Error:
+                pass
+        self.abort()
+
+    def _let_go(self) -> None:
+        handle, at = self.handle, self.link.attachment
+        pinned = self.pin is not None
+        self._ended()
+        if not pinned and at is not None:
+            lib.ur_let_go(at, handle)
+
+    def _ended(self) -> None:
+        handle, self.handle = self.handle, 0
+        self.progress = OVER
+        self.out = ()
+        if self.pin is not None:
+            self.pin = self.rest = self.room = self.room_at = self.fetched = None
+        if handle:
+            self.link.ended(handle)  # last: those who wait look at the above
+
+
+class DroppedExchange(Exchange):
+    """An exchange that breaks off by itself when nobody holds it any more."""
+
+    def __del__(self) -> None:
+        if self.handle:
+            self.abort()

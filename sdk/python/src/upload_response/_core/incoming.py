@@ -1,0 +1,254 @@
+"""The request of an exchange: its slots, read without waiting."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import itertools
+from ctypes import byref, c_size_t
+from typing import Any
+
+from .errors import Released, ViewsAlive, from_errno
+from .ffi import ALL_SLOTS, BODY, END, MOST_SLOTS, NOW, SLOT, TRAILERS, Header, lib, number
+from .headers import Headers
+from .request_handle import AGAIN, Place, Steps
+from .slot_pin import Pin, Slot
+
+_keys = itertools.count(1)
+
+
+def _read_trailers(slot_at: int) -> Headers:
+    at, field, flat = c_size_t(), Header(), []
+    code = lib.ur_trailer(slot_at, byref(at), byref(field))
+    while code == 0:
+        for address, length in ((field.name, field.name_length), (field.value, field.value_length)):
+            flat.append(ctypes.string_at(address, length).decode("latin-1") if length else "")
+        code = lib.ur_trailer(slot_at, byref(at), byref(field))
+    if code != -errno.ENOENT:
+        raise from_errno(code)
+    return Headers(flat)
+
+
+class Incoming(Place):
+    """The request."""
+
+    seen = 1  # the highest slot that was returned to us
+    fetched: list[Any] | None = None  # slots that are still to be handed out, the last one first
+    released = 0  # as the program has asked for
+    rest: memoryview | None = None  # of a chunk that was read in part
+    trailers: Headers | None = None
+    complete = False  # all of the body was handed out
+    body_at = 0
+    body_length = -1  # of a body that came with the request
+
+    def _roomy_pin(self) -> Pin:
+        pin = self.pin or self.pinned()
+        if len(pin.held) >= self.link.max_held:
+            raise ViewsAlive(
+                f"views hold {len(pin.held)} slots of this request: release() some, or copy what is kept"
+            )
+        return pin
+
+    def view(self, slot: int, address: int, length: int) -> memoryview:
+        """Return a view of a slot, which goes back when nothing refers to it any more."""
+        link, pin = self.link, self._roomy_pin()
+        key = next(_keys)
+        pin.held[key] = slot
+        exporter = self.export(link.request_memory, link.requests_at, key)
+        start = address - link.requests_at
+        return memoryview(exporter).cast("B")[start : start + length].toreadonly()
+
+    def _hand_out(self, slot: int, address: int, length: int) -> memoryview:
+        """Return a view of a slot that goes back by itself."""
+        view = self.view(slot, address, length)
+        pin: Any = self.pin
+        pin.handed = max(pin.handed, slot)
+        return view
+
+    def next_slot(self) -> tuple[int, int, int, int, int] | None:
+        """Return number, address, length, kind and finality of the next slot, or None: it is
+        not there yet.
+        """
+        link = self.link
+        scratch = link.borrow()
+        code = lib.ur_next_slot(self.alive().argument, number(self.handle), NOW, scratch.slot_argument)
+        if code != 0:
+            link.give_back(scratch)
+            if code != AGAIN:
+                self.check(code)
+            return None
+        slot, address, length, _, kind, final = SLOT.unpack(scratch.slot)
+        self.seen = max(self.seen, slot)
+        if kind == TRAILERS:
+            self.trailers = _read_trailers(scratch.slot_at)
+        link.give_back(scratch)
+        return slot, address, length, kind, final
+
+    def _fetch(self) -> bool:
+        """Get slots of the body that there are, to be handed out. False: there are none yet."""
+        link = self.link
+        scratch = link.borrow()
+        count = lib.ur_next_slots(
+            self.alive().argument, number(self.handle), scratch.slot_argument, MOST_SLOTS
+        )
+        if count < 1:
+            link.give_back(scratch)
+            if count != AGAIN:
+                self.check(count)
+            return False
+        self.fetched = fetched = [*SLOT.iter_unpack(scratch.slots.raw[: count * SLOT.size])]
+        self.seen = max(self.seen, fetched[-1][0])
+        if fetched[0][4] == TRAILERS:
+            self.trailers = _read_trailers(scratch.slot_at)
+        link.give_back(scratch)
+        pin = self.pinned()
+        if count == MOST_SLOTS:  # the client is far ahead: they go back together, which wakes the server once
+            pin.due = fetched[-1][0]
+        else:
+            pin.hurry()
+        fetched.reverse()
+        return True
+
+    def fetched_chunk(self) -> memoryview | None:
+        """Return a view of the next slot that was fetched, or None: there is none, or it is
+        not of the body.
+        """
+        fetched = self.fetched
+        if not fetched or not self.handle or self.link.attachment is None:
+            return None
+        slot, address, length, _, kind, _ = fetched[-1]
+        if slot <= self.released:
+            raise Released
+        if kind != BODY:
+            return None
+        pin = self._roomy_pin()
+        del fetched[-1]
+        link, key = self.link, next(_keys)
+        pin.held[key] = slot
+        exporter = link.request_memory.from_address(link.requests_at)
+        exporter.pin, exporter.key = pin, key
+        start = address - link.requests_at
+        view = memoryview(exporter).cast("B")[start : start + length].toreadonly()
+        if slot > pin.handed:
+            pin.handed = slot
+        return view
+
+    def next_chunk(self) -> Steps[memoryview | None]:
+        """Return a view of the next slot of the body, or None at its end."""
+        self.alive()
+        if self.complete:
+            return None
+        if self.body_length > 0:  # it came with the request
+            self.complete, self.seen = True, max(self.seen, 3)
+            return self._hand_out(2, self.body_at, self.body_length)
+        while True:
+            chunk = self.fetched_chunk()
+            if chunk is not None:
+                return chunk
+            if not self.fetched:
+                self._roomy_pin()  # or say so, before a slot is taken
+                if not self._fetch():
+                    if self.pin is not None:
+                        self.pin.hurry()
+                    yield
+                continue
+            slot, _, _, _, kind, _ = self.fetched.pop()
+            if kind == END:
+                self.complete = True
+                return None
+            pin = self.pinned()
+            pin.handed = max(pin.handed, slot)
+
+    def _tail(self, slot: int) -> tuple[int, int, int, int, int, int] | None:
+        """Return number, address, length, time, kind and finality of a slot, or None: it is not
+        there yet.
+        """
+        link = self.link
+        scratch = link.borrow()
+        code = lib.ur_tail(self.alive(), self.handle, slot, NOW, scratch.slot_at)
+        if code not in (0, AGAIN):
+            self.check(code)
+        if code == AGAIN:
+            link.give_back(scratch)
+            return None
+        slot, address, length, time_ns, kind, final = SLOT.unpack(scratch.slot)
+        self.seen = max(self.seen, slot)
+        if kind == TRAILERS:
+            self.trailers = _read_trailers(scratch.slot_at)
+        link.give_back(scratch)
+        return slot, address, length, time_ns, kind, final
+
+    def look(self, slot: int) -> Slot | None:
+        """Return a slot by its number, or None if it is not there yet. It does not go back by
+        itself: see release.
+        """
+        found = self._tail(slot)
+        if found is None:
+            return None
+        slot, address, length, time_ns, kind, final = found
+        data = self.view(slot, address, length) if length else memoryview(b"")
+        return Slot(slot, kind, data, time_ns, bool(final))
+
+    def tail(self, slot: int) -> Steps[Slot]:
+        """Return a slot by its number, once it is there."""
+        while True:
+            found = self.look(slot)
+            if found is not None:
+                return found
+            yield
+
+    def release(self, slot: int = ALL_SLOTS) -> None:
+        """Give slots back, as soon as there are no views of them."""
+        at = self.alive()
+        if self.seen < slot < ALL_SLOTS:
+            raise ValueError(f"slot {slot} was not there yet")
+        if slot == ALL_SLOTS:
+            self.rest, self.complete, self.body_length = None, True, -1
+        elif self.body_length > 0:
+            self.body_length = -1  # let the C SDK say what is gone
+        self.released = max(self.released, slot)
+        pin = self.pin
+        if pin is None or not pin.held:
+            self.check(lib.ur_release(at, number(self.handle), number(slot)))
+        if pin is not None:
+            pin.due, pin.handed = 0, max(pin.handed, slot)
+            pin.give_back()
+
+    def read(self, size: int = -1) -> Steps[bytes]:
+        """Return so many bytes, or all; fewer only at the end of the body."""
+        if self.body_length > 0 and not self.complete and not 0 <= size < self.body_length:
+            self.alive()
+            self.complete = True
+            return ctypes.string_at(self.body_at, self.body_length)
+        pieces: list[bytes] = []
+        while size != 0:
+            if self.rest is None:
+                self.rest = yield from self.next_chunk()
+            if self.rest is None:
+                break
+            pieces.append(self._take_rest(size))
+            size -= len(pieces[-1]) if size > 0 else 0
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _take_rest(self, size: int) -> bytes:
+        rest = self.rest
+        assert rest is not None  # noqa: S101 - by both callers
+        if 0 <= size < len(rest):
+            self.rest = rest[size:]
+            return bytes(rest[:size])
+        self.rest = None
+        return bytes(rest)
+
+    def read_into(self, buffer: Any) -> Steps[int]:
+        """Fill a buffer with what there is, at least one byte, and return how many."""
+        with memoryview(buffer) as target, target.cast("B") as room:
+            if not room:
+                return 0
+            if self.rest is None:
+                self.rest = yield from self.next_chunk()
+            if self.rest is None:
+                return 0
+            size = min(len(room), len(self.rest))
+            room[:size] = self.rest[:size]
+            self.rest = self.rest[size:] if size < len(self.rest) else None
+            return size

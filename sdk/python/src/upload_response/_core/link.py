@@ -1,0 +1,276 @@
+"""A link to the server: attach, take requests, close."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import stat
+import weakref
+from collections.abc import Callable, Collection
+from ctypes import addressof, byref, c_char_p, c_uint32, c_uint64, c_void_p
+from typing import Any, NamedTuple
+
+from .._threads.bell import Bell
+from .._version import VERSION
+from .errors import AttachError, Error, Forked, LinkClosed, from_errno
+from .ffi import BELL_EVENTFD, NOW, TAKEN, TAKEN_APART, Counters, Memory, Options, lib, number, pointer
+from .scratch import Scratch
+
+_take_apart = lib.ur_take_apart
+
+_LONGEST_PATH = 108  # of a socket
+
+# A request: handle, stream id, its head without the names of its headers, those names,
+# address and length of its whole body or -1, HTTP version. Empty: after a drain, the last one has come.
+Taken = tuple[Any, ...]
+
+
+class Server(NamedTuple):
+    """Who is at the other end."""
+
+    pid: int
+    name: str
+    instance: int
+
+
+class Attachment:
+    """The C link, as an argument of its functions, which a call thereby holds. It is freed,
+    and the memory unmapped, when nobody holds it any more: the Link, each request of which
+    there are views, and each call.
+    """
+
+    __slots__ = ("__weakref__", "_as_parameter_", "_at", "argument")
+
+    def __init__(self, at: int) -> None:
+        self._at: int | None = at
+        self.argument = self._as_parameter_ = pointer(at)  # the quick way is to pass the former
+        _attachments.add(self)
+
+    @property
+    def open(self) -> bool:
+        """Whether it may be used: not in a forked child."""
+        return self._at is not None
+
+    def forget(self, close: Any = lib.ur_close) -> None:
+        """Free the link; in a forked child, what of it is there."""
+        at, self._at = self._at, None
+        if at is not None:
+            close(at)
+
+    __del__ = forget
+
+
+class RequestMemory:
+    """What an exporter of request memory has; its types are made for each link, since
+    their size is the segment's.
+    """
+
+    __slots__ = ()
+
+    pin: Any
+    key: int
+
+    def __del__(self) -> None:
+        pin = self.pin
+        pin.held.pop(self.key, None)
+        pin.give_back()
+
+
+def _exporter(name: str, size: int, *bases: type) -> Any:
+    """Return a type of objects that export so many bytes."""
+    return type(name, (*bases, ctypes.c_ubyte * size), {"__slots__": ("key", "pin")})
+
+
+def _bytes(value: str | bytes | os.PathLike[str]) -> bytes:
+    return os.fsencode(value)
+
+
+def default_socket() -> str:
+    """Return the socket to attach to when none is named; "" if there cannot be one."""
+    path = ctypes.create_string_buffer(_LONGEST_PATH)
+    return os.fsdecode(path.value) if lib.ur_default_socket(path, len(path)) == 0 else ""
+
+
+def _is_no_socket(path: str) -> bool:
+    """Whether something else than a socket is there."""
+    try:
+        return not stat.S_ISSOCK(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _attach(options: Options) -> Attachment:
+    at = c_void_p()
+    code = lib.ur_attach(byref(at), byref(options))
+    if code == 0 and at.value is not None:
+        return Attachment(at.value)
+    if code == -errno.ECONNREFUSED:
+        path = os.fsdecode(options.socket) or default_socket()
+        if _is_no_socket(path):
+            raise AttachError(f"cannot attach to {path}: it is not a socket", -code)
+    refusal = options.refusal.decode("utf-8", "replace") or os.strerror(-code)
+    raise AttachError(f"{refusal} ({os.strerror(-code)})", -code, may_pass=bool(lib.ur_try_again(code)))
+
+
+class Link:
+    """An attached link. Threads may share it: each call of the C SDK is done before the
+    next one.
+    """
+
+    bell: Bell  # where threads wait; an event loop waits by itself
+    on_room: Callable[[], None]  # tells who wants a request that a lane is free again
+    waiting: Collection[int] = ()  # the requests for whose news somebody waits
+    on_end: Callable[[int], None]  # tells them that theirs has ended
+
+    def __init__(
+        self,
+        socket: str | bytes | os.PathLike[str],
+        pool: str,
+        name: str,
+        lanes: int,
+        max_held: int,
+        timeout: float,
+        server_uid: int = 0,
+    ) -> None:
+        if not 0 <= server_uid < 2**32:
+            raise ValueError(f"server_uid is the number of a user, not {server_uid}")
+        self.max_held = max_held  # slots of a request that views may hold
+        self._lanes = lanes
+        options = Options()
+        lib.ur_options_init(byref(options))
+        options.socket, options.pool, options.name = _bytes(socket), pool.encode(), name.encode()
+        options.sdk, options.sdk_version = b"python", VERSION.encode()
+        options.lanes, options.bell = lanes, BELL_EVENTFD
+        options.timeout_ms, options.server_uid = max(1, int(timeout * 1000)), server_uid
+        self._keep(_attach(options))
+
+    def _keep(self, at: Attachment) -> None:
+        self.attachment: Attachment | None = at
+        self.forked = False
+        self.active: set[int] = set()  # requests whose response has not ended
+        self._full = False  # and somebody wanted another one
+        self.leaving = False  # no more requests are asked for
+        self.slot_size = int(lib.ur_slot_size(at))
+        self.fd = int(lib.ur_fd(at))
+
+        memory = Memory()
+        lib.ur_get_memory(at, byref(memory))
+        self.requests_at: int = memory.requests or 0
+        self.responses_at: int = memory.responses or 0
+        self.request_memory = _exporter("RequestMemory", memory.requests_size, RequestMemory)
+        self.response_memory = _exporter("ResponseMemory", memory.responses_size)
+
+        self._scratches: list[Scratch] = []  # in nobody's hands
+        self._taken = ctypes.create_string_buffer(TAKEN_APART.size)
+        self._text = ctypes.create_string_buffer(self.slot_size)
+        taken_at = addressof(self._taken)
+        self._for_take = (
+            *(NOW, pointer(taken_at), pointer(addressof(self._text)), number(self.slot_size)),
+            pointer(taken_at + TAKEN.size),
+        )
+        _links.add(self)
+
+    def alive(self) -> Attachment:
+        """Return the attachment, or raise what says why there is none."""
+        if self.attachment is None:
+            raise Forked if self.forked else LinkClosed("the worker was closed")
+        return self.attachment
+
+    def error(self, code: int, handle: int = 0) -> Error:
+        """Return the error for what a function returned."""
+        at = self.alive()
+        reason = lib.ur_reason(at, handle) if code == -errno.ECANCELED else 0
+        return from_errno(code, reason=reason, why=lib.ur_why(at).decode("utf-8", "replace"))
+
+    def borrow(self) -> Scratch:
+        """Return room for what a call returns. Release: give_back, or forget it."""
+        try:
+            return self._scratches.pop()
+        except IndexError:
+            return Scratch()
+
+    def give_back(self, scratch: Scratch) -> None:
+        """Take back what was borrowed."""
+        self._scratches.append(scratch)
+
+    def take(self) -> Taken | None:
+        """Take the next request. None: there is none now. It is called by one thread at a
+        time.
+        """
+        at = self.attachment or self.alive()
+        code = _take_apart(at.argument, *self._for_take)
+        if code == 0:
+            handle, stream_id, end, _, body, length, whole, version, names = TAKEN_APART.unpack(self._taken)
+            self.active.add(handle)
+            text, names_at = self._text, end - names
+            head, names = text[:names_at], text[names_at:end]
+            return handle, stream_id, head, names, body, length if whole else -1, version
+        if code == -errno.EAGAIN:
+            self._full = len(self.active) >= self._lanes
+            return None
+        if code == -errno.ESHUTDOWN:
+            return ()
+        raise self.error(code)
+
+    def ended(self, handle: int) -> None:
+        """Note that a response has ended, and tell those who wait for its news. It can happen
+        at any point of any code, and in any thread.
+        """
+        self.active.discard(handle)
+        if handle in self.waiting:
+            self.on_end(handle)
+        if self._full:
+            self._full = False
+            self.on_room()
+
+    def drain(self) -> None:
+        """Ask the server for no more requests."""
+        self.leaving = True
+        at = self.attachment
+        if at is not None:
+            lib.ur_drain(at)
+
+    def server(self) -> Server:
+        """Return who is at the other end."""
+        pid, name, instance = c_uint32(), c_char_p(), c_uint64()
+        lib.ur_server(self.alive(), byref(pid), byref(name), byref(instance))
+        return Server(pid.value, (name.value or b"").decode("utf-8", "replace"), instance.value)
+
+    def counters(self) -> dict[str, int]:
+        """Return the C SDK's counters."""
+        counters = Counters()
+        lib.ur_get_counters(self.alive(), byref(counters))
+        return {name: getattr(counters, name) for name, *_ in Counters._fields_}
+
+    def close(self) -> None:
+        """End the link. While there are views of its memory the server has to keep that:
+        then the responses end here, and the rest when the last view is gone.
+        """
+        kept = weakref.ref(self.attachment) if self.attachment is not None else None
+        self.attachment = None
+        at = kept() if kept is not None else None
+        if at is not None:
+            for handle in list(self.active):
+                lib.ur_abort_response(at, handle)
+            lib.ur_drain(at)
+        self.active.clear()
+
+    def forget(self) -> None:
+        """Leave the link to the parent process; called in a forked child."""
+        self.forked = self.forked or self.attachment is not None
+        self.attachment = None
+
+
+_links: weakref.WeakSet[Link] = weakref.WeakSet()
+_attachments: weakref.WeakSet[Attachment] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for attachment in list(_attachments):
+        attachment.forget()
+    for link in list(_links):
+        link.forget()
+
+
+os.register_at_fork(after_in_child=_after_fork)

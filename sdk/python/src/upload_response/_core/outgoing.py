@@ -1,0 +1,183 @@
+"""The response of an exchange: written without waiting."""
+
+from __future__ import annotations
+
+import operator
+import weakref
+from typing import Any
+
+from .buffers import Exported
+from .errors import InvalidResponse, ViewsAlive
+from .ffi import NOW, lib
+from .headers import HeadersLike, flatten
+from .request_handle import AGAIN, Place, Steps
+
+# A response of so many bytes is kept here until its end, and goes out with one call.
+SMALL = 16 << 10
+
+# How far the response is. STARTED: the C SDK does not know of it yet.
+NONE, STARTED, BEGUN, OVER = range(4)
+
+
+class Outgoing(Place):
+    """The response."""
+
+    progress = NONE
+    status = 0
+    fields = b""
+    out: tuple[bytes, ...] = ()
+    out_size = 0
+    room: weakref.ref[Any] | None = None
+    room_at: memoryview | None = None
+    room_size = 0
+
+    def start(self, status: int, headers: HeadersLike = None) -> None:
+        """Start the response."""
+        if self.progress != NONE:
+            self.alive()
+            raise InvalidResponse("headers twice")
+        at, fields, status = self.alive(), flatten(headers), operator.index(status)
+        self.check(lib.ur_check_flat(status, fields, len(fields)))
+        if len(fields) <= self.link.slot_size // 2:  # it fits, with all that is added to it
+            self.fields, self.status, self.progress = fields, status, STARTED
+            return
+        # The first slot of a lane has room in any case; one behind interim responses may not.
+        code = lib.ur_respond_flat(at, self.handle, status, fields, len(fields), NOW)
+        if code == AGAIN:
+            self.fields, self.status, self.progress = fields, status, STARTED
+            return
+        self.check(code)
+        self.progress = BEGUN
+
+    def interim(self, status: int, headers: HeadersLike = None) -> Steps[None]:
+        """Send a response that precedes the final one."""
+        if self.progress != NONE:
+            self.alive()
+            raise InvalidResponse("an interim response after start()")
+        yield from self.send_interim(operator.index(status), flatten(headers))
+
+    def send_interim(self, status: int, fields: bytes) -> Steps[None]:
+        """Send one that may follow start(), if that is not out yet."""
+        while True:
+            code = lib.ur_interim_flat(self.alive(), self.handle, status, fields, len(fields), NOW)
+            if code != AGAIN:
+                return self.check(code)
+            yield
+
+    def _open(self) -> None:
+        self.alive()
+        if self.progress == NONE:
+            raise InvalidResponse("a body before start()")
+        if self.room is not None:
+            self._close_room(0)
+
+    def _begin(self) -> Steps[None]:
+        """Hand what was kept here to the C SDK."""
+        if self.progress != STARTED:
+            return
+        fields, out = self.fields, b"".join(self.out)
+        while True:
+            code = lib.ur_respond_flat(self.alive(), self.handle, self.status, fields, len(fields), NOW)
+            if code != AGAIN:
+                break
+            yield
+        self.check(code)
+        self.progress, self.out, self.out_size = BEGUN, (), 0
+        if out:
+            yield from self._write_out(out)
+
+    def _write_out(self, data: Any, done: int = 0) -> Steps[None]:
+        link = self.link
+        with Exported(data) as exported:
+            while done < exported.size:
+                scratch = link.borrow()
+                code = lib.ur_write(
+                    *(self.alive(), self.handle, exported.address + done, exported.size - done, NOW),
+                    scratch.number_at,
+                )
+                done += scratch.number.value
+                link.give_back(scratch)
+                if code == AGAIN:
+                    yield
+                elif code != 0:
+                    self.check(code)
+
+    def keep(self, data: Any) -> bool:
+        """Keep a small piece of the response for its end. False: it has to be written."""
+        if self.progress != STARTED or not self.handle:
+            return False
+        piece = (
+            data if type(data) is bytes else data.encode() if type(data) is str else bytes(memoryview(data))
+        )
+        if self.out_size + len(piece) > SMALL:
+            return False
+        self.out += (piece,)
+        self.out_size += len(piece)
+        return True
+
+    def write(self, data: Any) -> Steps[None]:
+        """Add bytes to the body; a str as UTF-8."""
+        if isinstance(data, str):
+            data = data.encode()
+        self._open()
+        yield from self._begin()
+        yield from self._write_out(data)
+
+    def reserve(self, size: int = 1) -> Steps[memoryview]:
+        """Return room for at most so many bytes, in shared memory."""
+        self._open()
+        yield from self._begin()
+        link = self.link
+        while True:
+            scratch = link.borrow()
+            code = lib.ur_reserve(self.alive(), self.handle, NOW, scratch.pair_at, scratch.pair_at + 8)
+            address, most = scratch.pair
+            link.give_back(scratch)
+            if code == 0:
+                break
+            if code != AGAIN:
+                self.check(code)
+            yield
+        start = address - link.responses_at
+        exporter = self.export(link.response_memory, link.responses_at, 0)
+        self.room_size = min(most, size) if size > 0 else most
+        self.room_at = memoryview(exporter).cast("B")[start : start + self.room_size]
+        self.room = weakref.ref(exporter)
+        return self.room_at
+
+    def _close_room(self, size: int) -> None:
+        """Commit so much of the room. Nobody may write to it after that."""
+        at, view, room = self.alive(), self.room_at, self.room
+        if room is None or view is None:
+            raise InvalidResponse("nothing was reserved")
+        if not 0 <= size <= self.room_size:
+            raise InvalidResponse(f"{size} bytes are more than the {self.room_size} that were reserved")
+        try:
+            view.release()
+        except BufferError:
+            raise ViewsAlive("something still uses the reserved room") from None
+        if room() is not None:
+            raise ViewsAlive("a view of the reserved room is still alive")
+        self.room = self.room_at = None
+        self.check(lib.ur_commit(at, self.handle, size))
+
+    def commit(self, size: int) -> None:
+        """Make the first bytes of the reserved room part of the body."""
+        self._close_room(size)
+
+    def flush(self) -> Steps[None]:
+        """Send what has been written so far."""
+        self._open()
+        yield from self._begin()
+        self.check(lib.ur_flush(self.alive(), self.handle))
+
+    def add_trailers(self, fields: HeadersLike) -> Steps[None]:
+        """Add trailers."""
+        self._open()
+        flat = flatten(fields)
+        yield from self._begin()
+        while True:
+            code = lib.ur_trailers_flat(self.alive(), self.handle, flat, len(flat), NOW)
+            if code != AGAIN:
+                return self.check(code)
+            yield

@@ -1,0 +1,1 @@
+"""What keeps handlers and gateways running: links, threads, processes, signals."""

@@ -1,0 +1,138 @@
+"""Processes that serve, and are started again when they end."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .._core.errors import AttachError
+from .stop import SLICE, Stop, stop_on_signals
+
+log = logging.getLogger("upload_response")
+
+_REFUSED = 78  # EX_CONFIG: the server will not have us, now or later
+_CANNOT = 70  # EX_SOFTWARE: the application cannot be started
+_SOON, _PAUSE = 1.0, 0.5  # seconds: who ends so soon is started again after a pause
+_PR_SET_PDEATHSIG = 1
+
+
+class CannotServe(Exception):
+    """A process cannot serve, and another one could not either. It has said why in the log."""
+
+
+def end_with_parent() -> None:
+    """Have SIGTERM sent to us when our parent ends."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _can_flush() -> bool:
+    """Flush standard output and error, as multiprocessing does around a process. False: they
+    cannot be written to, and it would raise an error for that.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, ValueError):  # it is closed
+            pass
+        except OSError:
+            return False
+    return True
+
+
+def _child(run: Callable[[], None], parent: int, streams: tuple[Any, Any]) -> None:
+    """Serve in a child, and end with a status that says why, wherever our output goes."""
+    sys.stdout, sys.stderr = streams
+    try:
+        _serve(run, parent)
+    finally:
+        if not _can_flush():
+            sys.stdout = sys.stderr = None
+
+
+def _serve(run: Callable[[], None], parent: int) -> None:
+    """Serve. A child ends with its parent, which forwards signals: those of a terminal reach
+    both.
+    """
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if os.getppid() != parent:
+        return
+    try:
+        run()
+    except AttachError as error:
+        log.error("%s", error)
+        raise SystemExit(_REFUSED) from None
+    except CannotServe:
+        raise SystemExit(_CANNOT) from None
+
+
+class _Family:
+    def __init__(self, run: Callable[[], None]) -> None:
+        self._run = run
+        self._context = multiprocessing.get_context("fork")
+        self.started: dict[Any, float] = {}
+
+    def add(self) -> None:
+        streams = sys.stdout, sys.stderr
+        process = self._context.Process(target=_child, args=(self._run, os.getpid(), streams))
+        try:
+            if not _can_flush():
+                sys.stdout = sys.stderr = None
+            process.start()
+        finally:
+            sys.stdout, sys.stderr = streams
+        self.started[process] = time.monotonic()
+
+    def ended(self, stop: Stop) -> list[Any]:
+        """Wait until a process has ended, or it is time to stop, or to look for signals."""
+        multiprocessing.connection.wait([*(p.sentinel for p in self.started), stop.fileno()], SLICE)
+        return [p for p in self.started if p.exitcode is not None]
+
+    def replace(self, process: Any, stop: Stop) -> None:
+        """Start another process in the place of one that has ended."""
+        process.join()
+        lived = time.monotonic() - self.started.pop(process)
+        if process.exitcode == _REFUSED:
+            raise AttachError("the server refuses this worker: see the log")
+        if process.exitcode == _CANNOT:
+            raise CannotServe
+        log.warning("worker process %d ended with %d, starting another", process.pid, process.exitcode)
+        if lived > _SOON or not stop.wait(_PAUSE):
+            self.add()
+
+    def end(self, patience: float | None) -> None:
+        """Have all processes finish what is running, and wait for that; kill those that take
+        longer than our patience.
+        """
+        for process in self.started:
+            process.terminate()
+        until = None if patience is None else time.monotonic() + patience
+        for process in self.started:
+            process.join(None if until is None else max(0.0, until - time.monotonic()))
+            if process.exitcode is None:
+                log.warning("worker process %d does not end: killing it", process.pid)
+                process.kill()
+                process.join()
+
+
+def supervise(run: Callable[[], None], processes: int, patience: float | None = None) -> None:
+    """Keep so many processes running until SIGTERM or SIGINT comes."""
+    family = _Family(run)
+    with stop_on_signals() as stop:
+        try:
+            for _ in range(processes):
+                family.add()
+            while not stop:
+                for process in family.ended(stop):
+                    family.replace(process, stop)
+        finally:
+            family.end(patience)

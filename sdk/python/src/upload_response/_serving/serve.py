@@ -1,0 +1,187 @@
+"""serve(): a handler, in as many threads and processes as it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import logging
+import os
+from collections.abc import Callable
+from typing import Any, Union, overload
+
+from .._aio.worker import AsyncHandler, AsyncWorker
+from .._core import native_threads
+from .._core.errors import AttachError, Cancelled, LinkClosed, WebSocketClosed
+from .._threads.request import Request
+from .._threads.response import Response
+from .._threads.worker import Options, Worker
+from .processes import supervise
+from .stop import SLICE, Stop, stop_on_signals
+from .waits import waits
+
+log = logging.getLogger("upload_response")
+
+Handler = Callable[[Request, Response], object]
+AnyHandler = Union[Handler, AsyncHandler]
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0  # seconds
+
+
+def serve(
+    handler: AnyHandler,
+    *,
+    socket: str | os.PathLike[str] | None = None,
+    pool: str | None = None,
+    processes: int = 1,
+    threads: int = 1,
+    lanes: int | None = None,
+    name: str = "",
+    max_held: int = 256,
+    server_uid: int | None = None,
+) -> None:
+    """Serve requests with handler(request, response) until SIGTERM or SIGINT comes; then
+    finish what is running, and return. A server that is not there yet, or goes away, is
+    waited for. A coroutine function serves as many requests at once as there are lanes; any
+    other handler one in each thread of each process.
+
+    A handler that raises has its client see 500, or a response that breaks off, and is
+    logged. A process that ends is started again.
+    """
+    if lanes is None:
+        lanes = 256 if inspect.iscoroutinefunction(handler) else 1
+    options = Options(socket, pool, lanes, name, max_held, server_uid=server_uid)
+    if processes > 1:
+        supervise(lambda: _serve_threads(handler, options, threads), processes)
+    else:
+        _serve_threads(handler, options, threads)
+
+
+def _serve_threads(handler: AnyHandler, options: Options, threads: int) -> None:
+    with stop_on_signals() as stop:
+        if threads == 1:
+            keep_serving(handler, options, stop)
+            return
+        failures: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                keep_serving(handler, options, stop)
+            except BaseException as error:
+                failures.append(error)
+                stop.set()
+
+        workers = native_threads.threads(run, threads, daemon=False)
+        for worker in workers:
+            worker.start()
+        stop.wait_for_it()
+        for worker in workers:
+            worker.join()
+        if failures:
+            raise failures[0]
+
+
+def keep_serving(handler: AnyHandler, options: Options, stop: Stop) -> None:
+    """Have a handler serve one link after the other, until it is time to stop."""
+    if inspect.iscoroutinefunction(handler):
+        keep_attached(lambda: asyncio.run(_serve_loop(handler, options, stop)), stop)
+    else:
+        keep_attached(lambda: _serve_link(handler, options, stop), stop)  # type: ignore[arg-type]
+
+
+def keep_attached(serve_link: Callable[[], None], stop: Stop) -> None:
+    """Attach, serve, and attach again, until it is time to stop."""
+    pause = _FIRST_PAUSE
+    while not stop:
+        attached = waits.attached
+        try:
+            serve_link()
+            pause = _FIRST_PAUSE
+        except LinkClosed as error:
+            log.warning("link lost: %s", error)
+            waits.begin()
+            pause = _FIRST_PAUSE
+        except AttachError as error:
+            if not error.may_pass:
+                raise
+            waits.say(error, attached)
+            stop.wait(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _serve_link(handler: Handler, options: Options, stop: Stop) -> None:
+    worker = Worker.attached(options)
+    waits.end(options, worker.server)
+    with worker, stop.calling(worker.drain):
+        for request in worker:
+            handle(handler, request)
+            del request  # or it would live until the next one comes
+
+
+def handle(handler: Handler, request: Request) -> None:
+    """Have a handler answer a request, and end the response."""
+    response = request.response
+    try:
+        with contextlib.suppress(WebSocketClosed):
+            handler(request, response)
+        if not response.started:
+            raise RuntimeError("the handler did not answer")
+        if not response.ended:
+            response.end()
+    except (Cancelled, LinkClosed) as error:
+        log.debug("%s %s: %s", request.method, request.target, error)
+    except Exception:
+        log.exception("%s %s failed", request.method, request.target)
+        request._exchange.fail()
+    except BaseException:  # the process is to end: its client need not wait for that
+        request._exchange.fail()
+        raise
+    finally:
+        response.abort()
+
+
+async def _serve_loop(handler: Any, options: Options, stop: Stop) -> None:
+    loop = asyncio.get_running_loop()
+    async with AsyncWorker.with_options(options) as worker:
+        waits.end(options, worker.server)
+        _wake(loop)
+        with stop.calling(lambda: _drain_soon(loop, worker)):
+            await worker.serve(handler)
+
+
+def _wake(loop: asyncio.AbstractEventLoop) -> None:
+    """Have the loop wake now and then, to see to signals."""
+    loop.call_later(SLICE, _wake, loop)
+
+
+def _drain_soon(loop: asyncio.AbstractEventLoop, worker: AsyncWorker) -> None:
+    worker.drain()
+    loop.call_soon_threadsafe(worker.drain)  # wakes the loop from a signal handler
+
+
+class Application:
+    """A handler that knows how to be served: what the decorator makes of a function."""
+
+    def __init__(self, handler: AnyHandler, options: dict[str, Any]) -> None:
+        self.handler = handler
+        self._options = options
+
+    def __call__(self, request: Any, response: Any) -> Any:
+        return self.handler(request, response)
+
+    def serve(self, **options: Any) -> None:
+        """Serve it, as serve() does; options given here override the decorator's."""
+        serve(self.handler, **{**self._options, **options})
+
+
+@overload
+def worker(handler: AnyHandler) -> Application: ...
+@overload
+def worker(**options: Any) -> Callable[[AnyHandler], Application]: ...
+def worker(handler: AnyHandler | None = None, **options: Any) -> Any:
+    """Make a handler a worker, with the options of serve(): @worker or @worker(threads=4).
+    Then handler.serve() serves it.
+    """
+    if handler is None:
+        return lambda function: Application(function, options)
+    return Application(handler, options)

@@ -1,0 +1,110 @@
+"""The bell of a link, for threads: one sleeps at it, the others wait for that one."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+import time
+from typing import TYPE_CHECKING
+
+from .._core.errors import Timeout
+from .._core.ffi import lib
+from .._core.native_threads import Condition
+from .._serving.stop import SLICE
+
+if TYPE_CHECKING:
+    from .._core.link import Link
+    from .._core.request_handle import Place
+
+_SLICE = SLICE
+
+# What ur_doze returns when it was not the bell that ended the sleep.
+_NOTHING = (-errno.ETIMEDOUT, -errno.EINTR)
+
+
+class Bell:
+    """Threads that have nothing to do sleep here until there may be something again. The
+    one that sleeps on the descriptor does so for all; each ring is a round, after which
+    all of them look for themselves, so that news of requests needs no sorting.
+
+    A thread reads rounds, looks, and then waits for the end of that round: what comes
+    between the look and the wait ends the round, too.
+    """
+
+    def __init__(self) -> None:
+        self.rounds = 0
+        self._numbers = itertools.count(1)
+        self._changed = Condition()
+        self._reasons: list[int] = []  # of those who wait
+        self.waiting: list[int] = []  # the requests that they wait for, or 0
+        self._sleeper = False  # somebody sleeps on the descriptor
+        self._armed = 0  # the reasons that the sleeper has announced
+        self._nudges, self._nudge = os.pipe()  # wakes the sleeper, which announces more then
+        os.set_blocking(self._nudges, False)
+
+    def __del__(self) -> None:
+        os.close(self._nudges)
+        os.close(self._nudge)
+
+    def wait(
+        self, link: Link, reasons: int, seen: int, deadline: float | None = None, place: Place | None = None
+    ) -> None:
+        """Sleep until there may be something to do, or the round that was seen is over. place:
+        the request whose news we wait for; its end wakes us, too.
+        """
+        handle = 0 if place is None else place.handle
+        with self._changed:
+            self._reasons.append(reasons)
+            self.waiting.append(handle)  # before the look at the handle; whoever ends it, the other way round
+            try:
+                while self.rounds == seen and (place is None or place.handle):
+                    left = _SLICE if deadline is None else min(_SLICE, deadline - time.monotonic())
+                    if left <= 0:
+                        raise Timeout
+                    if self._sleeper:
+                        self._wait_for_sleeper(reasons, left)
+                    else:
+                        self._sleep(link, left)
+            finally:
+                self._reasons.remove(reasons)
+                self.waiting.remove(handle)
+                if self._reasons and not self._sleeper:
+                    self._changed.notify()  # one of the others has to sleep now
+
+    def _wait_for_sleeper(self, reasons: int, seconds: float) -> None:
+        if reasons & ~self._armed:
+            self._armed |= reasons  # one nudge is enough
+            os.write(self._nudge, b"x")
+        self._changed.wait(seconds)
+
+    def _sleep(self, link: Link, seconds: float) -> None:
+        """Sleep on the descriptor. The lock is not held meanwhile."""
+        at = link.alive()
+        armed = 0
+        for reasons in self._reasons:
+            armed |= reasons
+        self._armed, self._sleeper = armed, True
+        self._changed.release()
+        try:
+            milliseconds = int(seconds * 1000) + 1
+            code = lib.ur_doze(at.argument, armed, milliseconds, self._nudges, lib.leave, lib.enter)
+        finally:
+            self._changed.acquire()
+            self._sleeper = False
+        if code not in (0, -errno.ENOTCONN, *_NOTHING):  # dead: then the next look says more
+            raise link.error(code)
+        if code == -errno.EINTR:
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._nudges, 4096)
+        self.rounds = next(self._numbers)  # in any case: the news that came meanwhile are dropped
+        if len(self._reasons) > 1:
+            self._changed.notify_all()
+
+    def end_round(self, _: int = 0) -> None:
+        """Have all look. It takes no lock: the finalizer of a request may call it, in the
+        middle of anything.
+        """
+        self.rounds = next(self._numbers)
+        os.write(self._nudge, b"x")

@@ -1,0 +1,90 @@
+"""A request, for threads that wait."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from .._core.errors import Reason
+from .._core.exchange import Exchange
+from .._core.request_head import Head
+from .._core.slot_pin import Slot
+from .response import Response
+from .run import run
+from .websocket import WebSocket
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+
+class Body(io.RawIOBase):
+    """The body as a raw stream."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def readable(self) -> bool:
+        """True: that is what it is for."""
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        """Fill the buffer with what there is, at least one byte but at the end."""
+        return run(self._exchange, self._exchange.read_into(buffer))
+
+
+class Request(Head):
+    """A request. Iterating gives its body, as it comes, in read-only memoryviews of shared
+    memory. A view keeps its slot for as long as it, or anything made from it, lives.
+    """
+
+    __slots__ = ()
+
+    @property
+    def response(self) -> Response:
+        """The response to it."""
+        return Response(self._exchange)
+
+    @property
+    def websocket(self) -> WebSocket | None:
+        """The WebSocket that the client asks for, if it does."""
+        return WebSocket(self._exchange) if self._exchange.asks_for_websocket else None
+
+    def __iter__(self) -> Iterator[memoryview]:
+        return self
+
+    def __next__(self) -> memoryview:
+        exchange = self._exchange
+        if exchange.rest is not None:
+            rest, exchange.rest = exchange.rest, None
+            return rest
+        chunk = exchange.fetched_chunk()
+        if chunk is None:
+            chunk = run(exchange, exchange.next_chunk())
+        if chunk is None:
+            raise StopIteration
+        return chunk
+
+    def read(self, size: int = -1) -> bytes:
+        """Return so many bytes of the body, or all of it; fewer only at its end."""
+        return run(self._exchange, self._exchange.read(size))
+
+    def readinto(self, buffer: Buffer) -> int:
+        """Fill a buffer with what there is of the body, at least one byte, and return how
+        many; 0 at the end.
+        """
+        return run(self._exchange, self._exchange.read_into(buffer))
+
+    def file(self, buffer_size: int = 64 << 10) -> io.BufferedReader:
+        """Return the body as a file."""
+        return io.BufferedReader(Body(self._exchange), buffer_size)
+
+    def wait_cancelled(self) -> Reason:
+        """Wait until nobody wants the response any more, and return why."""
+        return run(self._exchange, self._exchange.until_cancelled())
+
+    def tail(self, number: int) -> Slot:
+        """Return a slot by its number; the headers are slot 1. Such a slot goes back with
+        release(), and not by itself.
+        """
+        return run(self._exchange, self._exchange.tail(number))

@@ -1,0 +1,12 @@
+"""ASGI 3 applications as workers.
+
+    from upload_response import asgi
+    asgi.serve(app, processes=2)
+
+Or without a line of code: python -m upload_response asgi module:app
+"""
+
+from .._serving.gateway import Disconnected
+from ._gateway import serve
+
+__all__ = ["Disconnected", "serve"]

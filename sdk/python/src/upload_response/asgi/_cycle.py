@@ -1,0 +1,312 @@
+"""One request of an ASGI application: receive, send, and the rules of their order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, NoReturn
+
+from .._aio.request import AsyncResponse
+from .._aio.worker import AsyncWorker
+from .._core.errors import Cancelled, InvalidResponse, LinkClosed, Reason, RequestEnded
+from .._core.exchange import Exchange
+from .._core.outgoing import STARTED
+from .._core.request_handle import Steps, T
+from .._serving.gateway import (
+    HOP_BY_HOP,
+    Disconnected,
+    check_fields,
+    check_status,
+    fail,
+    is_token,
+    warn_of_hop,
+)
+
+Message = dict[str, Any]
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+# What the application has to send next; GONE: nobody wants it.
+START, BODY, TRAILERS, OPEN, DONE, GONE = range(6)
+
+_EXPECTED = {
+    START: "http.response.start",
+    BODY: "http.response.body",
+    TRAILERS: "http.response.trailers",
+    DONE: "nothing more",
+}
+
+_FILES = ("http.response.pathsend", "http.response.zerocopysend")
+_HINT = "http.response.early_hint"
+_KINDS = frozenset([*_FILES, _HINT, *list(_EXPECTED.values())[:3]])
+
+# What the SDK raises when nobody wants a response any more, or the request is over.
+ENDS = (Cancelled, LinkClosed, RequestEnded)
+
+_DISCONNECT = "http.disconnect"
+
+
+_MOST_NAMES = 1000
+
+# ASGI lets an application send these, to no effect: trailers have a message of their own.
+_ALLOWED = ("trailer", "transfer-encoding")
+
+_names: set[bytes] = set()  # that headers were seen to have, and may
+
+
+def _check_name(name: bytes) -> None:
+    if not is_token(name.decode("latin-1")):
+        raise InvalidResponse(f"this is no name for a header: {name!r}")
+    lower = name.decode("latin-1").lower()
+    if lower in HOP_BY_HOP and lower not in _ALLOWED:
+        warn_of_hop(lower)
+    if len(_names) < _MOST_NAMES:
+        _names.add(name)
+
+
+def fields_of(headers: Iterable[Iterable[bytes]]) -> bytes:
+    """Return flat fields, or raise what is wrong with them."""
+    parts: list[bytes] = []
+    try:
+        for name, value in headers:
+            parts += (name, value)
+        flat = b"\0".join(parts) + b"\0" if parts else b""
+        names = parts[::2]
+        if not _names.issuperset(names):
+            for name in names:
+                _check_name(name)
+    except InvalidResponse:
+        raise
+    except (TypeError, ValueError):
+        raise TypeError(f"headers are pairs of bytes, not {headers!r}") from None
+    return check_fields(flat, len(parts))
+
+
+# So many turns of the loop it takes a listener, who is told that the client has gone, to
+# cancel a task of another task; some more do no harm.
+_TURNS = 8
+
+
+class Cycle:
+    """A request and its response, as an application sees them."""
+
+    # What most requests never change: there is a cycle for each.
+    _state = START
+    _received = False  # the last piece of the request's body
+    _trailers = False  # they follow the body
+    _later: tuple[tuple[bytes, bytes], ...] = ()  # trailers so far
+    _stopped = False  # cancelled, since the process ends
+    _listens = False  # a task waits in receive, or was told there
+    _why = Reason.CLIENT_GONE  # if it is GONE
+    task: asyncio.Task[None] | None = None
+
+    def __init__(self, exchange: Exchange, worker: AsyncWorker, running: set[Cycle]) -> None:
+        running.add(self)
+        self._running = running  # where we are until the task ends
+        self._exchange = exchange
+        self._worker = worker
+        self._handle = exchange.handle
+
+    async def run(self, app: Application, scope: Scope) -> None:
+        """Call the application, and see to it that there is a response."""
+        try:
+            await app(scope, self.receive, self.send)
+            if self._state < DONE:
+                await self._returned()
+        except asyncio.CancelledError as error:
+            self._fail(error, "was stopped" if self._stopped else "failed")
+        except Exception as error:
+            self._fail(error)
+        finally:
+            if self._exchange.handle:  # the process is to end: its client need not wait for that
+                self._exchange.fail()
+            self._running.discard(self)
+
+    async def _returned(self) -> None:
+        """Do what is left to do when the application has returned."""
+        self._fail(None, f"returned without {_EXPECTED[self._state]}")
+
+    def stop(self) -> None:
+        """Cancel the application: the process ends."""
+        self._stopped = True
+        if self.task is not None:
+            self.task.cancel()
+
+    def _fail(self, error: BaseException | None, message: str = "failed") -> None:
+        fail(self._exchange, error, message)
+        self._over(DONE)
+
+    def _over(self, state: int) -> None:
+        """Note that there is nothing more to send; whoever waits in receive is told."""
+        self._state = state
+        self._worker.wake(self._handle)
+
+    def _lost(self, error: Exception) -> None:
+        """Note that nobody wants the response."""
+        if self._state < DONE:
+            self._why = error.reason if isinstance(error, Cancelled) else Reason.SERVER_GONE
+            self._over(GONE)
+
+    async def _leave(self) -> NoReturn:
+        """Say to who sends that nobody wants the response. Who waits in receive is told
+        first, and may cancel the other for it: frameworks clean up better then.
+        """
+        for _ in range(_TURNS if self._listens else 0):
+            await asyncio.sleep(0)
+        raise Disconnected(self._why) from None
+
+    async def _run(self, steps: Steps[T]) -> T:
+        try:
+            return await self._worker.run(self._exchange, steps)
+        except ENDS as error:
+            self._lost(error)
+            await self._leave()
+
+    # ------------------------------------------------------------- receive
+
+    async def receive(self) -> Message:
+        """Return a piece of the body; after the last one wait for the end."""
+        if self._state >= DONE:
+            return {"type": _DISCONNECT}
+        try:
+            self._listens = True
+            if not self._received:
+                return await self._piece()
+            await self._worker.run(self._exchange, self._exchange.until_cancelled())
+        except ENDS as error:
+            self._lost(error)
+        except asyncio.CancelledError:
+            self._listens = False
+            raise
+        return {"type": _DISCONNECT}
+
+    async def _piece(self) -> Message:
+        """Return a piece of the body, copied: its slot goes back to the server here."""
+        exchange, run = self._exchange, self._worker.run
+        if exchange.complete or exchange.body_length > 0:
+            body = await run(exchange, exchange.read()) if not exchange.complete else b""
+        else:
+            chunk = await run(exchange, exchange.next_chunk())
+            body = b"" if chunk is None else bytes(chunk)
+        self._received, self._listens = exchange.complete, False
+        return {"type": "http.request", "body": body, "more_body": not exchange.complete}
+
+    # ---------------------------------------------------------------- send
+
+    async def send(self, message: Message) -> None:
+        """Take a piece of the response; wait if the client does not."""
+        kind, state = message["type"], self._state
+        if kind == "http.response.body" and state == BODY:
+            if message.get("more_body", False) or self._trailers or not self._answers(message):
+                await self._send_piece(message)
+        elif kind == "http.response.start" and state == START:
+            self._start(message)
+        elif kind == "http.response.trailers" and state == TRAILERS:
+            await self._add_trailers(message)
+        elif kind in _FILES and state == BODY:
+            await self._file(message)
+        elif kind == _HINT and state < DONE:
+            await self._hint(message)
+        elif kind not in _KINDS:
+            raise ValueError(f"there is no message {kind!r} here")
+        elif state == GONE:
+            await self._leave()
+        elif state != DONE:  # what comes after the end is ignored: the specification has it so
+            raise RuntimeError(f"{kind} was sent where {_EXPECTED[state]} has to come")
+
+    def _start(self, message: Message) -> None:
+        status, fields = check_status(message["status"]), fields_of(message.get("headers", ()))
+        exchange = self._exchange
+        exchange.status, exchange.fields, exchange.progress = status, fields, STARTED
+        self._trailers = bool(message.get("trailers", False))
+        self._state = BODY
+
+    async def _hint(self, message: Message) -> None:
+        """Send links before the response, if that is not on its way."""
+        if self._exchange.progress <= STARTED:
+            links = fields_of((b"link", link) for link in message["links"])
+            await self._run(self._exchange.send_interim(103, links))
+
+    async def _send_piece(self, message: Message) -> None:
+        """Send a piece of the body."""
+        if self._state == GONE:
+            await self._leave()
+        await self._body(message.get("body", b""), message.get("more_body", False))
+
+    async def _body(self, body: bytes, more: bool) -> None:
+        if not isinstance(body, (bytes, bytearray, memoryview)):
+            raise TypeError(f"a body is made of bytes, not {type(body).__name__}")
+        if not more and not self._trailers:
+            await self._finish(body)
+            return
+        await self._run(self._exchange.write(body))
+        await self._body_sent(more)
+
+    async def _body_sent(self, more: bool) -> None:
+        if more:
+            await self._run(self._exchange.flush())
+        elif self._trailers:
+            self._state = TRAILERS
+        else:
+            await self._finish(b"")
+
+    def _answers(self, message: Message) -> bool:
+        """Send the whole response, with one call. False: it takes more, or nobody wants it."""
+        exchange, body = self._exchange, message.get("body", b"")
+        if exchange.progress != STARTED or type(body) is not bytes:
+            return False
+        exchange.out, exchange.out_size = (body,), len(body)
+        try:
+            answered = exchange.answer()
+        except ENDS as error:
+            self._lost(error)
+            return False
+        if answered:
+            self._over(DONE)
+        return answered
+
+    async def _finish(self, body: bytes) -> None:
+        """Send the last piece, and the end. What _answer left is on its way."""
+        if body and not self._exchange.out:
+            await self._run(self._exchange.write(body))
+        await self._run(self._exchange.end())
+        self._over(DONE)
+
+    async def _add_trailers(self, message: Message) -> None:
+        fields = [(name, value) for name, value in message.get("headers", ())]
+        fields_of(fields)  # or say what is wrong with them
+        self._later += tuple(fields)
+        if not message.get("more_trailers", False):
+            if self._later:
+                await self._run(self._exchange.add_trailers(self._later))
+            await self._finish(b"")
+
+    async def _file(self, message: Message) -> None:
+        """Send a file, or a part of one, from a thread."""
+        if message["type"] == "http.response.zerocopysend":
+            await self._send_part(message)
+            await self._body_sent(message.get("more_body", False))
+            return
+        file = await asyncio.get_running_loop().run_in_executor(None, open, message["path"], "rb")
+        with file:
+            await self._send_file(file.fileno(), 0, None)
+        await self._body_sent(False)
+
+    async def _send_part(self, message: Message) -> None:
+        file, offset, count = message["file"], message.get("offset"), message.get("count")
+        descriptor = file if isinstance(file, int) else file.fileno()
+        if offset is not None:
+            await self._send_file(descriptor, offset, count)
+            return
+        here = os.lseek(descriptor, 0, os.SEEK_CUR)
+        os.lseek(descriptor, here + await self._send_file(descriptor, here, count), os.SEEK_SET)
+
+    async def _send_file(self, descriptor: int, offset: int, count: int | None) -> int:
+        try:
+            return await AsyncResponse(self._exchange, self._worker).send_file(descriptor, offset, count)
+        except ENDS as error:
+            self._lost(error)
+            await self._leave()

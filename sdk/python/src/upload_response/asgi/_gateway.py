@@ -1,0 +1,188 @@
+"""How an ASGI application is served."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from .._aio.worker import AsyncWorker
+from .._core.errors import AttachError, LinkClosed
+from .._core.exchange import Exchange
+from .._core.link import Taken
+from .._serving import loops
+from .._serving.gateway import root_bytes
+from .._serving.processes import CannotServe
+from .._serving.service import Service
+from .._serving.stop import SIGNALS, installed
+from .._serving.waits import waits
+from .._threads.worker import Options
+from ._cycle import Application, Cycle
+from ._lifespan import Lifespan, StartupFailed
+from ._scope import Scopes
+from ._websocket import Conversation
+
+log = logging.getLogger("upload_response")
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0  # seconds
+
+# For what a request does when it is told to stop.
+_LAST_STEPS = 5.0  # seconds
+
+
+class Gateway:
+    """Has an application answer requests, in one event loop."""
+
+    def __init__(self, app: Application, options: Options, root_path: str, patience: float) -> None:
+        self._app, self._options, self._root_path = app, options, root_path
+        self._patience = patience  # with running requests, when it is to end
+        self._running: set[Cycle] = set()
+        self._worker: AsyncWorker | None = None
+
+    async def serve(self) -> None:
+        """Start the application, serve, and have it clean up."""
+        self._stop = asyncio.Event()
+        self._listen()
+        lifespan = Lifespan(self._app)
+        try:
+            await lifespan.startup()
+        except StartupFailed as error:
+            log.error("the application could not start: %s", error)
+            raise CannotServe from None
+        self._scopes = Scopes(self._root_path, lifespan.state)
+        try:
+            await self._keep_attached()
+        finally:
+            await lifespan.shutdown()
+
+    # ------------------------------------------------------------- the end
+
+    def _listen(self) -> None:
+        """Have SIGTERM and SIGINT stop us; the second one does what it did before. A shell that
+        starts us in the background has SIGINT ignored, and whoever sends one means it.
+        """
+        if threading.current_thread() is threading.main_thread():
+            loop = asyncio.get_running_loop()
+            for number in SIGNALS:
+                before = installed(number)
+                loop.add_signal_handler(number, self._end, number, before)
+
+    def _end(self, number: int, before: Any) -> None:
+        asyncio.get_running_loop().remove_signal_handler(number)
+        signal.signal(number, before)
+        self._stop.set()
+        if self._worker is not None:
+            self._worker.drain()
+
+    async def _finish(self) -> None:
+        """Wait for the running requests; cancel those that take too long."""
+        tasks = [cycle.task for cycle in self._running if cycle.task is not None]
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=self._patience)
+        if not late:
+            return
+        log.error("%d requests did not finish within %g seconds", len(late), self._patience)
+        for cycle in list(self._running):
+            cycle.stop()
+        await asyncio.wait(late, timeout=_LAST_STEPS)
+
+    # ------------------------------------------------------------- serving
+
+    async def _keep_attached(self) -> None:
+        """Attach, serve, and attach again, until it is time to stop."""
+        pause = _FIRST_PAUSE
+        while not self._stop.is_set():
+            attached = waits.attached
+            try:
+                async with AsyncWorker.with_options(self._options) as worker:
+                    waits.end(self._options, worker.server)
+                    pause = _FIRST_PAUSE
+                    await self._serve_link(worker)
+            except LinkClosed as error:
+                log.warning("link lost: %s", error)
+                waits.begin()
+            except AttachError as error:
+                if not error.may_pass:
+                    raise
+                waits.say(error, attached)
+                await self._pause(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)
+
+    async def _serve_link(self, worker: AsyncWorker) -> None:
+        self._worker = worker
+        try:
+            if self._stop.is_set():
+                worker.drain()
+            await worker.each(self._beginner(worker))
+            await self._finish()
+        finally:
+            self._worker = None
+
+    def _beginner(self, worker: AsyncWorker) -> Callable[[Taken], None]:
+        """Return what begins a request: a task for each."""
+        link, scopes, app, running = worker._link, self._scopes, self._app, self._running
+        create_task = asyncio.get_running_loop().create_task
+
+        def begin(taken: Taken) -> None:
+            exchange = Exchange(link, taken)
+            if exchange.asks_for_websocket:
+                conversation = Conversation(exchange, worker, running)
+                cycle: Cycle = conversation
+                scope = scopes.make_websocket(exchange, conversation.subprotocols)
+            else:
+                cycle, scope = Cycle(exchange, worker, running), scopes.make(exchange)
+            cycle.task = create_task(cycle.run(app, scope))
+
+        return begin
+
+
+def serve(
+    app: Application,
+    *,
+    socket: str | os.PathLike[str] | None = None,
+    pool: str | None = None,
+    processes: int = 1,
+    concurrency: int = 256,
+    name: str = "",
+    root_path: str = "",
+    graceful_timeout: float = 30.0,
+    loop: str = "auto",
+    server_uid: int | None = None,
+) -> None:
+    """Serve an ASGI application until SIGTERM or SIGINT comes; then finish what is running,
+    for so many seconds at most, and return. Each process has an event loop, uvloop if that
+    is installed, and serves as many requests at once as concurrency says. A server that is
+    not there yet, or goes away, is waited for; a process that ends is started again.
+    root_path: where the application is mounted.
+    """
+    options = Options(socket, pool, concurrency, name, server_uid=server_uid)
+    run(lambda: app, options, Service(processes, graceful_timeout), root_path, loops.factory(loop))
+
+
+def run(
+    load: Callable[[], Application],
+    options: Options,
+    service: Service,
+    root_path: str,
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    """Serve an application that every process loads by itself."""
+    root_bytes(root_path)  # or say at once that it cannot be one
+
+    def process() -> None:
+        loops.run(
+            lambda: Gateway(load(), options, root_path, service.graceful_timeout).serve(),
+            new_loop,
+        )
+
+    service.run(process)

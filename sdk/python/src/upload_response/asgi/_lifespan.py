@@ -1,0 +1,94 @@
+"""The lifespan of an ASGI application: what it does before the first request and after the
+last one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from ._cycle import Application, Message
+
+log = logging.getLogger("upload_response")
+
+_VERSIONS = {"version": "3.0", "spec_version": "2.0"}
+
+
+_LAST_STEPS = 1.0  # seconds for what an application does after its last message
+
+
+class StartupFailed(Exception):
+    """The application has said that it cannot start."""
+
+
+class Lifespan:
+    """The lifespan of one event loop."""
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+        self.state: dict[str, Any] = {}
+        self._events: asyncio.Queue[Message] = asyncio.Queue()
+        self._answers: dict[str, asyncio.Future[Message]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def _run(self) -> None:
+        scope = {"type": "lifespan", "asgi": _VERSIONS.copy(), "state": self.state}
+        try:
+            await self._app(scope, self._events.get, self._send)
+        except Exception as error:
+            self._report(error)
+
+    def _report(self, error: Exception) -> None:
+        """Say that the lifespan failed. Before the start that means that there is none, and
+        who says so with a message is not heard twice.
+        """
+        outcomes = [answer.result()["type"] for answer in self._answers.values() if answer.done()]
+        if not outcomes:
+            log.debug("the application has no lifespan", exc_info=error)
+        elif not outcomes[-1].endswith(".failed"):
+            log.error("the lifespan of the application failed", exc_info=error)
+
+    async def _send(self, message: Message) -> None:
+        kind: str = message["type"]
+        event, _, outcome = kind.rpartition(".")
+        answer = self._answers.get(event)
+        if answer is None or outcome not in ("complete", "failed"):
+            raise RuntimeError(f"{kind} was sent, which nobody waits for")
+        if answer.done():
+            raise RuntimeError(f"{kind} was sent after {answer.result()['type']}")
+        answer.set_result(message)
+
+    async def _tell(self, event: str) -> Message | None:
+        """Tell the application something, and return what it says to it: None if it ends
+        without a word.
+        """
+        task = self._task
+        if task is None or task.done():
+            return None
+        answer = self._answers[event] = asyncio.get_running_loop().create_future()
+        self._events.put_nowait({"type": event})
+        await asyncio.wait([task, answer], return_when=asyncio.FIRST_COMPLETED)
+        return answer.result() if answer.done() else None
+
+    async def startup(self) -> None:
+        """Have the application start. One that knows nothing of this goes without."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+        answer = await self._tell("lifespan.startup")
+        if answer is not None and answer["type"] == "lifespan.startup.failed":
+            await self._end()
+            raise StartupFailed(answer.get("message", ""))
+
+    async def shutdown(self) -> None:
+        """Have the application clean up."""
+        answer = await self._tell("lifespan.shutdown")
+        if answer is not None and answer["type"] == "lifespan.shutdown.failed":
+            log.error("the application could not shut down: %s", answer.get("message", ""))
+        await self._end()
+
+    async def _end(self) -> None:
+        """Let the application return, if it does."""
+        task = self._task
+        if task is not None:
+            await asyncio.wait([task], timeout=_LAST_STEPS)
+            task.cancel()

@@ -1,0 +1,180 @@
+"""One WebSocket of an ASGI application: receive, send, and the rules of their order."""
+
+from __future__ import annotations
+
+import asyncio
+import operator
+from typing import Any
+
+from .._aio.websocket import AsyncWebSocket
+from .._aio.worker import AsyncWorker
+from .._core.errors import Cancelled, Error, Reason, WebSocketClosed
+from .._core.exchange import Exchange
+from .._core.request_handle import Steps
+from .._core.websocket_state import ABNORMAL, LONGEST_REASON, NORMAL, SERVICE_RESTART
+from .._serving.gateway import Disconnected
+from ._cycle import BODY, DONE, ENDS, GONE, OPEN, START, Cycle, Message, fields_of
+
+_ACCEPT, _SEND, _CLOSE = "websocket.accept", "websocket.send", "websocket.close"
+_RESPOND, _RESPOND_MORE = "websocket.http.response.start", "websocket.http.response.body"
+
+# What the application may send.
+_EXPECTED = {
+    START: (_ACCEPT, _CLOSE, _RESPOND),
+    BODY: (_RESPOND_MORE,),
+    OPEN: (_SEND, _CLOSE),
+}
+_KINDS = frozenset(kind for kinds in _EXPECTED.values() for kind in kinds)
+
+
+def _reason(message: Message) -> str:
+    """Return as much of the reason as can be sent."""
+    reason = message.get("reason") or ""
+    if not isinstance(reason, str):
+        raise TypeError(f"a reason is a str, not {reason!r}")
+    return reason.encode()[:LONGEST_REASON].decode("utf-8", "ignore")
+
+
+class Conversation(Cycle):
+    """A WebSocket, as an application sees it."""
+
+    _connected = False  # the application was told of it
+    _code, _why_closed = ABNORMAL, ""  # what it is told at the end
+
+    def __init__(self, exchange: Exchange, worker: AsyncWorker, running: set[Cycle]) -> None:
+        super().__init__(exchange, worker, running)
+        self._websocket = AsyncWebSocket(exchange, worker)
+        self._websocket.max_size = None  # the server has a limit
+
+    @property
+    def subprotocols(self) -> list[str]:
+        """Those that the client offers."""
+        return self._websocket.subprotocols
+
+    async def _returned(self) -> None:
+        if self._state == OPEN:
+            await self._close({})
+        else:
+            self._fail(None, f"returned without {_EXPECTED[self._state][0]}")
+
+    def _fail(self, error: BaseException | None, message: str = "failed") -> None:
+        """Close with 1011, or with what says that the process ends."""
+        if self._stopped and self._state == OPEN:
+            self._leave_at_once()
+        super()._fail(error, message)
+
+    def _leave_at_once(self) -> None:
+        try:
+            for _ in self._websocket._messages.close(SERVICE_RESTART, ""):
+                break  # there is no room for it
+        except Error:
+            pass
+
+    # ------------------------------------------------------------- receive
+
+    async def receive(self) -> Message:
+        """Return the next message, or why there are no more."""
+        if not self._connected:
+            self._connected = True
+            return {"type": "websocket.connect"}
+        if self._state >= DONE:
+            return self._disconnect()
+        try:
+            self._listens = True
+            await self._worker.run(self._exchange, self._until_answered())
+            if self._state != OPEN:
+                return self._disconnect()
+            message = await self._websocket.receive()
+        except WebSocketClosed as closed:
+            await self._closed(closed)
+        except ENDS as error:
+            self._lost(error)
+        except asyncio.CancelledError:
+            self._listens = False
+            raise
+        else:
+            return {"type": "websocket.receive", "text" if isinstance(message, str) else "bytes": message}
+        return self._disconnect()
+
+    def _disconnect(self) -> Message:
+        return {"type": "websocket.disconnect", "code": self._code, "reason": self._why_closed}
+
+    def _until_answered(self) -> Steps[None]:
+        """Wait until the application has answered; Cancelled: the client has gone before."""
+        while self._state < OPEN:
+            reason = self._exchange.reason
+            if reason != Reason.NOT_CANCELLED:
+                raise Cancelled(reason)
+            yield
+
+    async def _closed(self, closed: WebSocketClosed) -> None:
+        """Answer the client's close: what the application says from now on nobody hears."""
+        self._code, self._why_closed = closed.code, closed.reason
+        if self._state < DONE:
+            self._over(GONE)
+        try:
+            await self._websocket.close()
+        except Error:  # a message is half sent, or the client has gone after all
+            self._exchange.abort()
+
+    # ---------------------------------------------------------------- send
+
+    async def send(self, message: Message) -> None:
+        """Take a message; wait if the client does not."""
+        kind, state = message["type"], self._state
+        if kind not in _KINDS:
+            raise ValueError(f"there is no message {kind!r} here")
+        if state == GONE:
+            await self._leave()
+        if state == DONE:
+            raise Disconnected(Reason.FINISHED)
+        if kind not in _EXPECTED[state]:
+            raise RuntimeError(f"{kind} was sent where {' or '.join(_EXPECTED[state])} has to come")
+        if kind == _SEND:
+            await self._say(message)
+        elif kind == _ACCEPT:
+            await self._accept(message)
+        elif kind == _RESPOND:
+            self._start(message)
+        elif kind == _RESPOND_MORE:
+            await self._send_piece(message)
+        elif state == OPEN:
+            await self._close(message)
+        else:
+            self._start({"status": 403, "headers": [(b"content-length", b"0")]})
+            await self._send_piece({})
+
+    async def _accept(self, message: Message) -> None:
+        flat = fields_of(message.get("headers") or ())
+        parts = flat.split(b"\0")
+        try:
+            await self._websocket.accept(message.get("subprotocol"), zip(parts[:-1:2], parts[1::2]))
+        except ENDS as error:
+            self._lost(error)
+            await self._leave()
+        self._state = OPEN
+        self._worker.wake(self._handle)
+
+    async def _say(self, message: Message) -> None:
+        text, data = message.get("text"), message.get("bytes")
+        said: Any = data if text is None else text
+        if (text is None) == (data is None) or isinstance(text, bytes) or isinstance(data, str):
+            raise TypeError("a message has either a str as text, or bytes as bytes")
+        try:
+            await self._websocket.send(said)
+        except WebSocketClosed:
+            self._lost(Disconnected())
+            await self._leave()
+        except ENDS as error:
+            self._lost(error)
+            await self._leave()
+
+    async def _close(self, message: Message) -> None:
+        code, reason = operator.index(message.get("code", NORMAL)), _reason(message)
+        try:
+            await self._websocket.close(code, reason)
+        except ENDS as error:
+            self._lost(error)
+            await self._leave()
+        self._code, self._why_closed = code, reason
+        self._over(DONE)

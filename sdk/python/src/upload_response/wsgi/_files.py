@@ -1,0 +1,100 @@
+"""The files of WSGI: the body of the request, and what is to be sent."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+from .._core.errors import Cancelled, LinkClosed
+from .._core.exchange import Exchange
+from .._serving.gateway import disconnected
+from .._threads.request import Body
+from .._threads.run import run
+
+
+class _LineBody(Body):
+    """The body as a raw stream, under the buffer that lines need."""
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            return super().readinto(buffer)
+        except (Cancelled, LinkClosed) as error:
+            raise disconnected(error) from error
+
+
+class Input:
+    """wsgi.input: the body of the request, read while the upload runs. It ends where the
+    body does. Until a line is asked for there is no buffer between.
+    """
+
+    __slots__ = ("_exchange", "_lines")
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._lines: io.BufferedReader | None = None
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return so many bytes, or all; fewer only at the end."""
+        size = -1 if size is None else size
+        if self._lines is not None:
+            return self._lines.read(size)
+        try:
+            return run(self._exchange, self._exchange.read(size))
+        except (Cancelled, LinkClosed) as error:
+            raise disconnected(error) from error
+
+    def _buffered(self) -> io.BufferedReader:
+        if self._lines is None:
+            self._lines = io.BufferedReader(_LineBody(self._exchange), 64 << 10)
+        return self._lines
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """Return a line, or so many bytes of it."""
+        return self._buffered().readline(-1 if size is None else size)
+
+    def readlines(self, hint: int | None = -1) -> list[bytes]:
+        """Return the lines that are left, or lines of about so many bytes."""
+        return self._buffered().readlines(-1 if hint is None else hint)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._buffered())
+
+
+class FileWrapper:
+    """wsgi.file_wrapper: returned by an application, it has its file sent from where that
+    stands; iterated, it gives the file in blocks.
+    """
+
+    def __init__(self, file: Any, block_size: int = 64 << 10) -> None:
+        self._file, self._block_size = file, block_size
+        if hasattr(file, "close"):
+            self.close = file.close
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        block: bytes = self._file.read(self._block_size)
+        if not block:
+            raise StopIteration
+        return block
+
+    def plain(self) -> tuple[Any, int] | None:
+        """Return the file and how much is left of it, if its bytes are those of a regular
+        file. What has a descriptor need not have its bytes: gzip has one, too.
+        """
+        file = self._file
+        if isinstance(file, tempfile._TemporaryFileWrapper):
+            file = file.file
+        raw = file.raw if isinstance(file, (io.BufferedReader, io.BufferedRandom)) else file
+        if not isinstance(raw, io.FileIO) or not raw.readable():
+            return None
+        status = os.fstat(raw.fileno())
+        return (file, max(0, status.st_size - file.tell())) if stat.S_ISREG(status.st_mode) else None

@@ -1,0 +1,101 @@
+"""How a WSGI application is served."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .._core.exchange import Exchange
+from .._core.ffi import WAIT_STREAM
+from .._serving.gateway import fail, refuse_websocket, root_bytes
+from .._serving.serve import keep_attached
+from .._serving.service import Service
+from .._serving.stop import Stop
+from .._serving.waits import waits
+from .._threads.worker import Options, Worker
+from ._call import Call
+from ._environ import Environs
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+
+class Gateway:
+    """Has an application answer requests."""
+
+    def __init__(self, app: WSGIApplication, environs: Environs) -> None:
+        self._app, self._environs = app, environs
+
+    def answer(self, exchange: Exchange) -> None:
+        """Have the application answer a request. It knows nothing of WebSockets."""
+        if exchange.asks_for_websocket:
+            refuse_websocket(exchange)
+            return
+        call = Call(exchange)
+        try:
+            result = self._app(self._environs.make(exchange), call.start_response)
+            try:
+                call.send(result)
+            finally:
+                close = getattr(result, "close", None)
+                if close is not None:
+                    close()
+        except Exception as error:
+            fail(exchange, error)
+        finally:
+            if exchange.handle:  # the process is to end: its client need not wait for that
+                exchange.fail()
+
+    def serve_link(self, options: Options, stop: Stop) -> None:
+        """Serve the requests of one link, until that ends."""
+        worker = Worker.attached(options)
+        waits.end(options, worker.server)
+        link, bell = worker._link, worker._link.bell
+        with worker, stop.calling(worker.drain):
+            while True:
+                seen = bell.rounds
+                taken = link.take()
+                if taken:
+                    self.answer(Exchange(link, taken))
+                elif taken is None:
+                    bell.wait(link, WAIT_STREAM, seen)
+                else:
+                    return
+
+
+def serve(
+    app: WSGIApplication,
+    *,
+    socket: str | os.PathLike[str] | None = None,
+    pool: str | None = None,
+    processes: int = 1,
+    threads: int = 1,
+    name: str = "",
+    root_path: str = "",
+    graceful_timeout: float = 30.0,
+    server_uid: int | None = None,
+) -> None:
+    """Serve a WSGI application until SIGTERM or SIGINT comes; then finish what is running,
+    for so many seconds at most, and return. Each thread of each process serves one request
+    at a time. A server that is not there yet, or goes away, is waited for; a process that
+    ends is started again. root_path: the SCRIPT_NAME that the application is mounted at.
+    """
+    options = Options(socket, pool, 1, name, server_uid=server_uid)
+    run(lambda: app, options, Service(processes, graceful_timeout), threads, root_path)
+
+
+def run(
+    load: Callable[[], WSGIApplication], options: Options, service: Service, threads: int, root_path: str
+) -> None:
+    """Serve an application that every process loads by itself."""
+    root_bytes(root_path)  # or say at once that it cannot be one
+
+    def process() -> None:
+        environs = Environs(root_path, multithread=threads > 1, multiprocess=service.processes > 1)
+        gateway = Gateway(load(), environs)
+        service.run_threads(
+            lambda stop: keep_attached(lambda: gateway.serve_link(options, stop), stop), threads
+        )
+
+    service.run(process)
