@@ -18,8 +18,8 @@ from gateways import APPS, command
 from upload_response._core.ffi import Options
 from upload_response._core.link import Server as Peer
 from upload_response._core.link import default_socket
+from upload_response._core.worker import WorkerOptions
 from upload_response._serving.waits import Waits
-from upload_response._threads.worker import Options as WorkerOptions
 
 NOBODY = 65534
 

@@ -117,7 +117,7 @@ class Waiting:
     def __init__(self, worker: ur.Worker, step: Callable[[], object]) -> None:
         self.told: list[str] = []
         self._step = step
-        waiting = worker._link.bell._reasons
+        waiting = worker._bell._reasons
         count = len(waiting)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -170,7 +170,7 @@ def test_an_end_between_the_look_and_the_wait_is_no_wait(
 ) -> None:
     with server.worker() as worker, Upload(server.port):
         request = take(worker)
-        exchange, bell = request._exchange, worker._link.bell
+        exchange, bell = request._exchange, worker._bell
 
         def end_first(*arguments: Any) -> None:
             request.response.abort()  # nobody is there to be told

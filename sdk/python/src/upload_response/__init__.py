@@ -32,7 +32,8 @@ Error
     Timeout            also a TimeoutError: not within the given time
 """
 
-from ._aio.request import AsyncRequest, AsyncResponse
+from ._aio.request import AsyncRequest
+from ._aio.response import AsyncResponse
 from ._aio.websocket import AsyncWebSocket
 from ._aio.worker import AsyncWorker
 from ._core.errors import (

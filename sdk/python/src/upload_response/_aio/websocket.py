@@ -9,14 +9,13 @@ from .._core.errors import WebSocketClosed
 from .._core.exchange import Exchange
 from .._core.headers import HeadersLike
 from .._core.request_handle import Steps, T
+from .._core.waiter import AsyncWaiter
+from .._core.websocket import WebSocketBase
 from .._core.websocket_messages import Message
 from .._core.websocket_state import NORMAL
-from .._threads.websocket import WebSocketBase
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
-
-    from .worker import AsyncWorker
 
 
 class AsyncWebSocket(WebSocketBase):
@@ -24,14 +23,14 @@ class AsyncWebSocket(WebSocketBase):
     receive while others send. It is closed with 1000 when the response ends.
     """
 
-    __slots__ = ("_worker",)
+    __slots__ = ("_waiter",)
 
-    def __init__(self, exchange: Exchange, worker: AsyncWorker) -> None:
+    def __init__(self, exchange: Exchange, waiter: AsyncWaiter) -> None:
         super().__init__(exchange)
-        self._worker = worker
+        self._waiter = waiter
 
     async def _run(self, steps: Steps[T]) -> T:
-        return await self._worker.run(self._exchange, steps)
+        return await self._waiter.run(self._exchange, steps)
 
     async def accept(self, subprotocol: str | None = None, headers: HeadersLike = None) -> None:
         """Open it; with one of the subprotocols that the client offers, if you like. Whoever

@@ -11,14 +11,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 
 from .._core import native_threads
+from .._core.buffers import ResultBuffers
 from .._core.errors import Cancelled, Error, LinkClosed, Reason, WebSocketClosed
 from .._core.exchange import DroppedExchange, Exchange
 from .._core.ffi import WAIT_NEWS, WAIT_STREAM, lib
 from .._core.link import Attachment, Link, Taken
-from .._core.request_handle import Steps, T
-from .._core.scratch import Scratch
-from .._threads.worker import Options, WorkerBase
-from .request import AsyncRequest, AsyncResponse
+from .._core.request_handle import RequestHandle, Steps, T
+from .._core.worker import WorkerBase, WorkerOptions
+from .request import AsyncRequest
+from .response import AsyncResponse
 
 log = logging.getLogger("upload_response")
 
@@ -53,7 +54,7 @@ class AsyncWorker(WorkerBase):
         slots of one request that views may hold; server_uid: a user whose server is believed,
         beside our own and root.
         """
-        self._options = Options(socket, pool, lanes, name, max_held, attach_timeout, server_uid)
+        self._options = WorkerOptions(socket, pool, lanes, name, max_held, attach_timeout, server_uid)
         self._loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment] # until it is entered
         self._thread = 0  # the loop's
         self._armed = 0  # the reasons
@@ -61,12 +62,12 @@ class AsyncWorker(WorkerBase):
         self._next: asyncio.Future[None] | None = None  # who waits for a request
         self._begin: Callable[[Taken], None] | None = None  # or what is called with each
         self._over: asyncio.Future[None] | None = None  # there will be no more of them
-        self._scratch = Scratch()
+        self._buffers = ResultBuffers()
         self._waiting: dict[int, list[asyncio.Future[None]]] = {}  # for news of a request
         self._tasks: dict[int, asyncio.Task[None]] = {}  # that end when their request is cancelled
 
     @classmethod
-    def with_options(cls, options: Options) -> AsyncWorker:
+    def with_options(cls, options: WorkerOptions) -> AsyncWorker:
         """Return a worker that will attach so."""
         worker = cls()
         worker._options = options
@@ -148,9 +149,9 @@ class AsyncWorker(WorkerBase):
 
     def _news_of(self, at: Attachment) -> None:
         """Wake those who wait for news of a request."""
-        scratch = self._scratch
-        while lib.ur_news(at.argument, scratch.number_argument) == 0:
-            self._wake(scratch.number.value, at)
+        buffers = self._buffers
+        while lib.ur_news(at.argument, buffers.number_argument) == 0:
+            self._wake(buffers.number.value, at)
 
     def _deliver(self) -> None:
         """Wake those for whom there may be something else."""
@@ -198,12 +199,12 @@ class AsyncWorker(WorkerBase):
                 del self._waiting[handle]
             raise
 
-    async def run(self, exchange: Exchange, steps: Steps[T]) -> T:
-        """Run steps, and let the loop go on where they have to wait."""
+    async def run(self, request: RequestHandle, steps: Steps[T]) -> T:
+        """Run the steps, let the event loop go on where they have to wait, and return their result."""
         try:
             while True:
                 next(steps)
-                await self._news(exchange.handle)
+                await self._news(request.handle)
         except StopIteration as stop:
             value: T = stop.value
             return value

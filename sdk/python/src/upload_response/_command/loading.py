@@ -9,7 +9,7 @@ import sys
 import traceback
 from typing import Any
 
-from .._serving.processes import CannotServe
+from .._core.errors import CannotServe
 
 log = logging.getLogger("upload_response")
 

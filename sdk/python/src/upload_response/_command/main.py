@@ -8,13 +8,12 @@ import os
 import sys
 from pathlib import Path
 
-from .._core.errors import AttachError
+from .._core.errors import AttachError, CannotServe
 from .._core.link import default_socket
+from .._core.worker import WorkerOptions
 from .._serving import loops
-from .._serving.processes import CannotServe
 from .._serving.service import Service
 from .._serving.waits import waits
-from .._threads.worker import Options
 from .._version import VERSION
 from ..asgi import _gateway as asgi
 from ..wsgi import _gateway as wsgi
@@ -57,9 +56,9 @@ def _enter(options: argparse.Namespace) -> None:
         sys.path.insert(0, folder)
 
 
-def _attach_options(options: argparse.Namespace, lanes: int) -> Options:
+def _attach_options(options: argparse.Namespace, lanes: int) -> WorkerOptions:
     name = f"{options.command} {options.app}"[:128]
-    return Options(options.socket, options.pool, lanes, name, server_uid=options.server_uid)
+    return WorkerOptions(options.socket, options.pool, lanes, name, server_uid=options.server_uid)
 
 
 def _wsgi(options: argparse.Namespace) -> None:

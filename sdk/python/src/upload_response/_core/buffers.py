@@ -1,10 +1,12 @@
-"""The address of a buffer, of whatever kind."""
+"""Buffers that pass between Python and C: those of a caller, and those for results."""
 
 from __future__ import annotations
 
 import ctypes
-from ctypes import byref, c_int, c_ssize_t, c_void_p, py_object
+from ctypes import addressof, byref, c_int, c_ssize_t, c_uint64, c_void_p, py_object
 from typing import Any
+
+from .ffi import MOST_SLOTS, SLOT, pointer
 
 
 class _Buffer(ctypes.Structure):
@@ -43,3 +45,29 @@ class Exported:
 
     def __exit__(self, *_: object) -> None:
         _release(byref(self._buffer))
+
+
+class ResultBuffers:
+    """Memory that functions of the C SDK write their results to. It belongs to one call, from
+    before the call until its results have been read: another thread may call in between.
+    """
+
+    __slots__ = (
+        "number",
+        "number_argument",
+        "number_at",
+        "pair",
+        "pair_at",
+        "slot",
+        "slot_argument",
+        "slot_at",
+        "slots",
+    )
+
+    def __init__(self) -> None:
+        self.slots = ctypes.create_string_buffer(MOST_SLOTS * SLOT.size)
+        self.slot = (ctypes.c_char * SLOT.size).from_buffer(self.slots)  # the first of them
+        self.number = c_uint64()
+        self.pair = (c_uint64 * 2)()
+        self.slot_at, self.number_at, self.pair_at = map(addressof, (self.slot, self.number, self.pair))
+        self.slot_argument, self.number_argument = pointer(self.slot_at), pointer(self.number_at)

@@ -116,6 +116,10 @@ class Timeout(Error, TimeoutError):
         super().__init__("not within the given time")
 
 
+class CannotServe(Exception):
+    """A process cannot serve, and another one could not either. The log says why already."""
+
+
 _TURN = "status, headers or trailers that HTTP does not allow, or a body or message out of turn"
 _INVALID = {
     errno.EINVAL: _TURN,

@@ -12,7 +12,7 @@ from .incoming import Incoming
 from .link import Link, Taken
 from .outgoing import BEGUN, NONE, OVER, STARTED, Outgoing
 from .request_handle import AGAIN, Steps
-from .websocket_state import Socket
+from .websocket_state import WebSocketState
 
 # What was to be sent breaks a rule, so that nothing has been: the request goes on.
 _NOT_BEGUN = (-errno.EINVAL, -errno.EMSGSIZE)
@@ -42,7 +42,7 @@ class Exchange(Incoming, Outgoing):
     http_version: int
     head: bytes  # method, scheme, authority, target and the value of each header, each with a NUL
     names: bytes  # of the headers, each with a NUL
-    socket: Socket | None = None  # once it was asked for
+    socket: WebSocketState | None = None  # once it was asked for
     _parts: list[str] | None = None
 
     def __init__(self, link: Link, taken: Taken) -> None:

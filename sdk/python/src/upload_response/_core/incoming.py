@@ -11,8 +11,8 @@ from typing import Any
 from .errors import Released, ViewsAlive, from_errno
 from .ffi import ALL_SLOTS, BODY, END, MOST_SLOTS, NOW, SLOT, TRAILERS, Header, lib, number
 from .headers import Headers
-from .request_handle import AGAIN, Place, Steps
-from .slot_pin import Pin, Slot
+from .request_handle import AGAIN, RequestHandle, Steps
+from .slot_pin import Slot, SlotPin
 
 _keys = itertools.count(1)
 
@@ -29,7 +29,7 @@ def _read_trailers(slot_at: int) -> Headers:
     return Headers(flat)
 
 
-class Incoming(Place):
+class Incoming(RequestHandle):
     """The request."""
 
     seen = 1  # the highest slot that was returned to us
@@ -41,7 +41,7 @@ class Incoming(Place):
     body_at = 0
     body_length = -1  # of a body that came with the request
 
-    def _roomy_pin(self) -> Pin:
+    def _roomy_pin(self) -> SlotPin:
         pin = self.pin or self.pinned()
         if len(pin.held) >= self.link.max_held:
             raise ViewsAlive(
@@ -70,37 +70,37 @@ class Incoming(Place):
         not there yet.
         """
         link = self.link
-        scratch = link.borrow()
-        code = lib.ur_next_slot(self.alive().argument, number(self.handle), NOW, scratch.slot_argument)
+        buffers = link.borrow_buffers()
+        code = lib.ur_next_slot(self.alive().argument, number(self.handle), NOW, buffers.slot_argument)
         if code != 0:
-            link.give_back(scratch)
+            link.return_buffers(buffers)
             if code != AGAIN:
                 self.check(code)
             return None
-        slot, address, length, _, kind, final = SLOT.unpack(scratch.slot)
+        slot, address, length, _, kind, final = SLOT.unpack(buffers.slot)
         self.seen = max(self.seen, slot)
         if kind == TRAILERS:
-            self.trailers = _read_trailers(scratch.slot_at)
-        link.give_back(scratch)
+            self.trailers = _read_trailers(buffers.slot_at)
+        link.return_buffers(buffers)
         return slot, address, length, kind, final
 
     def _fetch(self) -> bool:
         """Get slots of the body that there are, to be handed out. False: there are none yet."""
         link = self.link
-        scratch = link.borrow()
+        buffers = link.borrow_buffers()
         count = lib.ur_next_slots(
-            self.alive().argument, number(self.handle), scratch.slot_argument, MOST_SLOTS
+            self.alive().argument, number(self.handle), buffers.slot_argument, MOST_SLOTS
         )
         if count < 1:
-            link.give_back(scratch)
+            link.return_buffers(buffers)
             if count != AGAIN:
                 self.check(count)
             return False
-        self.fetched = fetched = [*SLOT.iter_unpack(scratch.slots.raw[: count * SLOT.size])]
+        self.fetched = fetched = [*SLOT.iter_unpack(buffers.slots.raw[: count * SLOT.size])]
         self.seen = max(self.seen, fetched[-1][0])
         if fetched[0][4] == TRAILERS:
-            self.trailers = _read_trailers(scratch.slot_at)
-        link.give_back(scratch)
+            self.trailers = _read_trailers(buffers.slot_at)
+        link.return_buffers(buffers)
         pin = self.pinned()
         if count == MOST_SLOTS:  # the client is far ahead: they go back together, which wakes the server once
             pin.due = fetched[-1][0]
@@ -164,18 +164,18 @@ class Incoming(Place):
         there yet.
         """
         link = self.link
-        scratch = link.borrow()
-        code = lib.ur_tail(self.alive(), self.handle, slot, NOW, scratch.slot_at)
+        buffers = link.borrow_buffers()
+        code = lib.ur_tail(self.alive(), self.handle, slot, NOW, buffers.slot_at)
         if code not in (0, AGAIN):
             self.check(code)
         if code == AGAIN:
-            link.give_back(scratch)
+            link.return_buffers(buffers)
             return None
-        slot, address, length, time_ns, kind, final = SLOT.unpack(scratch.slot)
+        slot, address, length, time_ns, kind, final = SLOT.unpack(buffers.slot)
         self.seen = max(self.seen, slot)
         if kind == TRAILERS:
-            self.trailers = _read_trailers(scratch.slot_at)
-        link.give_back(scratch)
+            self.trailers = _read_trailers(buffers.slot_at)
+        link.return_buffers(buffers)
         return slot, address, length, time_ns, kind, final
 
     def look(self, slot: int) -> Slot | None:

@@ -11,11 +11,10 @@ from collections.abc import Callable, Collection
 from ctypes import addressof, byref, c_char_p, c_uint32, c_uint64, c_void_p
 from typing import Any, NamedTuple
 
-from .._threads.bell import Bell
 from .._version import VERSION
+from .buffers import ResultBuffers
 from .errors import AttachError, Error, Forked, LinkClosed, from_errno
 from .ffi import BELL_EVENTFD, NOW, TAKEN, TAKEN_APART, Counters, Memory, Options, lib, number, pointer
-from .scratch import Scratch
 
 _take_apart = lib.ur_take_apart
 
@@ -118,7 +117,6 @@ class Link:
     next one.
     """
 
-    bell: Bell  # where threads wait; an event loop waits by itself
     on_room: Callable[[], None]  # tells who wants a request that a lane is free again
     waiting: Collection[int] = ()  # the requests for whose news somebody waits
     on_end: Callable[[int], None]  # tells them that theirs has ended
@@ -161,7 +159,7 @@ class Link:
         self.request_memory = _exporter("RequestMemory", memory.requests_size, RequestMemory)
         self.response_memory = _exporter("ResponseMemory", memory.responses_size)
 
-        self._scratches: list[Scratch] = []  # in nobody's hands
+        self._free_buffers: list[ResultBuffers] = []  # in nobody's hands
         self._taken = ctypes.create_string_buffer(TAKEN_APART.size)
         self._text = ctypes.create_string_buffer(self.slot_size)
         taken_at = addressof(self._taken)
@@ -183,16 +181,16 @@ class Link:
         reason = lib.ur_reason(at, handle) if code == -errno.ECANCELED else 0
         return from_errno(code, reason=reason, why=lib.ur_why(at).decode("utf-8", "replace"))
 
-    def borrow(self) -> Scratch:
-        """Return room for what a call returns. Release: give_back, or forget it."""
+    def borrow_buffers(self) -> ResultBuffers:
+        """Return memory for the results of a call. Release: return_buffers, or drop it."""
         try:
-            return self._scratches.pop()
+            return self._free_buffers.pop()
         except IndexError:
-            return Scratch()
+            return ResultBuffers()
 
-    def give_back(self, scratch: Scratch) -> None:
-        """Take back what was borrowed."""
-        self._scratches.append(scratch)
+    def return_buffers(self, buffers: ResultBuffers) -> None:
+        """Take back what was borrowed, for another call."""
+        self._free_buffers.append(buffers)
 
     def take(self) -> Taken | None:
         """Take the next request. None: there is none now. It is called by one thread at a

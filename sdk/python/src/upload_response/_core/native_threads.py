@@ -16,9 +16,13 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from .._serving.processes import CannotServe
+from .errors import CannotServe
 
 log = logging.getLogger("upload_response")
+
+# The longest that a thread sleeps in one go. Only the main thread runs signal handlers, and a
+# signal does not wake it if it comes right before the sleep, or to another thread.
+LONGEST_SLEEP = 1.0  # seconds
 
 
 def _gevent() -> Any:

@@ -10,7 +10,7 @@ from .buffers import Exported
 from .errors import InvalidResponse, ViewsAlive
 from .ffi import NOW, lib
 from .headers import HeadersLike, flatten
-from .request_handle import AGAIN, Place, Steps
+from .request_handle import AGAIN, RequestHandle, Steps
 
 # A response of so many bytes is kept here until its end, and goes out with one call.
 SMALL = 16 << 10
@@ -19,7 +19,7 @@ SMALL = 16 << 10
 NONE, STARTED, BEGUN, OVER = range(4)
 
 
-class Outgoing(Place):
+class Outgoing(RequestHandle):
     """The response."""
 
     progress = NONE
@@ -90,13 +90,13 @@ class Outgoing(Place):
         link = self.link
         with Exported(data) as exported:
             while done < exported.size:
-                scratch = link.borrow()
+                buffers = link.borrow_buffers()
                 code = lib.ur_write(
                     *(self.alive(), self.handle, exported.address + done, exported.size - done, NOW),
-                    scratch.number_at,
+                    buffers.number_at,
                 )
-                done += scratch.number.value
-                link.give_back(scratch)
+                done += buffers.number.value
+                link.return_buffers(buffers)
                 if code == AGAIN:
                     yield
                 elif code != 0:
@@ -129,10 +129,10 @@ class Outgoing(Place):
         yield from self._begin()
         link = self.link
         while True:
-            scratch = link.borrow()
-            code = lib.ur_reserve(self.alive(), self.handle, NOW, scratch.pair_at, scratch.pair_at + 8)
-            address, most = scratch.pair
-            link.give_back(scratch)
+            buffers = link.borrow_buffers()
+            code = lib.ur_reserve(self.alive(), self.handle, NOW, buffers.pair_at, buffers.pair_at + 8)
+            address, most = buffers.pair
+            link.return_buffers(buffers)
             if code == 0:
                 break
             if code != AGAIN:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from .errors import Reason, RequestEnded
 from .ffi import lib
 from .link import Attachment, Link
-from .slot_pin import Pin
+from .slot_pin import SlotPin
 
 T = TypeVar("T")
 
@@ -20,13 +20,13 @@ Steps = Generator[None, None, T]
 AGAIN = -errno.EAGAIN
 
 
-class Place:
+class RequestHandle:
     """What the two directions of an exchange have in common."""
 
     # There is one for each request, and most never need what is set on the class.
     link: Link
     handle = 0  # 0: it has ended
-    pin: Pin | None = None
+    pin: SlotPin | None = None
 
     def alive(self) -> Attachment:
         """Return what the C SDK knows the link by, if the request has not ended."""
@@ -54,10 +54,10 @@ class Place:
                 return reason
             yield
 
-    def pinned(self) -> Pin:
+    def pinned(self) -> SlotPin:
         """Return what keeps the memory of the request for as long as it is held."""
         if self.pin is None:
-            self.pin = Pin(self.link.alive(), self.handle)
+            self.pin = SlotPin(self.link.alive(), self.handle)
         return self.pin
 
     def export(self, kind: Any, base: int, key: int) -> Any:

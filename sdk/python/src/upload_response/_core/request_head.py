@@ -9,7 +9,7 @@ from .headers import Headers
 from .slot_pin import Slot
 
 
-class Head:
+class RequestHead:
     """The head of a request. Text is Latin-1, which has every byte; nothing of the path is
     decoded.
     """

@@ -20,7 +20,7 @@ class Slot(NamedTuple):
     final: bool = False
 
 
-class Pin:
+class SlotPin:
     """Keeps a request's slots where they are for as long as there are views of them: each
     exporter of one holds it, and the exchange until its response has ended. With the last
     of these the request is let go.

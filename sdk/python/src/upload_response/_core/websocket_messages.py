@@ -13,7 +13,7 @@ from .ffi import BINARY, CLOSE, NOW, TEXT, lib
 from .headers import HeadersLike, flatten
 from .outgoing import BEGUN, NONE
 from .request_handle import AGAIN, Steps
-from .websocket_state import LONGEST_REASON, NO_CODE, SERVICE_RESTART, TOO_LARGE, Socket
+from .websocket_state import LONGEST_REASON, NO_CODE, SERVICE_RESTART, TOO_LARGE, WebSocketState
 
 Message = Union[str, bytes]
 
@@ -44,7 +44,7 @@ class Messages:
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
         if exchange.socket is None:
-            exchange.socket = Socket()
+            exchange.socket = WebSocketState()
         self.socket = exchange.socket
 
     @property
@@ -137,13 +137,13 @@ class Messages:
         exchange, link, done = self.exchange, self.exchange.link, 0
         with Exported(data) as exported:
             while True:
-                scratch = link.borrow()
+                buffers = link.borrow_buffers()
                 code = lib.ur_send(
                     *(exchange.alive(), exchange.handle, kind, exported.address + done, exported.size - done),
-                    *(final, NOW, scratch.number_at),
+                    *(final, NOW, buffers.number_at),
                 )
-                done += scratch.number.value
-                link.give_back(scratch)
+                done += buffers.number.value
+                link.return_buffers(buffers)
                 if code != AGAIN:
                     break
                 self.socket.torn = done > 0

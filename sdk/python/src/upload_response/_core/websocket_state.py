@@ -10,7 +10,7 @@ NORMAL, NO_CODE, ABNORMAL, TOO_LARGE, SERVICE_RESTART = 1000, 1005, 1006, 1009, 
 LONGEST_REASON = 123  # bytes; more do not fit a frame
 
 
-class Socket:
+class WebSocketState:
     """The state of a WebSocket."""
 
     accepted = False

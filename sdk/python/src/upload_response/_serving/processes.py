@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .._core.errors import AttachError
-from .stop import SLICE, Stop, stop_on_signals
+from .._core.errors import AttachError, CannotServe
+from .._core.native_threads import LONGEST_SLEEP
+from .stop import Stop, stop_on_signals
 
 log = logging.getLogger("upload_response")
 
@@ -22,10 +23,6 @@ _REFUSED = 78  # EX_CONFIG: the server will not have us, now or later
 _CANNOT = 70  # EX_SOFTWARE: the application cannot be started
 _SOON, _PAUSE = 1.0, 0.5  # seconds: who ends so soon is started again after a pause
 _PR_SET_PDEATHSIG = 1
-
-
-class CannotServe(Exception):
-    """A process cannot serve, and another one could not either. It has said why in the log."""
 
 
 def end_with_parent() -> None:
@@ -94,7 +91,7 @@ class _Family:
 
     def ended(self, stop: Stop) -> list[Any]:
         """Wait until a process has ended, or it is time to stop, or to look for signals."""
-        multiprocessing.connection.wait([*(p.sentinel for p in self.started), stop.fileno()], SLICE)
+        multiprocessing.connection.wait([*(p.sentinel for p in self.started), stop.fileno()], LONGEST_SLEEP)
         return [p for p in self.started if p.exitcode is not None]
 
     def replace(self, process: Any, stop: Stop) -> None:

@@ -13,11 +13,13 @@ from typing import Any, Union, overload
 from .._aio.worker import AsyncHandler, AsyncWorker
 from .._core import native_threads
 from .._core.errors import AttachError, Cancelled, LinkClosed, WebSocketClosed
+from .._core.native_threads import LONGEST_SLEEP
+from .._core.worker import WorkerOptions
 from .._threads.request import Request
 from .._threads.response import Response
-from .._threads.worker import Options, Worker
+from .._threads.worker import Worker
 from .processes import supervise
-from .stop import SLICE, Stop, stop_on_signals
+from .stop import Stop, stop_on_signals
 from .waits import waits
 
 log = logging.getLogger("upload_response")
@@ -50,14 +52,14 @@ def serve(
     """
     if lanes is None:
         lanes = 256 if inspect.iscoroutinefunction(handler) else 1
-    options = Options(socket, pool, lanes, name, max_held, server_uid=server_uid)
+    options = WorkerOptions(socket, pool, lanes, name, max_held, server_uid=server_uid)
     if processes > 1:
         supervise(lambda: _serve_threads(handler, options, threads), processes)
     else:
         _serve_threads(handler, options, threads)
 
 
-def _serve_threads(handler: AnyHandler, options: Options, threads: int) -> None:
+def _serve_threads(handler: AnyHandler, options: WorkerOptions, threads: int) -> None:
     with stop_on_signals() as stop:
         if threads == 1:
             keep_serving(handler, options, stop)
@@ -81,7 +83,7 @@ def _serve_threads(handler: AnyHandler, options: Options, threads: int) -> None:
             raise failures[0]
 
 
-def keep_serving(handler: AnyHandler, options: Options, stop: Stop) -> None:
+def keep_serving(handler: AnyHandler, options: WorkerOptions, stop: Stop) -> None:
     """Have a handler serve one link after the other, until it is time to stop."""
     if inspect.iscoroutinefunction(handler):
         keep_attached(lambda: asyncio.run(_serve_loop(handler, options, stop)), stop)
@@ -109,7 +111,7 @@ def keep_attached(serve_link: Callable[[], None], stop: Stop) -> None:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def _serve_link(handler: Handler, options: Options, stop: Stop) -> None:
+def _serve_link(handler: Handler, options: WorkerOptions, stop: Stop) -> None:
     worker = Worker.attached(options)
     waits.end(options, worker.server)
     with worker, stop.calling(worker.drain):
@@ -140,7 +142,7 @@ def handle(handler: Handler, request: Request) -> None:
         response.abort()
 
 
-async def _serve_loop(handler: Any, options: Options, stop: Stop) -> None:
+async def _serve_loop(handler: Any, options: WorkerOptions, stop: Stop) -> None:
     loop = asyncio.get_running_loop()
     async with AsyncWorker.with_options(options) as worker:
         waits.end(options, worker.server)
@@ -151,7 +153,7 @@ async def _serve_loop(handler: Any, options: Options, stop: Stop) -> None:
 
 def _wake(loop: asyncio.AbstractEventLoop) -> None:
     """Have the loop wake now and then, to see to signals."""
-    loop.call_later(SLICE, _wake, loop)
+    loop.call_later(LONGEST_SLEEP, _wake, loop)
 
 
 def _drain_soon(loop: asyncio.AbstractEventLoop, worker: AsyncWorker) -> None:

@@ -11,9 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-# The longest that the main thread sleeps in one go. What a signal is to do is done by it alone,
-# and the signal does not wake it if it comes right before the sleep, or to another thread.
-SLICE = 1.0  # seconds
+from .._core.native_threads import LONGEST_SLEEP
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -46,7 +44,7 @@ class Stop:
 
     def wait_for_it(self) -> None:
         """Wait until it is time to stop."""
-        while not self.wait(SLICE):
+        while not self.wait(LONGEST_SLEEP):
             pass
 
     def fileno(self) -> int:

@@ -14,7 +14,7 @@ from .processes import end_with_parent
 if TYPE_CHECKING:
     from .._core.errors import AttachError
     from .._core.link import Server
-    from .._threads.worker import Options
+    from .._core.worker import WorkerOptions
 
 # Names the descriptor of a pipe which is written to when a process has attached.
 READY = "UPLOAD_RESPONSE_READY_FD"
@@ -46,7 +46,7 @@ class Waits:
             self._waiting = self._said = True
         log.warning("waiting for the server: %s", error)
 
-    def end(self, options: Options, server: Server) -> None:
+    def end(self, options: WorkerOptions, server: Server) -> None:
         """Say that we are attached, if somebody was told that we were not, or asks."""
         with self._lock:
             self.attached += 1

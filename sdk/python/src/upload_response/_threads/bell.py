@@ -7,18 +7,14 @@ import errno
 import itertools
 import os
 import time
-from typing import TYPE_CHECKING
 
 from .._core.errors import Timeout
-from .._core.ffi import lib
-from .._core.native_threads import Condition
-from .._serving.stop import SLICE
+from .._core.ffi import WAIT_NEWS, lib
+from .._core.link import Link
+from .._core.native_threads import LONGEST_SLEEP, Condition
+from .._core.request_handle import RequestHandle, Steps, T
 
-if TYPE_CHECKING:
-    from .._core.link import Link
-    from .._core.request_handle import Place
-
-_SLICE = SLICE
+_SLICE = LONGEST_SLEEP
 
 # What ur_doze returns when it was not the bell that ended the sleep.
 _NOTHING = (-errno.ETIMEDOUT, -errno.EINTR)
@@ -49,17 +45,22 @@ class Bell:
         os.close(self._nudge)
 
     def wait(
-        self, link: Link, reasons: int, seen: int, deadline: float | None = None, place: Place | None = None
+        self,
+        link: Link,
+        reasons: int,
+        seen: int,
+        deadline: float | None = None,
+        request: RequestHandle | None = None,
     ) -> None:
-        """Sleep until there may be something to do, or the round that was seen is over. place:
-        the request whose news we wait for; its end wakes us, too.
+        """Sleep until there may be something to do, or the round that was seen is over. With a
+        request, wait for news of it; its end wakes us as well.
         """
-        handle = 0 if place is None else place.handle
+        handle = 0 if request is None else request.handle
         with self._changed:
             self._reasons.append(reasons)
             self.waiting.append(handle)  # before the look at the handle; whoever ends it, the other way round
             try:
-                while self.rounds == seen and (place is None or place.handle):
+                while self.rounds == seen and (request is None or request.handle):
                     left = _SLICE if deadline is None else min(_SLICE, deadline - time.monotonic())
                     if left <= 0:
                         raise Timeout
@@ -72,6 +73,17 @@ class Bell:
                 self.waiting.remove(handle)
                 if self._reasons and not self._sleeper:
                     self._changed.notify()  # one of the others has to sleep now
+
+    def run(self, request: RequestHandle, steps: Steps[T], deadline: float | None = None) -> T:
+        """Run the steps, sleep where they have to wait, and return their result."""
+        try:
+            while True:
+                seen = self.rounds
+                next(steps)
+                self.wait(request.link, WAIT_NEWS, seen, deadline, request)
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
 
     def _wait_for_sleeper(self, reasons: int, seconds: float) -> None:
         if reasons & ~self._armed:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from .._core.errors import Reason
 from .._core.exchange import Exchange
-from .._core.request_head import Head
+from .._core.request_head import RequestHead
 from .._core.slot_pin import Slot
+from .._core.waiter import Waiter
 from .response import Response
-from .run import run
 from .websocket import WebSocket
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Body(io.RawIOBase):
     """The body as a raw stream."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
+    def __init__(self, exchange: Exchange, waiter: Waiter) -> None:
+        self._exchange, self._waiter = exchange, waiter
 
     def readable(self) -> bool:
         """True: that is what it is for."""
@@ -30,25 +30,29 @@ class Body(io.RawIOBase):
 
     def readinto(self, buffer: Buffer) -> int:
         """Fill the buffer with what there is, at least one byte but at the end."""
-        return run(self._exchange, self._exchange.read_into(buffer))
+        return self._waiter.run(self._exchange, self._exchange.read_into(buffer))
 
 
-class Request(Head):
+class Request(RequestHead):
     """A request. Iterating gives its body, as it comes, in read-only memoryviews of shared
     memory. A view keeps its slot for as long as it, or anything made from it, lives.
     """
 
-    __slots__ = ()
+    __slots__ = ("_waiter",)
+
+    def __init__(self, exchange: Exchange, waiter: Waiter) -> None:
+        super().__init__(exchange)
+        self._waiter = waiter
 
     @property
     def response(self) -> Response:
         """The response to it."""
-        return Response(self._exchange)
+        return Response(self._exchange, self._waiter)
 
     @property
     def websocket(self) -> WebSocket | None:
         """The WebSocket that the client asks for, if it does."""
-        return WebSocket(self._exchange) if self._exchange.asks_for_websocket else None
+        return WebSocket(self._exchange, self._waiter) if self._exchange.asks_for_websocket else None
 
     def __iter__(self) -> Iterator[memoryview]:
         return self
@@ -60,31 +64,31 @@ class Request(Head):
             return rest
         chunk = exchange.fetched_chunk()
         if chunk is None:
-            chunk = run(exchange, exchange.next_chunk())
+            chunk = self._waiter.run(exchange, exchange.next_chunk())
         if chunk is None:
             raise StopIteration
         return chunk
 
     def read(self, size: int = -1) -> bytes:
         """Return so many bytes of the body, or all of it; fewer only at its end."""
-        return run(self._exchange, self._exchange.read(size))
+        return self._waiter.run(self._exchange, self._exchange.read(size))
 
     def readinto(self, buffer: Buffer) -> int:
         """Fill a buffer with what there is of the body, at least one byte, and return how
         many; 0 at the end.
         """
-        return run(self._exchange, self._exchange.read_into(buffer))
+        return self._waiter.run(self._exchange, self._exchange.read_into(buffer))
 
     def file(self, buffer_size: int = 64 << 10) -> io.BufferedReader:
         """Return the body as a file."""
-        return io.BufferedReader(Body(self._exchange), buffer_size)
+        return io.BufferedReader(Body(self._exchange, self._waiter), buffer_size)
 
     def wait_cancelled(self) -> Reason:
         """Wait until nobody wants the response any more, and return why."""
-        return run(self._exchange, self._exchange.until_cancelled())
+        return self._waiter.run(self._exchange, self._exchange.until_cancelled())
 
     def tail(self, number: int) -> Slot:
         """Return a slot by its number; the headers are slot 1. Such a slot goes back with
         release(), and not by itself.
         """
-        return run(self._exchange, self._exchange.tail(number))
+        return self._waiter.run(self._exchange, self._exchange.tail(number))

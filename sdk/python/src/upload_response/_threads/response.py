@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from .._core.exchange import Exchange
 from .._core.headers import HeadersLike
 from .._core.outgoing import NONE, OVER
-from .run import run
+from .._core.waiter import Waiter
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 class Response:
     """The response to a request: start, write, end."""
 
-    __slots__ = ("_exchange",)
+    __slots__ = ("_exchange", "_waiter")
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, waiter: Waiter) -> None:
         self._exchange = exchange
+        self._waiter = waiter
 
     @property
     def started(self) -> bool:
@@ -37,7 +38,7 @@ class Response:
         """Send a response that precedes the final one, such as 103 Early Hints, at once. Its
         status is from 102 to 199.
         """
-        run(self._exchange, self._exchange.interim(status, headers))
+        self._waiter.run(self._exchange, self._exchange.interim(status, headers))
 
     def start(self, status: int = 200, headers: HeadersLike = None) -> None:
         """Say status and headers: a mapping, or pairs of str or bytes."""
@@ -48,13 +49,13 @@ class Response:
         before it returns. It waits when the client does not take them.
         """
         if not self._exchange.keep(data):
-            run(self._exchange, self._exchange.write(data))
+            self._waiter.run(self._exchange, self._exchange.write(data))
 
     def reserve(self, size: int) -> memoryview:
         """Return room for at most so many bytes, at least one, in shared memory. Fill it, let
         go of what you made from it, and commit().
         """
-        return run(self._exchange, self._exchange.reserve(size))
+        return self._waiter.run(self._exchange, self._exchange.reserve(size))
 
     def commit(self, size: int) -> None:
         """Make the first bytes of the reserved room part of the body. The room, and nothing
@@ -64,16 +65,16 @@ class Response:
 
     def flush(self) -> None:
         """Send what was written so far."""
-        run(self._exchange, self._exchange.flush())
+        self._waiter.run(self._exchange, self._exchange.flush())
 
     def trailers(self, fields: HeadersLike) -> None:
         """Add trailers; only end() may follow."""
-        run(self._exchange, self._exchange.add_trailers(fields))
+        self._waiter.run(self._exchange, self._exchange.add_trailers(fields))
 
     def end(self) -> None:
         """End the response."""
         if self._exchange.room is not None or not self._exchange.answer():
-            run(self._exchange, self._exchange.end())
+            self._waiter.run(self._exchange, self._exchange.end())
 
     def abort(self) -> None:
         """Break the response off: the client sees an error, or less than all of it."""

@@ -7,7 +7,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NoReturn
 
-from .._aio.request import AsyncResponse
+from .._aio.response import AsyncResponse
 from .._aio.worker import AsyncWorker
 from .._core.errors import Cancelled, InvalidResponse, LinkClosed, Reason, RequestEnded
 from .._core.exchange import Exchange

@@ -12,16 +12,15 @@ from collections.abc import Callable
 from typing import Any
 
 from .._aio.worker import AsyncWorker
-from .._core.errors import AttachError, LinkClosed
+from .._core.errors import AttachError, CannotServe, LinkClosed
 from .._core.exchange import Exchange
 from .._core.link import Taken
+from .._core.worker import WorkerOptions
 from .._serving import loops
 from .._serving.gateway import root_bytes
-from .._serving.processes import CannotServe
 from .._serving.service import Service
 from .._serving.stop import SIGNALS, installed
 from .._serving.waits import waits
-from .._threads.worker import Options
 from ._cycle import Application, Cycle
 from ._lifespan import Lifespan, StartupFailed
 from ._scope import Scopes
@@ -38,7 +37,7 @@ _LAST_STEPS = 5.0  # seconds
 class Gateway:
     """Has an application answer requests, in one event loop."""
 
-    def __init__(self, app: Application, options: Options, root_path: str, patience: float) -> None:
+    def __init__(self, app: Application, options: WorkerOptions, root_path: str, patience: float) -> None:
         self._app, self._options, self._root_path = app, options, root_path
         self._patience = patience  # with running requests, when it is to end
         self._running: set[Cycle] = set()
@@ -165,13 +164,13 @@ def serve(
     not there yet, or goes away, is waited for; a process that ends is started again.
     root_path: where the application is mounted.
     """
-    options = Options(socket, pool, concurrency, name, server_uid=server_uid)
+    options = WorkerOptions(socket, pool, concurrency, name, server_uid=server_uid)
     run(lambda: app, options, Service(processes, graceful_timeout), root_path, loops.factory(loop))
 
 
 def run(
     load: Callable[[], Application],
-    options: Options,
+    options: WorkerOptions,
     service: Service,
     root_path: str,
     new_loop: Callable[[], asyncio.AbstractEventLoop],

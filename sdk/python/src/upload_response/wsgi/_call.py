@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Union
 from .._core.errors import Cancelled, InvalidResponse, LinkClosed
 from .._core.exchange import Exchange
 from .._core.outgoing import BEGUN, NONE, OVER, STARTED
+from .._core.waiter import Waiter
 from .._serving.gateway import (
     HOP_BY_HOP,
     check_fields,
@@ -19,7 +20,6 @@ from .._serving.gateway import (
     warn_of_hop,
 )
 from .._threads.response import Response
-from .._threads.run import run
 from ._files import FileWrapper
 
 ExcInfo = Union[tuple[type[BaseException], BaseException, TracebackType], tuple[None, None, None], None]
@@ -98,10 +98,11 @@ def _too_late(exc_info: Any) -> BaseException:
 class Call:
     """The response to a call: start_response, and what sends the body."""
 
-    __slots__ = ("_bare", "_called", "_exchange", "_length", "_sent")
+    __slots__ = ("_bare", "_called", "_exchange", "_length", "_sent", "_waiter")
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, waiter: Waiter) -> None:
         self._exchange = exchange
+        self._waiter = waiter
         self._called = False  # start_response was, even if that failed
         self._sent = 0
         self._length: int | None = None  # of the body, as the application declares it
@@ -131,7 +132,7 @@ class Call:
 
     def _step(self, steps: Any) -> None:
         try:
-            run(self._exchange, steps)
+            self._waiter.run(self._exchange, steps)
         except (Cancelled, LinkClosed) as error:
             raise disconnected(error) from error
 
@@ -203,7 +204,7 @@ class Call:
         if not self._bare:
             count = left if self._length is None else min(left, self._length - self._sent)
             try:
-                self._sent += Response(self._exchange).send_file(file, None, count)
+                self._sent += Response(self._exchange, self._waiter).send_file(file, None, count)
             except (Cancelled, LinkClosed) as error:
                 raise disconnected(error) from error
         self._send_last(b"")

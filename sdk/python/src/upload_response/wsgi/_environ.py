@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from .._core.exchange import CLIENT, Exchange, client_address
+from .._core.waiter import Waiter
 from .._serving.gateway import host_and_port, is_below, root_bytes
 from .._version import VERSION
 from ._files import FileWrapper, Input
@@ -93,7 +94,7 @@ class Environs:
             "wsgi.input_terminated": True,
         }
 
-    def make(self, exchange: Exchange) -> dict[str, Any]:
+    def make(self, exchange: Exchange, waiter: Waiter) -> dict[str, Any]:
         """Return the environ of a request."""
         parts = exchange.parts
         keys, once = self._keys[exchange.names]
@@ -116,7 +117,7 @@ class Environs:
             environ["SCRIPT_NAME"], environ["PATH_INFO"] = self._root, path[len(self._root) :]
         environ["SERVER_PROTOCOL"] = _PROTOCOLS.get(exchange.http_version, "HTTP/1.1")
         environ["SERVER_NAME"], environ["SERVER_PORT"] = host_and_port(authority, scheme)
-        environ["wsgi.input"] = Input(exchange)
+        environ["wsgi.input"] = Input(exchange, waiter)
         if "REMOTE_ADDR" in environ:
             environ["REMOTE_ADDR"], port = client_address(environ["REMOTE_ADDR"])
             environ["REMOTE_PORT"] = str(port)

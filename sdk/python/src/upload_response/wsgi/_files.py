@@ -11,9 +11,9 @@ from typing import Any
 
 from .._core.errors import Cancelled, LinkClosed
 from .._core.exchange import Exchange
+from .._core.waiter import Waiter
 from .._serving.gateway import disconnected
 from .._threads.request import Body
-from .._threads.run import run
 
 
 class _LineBody(Body):
@@ -31,10 +31,11 @@ class Input:
     body does. Until a line is asked for there is no buffer between.
     """
 
-    __slots__ = ("_exchange", "_lines")
+    __slots__ = ("_exchange", "_lines", "_waiter")
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, waiter: Waiter) -> None:
         self._exchange = exchange
+        self._waiter = waiter
         self._lines: io.BufferedReader | None = None
 
     def read(self, size: int | None = -1) -> bytes:
@@ -43,13 +44,13 @@ class Input:
         if self._lines is not None:
             return self._lines.read(size)
         try:
-            return run(self._exchange, self._exchange.read(size))
+            return self._waiter.run(self._exchange, self._exchange.read(size))
         except (Cancelled, LinkClosed) as error:
             raise disconnected(error) from error
 
     def _buffered(self) -> io.BufferedReader:
         if self._lines is None:
-            self._lines = io.BufferedReader(_LineBody(self._exchange), 64 << 10)
+            self._lines = io.BufferedReader(_LineBody(self._exchange, self._waiter), 64 << 10)
         return self._lines
 
     def readline(self, size: int | None = -1) -> bytes:

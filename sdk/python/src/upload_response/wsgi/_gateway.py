@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from .._core.exchange import Exchange
 from .._core.ffi import WAIT_STREAM
+from .._core.waiter import Waiter
+from .._core.worker import WorkerOptions
 from .._serving.gateway import fail, refuse_websocket, root_bytes
 from .._serving.serve import keep_attached
 from .._serving.service import Service
 from .._serving.stop import Stop
 from .._serving.waits import waits
-from .._threads.worker import Options, Worker
+from .._threads.worker import Worker
 from ._call import Call
 from ._environ import Environs
 
@@ -27,14 +29,14 @@ class Gateway:
     def __init__(self, app: WSGIApplication, environs: Environs) -> None:
         self._app, self._environs = app, environs
 
-    def answer(self, exchange: Exchange) -> None:
+    def answer(self, exchange: Exchange, waiter: Waiter) -> None:
         """Have the application answer a request. It knows nothing of WebSockets."""
         if exchange.asks_for_websocket:
             refuse_websocket(exchange)
             return
-        call = Call(exchange)
+        call = Call(exchange, waiter)
         try:
-            result = self._app(self._environs.make(exchange), call.start_response)
+            result = self._app(self._environs.make(exchange, waiter), call.start_response)
             try:
                 call.send(result)
             finally:
@@ -47,17 +49,17 @@ class Gateway:
             if exchange.handle:  # the process is to end: its client need not wait for that
                 exchange.fail()
 
-    def serve_link(self, options: Options, stop: Stop) -> None:
+    def serve_link(self, options: WorkerOptions, stop: Stop) -> None:
         """Serve the requests of one link, until that ends."""
         worker = Worker.attached(options)
         waits.end(options, worker.server)
-        link, bell = worker._link, worker._link.bell
+        link, bell = worker._link, worker._bell
         with worker, stop.calling(worker.drain):
             while True:
                 seen = bell.rounds
                 taken = link.take()
                 if taken:
-                    self.answer(Exchange(link, taken))
+                    self.answer(Exchange(link, taken), bell)
                 elif taken is None:
                     bell.wait(link, WAIT_STREAM, seen)
                 else:
@@ -81,12 +83,16 @@ def serve(
     at a time. A server that is not there yet, or goes away, is waited for; a process that
     ends is started again. root_path: the SCRIPT_NAME that the application is mounted at.
     """
-    options = Options(socket, pool, 1, name, server_uid=server_uid)
+    options = WorkerOptions(socket, pool, 1, name, server_uid=server_uid)
     run(lambda: app, options, Service(processes, graceful_timeout), threads, root_path)
 
 
 def run(
-    load: Callable[[], WSGIApplication], options: Options, service: Service, threads: int, root_path: str
+    load: Callable[[], WSGIApplication],
+    options: WorkerOptions,
+    service: Service,
+    threads: int,
+    root_path: str,
 ) -> None:
     """Serve an application that every process loads by itself."""
     root_bytes(root_path)  # or say at once that it cannot be one
