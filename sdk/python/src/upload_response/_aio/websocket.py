@@ -36,7 +36,7 @@ class AsyncWebSocket(WebSocketBase):
         """Open it; with one of the subprotocols that the client offers, if you like. Whoever
         does not answers the request as any other.
         """
-        self._messages.socket.turn = asyncio.Lock()
+        self._messages.state.send_lock = asyncio.Lock()
         await self._run(self._messages.accept(subprotocol, headers))
 
     async def receive(self) -> Message:
@@ -58,14 +58,14 @@ class AsyncWebSocket(WebSocketBase):
         """Send a message: a str as text, any contiguous buffer as binary; or a part of one, if
         it is not final. It waits when the client does not take it.
         """
-        async with self._messages.socket.turn or asyncio.Lock():
+        async with self._messages.state.send_lock or asyncio.Lock():
             try:
                 await self._run(self._messages.send(data, final))
             except BaseException:
-                self._give_up()
+                self._abort_if_torn()
                 raise
 
     async def close(self, code: int = NORMAL, reason: str = "") -> None:
         """Close it, with a code and a reason of at most 123 bytes, and end the request."""
-        async with self._messages.socket.turn or asyncio.Lock():
+        async with self._messages.state.send_lock or asyncio.Lock():
             await self._run(self._messages.close(code, reason))

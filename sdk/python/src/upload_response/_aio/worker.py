@@ -13,7 +13,7 @@ from types import TracebackType
 from .._core import native_threads
 from .._core.buffers import ResultBuffers
 from .._core.errors import Cancelled, Error, LinkClosed, Reason, WebSocketClosed
-from .._core.exchange import DroppedExchange, Exchange
+from .._core.exchange import AbortOnDropExchange, Exchange
 from .._core.ffi import WAIT_NEWS, WAIT_STREAM, lib
 from .._core.link import Attachment, Link, Taken
 from .._core.request_handle import RequestHandle, Steps, T
@@ -27,7 +27,7 @@ AsyncHandler = Callable[[AsyncRequest, AsyncResponse], Awaitable[object]]
 
 # So many requests are begun in one round of the loop: who waits for something else has
 # its turn, too.
-_A_ROUND = 64
+_MAX_PER_ROUND = 64
 
 
 class AsyncWorker(WorkerBase):
@@ -59,9 +59,9 @@ class AsyncWorker(WorkerBase):
         self._thread = 0  # the loop's
         self._armed = 0  # the reasons
         self._arming = False
-        self._next: asyncio.Future[None] | None = None  # who waits for a request
+        self._next_waiter: asyncio.Future[None] | None = None  # who waits for a request
         self._begin: Callable[[Taken], None] | None = None  # or what is called with each
-        self._over: asyncio.Future[None] | None = None  # there will be no more of them
+        self._drained: asyncio.Future[None] | None = None  # there will be no more of them
         self._buffers = ResultBuffers()
         self._waiting: dict[int, list[asyncio.Future[None]]] = {}  # for news of a request
         self._tasks: dict[int, asyncio.Task[None]] = {}  # that end when their request is cancelled
@@ -81,7 +81,7 @@ class AsyncWorker(WorkerBase):
         super().__init__(link)
         self._thread = native_threads.get_ident()
         link.on_room, link.on_end, link.waiting = self._on_room, self._on_end, self._waiting
-        self._loop.add_reader(link.fd, self._ring)
+        self._loop.add_reader(link.fd, self._on_bell)
         self._arm_soon()
         return self
 
@@ -99,13 +99,13 @@ class AsyncWorker(WorkerBase):
 
     # ------------------------------------------------------------ the bell
 
-    def _ring(self) -> None:
+    def _on_bell(self) -> None:
         at = self._link.attachment
         if at is not None:
             self._armed = 0
             lib.ur_disarm(at.argument)
             if self._waiting or self._tasks:
-                self._news_of(at)
+                self._wake_ready(at)
             self._deliver()
             self._arm_soon()
 
@@ -135,19 +135,19 @@ class AsyncWorker(WorkerBase):
         at = self._link.attachment
         if at is None:
             return
-        wanted = self._next is not None or self._begin is not None
+        wanted = self._next_waiter is not None or self._begin is not None
         self._armed = WAIT_NEWS | (WAIT_STREAM if wanted else 0)
         code = lib.ur_arm(at.argument, self._armed)
         if code == -errno.EAGAIN:
             self._armed = 0
-            self._news_of(at)
+            self._wake_ready(at)
             self._deliver()
             self._arm_soon()
         elif code != 0:  # dead: nothing will ring any more, and the socket stays readable
             self._loop.remove_reader(self._link.fd)
             self._wake_all()
 
-    def _news_of(self, at: Attachment) -> None:
+    def _wake_ready(self, at: Attachment) -> None:
         """Wake those who wait for news of a request."""
         buffers = self._buffers
         while lib.ur_news(at.argument, buffers.number_argument) == 0:
@@ -160,7 +160,7 @@ class AsyncWorker(WorkerBase):
                 self.wake(handle)
         if self._begin is not None:
             self._take_all()
-        waiter, self._next = self._next, None
+        waiter, self._next_waiter = self._next_waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
@@ -182,11 +182,11 @@ class AsyncWorker(WorkerBase):
             self._take_all()
         for handle in list(self._waiting):
             self.wake(handle)
-        waiter, self._next = self._next, None
+        waiter, self._next_waiter = self._next_waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    async def _news(self, handle: int) -> None:
+    async def _wait_for_news(self, handle: int) -> None:
         waiter = self._loop.create_future()
         group = self._waiting.setdefault(handle, [])
         group.append(waiter)
@@ -204,7 +204,7 @@ class AsyncWorker(WorkerBase):
         try:
             while True:
                 next(steps)
-                await self._news(request.handle)
+                await self._wait_for_news(request.handle)
         except StopIteration as stop:
             value: T = stop.value
             return value
@@ -216,17 +216,17 @@ class AsyncWorker(WorkerBase):
         while True:
             taken = self._link.take()
             if taken is not None:
-                return AsyncRequest(DroppedExchange(self._link, taken), self) if taken else None
-            await self._coming()
+                return AsyncRequest(AbortOnDropExchange(self._link, taken), self) if taken else None
+            await self._wait_for_request()
 
-    async def _coming(self) -> None:
+    async def _wait_for_request(self) -> None:
         """Wait until there may be a request."""
-        if self._next is None:
-            self._next = self._loop.create_future()
+        if self._next_waiter is None:
+            self._next_waiter = self._loop.create_future()
         if self._armed and not self._armed & WAIT_STREAM:
             self._armed = 0
             self._arm_soon()
-        await asyncio.shield(self._next)
+        await asyncio.shield(self._next_waiter)
 
     async def __aiter__(self) -> AsyncIterator[AsyncRequest]:
         while True:
@@ -236,33 +236,33 @@ class AsyncWorker(WorkerBase):
             yield request
             del request  # or it would live until the next one comes
 
-    async def each(self, begin: Callable[[Taken], None]) -> None:
+    async def for_each(self, begin: Callable[[Taken], None]) -> None:
         """Have a function called with each request that comes, until drain(). It is called
         by the loop: without a task that would have to be woken.
         """
-        self._begin, self._over = begin, self._loop.create_future()
+        self._begin, self._drained = begin, self._loop.create_future()
         try:
             self._take_all()
             self._arm_soon()
-            await self._over
+            await self._drained
         finally:
-            self._begin = self._over = None
+            self._begin = self._drained = None
 
     def _take_all(self) -> None:
         """Begin the requests that there are, and say when no more will come."""
-        begin, over = self._begin, self._over
-        if begin is None or over is None or over.done():
+        begin, drained = self._begin, self._drained
+        if begin is None or drained is None or drained.done():
             return
         try:
-            for _ in range(_A_ROUND):
+            for _ in range(_MAX_PER_ROUND):
                 taken = self._link.take()
                 if not taken:
                     break
                 begin(taken)
             if taken == ():
-                over.set_result(None)
+                drained.set_result(None)
         except Error as error:
-            over.set_exception(error)
+            drained.set_exception(error)
 
     # ------------------------------------------------------------ handlers
 
@@ -281,7 +281,7 @@ class AsyncWorker(WorkerBase):
             task.add_done_callback(running.discard)
 
         try:
-            await self.each(begin)
+            await self.for_each(begin)
         finally:
             if running:
                 await asyncio.wait(running)

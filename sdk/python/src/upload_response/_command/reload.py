@@ -18,18 +18,18 @@ log = logging.getLogger("upload_response")
 _PERIOD = 0.3  # seconds between two looks
 
 # Generations that finish what is running; the oldest of more is killed.
-_MOST_LEAVING = 4
+_MAX_DRAINING = 4
 
-_PASSED_OVER = {"__pycache__", "node_modules", "site-packages"}
+_SKIPPED = {"__pycache__", "node_modules", "site-packages"}
 
-Times = dict[str, int]
+ModificationTimes = dict[str, int]
 
 
-def times(folder: Path) -> Times:
+def modification_times(folder: Path) -> ModificationTimes:
     """Return when each source file below a folder was changed, environments left out."""
-    found: Times = {}
+    found: ModificationTimes = {}
     for path, folders, files in os.walk(folder):
-        folders[:] = [f for f in folders if f not in _PASSED_OVER and not f.startswith(".")]
+        folders[:] = [f for f in folders if f not in _SKIPPED and not f.startswith(".")]
         if "pyvenv.cfg" in files:
             folders.clear()
             continue
@@ -68,7 +68,7 @@ class _Generation:
     def ended(self) -> bool:
         return self._process.poll() is not None
 
-    def leave(self) -> None:
+    def drain(self) -> None:
         """Have it finish what is running, and end."""
         self._process.send_signal(signal.SIGTERM)
 
@@ -91,47 +91,47 @@ class _Generations:
         self._command = command
         self._serving: _Generation | None = None
         self._coming: _Generation | None = None
-        self._leaving: list[_Generation] = []
+        self._draining: list[_Generation] = []
 
     def start(self) -> None:
         """Start one with the sources as they are."""
-        self._leave(self._coming)
+        self._drain(self._coming)
         self._coming = _Generation(self._command)
 
-    def look(self) -> None:
+    def take_over(self) -> None:
         """Let the one that comes take over when it has attached. If it fails, the one before
         it goes on.
         """
         coming = self._coming
         ready = False if coming is None else coming.ready()
         if ready:
-            self._leave(self._serving)
+            self._drain(self._serving)
             self._serving, self._coming = coming, None
         elif ready is None:
-            self._leave(coming)
+            self._drain(coming)
             self._coming = None
-        for each in [each for each in self._leaving if each.ended]:
+        for each in [each for each in self._draining if each.ended]:
             self._forget(each)
 
-    def _leave(self, generation: _Generation | None) -> None:
+    def _drain(self, generation: _Generation | None) -> None:
         if generation is None:
             return
-        generation.leave()
-        self._leaving.append(generation)
-        if len(self._leaving) > _MOST_LEAVING:
-            self._leaving[0].kill()
-            self._forget(self._leaving[0])
+        generation.drain()
+        self._draining.append(generation)
+        if len(self._draining) > _MAX_DRAINING:
+            self._draining[0].kill()
+            self._forget(self._draining[0])
 
     def _forget(self, generation: _Generation) -> None:
         generation.wait()
-        self._leaving.remove(generation)
+        self._draining.remove(generation)
 
     def end(self) -> None:
         """Have all finish, and wait for that."""
         for each in (self._serving, self._coming):
-            self._leave(each)
-        while self._leaving:
-            self._forget(self._leaving[0])
+            self._drain(each)
+        while self._draining:
+            self._forget(self._draining[0])
 
 
 def keep_reloading(words: list[str], folder: Path) -> int:
@@ -142,12 +142,12 @@ def keep_reloading(words: list[str], folder: Path) -> int:
         [sys.executable, "-m", "upload_response", *(w for w in words if w != "--reload")]
     )
     with stop_on_signals() as stop:
-        before = times(folder)
+        before = modification_times(folder)
         generations.start()
         try:
             while not stop.wait(_PERIOD):
-                generations.look()
-                now = times(folder)
+                generations.take_over()
+                now = modification_times(folder)
                 if now != before:
                     changed = min(set(now.items()) ^ set(before.items()))[0]
                     log.info("%s has changed, starting again", os.path.relpath(changed))

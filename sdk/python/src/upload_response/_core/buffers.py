@@ -6,7 +6,7 @@ import ctypes
 from ctypes import addressof, byref, c_int, c_ssize_t, c_uint64, c_void_p, py_object
 from typing import Any
 
-from .ffi import MOST_SLOTS, SLOT, pointer
+from .ffi import MAX_SLOTS, SLOT, pointer
 
 
 class _Buffer(ctypes.Structure):
@@ -65,7 +65,7 @@ class ResultBuffers:
     )
 
     def __init__(self) -> None:
-        self.slots = ctypes.create_string_buffer(MOST_SLOTS * SLOT.size)
+        self.slots = ctypes.create_string_buffer(MAX_SLOTS * SLOT.size)
         self.slot = (ctypes.c_char * SLOT.size).from_buffer(self.slots)  # the first of them
         self.number = c_uint64()
         self.pair = (c_uint64 * 2)()

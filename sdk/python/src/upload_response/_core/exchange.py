@@ -10,19 +10,19 @@ from .errors import Error
 from .ffi import NOW, lib, number
 from .incoming import Incoming
 from .link import Link, Taken
-from .outgoing import BEGUN, NONE, OVER, STARTED, Outgoing
+from .outgoing import BUFFERED, ENDED, HEADERS_SENT, NOT_STARTED, Outgoing
 from .request_handle import AGAIN, Steps
 from .websocket_state import WebSocketState
 
 # What was to be sent breaks a rule, so that nothing has been: the request goes on.
-_NOT_BEGUN = (-errno.EINVAL, -errno.EMSGSIZE)
+_REFUSED = (-errno.EINVAL, -errno.EMSGSIZE)
 
 _reply = lib.ur_reply
 
 # A length is passed to the C SDK as an int.
-_MOST_AT_ONCE = 1 << 30
+_MAX_AT_ONCE = 1 << 30
 
-_ASKS = (b"GET\0ws\0", b"GET\0wss\0")
+_WEBSOCKET_STARTS = (b"GET\0ws\0", b"GET\0wss\0")
 
 # The first header, in which the server says who the client is. There is none if the client
 # has no address.
@@ -42,7 +42,7 @@ class Exchange(Incoming, Outgoing):
     http_version: int
     head: bytes  # method, scheme, authority, target and the value of each header, each with a NUL
     names: bytes  # of the headers, each with a NUL
-    socket: WebSocketState | None = None  # once it was asked for
+    websocket: WebSocketState | None = None  # once it was asked for
     _parts: list[str] | None = None
 
     def __init__(self, link: Link, taken: Taken) -> None:
@@ -80,43 +80,43 @@ class Exchange(Incoming, Outgoing):
     @property
     def asks_for_websocket(self) -> bool:
         """Whether the client asks for a WebSocket."""
-        return self.head.startswith(_ASKS)
+        return self.head.startswith(_WEBSOCKET_STARTS)
 
     # ------------------------------------------------------------- ending
 
-    def answer(self) -> bool:
+    def respond_whole(self) -> bool:
         """End a response that was kept here, with one call. False: it takes more."""
-        if self.progress != STARTED or self.pin is not None:
+        if self.progress != BUFFERED or self.pin is not None:
             return False
-        out = self.out
+        out = self.buffered
         body = out[0] if len(out) == 1 else b"".join(out)
-        if len(body) > _MOST_AT_ONCE:
+        if len(body) > _MAX_AT_ONCE:
             return False
         link, fields = self.link, self.fields
         at = link.attachment or link.alive()
         code = _reply(at.argument, number(self.handle), self.status, fields, len(fields), body, len(body))
         if code == 0:
-            self._ended()
+            self._mark_ended()
             return True
         if code == AGAIN:
-            self.progress, self.out = BEGUN, (body[lib.ur_replied(at, self.handle) :],)
+            self.progress, self.buffered = HEADERS_SENT, (body[lib.ur_replied(at, self.handle) :],)
             return False
         if code == -errno.EBUSY:  # interim responses are in the way
             return False
         error = link.error(code, self.handle)
-        if code not in _NOT_BEGUN:
-            self._ended()
+        if code not in _REFUSED:
+            self._mark_ended()
         raise error
 
     def end(self) -> Steps[None]:
         """End the response; and the request, as soon as there are no views of it."""
-        self._open()
-        if self.answer():
+        self._check_open()
+        if self.respond_whole():
             return
-        yield from self._begin()
-        for left in self.out:
-            yield from self._write_out(left)
-        self.out = ()
+        yield from self._send_headers()
+        for left in self.buffered:
+            yield from self._write_through(left)
+        self.buffered = ()
         while True:
             code = lib.ur_end_response(self.alive(), self.handle, NOW)
             if code != AGAIN:
@@ -124,7 +124,7 @@ class Exchange(Incoming, Outgoing):
             yield
         error = self.link.error(code, self.handle) if code != 0 else None
         if code != -errno.EINVAL:
-            self._let_go()
+            self._release_request()
         if error is not None:
             raise error
 
@@ -133,15 +133,15 @@ class Exchange(Incoming, Outgoing):
         at = self.link.attachment
         if self.handle and at is not None:
             lib.ur_abort_response(at, self.handle)
-            self._let_go()
-        self._ended()
+            self._release_request()
+        self._mark_ended()
 
     def fail(self) -> None:
         """Answer with 500 if nothing of the response is out; else break it off."""
-        if self.progress in (NONE, STARTED):
-            self.progress, self.out, self.out_size = NONE, (), 0
+        if self.progress in (NOT_STARTED, BUFFERED):
+            self.progress, self.buffered, self.buffered_size = NOT_STARTED, (), 0
             self.start(500, {"content-type": "text/plain; charset=utf-8"})
-            self.keep("500 Internal Server Error\n")
+            self.buffer("500 Internal Server Error\n")
             try:
                 for _ in self.end():
                     break  # no room even for that
@@ -149,24 +149,24 @@ class Exchange(Incoming, Outgoing):
                 pass
         self.abort()
 
-    def _let_go(self) -> None:
+    def _release_request(self) -> None:
         handle, at = self.handle, self.link.attachment
         pinned = self.pin is not None
-        self._ended()
+        self._mark_ended()
         if not pinned and at is not None:
             lib.ur_let_go(at, handle)
 
-    def _ended(self) -> None:
+    def _mark_ended(self) -> None:
         handle, self.handle = self.handle, 0
-        self.progress = OVER
-        self.out = ()
+        self.progress = ENDED
+        self.buffered = ()
         if self.pin is not None:
             self.pin = self.rest = self.room = self.room_at = self.fetched = None
         if handle:
             self.link.ended(handle)  # last: those who wait look at the above
 
 
-class DroppedExchange(Exchange):
+class AbortOnDropExchange(Exchange):
     """An exchange that breaks off by itself when nobody holds it any more."""
 
     def __del__(self) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 NOW = 0
-MOST_SLOTS = 16  # that one call returns
+MAX_SLOTS = 16  # that one call returns
 ALL_SLOTS = 2**64 - 1
 BODY, TRAILERS, END, TEXT, BINARY, CLOSE = 2, 3, 4, 7, 8, 9
 WAIT_STREAM, WAIT_NEWS = 1, 2

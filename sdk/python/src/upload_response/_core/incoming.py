@@ -9,7 +9,7 @@ from ctypes import byref, c_size_t
 from typing import Any
 
 from .errors import Released, ViewsAlive, from_errno
-from .ffi import ALL_SLOTS, BODY, END, MOST_SLOTS, NOW, SLOT, TRAILERS, Header, lib, number
+from .ffi import ALL_SLOTS, BODY, END, MAX_SLOTS, NOW, SLOT, TRAILERS, Header, lib, number
 from .headers import Headers
 from .request_handle import AGAIN, RequestHandle, Steps
 from .slot_pin import Slot, SlotPin
@@ -41,7 +41,7 @@ class Incoming(RequestHandle):
     body_at = 0
     body_length = -1  # of a body that came with the request
 
-    def _roomy_pin(self) -> SlotPin:
+    def _pin_with_room(self) -> SlotPin:
         pin = self.pin or self.pinned()
         if len(pin.held) >= self.link.max_held:
             raise ViewsAlive(
@@ -51,7 +51,7 @@ class Incoming(RequestHandle):
 
     def view(self, slot: int, address: int, length: int) -> memoryview:
         """Return a view of a slot, which goes back when nothing refers to it any more."""
-        link, pin = self.link, self._roomy_pin()
+        link, pin = self.link, self._pin_with_room()
         key = next(_keys)
         pin.held[key] = slot
         exporter = self.export(link.request_memory, link.requests_at, key)
@@ -89,7 +89,7 @@ class Incoming(RequestHandle):
         link = self.link
         buffers = link.borrow_buffers()
         count = lib.ur_next_slots(
-            self.alive().argument, number(self.handle), buffers.slot_argument, MOST_SLOTS
+            self.alive().argument, number(self.handle), buffers.slot_argument, MAX_SLOTS
         )
         if count < 1:
             link.return_buffers(buffers)
@@ -102,10 +102,10 @@ class Incoming(RequestHandle):
             self.trailers = _read_trailers(buffers.slot_at)
         link.return_buffers(buffers)
         pin = self.pinned()
-        if count == MOST_SLOTS:  # the client is far ahead: they go back together, which wakes the server once
+        if count == MAX_SLOTS:  # the client is far ahead: they go back together, which wakes the server once
             pin.due = fetched[-1][0]
         else:
-            pin.hurry()
+            pin.release_now()
         fetched.reverse()
         return True
 
@@ -121,7 +121,7 @@ class Incoming(RequestHandle):
             raise Released
         if kind != BODY:
             return None
-        pin = self._roomy_pin()
+        pin = self._pin_with_room()
         del fetched[-1]
         link, key = self.link, next(_keys)
         pin.held[key] = slot
@@ -146,10 +146,10 @@ class Incoming(RequestHandle):
             if chunk is not None:
                 return chunk
             if not self.fetched:
-                self._roomy_pin()  # or say so, before a slot is taken
+                self._pin_with_room()  # or say so, before a slot is taken
                 if not self._fetch():
                     if self.pin is not None:
-                        self.pin.hurry()
+                        self.pin.release_now()
                     yield
                 continue
             slot, _, _, _, kind, _ = self.fetched.pop()
@@ -212,7 +212,7 @@ class Incoming(RequestHandle):
             self.check(lib.ur_release(at, number(self.handle), number(slot)))
         if pin is not None:
             pin.due, pin.handed = 0, max(pin.handed, slot)
-            pin.give_back()
+            pin.release_front()
 
     def read(self, size: int = -1) -> Steps[bytes]:
         """Return so many bytes, or all; fewer only at the end of the body."""

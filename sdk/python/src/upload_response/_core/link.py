@@ -18,7 +18,7 @@ from .ffi import BELL_EVENTFD, NOW, TAKEN, TAKEN_APART, Counters, Memory, Option
 
 _take_apart = lib.ur_take_apart
 
-_LONGEST_PATH = 108  # of a socket
+_MAX_PATH = 108  # of a socket
 
 # A request: handle, stream id, its head without the names of its headers, those names,
 # address and length of its whole body or -1, HTTP version. Empty: after a drain, the last one has come.
@@ -73,7 +73,7 @@ class RequestMemory:
     def __del__(self) -> None:
         pin = self.pin
         pin.held.pop(self.key, None)
-        pin.give_back()
+        pin.release_front()
 
 
 def _exporter(name: str, size: int, *bases: type) -> Any:
@@ -87,7 +87,7 @@ def _bytes(value: str | bytes | os.PathLike[str]) -> bytes:
 
 def default_socket() -> str:
     """Return the socket to attach to when none is named; "" if there cannot be one."""
-    path = ctypes.create_string_buffer(_LONGEST_PATH)
+    path = ctypes.create_string_buffer(_MAX_PATH)
     return os.fsdecode(path.value) if lib.ur_default_socket(path, len(path)) == 0 else ""
 
 

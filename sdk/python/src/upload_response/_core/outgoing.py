@@ -13,45 +13,45 @@ from .headers import HeadersLike, flatten
 from .request_handle import AGAIN, RequestHandle, Steps
 
 # A response of so many bytes is kept here until its end, and goes out with one call.
-SMALL = 16 << 10
+MAX_BUFFERED = 16 << 10
 
-# How far the response is. STARTED: the C SDK does not know of it yet.
-NONE, STARTED, BEGUN, OVER = range(4)
+# How far the response is. BUFFERED: the C SDK does not know of it yet.
+NOT_STARTED, BUFFERED, HEADERS_SENT, ENDED = range(4)
 
 
 class Outgoing(RequestHandle):
     """The response."""
 
-    progress = NONE
+    progress = NOT_STARTED
     status = 0
     fields = b""
-    out: tuple[bytes, ...] = ()
-    out_size = 0
+    buffered: tuple[bytes, ...] = ()
+    buffered_size = 0
     room: weakref.ref[Any] | None = None
     room_at: memoryview | None = None
     room_size = 0
 
     def start(self, status: int, headers: HeadersLike = None) -> None:
         """Start the response."""
-        if self.progress != NONE:
+        if self.progress != NOT_STARTED:
             self.alive()
             raise InvalidResponse("headers twice")
         at, fields, status = self.alive(), flatten(headers), operator.index(status)
         self.check(lib.ur_check_flat(status, fields, len(fields)))
         if len(fields) <= self.link.slot_size // 2:  # it fits, with all that is added to it
-            self.fields, self.status, self.progress = fields, status, STARTED
+            self.fields, self.status, self.progress = fields, status, BUFFERED
             return
         # The first slot of a lane has room in any case; one behind interim responses may not.
         code = lib.ur_respond_flat(at, self.handle, status, fields, len(fields), NOW)
         if code == AGAIN:
-            self.fields, self.status, self.progress = fields, status, STARTED
+            self.fields, self.status, self.progress = fields, status, BUFFERED
             return
         self.check(code)
-        self.progress = BEGUN
+        self.progress = HEADERS_SENT
 
     def interim(self, status: int, headers: HeadersLike = None) -> Steps[None]:
         """Send a response that precedes the final one."""
-        if self.progress != NONE:
+        if self.progress != NOT_STARTED:
             self.alive()
             raise InvalidResponse("an interim response after start()")
         yield from self.send_interim(operator.index(status), flatten(headers))
@@ -64,29 +64,29 @@ class Outgoing(RequestHandle):
                 return self.check(code)
             yield
 
-    def _open(self) -> None:
+    def _check_open(self) -> None:
         self.alive()
-        if self.progress == NONE:
+        if self.progress == NOT_STARTED:
             raise InvalidResponse("a body before start()")
         if self.room is not None:
-            self._close_room(0)
+            self._commit_room(0)
 
-    def _begin(self) -> Steps[None]:
+    def _send_headers(self) -> Steps[None]:
         """Hand what was kept here to the C SDK."""
-        if self.progress != STARTED:
+        if self.progress != BUFFERED:
             return
-        fields, out = self.fields, b"".join(self.out)
+        fields, out = self.fields, b"".join(self.buffered)
         while True:
             code = lib.ur_respond_flat(self.alive(), self.handle, self.status, fields, len(fields), NOW)
             if code != AGAIN:
                 break
             yield
         self.check(code)
-        self.progress, self.out, self.out_size = BEGUN, (), 0
+        self.progress, self.buffered, self.buffered_size = HEADERS_SENT, (), 0
         if out:
-            yield from self._write_out(out)
+            yield from self._write_through(out)
 
-    def _write_out(self, data: Any, done: int = 0) -> Steps[None]:
+    def _write_through(self, data: Any, done: int = 0) -> Steps[None]:
         link = self.link
         with Exported(data) as exported:
             while done < exported.size:
@@ -102,31 +102,31 @@ class Outgoing(RequestHandle):
                 elif code != 0:
                     self.check(code)
 
-    def keep(self, data: Any) -> bool:
+    def buffer(self, data: Any) -> bool:
         """Keep a small piece of the response for its end. False: it has to be written."""
-        if self.progress != STARTED or not self.handle:
+        if self.progress != BUFFERED or not self.handle:
             return False
         piece = (
             data if type(data) is bytes else data.encode() if type(data) is str else bytes(memoryview(data))
         )
-        if self.out_size + len(piece) > SMALL:
+        if self.buffered_size + len(piece) > MAX_BUFFERED:
             return False
-        self.out += (piece,)
-        self.out_size += len(piece)
+        self.buffered += (piece,)
+        self.buffered_size += len(piece)
         return True
 
     def write(self, data: Any) -> Steps[None]:
         """Add bytes to the body; a str as UTF-8."""
         if isinstance(data, str):
             data = data.encode()
-        self._open()
-        yield from self._begin()
-        yield from self._write_out(data)
+        self._check_open()
+        yield from self._send_headers()
+        yield from self._write_through(data)
 
     def reserve(self, size: int = 1) -> Steps[memoryview]:
         """Return room for at most so many bytes, in shared memory."""
-        self._open()
-        yield from self._begin()
+        self._check_open()
+        yield from self._send_headers()
         link = self.link
         while True:
             buffers = link.borrow_buffers()
@@ -145,7 +145,7 @@ class Outgoing(RequestHandle):
         self.room = weakref.ref(exporter)
         return self.room_at
 
-    def _close_room(self, size: int) -> None:
+    def _commit_room(self, size: int) -> None:
         """Commit so much of the room. Nobody may write to it after that."""
         at, view, room = self.alive(), self.room_at, self.room
         if room is None or view is None:
@@ -163,19 +163,19 @@ class Outgoing(RequestHandle):
 
     def commit(self, size: int) -> None:
         """Make the first bytes of the reserved room part of the body."""
-        self._close_room(size)
+        self._commit_room(size)
 
     def flush(self) -> Steps[None]:
         """Send what has been written so far."""
-        self._open()
-        yield from self._begin()
+        self._check_open()
+        yield from self._send_headers()
         self.check(lib.ur_flush(self.alive(), self.handle))
 
     def add_trailers(self, fields: HeadersLike) -> Steps[None]:
         """Add trailers."""
-        self._open()
+        self._check_open()
         flat = flatten(fields)
-        yield from self._begin()
+        yield from self._send_headers()
         while True:
             code = lib.ur_trailers_flat(self.alive(), self.handle, flat, len(flat), NOW)
             if code != AGAIN:

@@ -38,7 +38,7 @@ class SlotPin:
         self.handed = 0  # this slot and those before go back when nothing holds them
         self.due = 0  # but not before they go up to this one
 
-    def give_back(self, release: Any = lib.ur_release, number: Any = number) -> None:
+    def release_front(self, release: Any = lib.ur_release, number: Any = number) -> None:
         """Release the slots in front that nobody needs."""
         handed = self.handed  # before held: a slot is held before it counts as handed out
         held = [*self.held.values()]
@@ -46,11 +46,11 @@ class SlotPin:
         if last >= self.due and last > 0 and self.attachment.open:
             release(self.attachment.argument, self._argument, number(last))
 
-    def hurry(self) -> None:
+    def release_now(self) -> None:
         """Release them now, and from now on each one at once."""
         if self.due > 0:
             self.due = 0
-            self.give_back()
+            self.release_front()
 
     def __del__(self, let_go: Any = lib.ur_let_go) -> None:
         if self.attachment.open:

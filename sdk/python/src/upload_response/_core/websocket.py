@@ -23,37 +23,37 @@ class WebSocketBase:
     @property
     def subprotocol(self) -> str | None:
         """The one that was accepted."""
-        return self._messages.socket.subprotocol
+        return self._messages.state.subprotocol
 
     @property
     def accepted(self) -> bool:
         """Whether accept() was called."""
-        return self._messages.socket.accepted
+        return self._messages.state.accepted
 
     @property
     def close_code(self) -> int | None:
         """The code with which it was closed, by either side; 1005: without one."""
-        closed = self._messages.socket.closed
+        closed = self._messages.state.closed
         return None if closed is None else closed[0]
 
     @property
     def close_reason(self) -> str | None:
         """The reason with which it was closed."""
-        closed = self._messages.socket.closed
+        closed = self._messages.state.closed
         return None if closed is None else closed[1]
 
     @property
     def max_size(self) -> int | None:
         """The most bytes that a message may have which is received; None: any number."""
-        return self._messages.socket.max_size
+        return self._messages.state.max_size
 
     @max_size.setter
     def max_size(self, size: int | None) -> None:
-        self._messages.socket.max_size = size
+        self._messages.state.max_size = size
 
-    def _give_up(self) -> None:
+    def _abort_if_torn(self) -> None:
         """Break off if a send() was given up in the middle: nothing but the rest could follow."""
-        if self._messages.socket.torn:
+        if self._messages.state.torn:
             self._exchange.abort()
 
     def __repr__(self) -> str:

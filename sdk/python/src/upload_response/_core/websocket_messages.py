@@ -11,41 +11,41 @@ from .errors import InvalidResponse, WebSocketClosed
 from .exchange import Exchange
 from .ffi import BINARY, CLOSE, NOW, TEXT, lib
 from .headers import HeadersLike, flatten
-from .outgoing import BEGUN, NONE
+from .outgoing import HEADERS_SENT, NOT_STARTED
 from .request_handle import AGAIN, Steps
-from .websocket_state import LONGEST_REASON, NO_CODE, SERVICE_RESTART, TOO_LARGE, WebSocketState
+from .websocket_state import MAX_REASON, NO_CODE, SERVICE_RESTART, TOO_LARGE, WebSocketState
 
 Message = Union[str, bytes]
 
 _PROTOCOL = "sec-websocket-protocol"
 
 
-def _closing(kind: int, payload: bytes) -> tuple[int, str]:
+def _close_of(kind: int, payload: bytes) -> tuple[int, str]:
     """Return code and reason that a slot has which is no message."""
     if kind != CLOSE or len(payload) < 2:
         return NO_CODE, ""
     return int.from_bytes(payload[:2], "big"), payload[2:].decode("utf-8", "replace")
 
 
-def _why_not(code: int, length: int) -> str:
+def _why_invalid(code: int, length: int) -> str:
     """Return why the C SDK refuses to close with a code and a reason of so many bytes."""
     if code == NO_CODE:
         return f"there is no reason without a code, and {NO_CODE} stands for none"
-    if length > LONGEST_REASON:
-        return f"a reason has at most {LONGEST_REASON} bytes, not {length}"
+    if length > MAX_REASON:
+        return f"a reason has at most {MAX_REASON} bytes, not {length}"
     return f"a WebSocket is closed with 1000 to 1003, 1007 to 1014 or 3000 to 4999, not with {code}"
 
 
 class Messages:
     """The WebSocket of an exchange. What it knows it keeps there."""
 
-    __slots__ = ("exchange", "socket")
+    __slots__ = ("exchange", "state")
 
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
-        if exchange.socket is None:
-            exchange.socket = WebSocketState()
-        self.socket = exchange.socket
+        if exchange.websocket is None:
+            exchange.websocket = WebSocketState()
+        self.state = exchange.websocket
 
     @property
     def subprotocols(self) -> list[str]:
@@ -56,22 +56,22 @@ class Messages:
 
     def accept(self, subprotocol: str | None, headers: HeadersLike) -> Steps[None]:
         """Open the WebSocket."""
-        exchange, socket = self.exchange, self.socket
-        if exchange.progress != NONE:
+        exchange, state = self.exchange, self.state
+        if exchange.progress != NOT_STARTED:
             exchange.alive()
             raise InvalidResponse("this WebSocket was answered before")
-        fields = self._answer(subprotocol, flatten(headers))
+        fields = self._accept_fields(subprotocol, flatten(headers))
         while True:
             code = lib.ur_respond_flat(exchange.alive(), exchange.handle, 101, fields, len(fields), NOW)
             if code != AGAIN:
                 break
             yield
         exchange.check(code)
-        exchange.progress = BEGUN
-        socket.accepted, socket.subprotocol = True, subprotocol
+        exchange.progress = HEADERS_SENT
+        state.accepted, state.subprotocol = True, subprotocol
         exchange.release(1)  # what is not released counts as work to be done
 
-    def _answer(self, subprotocol: str | None, fields: bytes) -> bytes:
+    def _accept_fields(self, subprotocol: str | None, fields: bytes) -> bytes:
         if _PROTOCOL.encode() in fields.lower().split(b"\0")[::2]:
             raise InvalidResponse(f"{_PROTOCOL} is said with subprotocol=, and not with a header")
         if subprotocol is None:
@@ -81,9 +81,9 @@ class Messages:
         return fields + f"{_PROTOCOL}\0{subprotocol}\0".encode("latin-1")
 
     def _check_open(self) -> None:
-        if self.socket.closed is not None:
-            raise WebSocketClosed(*self.socket.closed)
-        if not self.socket.accepted:
+        if self.state.closed is not None:
+            raise WebSocketClosed(*self.state.closed)
+        if not self.state.accepted:
             self.exchange.alive()
             raise InvalidResponse("a message before accept()")
 
@@ -91,23 +91,25 @@ class Messages:
 
     def receive(self) -> Steps[Message]:
         """Return the next message."""
-        exchange, received = self.exchange, self.socket.received
+        exchange, received = self.exchange, self.state.received
         while True:
             self._check_open()
             found = exchange.next_slot()
             if found is None:
                 if exchange.link.leaving:
-                    yield from self._leave(SERVICE_RESTART, "")
+                    yield from self._close_and_raise(SERVICE_RESTART, "")
                 yield
                 continue
             slot, address, length, kind, final = found
             payload = ctypes.string_at(address, length) if length else b""
             exchange.release(slot)
             if kind not in (TEXT, BINARY):
-                self.socket.closed = _closing(kind, payload)
+                self.state.closed = _close_of(kind, payload)
                 continue
-            if self.socket.max_size is not None and len(received) + length > self.socket.max_size:
-                yield from self._leave(TOO_LARGE, f"a message of more than {self.socket.max_size} bytes")
+            if self.state.max_size is not None and len(received) + length > self.state.max_size:
+                yield from self._close_and_raise(
+                    TOO_LARGE, f"a message of more than {self.state.max_size} bytes"
+                )
             if received or not final:
                 received += payload
             if final:
@@ -115,15 +117,15 @@ class Messages:
                 received.clear()
                 return payload.decode() if kind == TEXT else payload
 
-    def _leave(self, code: int, reason: str) -> Steps[NoReturn]:
+    def _close_and_raise(self, code: int, reason: str) -> Steps[NoReturn]:
         """Close from where messages are received, and say so. One that somebody else is
         sending cannot be waited for.
         """
-        if self.socket.half_sent or self.socket.torn:
+        if self.state.half_sent or self.state.torn:
             self.exchange.abort()
         else:
             yield from self.close(code, reason)
-        self.socket.closed = code, reason
+        self.state.closed = code, reason
         raise WebSocketClosed(code, reason)
 
     # ---------------------------------------------------------------- send
@@ -146,24 +148,24 @@ class Messages:
                 link.return_buffers(buffers)
                 if code != AGAIN:
                     break
-                self.socket.torn = done > 0
+                self.state.torn = done > 0
                 yield
         exchange.check(code)
-        self.socket.torn, self.socket.half_sent = False, not final
+        self.state.torn, self.state.half_sent = False, not final
 
     def close(self, code: int, reason: str) -> Steps[None]:
         """Close the WebSocket, and end the request. One that the client has closed is ended."""
         exchange, text = self.exchange, reason.encode()
-        if self.socket.closed is None:
+        if self.state.closed is None:
             self._check_open()
             while True:
                 outcome = lib.ur_send_close(exchange.alive(), exchange.handle, code, text, len(text), NOW)
                 if outcome != AGAIN:
                     break
                 yield
-            if outcome == -errno.EINVAL and not self.socket.half_sent:
-                raise InvalidResponse(_why_not(code, len(text)))
+            if outcome == -errno.EINVAL and not self.state.half_sent:
+                raise InvalidResponse(_why_invalid(code, len(text)))
             exchange.check(outcome)
-            self.socket.closed = code, reason
+            self.state.closed = code, reason
         if exchange.handle:
             yield from exchange.end()

@@ -7,7 +7,7 @@ from typing import Any
 # Codes of RFC 6455 section 7.4, and of the registry that it began.
 NORMAL, NO_CODE, ABNORMAL, TOO_LARGE, SERVICE_RESTART = 1000, 1005, 1006, 1009, 1012
 
-LONGEST_REASON = 123  # bytes; more do not fit a frame
+MAX_REASON = 123  # bytes; more do not fit a frame
 
 
 class WebSocketState:
@@ -17,7 +17,7 @@ class WebSocketState:
     subprotocol: str | None = None
     max_size: int | None = 16 << 20  # bytes of a message that is received
     closed: tuple[int, str] | None = None  # code and reason
-    turn: Any = None  # a lock of threads, or of tasks: who sends or closes has it
+    send_lock: Any = None  # a lock of threads, or of tasks: who sends or closes has it
     half_sent = False  # a message is out in part
     torn = False  # and its send() was given up
 

@@ -9,7 +9,7 @@ import operator
 
 from .._core.errors import Cancelled, InvalidResponse, LinkClosed, Reason
 from .._core.exchange import Exchange
-from .._core.outgoing import NONE, STARTED
+from .._core.outgoing import BUFFERED, NOT_STARTED
 
 log = logging.getLogger("upload_response")
 
@@ -30,7 +30,7 @@ HOP_BY_HOP = frozenset(
 _warned: set[str] = set()
 
 
-def warn_of_hop(name: str) -> None:
+def warn_hop_by_hop(name: str) -> None:
     """Say, once, that a field of an application does not reach the client."""
     if name not in _warned:
         _warned.add(name)
@@ -51,7 +51,7 @@ def disconnected(error: Cancelled | LinkClosed) -> Disconnected:
     return Disconnected(error.reason if isinstance(error, Cancelled) else Reason.SERVER_GONE)
 
 
-def comes_of_disconnect(error: BaseException) -> bool:
+def caused_by_disconnect(error: BaseException) -> bool:
     """Whether an application failed because its client has gone."""
     seen: set[int] = set()
     cause: BaseException | None = error
@@ -107,13 +107,13 @@ def fail(exchange: Exchange, error: BaseException | None, message: str = "failed
     due to the client is not worth a line.
     """
     method, target = exchange.parts[0], exchange.parts[3]
-    if error is not None and comes_of_disconnect(error):
+    if error is not None and caused_by_disconnect(error):
         log.debug("%s %s: %s", method, target, error)
         exchange.abort()
         return
     log.error("%s %s %s", method, target, message, exc_info=error)
-    if exchange.progress == STARTED:
-        exchange.progress = NONE
+    if exchange.progress == BUFFERED:
+        exchange.progress = NOT_STARTED
     if exchange.handle:
         exchange.fail()
 
@@ -121,9 +121,9 @@ def fail(exchange: Exchange, error: BaseException | None, message: str = "failed
 def refuse_websocket(exchange: Exchange) -> None:
     """Answer who asks for a WebSocket where there are none."""
     exchange.start(501, {"content-type": "text/plain; charset=utf-8"})
-    exchange.keep("501 Not Implemented: no WebSockets here\n")
+    exchange.buffer("501 Not Implemented: no WebSockets here\n")
     with contextlib.suppress(Cancelled, LinkClosed):
-        exchange.answer()
+        exchange.respond_whole()
 
 
 @functools.lru_cache(64)

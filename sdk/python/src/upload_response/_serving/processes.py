@@ -20,8 +20,8 @@ from .stop import Stop, stop_on_signals
 log = logging.getLogger("upload_response")
 
 _REFUSED = 78  # EX_CONFIG: the server will not have us, now or later
-_CANNOT = 70  # EX_SOFTWARE: the application cannot be started
-_SOON, _PAUSE = 1.0, 0.5  # seconds: who ends so soon is started again after a pause
+_CANNOT_SERVE = 70  # EX_SOFTWARE: the application cannot be started
+_SHORT_LIFE, _PAUSE = 1.0, 0.5  # seconds: who ends so soon is started again after a pause
 _PR_SET_PDEATHSIG = 1
 
 
@@ -69,10 +69,10 @@ def _serve(run: Callable[[], None], parent: int) -> None:
         log.error("%s", error)
         raise SystemExit(_REFUSED) from None
     except CannotServe:
-        raise SystemExit(_CANNOT) from None
+        raise SystemExit(_CANNOT_SERVE) from None
 
 
-class _Family:
+class _Children:
     def __init__(self, run: Callable[[], None]) -> None:
         self._run = run
         self._context = multiprocessing.get_context("fork")
@@ -100,19 +100,19 @@ class _Family:
         lived = time.monotonic() - self.started.pop(process)
         if process.exitcode == _REFUSED:
             raise AttachError("the server refuses this worker: see the log")
-        if process.exitcode == _CANNOT:
+        if process.exitcode == _CANNOT_SERVE:
             raise CannotServe
         log.warning("worker process %d ended with %d, starting another", process.pid, process.exitcode)
-        if lived > _SOON or not stop.wait(_PAUSE):
+        if lived > _SHORT_LIFE or not stop.wait(_PAUSE):
             self.add()
 
-    def end(self, patience: float | None) -> None:
+    def end(self, timeout: float | None) -> None:
         """Have all processes finish what is running, and wait for that; kill those that take
-        longer than our patience.
+        longer than our timeout.
         """
         for process in self.started:
             process.terminate()
-        until = None if patience is None else time.monotonic() + patience
+        until = None if timeout is None else time.monotonic() + timeout
         for process in self.started:
             process.join(None if until is None else max(0.0, until - time.monotonic()))
             if process.exitcode is None:
@@ -121,15 +121,15 @@ class _Family:
                 process.join()
 
 
-def supervise(run: Callable[[], None], processes: int, patience: float | None = None) -> None:
+def supervise(run: Callable[[], None], processes: int, timeout: float | None = None) -> None:
     """Keep so many processes running until SIGTERM or SIGINT comes."""
-    family = _Family(run)
+    children = _Children(run)
     with stop_on_signals() as stop:
         try:
             for _ in range(processes):
-                family.add()
+                children.add()
             while not stop:
-                for process in family.ended(stop):
-                    family.replace(process, stop)
+                for process in children.ended(stop):
+                    children.replace(process, stop)
         finally:
-            family.end(patience)
+            children.end(timeout)

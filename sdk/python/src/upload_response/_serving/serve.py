@@ -76,7 +76,7 @@ def _serve_threads(handler: AnyHandler, options: WorkerOptions, threads: int) ->
         workers = native_threads.threads(run, threads, daemon=False)
         for worker in workers:
             worker.start()
-        stop.wait_for_it()
+        stop.wait_until_set()
         for worker in workers:
             worker.join()
         if failures:
@@ -114,7 +114,7 @@ def keep_attached(serve_link: Callable[[], None], stop: Stop) -> None:
 def _serve_link(handler: Handler, options: WorkerOptions, stop: Stop) -> None:
     worker = Worker.attached(options)
     waits.end(options, worker.server)
-    with worker, stop.calling(worker.drain):
+    with worker, stop.when_set(worker.drain):
         for request in worker:
             handle(handler, request)
             del request  # or it would live until the next one comes
@@ -147,7 +147,7 @@ async def _serve_loop(handler: Any, options: WorkerOptions, stop: Stop) -> None:
     async with AsyncWorker.with_options(options) as worker:
         waits.end(options, worker.server)
         _wake(loop)
-        with stop.calling(lambda: _drain_soon(loop, worker)):
+        with stop.when_set(lambda: _drain_soon(loop, worker)):
             await worker.serve(handler)
 
 

@@ -56,7 +56,7 @@ class Service:
             threads = native_threads.threads(run, count, daemon=True)
             for each in threads:
                 each.start()
-            stop.wait_for_it()
+            stop.wait_until_set()
             self._join(threads)
         if failures:
             raise failures[0]

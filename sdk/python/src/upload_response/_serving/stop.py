@@ -42,7 +42,7 @@ class Stop:
         select.select([self._read], [], [], seconds)
         return self._is_set
 
-    def wait_for_it(self) -> None:
+    def wait_until_set(self) -> None:
         """Wait until it is time to stop."""
         while not self.wait(LONGEST_SLEEP):
             pass
@@ -52,7 +52,7 @@ class Stop:
         return self._read
 
     @contextmanager
-    def calling(self, action: Callable[[], None]) -> Iterator[None]:
+    def when_set(self, action: Callable[[], None]) -> Iterator[None]:
         """Have an action done when it is set, or now if it is."""
         key = object()
         self._actions[key] = action

@@ -17,7 +17,7 @@ from .._core.request_handle import RequestHandle, Steps, T
 _SLICE = LONGEST_SLEEP
 
 # What ur_doze returns when it was not the bell that ended the sleep.
-_NOTHING = (-errno.ETIMEDOUT, -errno.EINTR)
+_NO_RING = (-errno.ETIMEDOUT, -errno.EINTR)
 
 
 class Bell:
@@ -37,12 +37,12 @@ class Bell:
         self.waiting: list[int] = []  # the requests that they wait for, or 0
         self._sleeper = False  # somebody sleeps on the descriptor
         self._armed = 0  # the reasons that the sleeper has announced
-        self._nudges, self._nudge = os.pipe()  # wakes the sleeper, which announces more then
-        os.set_blocking(self._nudges, False)
+        self._wake_read, self._wake_write = os.pipe()  # wakes the sleeper, which announces more then
+        os.set_blocking(self._wake_read, False)
 
     def __del__(self) -> None:
-        os.close(self._nudges)
-        os.close(self._nudge)
+        os.close(self._wake_read)
+        os.close(self._wake_write)
 
     def wait(
         self,
@@ -88,7 +88,7 @@ class Bell:
     def _wait_for_sleeper(self, reasons: int, seconds: float) -> None:
         if reasons & ~self._armed:
             self._armed |= reasons  # one nudge is enough
-            os.write(self._nudge, b"x")
+            os.write(self._wake_write, b"x")
         self._changed.wait(seconds)
 
     def _sleep(self, link: Link, seconds: float) -> None:
@@ -101,15 +101,15 @@ class Bell:
         self._changed.release()
         try:
             milliseconds = int(seconds * 1000) + 1
-            code = lib.ur_doze(at.argument, armed, milliseconds, self._nudges, lib.leave, lib.enter)
+            code = lib.ur_doze(at.argument, armed, milliseconds, self._wake_read, lib.leave, lib.enter)
         finally:
             self._changed.acquire()
             self._sleeper = False
-        if code not in (0, -errno.ENOTCONN, *_NOTHING):  # dead: then the next look says more
+        if code not in (0, -errno.ENOTCONN, *_NO_RING):  # dead: then the next look says more
             raise link.error(code)
         if code == -errno.EINTR:
             with contextlib.suppress(BlockingIOError):
-                os.read(self._nudges, 4096)
+                os.read(self._wake_read, 4096)
         self.rounds = next(self._numbers)  # in any case: the news that came meanwhile are dropped
         if len(self._reasons) > 1:
             self._changed.notify_all()
@@ -119,4 +119,4 @@ class Bell:
         middle of anything.
         """
         self.rounds = next(self._numbers)
-        os.write(self._nudge, b"x")
+        os.write(self._wake_write, b"x")

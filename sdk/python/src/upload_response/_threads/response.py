@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from .._core.exchange import Exchange
 from .._core.headers import HeadersLike
-from .._core.outgoing import NONE, OVER
+from .._core.outgoing import ENDED, NOT_STARTED
 from .._core.waiter import Waiter
 
 if TYPE_CHECKING:
@@ -27,12 +27,12 @@ class Response:
     @property
     def started(self) -> bool:
         """Whether start() was called."""
-        return self._exchange.progress != NONE
+        return self._exchange.progress != NOT_STARTED
 
     @property
     def ended(self) -> bool:
         """Whether the response has ended, well or not."""
-        return self._exchange.progress == OVER
+        return self._exchange.progress == ENDED
 
     def interim(self, status: int, headers: HeadersLike = None) -> None:
         """Send a response that precedes the final one, such as 103 Early Hints, at once. Its
@@ -48,7 +48,7 @@ class Response:
         """Add bytes, of any contiguous buffer, to the body; a str as UTF-8. They are taken
         before it returns. It waits when the client does not take them.
         """
-        if not self._exchange.keep(data):
+        if not self._exchange.buffer(data):
             self._waiter.run(self._exchange, self._exchange.write(data))
 
     def reserve(self, size: int) -> memoryview:
@@ -73,7 +73,7 @@ class Response:
 
     def end(self) -> None:
         """End the response."""
-        if self._exchange.room is not None or not self._exchange.answer():
+        if self._exchange.room is not None or not self._exchange.respond_whole():
             self._waiter.run(self._exchange, self._exchange.end())
 
     def abort(self) -> None:

@@ -34,7 +34,7 @@ class WebSocket(WebSocketBase):
         """Open it; with one of the subprotocols that the client offers, if you like. Whoever
         does not answers the request as any other.
         """
-        self._messages.socket.turn = native_threads.lock()
+        self._messages.state.send_lock = native_threads.lock()
         self._waiter.run(self._exchange, self._messages.accept(subprotocol, headers))
 
     def receive(self, timeout: float | None = None) -> Message:
@@ -57,14 +57,14 @@ class WebSocket(WebSocketBase):
         """Send a message: a str as text, any contiguous buffer as binary; or a part of one, if
         it is not final. It waits when the client does not take it.
         """
-        with self._messages.socket.turn or native_threads.lock():
+        with self._messages.state.send_lock or native_threads.lock():
             try:
                 self._waiter.run(self._exchange, self._messages.send(data, final))
             except BaseException:
-                self._give_up()
+                self._abort_if_torn()
                 raise
 
     def close(self, code: int = NORMAL, reason: str = "") -> None:
         """Close it, with a code and a reason of at most 123 bytes, and end the request."""
-        with self._messages.socket.turn or native_threads.lock():
+        with self._messages.state.send_lock or native_threads.lock():
             self._waiter.run(self._exchange, self._messages.close(code, reason))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from types import TracebackType
 
 from .._core import native_threads
-from .._core.exchange import DroppedExchange
+from .._core.exchange import AbortOnDropExchange
 from .._core.ffi import WAIT_STREAM
 from .._core.worker import WorkerBase, WorkerOptions
 from .bell import Bell
@@ -59,7 +59,7 @@ class Worker(WorkerBase):
             with self._taking:
                 taken = link.take()
             if taken is not None:
-                return Request(DroppedExchange(link, taken), bell) if taken else None
+                return Request(AbortOnDropExchange(link, taken), bell) if taken else None
             bell.wait(link, WAIT_STREAM, seen, deadline)
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from .._aio.response import AsyncResponse
 from .._aio.worker import AsyncWorker
 from .._core.errors import Cancelled, InvalidResponse, LinkClosed, Reason, RequestEnded
 from .._core.exchange import Exchange
-from .._core.outgoing import STARTED
+from .._core.outgoing import BUFFERED
 from .._core.request_handle import Steps, T
 from .._serving.gateway import (
     HOP_BY_HOP,
@@ -20,7 +20,7 @@ from .._serving.gateway import (
     check_status,
     fail,
     is_token,
-    warn_of_hop,
+    warn_hop_by_hop,
 )
 
 Message = dict[str, Any]
@@ -44,12 +44,12 @@ _HINT = "http.response.early_hint"
 _KINDS = frozenset([*_FILES, _HINT, *list(_EXPECTED.values())[:3]])
 
 # What the SDK raises when nobody wants a response any more, or the request is over.
-ENDS = (Cancelled, LinkClosed, RequestEnded)
+DISCONNECT_ERRORS = (Cancelled, LinkClosed, RequestEnded)
 
 _DISCONNECT = "http.disconnect"
 
 
-_MOST_NAMES = 1000
+_MAX_NAMES = 1000
 
 # ASGI lets an application send these, to no effect: trailers have a message of their own.
 _ALLOWED = ("trailer", "transfer-encoding")
@@ -62,8 +62,8 @@ def _check_name(name: bytes) -> None:
         raise InvalidResponse(f"this is no name for a header: {name!r}")
     lower = name.decode("latin-1").lower()
     if lower in HOP_BY_HOP and lower not in _ALLOWED:
-        warn_of_hop(lower)
-    if len(_names) < _MOST_NAMES:
+        warn_hop_by_hop(lower)
+    if len(_names) < _MAX_NAMES:
         _names.add(name)
 
 
@@ -87,7 +87,7 @@ def fields_of(headers: Iterable[Iterable[bytes]]) -> bytes:
 
 # So many turns of the loop it takes a listener, who is told that the client has gone, to
 # cancel a task of another task; some more do no harm.
-_TURNS = 8
+_LOOP_ROUNDS = 8
 
 
 class Cycle:
@@ -97,10 +97,10 @@ class Cycle:
     _state = START
     _received = False  # the last piece of the request's body
     _trailers = False  # they follow the body
-    _later: tuple[tuple[bytes, bytes], ...] = ()  # trailers so far
+    _trailer_fields: tuple[tuple[bytes, bytes], ...] = ()  # trailers so far
     _stopped = False  # cancelled, since the process ends
-    _listens = False  # a task waits in receive, or was told there
-    _why = Reason.CLIENT_GONE  # if it is GONE
+    _is_receiving = False  # a task waits in receive, or was told there
+    _gone_reason = Reason.CLIENT_GONE  # if it is GONE
     task: asyncio.Task[None] | None = None
 
     def __init__(self, exchange: Exchange, worker: AsyncWorker, running: set[Cycle]) -> None:
@@ -137,33 +137,33 @@ class Cycle:
 
     def _fail(self, error: BaseException | None, message: str = "failed") -> None:
         fail(self._exchange, error, message)
-        self._over(DONE)
+        self._set_state(DONE)
 
-    def _over(self, state: int) -> None:
+    def _set_state(self, state: int) -> None:
         """Note that there is nothing more to send; whoever waits in receive is told."""
         self._state = state
         self._worker.wake(self._handle)
 
-    def _lost(self, error: Exception) -> None:
+    def _set_gone(self, error: Exception) -> None:
         """Note that nobody wants the response."""
         if self._state < DONE:
-            self._why = error.reason if isinstance(error, Cancelled) else Reason.SERVER_GONE
-            self._over(GONE)
+            self._gone_reason = error.reason if isinstance(error, Cancelled) else Reason.SERVER_GONE
+            self._set_state(GONE)
 
-    async def _leave(self) -> NoReturn:
+    async def _raise_disconnected(self) -> NoReturn:
         """Say to who sends that nobody wants the response. Who waits in receive is told
         first, and may cancel the other for it: frameworks clean up better then.
         """
-        for _ in range(_TURNS if self._listens else 0):
+        for _ in range(_LOOP_ROUNDS if self._is_receiving else 0):
             await asyncio.sleep(0)
-        raise Disconnected(self._why) from None
+        raise Disconnected(self._gone_reason) from None
 
     async def _run(self, steps: Steps[T]) -> T:
         try:
             return await self._worker.run(self._exchange, steps)
-        except ENDS as error:
-            self._lost(error)
-            await self._leave()
+        except DISCONNECT_ERRORS as error:
+            self._set_gone(error)
+            await self._raise_disconnected()
 
     # ------------------------------------------------------------- receive
 
@@ -172,14 +172,14 @@ class Cycle:
         if self._state >= DONE:
             return {"type": _DISCONNECT}
         try:
-            self._listens = True
+            self._is_receiving = True
             if not self._received:
                 return await self._piece()
             await self._worker.run(self._exchange, self._exchange.until_cancelled())
-        except ENDS as error:
-            self._lost(error)
+        except DISCONNECT_ERRORS as error:
+            self._set_gone(error)
         except asyncio.CancelledError:
-            self._listens = False
+            self._is_receiving = False
             raise
         return {"type": _DISCONNECT}
 
@@ -191,7 +191,7 @@ class Cycle:
         else:
             chunk = await run(exchange, exchange.next_chunk())
             body = b"" if chunk is None else bytes(chunk)
-        self._received, self._listens = exchange.complete, False
+        self._received, self._is_receiving = exchange.complete, False
         return {"type": "http.request", "body": body, "more_body": not exchange.complete}
 
     # ---------------------------------------------------------------- send
@@ -200,7 +200,7 @@ class Cycle:
         """Take a piece of the response; wait if the client does not."""
         kind, state = message["type"], self._state
         if kind == "http.response.body" and state == BODY:
-            if message.get("more_body", False) or self._trailers or not self._answers(message):
+            if message.get("more_body", False) or self._trailers or not self._respond_whole(message):
                 await self._send_piece(message)
         elif kind == "http.response.start" and state == START:
             self._start(message)
@@ -209,31 +209,31 @@ class Cycle:
         elif kind in _FILES and state == BODY:
             await self._file(message)
         elif kind == _HINT and state < DONE:
-            await self._hint(message)
+            await self._send_early_hint(message)
         elif kind not in _KINDS:
             raise ValueError(f"there is no message {kind!r} here")
         elif state == GONE:
-            await self._leave()
+            await self._raise_disconnected()
         elif state != DONE:  # what comes after the end is ignored: the specification has it so
             raise RuntimeError(f"{kind} was sent where {_EXPECTED[state]} has to come")
 
     def _start(self, message: Message) -> None:
         status, fields = check_status(message["status"]), fields_of(message.get("headers", ()))
         exchange = self._exchange
-        exchange.status, exchange.fields, exchange.progress = status, fields, STARTED
+        exchange.status, exchange.fields, exchange.progress = status, fields, BUFFERED
         self._trailers = bool(message.get("trailers", False))
         self._state = BODY
 
-    async def _hint(self, message: Message) -> None:
+    async def _send_early_hint(self, message: Message) -> None:
         """Send links before the response, if that is not on its way."""
-        if self._exchange.progress <= STARTED:
+        if self._exchange.progress <= BUFFERED:
             links = fields_of((b"link", link) for link in message["links"])
             await self._run(self._exchange.send_interim(103, links))
 
     async def _send_piece(self, message: Message) -> None:
         """Send a piece of the body."""
         if self._state == GONE:
-            await self._leave()
+            await self._raise_disconnected()
         await self._body(message.get("body", b""), message.get("more_body", False))
 
     async def _body(self, body: bytes, more: bool) -> None:
@@ -253,35 +253,35 @@ class Cycle:
         else:
             await self._finish(b"")
 
-    def _answers(self, message: Message) -> bool:
+    def _respond_whole(self, message: Message) -> bool:
         """Send the whole response, with one call. False: it takes more, or nobody wants it."""
         exchange, body = self._exchange, message.get("body", b"")
-        if exchange.progress != STARTED or type(body) is not bytes:
+        if exchange.progress != BUFFERED or type(body) is not bytes:
             return False
-        exchange.out, exchange.out_size = (body,), len(body)
+        exchange.buffered, exchange.buffered_size = (body,), len(body)
         try:
-            answered = exchange.answer()
-        except ENDS as error:
-            self._lost(error)
+            answered = exchange.respond_whole()
+        except DISCONNECT_ERRORS as error:
+            self._set_gone(error)
             return False
         if answered:
-            self._over(DONE)
+            self._set_state(DONE)
         return answered
 
     async def _finish(self, body: bytes) -> None:
         """Send the last piece, and the end. What _answer left is on its way."""
-        if body and not self._exchange.out:
+        if body and not self._exchange.buffered:
             await self._run(self._exchange.write(body))
         await self._run(self._exchange.end())
-        self._over(DONE)
+        self._set_state(DONE)
 
     async def _add_trailers(self, message: Message) -> None:
         fields = [(name, value) for name, value in message.get("headers", ())]
         fields_of(fields)  # or say what is wrong with them
-        self._later += tuple(fields)
+        self._trailer_fields += tuple(fields)
         if not message.get("more_trailers", False):
-            if self._later:
-                await self._run(self._exchange.add_trailers(self._later))
+            if self._trailer_fields:
+                await self._run(self._exchange.add_trailers(self._trailer_fields))
             await self._finish(b"")
 
     async def _file(self, message: Message) -> None:
@@ -307,6 +307,6 @@ class Cycle:
     async def _send_file(self, descriptor: int, offset: int, count: int | None) -> int:
         try:
             return await AsyncResponse(self._exchange, self._worker).send_file(descriptor, offset, count)
-        except ENDS as error:
-            self._lost(error)
-            await self._leave()
+        except DISCONNECT_ERRORS as error:
+            self._set_gone(error)
+            await self._raise_disconnected()

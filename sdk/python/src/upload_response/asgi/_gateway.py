@@ -24,7 +24,7 @@ from .._serving.waits import waits
 from ._cycle import Application, Cycle
 from ._lifespan import Lifespan, StartupFailed
 from ._scope import Scopes
-from ._websocket import Conversation
+from ._websocket import WebSocketCycle
 
 log = logging.getLogger("upload_response")
 
@@ -37,16 +37,18 @@ _LAST_STEPS = 5.0  # seconds
 class Gateway:
     """Has an application answer requests, in one event loop."""
 
-    def __init__(self, app: Application, options: WorkerOptions, root_path: str, patience: float) -> None:
+    def __init__(
+        self, app: Application, options: WorkerOptions, root_path: str, graceful_timeout: float
+    ) -> None:
         self._app, self._options, self._root_path = app, options, root_path
-        self._patience = patience  # with running requests, when it is to end
+        self._graceful_timeout = graceful_timeout  # with running requests, when it is to end
         self._running: set[Cycle] = set()
         self._worker: AsyncWorker | None = None
 
     async def serve(self) -> None:
         """Start the application, serve, and have it clean up."""
         self._stop = asyncio.Event()
-        self._listen()
+        self._handle_signals()
         lifespan = Lifespan(self._app)
         try:
             await lifespan.startup()
@@ -61,7 +63,7 @@ class Gateway:
 
     # ------------------------------------------------------------- the end
 
-    def _listen(self) -> None:
+    def _handle_signals(self) -> None:
         """Have SIGTERM and SIGINT stop us; the second one does what it did before. A shell that
         starts us in the background has SIGINT ignored, and whoever sends one means it.
         """
@@ -69,9 +71,9 @@ class Gateway:
             loop = asyncio.get_running_loop()
             for number in SIGNALS:
                 before = installed(number)
-                loop.add_signal_handler(number, self._end, number, before)
+                loop.add_signal_handler(number, self._on_signal, number, before)
 
-    def _end(self, number: int, before: Any) -> None:
+    def _on_signal(self, number: int, before: Any) -> None:
         asyncio.get_running_loop().remove_signal_handler(number)
         signal.signal(number, before)
         self._stop.set()
@@ -83,10 +85,10 @@ class Gateway:
         tasks = [cycle.task for cycle in self._running if cycle.task is not None]
         if not tasks:
             return
-        _, late = await asyncio.wait(tasks, timeout=self._patience)
+        _, late = await asyncio.wait(tasks, timeout=self._graceful_timeout)
         if not late:
             return
-        log.error("%d requests did not finish within %g seconds", len(late), self._patience)
+        log.error("%d requests did not finish within %g seconds", len(late), self._graceful_timeout)
         for cycle in list(self._running):
             cycle.stop()
         await asyncio.wait(late, timeout=_LAST_STEPS)
@@ -122,7 +124,7 @@ class Gateway:
         try:
             if self._stop.is_set():
                 worker.drain()
-            await worker.each(self._beginner(worker))
+            await worker.for_each(self._beginner(worker))
             await self._finish()
         finally:
             self._worker = None
@@ -135,9 +137,9 @@ class Gateway:
         def begin(taken: Taken) -> None:
             exchange = Exchange(link, taken)
             if exchange.asks_for_websocket:
-                conversation = Conversation(exchange, worker, running)
-                cycle: Cycle = conversation
-                scope = scopes.make_websocket(exchange, conversation.subprotocols)
+                websocket = WebSocketCycle(exchange, worker, running)
+                cycle: Cycle = websocket
+                scope = scopes.make_websocket(exchange, websocket.subprotocols)
             else:
                 cycle, scope = Cycle(exchange, worker, running), scopes.make(exchange)
             cycle.task = create_task(cycle.run(app, scope))

@@ -29,7 +29,7 @@ class Lifespan:
         self._app = app
         self.state: dict[str, Any] = {}
         self._events: asyncio.Queue[Message] = asyncio.Queue()
-        self._answers: dict[str, asyncio.Future[Message]] = {}
+        self._replies: dict[str, asyncio.Future[Message]] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def _run(self) -> None:
@@ -43,7 +43,7 @@ class Lifespan:
         """Say that the lifespan failed. Before the start that means that there is none, and
         who says so with a message is not heard twice.
         """
-        outcomes = [answer.result()["type"] for answer in self._answers.values() if answer.done()]
+        outcomes = [reply.result()["type"] for reply in self._replies.values() if reply.done()]
         if not outcomes:
             log.debug("the application has no lifespan", exc_info=error)
         elif not outcomes[-1].endswith(".failed"):
@@ -52,12 +52,12 @@ class Lifespan:
     async def _send(self, message: Message) -> None:
         kind: str = message["type"]
         event, _, outcome = kind.rpartition(".")
-        answer = self._answers.get(event)
-        if answer is None or outcome not in ("complete", "failed"):
+        reply = self._replies.get(event)
+        if reply is None or outcome not in ("complete", "failed"):
             raise RuntimeError(f"{kind} was sent, which nobody waits for")
-        if answer.done():
-            raise RuntimeError(f"{kind} was sent after {answer.result()['type']}")
-        answer.set_result(message)
+        if reply.done():
+            raise RuntimeError(f"{kind} was sent after {reply.result()['type']}")
+        reply.set_result(message)
 
     async def _tell(self, event: str) -> Message | None:
         """Tell the application something, and return what it says to it: None if it ends
@@ -66,24 +66,24 @@ class Lifespan:
         task = self._task
         if task is None or task.done():
             return None
-        answer = self._answers[event] = asyncio.get_running_loop().create_future()
+        reply = self._replies[event] = asyncio.get_running_loop().create_future()
         self._events.put_nowait({"type": event})
-        await asyncio.wait([task, answer], return_when=asyncio.FIRST_COMPLETED)
-        return answer.result() if answer.done() else None
+        await asyncio.wait([task, reply], return_when=asyncio.FIRST_COMPLETED)
+        return reply.result() if reply.done() else None
 
     async def startup(self) -> None:
         """Have the application start. One that knows nothing of this goes without."""
         self._task = asyncio.get_running_loop().create_task(self._run())
-        answer = await self._tell("lifespan.startup")
-        if answer is not None and answer["type"] == "lifespan.startup.failed":
+        reply = await self._tell("lifespan.startup")
+        if reply is not None and reply["type"] == "lifespan.startup.failed":
             await self._end()
-            raise StartupFailed(answer.get("message", ""))
+            raise StartupFailed(reply.get("message", ""))
 
     async def shutdown(self) -> None:
         """Have the application clean up."""
-        answer = await self._tell("lifespan.shutdown")
-        if answer is not None and answer["type"] == "lifespan.shutdown.failed":
-            log.error("the application could not shut down: %s", answer.get("message", ""))
+        reply = await self._tell("lifespan.shutdown")
+        if reply is not None and reply["type"] == "lifespan.shutdown.failed":
+            log.error("the application could not shut down: %s", reply.get("message", ""))
         await self._end()
 
     async def _end(self) -> None:

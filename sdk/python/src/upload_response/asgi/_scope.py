@@ -14,7 +14,7 @@ ASGI = {"version": "3.0", "spec_version": "2.5"}
 _VERSIONS = {1: "1.1", 2: "2", 3: "3"}
 
 # Of the lists of names that are kept, and of bytes in one: clients choose them.
-_MOST, _LONGEST = 256, 2048
+_MAX_LISTS, _MAX_LENGTH = 256, 2048
 
 _EXTENSIONS: dict[str, dict[Any, Any]] = {
     "http.response.trailers": {},
@@ -47,8 +47,8 @@ class _Names(dict[bytes, tuple[tuple[bytes, ...], bool]]):
         names = tuple(flat.split(b"\0")[:-1])
         named = names[:1] == (CLIENT,)
         found = names[named:], named
-        if len(flat) <= _LONGEST:
-            if len(self) >= _MOST:
+        if len(flat) <= _MAX_LENGTH:
+            if len(self) >= _MAX_LISTS:
                 self.clear()
             self[flat] = found
         return found

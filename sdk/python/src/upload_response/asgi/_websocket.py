@@ -11,9 +11,9 @@ from .._aio.worker import AsyncWorker
 from .._core.errors import Cancelled, Error, Reason, WebSocketClosed
 from .._core.exchange import Exchange
 from .._core.request_handle import Steps
-from .._core.websocket_state import ABNORMAL, LONGEST_REASON, NORMAL, SERVICE_RESTART
+from .._core.websocket_state import ABNORMAL, MAX_REASON, NORMAL, SERVICE_RESTART
 from .._serving.gateway import Disconnected
-from ._cycle import BODY, DONE, ENDS, GONE, OPEN, START, Cycle, Message, fields_of
+from ._cycle import BODY, DISCONNECT_ERRORS, DONE, GONE, OPEN, START, Cycle, Message, fields_of
 
 _ACCEPT, _SEND, _CLOSE = "websocket.accept", "websocket.send", "websocket.close"
 _RESPOND, _RESPOND_MORE = "websocket.http.response.start", "websocket.http.response.body"
@@ -32,14 +32,14 @@ def _reason(message: Message) -> str:
     reason = message.get("reason") or ""
     if not isinstance(reason, str):
         raise TypeError(f"a reason is a str, not {reason!r}")
-    return reason.encode()[:LONGEST_REASON].decode("utf-8", "ignore")
+    return reason.encode()[:MAX_REASON].decode("utf-8", "ignore")
 
 
-class Conversation(Cycle):
+class WebSocketCycle(Cycle):
     """A WebSocket, as an application sees it."""
 
     _connected = False  # the application was told of it
-    _code, _why_closed = ABNORMAL, ""  # what it is told at the end
+    _close_code, _close_reason = ABNORMAL, ""  # what it is told at the end
 
     def __init__(self, exchange: Exchange, worker: AsyncWorker, running: set[Cycle]) -> None:
         super().__init__(exchange, worker, running)
@@ -60,10 +60,10 @@ class Conversation(Cycle):
     def _fail(self, error: BaseException | None, message: str = "failed") -> None:
         """Close with 1011, or with what says that the process ends."""
         if self._stopped and self._state == OPEN:
-            self._leave_at_once()
+            self._close_at_once()
         super()._fail(error, message)
 
-    def _leave_at_once(self) -> None:
+    def _close_at_once(self) -> None:
         try:
             for _ in self._websocket._messages.close(SERVICE_RESTART, ""):
                 break  # there is no room for it
@@ -80,24 +80,24 @@ class Conversation(Cycle):
         if self._state >= DONE:
             return self._disconnect()
         try:
-            self._listens = True
+            self._is_receiving = True
             await self._worker.run(self._exchange, self._until_answered())
             if self._state != OPEN:
                 return self._disconnect()
             message = await self._websocket.receive()
         except WebSocketClosed as closed:
             await self._closed(closed)
-        except ENDS as error:
-            self._lost(error)
+        except DISCONNECT_ERRORS as error:
+            self._set_gone(error)
         except asyncio.CancelledError:
-            self._listens = False
+            self._is_receiving = False
             raise
         else:
             return {"type": "websocket.receive", "text" if isinstance(message, str) else "bytes": message}
         return self._disconnect()
 
     def _disconnect(self) -> Message:
-        return {"type": "websocket.disconnect", "code": self._code, "reason": self._why_closed}
+        return {"type": "websocket.disconnect", "code": self._close_code, "reason": self._close_reason}
 
     def _until_answered(self) -> Steps[None]:
         """Wait until the application has answered; Cancelled: the client has gone before."""
@@ -109,9 +109,9 @@ class Conversation(Cycle):
 
     async def _closed(self, closed: WebSocketClosed) -> None:
         """Answer the client's close: what the application says from now on nobody hears."""
-        self._code, self._why_closed = closed.code, closed.reason
+        self._close_code, self._close_reason = closed.code, closed.reason
         if self._state < DONE:
-            self._over(GONE)
+            self._set_state(GONE)
         try:
             await self._websocket.close()
         except Error:  # a message is half sent, or the client has gone after all
@@ -125,13 +125,13 @@ class Conversation(Cycle):
         if kind not in _KINDS:
             raise ValueError(f"there is no message {kind!r} here")
         if state == GONE:
-            await self._leave()
+            await self._raise_disconnected()
         if state == DONE:
             raise Disconnected(Reason.FINISHED)
         if kind not in _EXPECTED[state]:
             raise RuntimeError(f"{kind} was sent where {' or '.join(_EXPECTED[state])} has to come")
         if kind == _SEND:
-            await self._say(message)
+            await self._send_message(message)
         elif kind == _ACCEPT:
             await self._accept(message)
         elif kind == _RESPOND:
@@ -149,13 +149,13 @@ class Conversation(Cycle):
         parts = flat.split(b"\0")
         try:
             await self._websocket.accept(message.get("subprotocol"), zip(parts[:-1:2], parts[1::2]))
-        except ENDS as error:
-            self._lost(error)
-            await self._leave()
+        except DISCONNECT_ERRORS as error:
+            self._set_gone(error)
+            await self._raise_disconnected()
         self._state = OPEN
         self._worker.wake(self._handle)
 
-    async def _say(self, message: Message) -> None:
+    async def _send_message(self, message: Message) -> None:
         text, data = message.get("text"), message.get("bytes")
         said: Any = data if text is None else text
         if (text is None) == (data is None) or isinstance(text, bytes) or isinstance(data, str):
@@ -163,18 +163,18 @@ class Conversation(Cycle):
         try:
             await self._websocket.send(said)
         except WebSocketClosed:
-            self._lost(Disconnected())
-            await self._leave()
-        except ENDS as error:
-            self._lost(error)
-            await self._leave()
+            self._set_gone(Disconnected())
+            await self._raise_disconnected()
+        except DISCONNECT_ERRORS as error:
+            self._set_gone(error)
+            await self._raise_disconnected()
 
     async def _close(self, message: Message) -> None:
         code, reason = operator.index(message.get("code", NORMAL)), _reason(message)
         try:
             await self._websocket.close(code, reason)
-        except ENDS as error:
-            self._lost(error)
-            await self._leave()
-        self._code, self._why_closed = code, reason
-        self._over(DONE)
+        except DISCONNECT_ERRORS as error:
+            self._set_gone(error)
+            await self._raise_disconnected()
+        self._close_code, self._close_reason = code, reason
+        self._set_state(DONE)

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, Union
 
 from .._core.errors import Cancelled, InvalidResponse, LinkClosed
 from .._core.exchange import Exchange
-from .._core.outgoing import BEGUN, NONE, OVER, STARTED
+from .._core.outgoing import BUFFERED, ENDED, HEADERS_SENT, NOT_STARTED
 from .._core.waiter import Waiter
 from .._serving.gateway import (
     HOP_BY_HOP,
@@ -17,7 +17,7 @@ from .._serving.gateway import (
     disconnected,
     has_no_body,
     is_token,
-    warn_of_hop,
+    warn_hop_by_hop,
 )
 from .._threads.response import Response
 from ._files import FileWrapper
@@ -25,7 +25,7 @@ from ._files import FileWrapper
 ExcInfo = Union[tuple[type[BaseException], BaseException, TracebackType], tuple[None, None, None], None]
 
 _PLAIN, _LENGTH = range(2)
-_MOST_NAMES = 1000
+_MAX_NAMES = 1000
 
 
 class _Kinds(dict[str, int]):
@@ -39,8 +39,8 @@ class _Kinds(dict[str, int]):
         lower = name.lower()
         kind = _LENGTH if lower == "content-length" else _PLAIN
         if lower in HOP_BY_HOP:  # they are not the application's to send (PEP 3333); the server drops them
-            warn_of_hop(lower)
-        if len(self) < _MOST_NAMES:
+            warn_hop_by_hop(lower)
+        if len(self) < _MAX_NAMES:
             self[name] = kind
         return kind
 
@@ -52,7 +52,7 @@ class _Statuses(dict[str, int]):
         if not isinstance(line, str) or not line[:3].isdigit() or line[3:4] not in ("", " "):
             raise InvalidResponse(f"a status is a str like '200 OK', not {line!r}")
         check_status(int(line[:3]))
-        if len(self) < _MOST_NAMES:
+        if len(self) < _MAX_NAMES:
             self[line] = int(line[:3])
         return int(line[:3])
 
@@ -98,7 +98,7 @@ def _too_late(exc_info: Any) -> BaseException:
 class Call:
     """The response to a call: start_response, and what sends the body."""
 
-    __slots__ = ("_bare", "_called", "_exchange", "_length", "_sent", "_waiter")
+    __slots__ = ("_bodyless", "_called", "_exchange", "_length", "_sent", "_waiter")
 
     def __init__(self, exchange: Exchange, waiter: Waiter) -> None:
         self._exchange = exchange
@@ -106,7 +106,7 @@ class Call:
         self._called = False  # start_response was, even if that failed
         self._sent = 0
         self._length: int | None = None  # of the body, as the application declares it
-        self._bare = False  # there is no body
+        self._bodyless = False  # there is no body
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo = None
@@ -115,7 +115,7 @@ class Call:
         exchange = self._exchange
         if exc_info:
             try:
-                if exchange.progress >= BEGUN:
+                if exchange.progress >= HEADERS_SENT:
                     raise _too_late(exc_info)
             finally:
                 exc_info = None  # or there is a cycle
@@ -124,13 +124,13 @@ class Call:
         self._called = True
         code = _statuses[status]
         fields, self._length = _fields(headers)
-        exchange.status, exchange.fields, exchange.progress = code, fields, STARTED
-        self._bare = has_no_body(code, exchange.parts[0])
+        exchange.status, exchange.fields, exchange.progress = code, fields, BUFFERED
+        self._bodyless = has_no_body(code, exchange.parts[0])
         return self.write
 
     # ------------------------------------------------------------- sending
 
-    def _step(self, steps: Any) -> None:
+    def _run(self, steps: Any) -> None:
         try:
             self._waiter.run(self._exchange, steps)
         except (Cancelled, LinkClosed) as error:
@@ -140,38 +140,38 @@ class Call:
         """Count a block that is to be sent, if it may be."""
         if not isinstance(block, bytes):
             raise TypeError(f"a body is made of bytes, not {type(block).__name__}")
-        if self._exchange.progress == NONE:
+        if self._exchange.progress == NOT_STARTED:
             raise InvalidResponse("start_response was not called")
         sent = self._sent + len(block)
-        if self._length is not None and sent > self._length and not self._bare:
+        if self._length is not None and sent > self._length and not self._bodyless:
             raise InvalidResponse(f"{sent} bytes are more than the Content-Length, {self._length}")
         self._sent = sent
 
     def write(self, block: bytes) -> None:
         """Send a block now."""
         self._count(block)
-        if block and not self._bare:
-            self._step(self._exchange.write(block))
-            self._step(self._exchange.flush())
+        if block and not self._bodyless:
+            self._run(self._exchange.write(block))
+            self._run(self._exchange.flush())
 
     def _finish(self, block: bytes = b"") -> None:
         """Send the last block, and the end."""
         exchange = self._exchange
-        if exchange.progress == STARTED:
-            exchange.out, exchange.out_size = (block,), len(block)
+        if exchange.progress == BUFFERED:
+            exchange.buffered, exchange.buffered_size = (block,), len(block)
             try:
-                if exchange.answer():
+                if exchange.respond_whole():
                     return
             except (Cancelled, LinkClosed) as error:
                 raise disconnected(error) from error
         elif block:
-            self._step(exchange.write(block))
-        self._step(exchange.end())
+            self._run(exchange.write(block))
+        self._run(exchange.end())
 
     def _declare(self, length: int) -> None:
         """Add a Content-Length, if that can still be done and is allowed."""
         exchange = self._exchange
-        if self._length is not None or exchange.progress != STARTED or exchange.status in (204, 205, 304):
+        if self._length is not None or exchange.progress != BUFFERED or exchange.status in (204, 205, 304):
             return
         if length or exchange.parts[0] != "HEAD":  # which may have left out what it stands for
             self._length = length
@@ -180,7 +180,7 @@ class Call:
     def _send_last(self, block: bytes) -> None:
         self._count(block)
         self._declare(len(block))
-        if self._bare:
+        if self._bodyless:
             self._finish()
         elif self._length is None or self._sent == self._length:
             self._finish(block)
@@ -192,7 +192,7 @@ class Call:
         the end: that is one call.
         """
         exchange = self._exchange
-        if len(block) + self._sent == self._length and block and exchange.complete and not self._bare:
+        if len(block) + self._sent == self._length and block and exchange.complete and not self._bodyless:
             self._count(block)
             self._finish(block)
         else:
@@ -201,7 +201,7 @@ class Call:
     def _send_file(self, file: BinaryIO, left: int) -> None:
         self._count(b"")
         self._declare(left)
-        if not self._bare:
+        if not self._bodyless:
             count = left if self._length is None else min(left, self._length - self._sent)
             try:
                 self._sent += Response(self._exchange, self._waiter).send_file(file, None, count)
@@ -217,21 +217,21 @@ class Call:
             if (
                 type(block) is bytes
                 and len(block) == self._length
-                and exchange.progress == STARTED
-                and not (self._sent or self._bare)
+                and exchange.progress == BUFFERED
+                and not (self._sent or self._bodyless)
             ):  # as most responses are
                 self._finish(block)
                 return
         if isinstance(result, (list, tuple)):
             self._send_last(result[0] if len(result) == 1 else b"".join(result))
             return
-        plain = result.plain() if isinstance(result, FileWrapper) else None
-        if plain is not None:
-            self._send_file(*plain)
+        regular = result.regular_file() if isinstance(result, FileWrapper) else None
+        if regular is not None:
+            self._send_file(*regular)
             return
         for block in result:
             self._send_block(block)
-            if self._bare and block:
+            if self._bodyless and block:
                 break
-        if exchange.progress != OVER:
+        if exchange.progress != ENDED:
             self._send_last(b"")

@@ -15,7 +15,7 @@ from .._version import VERSION
 from ._files import FileWrapper, Input
 
 # Of the lists of names that are kept, and of bytes in one: clients choose them.
-_MOST, _LONGEST = 256, 2048
+_MAX_LISTS, _MAX_LENGTH = 256, 2048
 
 _PROTOCOLS = {1: "HTTP/1.1", 2: "HTTP/2", 3: "HTTP/3"}
 
@@ -24,7 +24,7 @@ _OMITTED = ""
 _CLIENT = CLIENT.decode()
 
 # What the head of a request begins with, before the values of its headers.
-_FIRST = ("REQUEST_METHOD", "wsgi.url_scheme", "HTTP_HOST", "REQUEST_URI")
+_HEAD_KEYS = ("REQUEST_METHOD", "wsgi.url_scheme", "HTTP_HOST", "REQUEST_URI")
 
 
 def _key(name: str) -> str:
@@ -44,10 +44,10 @@ class _Keys(dict[bytes, tuple[tuple[str, ...], bool]]):
     def __missing__(self, names: bytes) -> tuple[tuple[str, ...], bool]:
         listed = names.decode("latin-1").split("\0")[:-1]
         named = listed[:1] == [_CLIENT]
-        keys = (*_FIRST, *["REMOTE_ADDR"][:named], *map(_key, listed[named:]))
+        keys = (*_HEAD_KEYS, *["REMOTE_ADDR"][:named], *map(_key, listed[named:]))
         found = keys, len({*keys, _OMITTED}) > len(keys)
-        if len(names) <= _LONGEST:
-            if len(self) >= _MOST:
+        if len(names) <= _MAX_LENGTH:
+            if len(self) >= _MAX_LISTS:
                 self.clear()
             self[names] = found
         return found
@@ -132,7 +132,7 @@ class Environs:
     def _join(self, environ: dict[str, Any], keys: tuple[str, ...], parts: list[str]) -> None:
         """Join what comes more than once, and leave out what is to be left out."""
         found: dict[str, str] = {}
-        first = len(_FIRST)
+        first = len(_HEAD_KEYS)
         for key, value in zip(keys[first:], parts[first:]):
             before = found[key] + ("; " if key == "HTTP_COOKIE" else ", ") if key in found else ""
             found[key] = before + value

@@ -87,7 +87,7 @@ class FileWrapper:
             raise StopIteration
         return block
 
-    def plain(self) -> tuple[Any, int] | None:
+    def regular_file(self) -> tuple[Any, int] | None:
         """Return the file and how much is left of it, if its bytes are those of a regular
         file. What has a descriptor need not have its bytes: gzip has one, too.
         """

@@ -29,7 +29,7 @@ class Gateway:
     def __init__(self, app: WSGIApplication, environs: Environs) -> None:
         self._app, self._environs = app, environs
 
-    def answer(self, exchange: Exchange, waiter: Waiter) -> None:
+    def handle(self, exchange: Exchange, waiter: Waiter) -> None:
         """Have the application answer a request. It knows nothing of WebSockets."""
         if exchange.asks_for_websocket:
             refuse_websocket(exchange)
@@ -54,12 +54,12 @@ class Gateway:
         worker = Worker.attached(options)
         waits.end(options, worker.server)
         link, bell = worker._link, worker._bell
-        with worker, stop.calling(worker.drain):
+        with worker, stop.when_set(worker.drain):
             while True:
                 seen = bell.rounds
                 taken = link.take()
                 if taken:
-                    self.answer(Exchange(link, taken), bell)
+                    self.handle(Exchange(link, taken), bell)
                 elif taken is None:
                     bell.wait(link, WAIT_STREAM, seen)
                 else:
