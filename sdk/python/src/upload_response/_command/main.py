@@ -12,8 +12,8 @@ from .._core.errors import AttachError, CannotServe
 from .._core.link import default_socket
 from .._core.worker import WorkerOptions
 from .._serving import loops
+from .._serving.attach_log import attach_log
 from .._serving.service import Service
-from .._serving.waits import waits
 from .._version import VERSION
 from ..asgi import _gateway as asgi
 from ..wsgi import _gateway as wsgi
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         _enter(options)
         if options.reload:
             return keep_reloading(words, Path(options.app_dir))
-        waits.expect()
+        attach_log.read_environment()
         options.run(options)
     except CannotServe:
         return 1

@@ -10,8 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from .._serving.attach_log import READY
 from .._serving.stop import stop_on_signals
-from .._serving.waits import READY
 
 log = logging.getLogger("upload_response")
 

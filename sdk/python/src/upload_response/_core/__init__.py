@@ -1,1 +1,1 @@
-"""Requests, responses and links without waiting: nothing here knows threads or event loops."""
+"""Links, requests and responses. Nothing here waits, so that threads and event loops share it."""

@@ -30,13 +30,13 @@ _release.restype, _release.argtypes = None, (c_void_p,)
 
 
 class Exported:
-    """Holds a contiguous buffer, so that its bytes stay where they are."""
+    """Holds a contiguous buffer, so that its bytes do not move."""
 
     __slots__ = ("_buffer", "address", "size")
 
     def __init__(self, data: Any) -> None:
         self._buffer = _Buffer()
-        _get(data, byref(self._buffer), 0)  # raises what says why not
+        _get(data, byref(self._buffer), 0)  # raises BufferError or TypeError
         self.address: int = self._buffer.address or 0
         self.size: int = self._buffer.size
 

@@ -1,5 +1,6 @@
-"""The errors of this package, and the one place where a number of the C SDK becomes one.
-The package's own description draws them as a tree.
+"""The errors of this package, and the only place where an errno of the C SDK becomes one of them.
+
+The docstring of the package draws them as a tree.
 """
 
 from __future__ import annotations
@@ -10,17 +11,25 @@ from enum import IntEnum
 
 
 class Reason(IntEnum):
-    """Why a request was cancelled. A number that is not here is one, too."""
+    """Why a request was cancelled. Numbers that a later server may send are members as well."""
 
     NOT_CANCELLED = 0
     CLIENT_GONE = 1
+    """The client closed its connection, or reset the request."""
     DEADLINE = 2
+    """The worker exceeded the server's response timeout."""
     INVALID = 3
+    """The worker sent something that the protocol does not allow."""
     SERVER_SHUTDOWN = 4
+    """The server is shutting down."""
     CLIENT_SLOW = 5
+    """The client was too slow, and others waited."""
     TOO_LARGE = 6
+    """The request was larger than the server's limit."""
     FINISHED = 7
+    """The server is done with the request."""
     SERVER_GONE = 8
+    """The server ended, or closed the link."""
 
     @classmethod
     def _missing_(cls, value: object) -> Reason | None:
@@ -36,11 +45,11 @@ class Reason(IntEnum):
 
 
 class Error(Exception):
-    """The base of all errors of this package."""
+    """Base of all errors of this package."""
 
 
 class AttachError(Error):
-    """No link could be made."""
+    """A worker could not attach. `errno` says why; with `may_pass` another attempt may succeed."""
 
     def __init__(self, message: str, code: int = 0, *, may_pass: bool = False) -> None:
         super().__init__(message)
@@ -49,18 +58,18 @@ class AttachError(Error):
 
 
 class LinkClosed(Error):
-    """The link is over: its server is gone, or it was closed. Attach again."""
+    """The link has ended: the server is gone, or the worker was closed. Attach again."""
 
 
 class Forked(Error):
-    """The link was made before a fork, and belongs to the parent. Attach after the fork."""
+    """The link was made before a fork and belongs to the parent process. Attach after the fork."""
 
     def __init__(self) -> None:
         super().__init__("this link belongs to the parent process: attach after the fork")
 
 
 class Cancelled(Error):
-    """Nobody wants the response any more."""
+    """The request was cancelled: nobody wants the response any more. `reason` says why."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(f"the request was cancelled: {reason}")
@@ -68,14 +77,14 @@ class Cancelled(Error):
 
 
 class RequestEnded(Error):
-    """The request, or its response, has ended."""
+    """The request or its response has already ended."""
 
     def __init__(self, message: str = "the request has ended") -> None:
         super().__init__(message)
 
 
 class WebSocketClosed(Error):
-    """The WebSocket is closed: by the client, if receive() says so the first time, or here."""
+    """The WebSocket is closed, by the client or by the worker. `code` and `reason` say more."""
 
     def __init__(self, code: int, reason: str = "") -> None:
         super().__init__(f"the WebSocket is closed: {code} {reason}".rstrip())
@@ -84,40 +93,40 @@ class WebSocketClosed(Error):
 
 
 class Released(Error):
-    """The slot was given back."""
+    """The slot was released before."""
 
     def __init__(self, message: str = "the slot was given back") -> None:
         super().__init__(message)
 
 
 class MalformedRequest(Error):
-    """Headers or trailers that cannot be decoded."""
+    """The headers or trailers of the request cannot be decoded."""
 
 
 class InvalidResponse(Error, ValueError):
-    """What was to be sent breaks a rule of HTTP, or comes out of turn."""
+    """The response breaks a rule of HTTP, or a part of it comes out of turn."""
 
 
 class HeadersTooLarge(InvalidResponse):
-    """The headers, or the trailers, do not fit one slot."""
+    """The headers or trailers of the response do not fit one slot."""
 
     def __init__(self) -> None:
         super().__init__("the headers do not fit one slot")
 
 
 class ViewsAlive(Error, BufferError):
-    """A view of the shared memory is in the way."""
+    """The operation is impossible while a view of the shared memory exists."""
 
 
 class Timeout(Error, TimeoutError):
-    """Not within the given time."""
+    """The operation did not finish within the given time."""
 
     def __init__(self) -> None:
         super().__init__("not within the given time")
 
 
 class CannotServe(Exception):
-    """A process cannot serve, and another one could not either. The log says why already."""
+    """This process cannot serve, nor could another one. The log already says why."""
 
 
 _TURN = "status, headers or trailers that HTTP does not allow, or a body or message out of turn"
@@ -128,7 +137,7 @@ _INVALID = {
 
 
 def from_errno(code: int, *, reason: int = 0, why: str = "") -> Error:
-    """Return the error for what a function of the C SDK returned, which is -errno."""
+    """Return the error for -errno, as functions of the C SDK return it."""
     code = -code
     if code == errno.ECANCELED:
         return Cancelled(Reason(reason))

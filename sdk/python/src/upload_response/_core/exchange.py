@@ -1,6 +1,4 @@
-"""One request and its response, without waiting. It is written once for threads and for
-event loops.
-"""
+"""One request and its response, written once for threads and for event loops."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from .outgoing import BUFFERED, ENDED, HEADERS_SENT, NOT_STARTED, Outgoing
 from .request_handle import AGAIN, Steps
 from .websocket_state import WebSocketState
 
-# What was to be sent breaks a rule, so that nothing has been: the request goes on.
+# The response broke a rule, so that nothing was sent: the request goes on.
 _REFUSED = (-errno.EINVAL, -errno.EMSGSIZE)
 
 _reply = lib.ur_reply
@@ -24,25 +22,25 @@ _MAX_AT_ONCE = 1 << 30
 
 _WEBSOCKET_STARTS = (b"GET\0ws\0", b"GET\0wss\0")
 
-# The first header, in which the server says who the client is. There is none if the client
-# has no address.
+# The field, always the first, in which the server names the client's address. It is missing for a
+# client that has none.
 CLIENT = b"upload-response-client"
 
 
 def client_address(text: str) -> tuple[str, int]:
-    """Divide what the server says of the client: 203.0.113.7:40001 or [2001:db8::1]:443."""
+    """Split the address of a client, as 203.0.113.7:40001 or [2001:db8::1]:443."""
     address, _, port = text.rpartition(":")
     return address.strip("[]"), int(port)
 
 
 class Exchange(Incoming, Outgoing):
-    """The state of one request and its response. Whoever makes one ends it."""
+    """The state of one request and its response. Release: end() or abort()."""
 
     stream_id: int
     http_version: int
-    head: bytes  # method, scheme, authority, target and the value of each header, each with a NUL
-    names: bytes  # of the headers, each with a NUL
-    websocket: WebSocketState | None = None  # once it was asked for
+    head: bytes  # method, scheme, authority, target and field values, each followed by a NUL
+    names: bytes  # field names, each followed by a NUL
+    websocket: WebSocketState | None = None  # once a caller has asked for it
     _parts: list[str] | None = None
 
     def __init__(self, link: Link, taken: Taken) -> None:
@@ -53,39 +51,37 @@ class Exchange(Incoming, Outgoing):
 
     @property
     def parts(self) -> list[str]:
-        """Method, scheme, authority, target, the value of each header, and "". The text is
-        Latin-1.
-        """
+        """Return method, scheme, authority, target, each field value, and "", decoded as Latin-1."""
         if self._parts is None:
             self._parts = self.head.decode("latin-1").split("\0")
         return self._parts
 
     @property
     def first(self) -> int:
-        """Where the headers of the client begin: behind the one that says who it is."""
+        """Return the index of the first field that the client sent, after the one with its address."""
         return 1 if self.names.startswith(CLIENT + b"\0") else 0
 
     @property
     def client(self) -> tuple[str, int] | None:
-        """The address and the port of the client, or None if it has no address."""
+        """Return address and port of the client, or None if it has no address."""
         return client_address(self.parts[4]) if self.first else None
 
     @property
     def request_fields(self) -> list[str]:
-        """Name and value of each header by turns."""
+        """Return the names and values of the fields in turn."""
         first = self.first
         names = self.names.decode("latin-1").split("\0")[first:]
         return [part for pair in zip(names, self.parts[4 + first : -1]) for part in pair]
 
     @property
     def asks_for_websocket(self) -> bool:
-        """Whether the client asks for a WebSocket."""
+        """Return whether the client asks for a WebSocket."""
         return self.head.startswith(_WEBSOCKET_STARTS)
 
     # ------------------------------------------------------------- ending
 
     def respond_whole(self) -> bool:
-        """End a response that was kept here, with one call. False: it takes more."""
+        """Send a buffered response and its end with one call. Return False if that takes more calls."""
         if self.progress != BUFFERED or self.pin is not None:
             return False
         out = self.buffered
@@ -101,7 +97,7 @@ class Exchange(Incoming, Outgoing):
         if code == AGAIN:
             self.progress, self.buffered = HEADERS_SENT, (body[lib.ur_replied(at, self.handle) :],)
             return False
-        if code == -errno.EBUSY:  # interim responses are in the way
+        if code == -errno.EBUSY:  # interim responses wait to be sent
             return False
         error = link.error(code, self.handle)
         if code not in _REFUSED:
@@ -109,7 +105,7 @@ class Exchange(Incoming, Outgoing):
         raise error
 
     def end(self) -> Steps[None]:
-        """End the response; and the request, as soon as there are no views of it."""
+        """End the response, and the request as soon as no views of it exist."""
         self._check_open()
         if self.respond_whole():
             return
@@ -129,7 +125,7 @@ class Exchange(Incoming, Outgoing):
             raise error
 
     def abort(self) -> None:
-        """Break the response off, whatever has come of it."""
+        """Abort the response, in any state."""
         at = self.link.attachment
         if self.handle and at is not None:
             lib.ur_abort_response(at, self.handle)
@@ -137,14 +133,14 @@ class Exchange(Incoming, Outgoing):
         self._mark_ended()
 
     def fail(self) -> None:
-        """Answer with 500 if nothing of the response is out; else break it off."""
+        """Respond with 500 if nothing was sent yet, or abort the response."""
         if self.progress in (NOT_STARTED, BUFFERED):
             self.progress, self.buffered, self.buffered_size = NOT_STARTED, (), 0
             self.start(500, {"content-type": "text/plain; charset=utf-8"})
             self.buffer("500 Internal Server Error\n")
             try:
                 for _ in self.end():
-                    break  # no room even for that
+                    break  # not even that has room
             except Error:
                 pass
         self.abort()
@@ -163,11 +159,11 @@ class Exchange(Incoming, Outgoing):
         if self.pin is not None:
             self.pin = self.rest = self.room = self.room_at = self.fetched = None
         if handle:
-            self.link.ended(handle)  # last: those who wait look at the above
+            self.link.ended(handle)  # last: whoever waits looks at the above
 
 
 class AbortOnDropExchange(Exchange):
-    """An exchange that breaks off by itself when nobody holds it any more."""
+    """An exchange that aborts when the last reference to it is dropped."""
 
     def __del__(self) -> None:
         if self.handle:

@@ -1,9 +1,8 @@
-"""The C library: where it is, and what its functions take.
+"""The foreign function interface: finds the C library and declares its functions.
 
-All functions but ur_attach are called without waiting and with the interpreter's lock
-held (PyDLL): that is cheaper, and it is what keeps two threads, or a finalizer and the
-code that it interrupts, from being in one link at the same time. An interpreter that
-has no such lock gets one of ours.
+All functions except ur_attach are called without blocking and with the GIL held (PyDLL). That
+is cheaper, and it keeps two threads, or a finalizer and the code that it interrupts, from using
+a link at the same time. A free-threaded interpreter takes a lock of this module instead.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 NOW = 0
-MAX_SLOTS = 16  # that one call returns
+MAX_SLOTS = 16  # slots that one call returns
 ALL_SLOTS = 2**64 - 1
 BODY, TRAILERS, END, TEXT, BINARY, CLOSE = 2, 3, 4, 7, 8, 9
 WAIT_STREAM, WAIT_NEWS = 1, 2
@@ -81,8 +80,8 @@ class Memory(ctypes.Structure):
     )
 
 
-# ur_slot, ur_taken, and the latter with the length of the names behind it, which are read at
-# once: a field at a time costs as much as a call.
+# ur_slot, ur_taken, and ur_taken followed by the length of the names. They are unpacked in one
+# step: to read one field through ctypes costs as much as a call.
 SLOT = struct.Struct("=QQQqII")
 TAKEN = struct.Struct("=QQQQQQII")
 TAKEN_APART = struct.Struct("=QQQQQQIIQ")
@@ -135,10 +134,10 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
 }
 ATTACH = (c_int, (POINTER(c_void_p), POINTER(Options)))
 
-# What is called for each request. ctypes takes a tenth of a microsecond to convert each
-# argument; these get theirs ready made: pointers and numbers of 64 bits by the functions
-# below, and a link as the argument of its Attachment. A plain int arrives as an int of C.
-READY_MADE = frozenset(
+# Functions that every request calls. ctypes takes a tenth of a microsecond to convert one
+# argument, so these get converted arguments: 64-bit numbers and pointers from the functions
+# below, and the link from its Attachment. A plain int arrives as a C int.
+PRECONVERTED = frozenset(
     [
         *("ur_take_apart", "ur_reply", "ur_next_slot", "ur_next_slots", "ur_release"),
         *("ur_doze", "ur_arm", "ur_disarm", "ur_news"),
@@ -166,13 +165,13 @@ def _one_at_a_time(function: Callable[..., Any], lock: threading.RLock) -> Calla
 
 
 def _around_sleep() -> tuple[Any, ...]:
-    """Return what gives the interpreter's lock back, and what takes it again, for ur_doze."""
+    """Return the functions with which ur_doze releases the GIL and takes it again."""
     functions = ctypes.pythonapi.PyEval_SaveThread, ctypes.pythonapi.PyEval_RestoreThread
     return tuple(pointer(ctypes.cast(function, c_void_p).value) for function in functions)
 
 
 class Library:
-    """The functions of the library as attributes."""
+    """The functions of the library, as attributes."""
 
     def __init__(self, name: str) -> None:
         quick, slow = ctypes.PyDLL(name), ctypes.CDLL(name)
@@ -181,7 +180,7 @@ class Library:
         for function_name, (result, arguments) in SIGNATURES.items():
             function = getattr(quick, function_name)
             function.restype = result
-            if function_name not in READY_MADE:
+            if function_name not in PRECONVERTED:
                 function.argtypes = arguments
             setattr(self, function_name, function if has_lock else _one_at_a_time(function, lock))
         self.leave, self.enter = _around_sleep() if has_lock else self._without_lock(slow, lock)
@@ -189,7 +188,7 @@ class Library:
         self.ur_attach.restype, self.ur_attach.argtypes = ATTACH
 
     def _without_lock(self, slow: Any, lock: threading.RLock) -> tuple[Any, Any]:
-        """Have ur_doze give our lock back meanwhile."""
+        """Have ur_doze release our lock while it sleeps."""
         self.ur_doze = _one_at_a_time(slow.ur_doze, lock)
         self._callbacks = (
             ctypes.CFUNCTYPE(c_void_p)(lock.release),
@@ -197,7 +196,7 @@ class Library:
         )
         return self._callbacks
 
-    def __getattr__(self, name: str) -> Any:  # for the type checker; all are set above
+    def __getattr__(self, name: str) -> Any:  # for the type checker: all are set above
         raise AttributeError(name)
 
 

@@ -1,4 +1,4 @@
-"""Header lists, and the flat text that the C SDK has them in."""
+"""Header fields, and the flat text that the C SDK takes for them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ HeadersLike = Union[Mapping[str, str], Mapping[bytes, bytes], Iterable[tuple[Tex
 
 
 class Headers(Mapping[str, str]):
-    """The headers of a request: a mapping whose names may be asked for in any case. Values
-    of a name that comes more than once are joined, as HTTP allows; get_all has them apart.
-    The text is Latin-1, which has every byte.
+    """The headers of a request: a mapping with case-insensitive names.
+
+    The values of a repeated name are joined, as HTTP allows; get_all() returns them one by one.
+    Text is decoded as Latin-1, which maps every byte.
     """
 
     __slots__ = ("_all", "_flat")
 
     def __init__(self, flat: list[str]) -> None:
-        self._flat = flat  # names and values by turns
+        self._flat = flat  # names and values in turn
         self._all: dict[str, list[str]] | None = None
 
     def _index(self) -> dict[str, list[str]]:
@@ -42,11 +43,11 @@ class Headers(Mapping[str, str]):
         return f"Headers({list(self.pairs())!r})"
 
     def get_all(self, name: str) -> list[str]:
-        """Return the values of a name, in their order."""
+        """Return the values of a name in the order in which they came."""
         return list(self._index().get(name.lower(), ()))
 
     def pairs(self) -> Iterator[tuple[str, str]]:
-        """Return every name and value, as they came."""
+        """Return all names and values in the order in which they came."""
         return zip(self._flat[::2], self._flat[1::2])
 
 
@@ -59,8 +60,9 @@ def _text(part: object) -> str:
 
 
 def flatten(headers: HeadersLike) -> bytes:
-    """Return name and value of each header, each followed by a NUL. Whoever hides a NUL in
-    one would add a header: that is an error.
+    """Return all names and values, each followed by a NUL.
+
+    A NUL inside one would add a field, so it raises ValueError.
     """
     if not headers:
         return b""

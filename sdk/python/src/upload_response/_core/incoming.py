@@ -1,4 +1,4 @@
-"""The request of an exchange: its slots, read without waiting."""
+"""The request direction of an exchange: reads its slots without waiting."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ def _read_trailers(slot_at: int) -> Headers:
 
 
 class Incoming(RequestHandle):
-    """The request."""
+    """The request direction."""
 
-    seen = 1  # the highest slot that was returned to us
-    fetched: list[Any] | None = None  # slots that are still to be handed out, the last one first
-    released = 0  # as the program has asked for
-    rest: memoryview | None = None  # of a chunk that was read in part
+    seen = 1  # the highest slot that the C SDK has returned
+    fetched: list[Any] | None = None  # slots to hand out, in reverse order
+    released = 0  # the highest slot that the program has released
+    rest: memoryview | None = None  # the unread part of a chunk
     trailers: Headers | None = None
-    complete = False  # all of the body was handed out
+    complete = False  # the whole body was handed out
     body_at = 0
-    body_length = -1  # of a body that came with the request
+    body_length = -1  # of a body that came with the headers
 
     def _pin_with_room(self) -> SlotPin:
         pin = self.pin or self.pinned()
         if len(pin.held) >= self.link.max_held:
             raise ViewsAlive(
-                f"views hold {len(pin.held)} slots of this request: release() some, or copy what is kept"
+                f"views hold {len(pin.held)} slots of this request: release() some, or copy what you keep"
             )
         return pin
 
     def view(self, slot: int, address: int, length: int) -> memoryview:
-        """Return a view of a slot, which goes back when nothing refers to it any more."""
+        """Return a view of a slot. The slot stays until the last reference to the view is gone."""
         link, pin = self.link, self._pin_with_room()
         key = next(_keys)
         pin.held[key] = slot
@@ -59,15 +59,15 @@ class Incoming(RequestHandle):
         return memoryview(exporter).cast("B")[start : start + length].toreadonly()
 
     def _hand_out(self, slot: int, address: int, length: int) -> memoryview:
-        """Return a view of a slot that goes back by itself."""
+        """Return a view of a slot that is released with the view."""
         view = self.view(slot, address, length)
         pin: Any = self.pin
         pin.handed = max(pin.handed, slot)
         return view
 
     def next_slot(self) -> tuple[int, int, int, int, int] | None:
-        """Return number, address, length, kind and finality of the next slot, or None: it is
-        not there yet.
+        """Return number, address, length, kind and final flag of the next slot, or None if it has
+        not arrived.
         """
         link = self.link
         buffers = link.borrow_buffers()
@@ -85,7 +85,7 @@ class Incoming(RequestHandle):
         return slot, address, length, kind, final
 
     def _fetch(self) -> bool:
-        """Get slots of the body that there are, to be handed out. False: there are none yet."""
+        """Fetch the slots of the body that have arrived. Return False if there are none."""
         link = self.link
         buffers = link.borrow_buffers()
         count = lib.ur_next_slots(
@@ -102,7 +102,7 @@ class Incoming(RequestHandle):
             self.trailers = _read_trailers(buffers.slot_at)
         link.return_buffers(buffers)
         pin = self.pinned()
-        if count == MAX_SLOTS:  # the client is far ahead: they go back together, which wakes the server once
+        if count == MAX_SLOTS:  # the client is far ahead: release them together, which wakes the server once
             pin.due = fetched[-1][0]
         else:
             pin.release_now()
@@ -110,9 +110,7 @@ class Incoming(RequestHandle):
         return True
 
     def fetched_chunk(self) -> memoryview | None:
-        """Return a view of the next slot that was fetched, or None: there is none, or it is
-        not of the body.
-        """
+        """Return a view of the next fetched slot, or None if there is none or it ends the body."""
         fetched = self.fetched
         if not fetched or not self.handle or self.link.attachment is None:
             return None
@@ -134,11 +132,11 @@ class Incoming(RequestHandle):
         return view
 
     def next_chunk(self) -> Steps[memoryview | None]:
-        """Return a view of the next slot of the body, or None at its end."""
+        """Return a view of the next slot of the body, or None at the end."""
         self.alive()
         if self.complete:
             return None
-        if self.body_length > 0:  # it came with the request
+        if self.body_length > 0:  # it came with the headers
             self.complete, self.seen = True, max(self.seen, 3)
             return self._hand_out(2, self.body_at, self.body_length)
         while True:
@@ -146,7 +144,7 @@ class Incoming(RequestHandle):
             if chunk is not None:
                 return chunk
             if not self.fetched:
-                self._pin_with_room()  # or say so, before a slot is taken
+                self._pin_with_room()  # raises before a slot is taken
                 if not self._fetch():
                     if self.pin is not None:
                         self.pin.release_now()
@@ -160,8 +158,8 @@ class Incoming(RequestHandle):
             pin.handed = max(pin.handed, slot)
 
     def _tail(self, slot: int) -> tuple[int, int, int, int, int, int] | None:
-        """Return number, address, length, time, kind and finality of a slot, or None: it is not
-        there yet.
+        """Return number, address, length, time, kind and final flag of a slot, or None if it has
+        not arrived.
         """
         link = self.link
         buffers = link.borrow_buffers()
@@ -179,9 +177,7 @@ class Incoming(RequestHandle):
         return slot, address, length, time_ns, kind, final
 
     def look(self, slot: int) -> Slot | None:
-        """Return a slot by its number, or None if it is not there yet. It does not go back by
-        itself: see release.
-        """
+        """Return a slot by its number, or None if it has not arrived. Release: release()."""
         found = self._tail(slot)
         if found is None:
             return None
@@ -190,7 +186,7 @@ class Incoming(RequestHandle):
         return Slot(slot, kind, data, time_ns, bool(final))
 
     def tail(self, slot: int) -> Steps[Slot]:
-        """Return a slot by its number, once it is there."""
+        """Return a slot by its number, once it has arrived."""
         while True:
             found = self.look(slot)
             if found is not None:
@@ -198,14 +194,14 @@ class Incoming(RequestHandle):
             yield
 
     def release(self, slot: int = ALL_SLOTS) -> None:
-        """Give slots back, as soon as there are no views of them."""
+        """Release the slots up to a number, as soon as no views of them exist."""
         at = self.alive()
         if self.seen < slot < ALL_SLOTS:
-            raise ValueError(f"slot {slot} was not there yet")
+            raise ValueError(f"slot {slot} has not arrived yet")
         if slot == ALL_SLOTS:
             self.rest, self.complete, self.body_length = None, True, -1
         elif self.body_length > 0:
-            self.body_length = -1  # let the C SDK say what is gone
+            self.body_length = -1  # the C SDK knows which slots are gone
         self.released = max(self.released, slot)
         pin = self.pin
         if pin is None or not pin.held:
@@ -215,7 +211,7 @@ class Incoming(RequestHandle):
             pin.release_front()
 
     def read(self, size: int = -1) -> Steps[bytes]:
-        """Return so many bytes, or all; fewer only at the end of the body."""
+        """Return `size` bytes, or all; fewer only at the end of the body."""
         if self.body_length > 0 and not self.complete and not 0 <= size < self.body_length:
             self.alive()
             self.complete = True
@@ -232,7 +228,7 @@ class Incoming(RequestHandle):
 
     def _take_rest(self, size: int) -> bytes:
         rest = self.rest
-        assert rest is not None  # noqa: S101 - by both callers
+        assert rest is not None  # noqa: S101 - both callers see to that
         if 0 <= size < len(rest):
             self.rest = rest[size:]
             return bytes(rest[:size])
@@ -240,7 +236,7 @@ class Incoming(RequestHandle):
         return bytes(rest)
 
     def read_into(self, buffer: Any) -> Steps[int]:
-        """Fill a buffer with what there is, at least one byte, and return how many."""
+        """Fill a buffer with what has arrived, at least one byte, and return the number of bytes."""
         with memoryview(buffer) as target, target.cast("B") as room:
             if not room:
                 return 0

@@ -1,4 +1,4 @@
-"""A link to the server: attach, take requests, close."""
+"""A link to the server: attaches, takes requests, closes."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from .ffi import BELL_EVENTFD, NOW, TAKEN, TAKEN_APART, Counters, Memory, Option
 
 _take_apart = lib.ur_take_apart
 
-_MAX_PATH = 108  # of a socket
+_MAX_PATH = 108  # bytes of a socket's path
 
-# A request: handle, stream id, its head without the names of its headers, those names,
-# address and length of its whole body or -1, HTTP version. Empty: after a drain, the last one has come.
+# A request: handle, stream id, head without field names, field names, address and length of a body
+# that is complete (else -1), HTTP version. Empty: the link was drained, and no more will come.
 Taken = tuple[Any, ...]
 
 
 class Server(NamedTuple):
-    """Who is at the other end."""
+    """The server of a link: its process id, its name and version, and a number for each start."""
 
     pid: int
     name: str
@@ -34,25 +34,26 @@ class Server(NamedTuple):
 
 
 class Attachment:
-    """The C link, as an argument of its functions, which a call thereby holds. It is freed,
-    and the memory unmapped, when nobody holds it any more: the Link, each request of which
-    there are views, and each call.
+    """Owns the link of the C SDK and is an argument of its functions, so that a call holds it.
+
+    The link is freed, and its memory unmapped, with the last reference: those of the Link, of
+    each request with views, and of each call in progress.
     """
 
     __slots__ = ("__weakref__", "_as_parameter_", "_at", "argument")
 
     def __init__(self, at: int) -> None:
         self._at: int | None = at
-        self.argument = self._as_parameter_ = pointer(at)  # the quick way is to pass the former
+        self.argument = self._as_parameter_ = pointer(at)  # to pass the former is faster
         _attachments.add(self)
 
     @property
     def open(self) -> bool:
-        """Whether it may be used: not in a forked child."""
+        """Return whether it may be used, which is false in a forked child."""
         return self._at is not None
 
     def forget(self, close: Any = lib.ur_close) -> None:
-        """Free the link; in a forked child, what of it is there."""
+        """Free the link, or in a forked child the part of it that exists there."""
         at, self._at = self._at, None
         if at is not None:
             close(at)
@@ -61,8 +62,8 @@ class Attachment:
 
 
 class RequestMemory:
-    """What an exporter of request memory has; its types are made for each link, since
-    their size is the segment's.
+    """Base of the types that export request memory. Each link has a type of its own, with the
+    size of its segment.
     """
 
     __slots__ = ()
@@ -77,7 +78,7 @@ class RequestMemory:
 
 
 def _exporter(name: str, size: int, *bases: type) -> Any:
-    """Return a type of objects that export so many bytes."""
+    """Return a type of objects that export `size` bytes."""
     return type(name, (*bases, ctypes.c_ubyte * size), {"__slots__": ("key", "pin")})
 
 
@@ -86,13 +87,13 @@ def _bytes(value: str | bytes | os.PathLike[str]) -> bytes:
 
 
 def default_socket() -> str:
-    """Return the socket to attach to when none is named; "" if there cannot be one."""
+    """Return the path of the socket that an unnamed server listens on, or "" if there is none."""
     path = ctypes.create_string_buffer(_MAX_PATH)
     return os.fsdecode(path.value) if lib.ur_default_socket(path, len(path)) == 0 else ""
 
 
 def _is_no_socket(path: str) -> bool:
-    """Whether something else than a socket is there."""
+    """Return whether the path is of something that is not a socket."""
     try:
         return not stat.S_ISSOCK(os.stat(path).st_mode)
     except OSError:
@@ -113,13 +114,11 @@ def _attach(options: Options) -> Attachment:
 
 
 class Link:
-    """An attached link. Threads may share it: each call of the C SDK is done before the
-    next one.
-    """
+    """An attached link. Threads may share it: the GIL serializes the calls of the C SDK."""
 
-    on_room: Callable[[], None]  # tells who wants a request that a lane is free again
-    waiting: Collection[int] = ()  # the requests for whose news somebody waits
-    on_end: Callable[[int], None]  # tells them that theirs has ended
+    on_room: Callable[[], None]  # called when a lane becomes free that somebody waits for
+    waiting: Collection[int] = ()  # handles of requests that somebody waits for
+    on_end: Callable[[int], None]  # called when one of those requests ends
 
     def __init__(
         self,
@@ -133,7 +132,7 @@ class Link:
     ) -> None:
         if not 0 <= server_uid < 2**32:
             raise ValueError(f"server_uid is the number of a user, not {server_uid}")
-        self.max_held = max_held  # slots of a request that views may hold
+        self.max_held = max_held  # slots of one request that views may hold
         self._lanes = lanes
         options = Options()
         lib.ur_options_init(byref(options))
@@ -146,9 +145,9 @@ class Link:
     def _keep(self, at: Attachment) -> None:
         self.attachment: Attachment | None = at
         self.forked = False
-        self.active: set[int] = set()  # requests whose response has not ended
-        self._full = False  # and somebody wanted another one
-        self.leaving = False  # no more requests are asked for
+        self.active: set[int] = set()  # handles of requests whose response has not ended
+        self._full = False  # all lanes are busy, and somebody wanted another request
+        self.leaving = False  # drain() was called
         self.slot_size = int(lib.ur_slot_size(at))
         self.fd = int(lib.ur_fd(at))
 
@@ -159,7 +158,7 @@ class Link:
         self.request_memory = _exporter("RequestMemory", memory.requests_size, RequestMemory)
         self.response_memory = _exporter("ResponseMemory", memory.responses_size)
 
-        self._free_buffers: list[ResultBuffers] = []  # in nobody's hands
+        self._free_buffers: list[ResultBuffers] = []  # not in use by a call
         self._taken = ctypes.create_string_buffer(TAKEN_APART.size)
         self._text = ctypes.create_string_buffer(self.slot_size)
         taken_at = addressof(self._taken)
@@ -170,13 +169,13 @@ class Link:
         _links.add(self)
 
     def alive(self) -> Attachment:
-        """Return the attachment, or raise what says why there is none."""
+        """Return the attachment, or raise the error that says why there is none."""
         if self.attachment is None:
             raise Forked if self.forked else LinkClosed("the worker was closed")
         return self.attachment
 
     def error(self, code: int, handle: int = 0) -> Error:
-        """Return the error for what a function returned."""
+        """Return the error for -errno, as a function returned it."""
         at = self.alive()
         reason = lib.ur_reason(at, handle) if code == -errno.ECANCELED else 0
         return from_errno(code, reason=reason, why=lib.ur_why(at).decode("utf-8", "replace"))
@@ -193,8 +192,9 @@ class Link:
         self._free_buffers.append(buffers)
 
     def take(self) -> Taken | None:
-        """Take the next request. None: there is none now. It is called by one thread at a
-        time.
+        """Take the next request, or return None if there is none now.
+
+        Preconditions: one thread calls it at a time.
         """
         at = self.attachment or self.alive()
         code = _take_apart(at.argument, *self._for_take)
@@ -212,8 +212,9 @@ class Link:
         raise self.error(code)
 
     def ended(self, handle: int) -> None:
-        """Note that a response has ended, and tell those who wait for its news. It can happen
-        at any point of any code, and in any thread.
+        """Note that a response has ended, and wake those who wait for it.
+
+        Finalizers call it at any point of any code, in any thread.
         """
         self.active.discard(handle)
         if handle in self.waiting:
@@ -223,28 +224,26 @@ class Link:
             self.on_room()
 
     def drain(self) -> None:
-        """Ask the server for no more requests."""
+        """Tell the server to assign no more requests."""
         self.leaving = True
         at = self.attachment
         if at is not None:
             lib.ur_drain(at)
 
     def server(self) -> Server:
-        """Return who is at the other end."""
+        """Return the server at the other end."""
         pid, name, instance = c_uint32(), c_char_p(), c_uint64()
         lib.ur_server(self.alive(), byref(pid), byref(name), byref(instance))
         return Server(pid.value, (name.value or b"").decode("utf-8", "replace"), instance.value)
 
     def counters(self) -> dict[str, int]:
-        """Return the C SDK's counters."""
+        """Return the counters of the C SDK."""
         counters = Counters()
         lib.ur_get_counters(self.alive(), byref(counters))
         return {name: getattr(counters, name) for name, *_ in Counters._fields_}
 
     def close(self) -> None:
-        """End the link. While there are views of its memory the server has to keep that:
-        then the responses end here, and the rest when the last view is gone.
-        """
+        """End the link. Its responses end now; its memory stays until the last view is gone."""
         kept = weakref.ref(self.attachment) if self.attachment is not None else None
         self.attachment = None
         at = kept() if kept is not None else None
@@ -255,7 +254,7 @@ class Link:
         self.active.clear()
 
     def forget(self) -> None:
-        """Leave the link to the parent process; called in a forked child."""
+        """Leave the link to the parent process. Preconditions: this is a forked child."""
         self.forked = self.forked or self.attachment is not None
         self.attachment = None
 

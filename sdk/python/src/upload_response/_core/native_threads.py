@@ -1,8 +1,7 @@
-"""Threads and locks of the operating system, also where gevent has put green ones in their
-place.
+"""Threads and locks of the operating system, even where gevent has replaced them by green ones.
 
 A thread that waits for the server sleeps in the C SDK, and all its green threads stand still
-meanwhile: a green thread that waits for another one would never run again.
+with it: a green thread that waits for another one would never run again.
 """
 
 from __future__ import annotations
@@ -20,31 +19,31 @@ from .errors import CannotServe
 
 log = logging.getLogger("upload_response")
 
-# The longest that a thread sleeps in one go. Only the main thread runs signal handlers, and a
-# signal does not wake it if it comes right before the sleep, or to another thread.
+# The longest single sleep of a thread. Only the main thread runs signal handlers, and a signal
+# that arrives right before its sleep, or in another thread, does not wake it.
 LONGEST_SLEEP = 1.0  # seconds
 
 
 def _gevent() -> Any:
-    """Return gevent's record of what it has patched, if it has patched threads."""
+    """Return the module that records what gevent has patched, if it has patched threads."""
     monkey = sys.modules.get("gevent.monkey")
     return monkey if monkey is not None and monkey.is_module_patched("threading") else None
 
 
 def _eventlet() -> bool:
-    """Return whether eventlet has patched threads. Its locks are for one thread."""
+    """Return whether eventlet has patched threads. Its locks work in one thread only."""
     patcher = sys.modules.get("eventlet.patcher")
     return patcher is not None and bool(patcher.is_monkey_patched("thread"))
 
 
 def _original(name: str) -> Any:
-    """Return a function of the module _thread, not what gevent has put in its place."""
+    """Return a function of the module _thread, not the one that gevent has put in its place."""
     gevent = _gevent()
     return getattr(_thread, name) if gevent is None else gevent.get_original("_thread", name)
 
 
 def lock() -> Any:
-    """Return a lock."""
+    """Return a lock of the operating system."""
     return _original("allocate_lock")()
 
 
@@ -55,7 +54,7 @@ def get_ident() -> int:
 
 
 class Condition:
-    """As that of the module threading."""
+    """A condition variable like threading.Condition."""
 
     def __init__(self) -> None:
         self._new_lock = _original("allocate_lock")
@@ -70,7 +69,7 @@ class Condition:
         self._lock.release()
 
     def wait(self, seconds: float) -> None:
-        """Wait for a notification, or so long. The lock is held before and after, not meanwhile."""
+        """Wait for a notification, or for `seconds`. The lock is released during the wait."""
         waiter = self._new_lock()
         waiter.acquire()
         self._waiting.append(waiter)
@@ -83,18 +82,18 @@ class Condition:
                 self._waiting.remove(waiter)
 
     def notify(self) -> None:
-        """Wake one of those who wait."""
+        """Wake one waiter."""
         if self._waiting:
             self._waiting.popleft().release()
 
     def notify_all(self) -> None:
-        """Wake all of them."""
+        """Wake all waiters."""
         while self._waiting:
             self.notify()
 
 
 class _Thread:
-    """A thread of the operating system, started behind the back of the module threading."""
+    """A thread of the operating system that the module threading does not know of."""
 
     def __init__(self, run: Callable[[], None]) -> None:
         self._run = run
@@ -120,7 +119,7 @@ class _Thread:
 
 
 def threads(run: Callable[[], None], count: int, *, daemon: bool) -> list[Any]:
-    """Return so many threads, not yet started, that have start(), join() and is_alive()."""
+    """Return `count` threads, not yet started, with start(), join() and is_alive()."""
     if _gevent() is not None:
         return [_Thread(run) for _ in range(count)]
     if _eventlet():

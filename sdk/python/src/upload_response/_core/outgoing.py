@@ -1,4 +1,4 @@
-"""The response of an exchange: written without waiting."""
+"""The response direction of an exchange: writes it without waiting."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .ffi import NOW, lib
 from .headers import HeadersLike, flatten
 from .request_handle import AGAIN, RequestHandle, Steps
 
-# A response of so many bytes is kept here until its end, and goes out with one call.
+# A response of up to so many bytes is buffered until its end and sent with one call.
 MAX_BUFFERED = 16 << 10
 
-# How far the response is. BUFFERED: the C SDK does not know of it yet.
+# The progress of a response. BUFFERED: it was started, and the C SDK does not know of it yet.
 NOT_STARTED, BUFFERED, HEADERS_SENT, ENDED = range(4)
 
 
 class Outgoing(RequestHandle):
-    """The response."""
+    """The response direction."""
 
     progress = NOT_STARTED
     status = 0
@@ -32,16 +32,16 @@ class Outgoing(RequestHandle):
     room_size = 0
 
     def start(self, status: int, headers: HeadersLike = None) -> None:
-        """Start the response."""
+        """Start the response with its status and headers."""
         if self.progress != NOT_STARTED:
             self.alive()
             raise InvalidResponse("headers twice")
         at, fields, status = self.alive(), flatten(headers), operator.index(status)
         self.check(lib.ur_check_flat(status, fields, len(fields)))
-        if len(fields) <= self.link.slot_size // 2:  # it fits, with all that is added to it
+        if len(fields) <= self.link.slot_size // 2:  # they fit, with what the C SDK adds
             self.fields, self.status, self.progress = fields, status, BUFFERED
             return
-        # The first slot of a lane has room in any case; one behind interim responses may not.
+        # The first slot of a lane always has room; one after interim responses may not.
         code = lib.ur_respond_flat(at, self.handle, status, fields, len(fields), NOW)
         if code == AGAIN:
             self.fields, self.status, self.progress = fields, status, BUFFERED
@@ -50,14 +50,14 @@ class Outgoing(RequestHandle):
         self.progress = HEADERS_SENT
 
     def interim(self, status: int, headers: HeadersLike = None) -> Steps[None]:
-        """Send a response that precedes the final one."""
+        """Send an interim response, before start()."""
         if self.progress != NOT_STARTED:
             self.alive()
             raise InvalidResponse("an interim response after start()")
         yield from self.send_interim(operator.index(status), flatten(headers))
 
     def send_interim(self, status: int, fields: bytes) -> Steps[None]:
-        """Send one that may follow start(), if that is not out yet."""
+        """Send an interim response, which may follow start() until that is sent."""
         while True:
             code = lib.ur_interim_flat(self.alive(), self.handle, status, fields, len(fields), NOW)
             if code != AGAIN:
@@ -72,7 +72,7 @@ class Outgoing(RequestHandle):
             self._commit_room(0)
 
     def _send_headers(self) -> Steps[None]:
-        """Hand what was kept here to the C SDK."""
+        """Pass what is buffered to the C SDK."""
         if self.progress != BUFFERED:
             return
         fields, out = self.fields, b"".join(self.buffered)
@@ -103,7 +103,7 @@ class Outgoing(RequestHandle):
                     self.check(code)
 
     def buffer(self, data: Any) -> bool:
-        """Keep a small piece of the response for its end. False: it has to be written."""
+        """Buffer a small piece of the response. Return False if it has to be written."""
         if self.progress != BUFFERED or not self.handle:
             return False
         piece = (
@@ -116,7 +116,7 @@ class Outgoing(RequestHandle):
         return True
 
     def write(self, data: Any) -> Steps[None]:
-        """Add bytes to the body; a str as UTF-8."""
+        """Add bytes to the body; a str is encoded as UTF-8."""
         if isinstance(data, str):
             data = data.encode()
         self._check_open()
@@ -124,7 +124,7 @@ class Outgoing(RequestHandle):
         yield from self._write_through(data)
 
     def reserve(self, size: int = 1) -> Steps[memoryview]:
-        """Return room for at most so many bytes, in shared memory."""
+        """Return room for at most `size` bytes in shared memory."""
         self._check_open()
         yield from self._send_headers()
         link = self.link
@@ -146,7 +146,7 @@ class Outgoing(RequestHandle):
         return self.room_at
 
     def _commit_room(self, size: int) -> None:
-        """Commit so much of the room. Nobody may write to it after that."""
+        """Commit the first bytes of the room, after which nobody may write to it."""
         at, view, room = self.alive(), self.room_at, self.room
         if room is None or view is None:
             raise InvalidResponse("nothing was reserved")
@@ -166,7 +166,7 @@ class Outgoing(RequestHandle):
         self._commit_room(size)
 
     def flush(self) -> Steps[None]:
-        """Send what has been written so far."""
+        """Send what was written so far."""
         self._check_open()
         yield from self._send_headers()
         self.check(lib.ur_flush(self.alive(), self.handle))

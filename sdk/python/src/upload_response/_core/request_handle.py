@@ -1,4 +1,4 @@
-"""Where a request is: its link, and its number there."""
+"""A request as the C SDK knows it: its link, and its number there."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from .slot_pin import SlotPin
 
 T = TypeVar("T")
 
-# What may have to wait is a generator: it yields where there is nothing to do until the
-# link has news, and whoever runs it sleeps there, in a thread or in an event loop.
+# An operation that may have to wait is a generator: it yields where it can do nothing until the
+# link has news. A waiter runs it, and sleeps there in a thread or in an event loop.
 Steps = Generator[None, None, T]
 
 AGAIN = -errno.EAGAIN
 
 
 class RequestHandle:
-    """What the two directions of an exchange have in common."""
+    """The part of an exchange that both directions share."""
 
-    # There is one for each request, and most never need what is set on the class.
+    # Most requests never change the attributes that are set on the class.
     link: Link
-    handle = 0  # 0: it has ended
+    handle = 0  # 0: the response has ended
     pin: SlotPin | None = None
 
     def alive(self) -> Attachment:
-        """Return what the C SDK knows the link by, if the request has not ended."""
+        """Return the attachment of the link, or raise if the request or the link has ended."""
         if not self.handle:
             raise RequestEnded
         return self.link.attachment or self.link.alive()
 
     def check(self, code: int) -> None:
-        """Raise the error that a function returned."""
+        """Raise the error for -errno, as a function returned it."""
         if code != 0:
             raise self.link.error(code, self.handle)
 
     @property
     def reason(self) -> Reason:
-        """Why the request was cancelled."""
+        """Return why the request was cancelled, or NOT_CANCELLED."""
         at = self.alive()
-        lib.ur_cancelled(at, self.handle)  # listens for the end of the server, too
+        lib.ur_cancelled(at, self.handle)  # also notices that the server has ended
         return Reason(lib.ur_reason(at, self.handle))
 
     def until_cancelled(self) -> Steps[Reason]:
@@ -55,13 +55,13 @@ class RequestHandle:
             yield
 
     def pinned(self) -> SlotPin:
-        """Return what keeps the memory of the request for as long as it is held."""
+        """Return the pin that keeps the memory of the request in place."""
         if self.pin is None:
             self.pin = SlotPin(self.link.alive(), self.handle)
         return self.pin
 
     def export(self, kind: Any, base: int, key: int) -> Any:
-        """Return an exporter of a segment, which holds the pin."""
+        """Return an object that exports a segment and holds the pin."""
         exporter = kind.from_address(base)
         exporter.pin, exporter.key = self.pinned(), key
         return exporter

@@ -1,4 +1,4 @@
-"""What a request says of itself before its body."""
+"""The head of a request: what precedes the body."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from .slot_pin import Slot
 
 
 class RequestHead:
-    """The head of a request. Text is Latin-1, which has every byte; nothing of the path is
-    decoded.
+    """The head of a request. Text is decoded as Latin-1, which maps every byte; percent signs are
+    not decoded.
     """
 
     __slots__ = ("_exchange", "_headers")
@@ -22,83 +22,84 @@ class RequestHead:
 
     @property
     def method(self) -> str:
-        """As GET."""
+        """The method, such as GET."""
         return self._exchange.parts[0]
 
     @property
     def scheme(self) -> str:
-        """As http."""
+        """The scheme, such as http."""
         return self._exchange.parts[1]
 
     @property
     def authority(self) -> str:
-        """As example.org:8080; the Host header of HTTP/1.1."""
+        """The authority, such as example.org:8080: the Host header in HTTP/1.1."""
         return self._exchange.parts[2]
 
     @property
     def target(self) -> str:
-        """The path with the query."""
+        """The path and the query, as the client sent them."""
         return self._exchange.parts[3]
 
     @property
     def path(self) -> str:
-        """The path without the query, as it came."""
+        """The path without the query, as the client sent it."""
         return self._exchange.parts[3].partition("?")[0]
 
     @property
     def query(self) -> str:
-        """What follows the question mark, as it came."""
+        """The query after the question mark, as the client sent it."""
         return self._exchange.parts[3].partition("?")[2]
 
     @property
     def client(self) -> tuple[str, int] | None:
-        """The address and the port of the client, as the server knows them; the port is 0 if
-        nobody knows it. None: it has no address, as over a Unix socket.
+        """Address and port of the client, as the server knows them, or None over a Unix socket.
+
+        The port is 0 if it is unknown.
         """
         return self._exchange.client
 
     @property
     def http_version(self) -> int:
-        """1 for HTTP/1.1 and 1.0, 2 for HTTP/2, 3 for HTTP/3."""
+        """The major version of HTTP: 1 for HTTP/1.1 and 1.0, 2, or 3."""
         return self._exchange.http_version
 
     @property
     def stream_id(self) -> int:
-        """Unique among the requests of the server, and in its logs."""
+        """The number of the request, unique in the server and found in its logs."""
         return self._exchange.stream_id
 
     @property
     def headers(self) -> Headers:
-        """The headers."""
+        """The headers of the request."""
         if self._headers is None:
             self._headers = Headers(self._exchange.request_fields)
         return self._headers
 
     @property
     def raw_headers(self) -> list[tuple[bytes, bytes]]:
-        """The headers as pairs of bytes; names are lower-case."""
+        """The headers as pairs of bytes, with lower-case names."""
         exchange = self._exchange
         first = exchange.first
         return list(zip(exchange.names.split(b"\0")[first:], exchange.head.split(b"\0")[4 + first : -1]))
 
     @property
     def has_body(self) -> bool:
-        """Whether there may be a body that was not handed out: False is certain."""
+        """Whether more of the body may come: False once all of it was read."""
         return not self._exchange.complete
 
     @property
     def trailers(self) -> Headers:
-        """The trailers; empty until the body was read to its end."""
+        """The trailers; empty until the body was read to the end."""
         return self._exchange.trailers or Headers([])
 
     @property
     def cancelled(self) -> bool:
-        """Whether nobody wants the response any more."""
+        """Whether the request was cancelled, so that nobody wants the response any more."""
         return self._exchange.reason != Reason.NOT_CANCELLED
 
     @property
     def reason(self) -> Reason:
-        """Why it was cancelled."""
+        """Why the request was cancelled."""
         return self._exchange.reason
 
     @property
@@ -107,18 +108,19 @@ class RequestHead:
         return not self._exchange.handle
 
     def check_cancelled(self) -> None:
-        """Raise Cancelled if nobody wants the response any more."""
+        """Raise Cancelled if the request was cancelled."""
         reason = self._exchange.reason
         if reason != Reason.NOT_CANCELLED:
             raise Cancelled(reason)
 
     def look(self, number: int) -> Slot | None:
-        """Return a slot by its number, as tail() does, or None if it is not there yet."""
+        """Return a slot by its number, as tail() does, or None if it has not arrived."""
         return self._exchange.look(number)
 
     def release(self, number: int = ALL_SLOTS) -> None:
-        """Give the slots up to a number back; without one, say that nothing more of the
-        body is wanted. Slots of which there are views go back when those are gone.
+        """Release the slots up to a number; without one, discard the rest of the body.
+
+        Slots with views are released when the views are gone.
         """
         self._exchange.release(number)
 

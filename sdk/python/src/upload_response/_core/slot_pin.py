@@ -1,4 +1,4 @@
-"""Slots of a request, and what keeps them where they are."""
+"""Slots of a request, and the pin that keeps them in place."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from .link import Attachment
 
 
 class Slot(NamedTuple):
-    """A slot of a request; data is a read-only view of shared memory. final: it is the last
-    one of a message.
+    """A slot of a request. `data` is a read-only view of shared memory; `final` is True for the
+    last slot of a WebSocket message.
     """
 
     number: int
@@ -21,12 +21,13 @@ class Slot(NamedTuple):
 
 
 class SlotPin:
-    """Keeps a request's slots where they are for as long as there are views of them: each
-    exporter of one holds it, and the exchange until its response has ended. With the last
-    of these the request is let go.
+    """Keeps the slots of a request in place while views of them exist.
 
-    Views die in any thread and at any point of any code, so there is no lock here: each
-    step is one that the interpreter does not divide.
+    Each exporter of a slot holds the pin, and so does the exchange until its response has ended.
+    The last of them lets go of the request.
+
+    Views die in any thread and at any point of any code, so there is no lock here: each step is
+    atomic in the interpreter.
     """
 
     __slots__ = ("__weakref__", "_argument", "attachment", "due", "handed", "handle", "held")
@@ -35,19 +36,19 @@ class SlotPin:
         self.attachment = attachment
         self.handle, self._argument = handle, number(handle)
         self.held: dict[int, int] = {}  # exporter -> slot
-        self.handed = 0  # this slot and those before go back when nothing holds them
-        self.due = 0  # but not before they go up to this one
+        self.handed = 0  # slots up to this one may be released once nothing holds them
+        self.due = 0  # but only when all up to this one may be released
 
     def release_front(self, release: Any = lib.ur_release, number: Any = number) -> None:
-        """Release the slots in front that nobody needs."""
-        handed = self.handed  # before held: a slot is held before it counts as handed out
+        """Release the first slots, up to the first one that is held."""
+        handed = self.handed  # read before held: a slot is held before it counts as handed out
         held = [*self.held.values()]
         last = min(min(held) - 1, handed) if held else handed
         if last >= self.due and last > 0 and self.attachment.open:
             release(self.attachment.argument, self._argument, number(last))
 
     def release_now(self) -> None:
-        """Release them now, and from now on each one at once."""
+        """Release what is possible now, and from now on each slot at once."""
         if self.due > 0:
             self.due = 0
             self.release_front()

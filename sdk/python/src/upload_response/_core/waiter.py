@@ -1,4 +1,4 @@
-"""Who waits for a request: a thread, or a task of an event loop."""
+"""What runs the steps of an exchange, and waits between them: a thread or a task."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from .request_handle import RequestHandle, Steps, T
 
 
 class Waiter(Protocol):
-    """Waits in the thread that calls it."""
+    """Waits in the calling thread."""
 
     def run(self, request: RequestHandle, steps: Steps[T], deadline: float | None = None) -> T:
         """Run the steps, sleep where they have to wait, and return their result."""
 
 
 class AsyncWaiter(Protocol):
-    """Waits in the task that calls it."""
+    """Waits in the calling task."""
 
     async def run(self, request: RequestHandle, steps: Steps[T]) -> T:
         """Run the steps, let the event loop go on where they have to wait, and return their result."""

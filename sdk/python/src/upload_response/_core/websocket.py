@@ -1,4 +1,4 @@
-"""What WebSockets for threads and for event loops have in common."""
+"""The part of a WebSocket that threads and event loops share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .websocket_messages import Messages
 
 
 class WebSocketBase:
-    """What WebSockets for threads and those for event loops have in common."""
+    """Base of WebSocket and AsyncWebSocket."""
 
     __slots__ = ("_exchange", "_messages")
 
@@ -17,12 +17,12 @@ class WebSocketBase:
 
     @property
     def subprotocols(self) -> list[str]:
-        """Those that the client offers."""
+        """The subprotocols that the client offers."""
         return self._messages.subprotocols
 
     @property
     def subprotocol(self) -> str | None:
-        """The one that was accepted."""
+        """The subprotocol that accept() chose."""
         return self._messages.state.subprotocol
 
     @property
@@ -32,19 +32,19 @@ class WebSocketBase:
 
     @property
     def close_code(self) -> int | None:
-        """The code with which it was closed, by either side; 1005: without one."""
+        """The close code of either side, or None while it is open. 1005: closed without a code."""
         closed = self._messages.state.closed
         return None if closed is None else closed[0]
 
     @property
     def close_reason(self) -> str | None:
-        """The reason with which it was closed."""
+        """The reason for closing it, or None while it is open."""
         closed = self._messages.state.closed
         return None if closed is None else closed[1]
 
     @property
     def max_size(self) -> int | None:
-        """The most bytes that a message may have which is received; None: any number."""
+        """The most bytes of a received message, or None for no limit."""
         return self._messages.state.max_size
 
     @max_size.setter
@@ -52,7 +52,7 @@ class WebSocketBase:
         self._messages.state.max_size = size
 
     def _abort_if_torn(self) -> None:
-        """Break off if a send() was given up in the middle: nothing but the rest could follow."""
+        """Abort if a send() was interrupted inside a message: only the rest of that could follow."""
         if self._messages.state.torn:
             self._exchange.abort()
 

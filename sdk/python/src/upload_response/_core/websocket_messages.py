@@ -1,4 +1,4 @@
-"""The messages of a WebSocket, without waiting."""
+"""The messages of a WebSocket: sends and receives them without waiting."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _PROTOCOL = "sec-websocket-protocol"
 
 
 def _close_of(kind: int, payload: bytes) -> tuple[int, str]:
-    """Return code and reason that a slot has which is no message."""
+    """Return code and reason of a slot that ends the WebSocket."""
     if kind != CLOSE or len(payload) < 2:
         return NO_CODE, ""
     return int.from_bytes(payload[:2], "big"), payload[2:].decode("utf-8", "replace")
 
 
 def _why_invalid(code: int, length: int) -> str:
-    """Return why the C SDK refuses to close with a code and a reason of so many bytes."""
+    """Return why the C SDK refuses a code, with a reason of `length` bytes."""
     if code == NO_CODE:
         return f"there is no reason without a code, and {NO_CODE} stands for none"
     if length > MAX_REASON:
@@ -37,7 +37,7 @@ def _why_invalid(code: int, length: int) -> str:
 
 
 class Messages:
-    """The WebSocket of an exchange. What it knows it keeps there."""
+    """The WebSocket of an exchange, which also holds its state."""
 
     __slots__ = ("exchange", "state")
 
@@ -49,7 +49,7 @@ class Messages:
 
     @property
     def subprotocols(self) -> list[str]:
-        """Those that the client offers."""
+        """Return the subprotocols that the client offers."""
         fields = self.exchange.request_fields
         offers = [value for name, value in zip(fields[::2], fields[1::2]) if name == _PROTOCOL]
         return [name.strip() for name in ",".join(offers).split(",") if name.strip()]
@@ -69,7 +69,7 @@ class Messages:
         exchange.check(code)
         exchange.progress = HEADERS_SENT
         state.accepted, state.subprotocol = True, subprotocol
-        exchange.release(1)  # what is not released counts as work to be done
+        exchange.release(1)  # a slot that is not released counts as unfinished work
 
     def _accept_fields(self, subprotocol: str | None, fields: bytes) -> bytes:
         if _PROTOCOL.encode() in fields.lower().split(b"\0")[::2]:
@@ -118,9 +118,7 @@ class Messages:
                 return payload.decode() if kind == TEXT else payload
 
     def _close_and_raise(self, code: int, reason: str) -> Steps[NoReturn]:
-        """Close from where messages are received, and say so. One that somebody else is
-        sending cannot be waited for.
-        """
+        """Close while receiving, and raise. A message that is being sent cannot be completed."""
         if self.state.half_sent or self.state.torn:
             self.exchange.abort()
         else:
@@ -131,7 +129,7 @@ class Messages:
     # ---------------------------------------------------------------- send
 
     def send(self, data: Any, final: bool) -> Steps[None]:
-        """Send a message, or a part of one: a str as text, anything else as binary."""
+        """Send a message or a part of one: a str as text, a buffer as binary."""
         kind = BINARY
         if isinstance(data, str):
             kind, data = TEXT, data.encode()
@@ -154,7 +152,7 @@ class Messages:
         self.state.torn, self.state.half_sent = False, not final
 
     def close(self, code: int, reason: str) -> Steps[None]:
-        """Close the WebSocket, and end the request. One that the client has closed is ended."""
+        """Close the WebSocket and end the request, also if the client has closed it."""
         exchange, text = self.exchange, reason.encode()
         if self.state.closed is None:
             self._check_open()

@@ -1,13 +1,13 @@
-"""What is kept of a WebSocket from one call to the next."""
+"""The state of a WebSocket between two calls."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# Codes of RFC 6455 section 7.4, and of the registry that it began.
+# Close codes of RFC 6455 section 7.4, and of the IANA registry that it established.
 NORMAL, NO_CODE, ABNORMAL, TOO_LARGE, SERVICE_RESTART = 1000, 1005, 1006, 1009, 1012
 
-MAX_REASON = 123  # bytes; more do not fit a frame
+MAX_REASON = 123  # bytes, which is what a close frame has room for
 
 
 class WebSocketState:
@@ -15,12 +15,12 @@ class WebSocketState:
 
     accepted = False
     subprotocol: str | None = None
-    max_size: int | None = 16 << 20  # bytes of a message that is received
-    closed: tuple[int, str] | None = None  # code and reason
-    send_lock: Any = None  # a lock of threads, or of tasks: who sends or closes has it
-    half_sent = False  # a message is out in part
-    torn = False  # and its send() was given up
+    max_size: int | None = 16 << 20  # bytes of a received message
+    closed: tuple[int, str] | None = None  # the close code and reason
+    send_lock: Any = None  # of threads or of tasks; held to send and to close
+    half_sent = False  # a message was sent in part
+    torn = False  # and its send() was interrupted
 
     def __init__(self) -> None:
-        # What has come of a message of which not all has: a receive() may be given up.
+        # The first part of a message: a receive() may be interrupted and go on later.
         self.received = bytearray()

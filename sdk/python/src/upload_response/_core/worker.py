@@ -1,4 +1,4 @@
-"""What the workers for threads and for event loops have in common."""
+"""The part of a worker that threads and event loops share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .link import Link, Server
 
 @dataclass(frozen=True)
 class WorkerOptions:
-    """How to attach."""
+    """The options for attaching."""
 
     socket: str | os.PathLike[str] | None = None
     pool: str | None = None
@@ -21,7 +21,7 @@ class WorkerOptions:
     server_uid: int | None = None
 
     def attach(self) -> Link:
-        """Return a new link."""
+        """Attach, and return the link."""
         pool = self.pool or os.environ.get("UPLOAD_RESPONSE_POOL") or "default"
         return Link(
             *(self.socket or "", pool, self.name, self.lanes, self.max_held, self.attach_timeout),
@@ -30,37 +30,39 @@ class WorkerOptions:
 
 
 class WorkerBase:
-    """What the worker for threads and that for event loops have in common."""
+    """Base of Worker and AsyncWorker."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
 
     @property
     def slot_size(self) -> int:
-        """The most bytes that a slot can have."""
+        """The size of a slot in bytes."""
         return self._link.slot_size
 
     @property
     def server(self) -> Server:
-        """Who is at the other end."""
+        """The server that the worker is attached to."""
         return self._link.server()
 
     @property
     def counters(self) -> dict[str, int]:
-        """What this link has done so far."""
+        """Counters of what this link has done so far."""
         return self._link.counters()
 
     @property
     def closed(self) -> bool:
-        """Whether it was closed here."""
+        """Whether close() was called."""
         return self._link.attachment is None
 
     def drain(self) -> None:
-        """Ask for no more requests: those that were assigned still come, then the iteration
-        ends. It can be called from any thread, and from a signal handler.
+        """Ask the server for no more requests. Those already assigned still arrive; then the
+        iteration ends.
+
+        It can be called from any thread and from a signal handler.
         """
         self._link.drain()
 
     def close(self) -> None:
-        """End the link. Requests in progress break off; views of them stay what they are."""
+        """End the link. Requests in progress are aborted; views of them stay valid."""
         self._link.close()

@@ -1,4 +1,4 @@
-"""What is said while there is no server: once when the wait begins, and when it is over."""
+"""Logs the wait for a server: once when it begins, and once when a worker has attached."""
 
 from __future__ import annotations
 
@@ -6,70 +6,68 @@ import contextlib
 import logging
 import os
 import threading
-from typing import TYPE_CHECKING
 
-from .._core.link import default_socket
+from .._core.errors import AttachError
+from .._core.link import Server, default_socket
+from .._core.worker import WorkerOptions
 from .processes import end_with_parent
 
-if TYPE_CHECKING:
-    from .._core.errors import AttachError
-    from .._core.link import Server
-    from .._core.worker import WorkerOptions
-
-# Names the descriptor of a pipe which is written to when a process has attached.
+# The variable with the descriptor of a pipe, to which a process writes when it has attached.
 READY = "UPLOAD_RESPONSE_READY_FD"
 
 log = logging.getLogger("upload_response")
 
 
-class Waits:
-    """The waits of a process, whose threads wait for the same server."""
+class AttachLog:
+    """The log of the threads of a process, which wait for the same server."""
 
     def __init__(self) -> None:
-        self.attached = 0  # how often we were
+        self.attachments = 0
         self._lock = threading.Lock()
-        self._waiting = self._said = False
-        self._asks: int | None = None  # to be told that we are attached
+        self._waiting = self._logged = False
+        self._ready: int | None = None  # the descriptor that READY names
 
-    def begin(self) -> None:
-        """Note that the server is gone, which was said."""
+    def lost(self) -> None:
+        """Note that a link was lost, which its thread has logged."""
         with self._lock:
             self._waiting = True
 
-    def say(self, error: AttachError, attached: int) -> None:
-        """Say what we wait for. With how often we were attached when the attempt began that
-        came to nothing: another thread may have had more luck since.
+    def failed(self, error: AttachError, attachments: int) -> None:
+        """Log, once, that we wait for the server.
+
+        attachments: their number when the attempt began that failed. Another thread may have
+        attached since.
         """
         with self._lock:
-            if self._said or attached != self.attached:
+            if self._logged or attachments != self.attachments:
                 return
-            self._waiting = self._said = True
+            self._waiting = self._logged = True
         log.warning("waiting for the server: %s", error)
 
-    def end(self, options: WorkerOptions, server: Server) -> None:
-        """Say that we are attached, if somebody was told that we were not, or asks."""
+    def attached(self, options: WorkerOptions, server: Server) -> None:
+        """Log that a worker has attached, if the log says that we wait, and report it as READY asks."""
         with self._lock:
-            self.attached += 1
+            self.attachments += 1
             waited = self._waiting
-            self._waiting = self._said = False
-            self._tell()
+            self._waiting = self._logged = False
+            self._report()
         if waited:
             log.info("attached to %s, process %d", options.socket or default_socket(), server.pid)
 
-    def _tell(self) -> None:
-        told, self._asks = self._asks, None
-        if told is not None:
-            with contextlib.suppress(OSError):  # who asked has ended
-                os.write(told, b"x")
-            os.close(told)
+    def _report(self) -> None:
+        ready, self._ready = self._ready, None
+        if ready is not None:
+            with contextlib.suppress(OSError):  # the reader has ended
+                os.write(ready, b"x")
+            os.close(ready)
 
-    def expect(self) -> None:
-        """Look whether somebody asks to be told that we are attached. We end when it does."""
-        asks = os.environ.pop(READY, "")
-        if asks.isdigit():
-            self._asks = int(asks)
-            os.set_inheritable(self._asks, False)
+    def read_environment(self) -> None:
+        """Look whether READY is set. If it is, this process ends with its parent, which set it."""
+        ready = os.environ.pop(READY, "")
+        if ready.isdigit():
+            self._ready = int(ready)
+            os.set_inheritable(self._ready, False)
             end_with_parent()
 
 
-waits = Waits()
+attach_log = AttachLog()

@@ -18,9 +18,9 @@ from .._core.worker import WorkerOptions
 from .._threads.request import Request
 from .._threads.response import Response
 from .._threads.worker import Worker
+from .attach_log import attach_log
 from .processes import supervise
 from .stop import Stop, stop_on_signals
-from .waits import waits
 
 log = logging.getLogger("upload_response")
 
@@ -95,25 +95,25 @@ def keep_attached(serve_link: Callable[[], None], stop: Stop) -> None:
     """Attach, serve, and attach again, until it is time to stop."""
     pause = _FIRST_PAUSE
     while not stop:
-        attached = waits.attached
+        attachments = attach_log.attachments
         try:
             serve_link()
             pause = _FIRST_PAUSE
         except LinkClosed as error:
             log.warning("link lost: %s", error)
-            waits.begin()
+            attach_log.lost()
             pause = _FIRST_PAUSE
         except AttachError as error:
             if not error.may_pass:
                 raise
-            waits.say(error, attached)
+            attach_log.failed(error, attachments)
             stop.wait(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 def _serve_link(handler: Handler, options: WorkerOptions, stop: Stop) -> None:
     worker = Worker.attached(options)
-    waits.end(options, worker.server)
+    attach_log.attached(options, worker.server)
     with worker, stop.when_set(worker.drain):
         for request in worker:
             handle(handler, request)
@@ -145,7 +145,7 @@ def handle(handler: Handler, request: Request) -> None:
 async def _serve_loop(handler: Any, options: WorkerOptions, stop: Stop) -> None:
     loop = asyncio.get_running_loop()
     async with AsyncWorker.with_options(options) as worker:
-        waits.end(options, worker.server)
+        attach_log.attached(options, worker.server)
         _wake(loop)
         with stop.when_set(lambda: _drain_soon(loop, worker)):
             await worker.serve(handler)

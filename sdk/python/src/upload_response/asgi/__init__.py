@@ -6,7 +6,7 @@
 Or without a line of code: python -m upload_response asgi module:app
 """
 
-from .._serving.gateway import Disconnected
+from .._serving.failures import Disconnected
 from ._gateway import serve
 
 __all__ = ["Disconnected", "serve"]

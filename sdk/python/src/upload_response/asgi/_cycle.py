@@ -13,15 +13,8 @@ from .._core.errors import Cancelled, InvalidResponse, LinkClosed, Reason, Reque
 from .._core.exchange import Exchange
 from .._core.outgoing import BUFFERED
 from .._core.request_handle import Steps, T
-from .._serving.gateway import (
-    HOP_BY_HOP,
-    Disconnected,
-    check_fields,
-    check_status,
-    fail,
-    is_token,
-    warn_hop_by_hop,
-)
+from .._serving.failures import Disconnected, fail
+from .._serving.http_rules import HOP_BY_HOP, check_fields, check_status, is_token, warn_hop_by_hop
 
 Message = dict[str, Any]
 Scope = dict[str, Any]

@@ -17,10 +17,10 @@ from .._core.exchange import Exchange
 from .._core.link import Taken
 from .._core.worker import WorkerOptions
 from .._serving import loops
-from .._serving.gateway import root_bytes
+from .._serving.attach_log import attach_log
+from .._serving.http_rules import root_bytes
 from .._serving.service import Service
 from .._serving.stop import SIGNALS, installed
-from .._serving.waits import waits
 from ._cycle import Application, Cycle
 from ._lifespan import Lifespan, StartupFailed
 from ._scope import Scopes
@@ -99,19 +99,19 @@ class Gateway:
         """Attach, serve, and attach again, until it is time to stop."""
         pause = _FIRST_PAUSE
         while not self._stop.is_set():
-            attached = waits.attached
+            attachments = attach_log.attachments
             try:
                 async with AsyncWorker.with_options(self._options) as worker:
-                    waits.end(self._options, worker.server)
+                    attach_log.attached(self._options, worker.server)
                     pause = _FIRST_PAUSE
                     await self._serve_link(worker)
             except LinkClosed as error:
                 log.warning("link lost: %s", error)
-                waits.begin()
+                attach_log.lost()
             except AttachError as error:
                 if not error.may_pass:
                     raise
-                waits.say(error, attached)
+                attach_log.failed(error, attachments)
                 await self._pause(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
 

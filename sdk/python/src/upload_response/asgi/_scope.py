@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from .._core.exchange import CLIENT, Exchange, client_address
-from .._serving.gateway import host_and_port, is_below, root_bytes
+from .._serving.http_rules import host_and_port, is_below, root_bytes
 
 ASGI = {"version": "3.0", "spec_version": "2.5"}
 

@@ -12,7 +12,7 @@ from .._core.errors import Cancelled, Error, Reason, WebSocketClosed
 from .._core.exchange import Exchange
 from .._core.request_handle import Steps
 from .._core.websocket_state import ABNORMAL, MAX_REASON, NORMAL, SERVICE_RESTART
-from .._serving.gateway import Disconnected
+from .._serving.failures import Disconnected
 from ._cycle import BODY, DISCONNECT_ERRORS, DONE, GONE, OPEN, START, Cycle, Message, fields_of
 
 _ACCEPT, _SEND, _CLOSE = "websocket.accept", "websocket.send", "websocket.close"

@@ -10,11 +10,11 @@ from .._core.errors import Cancelled, InvalidResponse, LinkClosed
 from .._core.exchange import Exchange
 from .._core.outgoing import BUFFERED, ENDED, HEADERS_SENT, NOT_STARTED
 from .._core.waiter import Waiter
-from .._serving.gateway import (
+from .._serving.failures import disconnected
+from .._serving.http_rules import (
     HOP_BY_HOP,
     check_fields,
     check_status,
-    disconnected,
     has_no_body,
     is_token,
     warn_hop_by_hop,

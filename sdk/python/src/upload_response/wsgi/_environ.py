@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from .._core.exchange import CLIENT, Exchange, client_address
 from .._core.waiter import Waiter
-from .._serving.gateway import host_and_port, is_below, root_bytes
+from .._serving.http_rules import host_and_port, is_below, root_bytes
 from .._version import VERSION
 from ._files import FileWrapper, Input
 

@@ -12,7 +12,7 @@ from typing import Any
 from .._core.errors import Cancelled, LinkClosed
 from .._core.exchange import Exchange
 from .._core.waiter import Waiter
-from .._serving.gateway import disconnected
+from .._serving.failures import disconnected
 from .._threads.request import Body
 
 

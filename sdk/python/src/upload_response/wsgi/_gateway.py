@@ -10,11 +10,12 @@ from .._core.exchange import Exchange
 from .._core.ffi import WAIT_STREAM
 from .._core.waiter import Waiter
 from .._core.worker import WorkerOptions
-from .._serving.gateway import fail, refuse_websocket, root_bytes
+from .._serving.attach_log import attach_log
+from .._serving.failures import fail, refuse_websocket
+from .._serving.http_rules import root_bytes
 from .._serving.serve import keep_attached
 from .._serving.service import Service
 from .._serving.stop import Stop
-from .._serving.waits import waits
 from .._threads.worker import Worker
 from ._call import Call
 from ._environ import Environs
@@ -52,7 +53,7 @@ class Gateway:
     def serve_link(self, options: WorkerOptions, stop: Stop) -> None:
         """Serve the requests of one link, until that ends."""
         worker = Worker.attached(options)
-        waits.end(options, worker.server)
+        attach_log.attached(options, worker.server)
         link, bell = worker._link, worker._bell
         with worker, stop.when_set(worker.drain):
             while True:

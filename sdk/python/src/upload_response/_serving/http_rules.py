@@ -1,15 +1,12 @@
-"""What the WSGI and the ASGI gateway have in common."""
+"""The rules of HTTP that the WSGI and the ASGI gateway share."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 import operator
 
-from .._core.errors import Cancelled, InvalidResponse, LinkClosed, Reason
-from .._core.exchange import Exchange
-from .._core.outgoing import BUFFERED, NOT_STARTED
+from .._core.errors import InvalidResponse
 
 log = logging.getLogger("upload_response")
 
@@ -35,32 +32,6 @@ def warn_hop_by_hop(name: str) -> None:
     if name not in _warned:
         _warned.add(name)
         log.warning("the application sends %s, which is a matter of the connection: it is dropped", name)
-
-
-class Disconnected(Cancelled, ConnectionError):
-    """The client has gone, or nobody wants the response for another reason. It is an OSError,
-    which is what applications expect.
-    """
-
-    def __init__(self, reason: Reason = Reason.CLIENT_GONE) -> None:
-        Cancelled.__init__(self, reason)
-
-
-def disconnected(error: Cancelled | LinkClosed) -> Disconnected:
-    """Return what an application is told of an error."""
-    return Disconnected(error.reason if isinstance(error, Cancelled) else Reason.SERVER_GONE)
-
-
-def caused_by_disconnect(error: BaseException) -> bool:
-    """Whether an application failed because its client has gone."""
-    seen: set[int] = set()
-    cause: BaseException | None = error
-    while cause is not None and id(cause) not in seen:
-        if isinstance(cause, (Cancelled, LinkClosed)):
-            return True
-        seen.add(id(cause))
-        cause = cause.__cause__ or cause.__context__
-    return False
 
 
 def is_token(name: str) -> bool:
@@ -100,30 +71,6 @@ def root_bytes(root_path: str) -> bytes:
 def is_below(root: str, path: str) -> bool:
     """Whether a path is that of the root, or below it."""
     return path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/")
-
-
-def fail(exchange: Exchange, error: BaseException | None, message: str = "failed") -> None:
-    """Log a failure, and have the client see 500 or a response that breaks off. One that is
-    due to the client is not worth a line.
-    """
-    method, target = exchange.parts[0], exchange.parts[3]
-    if error is not None and caused_by_disconnect(error):
-        log.debug("%s %s: %s", method, target, error)
-        exchange.abort()
-        return
-    log.error("%s %s %s", method, target, message, exc_info=error)
-    if exchange.progress == BUFFERED:
-        exchange.progress = NOT_STARTED
-    if exchange.handle:
-        exchange.fail()
-
-
-def refuse_websocket(exchange: Exchange) -> None:
-    """Answer who asks for a WebSocket where there are none."""
-    exchange.start(501, {"content-type": "text/plain; charset=utf-8"})
-    exchange.buffer("501 Not Implemented: no WebSockets here\n")
-    with contextlib.suppress(Cancelled, LinkClosed):
-        exchange.respond_whole()
 
 
 @functools.lru_cache(64)
