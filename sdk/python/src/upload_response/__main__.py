@@ -1,4 +1,4 @@
-"""python -m upload_response."""
+"""Runs the command line: python -m upload_response."""
 
 from ._command.main import main
 

@@ -1,1 +1,1 @@
-"""The SDK for event loops."""
+"""Workers, requests and responses for event loops."""

@@ -1,4 +1,4 @@
-"""A request, for an event loop."""
+"""Requests for event loops."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 
 class AsyncRequest(RequestHead):
-    """A request. `async for` gives its body, as it comes, in read-only memoryviews of shared
-    memory. A view keeps its slot for as long as it, or anything made from it, lives.
+    """A request. `async for` yields its body, as it arrives, in read-only memoryviews of shared memory.
+
+    A view keeps its slot while the view, or anything made from it, exists.
     """
 
     __slots__ = ("_waiter",)
@@ -33,12 +34,12 @@ class AsyncRequest(RequestHead):
 
     @property
     def response(self) -> AsyncResponse:
-        """The response to it."""
+        """The response to this request."""
         return AsyncResponse(self._exchange, self._waiter)
 
     @property
     def websocket(self) -> AsyncWebSocket | None:
-        """The WebSocket that the client asks for, if it does."""
+        """The WebSocket that the client asks for, or None."""
         return AsyncWebSocket(self._exchange, self._waiter) if self._exchange.asks_for_websocket else None
 
     def __aiter__(self) -> AsyncRequest:
@@ -57,21 +58,20 @@ class AsyncRequest(RequestHead):
         return chunk
 
     async def read(self, size: int = -1) -> bytes:
-        """Return so many bytes of the body, or all of it; fewer only at its end."""
+        """Return `size` bytes of the body, or all of it; fewer only at the end."""
         return await self._run(self._exchange.read(size))
 
     async def readinto(self, buffer: Buffer) -> int:
-        """Fill a buffer with what there is of the body, at least one byte, and return how
-        many; 0 at the end.
+        """Fill a buffer with what has arrived of the body, at least one byte.
+
+        Return the number of bytes, which is 0 at the end.
         """
         return await self._run(self._exchange.read_into(buffer))
 
     async def tail(self, number: int) -> Slot:
-        """Return a slot by its number; the headers are slot 1. Such a slot goes back with
-        release(), and not by itself.
-        """
+        """Wait for a slot, and return it; slot 1 has the headers. Only release() gives it back."""
         return await self._run(self._exchange.tail(number))
 
     async def wait_cancelled(self) -> Reason:
-        """Wait until nobody wants the response any more, and return why."""
+        """Wait until the request is cancelled, and return why."""
         return await self._run(self._exchange.until_cancelled())

@@ -1,4 +1,4 @@
-"""A response, for an event loop."""
+"""Responses for event loops."""
 
 from __future__ import annotations
 
@@ -40,31 +40,32 @@ class AsyncResponse:
         return self._exchange.progress == ENDED
 
     async def interim(self, status: int, headers: HeadersLike = None) -> None:
-        """Send a response that precedes the final one, such as 103 Early Hints, at once. Its
-        status is from 102 to 199.
-        """
+        """Send an interim response, such as 103 Early Hints, at once. Its status is from 102 to 199."""
         await self._run(self._exchange.interim(status, headers))
 
     def start(self, status: int = 200, headers: HeadersLike = None) -> None:
-        """Say status and headers: a mapping, or pairs of str or bytes."""
+        """Set the status and the headers, which are a mapping, or pairs, of str or bytes."""
         self._exchange.start(status, headers)
 
     async def write(self, data: Buffer | str) -> None:
-        """Add bytes, of any contiguous buffer, to the body; a str as UTF-8. They are taken
-        before it returns. It waits when the client does not take them.
+        """Add the bytes of a contiguous buffer, or a str as UTF-8, to the body.
+
+        They are copied before it returns. It waits while the client is too slow.
         """
         if not self._exchange.buffer(data):
             await self._run(self._exchange.write(data))
 
     async def reserve(self, size: int) -> memoryview:
-        """Return room for at most so many bytes, at least one, in shared memory. Fill it, let
-        go of what you made from it, and commit().
+        """Return room for at least one byte, and at most `size`, in shared memory.
+
+        Fill it, drop what you made from it, and commit().
         """
         return await self._run(self._exchange.reserve(size))
 
     def commit(self, size: int) -> None:
-        """Make the first bytes of the reserved room part of the body. The room, and what was
-        made from it, cannot be used after that.
+        """Make the first bytes of the reserved room part of the body.
+
+        The room and everything made from it are invalid after that.
         """
         self._exchange.commit(size)
 
@@ -73,7 +74,7 @@ class AsyncResponse:
         await self._run(self._exchange.flush())
 
     async def trailers(self, fields: HeadersLike) -> None:
-        """Add trailers; only end() may follow."""
+        """Send trailers. Only end() may follow."""
         await self._run(self._exchange.add_trailers(fields))
 
     async def end(self) -> None:
@@ -82,12 +83,13 @@ class AsyncResponse:
             await self._run(self._exchange.end())
 
     def abort(self) -> None:
-        """Break the response off: the client sees an error, or less than all of it."""
+        """Abort the response: the client sees an error or an incomplete response."""
         self._exchange.abort()
 
     async def send_file(self, file: BinaryIO | int, offset: int = 0, count: int | None = None) -> int:
-        """Write a file, or so many bytes of it from an offset, into the body without a copy in
-        between, and return how many. A thread of the loop's executor reads it.
+        """Read a file, or `count` bytes of it from an offset, into the shared memory of the body.
+
+        Return the number of bytes. A thread of the loop's executor reads the file.
         """
         descriptor = file if isinstance(file, int) else file.fileno()
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""A WebSocket, for an event loop."""
+"""WebSockets for event loops."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 
 class AsyncWebSocket(WebSocketBase):
-    """The WebSocket that a client asks for: accept, receive and send, close. One task may
-    receive while others send. It is closed with 1000 when the response ends.
+    """The WebSocket that a client asks for: accept, receive and send, close.
+
+    One task may receive while others send. It is closed with 1000 when the response ends.
     """
 
     __slots__ = ("_waiter",)
@@ -33,15 +34,18 @@ class AsyncWebSocket(WebSocketBase):
         return await self._waiter.run(self._exchange, steps)
 
     async def accept(self, subprotocol: str | None = None, headers: HeadersLike = None) -> None:
-        """Open it; with one of the subprotocols that the client offers, if you like. Whoever
-        does not answers the request as any other.
+        """Open the WebSocket, with one of the subprotocols that the client offers, or none.
+
+        A handler that does not accept responds as to any other request.
         """
         self._messages.state.send_lock = asyncio.Lock()
         await self._run(self._messages.accept(subprotocol, headers))
 
     async def receive(self) -> Message:
-        """Return the next message: text as str, binary as bytes. WebSocketClosed: the client
-        has closed, or a message had more than max_size bytes. Cancelled: the client is gone.
+        """Return the next message: text as str, binary as bytes.
+
+        Raise WebSocketClosed if the client has closed, or a message had more than max_size bytes,
+        and Cancelled if the client is gone.
         """
         return await self._run(self._messages.receive())
 
@@ -55,8 +59,9 @@ class AsyncWebSocket(WebSocketBase):
             raise StopAsyncIteration from None
 
     async def send(self, data: Buffer | str, *, final: bool = True) -> None:
-        """Send a message: a str as text, any contiguous buffer as binary; or a part of one, if
-        it is not final. It waits when the client does not take it.
+        """Send a message: a str as text, a contiguous buffer as binary.
+
+        With final=False it is a part of a message. It waits while the client is too slow.
         """
         async with self._messages.state.send_lock or asyncio.Lock():
             try:
@@ -66,6 +71,6 @@ class AsyncWebSocket(WebSocketBase):
                 raise
 
     async def close(self, code: int = NORMAL, reason: str = "") -> None:
-        """Close it, with a code and a reason of at most 123 bytes, and end the request."""
+        """Close with a code and a reason of at most 123 bytes, and end the request."""
         async with self._messages.state.send_lock or asyncio.Lock():
             await self._run(self._messages.close(code, reason))

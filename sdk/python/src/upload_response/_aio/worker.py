@@ -1,4 +1,4 @@
-"""A worker for an event loop: many requests in flight on one link."""
+"""A worker for event loops: many requests in progress on one link."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ log = logging.getLogger("upload_response")
 
 AsyncHandler = Callable[[AsyncRequest, AsyncResponse], Awaitable[object]]
 
-# So many requests are begun in one round of the loop: who waits for something else has
-# its turn, too.
+# The most requests to begin in one round of the event loop, so that other tasks get their turn.
 _MAX_PER_ROUND = 64
 
 
 class AsyncWorker(WorkerBase):
-    """An attached worker; `async for` gives its requests. It belongs to the event loop that
-    it was entered in.
+    """A worker for an event loop. `async with` attaches it, and `async for` yields its requests.
 
-    The link is armed, that is, the server rings for what we wait for, whenever the loop may
-    go to sleep. A ring disarms it; it is armed again at the end of the same round of the
-    loop, so that one round costs one announcement.
+    It belongs to the event loop in which it was entered.
     """
+
+    # Whenever the loop may go to sleep the link is armed: the server rings the bell for the news
+    # that we wait for. A ring disarms it, and the end of the same round of the loop arms it again,
+    # so that each round announces itself once.
 
     def __init__(
         self,
@@ -50,32 +50,33 @@ class AsyncWorker(WorkerBase):
         attach_timeout: float = 10.0,
         server_uid: int | None = None,
     ) -> None:
-        """It attaches when it is entered. lanes: requests that are served at once; max_held:
-        slots of one request that views may hold; server_uid: a user whose server is believed,
-        beside our own and root.
+        """Take the options for attaching, which happens when it is entered.
+
+        lanes: requests served at the same time. max_held: slots of one request that views may
+        hold. server_uid: a user whose server to trust, besides our own user and root.
         """
         self._options = WorkerOptions(socket, pool, lanes, name, max_held, attach_timeout, server_uid)
-        self._loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment] # until it is entered
-        self._thread = 0  # the loop's
-        self._armed = 0  # the reasons
+        self._loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment] # until __aenter__
+        self._thread = 0  # the thread of the loop
+        self._armed = 0  # the reasons to ring, or 0
         self._arming = False
-        self._next_waiter: asyncio.Future[None] | None = None  # who waits for a request
-        self._begin: Callable[[Taken], None] | None = None  # or what is called with each
-        self._drained: asyncio.Future[None] | None = None  # there will be no more of them
+        self._next_waiter: asyncio.Future[None] | None = None  # set while next() waits
+        self._begin: Callable[[Taken], None] | None = None  # set during for_each()
+        self._drained: asyncio.Future[None] | None = None  # its end
         self._buffers = ResultBuffers()
-        self._waiting: dict[int, list[asyncio.Future[None]]] = {}  # for news of a request
-        self._tasks: dict[int, asyncio.Task[None]] = {}  # that end when their request is cancelled
+        self._waiting: dict[int, list[asyncio.Future[None]]] = {}  # for news, by handle
+        self._tasks: dict[int, asyncio.Task[None]] = {}  # to cancel with their request, by handle
 
     @classmethod
     def with_options(cls, options: WorkerOptions) -> AsyncWorker:
-        """Return a worker that will attach so."""
+        """Return a worker that will attach with these options."""
         worker = cls()
         worker._options = options
         return worker
 
     async def __aenter__(self) -> AsyncWorker:
         if self._loop is not None:
-            raise Error("this worker was entered before: each has one link")
+            raise Error("this worker was entered before: each worker has one link")
         self._loop = asyncio.get_running_loop()
         link: Link = await self._loop.run_in_executor(None, self._options.attach)
         super().__init__(link)
@@ -91,7 +92,7 @@ class AsyncWorker(WorkerBase):
         self.close()
 
     def close(self) -> None:
-        """End the link. Requests in progress break off; views of them stay what they are."""
+        """End the link. Requests in progress are aborted; views of them stay valid."""
         if not self.closed:
             self._loop.remove_reader(self._link.fd)
         super().close()
@@ -116,13 +117,13 @@ class AsyncWorker(WorkerBase):
         self._in_loop(self.wake, handle)
 
     def _in_loop(self, step: Callable[..., None], *arguments: int) -> None:
-        """Have the loop take a step: a request may end in any thread, where the last that
-        holds it lets go.
+        """Call a function in the loop. A request may end in any thread: the one that drops the last
+        reference to it.
         """
         if native_threads.get_ident() == self._thread:
             step(*arguments)
         elif not self._loop.is_closed():
-            with contextlib.suppress(RuntimeError):  # it was closed after all
+            with contextlib.suppress(RuntimeError):  # the loop was closed after all
                 self._loop.call_soon_threadsafe(step, *arguments)
 
     def _arm_soon(self) -> None:
@@ -143,20 +144,20 @@ class AsyncWorker(WorkerBase):
             self._wake_ready(at)
             self._deliver()
             self._arm_soon()
-        elif code != 0:  # dead: nothing will ring any more, and the socket stays readable
+        elif code != 0:  # the link is dead: no bell will ring, and the socket stays readable
             self._loop.remove_reader(self._link.fd)
             self._wake_all()
 
     def _wake_ready(self, at: Attachment) -> None:
-        """Wake those who wait for news of a request."""
+        """Wake the tasks that wait for requests with news."""
         buffers = self._buffers
         while lib.ur_news(at.argument, buffers.number_argument) == 0:
             self._wake(buffers.number.value, at)
 
     def _deliver(self) -> None:
-        """Wake those for whom there may be something else."""
+        """Take requests, or wake the task that waits for one."""
         if self._link.leaving:
-            for handle in list(self._waiting):  # for messages, perhaps
+            for handle in list(self._waiting):  # tasks that receive messages close now
                 self.wake(handle)
         if self._begin is not None:
             self._take_all()
@@ -165,7 +166,7 @@ class AsyncWorker(WorkerBase):
             waiter.set_result(None)
 
     def wake(self, handle: int) -> None:
-        """Wake those who wait for news of a request."""
+        """Wake the tasks that wait for news of a request."""
         for waiter in self._waiting.pop(handle, ()):
             if not waiter.done():
                 waiter.set_result(None)
@@ -212,7 +213,7 @@ class AsyncWorker(WorkerBase):
     # ------------------------------------------------------------ requests
 
     async def next(self) -> AsyncRequest | None:
-        """Return the next request, or None after drain() when the last has come."""
+        """Wait for the next request. Return None when none will come after drain()."""
         while True:
             taken = self._link.take()
             if taken is not None:
@@ -220,7 +221,7 @@ class AsyncWorker(WorkerBase):
             await self._wait_for_request()
 
     async def _wait_for_request(self) -> None:
-        """Wait until there may be a request."""
+        """Wait until a request may have arrived."""
         if self._next_waiter is None:
             self._next_waiter = self._loop.create_future()
         if self._armed and not self._armed & WAIT_STREAM:
@@ -234,11 +235,11 @@ class AsyncWorker(WorkerBase):
             if request is None:
                 return
             yield request
-            del request  # or it would live until the next one comes
+            del request  # else it would live until the next one arrives
 
     async def for_each(self, begin: Callable[[Taken], None]) -> None:
-        """Have a function called with each request that comes, until drain(). It is called
-        by the loop: without a task that would have to be woken.
+        """Call a function with each request until drain(). The loop calls it, so that no task has to
+        be woken.
         """
         self._begin, self._drained = begin, self._loop.create_future()
         try:
@@ -249,7 +250,7 @@ class AsyncWorker(WorkerBase):
             self._begin = self._drained = None
 
     def _take_all(self) -> None:
-        """Begin the requests that there are, and say when no more will come."""
+        """Begin the requests that have arrived, and notice when no more will come."""
         begin, drained = self._begin, self._drained
         if begin is None or drained is None or drained.done():
             return
@@ -267,8 +268,8 @@ class AsyncWorker(WorkerBase):
     # ------------------------------------------------------------ handlers
 
     async def serve(self, handler: AsyncHandler) -> None:
-        """Serve every request in a task of its own, until drain(). The task is cancelled when
-        its client goes.
+        """Serve each request in a task of its own until drain(). The task is cancelled when the
+        client goes away.
         """
         running: set[asyncio.Task[None]] = set()
 

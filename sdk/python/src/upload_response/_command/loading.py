@@ -1,4 +1,4 @@
-"""Applications by their names: module:app, or module:factory()."""
+"""Loads applications by name: module:app, or module:factory()."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ log = logging.getLogger("upload_response")
 
 
 class NotFound(Exception):
-    """There is no such application."""
+    """The application cannot be loaded."""
 
 
 def load(name: str, arguments: int, other: str) -> Any:
-    """Return an application that can be called with so many arguments. What is wrong is said
-    in the log; other: the kind of application that it may be instead.
+    """Return an application that takes `arguments` arguments. If there is none, log why, and raise
+    CannotServe. other: the kind of application that it may be instead.
     """
     try:
         app = _find(name)
@@ -65,7 +65,7 @@ def _call(factory: Any, name: str) -> Any:
 
 
 def _raised(message: str) -> NotFound:
-    """Return an error with the traceback of the application's own."""
+    """Return an error with the traceback of the current exception."""
     text = "".join(traceback.format_exception(*sys.exc_info()))
     return NotFound(f"{message}\n{text.rstrip()}")
 
@@ -76,7 +76,7 @@ def _check(app: Any, name: str, arguments: int, other: str) -> None:
     try:
         signature = inspect.signature(app)
     except (TypeError, ValueError):
-        return  # then it shows when it is called
+        return  # the first call will tell
     try:
         signature.bind(*range(arguments))
     except TypeError:

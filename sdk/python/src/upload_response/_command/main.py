@@ -1,4 +1,4 @@
-"""The command line: python -m upload_response wsgi module:app, and asgi."""
+"""The command line: python -m upload_response wsgi|asgi module:app."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LEVELS = ("debug", "info", "warning", "error")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command, and return its exit status."""
+    """Run a command, and return the exit status."""
     words = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(words)
     logging.basicConfig(
@@ -104,7 +104,7 @@ def _root_path(text: str) -> str:
     return text.rstrip("/")
 
 
-_positive.__name__, _seconds.__name__ = "number", "number of seconds"  # for what argparse says
+_positive.__name__, _seconds.__name__ = "number", "number of seconds"  # for the messages of argparse
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -133,23 +133,23 @@ def _parser() -> argparse.ArgumentParser:
 
 
 _EPILOG = """\
-SIGTERM and SIGINT end it when what is running has finished; a second one ends
-it at once. A server that is not there yet, or goes away, is waited for."""
+SIGTERM and SIGINT end the worker when the running requests have finished; a
+second one ends it at once. While there is no server, the worker waits for it."""
 
 
 def _add_options(command: argparse.ArgumentParser, name: str) -> None:
     add = command.add_argument
-    add("app", metavar="MODULE:APP", help="the application, or MODULE:FACTORY() for what a function returns")
+    add("app", metavar="MODULE:APP", help="the application, or MODULE:FACTORY() for the result of a call")
     add(
         "--socket",
         metavar="PATH",
-        help=f"the server's socket ($UPLOAD_RESPONSE_SOCKET; {default_socket()})".replace("%", "%%"),
+        help=f"socket of the server ($UPLOAD_RESPONSE_SOCKET, or {default_socket()})".replace("%", "%%"),
     )
     add(
         "--server-uid",
         metavar="UID",
         type=_positive,
-        help="a user whose server is believed, beside our own and root ($UPLOAD_RESPONSE_SERVER_UID)",
+        help="trust a server of this user, too, besides our own user and root ($UPLOAD_RESPONSE_SERVER_UID)",
     )
     add("--pool", metavar="NAME", help="pool to serve ($UPLOAD_RESPONSE_POOL, or default)")
     add(
@@ -157,7 +157,7 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
         metavar="N",
         type=_positive,
         default=1,
-        help="processes; one that ends is started again (1)",
+        help="number of processes; one that ends is started again (1)",
     )
     if name == "wsgi":
         add(
@@ -165,7 +165,7 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
             metavar="N",
             type=_positive,
             default=1,
-            help="threads of each process, a request at a time in each (1)",
+            help="threads in each process; each serves one request at a time (1)",
         )
     else:
         add(
@@ -174,23 +174,29 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
             metavar="N",
             type=_positive,
             default=256,
-            help="requests at once in each process (256)",
+            help="requests that each process serves at the same time (256)",
         )
         add(
             "--loop",
             choices=loops.NAMES,
             default="auto",
-            help="event loop; auto: uvloop if it is installed (auto)",
+            help="event loop; auto is uvloop if it is installed (auto)",
         )
-    add("--root-path", metavar="PATH", type=_root_path, default="", help="where the application is mounted")
-    add("--app-dir", metavar="PATH", default=".", help="where to look for the module (.)")
-    add("--chdir", metavar="PATH", help="change to this folder first")
+    add(
+        "--root-path",
+        metavar="PATH",
+        type=_root_path,
+        default="",
+        help="path where the application is mounted (none)",
+    )
+    add("--app-dir", metavar="PATH", default=".", help="folder of the module (.)")
+    add("--chdir", metavar="PATH", help="change to this folder before anything else")
     add(
         "--graceful-timeout",
         metavar="S",
         type=_seconds,
         default=30.0,
-        help="seconds for requests to finish at the end (30)",
+        help="seconds that running requests have to finish at the end; 0: none (30)",
     )
     add("--reload", action="store_true", help="start again when a source file changes; for development")
-    add("--log-level", choices=_LEVELS, default="info", help="(info)")
+    add("--log-level", choices=_LEVELS, default="info", help="least severe messages to log (info)")

@@ -1,4 +1,4 @@
-"""Starts a command again when a source file has changed: what is running goes on meanwhile."""
+"""Starts a command again when a source file has changed, and lets running requests finish."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .._serving.stop import stop_on_signals
 
 log = logging.getLogger("upload_response")
 
-_PERIOD = 0.3  # seconds between two looks
+_PERIOD = 0.3  # seconds between two looks at the files
 
-# Generations that finish what is running; the oldest of more is killed.
+# The most generations that may still finish their requests; beyond that the oldest is killed.
 _MAX_DRAINING = 4
 
 _SKIPPED = {"__pycache__", "node_modules", "site-packages"}
@@ -26,7 +26,7 @@ ModificationTimes = dict[str, int]
 
 
 def modification_times(folder: Path) -> ModificationTimes:
-    """Return when each source file below a folder was changed, environments left out."""
+    """Return the modification time of each source file below a folder, without environments."""
     found: ModificationTimes = {}
     for path, folders, files in os.walk(folder):
         folders[:] = [f for f in folders if f not in _SKIPPED and not f.startswith(".")]
@@ -36,19 +36,19 @@ def modification_times(folder: Path) -> ModificationTimes:
         for name in files:
             if name.endswith(".py"):
                 file = os.path.join(path, name)
-                with contextlib.suppress(FileNotFoundError):  # it was there a moment ago
+                with contextlib.suppress(FileNotFoundError):  # it was just removed
                     found[file] = os.stat(file).st_mtime_ns
     return found
 
 
 class _Generation:
-    """A process that serves the sources as they were when it was started."""
+    """A process that serves the sources as they were when it started."""
 
     def __init__(self, command: list[str]) -> None:
         self._ready, told = os.pipe()
         os.set_blocking(self._ready, False)
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - our own
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
                 command, pass_fds=[told], env={**os.environ, READY: str(told)}
             )
         except BaseException:
@@ -58,7 +58,7 @@ class _Generation:
             os.close(told)
 
     def ready(self) -> bool | None:
-        """Return whether it has attached; None: it has ended without."""
+        """Return whether it has attached, or None if it has ended before that."""
         try:
             return True if os.read(self._ready, 1) else None
         except BlockingIOError:
@@ -69,47 +69,45 @@ class _Generation:
         return self._process.poll() is not None
 
     def drain(self) -> None:
-        """Have it finish what is running, and end."""
+        """Let it finish what is running, and end."""
         self._process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it now."""
+        """Kill it."""
         self._process.kill()
 
     def wait(self) -> None:
-        """Wait for its end, and forget it."""
+        """Wait for its end, and close the descriptor."""
         self._process.wait()
         os.close(self._ready)
 
 
 class _Generations:
-    """The process that serves, the one that is to come after it, and those that finish what
-    was running when their sources changed.
-    """
+    """The process that serves, its successor, and those that finish requests of older sources."""
 
     def __init__(self, command: list[str]) -> None:
         self._command = command
         self._serving: _Generation | None = None
-        self._coming: _Generation | None = None
+        self._successor: _Generation | None = None
         self._draining: list[_Generation] = []
 
     def start(self) -> None:
-        """Start one with the sources as they are."""
-        self._drain(self._coming)
-        self._coming = _Generation(self._command)
+        """Start a process with the sources as they are now."""
+        self._drain(self._successor)
+        self._successor = _Generation(self._command)
 
     def take_over(self) -> None:
-        """Let the one that comes take over when it has attached. If it fails, the one before
-        it goes on.
+        """Let the successor take over once it has attached. If it fails, the process before it goes
+        on serving.
         """
-        coming = self._coming
-        ready = False if coming is None else coming.ready()
+        successor = self._successor
+        ready = False if successor is None else successor.ready()
         if ready:
             self._drain(self._serving)
-            self._serving, self._coming = coming, None
+            self._serving, self._successor = successor, None
         elif ready is None:
-            self._drain(coming)
-            self._coming = None
+            self._drain(successor)
+            self._successor = None
         for each in [each for each in self._draining if each.ended]:
             self._forget(each)
 
@@ -127,16 +125,16 @@ class _Generations:
         self._draining.remove(generation)
 
     def end(self) -> None:
-        """Have all finish, and wait for that."""
-        for each in (self._serving, self._coming):
+        """Let all processes finish, and wait for them."""
+        for each in (self._serving, self._successor):
             self._drain(each)
         while self._draining:
             self._forget(self._draining[0])
 
 
 def keep_reloading(words: list[str], folder: Path) -> int:
-    """Run the command in a process of its own, and in another one after each change below a
-    folder, until SIGTERM or SIGINT comes.
+    """Run the command in a process, and in a new one after each change below a folder, until SIGTERM
+    or SIGINT arrives.
     """
     generations = _Generations(
         [sys.executable, "-m", "upload_response", *(w for w in words if w != "--reload")]

@@ -126,7 +126,7 @@ class Timeout(Error, TimeoutError):
 
 
 class CannotServe(Exception):
-    """This process cannot serve, nor could another one. The log already says why."""
+    """A process cannot serve, nor could another one. The log already says why."""
 
 
 _TURN = "status, headers or trailers that HTTP does not allow, or a body or message out of turn"

@@ -95,7 +95,7 @@ def default_socket() -> str:
 def _is_no_socket(path: str) -> bool:
     """Return whether the path is of something that is not a socket."""
     try:
-        return not stat.S_ISSOCK(os.stat(path).st_mode)
+        return not stat.S_ISSOCK(os.stat(path).st_mode)  # noqa: PTH116 - Path("") is a folder
     except OSError:
         return False
 

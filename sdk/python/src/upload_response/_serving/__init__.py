@@ -1,1 +1,1 @@
-"""What keeps handlers and gateways running: links, threads, processes, signals."""
+"""Runs handlers and gateways: attaches again, starts threads and processes, ends on signals."""

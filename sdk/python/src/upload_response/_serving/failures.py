@@ -13,8 +13,9 @@ log = logging.getLogger("upload_response")
 
 
 class Disconnected(Cancelled, ConnectionError):
-    """The client has gone, or nobody wants the response for another reason. It is an OSError,
-    which is what applications expect.
+    """The client has disconnected, or the request was cancelled for another reason.
+
+    It is an OSError, as applications expect.
     """
 
     def __init__(self, reason: Reason = Reason.CLIENT_GONE) -> None:
@@ -22,12 +23,12 @@ class Disconnected(Cancelled, ConnectionError):
 
 
 def disconnected(error: Cancelled | LinkClosed) -> Disconnected:
-    """Return what an application is told of an error."""
+    """Return the error that the application gets for an error of the SDK."""
     return Disconnected(error.reason if isinstance(error, Cancelled) else Reason.SERVER_GONE)
 
 
 def caused_by_disconnect(error: BaseException) -> bool:
-    """Whether an application failed because its client has gone."""
+    """Return whether an application failed because the client has disconnected."""
     seen: set[int] = set()
     cause: BaseException | None = error
     while cause is not None and id(cause) not in seen:
@@ -39,8 +40,8 @@ def caused_by_disconnect(error: BaseException) -> bool:
 
 
 def fail(exchange: Exchange, error: BaseException | None, message: str = "failed") -> None:
-    """Log a failure, and have the client see 500 or a response that breaks off. One that is
-    due to the client is not worth a line.
+    """Log a failure, and respond with 500 or abort the response. A failure that the client caused
+    is logged for debugging only.
     """
     method, target = exchange.parts[0], exchange.parts[3]
     if error is not None and caused_by_disconnect(error):
@@ -55,7 +56,7 @@ def fail(exchange: Exchange, error: BaseException | None, message: str = "failed
 
 
 def refuse_websocket(exchange: Exchange) -> None:
-    """Answer who asks for a WebSocket where there are none."""
+    """Refuse a WebSocket where the gateway has none."""
     exchange.start(501, {"content-type": "text/plain; charset=utf-8"})
     exchange.buffer("501 Not Implemented: no WebSockets here\n")
     with contextlib.suppress(Cancelled, LinkClosed):

@@ -1,4 +1,4 @@
-"""Event loops: which one, and how it is run."""
+"""Chooses an event loop, and runs it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ NAMES = ("auto", "asyncio", "uvloop")
 
 
 def factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
-    """Return what makes a loop. auto: uvloop if it is installed."""
+    """Return the function that makes a loop of this name. auto: uvloop if it is installed."""
     if name not in NAMES:
         raise ValueError(f"a loop is one of {', '.join(NAMES)}, not {name}")
     if name != "asyncio":
         try:
-            import uvloop  # noqa: PLC0415 - is not needed
+            import uvloop  # noqa: PLC0415 - it is optional
 
             return uvloop.new_event_loop
         except ImportError:
@@ -27,9 +27,10 @@ def factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
 def run(
     main: Callable[[], Coroutine[Any, Any, None]], new_loop: Callable[[], asyncio.AbstractEventLoop]
 ) -> None:
-    """Run a coroutine in a loop of its own, as asyncio.run() does, which takes no factory
-    before Python 3.12. What makes the coroutine is called when the loop is there: before
-    Python 3.10 an asyncio.Event, for one, belongs to the loop that it finds when it is made.
+    """Run a coroutine in a new loop, as asyncio.run() does, which takes no factory before Python 3.12.
+
+    The coroutine is made when the loop exists: before Python 3.10, an asyncio.Event belongs to the
+    loop that is current when it is made.
     """
     loop = new_loop()
     try:

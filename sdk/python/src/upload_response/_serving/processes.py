@@ -1,4 +1,4 @@
-"""Processes that serve, and are started again when they end."""
+"""Runs worker processes, and starts them again when they end."""
 
 from __future__ import annotations
 
@@ -19,25 +19,26 @@ from .stop import Stop, stop_on_signals
 
 log = logging.getLogger("upload_response")
 
-_REFUSED = 78  # EX_CONFIG: the server will not have us, now or later
+_REFUSED = 78  # EX_CONFIG: the server refuses this worker for good
 _CANNOT_SERVE = 70  # EX_SOFTWARE: the application cannot be started
-_SHORT_LIFE, _PAUSE = 1.0, 0.5  # seconds: who ends so soon is started again after a pause
+_SHORT_LIFE, _PAUSE = 1.0, 0.5  # seconds; a process that ends sooner is started again after the pause
 _PR_SET_PDEATHSIG = 1
 
 
 def end_with_parent() -> None:
-    """Have SIGTERM sent to us when our parent ends."""
+    """Have the kernel send SIGTERM to this process when its parent ends."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _can_flush() -> bool:
-    """Flush standard output and error, as multiprocessing does around a process. False: they
-    cannot be written to, and it would raise an error for that.
+    """Flush standard output and error, as multiprocessing does around a process.
+
+    Return False if that fails, which would make multiprocessing raise an error.
     """
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (AttributeError, ValueError):  # it is closed
+        except (AttributeError, ValueError):  # the stream is closed
             pass
         except OSError:
             return False
@@ -45,7 +46,7 @@ def _can_flush() -> bool:
 
 
 def _child(run: Callable[[], None], parent: int, streams: tuple[Any, Any]) -> None:
-    """Serve in a child, and end with a status that says why, wherever our output goes."""
+    """Serve in a child process, and exit with a status that says why, even if output fails."""
     sys.stdout, sys.stderr = streams
     try:
         _serve(run, parent)
@@ -55,9 +56,7 @@ def _child(run: Callable[[], None], parent: int, streams: tuple[Any, Any]) -> No
 
 
 def _serve(run: Callable[[], None], parent: int) -> None:
-    """Serve. A child ends with its parent, which forwards signals: those of a terminal reach
-    both.
-    """
+    """Serve until the parent ends, which also forwards signals: those of a terminal reach both."""
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -90,12 +89,12 @@ class _Children:
         self.started[process] = time.monotonic()
 
     def ended(self, stop: Stop) -> list[Any]:
-        """Wait until a process has ended, or it is time to stop, or to look for signals."""
+        """Wait until a process has ended, it is time to stop, or LONGEST_SLEEP has passed."""
         multiprocessing.connection.wait([*(p.sentinel for p in self.started), stop.fileno()], LONGEST_SLEEP)
         return [p for p in self.started if p.exitcode is not None]
 
     def replace(self, process: Any, stop: Stop) -> None:
-        """Start another process in the place of one that has ended."""
+        """Start another process in place of one that has ended."""
         process.join()
         lived = time.monotonic() - self.started.pop(process)
         if process.exitcode == _REFUSED:
@@ -107,9 +106,7 @@ class _Children:
             self.add()
 
     def end(self, timeout: float | None) -> None:
-        """Have all processes finish what is running, and wait for that; kill those that take
-        longer than our timeout.
-        """
+        """Let all processes finish what is running, and kill those that take longer than the timeout."""
         for process in self.started:
             process.terminate()
         until = None if timeout is None else time.monotonic() + timeout
@@ -122,7 +119,7 @@ class _Children:
 
 
 def supervise(run: Callable[[], None], processes: int, timeout: float | None = None) -> None:
-    """Keep so many processes running until SIGTERM or SIGINT comes."""
+    """Keep `processes` processes running until SIGTERM or SIGINT arrives."""
     children = _Children(run)
     with stop_on_signals() as stop:
         try:

@@ -1,4 +1,4 @@
-"""serve(): a handler, in as many threads and processes as it takes."""
+"""serve(): runs a handler in threads and processes."""
 
 from __future__ import annotations
 
@@ -42,13 +42,14 @@ def serve(
     max_held: int = 256,
     server_uid: int | None = None,
 ) -> None:
-    """Serve requests with handler(request, response) until SIGTERM or SIGINT comes; then
-    finish what is running, and return. A server that is not there yet, or goes away, is
-    waited for. A coroutine function serves as many requests at once as there are lanes; any
-    other handler one in each thread of each process.
+    """Serve requests with handler(request, response) until SIGTERM or SIGINT arrives.
 
-    A handler that raises has its client see 500, or a response that breaks off, and is
-    logged. A process that ends is started again.
+    Then finish what is running, and return. While there is no server, wait for it. A coroutine
+    function serves as many requests at the same time as there are lanes; any other handler serves
+    one in each thread of each process.
+
+    If the handler raises, the error is logged, and the client gets a 500 or an aborted response. A
+    process that ends is started again.
     """
     if lanes is None:
         lanes = 256 if inspect.iscoroutinefunction(handler) else 1
@@ -84,7 +85,7 @@ def _serve_threads(handler: AnyHandler, options: WorkerOptions, threads: int) ->
 
 
 def keep_serving(handler: AnyHandler, options: WorkerOptions, stop: Stop) -> None:
-    """Have a handler serve one link after the other, until it is time to stop."""
+    """Serve one link after the other with a handler, until it is time to stop."""
     if inspect.iscoroutinefunction(handler):
         keep_attached(lambda: asyncio.run(_serve_loop(handler, options, stop)), stop)
     else:
@@ -92,7 +93,7 @@ def keep_serving(handler: AnyHandler, options: WorkerOptions, stop: Stop) -> Non
 
 
 def keep_attached(serve_link: Callable[[], None], stop: Stop) -> None:
-    """Attach, serve, and attach again, until it is time to stop."""
+    """Attach and serve, again and again, until it is time to stop."""
     pause = _FIRST_PAUSE
     while not stop:
         attachments = attach_log.attachments
@@ -117,11 +118,11 @@ def _serve_link(handler: Handler, options: WorkerOptions, stop: Stop) -> None:
     with worker, stop.when_set(worker.drain):
         for request in worker:
             handle(handler, request)
-            del request  # or it would live until the next one comes
+            del request  # else it would live until the next one arrives
 
 
 def handle(handler: Handler, request: Request) -> None:
-    """Have a handler answer a request, and end the response."""
+    """Call a handler for a request, and end the response."""
     response = request.response
     try:
         with contextlib.suppress(WebSocketClosed):
@@ -135,7 +136,7 @@ def handle(handler: Handler, request: Request) -> None:
     except Exception:
         log.exception("%s %s failed", request.method, request.target)
         request._exchange.fail()
-    except BaseException:  # the process is to end: its client need not wait for that
+    except BaseException:  # the process is ending, and the client need not wait for that
         request._exchange.fail()
         raise
     finally:
@@ -152,7 +153,7 @@ async def _serve_loop(handler: Any, options: WorkerOptions, stop: Stop) -> None:
 
 
 def _wake(loop: asyncio.AbstractEventLoop) -> None:
-    """Have the loop wake now and then, to see to signals."""
+    """Wake the loop regularly, so that it runs signal handlers."""
     loop.call_later(LONGEST_SLEEP, _wake, loop)
 
 
@@ -162,7 +163,7 @@ def _drain_soon(loop: asyncio.AbstractEventLoop, worker: AsyncWorker) -> None:
 
 
 class Application:
-    """A handler that knows how to be served: what the decorator makes of a function."""
+    """A handler with its options, which the decorator worker() returns."""
 
     def __init__(self, handler: AnyHandler, options: dict[str, Any]) -> None:
         self.handler = handler
@@ -172,7 +173,7 @@ class Application:
         return self.handler(request, response)
 
     def serve(self, **options: Any) -> None:
-        """Serve it, as serve() does; options given here override the decorator's."""
+        """Serve the handler, as serve() does. Options given here override those of the decorator."""
         serve(self.handler, **{**self._options, **options})
 
 
@@ -181,9 +182,7 @@ def worker(handler: AnyHandler) -> Application: ...
 @overload
 def worker(**options: Any) -> Callable[[AnyHandler], Application]: ...
 def worker(handler: AnyHandler | None = None, **options: Any) -> Any:
-    """Make a handler a worker, with the options of serve(): @worker or @worker(threads=4).
-    Then handler.serve() serves it.
-    """
+    """Give a handler the options of serve() and a method serve(): @worker or @worker(threads=4)."""
     if handler is None:
         return lambda function: Application(function, options)
     return Application(handler, options)

@@ -1,4 +1,4 @@
-"""How the gateways are run: threads, processes, and an end that comes in time."""
+"""Runs a gateway in threads and processes, and ends it in time."""
 
 from __future__ import annotations
 
@@ -15,31 +15,33 @@ from .stop import Stop, stop_on_signals
 
 log = logging.getLogger("upload_response")
 
-# How much longer than its own timeout a process may take to end before it is killed.
+# The time that a process may take to end, after its graceful timeout, before it is killed.
 _GRACE = 5.0  # seconds
 
 
 @dataclass(frozen=True)
 class Service:
-    """How to run."""
+    """The options for running a gateway."""
 
     processes: int = 1
-    graceful_timeout: float = 30.0  # seconds that requests have to finish when it is to end
+    graceful_timeout: float = 30.0  # seconds that running requests have at the end
 
     def __post_init__(self) -> None:
         if self.processes < 1:
             raise ValueError(f"{self.processes} processes cannot serve")
 
     def run(self, process: Callable[[], None]) -> None:
-        """Run a process, in this one or in as many as are wanted, until SIGTERM or SIGINT."""
+        """Run a function, in this process or in several, until SIGTERM or SIGINT arrives."""
         if self.processes > 1:
             supervise(process, self.processes, self.graceful_timeout + _GRACE)
         else:
             process()
 
     def run_threads(self, thread: Callable[[Stop], None], count: int) -> None:
-        """Run threads until they are told to stop, and have. Those that do not in time end
-        with the process. The main thread waits: signals never come into an application.
+        """Run threads until they are told to stop, and have stopped. Those that are late end with
+        the process.
+
+        The main thread only waits, so that no signal handler interrupts an application.
         """
         if count < 1:
             raise ValueError(f"{count} threads cannot serve")

@@ -1,4 +1,4 @@
-"""The wish to stop, which a signal brings."""
+"""A flag that says that it is time to stop, and signals that set it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stop:
-    """Is set once. Unlike threading.Event it can be set by a signal handler that interrupts
-    who waits for it.
+    """A flag that is set once. Unlike a threading.Event, it can be set by a signal handler that
+    interrupts the wait for it.
     """
 
     def __init__(self) -> None:
@@ -30,15 +30,15 @@ class Stop:
         return self._is_set
 
     def set(self) -> None:
-        """Stop: wake who waits, and do what was asked for."""
+        """Set the flag, wake all waiters, and run the actions."""
         if not self._is_set:
             self._is_set = True
-            os.write(self._write, b"x")  # is never read: it wakes everybody
+            os.write(self._write, b"x")  # never read, so that it wakes every waiter
             for action in list(self._actions.values()):
                 action()
 
     def wait(self, seconds: float) -> bool:
-        """Wait, and return whether it is time to stop."""
+        """Wait for `seconds` at most, and return whether it is time to stop."""
         select.select([self._read], [], [], seconds)
         return self._is_set
 
@@ -48,12 +48,12 @@ class Stop:
             pass
 
     def fileno(self) -> int:
-        """What is readable once it is set."""
+        """Return a descriptor that is readable once the flag is set."""
         return self._read
 
     @contextmanager
     def when_set(self, action: Callable[[], None]) -> Iterator[None]:
-        """Have an action done when it is set, or now if it is."""
+        """Run an action when the flag is set, or now if it is set already."""
         key = object()
         self._actions[key] = action
         try:
@@ -64,15 +64,16 @@ class Stop:
             del self._actions[key]
 
     def close(self) -> None:
-        """Free the descriptors."""
+        """Close the descriptors."""
         os.close(self._read)
         os.close(self._write)
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[Stop]:
-    """Have SIGTERM and SIGINT stop us; the second one does what it did before. Only the main
-    thread is told of signals: in another one this sets up nothing.
+    """Let SIGTERM and SIGINT set a flag; a second one has its former effect.
+
+    Only the main thread can handle signals: in another thread nothing sets the flag.
     """
     stop = Stop()
     before: dict[int, Any] = {}
@@ -81,7 +82,7 @@ def stop_on_signals() -> Iterator[Stop]:
         signal.signal(number, before[number])
         stop.set()
 
-    with contextlib.suppress(ValueError):  # it is another thread
+    with contextlib.suppress(ValueError):  # this is another thread
         for number in map(int, SIGNALS):
             found = installed(number)
             signal.signal(number, on_signal)
@@ -95,6 +96,6 @@ def stop_on_signals() -> Iterator[Stop]:
 
 
 def installed(number: int) -> Any:
-    """Return the handler that there is; one that Python did not install counts as none."""
+    """Return the handler of a signal. One that Python did not install counts as the default."""
     handler = signal.getsignal(number)
     return signal.SIG_DFL if handler is None else handler

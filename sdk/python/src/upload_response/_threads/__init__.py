@@ -1,1 +1,1 @@
-"""The SDK for threads, which sleep where they have to wait."""
+"""Workers, requests and responses for threads."""

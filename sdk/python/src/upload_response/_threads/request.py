@@ -1,4 +1,4 @@
-"""A request, for threads that wait."""
+"""Requests for threads."""
 
 from __future__ import annotations
 
@@ -19,23 +19,24 @@ if TYPE_CHECKING:
 
 
 class Body(io.RawIOBase):
-    """The body as a raw stream."""
+    """The body of a request as a raw stream."""
 
     def __init__(self, exchange: Exchange, waiter: Waiter) -> None:
         self._exchange, self._waiter = exchange, waiter
 
     def readable(self) -> bool:
-        """True: that is what it is for."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: Buffer) -> int:
-        """Fill the buffer with what there is, at least one byte but at the end."""
+        """Fill a buffer with what has arrived, at least one byte except at the end."""
         return self._waiter.run(self._exchange, self._exchange.read_into(buffer))
 
 
 class Request(RequestHead):
-    """A request. Iterating gives its body, as it comes, in read-only memoryviews of shared
-    memory. A view keeps its slot for as long as it, or anything made from it, lives.
+    """A request. Iteration yields its body, as it arrives, in read-only memoryviews of shared memory.
+
+    A view keeps its slot while the view, or anything made from it, exists.
     """
 
     __slots__ = ("_waiter",)
@@ -46,12 +47,12 @@ class Request(RequestHead):
 
     @property
     def response(self) -> Response:
-        """The response to it."""
+        """The response to this request."""
         return Response(self._exchange, self._waiter)
 
     @property
     def websocket(self) -> WebSocket | None:
-        """The WebSocket that the client asks for, if it does."""
+        """The WebSocket that the client asks for, or None."""
         return WebSocket(self._exchange, self._waiter) if self._exchange.asks_for_websocket else None
 
     def __iter__(self) -> Iterator[memoryview]:
@@ -70,25 +71,24 @@ class Request(RequestHead):
         return chunk
 
     def read(self, size: int = -1) -> bytes:
-        """Return so many bytes of the body, or all of it; fewer only at its end."""
+        """Return `size` bytes of the body, or all of it; fewer only at the end."""
         return self._waiter.run(self._exchange, self._exchange.read(size))
 
     def readinto(self, buffer: Buffer) -> int:
-        """Fill a buffer with what there is of the body, at least one byte, and return how
-        many; 0 at the end.
+        """Fill a buffer with what has arrived of the body, at least one byte.
+
+        Return the number of bytes, which is 0 at the end.
         """
         return self._waiter.run(self._exchange, self._exchange.read_into(buffer))
 
     def file(self, buffer_size: int = 64 << 10) -> io.BufferedReader:
-        """Return the body as a file."""
+        """Return the body as a buffered binary file."""
         return io.BufferedReader(Body(self._exchange, self._waiter), buffer_size)
 
     def wait_cancelled(self) -> Reason:
-        """Wait until nobody wants the response any more, and return why."""
+        """Wait until the request is cancelled, and return why."""
         return self._waiter.run(self._exchange, self._exchange.until_cancelled())
 
     def tail(self, number: int) -> Slot:
-        """Return a slot by its number; the headers are slot 1. Such a slot goes back with
-        release(), and not by itself.
-        """
+        """Wait for a slot, and return it; slot 1 has the headers. Only release() gives it back."""
         return self._waiter.run(self._exchange, self._exchange.tail(number))

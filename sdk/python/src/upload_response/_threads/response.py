@@ -1,4 +1,4 @@
-"""A response, for threads that wait."""
+"""Responses for threads."""
 
 from __future__ import annotations
 
@@ -35,31 +35,32 @@ class Response:
         return self._exchange.progress == ENDED
 
     def interim(self, status: int, headers: HeadersLike = None) -> None:
-        """Send a response that precedes the final one, such as 103 Early Hints, at once. Its
-        status is from 102 to 199.
-        """
+        """Send an interim response, such as 103 Early Hints, at once. Its status is from 102 to 199."""
         self._waiter.run(self._exchange, self._exchange.interim(status, headers))
 
     def start(self, status: int = 200, headers: HeadersLike = None) -> None:
-        """Say status and headers: a mapping, or pairs of str or bytes."""
+        """Set the status and the headers, which are a mapping, or pairs, of str or bytes."""
         self._exchange.start(status, headers)
 
     def write(self, data: Buffer | str) -> None:
-        """Add bytes, of any contiguous buffer, to the body; a str as UTF-8. They are taken
-        before it returns. It waits when the client does not take them.
+        """Add the bytes of a contiguous buffer, or a str as UTF-8, to the body.
+
+        They are copied before it returns. It waits while the client is too slow.
         """
         if not self._exchange.buffer(data):
             self._waiter.run(self._exchange, self._exchange.write(data))
 
     def reserve(self, size: int) -> memoryview:
-        """Return room for at most so many bytes, at least one, in shared memory. Fill it, let
-        go of what you made from it, and commit().
+        """Return room for at least one byte, and at most `size`, in shared memory.
+
+        Fill it, drop what you made from it, and commit().
         """
         return self._waiter.run(self._exchange, self._exchange.reserve(size))
 
     def commit(self, size: int) -> None:
-        """Make the first bytes of the reserved room part of the body. The room, and nothing
-        made from it, can be used after that.
+        """Make the first bytes of the reserved room part of the body.
+
+        The room and everything made from it are invalid after that.
         """
         self._exchange.commit(size)
 
@@ -68,7 +69,7 @@ class Response:
         self._waiter.run(self._exchange, self._exchange.flush())
 
     def trailers(self, fields: HeadersLike) -> None:
-        """Add trailers; only end() may follow."""
+        """Send trailers. Only end() may follow."""
         self._waiter.run(self._exchange, self._exchange.add_trailers(fields))
 
     def end(self) -> None:
@@ -77,12 +78,13 @@ class Response:
             self._waiter.run(self._exchange, self._exchange.end())
 
     def abort(self) -> None:
-        """Break the response off: the client sees an error, or less than all of it."""
+        """Abort the response: the client sees an error or an incomplete response."""
         self._exchange.abort()
 
     def send_file(self, file: BinaryIO | int, offset: int | None = None, count: int | None = None) -> int:
-        """Write a file, or so many bytes of it, into the body without a copy in between, and
-        return how many. Without an offset it is read from where it stands.
+        """Read a file, or `count` bytes of it, into the shared memory of the body.
+
+        Return the number of bytes. Without an offset, read from the position of the file.
         """
         descriptor = file if isinstance(file, int) else file.fileno()
         if offset is None and not isinstance(file, int):

@@ -1,4 +1,4 @@
-"""A WebSocket, for threads that wait."""
+"""WebSockets for threads."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 
 class WebSocket(WebSocketBase):
-    """The WebSocket that a client asks for: accept, receive and send, close. One thread may
-    receive while others send. It is closed with 1000 when the response ends.
+    """The WebSocket that a client asks for: accept, receive and send, close.
+
+    One thread may receive while others send. It is closed with 1000 when the response ends.
     """
 
     __slots__ = ("_waiter",)
@@ -31,15 +32,18 @@ class WebSocket(WebSocketBase):
         self._waiter = waiter
 
     def accept(self, subprotocol: str | None = None, headers: HeadersLike = None) -> None:
-        """Open it; with one of the subprotocols that the client offers, if you like. Whoever
-        does not answers the request as any other.
+        """Open the WebSocket, with one of the subprotocols that the client offers, or none.
+
+        A handler that does not accept responds as to any other request.
         """
         self._messages.state.send_lock = native_threads.lock()
         self._waiter.run(self._exchange, self._messages.accept(subprotocol, headers))
 
     def receive(self, timeout: float | None = None) -> Message:
-        """Return the next message: text as str, binary as bytes. WebSocketClosed: the client
-        has closed, or a message had more than max_size bytes. Cancelled: the client is gone.
+        """Return the next message: text as str, binary as bytes.
+
+        Raise WebSocketClosed if the client has closed, or a message had more than max_size bytes,
+        and Cancelled if the client is gone.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         return self._waiter.run(self._exchange, self._messages.receive(), deadline)
@@ -54,8 +58,9 @@ class WebSocket(WebSocketBase):
             raise StopIteration from None
 
     def send(self, data: Buffer | str, *, final: bool = True) -> None:
-        """Send a message: a str as text, any contiguous buffer as binary; or a part of one, if
-        it is not final. It waits when the client does not take it.
+        """Send a message: a str as text, a contiguous buffer as binary.
+
+        With final=False it is a part of a message. It waits while the client is too slow.
         """
         with self._messages.state.send_lock or native_threads.lock():
             try:
@@ -65,6 +70,6 @@ class WebSocket(WebSocketBase):
                 raise
 
     def close(self, code: int = NORMAL, reason: str = "") -> None:
-        """Close it, with a code and a reason of at most 123 bytes, and end the request."""
+        """Close with a code and a reason of at most 123 bytes, and end the request."""
         with self._messages.state.send_lock or native_threads.lock():
             self._waiter.run(self._exchange, self._messages.close(code, reason))

@@ -1,4 +1,4 @@
-"""A worker: one link, and the requests that come over it."""
+"""A worker for threads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .request import Request
 
 
 class Worker(WorkerBase):
-    """An attached worker; iterating gives its requests. Threads may share it."""
+    """An attached worker. Iteration yields its requests. Threads may share it."""
 
     def __init__(
         self,
@@ -29,15 +29,16 @@ class Worker(WorkerBase):
         attach_timeout: float = 10.0,
         server_uid: int | None = None,
     ) -> None:
-        """Attach. lanes: requests that are served at once; max_held: slots of one request
-        that views may hold; server_uid: a user whose server is believed, beside our own and
-        root.
+        """Attach to a server.
+
+        lanes: requests served at the same time. max_held: slots of one request that views may
+        hold. server_uid: a user whose server to trust, besides our own user and root.
         """
         self._attach(WorkerOptions(socket, pool, lanes, name, max_held, attach_timeout, server_uid))
 
     @classmethod
     def attached(cls, options: WorkerOptions) -> Worker:
-        """Return a worker that is attached so."""
+        """Return a worker that is attached with these options."""
         worker = cls.__new__(cls)
         worker._attach(options)
         return worker
@@ -50,11 +51,11 @@ class Worker(WorkerBase):
         self._taking = native_threads.lock()
 
     def next(self, timeout: float | None = None) -> Request | None:
-        """Return the next request, or None after drain() when the last has come."""
+        """Wait for the next request. Return None when none will come after drain()."""
         deadline = None if timeout is None else time.monotonic() + timeout
         link, bell = self._link, self._bell
         while True:
-            link.alive()  # in a forked child the lock may be anybody's
+            link.alive()  # in a forked child another thread may hold the lock without end
             seen = bell.rounds
             with self._taking:
                 taken = link.take()
@@ -63,7 +64,7 @@ class Worker(WorkerBase):
             bell.wait(link, WAIT_STREAM, seen, deadline)
 
     def close(self) -> None:
-        """End the link. Requests in progress break off; views of them stay what they are."""
+        """End the link. Requests in progress are aborted; views of them stay valid."""
         super().close()
         self._bell.end_round()
 
@@ -73,7 +74,7 @@ class Worker(WorkerBase):
             if request is None:
                 return
             yield request
-            del request  # or it would live until the next one comes
+            del request  # else it would live until the next one arrives
 
     def __enter__(self) -> Worker:
         return self

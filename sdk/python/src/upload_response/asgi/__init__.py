@@ -1,9 +1,9 @@
-"""ASGI 3 applications as workers.
+"""Serves ASGI 3 applications as workers.
 
     from upload_response import asgi
     asgi.serve(app, processes=2)
 
-Or without a line of code: python -m upload_response asgi module:app
+Or from the command line: python -m upload_response asgi module:app
 """
 
 from .._serving.failures import Disconnected

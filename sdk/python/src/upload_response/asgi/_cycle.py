@@ -1,4 +1,4 @@
-"""One request of an ASGI application: receive, send, and the rules of their order."""
+"""One request of an ASGI application: receive and send, and the order of their messages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# What the application has to send next; GONE: nobody wants it.
+# The message that the application has to send next. DONE: none. GONE: nobody wants more.
 START, BODY, TRAILERS, OPEN, DONE, GONE = range(6)
 
 _EXPECTED = {
@@ -36,7 +36,7 @@ _FILES = ("http.response.pathsend", "http.response.zerocopysend")
 _HINT = "http.response.early_hint"
 _KINDS = frozenset([*_FILES, _HINT, *list(_EXPECTED.values())[:3]])
 
-# What the SDK raises when nobody wants a response any more, or the request is over.
+# The errors of the SDK when nobody wants the response any more, or the request has ended.
 DISCONNECT_ERRORS = (Cancelled, LinkClosed, RequestEnded)
 
 _DISCONNECT = "http.disconnect"
@@ -44,15 +44,15 @@ _DISCONNECT = "http.disconnect"
 
 _MAX_NAMES = 1000
 
-# ASGI lets an application send these, to no effect: trailers have a message of their own.
+# ASGI lets an application send these without effect: trailers have a message of their own.
 _ALLOWED = ("trailer", "transfer-encoding")
 
-_names: set[bytes] = set()  # that headers were seen to have, and may
+_names: set[bytes] = set()  # valid names that were seen before
 
 
 def _check_name(name: bytes) -> None:
     if not is_token(name.decode("latin-1")):
-        raise InvalidResponse(f"this is no name for a header: {name!r}")
+        raise InvalidResponse(f"not a valid header name: {name!r}")
     lower = name.decode("latin-1").lower()
     if lower in HOP_BY_HOP and lower not in _ALLOWED:
         warn_hop_by_hop(lower)
@@ -61,7 +61,7 @@ def _check_name(name: bytes) -> None:
 
 
 def fields_of(headers: Iterable[Iterable[bytes]]) -> bytes:
-    """Return flat fields, or raise what is wrong with them."""
+    """Return headers as flat fields, or raise if they are invalid."""
     parts: list[bytes] = []
     try:
         for name, value in headers:
@@ -78,33 +78,33 @@ def fields_of(headers: Iterable[Iterable[bytes]]) -> bytes:
     return check_fields(flat, len(parts))
 
 
-# So many turns of the loop it takes a listener, who is told that the client has gone, to
-# cancel a task of another task; some more do no harm.
+# The rounds of the loop in which a task that receives http.disconnect cancels a task of another
+# task. A few more do no harm.
 _LOOP_ROUNDS = 8
 
 
 class Cycle:
-    """A request and its response, as an application sees them."""
+    """A request and its response, as the application sees them."""
 
-    # What most requests never change: there is a cycle for each.
+    # Most requests never change these.
     _state = START
-    _received = False  # the last piece of the request's body
-    _trailers = False  # they follow the body
-    _trailer_fields: tuple[tuple[bytes, bytes], ...] = ()  # trailers so far
-    _stopped = False  # cancelled, since the process ends
-    _is_receiving = False  # a task waits in receive, or was told there
+    _received = False  # the last piece of the request's body was received
+    _trailers = False  # trailers follow the body
+    _trailer_fields: tuple[tuple[bytes, bytes], ...] = ()  # the trailers so far
+    _stopped = False  # cancelled because the process ends
+    _is_receiving = False  # a task waits in receive, or got http.disconnect there
     _gone_reason = Reason.CLIENT_GONE  # if it is GONE
     task: asyncio.Task[None] | None = None
 
     def __init__(self, exchange: Exchange, worker: AsyncWorker, running: set[Cycle]) -> None:
         running.add(self)
-        self._running = running  # where we are until the task ends
+        self._running = running  # contains self until the task ends
         self._exchange = exchange
         self._worker = worker
         self._handle = exchange.handle
 
     async def run(self, app: Application, scope: Scope) -> None:
-        """Call the application, and see to it that there is a response."""
+        """Call the application, and make sure that there is a response."""
         try:
             await app(scope, self.receive, self.send)
             if self._state < DONE:
@@ -114,16 +114,16 @@ class Cycle:
         except Exception as error:
             self._fail(error)
         finally:
-            if self._exchange.handle:  # the process is to end: its client need not wait for that
+            if self._exchange.handle:  # the process is ending, and the client need not wait for that
                 self._exchange.fail()
             self._running.discard(self)
 
     async def _returned(self) -> None:
-        """Do what is left to do when the application has returned."""
+        """Handle an application that has returned before its last message."""
         self._fail(None, f"returned without {_EXPECTED[self._state]}")
 
     def stop(self) -> None:
-        """Cancel the application: the process ends."""
+        """Cancel the application because the process ends."""
         self._stopped = True
         if self.task is not None:
             self.task.cancel()
@@ -133,19 +133,19 @@ class Cycle:
         self._set_state(DONE)
 
     def _set_state(self, state: int) -> None:
-        """Note that there is nothing more to send; whoever waits in receive is told."""
+        """Note that nothing more is to be sent, and wake the tasks in receive."""
         self._state = state
         self._worker.wake(self._handle)
 
     def _set_gone(self, error: Exception) -> None:
-        """Note that nobody wants the response."""
+        """Note that nobody wants the response any more."""
         if self._state < DONE:
             self._gone_reason = error.reason if isinstance(error, Cancelled) else Reason.SERVER_GONE
             self._set_state(GONE)
 
     async def _raise_disconnected(self) -> NoReturn:
-        """Say to who sends that nobody wants the response. Who waits in receive is told
-        first, and may cancel the other for it: frameworks clean up better then.
+        """Raise Disconnected in a task that sends. A task that waits in receive runs first and may
+        cancel this one: frameworks clean up better then.
         """
         for _ in range(_LOOP_ROUNDS if self._is_receiving else 0):
             await asyncio.sleep(0)
@@ -161,7 +161,7 @@ class Cycle:
     # ------------------------------------------------------------- receive
 
     async def receive(self) -> Message:
-        """Return a piece of the body; after the last one wait for the end."""
+        """Return a piece of the body; after the last one, wait for the end of the request."""
         if self._state >= DONE:
             return {"type": _DISCONNECT}
         try:
@@ -177,7 +177,7 @@ class Cycle:
         return {"type": _DISCONNECT}
 
     async def _piece(self) -> Message:
-        """Return a piece of the body, copied: its slot goes back to the server here."""
+        """Return a copy of a piece of the body, which releases its slot."""
         exchange, run = self._exchange, self._worker.run
         if exchange.complete or exchange.body_length > 0:
             body = await run(exchange, exchange.read()) if not exchange.complete else b""
@@ -190,7 +190,7 @@ class Cycle:
     # ---------------------------------------------------------------- send
 
     async def send(self, message: Message) -> None:
-        """Take a piece of the response; wait if the client does not."""
+        """Send a message of the response; wait while the client is too slow."""
         kind, state = message["type"], self._state
         if kind == "http.response.body" and state == BODY:
             if message.get("more_body", False) or self._trailers or not self._respond_whole(message):
@@ -207,7 +207,7 @@ class Cycle:
             raise ValueError(f"there is no message {kind!r} here")
         elif state == GONE:
             await self._raise_disconnected()
-        elif state != DONE:  # what comes after the end is ignored: the specification has it so
+        elif state != DONE:  # after the end messages are ignored, as the specification says
             raise RuntimeError(f"{kind} was sent where {_EXPECTED[state]} has to come")
 
     def _start(self, message: Message) -> None:
@@ -218,7 +218,7 @@ class Cycle:
         self._state = BODY
 
     async def _send_early_hint(self, message: Message) -> None:
-        """Send links before the response, if that is not on its way."""
+        """Send links ahead of the response, if that was not sent yet."""
         if self._exchange.progress <= BUFFERED:
             links = fields_of((b"link", link) for link in message["links"])
             await self._run(self._exchange.send_interim(103, links))
@@ -247,7 +247,7 @@ class Cycle:
             await self._finish(b"")
 
     def _respond_whole(self, message: Message) -> bool:
-        """Send the whole response, with one call. False: it takes more, or nobody wants it."""
+        """Send the whole response with one call. Return False if that takes more calls, or fails."""
         exchange, body = self._exchange, message.get("body", b"")
         if exchange.progress != BUFFERED or type(body) is not bytes:
             return False
@@ -262,7 +262,7 @@ class Cycle:
         return answered
 
     async def _finish(self, body: bytes) -> None:
-        """Send the last piece, and the end. What _answer left is on its way."""
+        """Send the last piece and the end. The exchange has what _respond_whole() could not send."""
         if body and not self._exchange.buffered:
             await self._run(self._exchange.write(body))
         await self._run(self._exchange.end())
@@ -270,7 +270,7 @@ class Cycle:
 
     async def _add_trailers(self, message: Message) -> None:
         fields = [(name, value) for name, value in message.get("headers", ())]
-        fields_of(fields)  # or say what is wrong with them
+        fields_of(fields)  # raises if they are invalid
         self._trailer_fields += tuple(fields)
         if not message.get("more_trailers", False):
             if self._trailer_fields:
@@ -278,7 +278,7 @@ class Cycle:
             await self._finish(b"")
 
     async def _file(self, message: Message) -> None:
-        """Send a file, or a part of one, from a thread."""
+        """Send a file, or a part of one, which a thread reads."""
         if message["type"] == "http.response.zerocopysend":
             await self._send_part(message)
             await self._body_sent(message.get("more_body", False))

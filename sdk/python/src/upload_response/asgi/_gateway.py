@@ -1,4 +1,4 @@
-"""How an ASGI application is served."""
+"""Serves an ASGI application."""
 
 from __future__ import annotations
 
@@ -30,23 +30,22 @@ log = logging.getLogger("upload_response")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0  # seconds
 
-# For what a request does when it is told to stop.
-_LAST_STEPS = 5.0  # seconds
+_LAST_STEPS = 5.0  # seconds that a cancelled request has to clean up
 
 
 class Gateway:
-    """Has an application answer requests, in one event loop."""
+    """Serves requests with an application, in one event loop."""
 
     def __init__(
         self, app: Application, options: WorkerOptions, root_path: str, graceful_timeout: float
     ) -> None:
         self._app, self._options, self._root_path = app, options, root_path
-        self._graceful_timeout = graceful_timeout  # with running requests, when it is to end
+        self._graceful_timeout = graceful_timeout  # seconds that running requests have at the end
         self._running: set[Cycle] = set()
         self._worker: AsyncWorker | None = None
 
     async def serve(self) -> None:
-        """Start the application, serve, and have it clean up."""
+        """Start the application, serve requests, and let the application clean up."""
         self._stop = asyncio.Event()
         self._handle_signals()
         lifespan = Lifespan(self._app)
@@ -64,8 +63,10 @@ class Gateway:
     # ------------------------------------------------------------- the end
 
     def _handle_signals(self) -> None:
-        """Have SIGTERM and SIGINT stop us; the second one does what it did before. A shell that
-        starts us in the background has SIGINT ignored, and whoever sends one means it.
+        """Let SIGTERM and SIGINT stop the gateway; a second one has its former effect.
+
+        An ignored SIGINT is handled, too: a shell ignores it for what it starts in the background,
+        and whoever sends one means it.
         """
         if threading.current_thread() is threading.main_thread():
             loop = asyncio.get_running_loop()
@@ -81,7 +82,7 @@ class Gateway:
             self._worker.drain()
 
     async def _finish(self) -> None:
-        """Wait for the running requests; cancel those that take too long."""
+        """Wait for the running requests, and cancel those that take too long."""
         tasks = [cycle.task for cycle in self._running if cycle.task is not None]
         if not tasks:
             return
@@ -96,7 +97,7 @@ class Gateway:
     # ------------------------------------------------------------- serving
 
     async def _keep_attached(self) -> None:
-        """Attach, serve, and attach again, until it is time to stop."""
+        """Attach and serve, again and again, until it is time to stop."""
         pause = _FIRST_PAUSE
         while not self._stop.is_set():
             attachments = attach_log.attachments
@@ -130,7 +131,7 @@ class Gateway:
             self._worker = None
 
     def _beginner(self, worker: AsyncWorker) -> Callable[[Taken], None]:
-        """Return what begins a request: a task for each."""
+        """Return the function that starts a task for a request."""
         link, scopes, app, running = worker._link, self._scopes, self._app, self._running
         create_task = asyncio.get_running_loop().create_task
 
@@ -160,11 +161,12 @@ def serve(
     loop: str = "auto",
     server_uid: int | None = None,
 ) -> None:
-    """Serve an ASGI application until SIGTERM or SIGINT comes; then finish what is running,
-    for so many seconds at most, and return. Each process has an event loop, uvloop if that
-    is installed, and serves as many requests at once as concurrency says. A server that is
-    not there yet, or goes away, is waited for; a process that ends is started again.
-    root_path: where the application is mounted.
+    """Serve an ASGI application until SIGTERM or SIGINT arrives.
+
+    Then finish what is running, for graceful_timeout seconds at most, and return. Each process has
+    an event loop, uvloop if it is installed, and serves `concurrency` requests at the same time.
+    While there is no server, wait for it. A process that ends is started again. root_path: the
+    path where the application is mounted.
     """
     options = WorkerOptions(socket, pool, concurrency, name, server_uid=server_uid)
     run(lambda: app, options, Service(processes, graceful_timeout), root_path, loops.factory(loop))
@@ -177,8 +179,8 @@ def run(
     root_path: str,
     new_loop: Callable[[], asyncio.AbstractEventLoop],
 ) -> None:
-    """Serve an application that every process loads by itself."""
-    root_bytes(root_path)  # or say at once that it cannot be one
+    """Serve an application that each process loads by itself."""
+    root_bytes(root_path)  # raises at once if it is invalid
 
     def process() -> None:
         loops.run(

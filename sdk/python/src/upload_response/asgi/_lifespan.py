@@ -1,6 +1,4 @@
-"""The lifespan of an ASGI application: what it does before the first request and after the
-last one.
-"""
+"""The lifespan of an ASGI application: its startup and its shutdown."""
 
 from __future__ import annotations
 
@@ -15,15 +13,15 @@ log = logging.getLogger("upload_response")
 _VERSIONS = {"version": "3.0", "spec_version": "2.0"}
 
 
-_LAST_STEPS = 1.0  # seconds for what an application does after its last message
+_LAST_STEPS = 1.0  # seconds that an application has after its last message
 
 
 class StartupFailed(Exception):
-    """The application has said that it cannot start."""
+    """The application sent lifespan.startup.failed."""
 
 
 class Lifespan:
-    """The lifespan of one event loop."""
+    """The lifespan of an application in one event loop."""
 
     def __init__(self, app: Application) -> None:
         self._app = app
@@ -40,8 +38,8 @@ class Lifespan:
             self._report(error)
 
     def _report(self, error: Exception) -> None:
-        """Say that the lifespan failed. Before the start that means that there is none, and
-        who says so with a message is not heard twice.
+        """Log that the lifespan failed. Before startup it means that there is no lifespan, and a
+        failure that a message has reported is not logged again.
         """
         outcomes = [reply.result()["type"] for reply in self._replies.values() if reply.done()]
         if not outcomes:
@@ -60,9 +58,7 @@ class Lifespan:
         reply.set_result(message)
 
     async def _tell(self, event: str) -> Message | None:
-        """Tell the application something, and return what it says to it: None if it ends
-        without a word.
-        """
+        """Send an event to the application, and return the reply, or None if it ends without one."""
         task = self._task
         if task is None or task.done():
             return None
@@ -72,7 +68,7 @@ class Lifespan:
         return reply.result() if reply.done() else None
 
     async def startup(self) -> None:
-        """Have the application start. One that knows nothing of this goes without."""
+        """Start the application. One without a lifespan is served all the same."""
         self._task = asyncio.get_running_loop().create_task(self._run())
         reply = await self._tell("lifespan.startup")
         if reply is not None and reply["type"] == "lifespan.startup.failed":
@@ -80,14 +76,14 @@ class Lifespan:
             raise StartupFailed(reply.get("message", ""))
 
     async def shutdown(self) -> None:
-        """Have the application clean up."""
+        """Let the application clean up."""
         reply = await self._tell("lifespan.shutdown")
         if reply is not None and reply["type"] == "lifespan.shutdown.failed":
             log.error("the application could not shut down: %s", reply.get("message", ""))
         await self._end()
 
     async def _end(self) -> None:
-        """Let the application return, if it does."""
+        """Let the application return, or cancel it."""
         task = self._task
         if task is not None:
             await asyncio.wait([task], timeout=_LAST_STEPS)

@@ -13,7 +13,7 @@ ASGI = {"version": "3.0", "spec_version": "2.5"}
 
 _VERSIONS = {1: "1.1", 2: "2", 3: "3"}
 
-# Of the lists of names that are kept, and of bytes in one: clients choose them.
+# The most cached lists of names, and bytes of one. Clients choose the names, so both are bounded.
 _MAX_LISTS, _MAX_LENGTH = 256, 2048
 
 _EXTENSIONS: dict[str, dict[Any, Any]] = {
@@ -23,8 +23,8 @@ _EXTENSIONS: dict[str, dict[Any, Any]] = {
     "http.response.early_hint": {},
 }
 
-# What the handshake of HTTP/1.1 has, for applications that look for it there. It does not reach
-# us, and HTTP/2 and 3 have none: there is no sec-websocket-key, whose answer is the server's.
+# Fields of an HTTP/1.1 handshake, for applications that look at them. They do not reach workers, and
+# HTTP/2 and 3 have none. There is no sec-websocket-key: the server has answered it.
 _HANDSHAKE = [(b"upgrade", b"websocket"), (b"connection", b"Upgrade"), (b"sec-websocket-version", b"13")]
 
 _WEBSOCKET_EXTENSIONS: dict[str, dict[Any, Any]] = {"websocket.http.response": {}}
@@ -32,15 +32,15 @@ _WEBSOCKET_EXTENSIONS: dict[str, dict[Any, Any]] = {"websocket.http.response": {
 
 @functools.lru_cache(64)
 def _server(authority: bytes, scheme: bytes) -> tuple[str, tuple[str, int]]:
-    """Return the scheme as text, and name and port of the server."""
+    """Return the scheme as text, and the name and port of the server."""
     text = scheme.decode("latin-1")
     host, port = host_and_port(authority.decode("latin-1"), text)
     return text or "http", (host, int(port))
 
 
 class _Names(dict[bytes, tuple[tuple[bytes, ...], bool]]):
-    """The names of a request's headers, and whether the server has put the client's address
-    before their values: most clients send the same names every time.
+    """Caches the names of headers, and whether the first one is the client's address. Most clients
+    send the same names every time.
     """
 
     def __missing__(self, flat: bytes) -> tuple[tuple[bytes, ...], bool]:
@@ -55,7 +55,7 @@ class _Names(dict[bytes, tuple[tuple[bytes, ...], bool]]):
 
 
 class Scopes:
-    """Makes scopes. root_path: where the application is mounted; state: the lifespan's."""
+    """Makes scopes. root_path: where the application is mounted; state: that of the lifespan."""
 
     def __init__(self, root_path: str, state: dict[str, Any]) -> None:
         self._root_path, self._state = root_bytes(root_path).decode("utf-8", "replace"), state

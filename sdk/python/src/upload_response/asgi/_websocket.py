@@ -1,4 +1,4 @@
-"""One WebSocket of an ASGI application: receive, send, and the rules of their order."""
+"""One WebSocket of an ASGI application: receive and send, and the order of their messages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ._cycle import BODY, DISCONNECT_ERRORS, DONE, GONE, OPEN, START, Cycle, Mes
 _ACCEPT, _SEND, _CLOSE = "websocket.accept", "websocket.send", "websocket.close"
 _RESPOND, _RESPOND_MORE = "websocket.http.response.start", "websocket.http.response.body"
 
-# What the application may send.
+# The messages that the application may send in each state.
 _EXPECTED = {
     START: (_ACCEPT, _CLOSE, _RESPOND),
     BODY: (_RESPOND_MORE,),
@@ -28,7 +28,7 @@ _KINDS = frozenset(kind for kinds in _EXPECTED.values() for kind in kinds)
 
 
 def _reason(message: Message) -> str:
-    """Return as much of the reason as can be sent."""
+    """Return the part of the reason that fits a close frame."""
     reason = message.get("reason") or ""
     if not isinstance(reason, str):
         raise TypeError(f"a reason is a str, not {reason!r}")
@@ -36,19 +36,19 @@ def _reason(message: Message) -> str:
 
 
 class WebSocketCycle(Cycle):
-    """A WebSocket, as an application sees it."""
+    """A WebSocket, as the application sees it."""
 
-    _connected = False  # the application was told of it
-    _close_code, _close_reason = ABNORMAL, ""  # what it is told at the end
+    _connected = False  # the application got websocket.connect
+    _close_code, _close_reason = ABNORMAL, ""  # for websocket.disconnect
 
     def __init__(self, exchange: Exchange, worker: AsyncWorker, running: set[Cycle]) -> None:
         super().__init__(exchange, worker, running)
         self._websocket = AsyncWebSocket(exchange, worker)
-        self._websocket.max_size = None  # the server has a limit
+        self._websocket.max_size = None  # the server has a limit of its own
 
     @property
     def subprotocols(self) -> list[str]:
-        """Those that the client offers."""
+        """Return the subprotocols that the client offers."""
         return self._websocket.subprotocols
 
     async def _returned(self) -> None:
@@ -58,7 +58,7 @@ class WebSocketCycle(Cycle):
             self._fail(None, f"returned without {_EXPECTED[self._state][0]}")
 
     def _fail(self, error: BaseException | None, message: str = "failed") -> None:
-        """Close with 1011, or with what says that the process ends."""
+        """Close with 1011, or with 1012 if the process ends."""
         if self._stopped and self._state == OPEN:
             self._close_at_once()
         super()._fail(error, message)
@@ -66,14 +66,14 @@ class WebSocketCycle(Cycle):
     def _close_at_once(self) -> None:
         try:
             for _ in self._websocket._messages.close(SERVICE_RESTART, ""):
-                break  # there is no room for it
+                break  # no room for the close frame
         except Error:
             pass
 
     # ------------------------------------------------------------- receive
 
     async def receive(self) -> Message:
-        """Return the next message, or why there are no more."""
+        """Return the next message, or websocket.disconnect."""
         if not self._connected:
             self._connected = True
             return {"type": "websocket.connect"}
@@ -100,7 +100,7 @@ class WebSocketCycle(Cycle):
         return {"type": "websocket.disconnect", "code": self._close_code, "reason": self._close_reason}
 
     def _until_answered(self) -> Steps[None]:
-        """Wait until the application has answered; Cancelled: the client has gone before."""
+        """Wait until the application has accepted or refused. Raise Cancelled if the client goes first."""
         while self._state < OPEN:
             reason = self._exchange.reason
             if reason != Reason.NOT_CANCELLED:
@@ -108,19 +108,19 @@ class WebSocketCycle(Cycle):
             yield
 
     async def _closed(self, closed: WebSocketClosed) -> None:
-        """Answer the client's close: what the application says from now on nobody hears."""
+        """Reply to the close frame of the client, after which nobody wants more messages."""
         self._close_code, self._close_reason = closed.code, closed.reason
         if self._state < DONE:
             self._set_state(GONE)
         try:
             await self._websocket.close()
-        except Error:  # a message is half sent, or the client has gone after all
+        except Error:  # a message was sent in part, or the client has gone
             self._exchange.abort()
 
     # ---------------------------------------------------------------- send
 
     async def send(self, message: Message) -> None:
-        """Take a message; wait if the client does not."""
+        """Send a message; wait while the client is too slow."""
         kind, state = message["type"], self._state
         if kind not in _KINDS:
             raise ValueError(f"there is no message {kind!r} here")

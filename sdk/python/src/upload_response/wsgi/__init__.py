@@ -1,9 +1,9 @@
-"""WSGI applications (PEP 3333) as workers.
+"""Serves WSGI applications (PEP 3333) as workers.
 
     from upload_response import wsgi
     wsgi.serve(app, processes=2, threads=8)
 
-Or without a line of code: python -m upload_response wsgi module:app
+Or from the command line: python -m upload_response wsgi module:app
 """
 
 from .._serving.failures import Disconnected

@@ -29,16 +29,16 @@ _MAX_NAMES = 1000
 
 
 class _Kinds(dict[str, int]):
-    """What kind of header a name is of."""
+    """Caches the kind of each header name."""
 
     def __missing__(self, name: str) -> int:
         if not isinstance(name, str):
             raise TypeError
         if not is_token(name):
-            raise InvalidResponse(f"this is no name for a header: {name!r}")
+            raise InvalidResponse(f"not a valid header name: {name!r}")
         lower = name.lower()
         kind = _LENGTH if lower == "content-length" else _PLAIN
-        if lower in HOP_BY_HOP:  # they are not the application's to send (PEP 3333); the server drops them
+        if lower in HOP_BY_HOP:  # PEP 3333 forbids them, and the server drops them
             warn_hop_by_hop(lower)
         if len(self) < _MAX_NAMES:
             self[name] = kind
@@ -46,7 +46,7 @@ class _Kinds(dict[str, int]):
 
 
 class _Statuses(dict[str, int]):
-    """The number of each status line."""
+    """Caches the status code of each status line."""
 
     def __missing__(self, line: str) -> int:
         if not isinstance(line, str) or not line[:3].isdigit() or line[3:4] not in ("", " "):
@@ -87,7 +87,7 @@ def _length(value: str) -> int:
 
 
 def _too_late(exc_info: Any) -> BaseException:
-    """Return what an application is told that wants to replace what is on its way."""
+    """Return the error for a start_response() that would replace headers already sent."""
     error, traceback = exc_info[1:]
     if error is None:
         return InvalidResponse("start_response was called when the response had begun")
@@ -96,29 +96,29 @@ def _too_late(exc_info: Any) -> BaseException:
 
 
 class Call:
-    """The response to a call: start_response, and what sends the body."""
+    """The response to one call: start_response(), write(), and the iterable."""
 
     __slots__ = ("_bodyless", "_called", "_exchange", "_length", "_sent", "_waiter")
 
     def __init__(self, exchange: Exchange, waiter: Waiter) -> None:
         self._exchange = exchange
         self._waiter = waiter
-        self._called = False  # start_response was, even if that failed
+        self._called = False  # start_response() was called, even if it failed
         self._sent = 0
-        self._length: int | None = None  # of the body, as the application declares it
-        self._bodyless = False  # there is no body
+        self._length: int | None = None  # the declared Content-Length
+        self._bodyless = False  # the response has no body
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo = None
     ) -> Callable[[bytes], object]:
-        """Start the response. With exc_info it replaces one of which nothing has been sent."""
+        """Start the response. With exc_info, replace one of which nothing was sent."""
         exchange = self._exchange
         if exc_info:
             try:
                 if exchange.progress >= HEADERS_SENT:
                     raise _too_late(exc_info)
             finally:
-                exc_info = None  # or there is a cycle
+                exc_info = None  # else there is a reference cycle
         elif self._called:
             raise InvalidResponse("start_response was called twice without exc_info")
         self._called = True
@@ -137,7 +137,7 @@ class Call:
             raise disconnected(error) from error
 
     def _count(self, block: bytes) -> None:
-        """Count a block that is to be sent, if it may be."""
+        """Count a block before it is sent, or raise if it must not be sent."""
         if not isinstance(block, bytes):
             raise TypeError(f"a body is made of bytes, not {type(block).__name__}")
         if self._exchange.progress == NOT_STARTED:
@@ -148,14 +148,14 @@ class Call:
         self._sent = sent
 
     def write(self, block: bytes) -> None:
-        """Send a block now."""
+        """Send a block at once."""
         self._count(block)
         if block and not self._bodyless:
             self._run(self._exchange.write(block))
             self._run(self._exchange.flush())
 
     def _finish(self, block: bytes = b"") -> None:
-        """Send the last block, and the end."""
+        """Send the last block and the end."""
         exchange = self._exchange
         if exchange.progress == BUFFERED:
             exchange.buffered, exchange.buffered_size = (block,), len(block)
@@ -169,11 +169,11 @@ class Call:
         self._run(exchange.end())
 
     def _declare(self, length: int) -> None:
-        """Add a Content-Length, if that can still be done and is allowed."""
+        """Add a Content-Length, if that is still possible, and allowed."""
         exchange = self._exchange
         if self._length is not None or exchange.progress != BUFFERED or exchange.status in (204, 205, 304):
             return
-        if length or exchange.parts[0] != "HEAD":  # which may have left out what it stands for
+        if length or exchange.parts[0] != "HEAD":  # whose body the application may have left out
             self._length = length
             exchange.fields += b"content-length\0%d\0" % length
 
@@ -188,8 +188,8 @@ class Call:
             raise InvalidResponse(f"{self._sent} bytes are fewer than the Content-Length, {self._length}")
 
     def _send_block(self, block: bytes) -> None:
-        """Send a block. The last one, if the rest of the request does not matter, is sent with
-        the end: that is one call.
+        """Send a block. If it completes the Content-Length, and the request was read, send it and the
+        end with one call.
         """
         exchange = self._exchange
         if len(block) + self._sent == self._length and block and exchange.complete and not self._bodyless:
@@ -210,7 +210,7 @@ class Call:
         self._send_last(b"")
 
     def send(self, result: Iterable[bytes]) -> None:
-        """Send what the application has returned."""
+        """Send the iterable that the application has returned."""
         exchange = self._exchange
         if type(result) is list and len(result) == 1:
             block = result[0]
@@ -219,7 +219,7 @@ class Call:
                 and len(block) == self._length
                 and exchange.progress == BUFFERED
                 and not (self._sent or self._bodyless)
-            ):  # as most responses are
+            ):  # most responses
                 self._finish(block)
                 return
         if isinstance(result, (list, tuple)):

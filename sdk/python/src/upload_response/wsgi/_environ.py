@@ -14,7 +14,7 @@ from .._serving.http_rules import host_and_port, is_below, root_bytes
 from .._version import VERSION
 from ._files import FileWrapper, Input
 
-# Of the lists of names that are kept, and of bytes in one: clients choose them.
+# The most cached lists of names, and bytes of one. Clients choose the names, so both are bounded.
 _MAX_LISTS, _MAX_LENGTH = 256, 2048
 
 _PROTOCOLS = {1: "HTTP/1.1", 2: "HTTP/2", 3: "HTTP/3"}
@@ -23,13 +23,13 @@ _OMITTED = ""
 
 _CLIENT = CLIENT.decode()
 
-# What the head of a request begins with, before the values of its headers.
+# The keys of what precedes the field values in the head of a request.
 _HEAD_KEYS = ("REQUEST_METHOD", "wsgi.url_scheme", "HTTP_HOST", "REQUEST_URI")
 
 
 def _key(name: str) -> str:
-    """Return the key of a header. Of a name with an underscore there is none: it would pass
-    for another one. Nor of Proxy, which programs take for a variable of their own.
+    """Return the key of a header. A name with an underscore has none, since it would pass for
+    another one; nor has Proxy, since programs take HTTP_PROXY for a setting of theirs.
     """
     if name in ("content-type", "content-length"):
         return name.upper().replace("-", "_")
@@ -37,8 +37,8 @@ def _key(name: str) -> str:
 
 
 class _Keys(dict[bytes, tuple[tuple[str, ...], bool]]):
-    """The keys for the names of a request's headers, and whether each is there once: most
-    clients send the same names every time.
+    """Caches the keys of header names, and whether each occurs once. Most clients send the same
+    names every time.
     """
 
     def __missing__(self, names: bytes) -> tuple[tuple[str, ...], bool]:
@@ -54,10 +54,10 @@ class _Keys(dict[bytes, tuple[tuple[str, ...], bool]]):
 
 
 class Errors:
-    """wsgi.errors: the standard error, whether or not there is one that can be written to."""
+    """wsgi.errors: standard error, even if it is closed or cannot be written to."""
 
     def write(self, text: str) -> int:
-        """Write text, if that can be done."""
+        """Write text, if that is possible."""
         with contextlib.suppress(AttributeError, OSError, ValueError):
             sys.stderr.write(text)
         return len(text)
@@ -68,7 +68,7 @@ class Errors:
             self.write(line)
 
     def flush(self) -> None:
-        """Send it on its way."""
+        """Flush standard error, if that is possible."""
         with contextlib.suppress(AttributeError, OSError, ValueError):
             sys.stderr.flush()
 
@@ -77,11 +77,11 @@ class Errors:
 
 
 class Environs:
-    """Makes environs. What is the same for all requests of a process is made once."""
+    """Makes environs, from the part that all requests of a process share."""
 
     def __init__(self, root_path: str, *, multithread: bool, multiprocess: bool) -> None:
         self._keys = _Keys()
-        self._root = root_bytes(root_path).decode("latin-1")  # a native string, as PATH_INFO is
+        self._root = root_bytes(root_path).decode("latin-1")  # a native string, like PATH_INFO
         self._same: dict[str, Any] = {
             "SCRIPT_NAME": "",
             "SERVER_SOFTWARE": f"upload-response/{VERSION}",
@@ -130,7 +130,7 @@ class Environs:
             del environ["HTTP_HOST"]
 
     def _join(self, environ: dict[str, Any], keys: tuple[str, ...], parts: list[str]) -> None:
-        """Join what comes more than once, and leave out what is to be left out."""
+        """Join the values of repeated headers, and drop omitted ones."""
         found: dict[str, str] = {}
         first = len(_HEAD_KEYS)
         for key, value in zip(keys[first:], parts[first:]):

@@ -1,4 +1,4 @@
-"""The files of WSGI: the body of the request, and what is to be sent."""
+"""The file-like objects of WSGI: wsgi.input and wsgi.file_wrapper."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .._threads.request import Body
 
 
 class _LineBody(Body):
-    """The body as a raw stream, under the buffer that lines need."""
+    """The body as a raw stream, below the buffer for reading lines."""
 
     def readinto(self, buffer: Any) -> int:
         try:
@@ -27,8 +27,9 @@ class _LineBody(Body):
 
 
 class Input:
-    """wsgi.input: the body of the request, read while the upload runs. It ends where the
-    body does. Until a line is asked for there is no buffer between.
+    """wsgi.input: the body of the request, read while the upload runs. It ends with the body.
+
+    Reading is unbuffered until the first line is read.
     """
 
     __slots__ = ("_exchange", "_lines", "_waiter")
@@ -39,7 +40,7 @@ class Input:
         self._lines: io.BufferedReader | None = None
 
     def read(self, size: int | None = -1) -> bytes:
-        """Return so many bytes, or all; fewer only at the end."""
+        """Return `size` bytes, or all; fewer only at the end."""
         size = -1 if size is None else size
         if self._lines is not None:
             return self._lines.read(size)
@@ -54,11 +55,11 @@ class Input:
         return self._lines
 
     def readline(self, size: int | None = -1) -> bytes:
-        """Return a line, or so many bytes of it."""
+        """Return a line, or at most `size` bytes of it."""
         return self._buffered().readline(-1 if size is None else size)
 
     def readlines(self, hint: int | None = -1) -> list[bytes]:
-        """Return the lines that are left, or lines of about so many bytes."""
+        """Return the remaining lines, or lines of about `hint` bytes."""
         return self._buffered().readlines(-1 if hint is None else hint)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -69,8 +70,8 @@ class Input:
 
 
 class FileWrapper:
-    """wsgi.file_wrapper: returned by an application, it has its file sent from where that
-    stands; iterated, it gives the file in blocks.
+    """wsgi.file_wrapper: an iterable of the blocks of a file. A response that consists of it is read
+    into shared memory, from the position of the file.
     """
 
     def __init__(self, file: Any, block_size: int = 64 << 10) -> None:
@@ -88,8 +89,9 @@ class FileWrapper:
         return block
 
     def regular_file(self) -> tuple[Any, int] | None:
-        """Return the file and how much is left of it, if its bytes are those of a regular
-        file. What has a descriptor need not have its bytes: gzip has one, too.
+        """Return the file and the bytes that are left of it, if it is a plain regular file.
+
+        A descriptor is not enough: the file objects of gzip have one as well.
         """
         file = self._file
         if isinstance(file, tempfile._TemporaryFileWrapper):

@@ -1,4 +1,4 @@
-"""How a WSGI application is served."""
+"""Serves a WSGI application."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 class Gateway:
-    """Has an application answer requests."""
+    """Serves requests with an application."""
 
     def __init__(self, app: WSGIApplication, environs: Environs) -> None:
         self._app, self._environs = app, environs
 
     def handle(self, exchange: Exchange, waiter: Waiter) -> None:
-        """Have the application answer a request. It knows nothing of WebSockets."""
+        """Call the application for a request. WSGI has no WebSockets."""
         if exchange.asks_for_websocket:
             refuse_websocket(exchange)
             return
@@ -47,11 +47,11 @@ class Gateway:
         except Exception as error:
             fail(exchange, error)
         finally:
-            if exchange.handle:  # the process is to end: its client need not wait for that
+            if exchange.handle:  # the process is ending, and the client need not wait for that
                 exchange.fail()
 
     def serve_link(self, options: WorkerOptions, stop: Stop) -> None:
-        """Serve the requests of one link, until that ends."""
+        """Attach, and serve requests until the link ends."""
         worker = Worker.attached(options)
         attach_log.attached(options, worker.server)
         link, bell = worker._link, worker._bell
@@ -79,10 +79,11 @@ def serve(
     graceful_timeout: float = 30.0,
     server_uid: int | None = None,
 ) -> None:
-    """Serve a WSGI application until SIGTERM or SIGINT comes; then finish what is running,
-    for so many seconds at most, and return. Each thread of each process serves one request
-    at a time. A server that is not there yet, or goes away, is waited for; a process that
-    ends is started again. root_path: the SCRIPT_NAME that the application is mounted at.
+    """Serve a WSGI application until SIGTERM or SIGINT arrives.
+
+    Then finish what is running, for graceful_timeout seconds at most, and return. Each thread of
+    each process serves one request at a time. While there is no server, wait for it. A process
+    that ends is started again. root_path: the SCRIPT_NAME where the application is mounted.
     """
     options = WorkerOptions(socket, pool, 1, name, server_uid=server_uid)
     run(lambda: app, options, Service(processes, graceful_timeout), threads, root_path)
@@ -95,8 +96,8 @@ def run(
     threads: int,
     root_path: str,
 ) -> None:
-    """Serve an application that every process loads by itself."""
-    root_bytes(root_path)  # or say at once that it cannot be one
+    """Serve an application that each process loads by itself."""
+    root_bytes(root_path)  # raises at once if it is invalid
 
     def process() -> None:
         environs = Environs(root_path, multithread=threads > 1, multiprocess=service.processes > 1)
