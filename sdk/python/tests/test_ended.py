@@ -249,3 +249,44 @@ def test_a_request_that_another_thread_drops_makes_room_for_the_next_one(server:
             assert sorted(reply.result().status for reply in replies) == [200, 502]
 
     run(main())
+
+
+# --------------------------------------------------------------------- drain
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_thread_that_waits_is_told_of_a_drain_that_another_one_heard(server: Server) -> None:
+    with server.worker(lanes=2) as worker:
+        reply = server.get("/")
+        request = take(worker)
+        found: list[ur.Request | None] = []
+        waiting = threading.Thread(target=lambda: found.append(worker.next()), daemon=True)
+        waiting.start()
+        eventually("the thread to wait", lambda: worker._bell._reasons)
+        worker.drain()
+
+        def heard() -> bool:
+            with worker._taking:
+                return bool(worker._link.take() == ())
+
+        eventually("the server to agree", heard)
+        finish(request)
+        waiting.join(SOON)
+        assert found == [None]
+        assert reply.result().status == 200
+
+
+def test_a_loop_is_told_of_a_drain_that_a_handler_heard(server: Server, run: Run) -> None:
+    async def main() -> None:
+        async with attach(server, lanes=2) as worker:
+
+            async def handle(request: ur.AsyncRequest, response: ur.AsyncResponse) -> None:
+                worker.drain()
+                eventually("the server to agree", lambda: worker._link.take() == ())
+                await end_async(response)
+
+            reply = server.get("/")
+            await asyncio.wait_for(worker.serve(handle), SOON)
+            assert reply.result().status == 200
+
+    run(main())
