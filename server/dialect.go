@@ -4,12 +4,13 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"reflect"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server/internal/header"
+	"github.com/wavey-ai/upload-response/server/internal/http2"
 )
 
 // dialect is what HTTP/1.1, 2 and 3 do differently. This file, http3_*.go, and those
@@ -27,8 +28,8 @@ func speak(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, dialect
 	d := dialect{version: versionOf(r), expects: takesInterim(r) && strings.EqualFold(r.Header.Get("Expect"), "100-continue")}
 	switch d.version {
 	case proto.HTTP2:
-		d.expects = d.expects || awaitsContinue(r.Body)
-		w = &gatheringWriter{ResponseWriter: w}
+		d.expects = d.expects || http2.AwaitsContinue(r.Body)
+		w = http2.NewWriter(w)
 	case proto.HTTP3:
 		w = newHTTP3Writer(w, r, d.expects)
 	default:
@@ -64,9 +65,17 @@ func missesBody(r *http.Request, status int) bool {
 
 // hush gives back what speak has taken, when the exchange is over.
 func hush(w http.ResponseWriter) {
-	if g, ok := w.(*gatheringWriter); ok {
-		g.release()
+	if c, ok := w.(*http2.CoalescingWriter); ok {
+		c.Release()
 	}
+}
+
+// pushOut passes on what the writer has held back, if it holds anything back.
+func pushOut(w http.ResponseWriter) error {
+	if c, ok := w.(*http2.CoalescingWriter); ok {
+		return c.Push()
+	}
+	return nil
 }
 
 // versionOf returns the version to note in the frame; HTTP/1.0 counts as 1.1.
@@ -126,7 +135,7 @@ func (d *dialect) check(r *http.Request) error {
 			return err
 		}
 	}
-	return checkTarget(r)
+	return header.CheckTarget(r)
 }
 
 // checkFields refuses a Host field that contradicts the authority (RFC 9113 section
@@ -137,7 +146,7 @@ func checkFields(r *http.Request) error {
 	switch {
 	case len(hosts) > 1 || len(hosts) == 1 && !strings.EqualFold(hosts[0], r.Host):
 		return errors.New("host and authority differ")
-	case !strings.HasPrefix(r.RequestURI, "/") && !asksServer(r):
+	case !strings.HasPrefix(r.RequestURI, "/") && !header.AsksServer(r):
 		return errors.New("no path")
 	case !validLength(r):
 		return errors.New("content-length")
@@ -163,19 +172,6 @@ func validLength(r *http.Request) bool {
 func ambiguousFraming(r *http.Request) bool {
 	conn := connOf(r)
 	return r.ProtoMinor == 0 && (conn == nil || conn.screened == nil)
-}
-
-// awaitsContinue reports whether the client of an HTTP/2 request waits for 100
-// Continue. Net/http takes the field away, and keeps only in the body that it has
-// to send one. Where it cannot be seen, a client is taken to wait: then its body is
-// read a little later.
-func awaitsContinue(body io.ReadCloser) bool {
-	v := reflect.Indirect(reflect.ValueOf(body))
-	if v.Kind() != reflect.Struct {
-		return false
-	}
-	field := v.FieldByName("needsContinue")
-	return !field.IsValid() || field.Kind() != reflect.Bool || field.Bool()
 }
 
 // leftoverDeadline is until when the rest of an upload may come in whose exchange

@@ -9,6 +9,8 @@ import (
 
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
+	"github.com/wavey-ai/upload-response/server/internal/header"
+	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -22,7 +24,7 @@ type exchange struct {
 	start      time.Time
 	dialect    dialect
 	origin     origin
-	offer      *offer // nil: the request asks for no WebSocket
+	offer      *wsock.Handshake // nil: the request asks for no WebSocket
 	window     windowClaim
 
 	stream    *stream
@@ -43,7 +45,7 @@ func (x *exchange) serve() error {
 	if err := x.admit(); err != nil {
 		return err
 	}
-	if asksServer(x.request) {
+	if header.AsksServer(x.request) {
 		return x.answerItself()
 	}
 	hasBody := x.hasBody()
@@ -85,7 +87,7 @@ func (x *exchange) admit() error {
 		x.writer.Header().Set("Allow", usualMethods)
 		return ErrTrace
 	}
-	if asksServer(x.request) {
+	if header.AsksServer(x.request) {
 		return nil
 	}
 	var err error
@@ -112,7 +114,7 @@ func (x *exchange) answerItself() error {
 	x.origin.sign(header)
 	header.Set("Content-Length", "0")
 	x.limitUnread()
-	x.responder.head.status = http.StatusOK
+	x.responder.head.Status = http.StatusOK
 	x.writer.WriteHeader(http.StatusOK)
 	return nil
 }
@@ -122,8 +124,8 @@ func (x *exchange) checkOffer() error {
 	if x.offer == nil {
 		return nil
 	}
-	if err := x.offer.check(x.request, &x.dialect); err != nil {
-		x.writer.Header().Set("Sec-WebSocket-Version", websocketVersion) // RFC 6455 section 4.4
+	if err := x.offer.Check(x.request); err != nil {
+		x.writer.Header().Set("Sec-WebSocket-Version", wsock.Version) // RFC 6455 section 4.4
 		return fmt.Errorf("%w: WebSocket: %w", ErrBadRequest, err)
 	}
 	return nil
@@ -203,7 +205,7 @@ func (x *exchange) finish(err error) {
 		l.finish(s, cancelReason(err), true)
 	}
 	x.haltPump(err)
-	x.responder.compressor.release()
+	x.responder.compressor.Release()
 	if websocket != nil {
 		websocket.finish(err)
 	}
@@ -215,7 +217,7 @@ func (x *exchange) finish(err error) {
 		l.finish(s, cancelReason(err), false)
 	}
 	if websocket != nil {
-		websocket.wire.close(x.controller)
+		websocket.wire.Close()
 	}
 }
 
@@ -290,8 +292,8 @@ func (x *exchange) awaitUpload() {
 	at := s.place
 	at.link.answered(s)
 	r := &x.responder
-	open := r.head.bodyAllowed && (r.head.contentLength < 0 || r.compressor != nil)
-	x.pump.early = earlyAnswer{at: time.Now(), status: r.head.status, open: open, flush: r.flush}
+	open := r.head.BodyAllowed && (r.head.ContentLength < 0 || r.compressor != nil)
+	x.pump.early = earlyAnswer{at: time.Now(), status: r.head.Status, open: open, flush: r.flush}
 	hold := time.NewTimer(x.dialect.earlyHold())
 	defer hold.Stop()
 	at.position.WantResponse(true) // S1
@@ -326,7 +328,7 @@ func (x *exchange) haltPump(err error) {
 func (x *exchange) conclude(err error) {
 	c := &x.router.counters
 	c.Exchanges.Add(1)
-	status := x.responder.head.status
+	status := x.responder.head.Status
 	x.judge(err)
 	if err != nil {
 		c.Failed.Add(1)

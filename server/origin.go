@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server/internal/header"
 )
 
 // origin is where a request comes from, as far as it is believed: what the peer
@@ -102,20 +103,20 @@ func (c *Config) trusts(addr netip.Addr) bool {
 // believe takes over what a trusted proxy says. When there is one of X-Forwarded-For,
 // -Proto and -Host, Forwarded does not count: a proxy that writes the former mostly
 // passes the latter on as its client has sent it.
-func (o *origin) believe(c *Config, header http.Header) {
-	if id := header.Get("X-Request-Id"); validID(id) {
+func (o *origin) believe(c *Config, fields http.Header) {
+	if id := fields.Get("X-Request-Id"); validID(id) {
 		o.id = id
 	}
-	elements := parseForwarded(header["Forwarded"])
-	if header["X-Forwarded-For"] == nil && header["X-Forwarded-Proto"] == nil && header["X-Forwarded-Host"] == nil {
-		o.hops = nodesOf(elements)
+	elements := header.ParseForwarded(fields["Forwarded"])
+	if fields["X-Forwarded-For"] == nil && fields["X-Forwarded-Proto"] == nil && fields["X-Forwarded-Host"] == nil {
+		o.hops = header.Nodes(elements)
 		o.follow(c, elements)
 		return
 	}
-	o.hops = header["X-Forwarded-For"]
-	o.follow(c, hopsOf(o.hops))
-	o.scheme = cmp.Or(schemeOf(lastOf(header["X-Forwarded-Proto"])), o.scheme)
-	o.publicHost = lastOf(header["X-Forwarded-Host"])
+	o.hops = fields["X-Forwarded-For"]
+	o.follow(c, header.ParseForwardedFor(o.hops))
+	o.scheme = cmp.Or(schemeOf(lastOf(fields["X-Forwarded-Proto"])), o.scheme)
+	o.publicHost = lastOf(fields["X-Forwarded-Host"])
 	if len(elements) > 0 {
 		other := origin{peer: o.peer, client: o.peer.address}
 		other.follow(c, elements)
@@ -126,11 +127,11 @@ func (o *origin) believe(c *Config, header http.Header) {
 // follow goes back along the hops of a request, the nearest of which the peer vouches for:
 // each that we trust vouches for the one before it. The client is the first that we do not
 // trust, or the last whose address is known.
-func (o *origin) follow(c *Config, hops []forwarded) {
+func (o *origin) follow(c *Config, hops []header.Hop) {
 	for i := len(hops) - 1; i >= 0; i-- {
 		hop := &hops[i]
-		o.scheme, o.publicHost = cmp.Or(schemeOf(hop.proto), o.scheme), cmp.Or(hop.host, o.publicHost)
-		node, ok := parseNode(hop.node)
+		o.scheme, o.publicHost = cmp.Or(schemeOf(hop.Proto), o.scheme), cmp.Or(hop.Host, o.publicHost)
+		node, ok := header.ParseNode(hop.Node)
 		if !ok {
 			return
 		}

@@ -10,6 +10,17 @@ import (
 	"github.com/wavey-ai/upload-response/proto"
 )
 
+// fieldsOf makes the fields of lines, NAME: VALUE with | between them.
+func fieldsOf(lines string) http.Header {
+	fields := http.Header{}
+	for line := range strings.SplitSeq(lines, "|") {
+		if name, value, ok := strings.Cut(line, ": "); ok {
+			fields.Add(name, value)
+		}
+	}
+	return fields
+}
+
 // originFrom returns the origin of a request from an address with fields as of fieldsOf,
 // where 10.0.0.0/8 and fd00::/8 are trusted.
 func originFrom(remote, fields string) *origin {

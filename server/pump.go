@@ -10,6 +10,7 @@ import (
 
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
+	"github.com/wavey-ai/upload-response/server/internal/header"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -137,7 +138,7 @@ func (p *pump) readError(err error) error {
 
 // end publishes the trailers, if any, and the end of the request.
 func (p *pump) end() error {
-	if fields := requestTrailers(p.request.Trailer); len(fields) > 0 {
+	if fields := header.RequestTrailers(p.request.Trailer); len(fields) > 0 {
 		if err := p.trailers(fields); err != nil {
 			return err
 		}

@@ -11,7 +11,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
+	"github.com/wavey-ai/upload-response/server/internal/compress"
+	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -30,7 +32,7 @@ type UploadResponseRouter struct {
 	counters    counters
 	rates       rateTable
 	windows     windowBudget
-	compression compression
+	compression *compress.Compressors
 	admission   admission
 
 	stopClock chan struct{}
@@ -70,7 +72,7 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 	r.openPools()
 	r.rates.init(&c)
 	r.windows.total = c.WindowMemory
-	r.compression.init(&c)
+	r.compression = compress.New(c.Compress, c.CompressMin)
 	r.admission.init(&c, c.Log)
 	go func() {
 		defer close(r.clockDone)
@@ -109,9 +111,9 @@ func (r *UploadResponseRouter) ServeHTTP(w http.ResponseWriter, request *http.Re
 	x := exchange{router: r, request: request, conn: connOf(request), start: time.Now()}
 	x.writer, x.dialect = speak(w, request)
 	defer hush(x.writer)
-	x.offer, x.request = offerOf(request, &x.dialect)
+	x.offer, x.request = wsock.NewHandshake(request)
 	x.origin = r.originOf(x.request, &x.dialect)
-	r.compression.spareRange(x.request.Header)
+	r.compression.DropWeakRange(x.request.Header)
 	x.controller = http.NewResponseController(x.writer)
 	x.conclude(r.admit(&x))
 }
@@ -244,7 +246,7 @@ func (r *UploadResponseRouter) tellDraining(ctx context.Context) {
 		left = max(time.Until(deadline), 0)
 	}
 	for l := range r.links {
-		go l.say(&proto.Drain{DeadlineMS: uint64(left.Milliseconds())})
+		go l.say(&attach.Drain{DeadlineMS: uint64(left.Milliseconds())})
 	}
 }
 
@@ -255,7 +257,7 @@ func (r *UploadResponseRouter) closeLinks() {
 	links := slices.Collect(maps.Keys(r.links))
 	r.mu.Unlock()
 	for _, l := range links {
-		l.die(&proto.Bye{Reason: "server stopped"})
+		l.die(&attach.Bye{Reason: "server stopped"})
 	}
 	r.alive.Wait()
 }

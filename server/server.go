@@ -11,10 +11,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/wavey-ai/upload-response/server/extendedconnect"
+	"github.com/wavey-ai/upload-response/server/internal/http2"
 )
-
-func init() { extendedconnect.Done() }
 
 // lastWords is how long, after the last exchange has ended, its response may take
 // to get out.
@@ -37,27 +35,10 @@ type Server struct {
 	stopped bool
 }
 
-// Windows of HTTP/2: a stream's is what a client may send before a worker has read
-// it, and a connection's holds those of several, so that an upload that nobody reads
-// holds up no other. They are the largest that net/http takes, or give room for so
-// many.
-const (
-	http2ConnWindow   = 4<<20 - 1
-	http2StreamWindow = 1 << 20
-	http2FrameSize    = 256 << 10 // a connection keeps a buffer of the size of its largest frame
-)
-
 // headerRoom is how many times their limit headers may be before they are not
 // looked at: the router refuses those within it, while net/http ends a connection
 // of HTTP/2 over a single field that is too long.
 const headerRoom = 4
-
-// A connection of HTTP/2 over which nothing comes is asked whether it is alive, and
-// closed if it does not answer.
-const (
-	pingAfter = 30 * time.Second
-	pingTime  = 15 * time.Second
-)
 
 // NewServer returns a server with the default limits around a router, which it does
 // not own.
@@ -88,11 +69,7 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 		Protocols:         protocols,
 
 		DisableGeneralOptionsHandler: true, // the router answers OPTIONS *, over all versions
-		HTTP2: &http.HTTP2Config{
-			MaxConcurrentStreams: limits.StreamsPerConn, MaxReadFrameSize: http2FrameSize,
-			MaxReceiveBufferPerConnection: http2ConnWindow, MaxReceiveBufferPerStream: http2StreamWindow,
-			SendPingTimeout: pingAfter, PingTimeout: pingTime, WriteByteTimeout: router.config.ClientTimeout,
-		},
+		HTTP2:                        http2.Config(limits.StreamsPerConn, router.config.ClientTimeout),
 	}
 	return s
 }

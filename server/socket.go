@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 )
 
 // ErrSocketBusy is returned when another process listens on the socket path.
@@ -19,13 +19,13 @@ var ErrSocketBusy = errors.New("socket in use")
 // ListenWorkers listens for workers on a Unix socket path. A socket file that a
 // dead server left behind is replaced; of a live one, [ErrSocketBusy] names the
 // process. Only our own user can connect, unless shared is true: then anybody
-// can, and the router checks who it is. The folder of [proto.DefaultSocket] is made.
+// can, and the router checks who it is. The folder of [attach.DefaultSocket] is made.
 func ListenWorkers(path string, shared bool) (*net.UnixListener, error) {
 	mode := os.FileMode(0o600)
 	if shared {
 		mode = 0o666
 	}
-	if err := proto.MakeSocketFolder(path); err != nil {
+	if err := attach.MakeSocketFolder(path); err != nil {
 		return nil, fmt.Errorf("worker socket %w", err)
 	}
 	listener, err := listenSocket("unixpacket", path, mode)

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server/internal/http2"
 )
 
 // windowBudget bounds what HTTP/2 and 3 keep of request bodies that have come in and have
@@ -126,7 +127,7 @@ func windowOf(version proto.Version, length int64) (bytes, most int64) {
 		return quicConnStart, quicConnStart
 	}
 	if length < 0 {
-		return http2StreamWindow, http2ConnWindow
+		return http2.StreamWindow, http2.ConnWindow
 	}
-	return min(length, http2StreamWindow), http2ConnWindow
+	return min(length, http2.StreamWindow), http2.ConnWindow
 }

@@ -25,15 +25,20 @@ const standard = "the standard library"
 // layers says what each package may import, apart from its tests. A package that
 // is not here, or in none of the folders, may not exist.
 var layers = map[string][]string{
-	"proto": {standard, "github.com/vmihailenco/msgpack/v5"},
-	"shm":   {standard, "golang.org/x/sys/unix", "github.com/edsrzf/mmap-go"},
+	"proto":        {standard},
+	"proto/attach": {standard, "github.com/vmihailenco/msgpack/v5"},
+	"shm":          {standard, "golang.org/x/sys/unix", "github.com/edsrzf/mmap-go"},
 	"server": {
-		standard, "golang.org/x/sys/unix", "golang.org/x/time/rate", "github.com/quic-go/quic-go", "github.com/pires/go-proxyproto", "github.com/klauspost/compress",
+		standard, "golang.org/x/sys/unix", "golang.org/x/time/rate", "github.com/quic-go/quic-go", "github.com/pires/go-proxyproto",
 		"github.com/gobwas/ws", module + "/shm", module + "/proto", module + "/server",
 	},
-	"server/extendedconnect": {"os"},
-	"server/internal/fault":  {standard},
-	"worker":                 {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
+	"server/internal/compress":              {standard, "github.com/klauspost/compress", module + "/server/internal/header"},
+	"server/internal/fault":                 {standard},
+	"server/internal/header":                {standard, module + "/proto", module + "/server/internal/fault"},
+	"server/internal/http2":                 {standard, module + "/server/internal/http2/extendedconnect"},
+	"server/internal/http2/extendedconnect": {"os"},
+	"server/internal/websocket":             {standard, "github.com/gobwas/ws", module + "/server/internal/fault", module + "/server/internal/header"},
+	"worker":                                {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
 	"cmd/upload-response": {
 		standard, "golang.org/x/sys/unix", "github.com/caddyserver/certmagic", "github.com/mholt/acmez/v3", "go.uber.org/zap",
 		module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/bench",
@@ -115,7 +120,7 @@ func TestEveryPackageImportsOnlyTheLayersBelowIt(t *testing.T) {
 
 func TestTheTableForbidsWhatTheDesignDoes(t *testing.T) {
 	for _, pair := range [][2]string{
-		{"shm", "proto"}, {"proto", "shm"}, {"server", "worker"}, {"worker", "server"}, {"shm", "server"}, {"proto", "worker"},
+		{"shm", "proto"}, {"proto", "shm"}, {"proto", "proto/attach"}, {"proto/attach", "proto"}, {"proto/attach", "shm"}, {"server", "worker"}, {"worker", "server"}, {"shm", "server"}, {"proto", "worker"},
 		{"server", "tests/harness"}, {"worker", "tests/harness"}, {"cmd/upload-response", "tests"}, {"shm", "tests"}, {"proto", "tests"},
 		{"examples", "tests"}, {"examples", "shm"}, {"server", "cmd/upload-response"}, {"server", "bench"}, {"worker", "bench"}, {"shm", "bench"}, {"bench", "tests"},
 	} {

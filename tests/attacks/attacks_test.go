@@ -20,7 +20,7 @@ import (
 	"github.com/quic-go/quic-go/http3"
 	"golang.org/x/sys/unix"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/shm"
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
@@ -175,11 +175,11 @@ func (s *target) keep() *os.File {
 	conn, err := net.DialUnix("unixpacket", nil, &net.UnixAddr{Name: s.socket, Net: "unixpacket"})
 	harness.Check(s.t, err)
 	defer conn.Close()
-	hello, err := proto.Encode(&proto.Hello{LayoutMin: shm.LayoutMin, LayoutMax: shm.LayoutMax, Pool: "default", PID: uint32(os.Getpid()), SDK: "keeper", Lanes: 4, Bell: proto.BellFutex})
+	hello, err := attach.Encode(&attach.Hello{LayoutMin: shm.LayoutMin, LayoutMax: shm.LayoutMax, Pool: "default", PID: uint32(os.Getpid()), SDK: "keeper", Lanes: 4, Bell: attach.BellFutex})
 	harness.Check(s.t, err)
 	_, err = conn.Write(hello)
 	harness.Check(s.t, err)
-	packet, rights := make([]byte, proto.MaxMessage+1), make([]byte, unix.CmsgSpace(4*8))
+	packet, rights := make([]byte, attach.MaxMessage+1), make([]byte, unix.CmsgSpace(4*8))
 	harness.Check(s.t, conn.SetReadDeadline(time.Now().Add(harness.Patience)))
 	_, n, _, _, err := conn.ReadMsgUnix(packet, rights)
 	harness.Check(s.t, err)

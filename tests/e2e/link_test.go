@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wavey-ai/upload-response/proto"
+	protoattach "github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/shm"
 	"github.com/wavey-ai/upload-response/tests/harness"
@@ -133,8 +133,8 @@ func TestALinkKnowsItsServer(t *testing.T) {
 func TestAPoolThatNobodyRoutesToIsRefusedForGood(t *testing.T) {
 	s := harness.Start(t, nil)
 	err := worker.Serve(patience(t), s.Socket, http.NotFoundHandler(), worker.WithPool("nobody"))
-	var refusal *proto.Refusal
-	if !errors.As(err, &refusal) || refusal.Code != proto.CodePool || !strings.Contains(err.Error(), `"nobody"`) {
+	var refusal *protoattach.Refusal
+	if !errors.As(err, &refusal) || refusal.Code != protoattach.CodePool || !strings.Contains(err.Error(), `"nobody"`) {
 		t.Errorf("Serve: %v", err)
 	}
 }

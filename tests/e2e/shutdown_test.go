@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wavey-ai/upload-response/proto"
+	protoattach "github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/shm"
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
@@ -30,8 +30,8 @@ func dialControl(t *testing.T, socket string) *control {
 	harness.Check(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	harness.Check(t, conn.SetDeadline(time.Now().Add(2*harness.Patience)))
-	hello, err := proto.Encode(&proto.Hello{
-		LayoutMin: shm.LayoutMin, LayoutMax: shm.LayoutMax, Pool: "idle", PID: uint32(os.Getpid()), SDK: "test", Lanes: 1, Bell: proto.BellFutex,
+	hello, err := protoattach.Encode(&protoattach.Hello{
+		LayoutMin: shm.LayoutMin, LayoutMax: shm.LayoutMax, Pool: "idle", PID: uint32(os.Getpid()), SDK: "test", Lanes: 1, Bell: protoattach.BellFutex,
 	})
 	harness.Check(t, err)
 	_, err = conn.Write(hello)
@@ -45,12 +45,12 @@ func dialControl(t *testing.T, socket string) *control {
 
 // hear returns the type of the server's next message, or its error.
 func (c *control) hear() string {
-	packet := make([]byte, proto.MaxMessage)
+	packet := make([]byte, protoattach.MaxMessage)
 	n, _, _, _, err := c.conn.ReadMsgUnix(packet, nil)
 	if err != nil || n == 0 {
 		return fmt.Sprint("end: ", err)
 	}
-	message, err := proto.Decode(packet[:n])
+	message, err := protoattach.Decode(packet[:n])
 	if err != nil {
 		return err.Error()
 	}

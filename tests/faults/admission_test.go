@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
@@ -47,7 +47,7 @@ func TestSixtyFourWorkersAttachAtOnce(t *testing.T) {
 	failed := make([]error, n)
 	var all sync.WaitGroup
 	for i := range n {
-		all.Go(func() { got[i], failed[i] = sayHello(s.Socket, "default", proto.BellFutex, 4) })
+		all.Go(func() { got[i], failed[i] = sayHello(s.Socket, "default", attach.BellFutex, 4) })
 	}
 	all.Wait()
 	harness.Check(t, errors.Join(failed...))
@@ -61,7 +61,7 @@ func TestSixtyFourWorkersAttachAtOnce(t *testing.T) {
 func TestAWorkerThatCrashesAndAttachesAgainIsServed(t *testing.T) {
 	s := harness.Start(t, small)
 	for i := range 40 {
-		a, err := sayHello(s.Socket, "default", proto.BellFutex, 4)
+		a, err := sayHello(s.Socket, "default", attach.BellFutex, 4)
 		if err != nil {
 			t.Fatalf("attach %d: %v", i, err)
 		}
@@ -77,7 +77,7 @@ func TestAWorkerKeepsNoMemoryOfLinksThatAreOver(t *testing.T) {
 	s := harness.Start(t, small)
 	var kept []*attachment
 	for i := range links {
-		a, err := sayHello(s.Socket, "default", proto.BellFutex, 4)
+		a, err := sayHello(s.Socket, "default", attach.BellFutex, 4)
 		if err != nil {
 			t.Fatalf("attach %d: %v", i, err)
 		}
@@ -98,23 +98,23 @@ func TestAWorkerKeepsNoMemoryOfLinksThatAreOver(t *testing.T) {
 
 func TestASecondDrainEndsTheLink(t *testing.T) {
 	s := harness.Start(t, small)
-	a, err := sayHello(s.Socket, "default", proto.BellFutex, 4)
+	a, err := sayHello(s.Socket, "default", attach.BellFutex, 4)
 	harness.Check(t, err)
 	defer a.closeFiles()
 	defer a.leave()
-	packet, err := proto.Encode(&proto.Drain{})
+	packet, err := attach.Encode(&attach.Drain{})
 	harness.Check(t, err)
 	for range 2 {
 		_, err = a.conn.Write(packet)
 		harness.Check(t, err)
 	}
 	harness.Check(t, a.conn.SetReadDeadline(time.Now().Add(harness.Patience)))
-	answer := make([]byte, proto.MaxMessage)
+	answer := make([]byte, attach.MaxMessage)
 	n, err := a.conn.Read(answer)
 	harness.Check(t, err)
-	message, err := proto.Decode(answer[:n])
+	message, err := attach.Decode(answer[:n])
 	harness.Check(t, err)
-	if refusal, ok := message.(*proto.Refusal); !ok || refusal.Code != proto.CodeEvicted {
+	if refusal, ok := message.(*attach.Refusal); !ok || refusal.Code != attach.CodeEvicted {
 		t.Errorf("the server answered %+v", message)
 	}
 	harness.Eventually(t, "the eviction to be counted", func() bool { return s.Router.Stats().Evicted == 1 })
@@ -163,8 +163,8 @@ func copyProgram(t testing.TB, path string) {
 // and says nothing.
 func strangerRole() {
 	socket := os.Getenv(harness.SocketVariable)
-	_, err := sayHello(socket, "default", proto.BellFutex, 4)
-	if err != nil && strings.Contains(err.Error(), proto.CodeDenied) {
+	_, err := sayHello(socket, "default", attach.BellFutex, 4)
+	if err != nil && strings.Contains(err.Error(), attach.CodeDenied) {
 		fmt.Println("<denied>")
 	}
 	var silent []*net.UnixConn

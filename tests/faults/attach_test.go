@@ -8,14 +8,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
 // attachment is what a worker has after the welcome and before it maps anything.
 type attachment struct {
 	conn     *net.UnixConn
-	welcome  *proto.Welcome
+	welcome  *attach.Welcome
 	request  *os.File // segment
 	response *os.File // segment
 	bell     *os.File // the server's
@@ -28,7 +28,7 @@ func sayHello(socket, pool, bell string, lanes uint32) (*attachment, error) {
 	if err != nil {
 		return nil, err
 	}
-	hello, err := proto.Encode(&proto.Hello{
+	hello, err := attach.Encode(&attach.Hello{
 		LayoutMin: shm.LayoutMin, LayoutMax: shm.LayoutMax, Pool: pool, PID: uint32(os.Getpid()),
 		SDK: "scribbler", Lanes: lanes, Bell: bell,
 	})
@@ -47,16 +47,16 @@ func sayHello(socket, pool, bell string, lanes uint32) (*attachment, error) {
 
 func readWelcome(conn *net.UnixConn) (*attachment, error) {
 	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
-	packet, rights := make([]byte, proto.MaxMessage+1), make([]byte, unix.CmsgSpace(4*8))
+	packet, rights := make([]byte, attach.MaxMessage+1), make([]byte, unix.CmsgSpace(4*8))
 	n, rn, _, _, err := conn.ReadMsgUnix(packet, rights)
 	if err != nil {
 		return nil, err
 	}
-	message, err := proto.Decode(packet[:n])
+	message, err := attach.Decode(packet[:n])
 	if err != nil {
 		return nil, err
 	}
-	welcome, ok := message.(*proto.Welcome)
+	welcome, ok := message.(*attach.Welcome)
 	if !ok {
 		return nil, fmt.Errorf("the server answered %+v", message)
 	}

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/shm"
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
@@ -15,7 +15,7 @@ import (
 // jammerRole attaches, does what it can to make a write to its own bell block, and
 // asks the server to ring it.
 func jammerRole() {
-	a, err := sayHello(os.Getenv(harness.SocketVariable), "slots", proto.BellEventfd, 1)
+	a, err := sayHello(os.Getenv(harness.SocketVariable), "slots", attach.BellEventfd, 1)
 	must(err)
 	must(unix.SetNonblock(int(a.own.Fd()), false))
 	full := []byte{0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff} // an eventfd can count no further

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/shm"
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
@@ -72,7 +72,7 @@ func addSeal(file *os.File, seal int) error {
 
 // proberRole attaches, tries everything, and says what came of it.
 func proberRole() {
-	a, err := sayHello(os.Getenv(harness.SocketVariable), "default", proto.BellFutex, 1)
+	a, err := sayHello(os.Getenv(harness.SocketVariable), "default", attach.BellFutex, 1)
 	must(err)
 	for name, attempt := range attempts {
 		fmt.Printf("<%s: %v>\n", name, attempt(a))

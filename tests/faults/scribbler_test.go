@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/shm"
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
@@ -33,7 +34,7 @@ const scribblerLanes = 4
 
 // newScribbler attaches to a pool.
 func newScribbler(socket, pool string) (*scribbler, error) {
-	a, err := sayHello(socket, pool, proto.BellFutex, scribblerLanes)
+	a, err := sayHello(socket, pool, attach.BellFutex, scribblerLanes)
 	if err != nil {
 		return nil, err
 	}

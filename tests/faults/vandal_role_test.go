@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/shm"
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
@@ -249,8 +249,8 @@ func (v *vandal) scribble() {
 
 // leave says something on the control socket.
 func (v *vandal) leave() {
-	messages := []proto.Message{&proto.Drain{}, &proto.Bye{}, &proto.Hello{}}
-	packet, err := proto.Encode(messages[v.random.IntN(len(messages))])
+	messages := []attach.Message{&attach.Drain{}, &attach.Bye{}, &attach.Hello{}}
+	packet, err := attach.Encode(messages[v.random.IntN(len(messages))])
 	must(err)
 	if v.random.IntN(3) == 0 {
 		packet = fmt.Append(nil, v.random.Uint64())

@@ -151,7 +151,7 @@ class AsyncWorker(WorkerBase):
     def _wake_ready(self, at: Attachment) -> None:
         """Wake the tasks that wait for requests with news."""
         buffers = self._buffers
-        while lib.ur_news(at.argument, buffers.number_argument) == 0:
+        while lib.ur_ready(at.argument, buffers.number_argument) == 0:
             self._wake(buffers.number.value, at)
 
     def _deliver(self) -> None:

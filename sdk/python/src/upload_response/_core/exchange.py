@@ -15,7 +15,7 @@ from .websocket_state import WebSocketState
 # The response broke a rule, so that nothing was sent: the request goes on.
 _REFUSED = (-errno.EINVAL, -errno.EMSGSIZE)
 
-_reply = lib.ur_reply
+_respond_whole = lib.ur_respond_whole_flat
 
 # A length is passed to the C SDK as an int.
 _MAX_AT_ONCE = 1 << 30
@@ -90,12 +90,14 @@ class Exchange(Incoming, Outgoing):
             return False
         link, fields = self.link, self.fields
         at = link.attachment or link.alive()
-        code = _reply(at.argument, number(self.handle), self.status, fields, len(fields), body, len(body))
+        code = _respond_whole(
+            at.argument, number(self.handle), self.status, fields, len(fields), body, len(body)
+        )
         if code == 0:
             self._mark_ended()
             return True
         if code == AGAIN:
-            self.progress, self.buffered = HEADERS_SENT, (body[lib.ur_replied(at, self.handle) :],)
+            self.progress, self.buffered = HEADERS_SENT, (body[len(body) - lib.ur_unsent(at, self.handle) :],)
             return False
         if code == -errno.EBUSY:  # interim responses wait to be sent
             return False

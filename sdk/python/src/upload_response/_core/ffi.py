@@ -80,22 +80,22 @@ class Memory(ctypes.Structure):
     )
 
 
-# ur_slot, ur_taken, and ur_taken followed by the length of the names. They are unpacked in one
+# ur_slot, ur_flat_request, and ur_flat_request followed by the length of the names. They are unpacked in one
 # step: to read one field through ctypes costs as much as a call.
 SLOT = struct.Struct("=QQQqII")
-TAKEN = struct.Struct("=QQQQQQII")
-TAKEN_APART = struct.Struct("=QQQQQQIIQ")
+FLAT_REQUEST = struct.Struct("=QQQQQQII")
+SPLIT_REQUEST = struct.Struct("=QQQQQQIIQ")
 
 LINK, REQUEST, BYTES = c_void_p, c_uint64, c_void_p
 
 SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "ur_options_init": (None, (POINTER(Options),)),
     "ur_default_socket": (c_int, (c_char_p, c_size_t)),
-    "ur_try_again": (c_int, (c_int,)),
+    "ur_is_temporary": (c_int, (c_int,)),
     "ur_close": (None, (LINK,)),
     "ur_drain": (c_int, (LINK,)),
     "ur_server_drains": (c_int, (LINK,)),
-    "ur_why": (c_char_p, (LINK,)),
+    "ur_error_text": (c_char_p, (LINK,)),
     "ur_slot_size": (c_size_t, (LINK,)),
     "ur_server": (None, (LINK, POINTER(c_uint32), POINTER(c_char_p), POINTER(c_uint64))),
     "ur_response_timeout_ms": (c_uint64, (LINK,)),
@@ -104,9 +104,9 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "ur_fd": (c_int, (LINK,)),
     "ur_arm": (c_int, (LINK, c_uint32)),
     "ur_disarm": (c_int, (LINK,)),
-    "ur_take_apart": (c_int, (LINK, c_int, BYTES, BYTES, c_size_t, BYTES)),
-    "ur_doze": (c_int, (LINK, c_uint32, c_int, c_int, c_void_p, c_void_p)),
-    "ur_news": (c_int, (LINK, BYTES)),
+    "ur_next_split": (c_int, (LINK, c_int, BYTES, BYTES, c_size_t, BYTES)),
+    "ur_sleep": (c_int, (LINK, c_uint32, c_int, c_int, c_void_p, c_void_p)),
+    "ur_ready": (c_int, (LINK, BYTES)),
     "ur_tail": (c_int, (LINK, REQUEST, c_uint64, c_int, BYTES)),
     "ur_next_slot": (c_int, (LINK, REQUEST, c_int, BYTES)),
     "ur_next_slots": (c_int, (LINK, REQUEST, BYTES, c_int)),
@@ -118,8 +118,8 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "ur_respond_flat": (c_int, (LINK, REQUEST, c_int, BYTES, c_size_t, c_int)),
     "ur_check_flat": (c_int, (c_int, BYTES, c_size_t)),
     "ur_trailers_flat": (c_int, (LINK, REQUEST, BYTES, c_size_t, c_int)),
-    "ur_reply": (c_int, (LINK, REQUEST, c_int, BYTES, c_int, BYTES, c_int)),
-    "ur_replied": (c_size_t, (LINK, REQUEST)),
+    "ur_respond_whole_flat": (c_int, (LINK, REQUEST, c_int, BYTES, c_int, BYTES, c_int)),
+    "ur_unsent": (c_size_t, (LINK, REQUEST)),
     "ur_write": (c_int, (LINK, REQUEST, BYTES, c_size_t, c_int, BYTES)),
     "ur_reserve": (c_int, (LINK, REQUEST, c_int, BYTES, BYTES)),
     "ur_commit": (c_int, (LINK, REQUEST, c_size_t)),
@@ -139,8 +139,8 @@ ATTACH = (c_int, (POINTER(c_void_p), POINTER(Options)))
 # below, and the link from its Attachment. A plain int arrives as a C int.
 PRECONVERTED = frozenset(
     [
-        *("ur_take_apart", "ur_reply", "ur_next_slot", "ur_next_slots", "ur_release"),
-        *("ur_doze", "ur_arm", "ur_disarm", "ur_news"),
+        *("ur_next_split", "ur_respond_whole_flat", "ur_next_slot", "ur_next_slots", "ur_release"),
+        *("ur_sleep", "ur_arm", "ur_disarm", "ur_ready"),
     ]
 )
 
@@ -165,7 +165,7 @@ def _one_at_a_time(function: Callable[..., Any], lock: threading.RLock) -> Calla
 
 
 def _around_sleep() -> tuple[Any, ...]:
-    """Return the functions with which ur_doze releases the GIL and takes it again."""
+    """Return the functions with which ur_sleep releases the GIL and takes it again."""
     functions = ctypes.pythonapi.PyEval_SaveThread, ctypes.pythonapi.PyEval_RestoreThread
     return tuple(pointer(ctypes.cast(function, c_void_p).value) for function in functions)
 
@@ -188,8 +188,8 @@ class Library:
         self.ur_attach.restype, self.ur_attach.argtypes = ATTACH
 
     def _without_lock(self, slow: Any, lock: threading.RLock) -> tuple[Any, Any]:
-        """Have ur_doze release our lock while it sleeps."""
-        self.ur_doze = _one_at_a_time(slow.ur_doze, lock)
+        """Have ur_sleep release our lock while it sleeps."""
+        self.ur_sleep = _one_at_a_time(slow.ur_sleep, lock)
         self._callbacks = (
             ctypes.CFUNCTYPE(c_void_p)(lock.release),
             ctypes.CFUNCTYPE(None, c_void_p)(lambda _: lock.acquire()),

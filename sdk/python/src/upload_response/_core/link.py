@@ -14,9 +14,20 @@ from typing import Any, NamedTuple
 from .._version import VERSION
 from .buffers import ResultBuffers
 from .errors import AttachError, Error, Forked, LinkClosed, from_errno
-from .ffi import BELL_EVENTFD, NOW, TAKEN, TAKEN_APART, Counters, Memory, Options, lib, number, pointer
+from .ffi import (
+    BELL_EVENTFD,
+    FLAT_REQUEST,
+    NOW,
+    SPLIT_REQUEST,
+    Counters,
+    Memory,
+    Options,
+    lib,
+    number,
+    pointer,
+)
 
-_take_apart = lib.ur_take_apart
+_next_split = lib.ur_next_split
 
 _MAX_PATH = 108  # bytes of a socket's path
 
@@ -110,7 +121,7 @@ def _attach(options: Options) -> Attachment:
         if _is_no_socket(path):
             raise AttachError(f"cannot attach to {path}: it is not a socket", -code)
     refusal = options.refusal.decode("utf-8", "replace") or os.strerror(-code)
-    raise AttachError(f"{refusal} ({os.strerror(-code)})", -code, may_pass=bool(lib.ur_try_again(code)))
+    raise AttachError(f"{refusal} ({os.strerror(-code)})", -code, may_pass=bool(lib.ur_is_temporary(code)))
 
 
 class Link:
@@ -159,12 +170,12 @@ class Link:
         self.response_memory = _exporter("ResponseMemory", memory.responses_size)
 
         self._free_buffers: list[ResultBuffers] = []  # not in use by a call
-        self._taken = ctypes.create_string_buffer(TAKEN_APART.size)
+        self._taken = ctypes.create_string_buffer(SPLIT_REQUEST.size)
         self._text = ctypes.create_string_buffer(self.slot_size)
         taken_at = addressof(self._taken)
-        self._for_take = (
+        self._split_arguments = (
             *(NOW, pointer(taken_at), pointer(addressof(self._text)), number(self.slot_size)),
-            pointer(taken_at + TAKEN.size),
+            pointer(taken_at + FLAT_REQUEST.size),
         )
         _links.add(self)
 
@@ -178,7 +189,7 @@ class Link:
         """Return the error for -errno, as a function returned it."""
         at = self.alive()
         reason = lib.ur_reason(at, handle) if code == -errno.ECANCELED else 0
-        return from_errno(code, reason=reason, why=lib.ur_why(at).decode("utf-8", "replace"))
+        return from_errno(code, reason=reason, why=lib.ur_error_text(at).decode("utf-8", "replace"))
 
     def borrow_buffers(self) -> ResultBuffers:
         """Return memory for the results of a call. Release: return_buffers, or drop it."""
@@ -197,9 +208,9 @@ class Link:
         Preconditions: one thread calls it at a time.
         """
         at = self.attachment or self.alive()
-        code = _take_apart(at.argument, *self._for_take)
+        code = _next_split(at.argument, *self._split_arguments)
         if code == 0:
-            handle, stream_id, end, _, body, length, whole, version, names = TAKEN_APART.unpack(self._taken)
+            handle, stream_id, end, _, body, length, whole, version, names = SPLIT_REQUEST.unpack(self._taken)
             self.active.add(handle)
             text, names_at = self._text, end - names
             head, names = text[:names_at], text[names_at:end]

@@ -16,7 +16,7 @@ from .._core.request_handle import RequestHandle, Steps, T
 
 _SLICE = LONGEST_SLEEP
 
-# The results of ur_doze when something other than the bell ended the sleep.
+# The results of ur_sleep when something other than the bell ended the sleep.
 _NO_RING = (-errno.ETIMEDOUT, -errno.EINTR)
 
 
@@ -102,7 +102,7 @@ class Bell:
         self._changed.release()
         try:
             milliseconds = int(seconds * 1000) + 1
-            code = lib.ur_doze(at.argument, armed, milliseconds, self._wake_read, lib.leave, lib.enter)
+            code = lib.ur_sleep(at.argument, armed, milliseconds, self._wake_read, lib.leave, lib.enter)
         finally:
             self._changed.acquire()
             self._sleeper = False
@@ -111,7 +111,7 @@ class Bell:
         if code == -errno.EINTR:
             with contextlib.suppress(BlockingIOError):
                 os.read(self._wake_read, 4096)
-        self.rounds = next(self._numbers)  # in any case: ur_doze has dropped the news that arrived
+        self.rounds = next(self._numbers)  # in any case: ur_sleep has dropped the news that arrived
         if len(self._reasons) > 1:
             self._changed.notify_all()
 
