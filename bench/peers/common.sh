@@ -46,7 +46,7 @@ exec 9<>"$BENCH_DIR/life"
 
 # upstream: starts the Go handler on $BENCH_DIR/up.sock; its process is $upstream_pid.
 upstream() {
-    run upstream "$BENCH_PROGRAM" bench role handler --listen "unix:$BENCH_DIR/up.sock"
+    run upstream "$BENCH_PROGRAM" role handler --listen "unix:$BENCH_DIR/up.sock"
     upstream_pid=$pid
     await_file "$BENCH_DIR/up.sock"
 }

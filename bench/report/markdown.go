@@ -15,7 +15,7 @@ var method string
 // WriteMarkdown writes the report as a page, with pictures that are elsewhere.
 func (r *Report) WriteMarkdown(w io.Writer, pictures ...string) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Benchmarks\n\n<!-- Written by `upload-response bench`: do not edit. -->\n\n")
+	fmt.Fprintf(&b, "# Benchmarks\n\n<!-- Written by `upload-response-bench`: do not edit. -->\n\n")
 	fmt.Fprintf(&b, "%s, on %s:\n\n```console\n", r.Program, r.Time.Format("2006-01-02"))
 	for _, command := range r.Commands {
 		fmt.Fprintf(&b, "$ %s\n", command)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
+
+	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 )
 
 // acmeSettings says whose certificates an authority is asked for.
@@ -29,12 +31,12 @@ func newACMESettings() acmeSettings {
 	return acmeSettings{directory: certmagic.LetsEncryptProductionCA, store: store}
 }
 
-func (a *acmeSettings) options() []option {
-	return []option{
-		{name: "acme-domain", arg: "NAME", help: "get a certificate for this host from an authority (ACME), and renew it; repeat", parse: domain(&a.domains), split: words},
-		{name: "acme-email", arg: "ADDRESS", help: "where the authority writes when something is wrong", parse: text(&a.email)},
-		{name: "acme-directory", arg: "URL", help: "the authority", value: a.directory, parse: text(&a.directory)},
-		{name: "acme-store", arg: "FOLDER", help: "where certificates and keys are kept", value: "in the cache of the user", parse: text(&a.store)},
+func (a *acmeSettings) options() []cli.Option {
+	return []cli.Option{
+		{Name: "acme-domain", Arg: "NAME", Help: "get a certificate for this host from an authority (ACME), and renew it; repeat", Parse: domain(&a.domains), Split: cli.Words},
+		{Name: "acme-email", Arg: "ADDRESS", Help: "where the authority writes when something is wrong", Parse: cli.Text(&a.email)},
+		{Name: "acme-directory", Arg: "URL", Help: "the authority", Default: a.directory, Parse: cli.Text(&a.directory)},
+		{Name: "acme-store", Arg: "FOLDER", Help: "where certificates and keys are kept", Default: "in the cache of the user", Parse: cli.Text(&a.store)},
 	}
 }
 

@@ -13,11 +13,11 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/worker"
 )
@@ -38,7 +38,7 @@ func builtinNames() string {
 	for _, b := range builtins {
 		names = append(names, b.name)
 	}
-	return oneOf(names)
+	return cli.OneOf(names)
 }
 
 // workerSettings is what the command line of a built-in worker says.
@@ -48,16 +48,16 @@ type workerSettings struct {
 	logging            logging
 }
 
-func (s *workerSettings) flags(kind, summary string, getenv func(string) string) *flagSet {
+func (s *workerSettings) flags(kind, summary string, getenv func(string) string) *cli.FlagSet {
 	*s = workerSettings{socket: proto.DefaultSocket(getenv), pool: kind, name: kind + "-" + strconv.Itoa(os.Getpid()), lanes: 64}
-	return &flagSet{
-		command: "upload-response worker " + kind,
-		summary: "a worker that " + summary,
-		groups: []optionGroup{{"Worker", []option{
-			{name: "socket", arg: "PATH", help: "where the server is", value: s.socket, parse: socketPath(&s.socket)},
-			{name: "pool", arg: "POOL", help: "pool to serve", value: s.pool, parse: poolName(&s.pool)},
-			{name: "lanes", arg: "N", help: "requests served at once", value: strconv.Itoa(s.lanes), parse: number(&s.lanes, 1, 1, proto.MaxLanes)},
-			{name: "name", arg: "NAME", help: "name in the server's logs", value: kind + "-PID", parse: text(&s.name)},
+	return &cli.FlagSet{
+		Command: "upload-response worker " + kind,
+		Summary: "a worker that " + summary,
+		Groups: []cli.Group{{Heading: "Worker", Options: []cli.Option{
+			{Name: "socket", Arg: "PATH", Help: "where the server is", Default: s.socket, Parse: socketPath(&s.socket)},
+			{Name: "pool", Arg: "POOL", Help: "pool to serve", Default: s.pool, Parse: poolName(&s.pool)},
+			{Name: "lanes", Arg: "N", Help: "requests served at once", Default: strconv.Itoa(s.lanes), Parse: cli.Number(&s.lanes, 1, 1, proto.MaxLanes)},
+			{Name: "name", Arg: "NAME", Help: "name in the server's logs", Default: kind + "-PID", Parse: cli.Text(&s.name)},
 		}}, s.logging.options()},
 	}
 }
@@ -66,15 +66,15 @@ func (s *workerSettings) flags(kind, summary string, getenv func(string) string)
 func (p *program) worker(args []string) error {
 	const self = "upload-response worker"
 	if len(args) == 0 {
-		return &usageError{self, errors.New("which worker? Want " + builtinNames())}
+		return &cli.UsageError{Command: self, Err: errors.New("which worker? Want " + builtinNames())}
 	}
 	for _, b := range builtins {
 		if b.name == args[0] {
 			return p.runWorker(b.name, b.summary, b.handler, args[1:])
 		}
 	}
-	if !slices.Contains([]string{"--help", "-help", "-h"}, args[0]) {
-		return &usageError{self, fmt.Errorf("unknown worker %q: want %s", args[0], builtinNames())}
+	if !cli.IsHelp(args[0]) {
+		return &cli.UsageError{Command: self, Err: fmt.Errorf("unknown worker %q: want %s", args[0], builtinNames())}
 	}
 	fmt.Fprintf(p.stdout, "%s: a worker that comes with the program.\n\nUsage: %s NAME [flags]\n\n", self, self)
 	for _, b := range builtins {
@@ -89,13 +89,10 @@ func (p *program) worker(args []string) error {
 func (p *program) runWorker(kind, summary string, handler http.Handler, args []string) error {
 	var s workerSettings
 	flags := s.flags(kind, summary, p.getenv)
-	if err := flags.parse(args, p.getenv); errors.Is(err, errHelp) {
-		flags.writeHelp(p.stdout)
-		return nil
-	} else if err != nil {
+	if done, err := flags.ParseOrHelp(args, p.getenv, p.stdout); done || err != nil {
 		return err
 	}
-	p.outlive()
+	p.survivePipes()
 	log := s.logging.logger(p.stderr, s.logging.level)
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT, unix.SIGQUIT)
 	context.AfterFunc(ctx, stop)

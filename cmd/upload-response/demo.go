@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/server"
 )
 
@@ -22,19 +23,19 @@ var demoPools = []struct {
 }{{"echo", 1}, {"digest", 2}, {"discard", 1}}
 
 // demoFlags returns the flags of demo, with s set to what it is without them.
-func (s *settings) demoFlags(getenv func(string) string) *flagSet {
+func (s *settings) demoFlags(getenv func(string) string) *cli.FlagSet {
 	s.flags(getenv)
 	s.door = newDoorSettings("127.0.0.1:8080")
 	s.accessLog, s.shutdown = true, 5*time.Second
 	s.socket = fmt.Sprintf("%s/upload-response-demo-%d.sock", os.TempDir(), os.Getpid())
 	log := s.logging.options()
-	log.options = append(log.options, option{name: "access-log", help: "write a line for every request", value: "true", parse: toggle(&s.accessLog)})
-	return &flagSet{
-		command: "upload-response demo", summary: "a server with built-in workers on /echo, /digest and /discard",
-		groups: []optionGroup{{"Places", []option{
+	log.Options = append(log.Options, cli.Option{Name: "access-log", Help: "write a line for every request", Default: "true", Parse: cli.Toggle(&s.accessLog)})
+	return &cli.FlagSet{
+		Command: "upload-response demo", Summary: "a server with built-in workers on /echo, /digest and /discard",
+		Groups: []cli.Group{{Heading: "Places", Options: []cli.Option{
 			s.door.listenOption(),
-			{name: "add", arg: "PREFIX=COMMAND", help: "another worker; repeat", parse: demoWorker(&s.added)},
-			{name: "socket", arg: "PATH", help: "where workers attach", value: os.TempDir() + "/upload-response-demo-PID.sock", parse: socketPath(&s.socket)},
+			{Name: "add", Arg: "PREFIX=COMMAND", Help: "another worker; repeat", Parse: demoWorker(&s.added)},
+			{Name: "socket", Arg: "PATH", Help: "where workers attach", Default: os.TempDir() + "/upload-response-demo-PID.sock", Parse: socketPath(&s.socket)},
 		}}, s.door.security(), log},
 	}
 }
@@ -43,22 +44,21 @@ func (s *settings) demoFlags(getenv func(string) string) *flagSet {
 func (p *program) demo(args []string) error {
 	var s settings
 	flags := s.demoFlags(p.getenv)
-	err := flags.parse(args, p.getenv)
-	if errors.Is(err, errHelp) {
-		flags.writeHelp(p.stdout)
+	done, err := flags.ParseOrHelp(args, p.getenv, p.stdout)
+	if done {
 		return nil
 	}
 	if err == nil {
 		err = s.addDemoPools()
 	}
 	if err == nil {
-		err = s.complete(flags.given)
+		err = s.complete(flags.Given)
 	}
 	if err != nil {
 		return err
 	}
 	s.config.OpenPools = s.config.Supervised // to try workers, too
-	p.outlive()
+	p.survivePipes()
 	v, err := openService(&s, p.stdout, p.stderr)
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mholt/acmez/v3"
 
+	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/server"
 )
 
@@ -31,20 +32,20 @@ func newDoorSettings(listen string) doorSettings {
 	return doorSettings{otherwise: listen, mode: 0o600, http3: true, limits: server.DefaultLimits(), acme: newACMESettings()}
 }
 
-func (d *doorSettings) listenOption() option {
-	return option{name: "listen", arg: "ADDRESS", help: "where HTTP comes in: HOST:PORT, https://HOST:PORT, unix:PATH, fd:N; repeat", value: d.otherwise, parse: address(&d.listen), split: words}
+func (d *doorSettings) listenOption() cli.Option {
+	return cli.Option{Name: "listen", Arg: "ADDRESS", Help: "where HTTP comes in: HOST:PORT, https://HOST:PORT, unix:PATH, fd:N; repeat", Default: d.otherwise, Parse: address(&d.listen), Split: cli.Words}
 }
 
-func (d *doorSettings) security() optionGroup {
-	files := []option{
-		{name: "tls-cert", arg: "FILE", help: "certificate for https://, with those that signed it, in PEM; read again when it changes", parse: text(&d.cert)},
-		{name: "tls-key", arg: "FILE", help: "its private key", parse: text(&d.key)},
-		{name: "tls-self-signed", help: "make a certificate for this machine, for development", parse: toggle(&d.selfSigned)},
-		{name: "tls-client-ca", arg: "FILE", help: "demand certificates of clients that one of these has signed", parse: text(&d.clientCA)},
-		{name: "http3", help: "serve HTTP/3 on the UDP ports of https://", value: "true", parse: toggle(&d.http3)},
-		{name: "alt-svc", arg: "VALUE", help: "port of HTTP/3 that responses name, a whole Alt-Svc value, auto: their own, or off", value: "auto", parse: altSvc(&d.limits.AltSvc)},
+func (d *doorSettings) security() cli.Group {
+	files := []cli.Option{
+		{Name: "tls-cert", Arg: "FILE", Help: "certificate for https://, with those that signed it, in PEM; read again when it changes", Parse: cli.Text(&d.cert)},
+		{Name: "tls-key", Arg: "FILE", Help: "its private key", Parse: cli.Text(&d.key)},
+		{Name: "tls-self-signed", Help: "make a certificate for this machine, for development", Parse: cli.Toggle(&d.selfSigned)},
+		{Name: "tls-client-ca", Arg: "FILE", Help: "demand certificates of clients that one of these has signed", Parse: cli.Text(&d.clientCA)},
+		{Name: "http3", Help: "serve HTTP/3 on the UDP ports of https://", Default: "true", Parse: cli.Toggle(&d.http3)},
+		{Name: "alt-svc", Arg: "VALUE", Help: "port of HTTP/3 that responses name, a whole Alt-Svc value, auto: their own, or off", Default: "auto", Parse: altSvc(&d.limits.AltSvc)},
 	}
-	return optionGroup{"Security", append(files, d.acme.options()...)}
+	return cli.Group{Heading: "Security", Options: append(files, d.acme.options()...)}
 }
 
 // complete fills in where to listen if nobody says.

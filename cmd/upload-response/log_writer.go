@@ -167,7 +167,7 @@ const exitPatience = time.Second
 
 // outlive makes the program outlive who reads its output: what it prints from now on is
 // written when it can be. Release: flush.
-func (p *program) outlive() {
+func (p *program) survivePipes() {
 	// A write to a pipe that nobody reads ends a program that does not ask for the
 	// signal. To ignore it would make our children ignore it, too.
 	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)

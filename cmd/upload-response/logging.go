@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"log/slog"
+
+	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 )
 
 // logging says what is logged and how.
@@ -12,11 +14,11 @@ type logging struct {
 	format string // "text" or "json"
 }
 
-func (l *logging) options() optionGroup {
+func (l *logging) options() cli.Group {
 	*l = logging{level: slog.LevelInfo, format: "text"}
-	return optionGroup{"Log (standard error)", []option{
-		{name: "log-level", arg: "LEVEL", help: "debug, info, warn or error", value: "info", parse: level(&l.level)},
-		{name: "log-format", arg: "FORMAT", help: "text or json", value: l.format, parse: choice(&l.format, "text", "json")},
+	return cli.Group{Heading: "Log (standard error)", Options: []cli.Option{
+		{Name: "log-level", Arg: "LEVEL", Help: "debug, info, warn or error", Default: "info", Parse: level(&l.level)},
+		{Name: "log-format", Arg: "FORMAT", Help: "text or json", Default: l.format, Parse: cli.Choice(&l.format, "text", "json")},
 	}}
 }
 

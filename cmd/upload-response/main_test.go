@@ -40,7 +40,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
-		{"", "no command: want serve, worker, demo, bench, layout or version (see 'upload-response --help')"},
+		{"", "no command: want serve, worker, demo, layout or version (see 'upload-response --help')"},
 		{"serv", `unknown command "serv": want serve,`},
 		{"serve --foo", "unknown flag --foo (see 'upload-response serve --help')"},
 		{"serve --listen", "--listen needs a value"},
@@ -90,12 +90,6 @@ func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 		{"demo --memory 1GiB", "unknown flag --memory (see 'upload-response demo --help')"},
 		{"demo --add ./echo", `--add "./echo": want PREFIX=COMMAND, such as /c/echo=./echo`},
 		{"demo --add /echo=./echo", `--add "/echo=./echo": there is a worker on /echo already`},
-		{"bench", "which benchmark? Want ring, http, memory or all (see 'upload-response bench --help')"},
-		{"bench show", "--from: which file? (see 'upload-response bench show --help')"},
-		{"bench disk", `unknown benchmark "disk": want ring, http, memory or all`},
-		{"bench http --protocols h1,h4", `--protocols "h1,h4": want some of h1,tls,h2c,h2,h3, with commas between them`},
-		{"bench http --connections 0", `--connections "0": want whole numbers from 1 to 4096, with commas between them`},
-		{"bench http --target nginx", `--target "nginx": want NAME=URL, such as nginx=http://127.0.0.1:8081`},
 		{"layout all", `unexpected argument "all"`},
 	} {
 		stdout, stderr, status := call(nil, strings.Fields(test.args)...)
@@ -109,7 +103,7 @@ func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 }
 
 func TestHelpGoesToStandardOutputAndFits(t *testing.T) {
-	for _, args := range []string{"--help", "-h", "help", "help serve", "serve --help", "serve -h", "worker --help", "worker digest --help", "demo --help", "bench --help", "bench ring --help", "bench http --help", "bench memory --help", "bench all --help", "bench show --help", "layout --help", "version --help"} {
+	for _, args := range []string{"--help", "-h", "help", "help serve", "serve --help", "serve -h", "worker --help", "worker digest --help", "demo --help", "layout --help", "version --help"} {
 		stdout, stderr, status := call(nil, strings.Fields(args)...)
 		if status != 0 || stderr != "" || !strings.HasPrefix(strings.ToLower(stdout), "upload-response") {
 			t.Errorf("%q: status %d, printed %q and %q", args, status, stdout, stderr)

@@ -3,19 +3,21 @@ package main
 import (
 	"errors"
 	"os"
+
+	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 )
 
 // serve runs the server until a signal ends it.
 func (p *program) serve(args []string) error {
 	var s settings
 	flags := s.flags(p.getenv)
-	if err := s.parse(flags, args, p.getenv); errors.Is(err, errHelp) {
-		flags.writeHelp(p.stdout)
+	if err := s.parse(flags, args, p.getenv); errors.Is(err, cli.ErrHelp) {
+		flags.WriteHelp(p.stdout)
 		return nil
 	} else if err != nil {
 		return err
 	}
-	p.outlive()
+	p.survivePipes()
 	v, err := openService(&s, p.stdout, p.stderr)
 	if err != nil {
 		return err

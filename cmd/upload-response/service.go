@@ -21,6 +21,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/shm"
 	"github.com/wavey-ai/upload-response/worker"
@@ -192,10 +193,10 @@ func (s *settings) routerError(err error) error {
 	detail := err.Error()
 	switch {
 	case errors.Is(err, shm.ErrNoMemory):
-		return fmt.Errorf("--memory %s: %s", formatSize(s.config.Memory), strings.TrimPrefix(detail, "shm: "))
+		return fmt.Errorf("--memory %s: %s", cli.FormatSize(s.config.Memory), strings.TrimPrefix(detail, "shm: "))
 	case errors.Is(err, shm.ErrGeometry):
 		detail = strings.TrimPrefix(detail, shm.ErrGeometry.Error()+": ")
-		return &usageError{"upload-response serve", fmt.Errorf("--memory %s, half of it for requests: %s", formatSize(s.config.Memory), detail)}
+		return &cli.UsageError{Command: "upload-response serve", Err: fmt.Errorf("--memory %s, half of it for requests: %s", cli.FormatSize(s.config.Memory), detail)}
 	}
 	return err
 }
@@ -221,7 +222,7 @@ func (v *service) start() {
 func (v *service) supervise() {
 	s := v.settings
 	v.workers = newSupervisor(v.log, append(s.user.env(),
-		envName("socket")+"="+absolute(s.socket), worker.ServerUIDVariable+"="+strconv.Itoa(os.Geteuid())))
+		cli.EnvName("socket")+"="+absolute(s.socket), worker.ServerUIDVariable+"="+strconv.Itoa(os.Geteuid())))
 	v.workers.user, v.workers.dumpable = s.user, s.dumpable
 	if len(s.workers) > 0 {
 		s.config.Started = v.workers.startedFor

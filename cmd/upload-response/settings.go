@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/shm"
@@ -52,133 +53,133 @@ stacks of all goroutines on standard error.
 `
 
 // flags returns the flags of serve, with s set to their defaults.
-func (s *settings) flags(getenv func(string) string) *flagSet {
+func (s *settings) flags(getenv func(string) string) *cli.FlagSet {
 	*s = settings{config: server.DefaultConfig(), socket: proto.DefaultSocket(getenv), processes: 1, shutdown: 30 * time.Second}
 	s.config.Routes, s.config.LinkMemory = nil, 0
 	s.door = newDoorSettings(":8080")
 	log := s.logging.options()
-	log.options = append(log.options, option{name: "access-log", help: "write a line for every request to standard output", parse: toggle(&s.accessLog)})
-	return &flagSet{
-		command: "upload-response serve", summary: "the server", notes: serveNotes,
-		groups: []optionGroup{s.places(), s.door.security(), s.proxies(), s.sizes(), s.times(), s.limits(), s.compression(), s.people(), log},
+	log.Options = append(log.Options, cli.Option{Name: "access-log", Help: "write a line for every request to standard output", Parse: cli.Toggle(&s.accessLog)})
+	return &cli.FlagSet{
+		Command: "upload-response serve", Summary: "the server", Notes: serveNotes,
+		Groups: []cli.Group{s.places(), s.door.security(), s.proxies(), s.sizes(), s.times(), s.limits(), s.compression(), s.people(), log},
 	}
 }
 
-func (s *settings) places() optionGroup {
-	return optionGroup{"Places", []option{
+func (s *settings) places() cli.Group {
+	return cli.Group{Heading: "Places", Options: []cli.Option{
 		s.door.listenOption(),
-		{name: "listen-mode", arg: "MODE", help: "permissions of unix: sockets that clients connect to", value: fmt.Sprintf("%04o", s.door.mode), parse: fileMode(&s.door.mode)},
-		{name: "socket", arg: "PATH", help: "where workers attach", value: s.socket, parse: socketPath(&s.socket)},
-		{name: "route", arg: "PREFIX=POOL", help: "pool for the paths under a prefix; repeat", value: "/=default", parse: route(&s.config.Routes), split: words},
+		{Name: "listen-mode", Arg: "MODE", Help: "permissions of unix: sockets that clients connect to", Default: fmt.Sprintf("%04o", s.door.mode), Parse: fileMode(&s.door.mode)},
+		{Name: "socket", Arg: "PATH", Help: "where workers attach", Default: s.socket, Parse: socketPath(&s.socket)},
+		{Name: "route", Arg: "PREFIX=POOL", Help: "pool for the paths under a prefix; repeat", Default: "/=default", Parse: route(&s.config.Routes), Split: cli.Words},
 	}}
 }
 
-func (s *settings) proxies() optionGroup {
+func (s *settings) proxies() cli.Group {
 	c := &s.config
-	return optionGroup{"Proxies in front", []option{
-		{name: "trust-proxy", arg: "CIDR", help: "believe what this address, network, or unix (any Unix socket) says of clients; repeat", parse: proxy(c), split: words},
-		{name: "proxy-protocol", help: "their connections may begin with a PROXY header, version 1 or 2", parse: toggle(&s.door.limits.ProxyProtocol)},
+	return cli.Group{Heading: "Proxies in front", Options: []cli.Option{
+		{Name: "trust-proxy", Arg: "CIDR", Help: "believe what this address, network, or unix (any Unix socket) says of clients; repeat", Parse: proxy(c), Split: cli.Words},
+		{Name: "proxy-protocol", Help: "their connections may begin with a PROXY header, version 1 or 2", Parse: cli.Toggle(&s.door.limits.ProxyProtocol)},
 	}}
 }
 
-func (s *settings) sizes() optionGroup {
+func (s *settings) sizes() cli.Group {
 	c := &s.config
-	return optionGroup{"Memory", []option{
-		{name: "num-streams", arg: "N", help: "most requests in progress at once", value: strconv.Itoa(c.NumStreams), parse: number(&c.NumStreams, 1, 1, shm.MaxRows)},
-		{name: "slot-size", arg: "SIZE", help: "most bytes in a slot", value: formatSize(uint64(c.SlotSize)), parse: slotSize(&c.SlotSize)},
-		{name: "slot-size-kb", arg: "N", help: "the same, in KiB", same: "slot-size", parse: func(n string) error { return slotSize(&c.SlotSize)(n + "KiB") }},
-		{name: "slots-per-stream", arg: "N", help: "most outstanding slots of one request or response", value: strconv.Itoa(c.SlotsPerStream), parse: number(&c.SlotsPerStream, 1, 1, shm.MaxRing)},
-		{name: "memory", arg: "SIZE", help: "all shared memory, half of it for requests", value: formatSize(c.Memory), parse: size(&c.Memory, 1, 0, math.MaxInt64)},
-		{name: "link-memory", arg: "SIZE", help: "of it, for the responses of one link", value: strconv.Itoa(linkSlots) + " slots, at least " + formatSize(server.DefaultConfig().LinkMemory), parse: size(&c.LinkMemory, 1, 1, math.MaxInt64)},
-		{name: "max-links", arg: "N", help: "most workers attached at once", value: strconv.Itoa(c.MaxLinks), parse: number(&c.MaxLinks, 1, 1, shm.MaxLinks)},
+	return cli.Group{Heading: "Memory", Options: []cli.Option{
+		{Name: "num-streams", Arg: "N", Help: "most requests in progress at once", Default: strconv.Itoa(c.NumStreams), Parse: cli.Number(&c.NumStreams, 1, 1, shm.MaxRows)},
+		{Name: "slot-size", Arg: "SIZE", Help: "most bytes in a slot", Default: cli.FormatSize(uint64(c.SlotSize)), Parse: slotSize(&c.SlotSize)},
+		{Name: "slot-size-kb", Arg: "N", Help: "the same, in KiB", Same: "slot-size", Parse: func(n string) error { return slotSize(&c.SlotSize)(n + "KiB") }},
+		{Name: "slots-per-stream", Arg: "N", Help: "most outstanding slots of one request or response", Default: strconv.Itoa(c.SlotsPerStream), Parse: cli.Number(&c.SlotsPerStream, 1, 1, shm.MaxRing)},
+		{Name: "memory", Arg: "SIZE", Help: "all shared memory, half of it for requests", Default: cli.FormatSize(c.Memory), Parse: cli.Size(&c.Memory, 1, 0, math.MaxInt64)},
+		{Name: "link-memory", Arg: "SIZE", Help: "of it, for the responses of one link", Default: strconv.Itoa(linkSlots) + " slots, at least " + cli.FormatSize(server.DefaultConfig().LinkMemory), Parse: cli.Size(&c.LinkMemory, 1, 1, math.MaxInt64)},
+		{Name: "max-links", Arg: "N", Help: "most workers attached at once", Default: strconv.Itoa(c.MaxLinks), Parse: cli.Number(&c.MaxLinks, 1, 1, shm.MaxLinks)},
 	}}
 }
 
-func slotSize(p *int) func(string) error { return size(p, 4<<10, shm.MinSlotSize, shm.MaxSlotSize) }
+func slotSize(p *int) func(string) error { return cli.Size(p, 4<<10, shm.MinSlotSize, shm.MaxSlotSize) }
 
-func (s *settings) times() optionGroup {
+func (s *settings) times() cli.Group {
 	c, l := &s.config, &s.door.limits
-	return optionGroup{"Times", []option{
-		{name: "response-timeout", arg: "TIME", help: "for a worker to make progress", value: c.ResponseTimeout.String(), parse: duration(&c.ResponseTimeout, time.Millisecond)},
-		{name: "response-timeout-ms", arg: "N", help: "the same, in milliseconds", same: "response-timeout", parse: number(&c.ResponseTimeout, time.Millisecond, 1, math.MaxInt64/uint64(time.Millisecond))},
-		{name: "client-timeout", arg: "TIME", help: "for a client to make progress", value: c.ClientTimeout.String(), parse: duration(&c.ClientTimeout, time.Millisecond)},
-		{name: "stall-time", arg: "TIME", help: "for it to do so while others wait for its place; 0: any", value: c.StallTime.String(), parse: duration(&c.StallTime, 0)},
-		{name: "header-timeout", arg: "TIME", help: "for a client's handshake, and for its request's headers", value: l.HeaderTime.String(), parse: duration(&l.HeaderTime, time.Millisecond)},
-		{name: "idle-timeout", arg: "TIME", help: "for a client to keep a connection without a request", value: l.IdleTime.String(), parse: duration(&l.IdleTime, time.Millisecond)},
-		{name: "ping-interval", arg: "TIME", help: "for a silent WebSocket client to be pinged, and again to be given up", value: c.PingInterval.String(), parse: duration(&c.PingInterval, time.Millisecond)},
-		{name: "queue-time", arg: "TIME", help: "for a request to find a worker", value: c.QueueTime.String(), parse: duration(&c.QueueTime, time.Millisecond)},
-		{name: "shutdown-timeout", arg: "TIME", help: "for requests to finish when the server is to end", value: s.shutdown.String(), parse: duration(&s.shutdown, 0)},
+	return cli.Group{Heading: "Times", Options: []cli.Option{
+		{Name: "response-timeout", Arg: "TIME", Help: "for a worker to make progress", Default: c.ResponseTimeout.String(), Parse: cli.Duration(&c.ResponseTimeout, time.Millisecond)},
+		{Name: "response-timeout-ms", Arg: "N", Help: "the same, in milliseconds", Same: "response-timeout", Parse: cli.Number(&c.ResponseTimeout, time.Millisecond, 1, math.MaxInt64/uint64(time.Millisecond))},
+		{Name: "client-timeout", Arg: "TIME", Help: "for a client to make progress", Default: c.ClientTimeout.String(), Parse: cli.Duration(&c.ClientTimeout, time.Millisecond)},
+		{Name: "stall-time", Arg: "TIME", Help: "for it to do so while others wait for its place; 0: any", Default: c.StallTime.String(), Parse: cli.Duration(&c.StallTime, 0)},
+		{Name: "header-timeout", Arg: "TIME", Help: "for a client's handshake, and for its request's headers", Default: l.HeaderTime.String(), Parse: cli.Duration(&l.HeaderTime, time.Millisecond)},
+		{Name: "idle-timeout", Arg: "TIME", Help: "for a client to keep a connection without a request", Default: l.IdleTime.String(), Parse: cli.Duration(&l.IdleTime, time.Millisecond)},
+		{Name: "ping-interval", Arg: "TIME", Help: "for a silent WebSocket client to be pinged, and again to be given up", Default: c.PingInterval.String(), Parse: cli.Duration(&c.PingInterval, time.Millisecond)},
+		{Name: "queue-time", Arg: "TIME", Help: "for a request to find a worker", Default: c.QueueTime.String(), Parse: cli.Duration(&c.QueueTime, time.Millisecond)},
+		{Name: "shutdown-timeout", Arg: "TIME", Help: "for requests to finish when the server is to end", Default: s.shutdown.String(), Parse: cli.Duration(&s.shutdown, 0)},
 	}}
 }
 
-func (s *settings) limits() optionGroup {
+func (s *settings) limits() cli.Group {
 	c, l := &s.config, &s.door.limits
-	return optionGroup{"Limits", []option{
-		{name: "queue-length", arg: "N", help: "most requests that wait for a worker", value: strconv.Itoa(c.QueueLength), parse: number(&c.QueueLength, 1, 0, math.MaxInt32)},
-		{name: "body-limit", arg: "SIZE", help: "most bytes in a request's body; 0: any number", value: "0", parse: size(&c.BodyLimit, 1, 0, math.MaxInt64)},
-		{name: "allow-trace", help: "pass TRACE requests on to workers; else they are answered with 405", parse: toggle(&c.AllowTrace)},
-		{name: "window-memory", arg: "SIZE", help: "besides --memory, for bodies over HTTP/2 and 3 that wait unread; 0: any number", value: formatSize(uint64(c.WindowMemory)), parse: size(&c.WindowMemory, 1, 0, math.MaxInt64)},
-		{name: "header-limit", arg: "SIZE", help: "most bytes in a request's headers; at most a slot", value: formatSize(uint64(c.HeaderLimit)), parse: size(&c.HeaderLimit, 1, 1, shm.MaxSlotSize)},
-		{name: "field-limit", arg: "N", help: "most fields in a request's headers", value: strconv.Itoa(c.FieldLimit), parse: number(&c.FieldLimit, 1, 1, proto.MaxFields)},
-		{name: "message-limit", arg: "SIZE", help: "most bytes in a message of a WebSocket's client; 0: any number", value: formatSize(uint64(c.MessageLimit)), parse: size(&c.MessageLimit, 1, 0, math.MaxInt64)},
-		{name: "min-body-rate", arg: "SIZE", help: "least bytes a second of a body that is waited for; 0: any number", value: formatSize(uint64(c.MinBodyRate)), parse: size(&c.MinBodyRate, 1, 0, math.MaxInt64)},
-		{name: "request-rate", arg: "N", help: "most requests a second of one client; 0: any number", value: "0", parse: number(&c.RequestRate, 1, 0, math.MaxInt32)},
-		{name: "request-burst", arg: "N", help: "requests that it may make at once", value: strconv.Itoa(c.RequestBurst), parse: number(&c.RequestBurst, 1, 1, math.MaxInt32)},
-		{name: "request-rate-header", arg: "NAME", help: "field that names the client; without it the address does", parse: text(&c.RequestRateHeader)},
-		{name: "connections-per-address", arg: "N", help: "most connections from one address; 0: any number", value: strconv.Itoa(l.ConnsPerAddress), parse: number(&l.ConnsPerAddress, 1, 0, math.MaxInt32)},
-		{name: "streams-per-connection", arg: "N", help: "most requests at once on one connection of HTTP/2 or 3", value: strconv.Itoa(l.StreamsPerConn), parse: number(&l.StreamsPerConn, 1, 1, math.MaxInt16)},
+	return cli.Group{Heading: "Limits", Options: []cli.Option{
+		{Name: "queue-length", Arg: "N", Help: "most requests that wait for a worker", Default: strconv.Itoa(c.QueueLength), Parse: cli.Number(&c.QueueLength, 1, 0, math.MaxInt32)},
+		{Name: "body-limit", Arg: "SIZE", Help: "most bytes in a request's body; 0: any number", Default: "0", Parse: cli.Size(&c.BodyLimit, 1, 0, math.MaxInt64)},
+		{Name: "allow-trace", Help: "pass TRACE requests on to workers; else they are answered with 405", Parse: cli.Toggle(&c.AllowTrace)},
+		{Name: "window-memory", Arg: "SIZE", Help: "besides --memory, for bodies over HTTP/2 and 3 that wait unread; 0: any number", Default: cli.FormatSize(uint64(c.WindowMemory)), Parse: cli.Size(&c.WindowMemory, 1, 0, math.MaxInt64)},
+		{Name: "header-limit", Arg: "SIZE", Help: "most bytes in a request's headers; at most a slot", Default: cli.FormatSize(uint64(c.HeaderLimit)), Parse: cli.Size(&c.HeaderLimit, 1, 1, shm.MaxSlotSize)},
+		{Name: "field-limit", Arg: "N", Help: "most fields in a request's headers", Default: strconv.Itoa(c.FieldLimit), Parse: cli.Number(&c.FieldLimit, 1, 1, proto.MaxFields)},
+		{Name: "message-limit", Arg: "SIZE", Help: "most bytes in a message of a WebSocket's client; 0: any number", Default: cli.FormatSize(uint64(c.MessageLimit)), Parse: cli.Size(&c.MessageLimit, 1, 0, math.MaxInt64)},
+		{Name: "min-body-rate", Arg: "SIZE", Help: "least bytes a second of a body that is waited for; 0: any number", Default: cli.FormatSize(uint64(c.MinBodyRate)), Parse: cli.Size(&c.MinBodyRate, 1, 0, math.MaxInt64)},
+		{Name: "request-rate", Arg: "N", Help: "most requests a second of one client; 0: any number", Default: "0", Parse: cli.Number(&c.RequestRate, 1, 0, math.MaxInt32)},
+		{Name: "request-burst", Arg: "N", Help: "requests that it may make at once", Default: strconv.Itoa(c.RequestBurst), Parse: cli.Number(&c.RequestBurst, 1, 1, math.MaxInt32)},
+		{Name: "request-rate-header", Arg: "NAME", Help: "field that names the client; without it the address does", Parse: cli.Text(&c.RequestRateHeader)},
+		{Name: "connections-per-address", Arg: "N", Help: "most connections from one address; 0: any number", Default: strconv.Itoa(l.ConnsPerAddress), Parse: cli.Number(&l.ConnsPerAddress, 1, 0, math.MaxInt32)},
+		{Name: "streams-per-connection", Arg: "N", Help: "most requests at once on one connection of HTTP/2 or 3", Default: strconv.Itoa(l.StreamsPerConn), Parse: cli.Number(&l.StreamsPerConn, 1, 1, math.MaxInt16)},
 	}}
 }
 
-func (s *settings) compression() optionGroup {
+func (s *settings) compression() cli.Group {
 	c := &s.config
-	return optionGroup{"Compression", []option{
-		{name: "compress", help: "compress responses that are text of some kind, for clients that take zstd or gzip", parse: toggle(&c.Compress)},
-		{name: "compress-min", arg: "SIZE", help: "not those that say that they have less", value: formatSize(uint64(c.CompressMin)), parse: size(&c.CompressMin, 1, 1, math.MaxInt64)},
+	return cli.Group{Heading: "Compression", Options: []cli.Option{
+		{Name: "compress", Help: "compress responses that are text of some kind, for clients that take zstd or gzip", Parse: cli.Toggle(&c.Compress)},
+		{Name: "compress-min", Arg: "SIZE", Help: "not those that say that they have less", Default: cli.FormatSize(uint64(c.CompressMin)), Parse: cli.Size(&c.CompressMin, 1, 1, math.MaxInt64)},
 	}}
 }
 
-func (s *settings) people() optionGroup {
+func (s *settings) people() cli.Group {
 	c := &s.config
-	return optionGroup{"Workers", []option{
-		{name: "worker", arg: "POOL=COMMAND", help: "keep a worker process running; repeat", parse: workerCommand(&s.workers), split: lines},
-		{name: "workers", arg: "N", help: "processes for each --worker", value: strconv.Itoa(s.processes), parse: number(&s.processes, 1, 1, shm.MaxLinks)},
-		{name: "worker-user", arg: "USER", help: "whom they run as: NAME, NAME:GROUP or UID:GID; needs root", value: "the server's own", parse: asUser(&s.user)},
-		{name: "open-pool", arg: "POOL", help: "let workers attach that the server did not start, to a pool that has --worker; repeat", parse: poolNames(&c.OpenPools), split: words},
-		{name: "allow-uid", arg: "[POOL=]UID", help: "let another user's workers attach, to one pool or to any; repeat", parse: id(&c.AllowUIDs, &c.PoolUIDs), split: words},
-		{name: "allow-gid", arg: "[POOL=]GID", help: "let another group's workers attach, to one pool or to any; repeat", parse: id(&c.AllowGIDs, &c.PoolGIDs), split: words},
-		{name: "links-per-process", arg: "N", help: "most links that one process can have at once; 0: any number", value: "0", parse: number(&c.LinksPerProcess, 1, 0, shm.MaxLinks)},
-		{name: "links-per-user", arg: "N", help: "most that the processes of one user can have; 0: any number", value: "0", parse: number(&c.LinksPerUser, 1, 0, shm.MaxLinks)},
-		{name: "links-per-pool", arg: "N", help: "most that one pool can have; 0: any number", value: "0", parse: number(&c.LinksPerPool, 1, 0, shm.MaxLinks)},
-		{name: "dumpable", help: "let workers and debuggers of the server's user into its memory, and core dumps be written", parse: toggle(&s.dumpable)},
+	return cli.Group{Heading: "Workers", Options: []cli.Option{
+		{Name: "worker", Arg: "POOL=COMMAND", Help: "keep a worker process running; repeat", Parse: workerCommand(&s.workers), Split: cli.Lines},
+		{Name: "workers", Arg: "N", Help: "processes for each --worker", Default: strconv.Itoa(s.processes), Parse: cli.Number(&s.processes, 1, 1, shm.MaxLinks)},
+		{Name: "worker-user", Arg: "USER", Help: "whom they run as: NAME, NAME:GROUP or UID:GID; needs root", Default: "the server's own", Parse: asUser(&s.user)},
+		{Name: "open-pool", Arg: "POOL", Help: "let workers attach that the server did not start, to a pool that has --worker; repeat", Parse: poolNames(&c.OpenPools), Split: cli.Words},
+		{Name: "allow-uid", Arg: "[POOL=]UID", Help: "let another user's workers attach, to one pool or to any; repeat", Parse: id(&c.AllowUIDs, &c.PoolUIDs), Split: cli.Words},
+		{Name: "allow-gid", Arg: "[POOL=]GID", Help: "let another group's workers attach, to one pool or to any; repeat", Parse: id(&c.AllowGIDs, &c.PoolGIDs), Split: cli.Words},
+		{Name: "links-per-process", Arg: "N", Help: "most links that one process can have at once; 0: any number", Default: "0", Parse: cli.Number(&c.LinksPerProcess, 1, 0, shm.MaxLinks)},
+		{Name: "links-per-user", Arg: "N", Help: "most that the processes of one user can have; 0: any number", Default: "0", Parse: cli.Number(&c.LinksPerUser, 1, 0, shm.MaxLinks)},
+		{Name: "links-per-pool", Arg: "N", Help: "most that one pool can have; 0: any number", Default: "0", Parse: cli.Number(&c.LinksPerPool, 1, 0, shm.MaxLinks)},
+		{Name: "dumpable", Help: "let workers and debuggers of the server's user into its memory, and core dumps be written", Parse: cli.Toggle(&s.dumpable)},
 	}}
 }
 
 // parse takes the command line and the environment, and checks that what they
-// say fits together. Errors are as those of [flagSet.parse].
-func (s *settings) parse(flags *flagSet, args []string, getenv func(string) string) error {
-	if err := flags.parse(args, getenv); err != nil {
+// say fits together. Errors are as those of [cli.FlagSet.parse].
+func (s *settings) parse(flags *cli.FlagSet, args []string, getenv func(string) string) error {
+	if err := flags.Parse(args, getenv); err != nil {
 		return err
 	}
-	if err := s.complete(flags.given); err != nil {
-		return flags.usage(err)
+	if err := s.complete(flags.Given); err != nil {
+		return flags.Usage(err)
 	}
 	return nil
 }
 
 // complete fills in what depends on other settings, and checks the whole.
-func (s *settings) complete(given map[string]string) error {
+func (s *settings) complete(given func(option string) bool) error {
 	c := &s.config
 	if c.Routes == nil {
 		c.Routes = server.DefaultConfig().Routes
 	}
-	if given["header-limit"] == "" {
+	if !given("header-limit") {
 		c.HeaderLimit = min(c.HeaderLimit, c.SlotSize)
 	}
-	if given["link-memory"] == "" {
+	if !given("link-memory") {
 		c.LinkMemory = max(server.DefaultConfig().LinkMemory, linkSlots*uint64(c.SlotSize))
 	}
-	if given["workers"] != "" && len(s.workers) == 0 {
+	if given("workers") && len(s.workers) == 0 {
 		return errors.New("--workers says how many processes each --worker has, and there is no --worker")
 	}
 	s.multiply()
@@ -202,7 +203,7 @@ func (s *settings) multiply() {
 
 func (s *settings) checkHeaderLimit() error {
 	if c := &s.config; c.HeaderLimit > c.SlotSize {
-		return fmt.Errorf("--header-limit %s: the headers have to fit one slot, which has %s", formatSize(uint64(c.HeaderLimit)), formatSize(uint64(c.SlotSize)))
+		return fmt.Errorf("--header-limit %s: the headers have to fit one slot, which has %s", cli.FormatSize(uint64(c.HeaderLimit)), cli.FormatSize(uint64(c.SlotSize)))
 	}
 	return nil
 }
@@ -274,10 +275,10 @@ func (s *settings) checkMemory() error {
 	c := &s.config
 	switch n := uint64(len(s.workers)); {
 	case c.LinkMemory > responseMemory(c):
-		return fmt.Errorf("--memory %s is too little: half of it is for the responses of links, and one link has %s (--link-memory)", formatSize(c.Memory), formatSize(c.LinkMemory))
+		return fmt.Errorf("--memory %s is too little: half of it is for the responses of links, and one link has %s (--link-memory)", cli.FormatSize(c.Memory), cli.FormatSize(c.LinkMemory))
 	case n > uint64(mostLinks(c)):
 		return fmt.Errorf("%d worker processes, and room for %d: raise --max-links (%d) or --memory (%s, half of it for responses), or lower --link-memory (%s)",
-			n, mostLinks(c), c.MaxLinks, formatSize(c.Memory), formatSize(c.LinkMemory))
+			n, mostLinks(c), c.MaxLinks, cli.FormatSize(c.Memory), cli.FormatSize(c.LinkMemory))
 	case c.LinksPerPool > 0 && s.mostWorkers() > c.LinksPerPool:
 		return fmt.Errorf("%d worker processes of one pool, and --links-per-pool %d", s.mostWorkers(), c.LinksPerPool)
 	case c.LinksPerUser > 0 && n > uint64(c.LinksPerUser):
@@ -297,6 +298,6 @@ func mostLinks(c *server.Config) int {
 func (s *settings) plan(buffers int) slog.Attr {
 	c := &s.config
 	return slog.Group("memory",
-		slog.String("total", formatSize(c.Memory)), slog.Int("streams", c.NumStreams), slog.String("slot", formatSize(uint64(c.SlotSize))),
-		slog.Int("request_slots", buffers), slog.String("link", formatSize(c.LinkMemory)), slog.Int("links", mostLinks(c)))
+		slog.String("total", cli.FormatSize(c.Memory)), slog.Int("streams", c.NumStreams), slog.String("slot", cli.FormatSize(uint64(c.SlotSize))),
+		slog.Int("request_slots", buffers), slog.String("link", cli.FormatSize(c.LinkMemory)), slog.Int("links", mostLinks(c)))
 }

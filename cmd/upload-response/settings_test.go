@@ -74,8 +74,8 @@ func TestTwoNamesOfOneSettingAreRefused(t *testing.T) {
 		args []string
 		want string
 	}{
-		{nil, []string{"--slot-size", "64KiB", "--slot-size-kb", "64"}, "--slot-size and --slot-size-kb say the same"},
-		{map[string]string{"UPLOAD_RESPONSE_RESPONSE_TIMEOUT": "30s", "UPLOAD_RESPONSE_RESPONSE_TIMEOUT_MS": "30"}, nil, "UPLOAD_RESPONSE_RESPONSE_TIMEOUT and UPLOAD_RESPONSE_RESPONSE_TIMEOUT_MS say the same"},
+		{nil, []string{"--slot-size", "64KiB", "--slot-size-kb", "64"}, "--slot-size and --slot-size-kb set the same thing"},
+		{map[string]string{"UPLOAD_RESPONSE_RESPONSE_TIMEOUT": "30s", "UPLOAD_RESPONSE_RESPONSE_TIMEOUT_MS": "30"}, nil, "UPLOAD_RESPONSE_RESPONSE_TIMEOUT and UPLOAD_RESPONSE_RESPONSE_TIMEOUT_MS set the same thing"},
 	} {
 		if _, err := tryParse(test.env, test.args...); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%v, want %q", err, test.want)

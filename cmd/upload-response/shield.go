@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 )
 
 // setDumpable says whether processes of the same user may read and write our memory, take
@@ -61,12 +63,14 @@ func workerEnviron(environ []string) (list []string) {
 	}
 	nothing := func(string) string { return "" }
 	var server settings
-	for o := range server.flags(nothing).all() {
-		drop[envName(o.name)] = true
+	for o := range server.flags(nothing).All() {
+		for _, name := range o.Variables() {
+			drop[name] = true
+		}
 	}
 	var worker workerSettings
-	for o := range worker.flags("echo", "", nothing).all() {
-		delete(drop, envName(o.name))
+	for o := range worker.flags("echo", "", nothing).All() {
+		delete(drop, cli.EnvName(o.Name))
 	}
 	for _, variable := range environ {
 		if name, _, _ := strings.Cut(variable, "="); !drop[name] {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 )
 
 // workerSpec is a worker process to be kept running.
@@ -157,7 +159,7 @@ func (k *keeper) count(life time.Duration, pid int, how string) {
 func (k *keeper) live() (pid int, how string) {
 	process := exec.Command(k.spec.argv[0], k.spec.argv[1:]...)
 	process.Env = append(workerEnviron(os.Environ()), k.supervisor.env...)
-	process.Env = append(process.Env, envName("pool")+"="+k.spec.pool)
+	process.Env = append(process.Env, cli.EnvName("pool")+"="+k.spec.pool)
 	process.Stdout, process.Stderr = k.supervisor.stdout, k.supervisor.stderr
 	// A group of its own: Ctrl-C reaches the server only, which tells the
 	// workers in its own time. And a session, by which startedFor knows its
