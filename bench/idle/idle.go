@@ -85,7 +85,7 @@ const pool = "go"
 func idleFlags(streams int) []string {
 	return []string{
 		"--num-streams=" + strconv.Itoa(streams+100), "--slot-size=8KiB", "--link-memory=16MiB", "--connections-per-address=0",
-		"--response-timeout=1h", "--client-timeout=1h", "--stall-time=0", "--queue-length=1000",
+		"--response-timeout=1h", "--client-timeout=1h", "--stall-timeout=0", "--queue-length=1000",
 	}
 }
 

@@ -14,12 +14,12 @@ import (
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 )
 
-// acmeSettings says whose certificates an authority is asked for.
+// acmeSettings says which certificates to get from an authority.
 type acmeSettings struct {
 	domains   []string
 	email     string
 	directory string // URL of the authority
-	store     string // folder
+	store     string // folder of certificates and keys
 }
 
 // newACMESettings returns the defaults.
@@ -31,7 +31,7 @@ func newACMESettings() acmeSettings {
 	return acmeSettings{directory: certmagic.LetsEncryptProductionCA, store: store}
 }
 
-func (a *acmeSettings) options() []cli.Option {
+func (a *acmeSettings) flags() []cli.Option {
 	return []cli.Option{
 		{Name: "acme-domain", Arg: "NAME", Help: "get a certificate for this host from an authority (ACME), and renew it; repeat", Parse: domain(&a.domains), Split: cli.Words},
 		{Name: "acme-email", Arg: "ADDRESS", Help: "where the authority writes when something is wrong", Parse: cli.Text(&a.email)},
@@ -54,36 +54,35 @@ func domain(p *[]string) func(string) error {
 	}
 }
 
-// acmeIdentity gets certificates from an authority, keeps them in its store, and
-// renews them in time. The authority sees by a handshake (TLS-ALPN-01) that the
-// hosts are ours.
-type acmeIdentity struct {
+// acmeCertificates gets certificates from an authority, stores them, and renews them in
+// time. A handshake (TLS-ALPN-01) proves to the authority that the hosts are ours.
+type acmeCertificates struct {
 	domains []string
 	magic   *certmagic.Config
 	cache   *certmagic.Cache
 }
 
-// identify readies one for the hosts that are reached at a TCP port.
-func (a *acmeSettings) identify(port int, log *slog.Logger) *acmeIdentity {
-	id := &acmeIdentity{domains: a.domains}
-	id.cache = certmagic.NewCache(certmagic.CacheOptions{
-		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return id.magic, nil }, Logger: zap.NewNop(),
+// newCertificates prepares certificates for the hosts that clients reach at a TCP port.
+func (a *acmeSettings) newCertificates(port int, log *slog.Logger) *acmeCertificates {
+	c := &acmeCertificates{domains: a.domains}
+	c.cache = certmagic.NewCache(certmagic.CacheOptions{
+		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return c.magic, nil }, Logger: zap.NewNop(),
 	})
-	id.magic = certmagic.New(id.cache, certmagic.Config{
+	c.magic = certmagic.New(c.cache, certmagic.Config{
 		Storage: &certmagic.FileStorage{Path: a.store}, DefaultServerName: a.domains[0], Logger: zap.NewNop(),
 		OnEvent: func(_ context.Context, event string, data map[string]any) error {
-			tell(log, event, data)
+			logEvent(log, event, data)
 			return nil
 		},
 	})
-	id.magic.Issuers = []certmagic.Issuer{certmagic.NewACMEIssuer(id.magic, certmagic.ACMEIssuer{
+	c.magic.Issuers = []certmagic.Issuer{certmagic.NewACMEIssuer(c.magic, certmagic.ACMEIssuer{
 		CA: a.directory, Email: a.email, Agreed: true, DisableHTTPChallenge: true, AltTLSALPNPort: port, Logger: zap.NewNop(),
 	})}
-	return id
+	return c
 }
 
-// tell logs what comes of asking an authority.
-func tell(log *slog.Logger, event string, data map[string]any) {
+// logEvent logs what the authority answers.
+func logEvent(log *slog.Logger, event string, data map[string]any) {
 	switch event {
 	case "cert_obtained":
 		log.Info("certificate obtained", "host", data["identifier"], "renewal", data["renewal"])

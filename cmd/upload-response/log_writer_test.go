@@ -50,7 +50,7 @@ func (m *moody) set(err error, most int) {
 }
 
 func newLogWriter(file *moody) *logWriter {
-	return &logWriter{file: file, notice: func(n int, why error) []byte { return fmt.Appendf(nil, "%d lost: %v\n", n, why) }}
+	return &logWriter{file: file, lostLine: func(n int, why error) []byte { return fmt.Appendf(nil, "%d lost: %v\n", n, why) }}
 }
 
 func (l *logWriter) line(t *testing.T, text string) {
@@ -65,7 +65,7 @@ func TestALogSaysOnceHowManyLinesWereLost(t *testing.T) {
 	file := &moody{}
 	l := newLogWriter(file)
 	troubles := 0
-	l.trouble = func(error) { troubles++ }
+	l.onLoss = func(error) { troubles++ }
 	l.line(t, "first")
 	file.set(errors.New("full"), 0)
 	l.line(t, "lost")
@@ -99,7 +99,7 @@ func TestAReaderThatStopsHoldsUpNobody(t *testing.T) {
 	file := &moody{wait: make(chan struct{})}
 	l := newLogWriter(file)
 	line := strings.Repeat("x", 1023) + "\n"
-	const lines = 4 * mostPending / 1024
+	const lines = 4 * maxPending / 1024
 	for range lines {
 		_, _ = l.Write([]byte(line))
 	}

@@ -8,13 +8,13 @@ import (
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 )
 
-// logging says what is logged and how.
+// logging says which messages are logged, and in which format.
 type logging struct {
 	level  slog.Level
 	format string // "text" or "json"
 }
 
-func (l *logging) options() cli.Group {
+func (l *logging) flags() cli.Group {
 	*l = logging{level: slog.LevelInfo, format: "text"}
 	return cli.Group{Heading: "Log (standard error)", Options: []cli.Option{
 		{Name: "log-level", Arg: "LEVEL", Help: "debug, info, warn or error", Default: "info", Parse: level(&l.level)},
@@ -22,19 +22,19 @@ func (l *logging) options() cli.Group {
 	}}
 }
 
-// logger returns a logger that writes to w from the given level on. A [logWriter] says
-// in the same format what it could not write.
+// logger returns a logger that writes to w from a level up. A [logWriter] reports in the
+// same format how many lines it could not write.
 func (l *logging) logger(w io.Writer, level slog.Level) *slog.Logger {
 	if writer, ok := w.(*logWriter); ok {
-		writer.notice = l.lostLines
+		writer.lostLine = l.lostLine
 	}
 	return l.newLogger(w, level)
 }
 
-// lostLines returns the line that stands for those that are not there.
-func (l *logging) lostLines(lines int, why error) []byte {
+// lostLine returns the line that stands for lines that were lost.
+func (l *logging) lostLine(lines int, cause error) []byte {
 	var b bytes.Buffer
-	l.newLogger(&b, slog.LevelWarn).Warn("lines of this log were lost", "lines", lines, "cause", why)
+	l.newLogger(&b, slog.LevelWarn).Warn("lines of this log were lost", "lines", lines, "cause", cause)
 	return b.Bytes()
 }
 

@@ -422,9 +422,9 @@ func TestOnlySignalsThatAskForTheEndEndAServer(t *testing.T) {
 	p.found(`msg="link attached"`)
 	for _, p := range []*process{p, worker} {
 		p.signal(unix.SIGHUP)
-		p.found(`msg="nothing to do" signal=hangup`)
+		p.found(`msg="signal ignored" signal=hangup`)
 		p.signal(unix.SIGUSR2)
-		p.found(`msg="nothing to do" signal="user defined signal 2"`)
+		p.found(`msg="signal ignored" signal="user defined signal 2"`)
 	}
 	worker.signal(unix.SIGQUIT)
 	if status := worker.wait(); status != 0 {

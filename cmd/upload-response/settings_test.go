@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/server"
 )
 
@@ -32,7 +33,7 @@ func TestServeWithoutFlagsIsTheDefaultConfig(t *testing.T) {
 	if want := server.DefaultConfig(); !reflect.DeepEqual(s.config, want) {
 		t.Errorf("%+v, want %+v", s.config, want)
 	}
-	if len(s.door.listen) != 1 || s.door.listen[0].String() != ":8080" || s.shutdown != 30*time.Second || s.accessLog || s.logging.level != slog.LevelInfo || s.logging.format != "text" {
+	if len(s.listeners.addresses) != 1 || s.listeners.addresses[0].String() != ":8080" || s.shutdown != 30*time.Second || s.accessLog || s.logging.level != slog.LevelInfo || s.logging.format != "text" {
 		t.Errorf("%+v", s)
 	}
 }
@@ -54,7 +55,7 @@ func TestTheFourClassicNamesWorkAsFlagsAndVariables(t *testing.T) {
 
 func TestAltSvcIsAWordAPortOrAValue(t *testing.T) {
 	for said, want := range map[string]string{"auto": "", "off": server.AltSvcOff, "443": "443", `h3=":443"; ma=5`: `h3=":443"; ma=5`, "clear": "clear"} {
-		if got := parsed(t, nil, "--alt-svc", said).door.limits.AltSvc; got != want {
+		if got := parsed(t, nil, "--alt-svc", said).listeners.limits.AltSvc; got != want {
 			t.Errorf("%s is %q, want %q", said, got, want)
 		}
 	}
@@ -138,10 +139,10 @@ func TestUsersMayBeLetIntoOnePool(t *testing.T) {
 	s := parsed(t, map[string]string{"UPLOAD_RESPONSE_ALLOW_GID": "7,b=8"}, "--route", "/=a", "--route", "/b=b", "--allow-uid", "5", "--allow-uid", "a=6")
 	c := s.config
 	if !slices.Equal(c.AllowUIDs, []uint32{5}) || !slices.Equal(c.AllowGIDs, []uint32{7}) ||
-		!slices.Equal(c.PoolUIDs, []server.PoolID{{Pool: "a", ID: 6}}) || !slices.Equal(c.PoolGIDs, []server.PoolID{{Pool: "b", ID: 8}}) || !s.shared() {
+		!slices.Equal(c.PoolUIDs, []server.PoolID{{Pool: "a", ID: 6}}) || !slices.Equal(c.PoolGIDs, []server.PoolID{{Pool: "b", ID: 8}}) || !s.otherUsers() {
 		t.Errorf("%+v", c)
 	}
-	if s := parsed(t, nil); s.shared() {
+	if s := parsed(t, nil); s.otherUsers() {
 		t.Error("the socket is for all users although none is named")
 	}
 }
@@ -150,5 +151,47 @@ func TestLinksAreKeptForTheWorkersThatAreToRun(t *testing.T) {
 	s := parsed(t, nil, "--worker", "default=x", "--workers", "3", "--links-per-process", "2", "--links-per-user", "5", "--links-per-pool", "4", "--open-pool", "default")
 	if c := s.config; c.StartedWorkers != 3 || c.LinksPerProcess != 2 || c.LinksPerUser != 5 || c.LinksPerPool != 4 || !slices.Equal(c.OpenPools, []string{"default"}) {
 		t.Errorf("%+v", c)
+	}
+}
+
+func TestARenamedFlagKeepsItsOldNameAsFlagAndVariable(t *testing.T) {
+	for _, test := range []struct {
+		old, now string
+		got      func(*settings) time.Duration
+	}{
+		{"queue-time", "queue-timeout", func(s *settings) time.Duration { return s.config.QueueTime }},
+		{"stall-time", "stall-timeout", func(s *settings) time.Duration { return s.config.StallTime }},
+	} {
+		oldVariable, nowVariable := cli.EnvName(test.old), cli.EnvName(test.now)
+		for _, call := range []struct {
+			env     map[string]string
+			args    []string
+			renamed []cli.Rename
+		}{
+			{nil, []string{"--" + test.now, "7s"}, nil},
+			{nil, []string{"--" + test.old + "=7s"}, []cli.Rename{{Old: "--" + test.old, New: "--" + test.now}}},
+			{map[string]string{nowVariable: "7s"}, nil, nil},
+			{map[string]string{oldVariable: "7s"}, nil, []cli.Rename{{Old: oldVariable, New: nowVariable}}},
+		} {
+			getenv := func(name string) string { return call.env[name] }
+			var s settings
+			flags := s.flags(getenv)
+			if err := s.parse(flags, call.args, getenv); err != nil || test.got(&s) != 7*time.Second {
+				t.Errorf("%v %v: %v, %v", call.env, call.args, test.got(&s), err)
+			}
+			if !slices.Equal(flags.Renamed(), call.renamed) {
+				t.Errorf("%v %v: renamed %v", call.env, call.args, flags.Renamed())
+			}
+		}
+		if _, err := tryParse(nil, "--"+test.old, "1s", "--"+test.now, "2s"); err == nil || !strings.Contains(err.Error(), "give only one of them") {
+			t.Errorf("both names at once: %v", err)
+		}
+	}
+}
+
+func TestWorkersDoNotGetDeprecatedSettingsOfTheServer(t *testing.T) {
+	got := workerEnviron([]string{"UPLOAD_RESPONSE_STALL_TIME=1s", "UPLOAD_RESPONSE_STALL_TIMEOUT=1s", "HOME=/"})
+	if !slices.Equal(got, []string{"HOME=/"}) {
+		t.Error(got)
 	}
 }

@@ -31,7 +31,7 @@ func TestPauseDoublesUpToABoundAndStartsAfreshAfterALongLife(t *testing.T) {
 func supervised(t *testing.T, script string) (*supervisor, string) {
 	file := filepath.Join(t.TempDir(), "said")
 	s := newSupervisor(slog.New(slog.DiscardHandler), []string{"SAID=" + file})
-	s.keep(workerSpec{pool: "p", argv: []string{"/bin/sh", "-c", script}})
+	s.start(workerSpec{pool: "p", argv: []string{"/bin/sh", "-c", script}})
 	t.Cleanup(func() {
 		if !s.stopped() {
 			s.stop(0)
@@ -131,7 +131,7 @@ func TestStopKillsWhoDoesNotListen(t *testing.T) {
 
 func TestStopDoesNotWaitForTheNextStart(t *testing.T) {
 	s := newSupervisor(slog.New(slog.DiscardHandler), nil)
-	s.keep(workerSpec{pool: "p", argv: []string{"/no/such/program"}})
+	s.start(workerSpec{pool: "p", argv: []string{"/no/such/program"}})
 	start := time.Now()
 	s.stop(time.Minute)
 	if time.Since(start) > 30*time.Second {

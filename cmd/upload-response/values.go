@@ -28,7 +28,7 @@ func level(p *slog.Level) func(string) error {
 	}
 }
 
-// address adds a place to listen on.
+// address adds an address to listen on.
 func address(p *[]server.Address) func(string) error {
 	return func(s string) error {
 		a, err := server.ParseAddress(s)
@@ -36,7 +36,7 @@ func address(p *[]server.Address) func(string) error {
 			return err
 		}
 		if slices.Contains(*p, a) && !strings.HasSuffix(s, ":0") {
-			return errors.New("stands twice")
+			return errors.New("given twice")
 		}
 		*p = append(*p, a)
 		return nil
@@ -90,8 +90,8 @@ func socketPath(p *string) func(string) error {
 // validPool matches the names that a pool can have.
 var validPool = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// errPool says what a pool's name is.
-var errPool = errors.New("want a pool's name, 1 to 64 of A-Z a-z 0-9 . _ -")
+// errPool is returned for a text that is not the name of a pool.
+var errPool = errors.New("want the name of a pool, 1 to 64 of A-Z a-z 0-9 . _ -")
 
 func poolName(p *string) func(string) error {
 	return func(s string) error {
@@ -103,7 +103,7 @@ func poolName(p *string) func(string) error {
 	}
 }
 
-// route adds PREFIX=POOL. A prefix can contain "=", a pool's name cannot.
+// route adds PREFIX=POOL. A prefix can contain "=", the name of a pool cannot.
 func route(p *[]server.Route) func(string) error {
 	return func(s string) error {
 		at := strings.LastIndexByte(s, '=')
@@ -112,7 +112,7 @@ func route(p *[]server.Route) func(string) error {
 		}
 		for _, other := range *p {
 			if other.Prefix == s[:at] {
-				return fmt.Errorf("the prefix is routed to pool %s already", other.Pool)
+				return fmt.Errorf("this prefix leads to pool %s already", other.Pool)
 			}
 		}
 		*p = append(*p, server.Route{Prefix: s[:at], Pool: s[at+1:]})
@@ -132,7 +132,7 @@ func workerCommand(p *[]workerSpec) func(string) error {
 	}
 }
 
-// id adds a user's or group's number, or POOL=NUMBER.
+// id adds the number of a user or group, or POOL=NUMBER.
 func id(any *[]uint32, pools *[]server.PoolID) func(string) error {
 	return func(s string) error {
 		var n uint32
@@ -154,7 +154,7 @@ func id(any *[]uint32, pools *[]server.PoolID) func(string) error {
 	}
 }
 
-// poolNames adds a pool's name.
+// poolNames adds the name of a pool.
 func poolNames(p *[]string) func(string) error {
 	return func(s string) error {
 		var name string
@@ -166,7 +166,7 @@ func poolNames(p *[]string) func(string) error {
 	}
 }
 
-// altSvc takes what responses say of HTTP/3, see AltSvc of [server.Limits].
+// altSvc takes what responses say about HTTP/3, see AltSvc of [server.Limits].
 func altSvc(p *string) func(string) error {
 	return func(text string) error {
 		switch text = strings.TrimSpace(text); text {

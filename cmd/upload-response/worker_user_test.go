@@ -19,13 +19,13 @@ func TestUserOfWorkersIsANameOrANumber(t *testing.T) {
 		"70001:70002": {uid: 70001, gid: 70002},
 	} {
 		var got *workerUser
-		if err := asUser(&got)(text); err != nil || got.uid != want.uid || got.gid != want.gid || got.name != want.name {
+		if err := parseUser(&got)(text); err != nil || got.uid != want.uid || got.gid != want.gid || got.name != want.name {
 			t.Errorf("%s is %+v, %v, want %+v", text, got, err, want)
 		}
 	}
 	for _, text := range []string{"", ":", "root:", ":1", "70001", "no such user", "root:no such group", "4294967295:1", "1:4294967295"} {
 		var got *workerUser
-		if err := asUser(&got)(text); err == nil {
+		if err := parseUser(&got)(text); err == nil {
 			t.Errorf("%q is %+v", text, got)
 		}
 	}
@@ -79,7 +79,7 @@ func TestRootIsWarnedOfWorkersThatAreRoot(t *testing.T) {
 		if warned := strings.Contains(p.err.String(), "workers run as root"); warned != (user == "") {
 			t.Errorf("%q: warned: %v", user, warned)
 		}
-		if warned := strings.Contains(p.err.String(), "is closed to user 65534"); warned != (user != "") {
+		if warned := strings.Contains(p.err.String(), "user 65534 cannot enter"); warned != (user != "") {
 			t.Errorf("%q: warned of the socket's folder, which has mode 0700: %v", user, warned)
 		}
 	}

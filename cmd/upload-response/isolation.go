@@ -11,7 +11,7 @@ import (
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 )
 
-// setDumpable says whether processes of the same user may read and write our memory, take
+// setDumpable sets whether processes of the same user may read and write our memory, take
 // our descriptors, and trace us; and whether a crash leaves a core dump (prctl(2)).
 func setDumpable(yes bool) error {
 	var value uintptr
@@ -24,18 +24,18 @@ func setDumpable(yes bool) error {
 // firstInherited is the first descriptor that is not standard input, output or error.
 const firstInherited = 3
 
-// keepDescriptors keeps what this process was started with from reaching the processes
-// that it starts. All of it stays open here.
-func keepDescriptors() error {
+// closeDescriptorsOnExec keeps the descriptors that this process was started with from the
+// processes that it starts. They stay open here.
+func closeDescriptorsOnExec() error {
 	err := unix.CloseRange(firstInherited, ^uint(0)>>32, unix.CLOSE_RANGE_CLOEXEC)
 	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EPERM) { // before Linux 5.11, or in a sandbox
-		return keepEachDescriptor()
+		return closeEachDescriptorOnExec()
 	}
 	return err
 }
 
-// keepEachDescriptor does it one by one.
-func keepEachDescriptor() error {
+// closeEachDescriptorOnExec is closeDescriptorsOnExec with a system call for each descriptor.
+func closeEachDescriptorOnExec() error {
 	list, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		return err
@@ -48,17 +48,17 @@ func keepEachDescriptor() error {
 	return nil
 }
 
-// notForWorkers are variables by which a service manager speaks to the server.
-var notForWorkers = []string{
+// managerVariables are those by which a service manager speaks to the server.
+var managerVariables = []string{
 	"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC",
 }
 
-// workerEnviron returns what of an environment is for workers: all but the server's own
-// settings and what its service manager says to it. Settings that the built-in workers
-// have too are for them as well.
+// workerEnviron returns the variables of an environment that workers get: not the settings
+// of the server, except those that the built-in workers have too, and not what the service
+// manager says to the server.
 func workerEnviron(environ []string) (list []string) {
 	drop := map[string]bool{}
-	for _, name := range notForWorkers {
+	for _, name := range managerVariables {
 		drop[name] = true
 	}
 	nothing := func(string) string { return "" }

@@ -30,7 +30,7 @@ func TestWorkersDoNotFindWhatIsTheServersAlone(t *testing.T) {
 }
 
 func TestDescriptorsAreKeptFromOtherProgramsOneByOneToo(t *testing.T) {
-	for name, keep := range map[string]func() error{"at once": keepDescriptors, "one by one": keepEachDescriptor} {
+	for name, keep := range map[string]func() error{"at once": closeDescriptorsOnExec, "one by one": closeEachDescriptorOnExec} {
 		fd, err := unix.Dup(0) // without close-on-exec
 		if err != nil {
 			t.Fatal(err)
