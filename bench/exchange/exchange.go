@@ -85,7 +85,8 @@ var titles = map[string]string{
 
 // measure measures all endpoints in turns, and adds a table to the report.
 func (s *setup) measure(ctx context.Context, protocol, detail string, order load.Order) error {
-	table := &report.Table{Bench: "http", Case: titles[order.Case], Protocol: protocol, Detail: detail, X: float64(order.Connections)}
+	table := &report.Table{Bench: "http", Case: titles[order.Case], Protocol: protocol, Detail: detail,
+		X: float64(order.Connections)}
 	var list []*bench.Candidate
 	for _, e := range s.endpoints {
 		target, ok := e.target(order.Case, protocol)

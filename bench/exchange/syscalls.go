@@ -54,7 +54,8 @@ func startCounter(pids []int) (*syscallCounter, error) {
 	}
 	c := &syscallCounter{control: control, ack: bufio.NewReader(answers), files: []*os.File{control, answers}}
 	// Descriptors 3 and 4 are the two pipes; it counts when it is told to.
-	args := append([]string{"stat", "-x", ",", "--control", "fd:3,4", "-D", "-1", "-p", strings.Join(list, ",")}, events...)
+	args := append([]string{"stat", "-x", ",", "--control", "fd:3,4", "-D", "-1", "-p", strings.Join(list, ",")},
+		events...)
 	c.command = exec.Command("perf", args...)
 	c.command.Stderr = &c.out
 	c.command.ExtraFiles = []*os.File{orders, ack}

@@ -40,12 +40,14 @@ func DefaultOptions() Options {
 func Run(ctx context.Context, o Options) (*report.Report, error) {
 	r := o.NewReport()
 	r.Settings = append(r.Settings, report.Setting{
-		Name: "memory, server", Value: "serve " + strings.Join(idleFlags(slices.Max(o.Streams)), " ") + ", 256 MiB of shared memory reserved; " + strconv.Itoa(idleWorkers) + " worker processes",
+		Name: "memory, server", Value: fmt.Sprintf("serve %s, 256 MiB of shared memory reserved; %d worker processes",
+			strings.Join(idleFlags(slices.Max(o.Streams)), " "), idleWorkers),
 	})
 	for _, protocol := range o.Protocols {
 		for _, streams := range o.Streams {
 			m := &memoryRun{options: &o, protocol: protocol, streams: streams}
-			table := &report.Table{Bench: "memory", Case: "idle streaming responses", Protocol: protocol, Detail: bench.Plural(streams, "stream")}
+			table := &report.Table{Bench: "memory", Case: "idle streaming responses", Protocol: protocol,
+				Detail: bench.Plural(streams, "stream")}
 			list := []*bench.Candidate{
 				{Row: &report.Row{Name: "in-process", Limit: true}, Measure: m.inProcess},
 				{Row: &report.Row{Name: pool}, Measure: m.withWorkers},
@@ -84,7 +86,8 @@ const pool = "go"
 // timeouts.
 func idleFlags(streams int) []string {
 	return []string{
-		"--num-streams=" + strconv.Itoa(streams+100), "--slot-size=8KiB", "--link-memory=16MiB", "--connections-per-address=0",
+		"--num-streams=" + strconv.Itoa(streams+100), "--slot-size=8KiB", "--link-memory=16MiB",
+		"--connections-per-address=0",
 		"--response-timeout=1h", "--client-timeout=1h", "--stall-timeout=0", "--queue-length=1000",
 	}
 }
@@ -96,7 +99,8 @@ func (m *memoryRun) withWorkers() ([]bench.Value, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	p, err := role.StartServer(m.options.Server, dir, []string{pool}, append(idleFlags(m.streams), m.options.ServerFlags...))
+	p, err := role.StartServer(m.options.Server, dir, []string{pool},
+		append(idleFlags(m.streams), m.options.ServerFlags...))
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +116,8 @@ func (m *memoryRun) withWorkers() ([]bench.Value, error) {
 	if err := p.AwaitWorkers(idleWorkers); err != nil {
 		return nil, err
 	}
-	return m.withStreams(load.Target{Protocol: m.protocol, Address: p.ByProtocol()[m.protocol], Prefix: "/" + pool}, p.PID())
+	return m.withStreams(load.Target{Protocol: m.protocol, Address: p.ByProtocol()[m.protocol], Prefix: "/" + pool},
+		p.PID())
 }
 
 // inProcess measures the handler alone.

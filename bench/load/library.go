@@ -61,7 +61,8 @@ func (t *Target) http2() *http.Transport {
 			return d.DialContext(ctx, network, address)
 		},
 		HTTP2: &http.HTTP2Config{
-			MaxReadFrameSize: http2FrameSize, MaxReceiveBufferPerConnection: http2ConnWindow, MaxReceiveBufferPerStream: http2StreamWindow,
+			MaxReadFrameSize: http2FrameSize, MaxReceiveBufferPerConnection: http2ConnWindow,
+			MaxReceiveBufferPerStream: http2StreamWindow,
 		},
 	}
 }
@@ -108,7 +109,8 @@ func timed(t *Target, size int64, do func(ctx context.Context, l *library) error
 	}
 	defer l.close()
 	const least = 10e6 // bytes a second
-	ctx, cancel := context.WithTimeout(context.Background(), patience+time.Duration(float64(size)/least*float64(time.Second)))
+	ctx, cancel := context.WithTimeout(context.Background(),
+		patience+time.Duration(float64(size)/least*float64(time.Second)))
 	defer cancel()
 	begun := time.Now()
 	err = do(ctx, l)

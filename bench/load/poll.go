@@ -68,7 +68,8 @@ func (p *poller) connect(t *Target) error {
 	if err := unix.SetNonblock(fd, true); err != nil {
 		return err
 	}
-	return unix.EpollCtl(p.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(len(p.conns) - 1)})
+	return unix.EpollCtl(p.epoll, unix.EPOLL_CTL_ADD, fd,
+		&unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(len(p.conns) - 1)})
 }
 
 // dialFD returns the descriptor of a connection that the runtime does not poll.

@@ -54,7 +54,9 @@ type requester struct {
 }
 
 // manyRequests has a goroutine for each connection.
-func manyRequests(t *Target, connections int, period time.Duration, open func(*Target) (*requester, error)) (*Latencies, error) {
+func manyRequests(
+	t *Target, connections int, period time.Duration, open func(*Target) (*requester, error),
+) (*Latencies, error) {
 	list := make([]*requester, connections)
 	for i := range list {
 		r, err := open(t)
@@ -107,7 +109,8 @@ func openSecure(t *Target) (*requester, error) {
 		return nil, err
 	}
 	head, buffer := t.request("GET", "/hello", -1), make([]byte, responseBytes)
-	return &requester{request: func() error { return helloOver(conn, head, buffer) }, close: func() { _ = conn.Close() }}, nil
+	return &requester{request: func() error { return helloOver(conn, head, buffer) },
+		close: func() { _ = conn.Close() }}, nil
 }
 
 func helloOver(conn net.Conn, head, buffer []byte) error {

@@ -58,7 +58,8 @@ func (t *Target) dial() (net.Conn, error) {
 // tlsConfig is the client's: it believes any certificate, for those of a benchmark
 // are made for it.
 func tlsConfig(protocols ...string) *tls.Config {
-	return &tls.Config{InsecureSkipVerify: true, NextProtos: protocols, ClientSessionCache: tls.NewLRUClientSessionCache(0)}
+	return &tls.Config{InsecureSkipVerify: true, NextProtos: protocols,
+		ClientSessionCache: tls.NewLRUClientSessionCache(0)}
 }
 
 // plain reports whether the protocol is spoken here, over a connection. The others

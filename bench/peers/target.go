@@ -25,7 +25,8 @@ var errTarget = errors.New("want NAME=URL, such as nginx=http://127.0.0.1:8081 o
 
 // schemes are the protocols that a URL stands for.
 var schemes = map[string][]string{
-	"http": {load.H1}, "https": {load.TLS, load.H2}, load.TLS: {load.TLS}, load.H2C: {load.H2C}, load.H2: {load.H2}, load.H3: {load.H3},
+	"http": {load.H1}, "https": {load.TLS, load.H2}, load.TLS: {load.TLS}, load.H2C: {load.H2C}, load.H2: {load.H2},
+	load.H3: {load.H3},
 }
 
 // ParseTarget reads NAME=URL, and ",pid=N" or ",worker=N" for each of its processes.

@@ -17,7 +17,7 @@ type Metric struct {
 	Name   string `json:"name"`
 	Unit   string `json:"unit"`
 	Better Better `json:"better,omitempty"`
-	Cost   bool   `json:"cost,omitempty"` // what was used for it: not compared with the limits, and shown without its spread
+	Cost   bool   `json:"cost,omitempty"` // not compared with the limits, and shown without spread
 }
 
 // Spread is a median over rounds, and how far they were apart.

@@ -243,7 +243,8 @@ func (r *run) tripCandidate(name string, p *role.Process, limit bool) *bench.Can
 		}
 		n := float64(o.Trips.Count)
 		return []bench.Value{
-			{Metric: p50, Value: o.Trips.P50 * 1e6}, {Metric: p99, Value: o.Trips.P99 * 1e6}, {Metric: p999, Value: o.Trips.P999 * 1e6},
+			{Metric: p50, Value: o.Trips.P50 * 1e6}, {Metric: p99, Value: o.Trips.P99 * 1e6},
+			{Metric: p999, Value: o.Trips.P999 * 1e6},
 			{Metric: tripRate, Value: n / o.Trips.Seconds}, {Metric: sleepsPerTrip, Value: float64(used.Sleeps) / n},
 		}, nil
 	}}

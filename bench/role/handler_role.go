@@ -79,7 +79,8 @@ func serveHandler(s *http.Server) (a Addresses, err error) {
 	if err != nil {
 		return a, err
 	}
-	config, err := server.NewTLSConfig(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }, "")
+	get := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }
+	config, err := server.NewTLSConfig(get, "")
 	if err != nil {
 		return a, err
 	}

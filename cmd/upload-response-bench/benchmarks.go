@@ -69,7 +69,8 @@ func runMemory(ctx context.Context, s *settings) (*report.Report, error) {
 // runAll runs one benchmark after the other. With an error it returns what was measured
 // before.
 func runAll(ctx context.Context, s *settings) (*report.Report, error) {
-	s.idle.Protocols = slices.DeleteFunc(s.idle.Protocols, func(p string) bool { return !slices.Contains(s.http.Protocols, p) })
+	s.idle.Protocols = slices.DeleteFunc(s.idle.Protocols,
+		func(p string) bool { return !slices.Contains(s.http.Protocols, p) })
 	all := s.common.NewReport()
 	for _, run := range []func(context.Context, *settings) (*report.Report, error){runRing, runHTTP, runMemory} {
 		found, err := run(ctx, s)

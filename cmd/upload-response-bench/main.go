@@ -64,7 +64,8 @@ func (p *program) help() error {
 	for _, b := range benchmarks() {
 		fmt.Fprintf(p.stdout, "  %-8s %s\n", b.name, b.summary)
 	}
-	fmt.Fprintf(p.stdout, "  %-8s %s\n\n'%s NAME --help' lists the flags.\n", "show", "no measurement: what --json has written", self)
+	fmt.Fprintf(p.stdout, "  %-8s %s\n\n'%s NAME --help' lists the flags.\n", "show",
+		"no measurement: what --json has written", self)
 	return nil
 }
 

@@ -74,7 +74,8 @@ func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 }
 
 func TestHelpGoesToStandardOutputAndFits(t *testing.T) {
-	for _, args := range []string{"--help", "help", "ring --help", "http --help", "memory -h", "all --help", "show --help"} {
+	for _, args := range []string{"--help", "help", "ring --help", "http --help", "memory -h", "all --help",
+		"show --help"} {
 		stdout, stderr, status := call(strings.Fields(args)...)
 		if status != 0 || stderr != "" || !strings.HasPrefix(stdout, "upload-response-bench") {
 			t.Errorf("%q: status %d, printed %q and %q", args, status, stdout, stderr)
@@ -92,7 +93,8 @@ func TestHelpGoesToStandardOutputAndFits(t *testing.T) {
 func benchReport(t *testing.T, args ...string) *report.Report {
 	t.Helper()
 	command := exec.Command(os.Args[0], append(args, "--json=-")...)
-	command.Env = append(os.Environ(), asProgram+"=1", "UPLOAD_RESPONSE_SERVER="+built, "GORACE=atexit_sleep_ms=0") // there are many, and each would wait at its end
+	command.Env = append(os.Environ(), asProgram+"=1", "UPLOAD_RESPONSE_SERVER="+built,
+		"GORACE=atexit_sleep_ms=0") // there are many, and each would wait at its end
 	var errors bytes.Buffer
 	command.Stderr = &errors
 	out, err := command.Output()
@@ -128,7 +130,8 @@ func TestBenchOfHTTPMeasuresEveryCaseBesideItsLimits(t *testing.T) {
 	if _, err := exec.LookPath("cc"); err == nil {
 		workers = append(workers, "c")
 	}
-	r := benchReport(t, "http", "--rounds=2", "--size=1MiB", "--time=10ms", "--connections=2", "--workers="+strings.Join(workers, ","))
+	r := benchReport(t, "http", "--rounds=2", "--size=1MiB", "--time=10ms", "--connections=2",
+		"--workers="+strings.Join(workers, ","))
 	metrics := []string{"speed", "speed", "speed", "rate", "p50"}
 	if want := len(metrics) * 5; len(r.Tables) != want {
 		t.Fatalf("%d tables, want %d; not measured: %v", len(r.Tables), want, r.NotMeasured)

@@ -30,7 +30,8 @@ type settings struct {
 }
 
 func defaultSettings() settings {
-	s := settings{common: bench.DefaultOptions(), ring: ring.DefaultOptions(), http: exchange.DefaultOptions(), idle: idle.DefaultOptions()}
+	s := settings{common: bench.DefaultOptions(), ring: ring.DefaultOptions(), http: exchange.DefaultOptions(),
+		idle: idle.DefaultOptions()}
 	s.common.Program = server.Name + " " + server.Version
 	return s
 }

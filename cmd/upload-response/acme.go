@@ -33,10 +33,15 @@ func newACMESettings() acmeSettings {
 
 func (a *acmeSettings) flags() []cli.Option {
 	return []cli.Option{
-		{Name: "acme-domain", Arg: "NAME", Help: "get a certificate for this host from an authority (ACME), and renew it; repeat", Parse: domain(&a.domains), Split: cli.Words},
-		{Name: "acme-email", Arg: "ADDRESS", Help: "where the authority writes when something is wrong", Parse: cli.Text(&a.email)},
+		{
+			Name: "acme-domain", Arg: "NAME", Help: "get a certificate for this host from an authority (ACME); repeat",
+			Parse: domain(&a.domains), Split: cli.Words,
+		},
+		{Name: "acme-email", Arg: "ADDRESS", Help: "where the authority writes when something is wrong",
+			Parse: cli.Text(&a.email)},
 		{Name: "acme-directory", Arg: "URL", Help: "the authority", Default: a.directory, Parse: cli.Text(&a.directory)},
-		{Name: "acme-store", Arg: "FOLDER", Help: "where certificates and keys are kept", Default: "in the cache of the user", Parse: cli.Text(&a.store)},
+		{Name: "acme-store", Arg: "FOLDER", Help: "where certificates and keys are kept", Default: "in the cache of the user",
+			Parse: cli.Text(&a.store)},
 	}
 }
 
@@ -66,7 +71,8 @@ type acmeCertificates struct {
 func (a *acmeSettings) newCertificates(port int, log *slog.Logger) *acmeCertificates {
 	c := &acmeCertificates{domains: a.domains}
 	c.cache = certmagic.NewCache(certmagic.CacheOptions{
-		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return c.magic, nil }, Logger: zap.NewNop(),
+		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return c.magic, nil },
+		Logger:           zap.NewNop(),
 	})
 	c.magic = certmagic.New(c.cache, certmagic.Config{
 		Storage: &certmagic.FileStorage{Path: a.store}, DefaultServerName: a.domains[0], Logger: zap.NewNop(),

@@ -49,7 +49,8 @@ func TestOthersAreNoWorkersThatTheServerStarted(t *testing.T) {
 		return err == nil && session == daemon && len(s.runningByPID()) == 1 && ancestorAmong(daemon, s.runningByPID()) == 0
 	})
 	for what, process := range map[string]int{
-		"the daemon": daemon, "ourselves": os.Getpid(), "our child": started(t, "sleep", "1000"), "the first": 1, "nobody": 0, "none": -1, "one that is too high": 1 << 30,
+		"the daemon": daemon, "ourselves": os.Getpid(), "our child": started(t, "sleep", "1000"), "the first": 1, "nobody": 0,
+		"none": -1, "one that is too high": 1 << 30,
 	} {
 		if pool, leader := s.startedFor(process); pool != "" || leader != 0 {
 			t.Errorf("%s is taken for a worker of pool %q, process %d", what, pool, leader)

@@ -37,7 +37,8 @@ func TestDeprecatedBenchRunsTheBenchmarkProgram(t *testing.T) {
 
 func TestDeprecatedBenchSaysWhereTheBenchmarkProgramIs(t *testing.T) {
 	_, stderr, err := runBench(t.TempDir())
-	if err == nil || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "go install github.com/wavey-ai/upload-response/cmd/upload-response-bench@latest") {
+	if err == nil || strings.Count(stderr, "\n") != 1 ||
+		!strings.Contains(stderr, "go install github.com/wavey-ai/upload-response/cmd/upload-response-bench@latest") {
 		t.Errorf("%v, printed %q", err, stderr)
 	}
 }

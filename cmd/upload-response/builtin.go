@@ -49,15 +49,19 @@ type workerSettings struct {
 }
 
 func (s *workerSettings) flags(kind, summary string, getenv func(string) string) *cli.FlagSet {
-	*s = workerSettings{socket: proto.DefaultSocket(getenv), pool: kind, name: kind + "-" + strconv.Itoa(os.Getpid()), lanes: 64}
+	*s = workerSettings{socket: proto.DefaultSocket(getenv), pool: kind, name: kind + "-" + strconv.Itoa(os.Getpid()),
+		lanes: 64}
 	return &cli.FlagSet{
 		Command: "upload-response worker " + kind,
 		Summary: "runs a worker that " + summary,
 		Groups: []cli.Group{{Heading: "Worker", Options: []cli.Option{
 			{Name: "socket", Arg: "PATH", Help: "Unix socket of the server", Default: s.socket, Parse: socketPath(&s.socket)},
-			{Name: "pool", Arg: "POOL", Help: "pool whose requests this worker serves", Default: s.pool, Parse: poolName(&s.pool)},
-			{Name: "lanes", Arg: "N", Help: "most requests at once", Default: strconv.Itoa(s.lanes), Parse: cli.Number(&s.lanes, 1, 1, proto.MaxLanes)},
-			{Name: "name", Arg: "NAME", Help: "name in the logs of the server", Default: kind + "-PID", Parse: cli.Text(&s.name)},
+			{Name: "pool", Arg: "POOL", Help: "pool whose requests this worker serves", Default: s.pool,
+				Parse: poolName(&s.pool)},
+			{Name: "lanes", Arg: "N", Help: "most requests at once", Default: strconv.Itoa(s.lanes),
+				Parse: cli.Number(&s.lanes, 1, 1, proto.MaxLanes)},
+			{Name: "name", Arg: "NAME", Help: "name in the logs of the server", Default: kind + "-PID",
+				Parse: cli.Text(&s.name)},
 		}}, s.logging.flags()},
 	}
 }
@@ -97,7 +101,8 @@ func (p *program) runWorker(kind, summary string, handler http.Handler, args []s
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT, unix.SIGQUIT)
 	context.AfterFunc(ctx, stop)
 	ignoreSignals(log, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2)
-	return worker.Serve(ctx, s.socket, handler, worker.WithPool(s.pool), worker.WithName(s.name), worker.WithLanes(s.lanes), worker.WithLog(log))
+	return worker.Serve(ctx, s.socket, handler, worker.WithPool(s.pool), worker.WithName(s.name),
+		worker.WithLanes(s.lanes), worker.WithLog(log))
 }
 
 // ignoreSignals keeps signals from ending the process, and logs them.

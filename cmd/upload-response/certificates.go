@@ -83,7 +83,8 @@ func (l *listenerSettings) loadCertificates(log *slog.Logger) (_ *certificates, 
 			return nil, err
 		}
 		get = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return made, nil }
-		log.Info("certificate made", "sha256", server.Fingerprint(made), "names", made.Leaf.DNSNames, "until", made.Leaf.NotAfter)
+		log.Info("certificate made", "sha256", server.Fingerprint(made), "names", made.Leaf.DNSNames, "until",
+			made.Leaf.NotAfter)
 	case s.cert != "":
 		if c.files, err = server.LoadCertificate(s.cert, s.key, log); err != nil {
 			return nil, fmt.Errorf("--tls-cert %s, --tls-key %s: %w", s.cert, s.key, err)

@@ -30,13 +30,15 @@ func (s *settings) demoFlags(getenv func(string) string) *cli.FlagSet {
 	s.socket = fmt.Sprintf("%s/upload-response-demo-%d.sock", os.TempDir(), os.Getpid())
 	log := s.logging.flags()
 	log.Options = append(log.Options, cli.Option{
-		Name: "access-log", Help: "write a line for every request to standard output", Default: "true", Parse: cli.Toggle(&s.accessLog),
+		Name: "access-log", Help: "write a line for every request to standard output", Default: "true",
+		Parse: cli.Toggle(&s.accessLog),
 	})
 	return &cli.FlagSet{
 		Command: "upload-response demo", Summary: "runs a server with built-in workers on /echo, /digest and /discard",
 		Groups: []cli.Group{{Heading: "Addresses and workers", Options: []cli.Option{
 			s.listeners.listenFlag(),
-			{Name: "add", Arg: "PREFIX=COMMAND", Help: "start another worker, for the paths with this prefix; repeat", Parse: demoWorker(&s.added)},
+			{Name: "add", Arg: "PREFIX=COMMAND", Help: "start another worker, for the paths with this prefix; repeat",
+				Parse: demoWorker(&s.added)},
 			{
 				Name: "socket", Arg: "PATH", Help: "Unix socket for workers",
 				Default: os.TempDir() + "/upload-response-demo-PID.sock", Parse: socketPath(&s.socket),
@@ -81,7 +83,8 @@ func (s *settings) addDemoPools() error {
 	for _, pool := range demoPools {
 		s.config.Routes = append(s.config.Routes, server.Route{Prefix: "/" + pool.name, Pool: pool.name})
 		for range pool.processes {
-			s.workers = append(s.workers, workerSpec{pool: pool.name, argv: []string{self, "worker", pool.name, "--log-level", "warn"}})
+			s.workers = append(s.workers, workerSpec{pool: pool.name,
+				argv: []string{self, "worker", pool.name, "--log-level", "warn"}})
 		}
 	}
 	for _, added := range s.added {

@@ -35,7 +35,8 @@ SIGABRT ends the server at once, and prints the stacks of all goroutines.
 
 // flags returns the flags of serve, with s set to the defaults.
 func (s *settings) flags(getenv func(string) string) *cli.FlagSet {
-	*s = settings{config: server.DefaultConfig(), socket: proto.DefaultSocket(getenv), processes: 1, shutdown: 30 * time.Second}
+	*s = settings{config: server.DefaultConfig(), socket: proto.DefaultSocket(getenv), processes: 1,
+		shutdown: 30 * time.Second}
 	s.config.Routes, s.config.LinkMemory = nil, 0
 	s.listeners = newListenerSettings(":8080")
 	log := s.logging.flags()
@@ -70,7 +71,8 @@ func (s *settings) proxyFlags() cli.Group {
 	c := &s.config
 	return cli.Group{Heading: "Proxies in front", Options: []cli.Option{
 		{
-			Name: "trust-proxy", Arg: "CIDR", Help: "believe this address or network, or unix (all Unix sockets), about clients; repeat",
+			Name: "trust-proxy", Arg: "CIDR",
+			Help:  "believe this address or network, or unix (all Unix sockets), about clients; repeat",
 			Parse: proxy(c), Split: cli.Words,
 		},
 		{
@@ -128,17 +130,21 @@ func (s *settings) timeoutFlags() cli.Group {
 	}
 	const ms = time.Millisecond
 	return cli.Group{Heading: "Timeouts", Options: []cli.Option{
-		timeout("response-timeout", "answer 504, or break off, when a worker makes no progress for this long", &c.ResponseTimeout, ms),
+		timeout("response-timeout", "answer 504, or break off, when a worker makes no progress for this long",
+			&c.ResponseTimeout, ms),
 		{
 			Name: "response-timeout-ms", Arg: "N", Help: "the same, in milliseconds", Same: "response-timeout",
 			Parse: cli.Number(&c.ResponseTimeout, ms, 1, math.MaxInt64/uint64(ms)),
 		},
 		timeout("client-timeout", "break off when a client makes no progress for this long", &c.ClientTimeout, ms),
-		timeout("stall-timeout", "the same, while other requests wait; 0: no earlier than --client-timeout", &c.StallTime, 0, "stall-time"),
+		timeout("stall-timeout", "the same, while other requests wait; 0: no earlier than --client-timeout", &c.StallTime, 0,
+			"stall-time"),
 		timeout("header-timeout", "longest handshake, and longest wait for the headers of a request", &l.HeaderTime, ms),
 		timeout("idle-timeout", "close a connection that has had no request for this long", &l.IdleTime, ms),
-		timeout("ping-interval", "ping a silent WebSocket client after this long, and give it up after as long again", &c.PingInterval, ms),
-		timeout("queue-timeout", "answer 503 when a request has waited this long for a worker", &c.QueueTime, ms, "queue-time"),
+		timeout("ping-interval", "ping a silent WebSocket client after this long, and give it up after as long again",
+			&c.PingInterval, ms),
+		timeout("queue-timeout", "answer 503 when a request has waited this long for a worker", &c.QueueTime, ms,
+			"queue-time"),
 		timeout("shutdown-timeout", "longest wait for running requests when the server ends; 0: none", &s.shutdown, 0),
 	}}
 }
@@ -218,7 +224,8 @@ func (s *settings) workerFlags() cli.Group {
 	c := &s.config
 	links := func(name, of string, p *int) cli.Option {
 		return cli.Option{
-			Name: name, Arg: "N", Help: "most links of " + of + "; 0: no limit", Default: "0", Parse: cli.Number(p, 1, 0, shm.MaxLinks),
+			Name: name, Arg: "N", Help: "most links of " + of + "; 0: no limit", Default: "0",
+			Parse: cli.Number(p, 1, 0, shm.MaxLinks),
 		}
 	}
 	return cli.Group{Heading: "Workers", Options: []cli.Option{

@@ -28,7 +28,8 @@ const firstInherited = 3
 // processes that it starts. They stay open here.
 func closeDescriptorsOnExec() error {
 	err := unix.CloseRange(firstInherited, ^uint(0)>>32, unix.CLOSE_RANGE_CLOEXEC)
-	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EPERM) { // before Linux 5.11, or in a sandbox
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EPERM) {
+		// Before Linux 5.11, or in a sandbox.
 		return closeEachDescriptorOnExec()
 	}
 	return err

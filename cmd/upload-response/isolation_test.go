@@ -16,12 +16,15 @@ import (
 
 func TestWorkersDoNotFindWhatIsTheServersAlone(t *testing.T) {
 	got := workerEnviron([]string{
-		"PATH=/bin", "LISTEN_PID=1", "LISTEN_FDS=1", "LISTEN_FDNAMES=x", "NOTIFY_SOCKET=/run/n", "WATCHDOG_USEC=1", "WATCHDOG_PID=1",
-		"UPLOAD_RESPONSE_SOCKET=s", "UPLOAD_RESPONSE_POOL=p", "UPLOAD_RESPONSE_NAME=n", "UPLOAD_RESPONSE_LIBRARY=l", "UPLOAD_RESPONSE_LOG_LEVEL=debug",
+		"PATH=/bin", "LISTEN_PID=1", "LISTEN_FDS=1", "LISTEN_FDNAMES=x", "NOTIFY_SOCKET=/run/n", "WATCHDOG_USEC=1",
+		"WATCHDOG_PID=1",
+		"UPLOAD_RESPONSE_SOCKET=s", "UPLOAD_RESPONSE_POOL=p", "UPLOAD_RESPONSE_NAME=n", "UPLOAD_RESPONSE_LIBRARY=l",
+		"UPLOAD_RESPONSE_LOG_LEVEL=debug",
 		"UPLOAD_RESPONSE_TLS_KEY=k", "UPLOAD_RESPONSE_WORKER=x", "UPLOAD_RESPONSE_NUM_STREAMS=1", "UPLOAD_RESPONSE_MINE=m",
 	})
 	want := []string{
-		"PATH=/bin", "UPLOAD_RESPONSE_SOCKET=s", "UPLOAD_RESPONSE_POOL=p", "UPLOAD_RESPONSE_NAME=n", "UPLOAD_RESPONSE_LIBRARY=l", "UPLOAD_RESPONSE_LOG_LEVEL=debug",
+		"PATH=/bin", "UPLOAD_RESPONSE_SOCKET=s", "UPLOAD_RESPONSE_POOL=p", "UPLOAD_RESPONSE_NAME=n",
+		"UPLOAD_RESPONSE_LIBRARY=l", "UPLOAD_RESPONSE_LOG_LEVEL=debug",
 		"UPLOAD_RESPONSE_MINE=m",
 	}
 	if !slices.Equal(got, want) {
@@ -30,7 +33,8 @@ func TestWorkersDoNotFindWhatIsTheServersAlone(t *testing.T) {
 }
 
 func TestDescriptorsAreKeptFromOtherProgramsOneByOneToo(t *testing.T) {
-	for name, keep := range map[string]func() error{"at once": closeDescriptorsOnExec, "one by one": closeEachDescriptorOnExec} {
+	for name, keep := range map[string]func() error{"at once": closeDescriptorsOnExec,
+		"one by one": closeEachDescriptorOnExec} {
 		fd, err := unix.Dup(0) // without close-on-exec
 		if err != nil {
 			t.Fatal(err)
@@ -89,7 +93,8 @@ func asNobody() *syscall.SysProcAttr {
 func TestTheMemoryOfAServerIsClosedToItsOwnUser(t *testing.T) {
 	public := newPublicProgram(t)
 	for _, dumpable := range []bool{false, true} {
-		command := exec.Command(public.path, "serve", "--listen", "127.0.0.1:0", "--socket", filepath.Join(public.dir, "s"), fmt.Sprintf("--dumpable=%v", dumpable))
+		command := exec.Command(public.path, "serve", "--listen", "127.0.0.1:0", "--socket", filepath.Join(public.dir, "s"),
+			fmt.Sprintf("--dumpable=%v", dumpable))
 		command.SysProcAttr = asNobody()
 		p := startCommand(t, command)
 		p.found("msg=(ready)")

@@ -9,7 +9,8 @@ import (
 
 // layout prints every word of the shared memory.
 func (p *program) layout(args []string) error {
-	flags := &cli.FlagSet{Command: "upload-response layout", Summary: "prints every word of the shared memory, and the hash of them all"}
+	flags := &cli.FlagSet{Command: "upload-response layout",
+		Summary: "prints every word of the shared memory, and the hash of them all"}
 	if done, err := flags.ParseOrHelp(args, p.getenv, p.stdout); done || err != nil {
 		return err
 	}

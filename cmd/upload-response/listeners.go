@@ -39,7 +39,8 @@ func (l *listenerSettings) securityFlags() cli.Group {
 			Default: "auto", Parse: altSvc(&l.limits.AltSvc),
 		},
 	}
-	return cli.Group{Heading: "TLS and HTTP/3", Options: append(l.certificates.fileFlags(), append(http3, l.certificates.acme.flags()...)...)}
+	return cli.Group{Heading: "TLS and HTTP/3",
+		Options: append(l.certificates.fileFlags(), append(http3, l.certificates.acme.flags()...)...)}
 }
 
 // complete fills in where to listen when no flag says it.

@@ -20,7 +20,8 @@ import (
 )
 
 func TestSelfSignedCertificateIsTheOneInTheLog(t *testing.T) {
-	p := startProcess(t, "demo", "--listen", "https://127.0.0.1:0", "--tls-self-signed", "--socket", filepath.Join(t.TempDir(), "s"))
+	p := startProcess(t, "demo", "--listen", "https://127.0.0.1:0", "--tls-self-signed", "--socket",
+		filepath.Join(t.TempDir(), "s"))
 	url := p.foundIn(&p.out, `curl -k -T big.file (https://127.0.0.1:\d+)/digest`)
 	fingerprint := p.found(`msg="certificate made" sha256=([0-9A-F:]{95}) `)
 	conn, err := tls.Dial("tcp", strings.TrimPrefix(url, "https://"), &tls.Config{InsecureSkipVerify: true})
@@ -51,7 +52,8 @@ func writeSelfSigned(t *testing.T) (cert, key string, leaf *x509.Certificate) {
 		t.Fatal(err)
 	}
 	cert, key = filepath.Join(t.TempDir(), "cert"), filepath.Join(t.TempDir(), "key")
-	for name, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: made.Certificate[0]}, key: {Type: "PRIVATE KEY", Bytes: der}} {
+	for name, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: made.Certificate[0]},
+		key: {Type: "PRIVATE KEY", Bytes: der}} {
 		if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +63,8 @@ func writeSelfSigned(t *testing.T) (cert, key string, leaf *x509.Certificate) {
 
 func TestHangupReadsTheCertificateAgain(t *testing.T) {
 	cert, key, _ := writeSelfSigned(t)
-	p := startProcess(t, "serve", "--listen", "https://127.0.0.1:0", "--tls-cert", cert, "--tls-key", key, "--socket", filepath.Join(t.TempDir(), "s"))
+	p := startProcess(t, "serve", "--listen", "https://127.0.0.1:0", "--tls-cert", cert, "--tls-key", key, "--socket",
+		filepath.Join(t.TempDir(), "s"))
 	p.found("msg=ready")
 	p.signal(unix.SIGHUP)
 	p.found(`msg="certificate read" file=` + cert)
@@ -77,21 +80,25 @@ func TestHangupReadsTheCertificateAgain(t *testing.T) {
 }
 
 func TestCertificateThatCannotBeReadNamesTheFlag(t *testing.T) {
-	_, stderr, status := call(nil, "serve", "--listen", "https://127.0.0.1:0", "--tls-cert", "/nowhere", "--tls-key", "/nowhere", "--socket", filepath.Join(t.TempDir(), "s"))
-	if status != 1 || !strings.HasPrefix(stderr, "upload-response: --tls-cert /nowhere, --tls-key /nowhere: certificate: open /nowhere: ") {
+	_, stderr, status := call(nil, "serve", "--listen", "https://127.0.0.1:0", "--tls-cert", "/nowhere", "--tls-key",
+		"/nowhere", "--socket", filepath.Join(t.TempDir(), "s"))
+	if status != 1 || !strings.HasPrefix(stderr,
+		"upload-response: --tls-cert /nowhere, --tls-key /nowhere: certificate: open /nowhere: ") {
 		t.Errorf("status %d, %q", status, stderr)
 	}
 }
 
 func TestServeListensInSeveralPlaces(t *testing.T) {
 	dir := t.TempDir()
-	p := startProcess(t, "serve", "--listen", "127.0.0.1:0", "--listen", "https://127.0.0.1:0", "--listen", "unix:"+dir+"/http", "--listen-mode", "0660",
+	p := startProcess(t, "serve", "--listen", "127.0.0.1:0", "--listen", "https://127.0.0.1:0", "--listen",
+		"unix:"+dir+"/http", "--listen-mode", "0660",
 		"--tls-self-signed", "--http3=false", "--socket", dir+"/s")
 	p.found(`msg=ready listen="127.0.0.1:\d+ https://127.0.0.1:\d+ unix:` + dir + `/http"`)
 	if info, err := os.Stat(dir + "/http"); err != nil || info.Mode().Perm() != 0o660 {
 		t.Errorf("%v, %v", info, err)
 	}
-	client := http.Client{Transport: &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", dir+"/http") }}}
+	dial := func(string, string) (net.Conn, error) { return net.Dial("unix", dir+"/http") }
+	client := http.Client{Transport: &http.Transport{Dial: dial}}
 	response, err := client.Get("http://any/")
 	if err != nil || response.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("%v, %v", response, err)
@@ -117,7 +124,8 @@ func TestSocketsOfSystemdAreTaken(t *testing.T) {
 	}
 	defer file.Close()
 	var log output
-	command := exec.Command("/bin/sh", "-c", `LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"`, "sh", os.Args[0], "serve", "--socket", filepath.Join(t.TempDir(), "s"))
+	command := exec.Command("/bin/sh", "-c", `LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"`, "sh", os.Args[0], "serve", "--socket",
+		filepath.Join(t.TempDir(), "s"))
 	command.Env, command.ExtraFiles, command.Stderr = append(os.Environ(), asProgram+"=1"), []*os.File{file}, &log
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
@@ -126,7 +134,10 @@ func TestSocketsOfSystemdAreTaken(t *testing.T) {
 		_ = command.Process.Signal(unix.SIGTERM)
 		_ = command.Wait()
 	}()
-	eventually(t, "it to listen", func() bool { return strings.Contains(log.String(), "msg=ready listen="+listener.Addr().String()) })
+	eventually(t, "it to listen", func() bool {
+		return strings.Contains(log.String(),
+			"msg=ready listen="+listener.Addr().String())
+	})
 	response, err := http.Get("http://" + listener.Addr().String())
 	if err != nil || response.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("%v, %v", response, err)
@@ -134,7 +145,8 @@ func TestSocketsOfSystemdAreTaken(t *testing.T) {
 }
 
 func TestAnEarlyEndOfAClientIsInTheLogOfEveryVersion(t *testing.T) {
-	p := startProcess(t, "demo", "--listen", "https://127.0.0.1:0", "--tls-self-signed", "--socket", filepath.Join(t.TempDir(), "s"))
+	p := startProcess(t, "demo", "--listen", "https://127.0.0.1:0", "--tls-self-signed", "--socket",
+		filepath.Join(t.TempDir(), "s"))
 	url := p.foundIn(&p.out, `curl -k -T big.file (https://127.0.0.1:\d+)/digest`)
 	for _, http2 := range []bool{false, true} {
 		transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: http2}

@@ -59,7 +59,8 @@ func (p *program) runCommand(args []string) error {
 			return c.run(p, args[1:])
 		}
 	}
-	return &cli.UsageError{Command: "upload-response", Err: fmt.Errorf("unknown command %q: want %s", args[0], commandNames())}
+	return &cli.UsageError{Command: "upload-response",
+		Err: fmt.Errorf("unknown command %q: want %s", args[0], commandNames())}
 }
 
 // help prints the help of the program, or of the command that args name.

@@ -81,7 +81,8 @@ func (p *workerProcess) runOnce() (pid int, how string) {
 	// A separate process group, so that Ctrl-C reaches only the server, which stops the
 	// workers in time. A separate session, by which startedFor knows the children of a
 	// worker. If the server dies the workers die too.
-	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: unix.SIGKILL, Credential: p.supervisor.user.credential()}
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: unix.SIGKILL,
+		Credential: p.supervisor.user.credential()}
 	if err := p.start(command); err != nil {
 		return 0, err.Error()
 	}

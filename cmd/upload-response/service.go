@@ -135,7 +135,8 @@ func (s *settings) routerError(err error) error {
 		return fmt.Errorf("--memory %s: %s", memory, strings.TrimPrefix(detail, "shm: "))
 	case errors.Is(err, shm.ErrGeometry):
 		detail = strings.TrimPrefix(detail, shm.ErrGeometry.Error()+": ")
-		return &cli.UsageError{Command: serveCommand, Err: fmt.Errorf("--memory %s, half of it for requests: %s", memory, detail)}
+		return &cli.UsageError{Command: serveCommand,
+			Err: fmt.Errorf("--memory %s, half of it for requests: %s", memory, detail)}
 	}
 	return err
 }

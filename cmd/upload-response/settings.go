@@ -59,7 +59,8 @@ func (s *settings) complete(given func(option string) bool) error {
 	}
 	s.expandWorkers()
 	s.listeners.complete()
-	for _, check := range []func() error{s.listeners.check, s.checkProxies, s.checkHeaderLimit, s.checkPools, s.checkMemory} {
+	for _, check := range []func() error{s.listeners.check, s.checkProxies, s.checkHeaderLimit, s.checkPools,
+		s.checkMemory} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -109,7 +110,8 @@ func (s *settings) checkPools() error {
 	}
 	for _, a := range slices.Concat(s.config.PoolUIDs, s.config.PoolGIDs) {
 		if !slices.ContainsFunc(s.config.Routes, func(r server.Route) bool { return r.Pool == a.Pool }) {
-			return fmt.Errorf("--allow-uid or --allow-gid %s=%d: no route leads to pool %[1]s, add --route PREFIX=%[1]s", a.Pool, a.ID)
+			return fmt.Errorf("--allow-uid or --allow-gid %s=%d: no route leads to pool %[1]s, add --route PREFIX=%[1]s", a.Pool,
+				a.ID)
 		}
 	}
 	return s.checkUser()
@@ -154,7 +156,8 @@ func (s *settings) checkMemory() error {
 		return fmt.Errorf("--memory %s is too little: half of it is for responses, and one link takes %s (--link-memory)",
 			cli.FormatSize(c.Memory), cli.FormatSize(c.LinkMemory))
 	case n > uint64(mostLinks(c)):
-		return fmt.Errorf("%d worker processes, but room for %d: raise --max-links (%d) or --memory (%s, half of it for responses), or lower --link-memory (%s)",
+		return fmt.Errorf("%d worker processes, but room for %d: raise --max-links (%d) or --memory (%s, half of it for responses), "+
+			"or lower --link-memory (%s)",
 			n, mostLinks(c), c.MaxLinks, cli.FormatSize(c.Memory), cli.FormatSize(c.LinkMemory))
 	case c.LinksPerPool > 0 && s.mostWorkers() > c.LinksPerPool:
 		return fmt.Errorf("%d worker processes of one pool, but --links-per-pool %d", s.mostWorkers(), c.LinksPerPool)

@@ -14,6 +14,7 @@ func (p *program) version(args []string) error {
 	if done, err := flags.ParseOrHelp(args, p.getenv, p.stdout); done || err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(p.stdout, "%s %s (%s, %s/%s)\n", server.Name, server.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	_, err := fmt.Fprintf(p.stdout, "%s %s (%s, %s/%s)\n", server.Name, server.Version, runtime.Version(), runtime.GOOS,
+		runtime.GOARCH)
 	return err
 }

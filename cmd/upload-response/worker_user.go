@@ -111,11 +111,13 @@ func (w *workerUser) check(socket string) (warning string, err error) {
 		return "", nil
 	}
 	if os.Geteuid() != 0 {
-		return "", fmt.Errorf("--worker-user: only root can start processes of user %d, and the server is user %d", w.uid, os.Geteuid())
+		return "", fmt.Errorf("--worker-user: only root can start processes of user %d, and the server is user %d", w.uid,
+			os.Geteuid())
 	}
 	for dir := filepath.Dir(absolute(socket)); ; dir = filepath.Dir(dir) {
 		if info, err := os.Stat(dir); err == nil && !w.mayEnter(info) {
-			return fmt.Sprintf("user %[2]d cannot enter %[1]s, and so cannot reach the socket: choose another path with --socket", dir, w.uid), nil
+			const format = "user %d cannot enter %s, and so cannot reach the socket: choose another path with --socket"
+			return fmt.Sprintf(format, w.uid, dir), nil
 		}
 		if dir == filepath.Dir(dir) {
 			return "", nil
