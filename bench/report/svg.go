@@ -18,7 +18,7 @@ const (
 	plotHeight  = 230
 )
 
-// colours are told apart by most people, and on paper.
+// colours are ones that most people can tell apart, also on paper.
 var colours = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c564b",
 	"#7f7f7f", "#bcbd22", "#17becf", "#9467bd", "#8b0000", "#2f4f4f", "#ff69b4", "#6b8e23"}
 
@@ -178,7 +178,7 @@ func (a *axis) steps() {
 	}
 }
 
-// whole shows a number without what is not needed.
+// whole shows a number without trailing zeros.
 func whole(v float64) string {
 	switch {
 	case v >= 1e6:

@@ -15,7 +15,7 @@ func mapWords(file *os.File) (sharedWords, error) {
 	return unix.Mmap(int(file.Fd()), 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 }
 
-// pair returns two words on cache lines of their own.
+// pair returns two words on separate cache lines.
 func (w sharedWords) pair() (there, back sharedWord) {
 	const apart = 128
 	return sharedWord{(*atomic.Uint32)(unsafe.Pointer(&w[0]))}, sharedWord{(*atomic.Uint32)(unsafe.Pointer(&w[apart]))}
@@ -32,7 +32,7 @@ const (
 	futexWake = 1
 )
 
-// put writes the word, and wakes who waits.
+// put writes the word, and wakes the process that waits for it.
 func (w sharedWord) put(n uint32, spin bool) {
 	w.word.Store(n)
 	if !spin {

@@ -9,8 +9,8 @@ import (
 	"github.com/wavey-ai/upload-response/bench/load"
 )
 
-// Handler serves what is measured, whatever stands before the last part of the path:
-// in a worker, in the server's own process, and behind other servers.
+// Handler serves the paths of the benchmarks, in a worker, in the process of a server, and
+// behind other servers. Only the last part of the path counts.
 var Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	switch path.Base(r.URL.Path) {
 	case "hello":
@@ -64,7 +64,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	abortOn(err)
 }
 
-// first sends a piece at once, and goes on when it has the body.
+// first sends a piece at once, and continues when it has the body.
 func first(w http.ResponseWriter, r *http.Request) {
 	c := http.NewResponseController(w)
 	_ = c.EnableFullDuplex()
@@ -75,14 +75,14 @@ func first(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, load.Hello)
 }
 
-// idle sends a piece at once, and nothing more until the client goes.
+// idle sends a piece at once, and then nothing until the client leaves.
 func idle(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, load.Hello)
 	abortOn(http.NewResponseController(w).Flush())
 	<-r.Context().Done()
 }
 
-// abortOn gives the request up after an error.
+// abortOn aborts the request after an error.
 func abortOn(err error) {
 	if err != nil {
 		panic(http.ErrAbortHandler)

@@ -44,7 +44,7 @@ var starter = sync.OnceValue(func() chan<- func() {
 	return work
 })
 
-// Start starts a program. Release: stop.
+// Start starts a program. Release: Stop.
 func Start(name string, argv []string, environment ...string) (*Process, error) {
 	return startOn(AnyCore, name, argv, nil, environment...)
 }
@@ -118,7 +118,7 @@ func (p *Process) Stop() {
 	timer := time.AfterFunc(Timeout, p.kill)
 	defer timer.Stop()
 	_, _ = p.cmd.Process.Wait()
-	p.kill() // what is left of its group
+	p.kill() // the rest of its group
 	_, _ = io.Copy(io.Discard, p.out)
 	_ = p.cmd.Wait()
 }

@@ -156,8 +156,8 @@ func (s *settings) checkMemory() error {
 		return fmt.Errorf("--memory %s is too little: half of it is for responses, and one link takes %s (--link-memory)",
 			cli.FormatSize(c.Memory), cli.FormatSize(c.LinkMemory))
 	case n > uint64(mostLinks(c)):
-		return fmt.Errorf("%d worker processes, but room for %d: raise --max-links (%d) or --memory (%s, half of it for responses), "+
-			"or lower --link-memory (%s)",
+		return fmt.Errorf("%d worker processes, but room for %d: raise --max-links (%d) "+
+			"or --memory (%s, half of it for responses), or lower --link-memory (%s)",
 			n, mostLinks(c), c.MaxLinks, cli.FormatSize(c.Memory), cli.FormatSize(c.LinkMemory))
 	case c.LinksPerPool > 0 && s.mostWorkers() > c.LinksPerPool:
 		return fmt.Errorf("%d worker processes of one pool, but --links-per-pool %d", s.mostWorkers(), c.LinksPerPool)
