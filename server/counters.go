@@ -1,6 +1,10 @@
 package server
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/wavey-ai/upload-response/server/internal/fault"
+)
 
 // counters count what happened since the start.
 type counters struct {
@@ -16,6 +20,16 @@ type counters struct {
 	Lost         atomic.Int64 // links whose worker went away
 	Evicted      atomic.Int64 // links whose worker broke the protocol
 	StaleNotices atomic.Int64 // rounds of news that were of use to nobody
+}
+
+// countFault adds one to the counter of a fault that has one.
+func (c *counters) countFault(which fault.Counter) {
+	switch which {
+	case fault.CountClientGone:
+		c.ClientGone.Add(1)
+	case fault.CountWorkerTimeout:
+		c.Timeouts.Add(1)
+	}
 }
 
 // Stats is a snapshot of what the router holds and of what has happened since

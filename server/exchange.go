@@ -8,6 +8,11 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server/internal/conn"
+	"github.com/wavey-ai/upload-response/server/internal/fault"
+	"github.com/wavey-ai/upload-response/server/internal/header"
+	"github.com/wavey-ai/upload-response/server/internal/protocol"
+	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -17,11 +22,11 @@ type exchange struct {
 	writer     http.ResponseWriter
 	controller *http.ResponseController
 	request    *http.Request
-	conn       *clientConn // nil: it came in through a server that is not ours
+	conn       *conn.Conn // nil: it came in through a server that is not ours
 	start      time.Time
-	dialect    dialect
+	session    protocol.Session
 	origin     origin
-	offer      *offer // nil: the request asks for no WebSocket
+	offer      *wsock.Handshake // nil: the request asks for no WebSocket
 	window     windowClaim
 
 	stream    *stream
@@ -42,7 +47,7 @@ func (x *exchange) serve() error {
 	if err := x.admit(); err != nil {
 		return err
 	}
-	if asksServer(x.request) {
+	if header.AsksServer(x.request) {
 		return x.answerItself()
 	}
 	hasBody := x.hasBody()
@@ -57,7 +62,7 @@ func (x *exchange) serve() error {
 	x.stream, x.streamID = s, s.id.Load()
 	s.request.Keep(idempotent(x.request.Method))
 	s.offered.Store(x.offer != nil)
-	s.bodied.Store(hasBody && !x.dialect.expects)
+	s.bodied.Store(hasBody && !x.session.AwaitsContinue)
 	if err := x.publishHeaders(hasBody); err != nil {
 		x.router.requests.release(s)
 		return err
@@ -71,10 +76,10 @@ func (x *exchange) hasBody() bool {
 
 // admit finds the pool, and refuses what needs no worker to be refused.
 func (x *exchange) admit() error {
-	if x.dialect.ambiguous {
-		x.dialect.closeAfter(x.writer.Header())
+	if x.session.Ambiguous {
+		x.session.CloseAfter(x.writer.Header())
 	}
-	if err := x.dialect.check(x.request); err != nil {
+	if err := x.session.Check(x.request); err != nil {
 		return fmt.Errorf("%w: %w", ErrBadRequest, err)
 	}
 	if err := x.checkOffer(); err != nil {
@@ -84,7 +89,7 @@ func (x *exchange) admit() error {
 		x.writer.Header().Set("Allow", usualMethods)
 		return ErrTrace
 	}
-	if asksServer(x.request) {
+	if header.AsksServer(x.request) {
 		return nil
 	}
 	var err error
@@ -111,7 +116,7 @@ func (x *exchange) answerItself() error {
 	x.origin.sign(header)
 	header.Set("Content-Length", "0")
 	x.limitUnread()
-	x.responder.head.status = http.StatusOK
+	x.responder.head.Status = http.StatusOK
 	x.writer.WriteHeader(http.StatusOK)
 	return nil
 }
@@ -121,8 +126,8 @@ func (x *exchange) checkOffer() error {
 	if x.offer == nil {
 		return nil
 	}
-	if err := x.offer.check(x.request, &x.dialect); err != nil {
-		x.writer.Header().Set("Sec-WebSocket-Version", websocketVersion) // RFC 6455 section 4.4
+	if err := x.offer.Check(x.request); err != nil {
+		x.writer.Header().Set("Sec-WebSocket-Version", wsock.Version) // RFC 6455 section 4.4
 		return fmt.Errorf("%w: WebSocket: %w", ErrBadRequest, err)
 	}
 	return nil
@@ -202,7 +207,7 @@ func (x *exchange) finish(err error) {
 		l.finish(s, cancelReason(err), true)
 	}
 	x.haltPump(err)
-	x.responder.compressor.release()
+	x.responder.compressor.Release()
 	if websocket != nil {
 		websocket.finish(err)
 	}
@@ -214,7 +219,7 @@ func (x *exchange) finish(err error) {
 		l.finish(s, cancelReason(err), false)
 	}
 	if websocket != nil {
-		websocket.wire.close(x.controller)
+		websocket.wire.Close()
 	}
 }
 
@@ -274,7 +279,7 @@ func (x *exchange) startPump(hasBody bool) {
 	_ = x.controller.EnableFullDuplex() // HTTP/1.1 only; HTTP/2 and 3 always are
 	x.pump = &pump{
 		laneFeed: newLaneFeed(x.stream, x.router.config.SlotSize), request: x.request, limit: x.router.config.BodyLimit,
-		dialect: &x.dialect, writer: x.writer, window: &x.window,
+		session: &x.session, writer: x.writer, window: &x.window,
 	}
 	go x.pump.run()
 }
@@ -289,9 +294,9 @@ func (x *exchange) awaitUpload() {
 	at := s.place
 	at.link.answered(s)
 	r := &x.responder
-	open := r.head.bodyAllowed && (r.head.contentLength < 0 || r.compressor != nil)
-	x.pump.early = earlyAnswer{at: time.Now(), status: r.head.status, open: open, flush: r.flush}
-	hold := time.NewTimer(x.dialect.earlyHold())
+	open := r.head.BodyAllowed && (r.head.ContentLength < 0 || r.compressor != nil)
+	x.pump.early = earlyAnswer{at: time.Now(), status: r.head.Status, open: open, flush: r.flush}
+	hold := time.NewTimer(x.session.EarlyHold())
 	defer hold.Stop()
 	at.position.WantResponse(true) // S1
 	s.watch.waitSince.Store(shm.Now())
@@ -317,7 +322,7 @@ func (x *exchange) haltPump(err error) {
 	_ = x.request.Body.Close()
 	x.uploadEnded, x.received = x.stream.upload.ended.Load(), x.stream.upload.amount.Load()
 	if !x.uploadEnded {
-		x.dialect.closeAfterReply(x.writer)
+		x.session.CloseAfterReply(x.writer)
 	}
 }
 
@@ -325,7 +330,7 @@ func (x *exchange) haltPump(err error) {
 func (x *exchange) conclude(err error) {
 	c := &x.router.counters
 	c.Exchanges.Add(1)
-	status := x.responder.head.status
+	status := x.responder.head.Status
 	x.judge(err)
 	if err != nil {
 		c.Failed.Add(1)
@@ -334,7 +339,7 @@ func (x *exchange) conclude(err error) {
 	if log := x.router.config.AccessLog; log != nil {
 		x.log(log, status, err)
 	}
-	if err != nil && x.responder.websocket == nil && (x.responder.begun || status == statusClientGone) {
+	if err != nil && x.responder.websocket == nil && (x.responder.begun || status == fault.StatusClientGone) {
 		panic(http.ErrAbortHandler) // a broken exchange never looks complete
 	}
 }
@@ -342,14 +347,10 @@ func (x *exchange) conclude(err error) {
 // fail counts a failed exchange and answers it if that is still possible.
 func (x *exchange) fail(err error) (status int) {
 	c := &x.router.counters
-	status, retry := statusOf(err)
-	switch {
-	case errors.Is(err, ErrClientGone), errors.Is(err, ErrBodyBroken):
-		c.ClientGone.Add(1)
-	case errors.Is(err, ErrWorkerTimeout):
-		c.Timeouts.Add(1)
-	}
-	if status >= http.StatusInternalServerError && !retry {
+	f := fault.Of(err)
+	status = f.Status
+	c.countFault(f.Counter)
+	if status >= http.StatusInternalServerError && !f.Retry {
 		x.router.log.Warn("exchange failed", "stream", x.streamID, "method", x.request.Method, "path", x.request.URL.Path,
 			"worker", x.worker, "status", status, "begun", x.responder.begun, "error", err)
 	}
@@ -357,45 +358,45 @@ func (x *exchange) fail(err error) (status int) {
 		c.Aborted.Add(1)
 		return status
 	}
-	if status == statusClientGone {
+	if status == fault.StatusClientGone {
 		return status
 	}
 	header := x.writer.Header()
 	x.origin.sign(header)
 	header.Set("Content-Type", "text/plain; charset=utf-8")
 	header.Set("X-Content-Type-Options", "nosniff")
-	if retry {
+	if f.Retry {
 		header.Set("Retry-After", "1")
 	}
-	if x.pump != nil && !x.uploadEnded || x.dialect.ambiguous || costsConnection(err) {
-		x.dialect.closeAfter(header)
+	if x.pump != nil && !x.uploadEnded || x.session.Ambiguous || f.EndsConnection {
+		x.session.CloseAfter(header)
 	}
 	x.limitUnread()
 	x.writer.WriteHeader(status)
-	n, _ := fmt.Fprintf(x.writer, "%d %s: %s\n", status, http.StatusText(status), reasonOf(err))
+	n, _ := fmt.Fprintf(x.writer, "%d %s: %s\n", status, http.StatusText(status), f.Reason())
 	if x.request.Method != http.MethodHead {
 		x.responder.sent = int64(n)
 	}
-	_ = pushOut(x.writer)
+	_ = protocol.Push(x.writer)
 	x.dropRest()
 	return status
 }
 
 // dropRest lets the upload of a refused request over HTTP/2 in for a moment, see
-// momentTime.
+// [protocol.DrainTime].
 func (x *exchange) dropRest() {
-	if x.dialect.version != proto.HTTP2 || x.dialect.expects || !x.hasBody() || x.pump != nil {
+	if x.session.Version != proto.HTTP2 || x.session.AwaitsContinue || !x.hasBody() || x.pump != nil {
 		return
 	}
 	_ = x.controller.Flush()
-	_ = x.controller.SetReadDeadline(time.Now().Add(momentTime))
-	_, _ = io.CopyN(io.Discard, x.request.Body, momentBytes)
+	_ = x.controller.SetReadDeadline(time.Now().Add(protocol.DrainTime))
+	_, _ = io.CopyN(io.Discard, x.request.Body, protocol.DrainBytes)
 }
 
 // limitUnread bounds how long net/http waits for a body that nobody reads: it reads some
 // of it before it answers.
 func (x *exchange) limitUnread() {
-	if x.dialect.serial && x.pump == nil && x.hasBody() {
+	if x.session.Pipelined && x.pump == nil && x.hasBody() {
 		_ = x.controller.SetReadDeadline(time.Now().Add(leftoverTime))
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -301,7 +301,7 @@ func (l *link) newsUsed() bool { return l.used.Load() && l.used.Swap(false) }
 
 // evict ends the link because its worker broke the protocol, and tells it so.
 func (l *link) evict(cause error) {
-	if l.die(&proto.Refusal{Code: proto.CodeEvicted, Message: cause.Error()}) {
+	if l.die(&attach.Refusal{Code: attach.CodeEvicted, Message: cause.Error()}) {
 		l.pool.counters.Evicted.Add(1)
 		l.log.Error("link evicted", "link", l.name, "pool", l.pool.name, "pid", l.pid, "cause", cause)
 	}
@@ -319,7 +319,7 @@ func (l *link) lost(cause error) {
 // find out, and its memory goes when the last of them has. The last message, if
 // not nil, reaches the worker before it finds the link closed. It reports whether
 // the link was alive.
-func (l *link) die(last proto.Message) bool {
+func (l *link) die(last attach.Message) bool {
 	if !l.bury() {
 		return false
 	}
@@ -383,8 +383,8 @@ func (l *link) depart() {
 
 // say sends the worker a message. A worker that does not read its control
 // socket misses it.
-func (l *link) say(m proto.Message) {
-	packet, err := proto.Encode(m)
+func (l *link) say(m attach.Message) {
+	packet, err := attach.Encode(m)
 	if err != nil {
 		l.log.Error("cannot encode a message", "type", m.Type(), "error", err)
 		return

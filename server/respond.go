@@ -6,6 +6,10 @@ import (
 	"net/http"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server/internal/compress"
+	"github.com/wavey-ai/upload-response/server/internal/header"
+	"github.com/wavey-ai/upload-response/server/internal/protocol"
+	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -18,7 +22,7 @@ type responder struct {
 	controller *http.ResponseController
 	request    *http.Request
 	origin     *origin
-	offer      *offer // nil: the request asks for no WebSocket
+	offer      *wsock.Handshake // nil: the request asks for no WebSocket
 	router     *UploadResponseRouter
 
 	websocket  *websocket // nil: no open WebSocket
@@ -27,9 +31,9 @@ type responder struct {
 	offeredAt  int64      // when the stream was first assigned, if it was only taken back since, shm.Now; else 0
 	trailers   bool       // they have come
 	sent       int64      // bytes of body from the worker
-	head       responseHead
-	pieces     [][]byte    // of the body, that are sent at once
-	compressor *compressor // nil: the body is sent as it is
+	head       header.ResponseHead
+	pieces     [][]byte             // of the body, that are sent at once
+	compressor *compress.Compressor // nil: the body is sent as it is
 }
 
 // The ways in which the present link can fail a stream that may be assigned
@@ -188,7 +192,7 @@ func (r *responder) handle(slot shm.Slot) (done bool, err error) {
 		if err := r.flush(); err != nil { // or net/http would give a short body a length, and drop them
 			return false, err
 		}
-		writeTrailers(r.writer.Header(), fields)
+		header.WriteTrailers(r.writer.Header(), fields)
 		return false, nil
 	case shm.KindEnd:
 		r.stream.answered = slot.Time
@@ -228,11 +232,11 @@ func (r *responder) precede(frame []byte) error {
 		return err
 	}
 	fields := http.Header{}
-	if err := writeInterimHead(fields, response); err != nil || !takesInterim(r.request) {
+	if err := header.WriteInterim(fields, response); err != nil || !protocol.TakesInterim(r.request) {
 		return err
 	}
 	r.stream.watch.writeSince.Store(shm.Now())
-	sendInterim(r.writer, int(response.Status), fields)
+	protocol.SendInterim(r.writer, int(response.Status), fields)
 	r.stream.watch.writeSince.Store(0)
 	return nil
 }
@@ -246,27 +250,27 @@ func (r *responder) begin(frame []byte) error {
 	if r.offer != nil && response.Status == http.StatusSwitchingProtocols {
 		return r.open(response)
 	}
-	head, err := writeResponseHead(r.writer.Header(), response, r.request.Method)
+	head, err := header.WriteResponse(r.writer.Header(), response, r.request.Method)
 	if err != nil {
 		clear(r.writer.Header())
 		return err
 	}
-	if err := r.decline(head.status); err != nil {
+	if err := r.decline(head.Status); err != nil {
 		clear(r.writer.Header())
 		return err
 	}
-	if missesBody(r.request, head.status) {
+	if protocol.MissesBody(r.request, head.Status) {
 		delete(r.writer.Header(), "Content-Length")
 	}
 	r.origin.sign(r.writer.Header())
 	r.start(head)
-	r.compressor = r.router.compression.begin(r.writer, r.request, &head)
-	r.writer.WriteHeader(head.status)
+	r.compressor = r.router.compression.Begin(r.writer, r.request, &head)
+	r.writer.WriteHeader(head.Status)
 	return nil
 }
 
 // start notes that the response has begun, or is just about to.
-func (r *responder) start(head responseHead) {
+func (r *responder) start(head header.ResponseHead) {
 	r.head, r.begun, r.dirty = head, true, true
 	r.stream.request.Keep(false) // too late to serve it again
 	r.stream.watch.answered.Store(true)
@@ -274,13 +278,13 @@ func (r *responder) start(head responseHead) {
 
 // open opens the WebSocket that the worker has accepted.
 func (r *responder) open(response *proto.Response) error {
-	header, err := r.offer.reply(response)
-	if err != nil {
+	fields := header.Upgraded(response.Fields)
+	if err := r.offer.CheckProtocol(fields); err != nil {
 		return err
 	}
-	r.origin.sign(header)
-	r.start(responseHead{status: http.StatusSwitchingProtocols, contentLength: -1})
-	w, err := r.offer.accept(r, header)
+	r.origin.sign(fields)
+	r.start(header.ResponseHead{Status: http.StatusSwitchingProtocols, ContentLength: -1})
+	w, err := r.offer.Accept(r.writer, r.request, fields)
 	if err != nil {
 		return err
 	}
@@ -296,7 +300,7 @@ func (r *responder) decline(status int) error {
 	if r.offer == nil {
 		return nil
 	}
-	if r.offer.key == "" && status < http.StatusMultipleChoices {
+	if r.offer.Extended() && status < http.StatusMultipleChoices {
 		return fmt.Errorf("%w: the worker answered %d", ErrNoWebSocket, status)
 	}
 	if err := r.stream.request.CommitEmpty(shm.KindEnd); err != nil {
@@ -330,10 +334,10 @@ func (r *responder) gather(slot shm.Slot) [][]byte {
 // body sends pieces of the body straight from shared memory.
 func (r *responder) body(pieces [][]byte) error {
 	r.sent += int64(length(pieces))
-	if r.head.bodyAllowed && r.head.contentLength >= 0 && r.sent > r.head.contentLength {
-		return fmt.Errorf("%w: more bytes than its Content-Length of %d", ErrWorkerInvalid, r.head.contentLength)
+	if r.head.BodyAllowed && r.head.ContentLength >= 0 && r.sent > r.head.ContentLength {
+		return fmt.Errorf("%w: more bytes than its Content-Length of %d", ErrWorkerInvalid, r.head.ContentLength)
 	}
-	if !r.head.bodyAllowed {
+	if !r.head.BodyAllowed {
 		return nil // drained, not sent (RFC 9110 sections 9.3.2 and 15.3.5, RFC 9112 section 6.3)
 	}
 	r.stream.watch.writeSince.Store(shm.Now())
@@ -370,12 +374,12 @@ func (r *responder) flush() error {
 		return r.websocket.flush()
 	}
 	r.stream.watch.writeSince.Store(shm.Now())
-	if endsWithHeaders(r.request) {
+	if protocol.EndsWithHeaders(r.request) {
 		r.stream.watch.dismiss()
 	}
-	err := errors.Join(r.compressor.flush(), r.controller.Flush())
+	err := errors.Join(r.compressor.Flush(), r.controller.Flush())
 	r.stream.watch.writeSince.Store(0)
-	if endsWithHeaders(r.request) {
+	if protocol.EndsWithHeaders(r.request) {
 		return nil // an error would be that of a stream that has ended
 	}
 	return r.stream.clientError(err)
@@ -387,8 +391,8 @@ func (r *responder) end() error {
 	if err := r.stream.upload.failure(); err != nil {
 		return err
 	}
-	if r.head.bodyAllowed && r.head.contentLength >= 0 && r.sent != r.head.contentLength {
-		return fmt.Errorf("%w: %d bytes, its Content-Length is %d", ErrWorkerInvalid, r.sent, r.head.contentLength)
+	if r.head.BodyAllowed && r.head.ContentLength >= 0 && r.sent != r.head.ContentLength {
+		return fmt.Errorf("%w: %d bytes, its Content-Length is %d", ErrWorkerInvalid, r.sent, r.head.ContentLength)
 	}
 	return r.finish()
 }
@@ -397,7 +401,7 @@ func (r *responder) end() error {
 // the writer has gathered.
 func (r *responder) finish() error {
 	r.stream.watch.writeSince.Store(shm.Now())
-	err := errors.Join(r.compressor.finish(), pushOut(r.writer))
+	err := errors.Join(r.compressor.Finish(), protocol.Push(r.writer))
 	r.stream.watch.writeSince.Store(0)
 	r.dirty = true
 	return r.stream.clientError(err)

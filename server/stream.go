@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -135,7 +136,7 @@ func (s *stream) clientError(err error) error {
 	case err == nil, errors.Is(err, http.ErrNotSupported):
 		return nil
 	case s.watch.yields.Load():
-		return errYields
+		return fault.ErrPreempted
 	case s.watch.clientSlow.Load():
 		return fmt.Errorf("%w: it took no byte of the response within the limit", ErrClientSlow)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 
-	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/server/tlscert"
 )
 
 // The windows and sizes of the in-process handler: the same as in package server, so that
@@ -75,12 +75,12 @@ func serveUnix(s *http.Server, path string) error {
 
 // serveHandler serves every version of HTTP, until the process ends.
 func serveHandler(s *http.Server) (a Addresses, err error) {
-	certificate, err := server.SelfSigned()
+	certificate, err := tlscert.SelfSigned()
 	if err != nil {
 		return a, err
 	}
 	get := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }
-	config, err := server.NewTLSConfig(get, "")
+	config, err := tlscert.NewConfig(get, "")
 	if err != nil {
 		return a, err
 	}

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/worker"
 )
 
@@ -49,7 +49,7 @@ type workerSettings struct {
 }
 
 func (s *workerSettings) flags(kind, summary string, getenv func(string) string) *cli.FlagSet {
-	*s = workerSettings{socket: proto.DefaultSocket(getenv), pool: kind, name: kind + "-" + strconv.Itoa(os.Getpid()),
+	*s = workerSettings{socket: attach.DefaultSocket(getenv), pool: kind, name: kind + "-" + strconv.Itoa(os.Getpid()),
 		lanes: 64}
 	return &cli.FlagSet{
 		Command: "upload-response worker " + kind,
@@ -59,7 +59,7 @@ func (s *workerSettings) flags(kind, summary string, getenv func(string) string)
 			{Name: "pool", Arg: "POOL", Help: "pool whose requests this worker serves", Default: s.pool,
 				Parse: poolName(&s.pool)},
 			{Name: "lanes", Arg: "N", Help: "most requests at once", Default: strconv.Itoa(s.lanes),
-				Parse: cli.Number(&s.lanes, 1, 1, proto.MaxLanes)},
+				Parse: cli.Number(&s.lanes, 1, 1, attach.MaxLanes)},
 			{Name: "name", Arg: "NAME", Help: "name in the logs of the server", Default: kind + "-PID",
 				Parse: cli.Text(&s.name)},
 		}}, s.logging.flags()},

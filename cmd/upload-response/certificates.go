@@ -10,7 +10,7 @@ import (
 	"github.com/mholt/acmez/v3"
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
-	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/server/tlscert"
 )
 
 // certificateSettings says which certificate the server shows, and demands of clients.
@@ -66,8 +66,8 @@ func (c *certificateSettings) check(secure bool) error {
 
 // certificates is what the server shows clients that connect over TLS.
 type certificates struct {
-	files *server.CertificateFiles // nil: not in files
-	acme  *acmeCertificates        // nil: not from an authority
+	files *tlscert.Files    // nil: not in files
+	acme  *acmeCertificates // nil: not from an authority
 	tls   *tls.Config
 }
 
@@ -78,15 +78,15 @@ func (l *listenerSettings) loadCertificates(log *slog.Logger) (_ *certificates, 
 	var get func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	switch {
 	case s.selfSigned:
-		made, err := server.SelfSigned()
+		made, err := tlscert.SelfSigned()
 		if err != nil {
 			return nil, err
 		}
 		get = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return made, nil }
-		log.Info("certificate made", "sha256", server.Fingerprint(made), "names", made.Leaf.DNSNames, "until",
+		log.Info("certificate made", "sha256", tlscert.Fingerprint(made), "names", made.Leaf.DNSNames, "until",
 			made.Leaf.NotAfter)
 	case s.cert != "":
-		if c.files, err = server.LoadCertificate(s.cert, s.key, log); err != nil {
+		if c.files, err = tlscert.Load(s.cert, s.key, log); err != nil {
 			return nil, fmt.Errorf("--tls-cert %s, --tls-key %s: %w", s.cert, s.key, err)
 		}
 		get = c.files.Get
@@ -96,7 +96,7 @@ func (l *listenerSettings) loadCertificates(log *slog.Logger) (_ *certificates, 
 	default:
 		return nil, nil
 	}
-	if c.tls, err = server.NewTLSConfig(get, s.clientCA); err != nil {
+	if c.tls, err = tlscert.NewConfig(get, s.clientCA); err != nil {
 		return nil, fmt.Errorf("--tls-client-ca %s: %w", s.clientCA, err)
 	}
 	if c.acme != nil {

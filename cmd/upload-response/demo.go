@@ -13,6 +13,7 @@ import (
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/server/listen"
 )
 
 // demoPools are the built-in workers of the demo, and how many processes each of them
@@ -136,7 +137,7 @@ func (p *program) printIntroduction(v *service) error {
 }
 
 // localURL returns a URL at which this machine reaches a listener.
-func localURL(l *server.Entrance) string {
+func localURL(l *listen.Listener) string {
 	scheme := "http://"
 	if l.Address.Secure {
 		scheme = "https://"

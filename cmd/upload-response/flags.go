@@ -8,6 +8,7 @@ import (
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/shm"
 )
@@ -35,7 +36,7 @@ SIGABRT ends the server at once, and prints the stacks of all goroutines.
 
 // flags returns the flags of serve, with s set to the defaults.
 func (s *settings) flags(getenv func(string) string) *cli.FlagSet {
-	*s = settings{config: server.DefaultConfig(), socket: proto.DefaultSocket(getenv), processes: 1,
+	*s = settings{config: server.DefaultConfig(), socket: attach.DefaultSocket(getenv), processes: 1,
 		shutdown: 30 * time.Second}
 	s.config.Routes, s.config.LinkMemory = nil, 0
 	s.listeners = newListenerSettings(":8080")

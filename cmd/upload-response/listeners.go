@@ -5,11 +5,12 @@ import (
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/server/listen"
 )
 
 // listenerSettings says where clients connect, and how.
 type listenerSettings struct {
-	addresses    []server.Address
+	addresses    []listen.Address
 	fallback     string      // address without --listen
 	mode         os.FileMode // of Unix sockets
 	http3        bool
@@ -46,14 +47,14 @@ func (l *listenerSettings) securityFlags() cli.Group {
 // complete fills in where to listen when no flag says it.
 func (l *listenerSettings) complete() {
 	if len(l.addresses) == 0 {
-		l.addresses = server.Activated(os.Getenv)
+		l.addresses = listen.SystemdSockets(os.Getenv)
 	}
 	if len(l.addresses) == 0 {
-		a, err := server.ParseAddress(l.fallback)
+		a, err := listen.ParseAddress(l.fallback)
 		if err != nil {
 			panic(err) // the constant is wrong
 		}
-		l.addresses = []server.Address{a}
+		l.addresses = []listen.Address{a}
 	}
 }
 

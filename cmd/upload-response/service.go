@@ -19,6 +19,7 @@ import (
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/server/listen"
 	"github.com/wavey-ai/upload-response/shm"
 	"github.com/wavey-ai/upload-response/worker"
 )
@@ -29,7 +30,7 @@ type service struct {
 	log          *slog.Logger
 	signals      chan os.Signal
 	certificates *certificates // nil: no address needs one
-	listeners    []*server.Entrance
+	listeners    []*listen.Listener
 	socket       *net.UnixListener // for workers
 	router       *server.UploadResponseRouter
 	server       *server.Server
@@ -147,7 +148,7 @@ func (v *service) start() {
 	var listening []string
 	for _, l := range v.listeners {
 		listening = append(listening, l.String())
-		go func() { v.fail(v.server.ServeEntrance(l, v.certificates.tlsConfig())) }()
+		go func() { v.fail(v.server.ServeListener(l, v.certificates.tlsConfig())) }()
 	}
 	v.fail(v.certificates.manage(v.ctx))
 	v.workers.stdout, v.workers.stderr = v.output.forWorkers(os.Stdout), v.output.forWorkers(os.Stderr)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/server/listen"
 )
 
 // level takes a level of log/slog.
@@ -29,9 +30,9 @@ func level(p *slog.Level) func(string) error {
 }
 
 // address adds an address to listen on.
-func address(p *[]server.Address) func(string) error {
+func address(p *[]listen.Address) func(string) error {
 	return func(s string) error {
-		a, err := server.ParseAddress(s)
+		a, err := listen.ParseAddress(s)
 		if err != nil {
 			return err
 		}

@@ -54,7 +54,8 @@ static int upload(ur_link *link, ur_request r) {
 
 /* Starts a response of a length. */
 static int respond(ur_link *link, ur_request r, ur_str length) {
-    ur_header headers[2] = {{UR_LIT("content-type"), UR_LIT("application/octet-stream")}, {UR_LIT("content-length"), length}};
+    ur_header headers[2] = {{UR_LIT("content-type"), UR_LIT("application/octet-stream")},
+                            {UR_LIT("content-length"), length}};
     return ur_respond(link, r, 200, headers, 2, UR_FOREVER);
 }
 

@@ -65,7 +65,8 @@ static int serve_in_turn(ur_link *link, const struct settings *s) {
 static struct settings read_settings(int argc, char **argv) {
     struct settings s;
     memset(&s, 0, sizeof s);
-    s.socket = ""; /* where a server listens by default: see ur_default_socket */;
+    s.socket = ""; /* where a server listens by default: see ur_default_socket */
+    ;
     s.pool = variable("UPLOAD_RESPONSE_POOL", "default");
     s.threads = 1;
     s.lanes = 1;
@@ -89,7 +90,7 @@ static struct settings read_settings(int argc, char **argv) {
 
 static void say_why(ur_link *link, int err) {
     if (err == -ENOTCONN) {
-        fprintf(stderr, "link lost: %s\n", ur_why(link));
+        fprintf(stderr, "link lost: %s\n", ur_error_text(link));
     } else if (err != -ESHUTDOWN) {
         fprintf(stderr, "link lost: error %d\n", -err);
     }
@@ -113,7 +114,7 @@ static int keep_serving(const struct settings *s) {
             ur_close(link);
             continue;
         }
-        if (!ur_try_again(err)) {
+        if (!ur_is_temporary(err)) {
             fprintf(stderr, "cannot attach: %s\n", options.refusal);
             return err;
         }
@@ -150,8 +151,8 @@ static inline void answer(ur_link *link, ur_request r, int status, const char *t
     char length[24];
     ur_header headers[2] = {{UR_LIT("content-type"), {type, strlen(type)}}, {UR_LIT("content-length"), {length, 0}}};
     headers[1].value.length = (size_t)snprintf(length, sizeof length, "%zu", strlen(text));
-    if (ur_respond(link, r, status, headers, 2, UR_FOREVER) != 0 || ur_write(link, r, text, strlen(text), UR_FOREVER, NULL) != 0 ||
-        ur_end(link, r, UR_FOREVER) != 0) {
+    if (ur_respond(link, r, status, headers, 2, UR_FOREVER) != 0 ||
+        ur_write(link, r, text, strlen(text), UR_FOREVER, NULL) != 0 || ur_end(link, r, UR_FOREVER) != 0) {
         (void)ur_abort(link, r);
     }
 }

@@ -1,5 +1,5 @@
 /* Many requests at once on one thread: a plain epoll loop that echoes bodies. What
- * a request cannot do now it does when ur_news() names it. */
+ * a request cannot do now it does when ur_ready() names it. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,12 +13,13 @@
 /* Where an echo stands. */
 struct echo {
     int begun;
-    ur_slot slot;    /* that is being written; number 0: none */
-    size_t written;  /* bytes of it */
+    ur_slot slot;   /* that is being written; number 0: none */
+    size_t written; /* bytes of it */
 };
 
 static int begin(ur_link *link, ur_request r) {
-    ur_header headers[2] = {{UR_LIT("content-type"), UR_LIT("application/octet-stream")}, {UR_LIT("content-length"), UR_LIT("")}};
+    ur_header headers[2] = {{UR_LIT("content-type"), UR_LIT("application/octet-stream")},
+                            {UR_LIT("content-length"), UR_LIT("")}};
     (void)ur_find_header(link, r, "content-type", &headers[0].value);
     size_t count = ur_find_header(link, r, "content-length", &headers[1].value) == 0 ? 2 : 1;
     return ur_respond(link, r, 200, headers, count, UR_NOW);
@@ -102,7 +103,7 @@ static int serve_link(ur_link *link, int poll, int signals) {
     ur_request r;
     (void)watch(poll, ur_fd(link));
     for (;;) {
-        if (ur_arm(link, UR_WAIT_STREAM | UR_WAIT_NEWS) == 0) {
+        if (ur_arm(link, UR_WAIT_STREAM | UR_WAIT_READY) == 0) {
             (void)epoll_wait(poll, events, 4, -1); /* other descriptors may be here, too */
         }
         (void)ur_disarm(link);
@@ -113,7 +114,7 @@ static int serve_link(ur_link *link, int poll, int signals) {
         while ((err = ur_next(link, UR_NOW, &r)) == 0) {
             start(link, r);
         }
-        while (ur_news(link, &r) == 0) {
+        while (ur_ready(link, &r) == 0) {
             step(link, r);
         }
         (void)ur_get_counters(link, &counters);
@@ -165,7 +166,7 @@ int main(int argc, char **argv) {
             ur_close(link); /* its descriptor leaves the epoll set by itself */
             continue;
         }
-        if (!ur_try_again(err)) {
+        if (!ur_is_temporary(err)) {
             fprintf(stderr, "cannot attach: %s\n", options.refusal);
             return 1;
         }

@@ -28,7 +28,8 @@ static int stream(ur_link *link, ur_request r, int fd, uint64_t size) {
 static int send_open(ur_link *link, ur_request r, int fd, int head) {
     struct stat info;
     char length[24];
-    ur_header headers[2] = {{UR_LIT("content-type"), UR_LIT("application/octet-stream")}, {UR_LIT("content-length"), {length, 0}}};
+    ur_header headers[2] = {{UR_LIT("content-type"), UR_LIT("application/octet-stream")},
+                            {UR_LIT("content-length"), {length, 0}}};
     if (fstat(fd, &info) != 0) {
         return -errno;
     }

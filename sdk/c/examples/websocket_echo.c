@@ -1,5 +1,5 @@
 /* Sends the messages of WebSockets back, part by part, while they come in: many of them
- * on one thread. What one cannot do now it does when ur_news() names it. */
+ * on one thread. What one cannot do now it does when ur_ready() names it. */
 #include "common.h"
 
 /* An open WebSocket. */
@@ -13,7 +13,8 @@ struct session {
 /* Sends what is left of the present slot, and gives it back. */
 static int send_slot(ur_link *link, struct session *e) {
     size_t n = 0;
-    int err = ur_send(link, e->r, e->slot.kind, (const char *)e->slot.data + e->sent, e->slot.length - e->sent, (int)e->slot.final, UR_NOW, &n);
+    int err = ur_send(link, e->r, e->slot.kind, (const char *)e->slot.data + e->sent, e->slot.length - e->sent,
+                      (int)e->slot.final, UR_NOW, &n);
     e->sent += n;
     if (err != 0) {
         return err;
@@ -93,11 +94,11 @@ static int serve_many(ur_link *link, const struct settings *s) {
         if (stopping) {
             drain(link, &sessions);
         }
-        (void)ur_wait(link, UR_WAIT_STREAM | UR_WAIT_NEWS, 100, NULL);
+        (void)ur_wait(link, UR_WAIT_STREAM | UR_WAIT_READY, 100, NULL);
         while ((err = ur_next(link, UR_NOW, &r)) == 0) {
             start(link, &sessions, r);
         }
-        while (ur_news(link, &r) == 0) {
+        while (ur_ready(link, &r) == 0) {
             step(link, &sessions, r);
         }
         if (sessions == NULL && err != -EAGAIN) {

@@ -96,9 +96,9 @@
  * FEWER CALLS
  *
  * Most requests and most responses are small, and where a call is dear, as it is
- * from another language, two do for all of it: ur_take() or ur_take_apart() returns the
- * next request with its whole head as text, and its body if that has come; ur_answer()
- * or ur_reply() is status, headers, body and end in one; ur_doze() is all of a sleep.
+ * from another language, two do for all of it: ur_next_flat() or ur_next_split() returns the
+ * next request with its whole head as text, and its body if that has come; ur_respond_whole()
+ * or ur_respond_whole_flat() is status, headers, body and end in one; ur_sleep() is all of a sleep.
  * They, and ur_respond_flat(), ur_interim_flat() and ur_trailers_flat(), have header
  * lists as one flat text: name and value by turns, each followed by a NUL, which neither
  * can contain. Of a large body ur_next_slots() returns several slots at once.
@@ -113,7 +113,7 @@
  *                    or a later one, or the end of the request
  *     ur_str         of ur_method() and the like: as the bytes of slot 1; after
  *                    ur_keep_headers(), as the memory given to that
- *     ur_taken.body  as the bytes of slot 2
+ *     ur_flat_request.body  as the bytes of slot 2
  *     reserved room  from ur_reserve() to the next call that writes
  *
  * All of them end with ur_close().
@@ -135,19 +135,19 @@
  * Calls that may have to wait take a time in milliseconds: UR_NOW (0) to try and
  * return -EAGAIN, UR_FOREVER (-1), or a bound after which they return -ETIMEDOUT.
  * A blocking call waits for one thing. To wait for several at once use ur_wait(),
- * then ur_next(link, UR_NOW, ...) and ur_news(), which names the requests where
+ * then ur_next(link, UR_NOW, ...) and ur_ready(), which names the requests where
  * something has happened; call again what returned -EAGAIN for those.
  *
  * With an event loop, attach with UR_BELL_EVENTFD and watch ur_fd() for reading:
  *
  *     for (;;) {
- *         if (ur_arm(link, UR_WAIT_STREAM | UR_WAIT_NEWS) == 0) {
+ *         if (ur_arm(link, UR_WAIT_STREAM | UR_WAIT_READY) == 0) {
  *             ... go to sleep in the loop until ur_fd(link) is readable, or
  *                 something else of yours happens ...
  *         }
  *         ur_disarm(link);
  *         while (ur_next(link, UR_NOW, &r) == 0) ... start r ...
- *         while (ur_news(link, &r) == 0) ... go on with r ...
+ *         while (ur_ready(link, &r) == 0) ... go on with r ...
  *     }
  *
  * ur_arm() announces that you are about to sleep and looks once more: -EAGAIN says
@@ -165,19 +165,19 @@
  *                   Stop, and end the request
  *     -ESTALE       the request has ended, or never was one of this link
  *     -ENOTCONN     the link is dead: its server is gone or has closed it;
- *                   ur_why() says more. Requests in progress are cancelled with
+ *                   ur_error_text() says more. Requests in progress are cancelled with
  *                   UR_SERVER_GONE. Close it, and attach again
  *     -ESHUTDOWN    after ur_drain(): no more requests will come
  *     -EPROTO       the server's numbers make no sense, such as an assignment to a
  *                   lane whose request has not ended; the link is dead, its
- *                   requests are cancelled, and ur_why() says what it was
+ *                   requests are cancelled, and ur_error_text() says what it was
  *     -ECHILD       the link belongs to the parent process
  *     -EINVAL       an argument out of range; a body before the headers or after
  *                   the trailers; a header name or value with a forbidden byte; a
  *                   body in a WebSocket, a message anywhere else or after the close
  *     -EALREADY     headers twice, or an interim response after them
  *     -EBUSY        a wait for a request, with all lanes of the link in use; see
- *                   also ur_answer()
+ *                   also ur_respond_whole()
  *     -EMSGSIZE     the headers do not fit one slot
  *     -ENOENT       no such header; or a slot that was released
  *     -EBADMSG      a headers frame or trailers that cannot be decoded
@@ -187,8 +187,9 @@
  * may not attach, or others can write the folder of the default socket, -EPERM the
  * server is of a user who is not to be believed, -ENXIO no such pool, -EBUSY the
  * server has no room for another link, -ESHUTDOWN it is about to end, -ECONNREFUSED
- * and -ENOENT nobody is there. ur_try_again() tells which of them may pass.
+ * and -ENOENT nobody is there. ur_is_temporary() tells which of them may pass.
  */
+
 #ifndef UPLOAD_RESPONSE_H
 #define UPLOAD_RESPONSE_H
 
@@ -246,22 +247,22 @@ typedef struct ur_slot {
     uint32_t final;   /* 1: the last, or only, slot of a message */
 } ur_slot;
 
-/* What ur_take says of a request, beside its text. */
-typedef struct ur_taken {
+/* What ur_next_flat says of a request, beside its text. */
+typedef struct ur_flat_request {
     ur_request request;
     uint64_t stream_id;
-    uint64_t text_length;  /* bytes */
+    uint64_t text_length; /* bytes */
     uint64_t header_count;
     const void *body;      /* NULL if it has no bytes, or not all have come */
     uint64_t body_length;  /* bytes */
     uint32_t whole;        /* 1: body is all there is, and no trailers follow */
     uint32_t http_version; /* as ur_http_version */
-} ur_taken;
+} ur_flat_request;
 
 /* Where the segments of a link are mapped. */
 typedef struct ur_memory {
     const void *requests;
-    size_t requests_size;  /* bytes */
+    size_t requests_size; /* bytes */
     void *responses;
     size_t responses_size; /* bytes */
 } ur_memory;
@@ -269,14 +270,14 @@ typedef struct ur_memory {
 /* Why a request was cancelled. Be ready for one that is not here. */
 enum ur_reason {
     UR_NOT_CANCELLED = 0,
-    UR_CLIENT_GONE = 1,      /* it closed its connection, or its upload broke off */
-    UR_DEADLINE = 2,         /* this worker made no progress for too long */
-    UR_INVALID = 3,          /* the response broke a rule */
-    UR_SERVER_SHUTDOWN = 4,  /* the server stopped */
-    UR_CLIENT_SLOW = 5,      /* it neither sent nor took bytes for too long */
-    UR_TOO_LARGE = 6,        /* the request body passed the limit */
-    UR_FINISHED = 7,         /* the exchange is over, for whatever reason */
-    UR_SERVER_GONE = 8       /* the server died, or closed the link */
+    UR_CLIENT_GONE = 1,     /* it closed its connection, or its upload broke off */
+    UR_DEADLINE = 2,        /* this worker made no progress for too long */
+    UR_INVALID = 3,         /* the response broke a rule */
+    UR_SERVER_SHUTDOWN = 4, /* the server stopped */
+    UR_CLIENT_SLOW = 5,     /* it neither sent nor took bytes for too long */
+    UR_TOO_LARGE = 6,       /* the request body passed the limit */
+    UR_FINISHED = 7,        /* the exchange is over, for whatever reason */
+    UR_SERVER_GONE = 8      /* the server died, or closed the link */
 };
 
 enum ur_bell {
@@ -288,7 +289,7 @@ enum ur_bell {
  * always count. */
 enum ur_wait_for {
     UR_WAIT_STREAM = 1, /* a request for ur_next() */
-    UR_WAIT_NEWS = 2,   /* something for ur_news() */
+    UR_WAIT_READY = 2,  /* something for ur_ready() */
     UR_WAIT_STATE = 4   /* reported only: the server drains, or the link ends */
 };
 
@@ -301,14 +302,14 @@ enum ur_wait_for {
 #define UR_TEXT_BYTES 256
 
 typedef struct ur_options {
-    const char *socket;  /* path of the server's worker socket; "": see ur_default_socket */
-    const char *pool;    /* pool to serve; "default" */
-    const char *name;    /* for the server's logs; its default is the pid */
-    const char *sdk;     /* for an SDK on top of this one; "c" */
+    const char *socket; /* path of the server's worker socket; "": see ur_default_socket */
+    const char *pool;   /* pool to serve; "default" */
+    const char *name;   /* for the server's logs; its default is the pid */
+    const char *sdk;    /* for an SDK on top of this one; "c" */
     const char *sdk_version;
-    uint32_t lanes;      /* requests served at once, 1 to 4096; 16 */
-    uint32_t bell;       /* enum ur_bell; UR_BELL_FUTEX */
-    int32_t timeout_ms;  /* to connect, and as much for the answer; 10000 */
+    uint32_t lanes;     /* requests served at once, 1 to 4096; 16 */
+    uint32_t bell;      /* enum ur_bell; UR_BELL_FUTEX */
+    int32_t timeout_ms; /* to connect, and as much for the answer; 10000 */
 
     /* Out: what the last attach said. */
     uint32_t layout_min, layout_max; /* of a server that refused for the layout */
@@ -321,16 +322,16 @@ typedef struct ur_options {
 } ur_options;
 
 typedef struct ur_counters {
-    uint64_t requests;     /* taken */
-    uint64_t passed_over;  /* taken back by the server before we took them */
-    uint64_t ended;        /* ur_end, complete */
-    uint64_t aborted;      /* ur_abort */
-    uint64_t cancelled;    /* seen to be cancelled */
-    uint64_t slots_in, bytes_in;   /* request slots tailed, and their bytes */
-    uint64_t slots_out, bytes_out; /* response slots committed, and their bytes */
-    uint64_t sleeps;       /* times we slept, or armed */
-    uint64_t rings;        /* times we woke the server: a system call each */
-    uint64_t active;       /* requests in progress now */
+    uint64_t requests;              /* taken */
+    uint64_t passed_over;           /* taken back by the server before we took them */
+    uint64_t ended;                 /* ur_end, complete */
+    uint64_t aborted;               /* ur_abort */
+    uint64_t cancelled;             /* seen to be cancelled */
+    uint64_t slots_in, bytes_in;    /* request slots tailed, and their bytes */
+    uint64_t slots_out, bytes_out;  /* response slots committed, and their bytes */
+    uint64_t sleeps;                /* times we slept, or armed */
+    uint64_t rings;                 /* times we woke the server: a system call each */
+    uint64_t active;                /* requests in progress now */
     uint64_t buffers, buffers_free; /* response buffers: all, and in no lane's hands */
 } ur_counters;
 
@@ -352,7 +353,7 @@ UR_INLINE int ur_attach(ur_link **link, ur_options *options);
 UR_INLINE int ur_default_socket(char *path, size_t size);
 
 /* Reports whether an error of ur_attach may pass if it is tried again later. */
-UR_INLINE int ur_try_again(int error);
+UR_INLINE int ur_is_temporary(int error);
 
 /* Ends the link at once and frees everything; requests in progress break off. A
  * link that has to end cleanly is drained first. NULL is no link. */
@@ -367,7 +368,7 @@ UR_INLINE int ur_drain(ur_link *link);
 UR_INLINE int ur_server_drains(const ur_link *link);
 
 /* Why the link is dead, for a person; empty while it lives. Valid until close. */
-UR_INLINE const char *ur_why(const ur_link *link);
+UR_INLINE const char *ur_error_text(const ur_link *link);
 
 /* The most bytes that a slot can have. */
 UR_INLINE size_t ur_slot_size(const ur_link *link);
@@ -396,20 +397,21 @@ UR_INLINE int ur_next(ur_link *link, int timeout_ms, ur_request *r);
  * path, and name and value of each header, each followed by a NUL. Slot 1 is not
  * released by it. A request that cannot be decoded, or that nobody wants any more,
  * is aborted and passed over. -EINVAL if size is less than ur_slot_size(). */
-UR_INLINE int ur_take(ur_link *link, int timeout_ms, ur_taken *taken, char *text, size_t size);
+UR_INLINE int ur_next_flat(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size);
 
-/* As ur_take, with the text in another order: method, scheme, authority, path, the value
+/* As ur_next_flat, with the text in another order: method, scheme, authority, path, the value
  * of each header, and then their names, which are its last *names bytes. Clients send
  * the same names again and again, so that what a caller makes of them can be kept. */
-UR_INLINE int ur_take_apart(ur_link *link, int timeout_ms, ur_taken *taken, char *text, size_t size, uint64_t *names);
+UR_INLINE int ur_next_split(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size,
+                            uint64_t *names);
 
 /* Returns in *r a request in progress for which there may be something new: a
  * slot, room, a cancellation. -EAGAIN: none, or no other. Each is named once for
  * what has happened up to now. */
-UR_INLINE int ur_news(ur_link *link, ur_request *r);
+UR_INLINE int ur_ready(ur_link *link, ur_request *r);
 
-/* Waits until there is something for ur_next (UR_WAIT_STREAM), for ur_news
- * (UR_WAIT_NEWS), or the state of the link changes; says in *what, which may be
+/* Waits until there is something for ur_next (UR_WAIT_STREAM), for ur_ready
+ * (UR_WAIT_READY), or the state of the link changes; says in *what, which may be
  * NULL, what it was. */
 UR_INLINE int ur_wait(ur_link *link, unsigned reasons, int timeout_ms, unsigned *what);
 
@@ -418,7 +420,8 @@ UR_INLINE int ur_wait(ur_link *link, unsigned reasons, int timeout_ms, unsigned 
  * is called before the sleep, and enter after it with what leave has returned; between
  * the two, other threads may call what does not wait, but for ur_close. -EINTR: a signal
  * came, or the descriptor also, which may be -1, is readable. -ENOTSUP with a futex bell. */
-UR_INLINE int ur_doze(ur_link *link, unsigned reasons, int timeout_ms, int also, void *(*leave)(void), void (*enter)(void *));
+UR_INLINE int ur_sleep(ur_link *link, unsigned reasons, int timeout_ms, int also, void *(*leave)(void),
+                       void (*enter)(void *));
 
 /* A pointer of the caller's, kept with the request. NULL at first. */
 UR_INLINE int ur_set_user(ur_link *link, ur_request r, void *user);
@@ -513,12 +516,14 @@ UR_INLINE const char *ur_reason_text(uint32_t reason);
 /* ------------------------------------------------------- writing a response */
 
 /* Sends a response that precedes the final one, with a status from 102 to 199. */
-UR_INLINE int ur_interim(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count, int timeout_ms);
+UR_INLINE int ur_interim(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count,
+                         int timeout_ms);
 
 /* Starts the response with a status from 200 to 999; or opens the WebSocket that the
  * client asks for, at once, with 101. Of sec-websocket-protocol the headers may then
  * name one that the client offers. */
-UR_INLINE int ur_respond(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count, int timeout_ms);
+UR_INLINE int ur_respond(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count,
+                         int timeout_ms);
 
 /* Returns room for body bytes, or for a message, in shared memory: at least one byte
  * and mostly a good part of a slot. */
@@ -541,7 +546,8 @@ UR_INLINE int ur_trailers(ur_link *link, ur_request r, const ur_header *fields, 
  * only, part is final. *sent, which may be NULL, says how many bytes were, also after
  * an error: with -EAGAIN go on behind them. That text is UTF-8 is checked by the
  * server. */
-UR_INLINE int ur_send(ur_link *link, ur_request r, uint32_t kind, const void *data, size_t size, int final, int timeout_ms, size_t *sent);
+UR_INLINE int ur_send(ur_link *link, ur_request r, uint32_t kind, const void *data, size_t size, int final,
+                      int timeout_ms, size_t *sent);
 
 /* Sends the first n bytes of the reserved room, as ur_send. */
 UR_INLINE int ur_commit_message(ur_link *link, ur_request r, uint32_t kind, size_t n, int final);
@@ -554,7 +560,8 @@ UR_INLINE int ur_send_close(ur_link *link, ur_request r, int code, const char *r
 
 /* As ur_send_close and ur_end. After -EAGAIN or -ETIMEDOUT call it again; after -EINVAL,
  * too, with a code that may be sent. */
-UR_INLINE int ur_close_websocket(ur_link *link, ur_request r, int code, const char *reason, size_t length, int timeout_ms);
+UR_INLINE int ur_close_websocket(ur_link *link, ur_request r, int code, const char *reason, size_t length,
+                                 int timeout_ms);
 
 /* Ends the response and, unless it returns -EAGAIN, -ETIMEDOUT or -EINVAL, the
  * request. -ECANCELED: it has ended, but nobody saw all of it. */
@@ -574,8 +581,10 @@ UR_INLINE int ur_let_go(ur_link *link, ur_request r);
 
 /* As ur_interim, ur_respond and ur_trailers, with flat fields of so many bytes.
  * -EINVAL if the last does not end with a NUL, or is a name. */
-UR_INLINE int ur_interim_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length, int timeout_ms);
-UR_INLINE int ur_respond_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length, int timeout_ms);
+UR_INLINE int ur_interim_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length,
+                              int timeout_ms);
+UR_INLINE int ur_respond_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length,
+                              int timeout_ms);
 UR_INLINE int ur_trailers_flat(ur_link *link, ur_request r, const char *fields, size_t length, int timeout_ms);
 
 /* Returns 0, or -EINVAL if ur_respond_flat would refuse these, of whatever size. The
@@ -587,12 +596,15 @@ UR_INLINE int ur_check_flat(int status, const char *fields, size_t length);
  * and ur_end. -EINVAL, -EALREADY, -EMSGSIZE, -ESTALE, and -EBUSY, which is no room for
  * the headers behind interim responses: nothing has been done. After anything else the
  * request has ended, as after ur_end. written may be NULL. */
-UR_INLINE int ur_answer(ur_link *link, ur_request r, int status, const char *fields, size_t length, const void *body, size_t size, int timeout_ms, size_t *written);
+UR_INLINE int ur_respond_whole(ur_link *link, ur_request r, int status, const char *fields, size_t length,
+                               const void *body, size_t size, int timeout_ms, size_t *written);
 
-/* As ur_answer with UR_NOW, for callers that pass an int with less ado than a size_t.
- * After -EAGAIN ur_replied() says how many bytes of the body were written. */
-UR_INLINE int ur_reply(ur_link *link, ur_request r, int status, const char *fields, int length, const void *body, int size);
-UR_INLINE size_t ur_replied(ur_link *link, ur_request r);
+/* As ur_respond_whole with UR_NOW, for languages that pass an int at less cost than a
+ * size_t. After -EAGAIN ur_unsent() says how many bytes at the end of the body were not
+ * written; it is 0 for every other request. */
+UR_INLINE int ur_respond_whole_flat(ur_link *link, ur_request r, int status, const char *fields, int length,
+                                    const void *body, int size);
+UR_INLINE size_t ur_unsent(ur_link *link, ur_request r);
 
 #ifdef __cplusplus
 }
@@ -739,7 +751,9 @@ extern "C" {
     WORD(descriptor, buffer, 8, 4, "lane's writer", "index of the buffer, 0xffffffff: no bytes") \
     WORD(descriptor, offset, 12, 4, "lane's writer", "bytes from the start of the buffer, a multiple of 64") \
     WORD(descriptor, length, 16, 4, "lane's writer", "bytes") \
-    WORD(descriptor, kind, 20, 4, "lane's writer", "bits 0-7: 1 headers, 2 body, 3 trailers, 4 end, 5 abort, 6 interim, 7 text, 8 binary, 9 close; bit 8: final") \
+    WORD( \
+        descriptor, kind, 20, 4, "lane's writer", \
+        "bits 0-7: 1 headers, 2 body, 3 trailers, 4 end, 5 abort, 6 interim, 7 text, 8 binary, 9 close; bit 8: final") \
     WORD(descriptor, time, 24, 8, "lane's writer", "CLOCK_MONOTONIC of the commit, ns")
 
 struct ur_shm_header {
@@ -903,7 +917,7 @@ static inline void ur__fence(void) {
 
 /* Copies what another process may be changing. The compiler has to use the copy from
  * here on, and may not read the original again in its place. */
-static inline void ur__copy(void *to, const void *from, size_t size) {
+static inline void ur__copy_shared(void *to, const void *from, size_t size) {
     memcpy(to, from, size);
     __asm__ __volatile__("" ::: "memory");
 }
@@ -979,6 +993,7 @@ enum {
 
 /* Where each ASCII byte must not stand; the rest must not stand in tokens,
  * schemes and authorities. */
+/* clang-format off */
 static const uint8_t ur__classes[128] = {
     31, 31, 31, 31, 31, 31, 31, 31, 31, 29, 31, 31, 31, 31, 31, 31,
     31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31,
@@ -988,13 +1003,14 @@ static const uint8_t ur__classes[128] = {
     32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32,  9, 25,  9, 24,  8,
     24,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
      0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0, 25, 24, 25,  8, 31};
+/* clang-format on */
 
 static inline unsigned ur__class(uint8_t c) {
     return c < 128 ? ur__classes[c] : (unsigned)(UR__NOT_TOKEN | UR__NOT_SCHEME | UR__NOT_AUTHORITY);
 }
 
 /* The classes of all bytes, gathered. */
-static inline unsigned ur__scan(ur_str s) {
+static inline unsigned ur__classes_of(ur_str s) {
     unsigned all = 0;
     for (size_t i = 0; i < s.length; i++) {
         all |= ur__class((uint8_t)s.data[i]);
@@ -1012,7 +1028,7 @@ struct ur__cursor {
     enum ur__fault fault;
 };
 
-static inline struct ur__cursor ur__walk(const void *bytes, size_t length) {
+static inline struct ur__cursor ur__cursor_at(const void *bytes, size_t length) {
     struct ur__cursor c;
     c.bytes = (const uint8_t *)bytes;
     c.length = length;
@@ -1021,7 +1037,7 @@ static inline struct ur__cursor ur__walk(const void *bytes, size_t length) {
     return c;
 }
 
-static inline void ur__stop(struct ur__cursor *c, enum ur__fault fault) {
+static inline void ur__cursor_fail(struct ur__cursor *c, enum ur__fault fault) {
     if (c->fault == UR__OK) {
         c->fault = fault;
         c->length = c->at;
@@ -1032,7 +1048,7 @@ static inline uint64_t ur__varint(struct ur__cursor *c) {
     uint64_t n = 0;
     for (unsigned i = 0; i < 10; i++) {
         if (c->at + i >= c->length) {
-            ur__stop(c, UR__TRUNCATED);
+            ur__cursor_fail(c, UR__TRUNCATED);
             return 0;
         }
         uint8_t b = ur__load8(c->bytes + c->at + i);
@@ -1045,18 +1061,18 @@ static inline uint64_t ur__varint(struct ur__cursor *c) {
             return n;
         }
     }
-    ur__stop(c, UR__BAD_VARINT);
+    ur__cursor_fail(c, UR__BAD_VARINT);
     return 0;
 }
 
 /* A length and so many bytes. */
-static inline ur_str ur__piece(struct ur__cursor *c) {
+static inline ur_str ur__string(struct ur__cursor *c) {
     ur_str s = {NULL, 0};
     uint64_t n = ur__varint(c);
     if (n > INT64_MAX) {
-        ur__stop(c, UR__BAD_LENGTH);
+        ur__cursor_fail(c, UR__BAD_LENGTH);
     } else if (n > c->length - c->at) {
-        ur__stop(c, UR__TRUNCATED);
+        ur__cursor_fail(c, UR__TRUNCATED);
     } else if (c->fault == UR__OK) {
         s.data = (const char *)c->bytes + c->at;
         s.length = (size_t)n;
@@ -1065,10 +1081,10 @@ static inline ur_str ur__piece(struct ur__cursor *c) {
     return s;
 }
 
-static inline ur_str ur__checked(struct ur__cursor *c, unsigned forbidden, enum ur__fault fault) {
-    ur_str s = ur__piece(c);
-    if (ur__scan(s) & forbidden) {
-        ur__stop(c, fault);
+static inline ur_str ur__checked_string(struct ur__cursor *c, unsigned forbidden, enum ur__fault fault) {
+    ur_str s = ur__string(c);
+    if (ur__classes_of(s) & forbidden) {
+        ur__cursor_fail(c, fault);
     }
     return s;
 }
@@ -1078,23 +1094,23 @@ static inline uint8_t ur__frame_head(struct ur__cursor *c, uint8_t kind, uint64_
     const uint8_t *b = c->bytes;
     *stream_id = 0;
     if (c->length < 4) {
-        ur__stop(c, UR__TRUNCATED);
+        ur__cursor_fail(c, UR__TRUNCATED);
     } else if (memcmp(b, "HPKS", 4) != 0) {
-        ur__stop(c, UR__BAD_MAGIC);
+        ur__cursor_fail(c, UR__BAD_MAGIC);
     } else if (c->length < 6) {
-        ur__stop(c, UR__TRUNCATED);
+        ur__cursor_fail(c, UR__TRUNCATED);
     } else if (b[4] != 1) {
-        ur__stop(c, UR__BAD_STREAM_VERSION);
+        ur__cursor_fail(c, UR__BAD_STREAM_VERSION);
     } else if (c->length < UR__HEAD_BYTES) {
-        ur__stop(c, UR__TRUNCATED);
+        ur__cursor_fail(c, UR__TRUNCATED);
     } else if (b[5] != 1) {
-        ur__stop(c, UR__BAD_FRAME_TYPE);
+        ur__cursor_fail(c, UR__BAD_FRAME_TYPE);
     } else if (c->length < UR__HEAD_BYTES + 2) {
-        ur__stop(c, UR__TRUNCATED);
+        ur__cursor_fail(c, UR__TRUNCATED);
     } else if (b[14] != kind) {
-        ur__stop(c, UR__BAD_KIND);
+        ur__cursor_fail(c, UR__BAD_KIND);
     } else if (b[15] < 1 || b[15] > 3) {
-        ur__stop(c, UR__BAD_HTTP_VERSION);
+        ur__cursor_fail(c, UR__BAD_HTTP_VERSION);
     }
     if (c->fault != UR__OK) {
         return 0;
@@ -1109,24 +1125,24 @@ static inline uint8_t ur__frame_head(struct ur__cursor *c, uint8_t kind, uint64_
 static inline size_t ur__field_count(struct ur__cursor *c) {
     uint64_t n = ur__varint(c);
     if (n > UR__MAX_FIELDS) {
-        ur__stop(c, UR__TOO_MANY_FIELDS);
+        ur__cursor_fail(c, UR__TOO_MANY_FIELDS);
     } else if (n * 3 > c->length - c->at) { /* a field has at least three bytes */
-        ur__stop(c, UR__TRUNCATED);
+        ur__cursor_fail(c, UR__TRUNCATED);
     }
     return c->fault == UR__OK ? (size_t)n : 0;
 }
 
 static inline int ur__good_name(ur_str name) {
-    return name.length >= 1 && name.length <= UR__MAX_NAME && !(ur__scan(name) & UR__NOT_TOKEN);
+    return name.length >= 1 && name.length <= UR__MAX_NAME && !(ur__classes_of(name) & UR__NOT_TOKEN);
 }
 
 static inline ur_header ur__field(struct ur__cursor *c) {
     ur_header f;
-    f.name = ur__piece(c);
+    f.name = ur__string(c);
     if (c->fault == UR__OK && !ur__good_name(f.name)) {
-        ur__stop(c, UR__BAD_NAME);
+        ur__cursor_fail(c, UR__BAD_NAME);
     }
-    f.value = ur__checked(c, UR__NOT_VALUE, UR__BAD_VALUE);
+    f.value = ur__checked_string(c, UR__NOT_VALUE, UR__BAD_VALUE);
     return f;
 }
 
@@ -1149,16 +1165,16 @@ struct ur__head {
 };
 
 static inline enum ur__fault ur__parse_request(struct ur__head *h, const void *bytes, size_t length) {
-    struct ur__cursor c = ur__walk(bytes, length);
+    struct ur__cursor c = ur__cursor_at(bytes, length);
     memset(h, 0, sizeof *h);
     h->version = ur__frame_head(&c, 1, &h->stream_id);
-    h->method = ur__checked(&c, UR__NOT_TOKEN, UR__BAD_METHOD);
+    h->method = ur__checked_string(&c, UR__NOT_TOKEN, UR__BAD_METHOD);
     if (h->method.length == 0) {
-        ur__stop(&c, UR__BAD_METHOD);
+        ur__cursor_fail(&c, UR__BAD_METHOD);
     }
-    h->scheme = ur__checked(&c, UR__NOT_SCHEME, UR__BAD_SCHEME);
-    h->authority = ur__checked(&c, UR__NOT_AUTHORITY, UR__BAD_AUTHORITY);
-    h->path = ur__checked(&c, UR__NOT_PATH, UR__BAD_PATH);
+    h->scheme = ur__checked_string(&c, UR__NOT_SCHEME, UR__BAD_SCHEME);
+    h->authority = ur__checked_string(&c, UR__NOT_AUTHORITY, UR__BAD_AUTHORITY);
+    h->path = ur__checked_string(&c, UR__NOT_PATH, UR__BAD_PATH);
     if (h->path.length == 0) {
         ur_str root = UR_LIT("/");
         h->path = root;
@@ -1172,17 +1188,18 @@ static inline enum ur__fault ur__parse_request(struct ur__head *h, const void *b
 }
 
 /* A decoded headers frame of a response, for tests. */
-static inline enum ur__fault ur__parse_response(struct ur__head *h, unsigned *status, const void *bytes, size_t length) {
-    struct ur__cursor c = ur__walk(bytes, length);
+static inline enum ur__fault ur__parse_response(struct ur__head *h, unsigned *status, const void *bytes,
+                                                size_t length) {
+    struct ur__cursor c = ur__cursor_at(bytes, length);
     memset(h, 0, sizeof *h);
     *status = 0;
     h->version = ur__frame_head(&c, 2, &h->stream_id);
     if (c.length - c.at < 2) {
-        ur__stop(&c, UR__TRUNCATED);
+        ur__cursor_fail(&c, UR__TRUNCATED);
     } else {
         *status = (unsigned)c.bytes[c.at] << 8 | c.bytes[c.at + 1];
         if (*status < 100 || *status > 999) {
-            ur__stop(&c, UR__BAD_STATUS);
+            ur__cursor_fail(&c, UR__BAD_STATUS);
         } else {
             c.at += 2;
         }
@@ -1211,7 +1228,7 @@ static inline uint8_t *ur__put_varint(uint8_t *to, uint64_t n) {
     return to;
 }
 
-static inline uint8_t *ur__put_piece(uint8_t *to, ur_str s) {
+static inline uint8_t *ur__put_string(uint8_t *to, ur_str s) {
     to = ur__put_varint(to, s.length);
     if (s.length > 0) {
         memcpy(to, s.data, s.length);
@@ -1235,7 +1252,7 @@ static inline struct ur__list ur__array(const ur_header *fields, size_t count) {
 }
 
 /* Takes the text up to the next NUL off a flat list. data is NULL without one. */
-static inline ur_str ur__next_flat(struct ur__list *list) {
+static inline ur_str ur__flat_text(struct ur__list *list) {
     ur_str s = {NULL, 0};
     const char *end = list->length > 0 ? (const char *)memchr(list->flat, '\0', list->length) : NULL;
     if (end != NULL) {
@@ -1253,8 +1270,8 @@ static inline struct ur__list ur__flat(const char *flat, size_t length) {
     list.flat = flat;
     list.length = length;
     for (rest = list; rest.length > 0; list.count++) {
-        (void)ur__next_flat(&rest);
-        if (ur__next_flat(&rest).data == NULL) {
+        (void)ur__flat_text(&rest);
+        if (ur__flat_text(&rest).data == NULL) {
             list.count = UR__MAX_FIELDS + 1;
             return list;
         }
@@ -1268,8 +1285,8 @@ static inline ur_header ur__next_field(struct ur__list *list) {
     if (list->fields != NULL) {
         return *list->fields++;
     }
-    f.name = ur__next_flat(list);
-    f.value = ur__next_flat(list);
+    f.name = ur__flat_text(list);
+    f.value = ur__flat_text(list);
     return f;
 }
 
@@ -1281,7 +1298,7 @@ static inline size_t ur__list_size(struct ur__list list) {
     size_t size = ur__varint_size(list.count);
     for (size_t i = 0; i < list.count; i++) {
         ur_header f = ur__next_field(&list);
-        if (!ur__good_name(f.name) || (ur__scan(f.value) & UR__NOT_VALUE)) {
+        if (!ur__good_name(f.name) || (ur__classes_of(f.value) & UR__NOT_VALUE)) {
             return 0;
         }
         size += ur__varint_size(f.name.length) + f.name.length + ur__varint_size(f.value.length) + f.value.length;
@@ -1294,18 +1311,19 @@ static inline uint8_t *ur__put_list(uint8_t *to, struct ur__list list) {
     to = ur__put_varint(to, list.count);
     for (size_t i = 0; i < list.count; i++) {
         ur_header f = ur__next_field(&list);
-        to = ur__put_piece(to, f.name);
+        to = ur__put_string(to, f.name);
         for (uint8_t *c = to - f.name.length; c < to; c++) {
             *c = ur__lower(*c);
         }
-        to = ur__put_piece(to, f.value);
+        to = ur__put_string(to, f.value);
     }
     return to;
 }
 
 /* Writes the headers frame of a response. Preconditions: to has 18 bytes and
  * those of the fields. */
-static inline uint8_t *ur__put_response(uint8_t *to, uint64_t stream_id, uint8_t version, unsigned status, struct ur__list list) {
+static inline uint8_t *ur__put_response(uint8_t *to, uint64_t stream_id, uint8_t version, unsigned status,
+                                        struct ur__list list) {
     memcpy(to, "HPKS\x01\x01", 6);
     for (int i = 0; i < 8; i++) {
         to[6 + i] = (uint8_t)(stream_id >> (56 - 8 * i));
@@ -1324,7 +1342,13 @@ static inline uint8_t *ur__put_response(uint8_t *to, uint64_t stream_id, uint8_t
  * keys are ignored; one of ours that is there twice, or of another type or too
  * large, makes the message malformed. */
 
-enum ur__message_fault { UR__MESSAGE_OK, UR__MESSAGE_TRUNCATED, UR__MESSAGE_FORMAT, UR__MESSAGE_TYPE, UR__MESSAGE_TOO_LONG };
+enum ur__message_fault {
+    UR__MESSAGE_OK,
+    UR__MESSAGE_TRUNCATED,
+    UR__MESSAGE_FORMAT,
+    UR__MESSAGE_TYPE,
+    UR__MESSAGE_TOO_LONG
+};
 
 enum { UR__MAX_MESSAGE = 4096, UR__MAX_KEYS = 64 };
 
@@ -1334,7 +1358,8 @@ enum ur__message_kind { UR__NO_MESSAGE, UR__HELLO, UR__WELCOME, UR__REFUSAL, UR_
 struct ur__message {
     enum ur__message_kind kind;
     uint64_t layout_min, layout_max, features, pid, lanes;
-    uint64_t layout, layout_hash, instance, server_pid, link, link_generation, request_bytes, response_bytes, response_timeout_ms;
+    uint64_t layout, layout_hash, instance, server_pid, link, link_generation, request_bytes, response_bytes,
+        response_timeout_ms;
     uint64_t deadline_ms;
     ur_str pool, name, sdk, sdk_version, bell, server, code, message, reason;
 };
@@ -1342,14 +1367,15 @@ struct ur__message {
 struct ur__key {
     enum ur__message_kind kind;
     const char *name;
-    size_t at;      /* in struct ur__message */
-    uint64_t most;  /* of a uint; 0: a string */
+    size_t at;     /* in struct ur__message */
+    uint64_t most; /* of a uint; 0: a string */
 };
 
 #define UR__UINT(kind, name, most) {kind, #name, offsetof(struct ur__message, name), most}
 #define UR__STRING(kind, name) {kind, #name, offsetof(struct ur__message, name), 0}
 
 /* The keys of each message, in the order in which they are written. */
+/* clang-format off */
 static const struct ur__key ur__keys[] = {
     UR__UINT(UR__HELLO, layout_min, UINT16_MAX), UR__UINT(UR__HELLO, layout_max, UINT16_MAX),
     UR__UINT(UR__HELLO, features, UINT64_MAX), UR__STRING(UR__HELLO, pool), UR__STRING(UR__HELLO, name),
@@ -1370,11 +1396,12 @@ static const struct ur__key ur__keys[] = {
 
     UR__STRING(UR__BYE, reason),
 };
+/* clang-format on */
 enum { UR__KEYS = sizeof ur__keys / sizeof ur__keys[0] };
 
 static const char *const ur__message_names[] = {"", "hello", "welcome", "error", "drain", "bye"};
 
-static inline int ur__is(ur_str s, const char *text) {
+static inline int ur__equals(ur_str s, const char *text) {
     return s.length == strlen(text) && (s.length == 0 || memcmp(s.data, text, s.length) == 0);
 }
 
@@ -1418,7 +1445,7 @@ struct ur__packet {
     enum ur__message_fault fault;
 };
 
-static inline void ur__packet_stop(struct ur__packet *p, enum ur__message_fault fault) {
+static inline void ur__packet_fail(struct ur__packet *p, enum ur__message_fault fault) {
     if (p->fault == UR__MESSAGE_OK) {
         p->fault = fault;
         p->length = p->at;
@@ -1429,7 +1456,7 @@ static inline void ur__packet_stop(struct ur__packet *p, enum ur__message_fault 
 static inline uint64_t ur__packet_number(struct ur__packet *p, unsigned n) {
     uint64_t v = 0;
     if (p->length - p->at < n) {
-        ur__packet_stop(p, UR__MESSAGE_TRUNCATED);
+        ur__packet_fail(p, UR__MESSAGE_TRUNCATED);
         return 0;
     }
     for (unsigned i = 0; i < n; i++) {
@@ -1441,7 +1468,7 @@ static inline uint64_t ur__packet_number(struct ur__packet *p, unsigned n) {
 static inline ur_str ur__packet_bytes(struct ur__packet *p, uint64_t n) {
     ur_str s = {NULL, 0};
     if (n > p->length - p->at) {
-        ur__packet_stop(p, UR__MESSAGE_TRUNCATED);
+        ur__packet_fail(p, UR__MESSAGE_TRUNCATED);
         return s;
     }
     s.data = (const char *)p->bytes + p->at;
@@ -1468,7 +1495,7 @@ static inline struct ur__value ur__packet_value(struct ur__packet *p) {
         unsigned power = code & 3;
         v.uint = ur__packet_number(p, 1u << power);
         if (v.uint >> ((8u << power) - 1)) {
-            ur__packet_stop(p, UR__MESSAGE_FORMAT); /* negative */
+            ur__packet_fail(p, UR__MESSAGE_FORMAT); /* negative */
         }
         return v;
     }
@@ -1481,12 +1508,12 @@ static inline struct ur__value ur__packet_value(struct ur__packet *p) {
     } else if (code >= 0xc4 && code <= 0xc6) { /* bin8 to bin32 */
         length = ur__packet_number(p, 1u << (code - 0xc4));
     } else if (code != 0xc2 && code != 0xc3) { /* not a bool either */
-        ur__packet_stop(p, UR__MESSAGE_FORMAT);
+        ur__packet_fail(p, UR__MESSAGE_FORMAT);
     }
     v.type = string ? UR__A_STRING : UR__ANOTHER;
     v.string = ur__packet_bytes(p, length);
     if (string && !ur__valid_utf8(v.string)) {
-        ur__packet_stop(p, UR__MESSAGE_FORMAT);
+        ur__packet_fail(p, UR__MESSAGE_FORMAT);
     }
     return v;
 }
@@ -1497,16 +1524,17 @@ static inline uint64_t ur__packet_map(struct ur__packet *p) {
     if (code == 0xde || code == 0xdf) {
         n = ur__packet_number(p, code == 0xde ? 2 : 4);
     } else if (code >> 4 != 8) {
-        ur__packet_stop(p, UR__MESSAGE_FORMAT);
+        ur__packet_fail(p, UR__MESSAGE_FORMAT);
     }
     if (n > UR__MAX_KEYS) {
-        ur__packet_stop(p, UR__MESSAGE_FORMAT);
+        ur__packet_fail(p, UR__MESSAGE_FORMAT);
     }
     return p->fault == UR__MESSAGE_OK ? n : 0;
 }
 
 /* Puts the value of a key where it belongs. */
-static inline enum ur__message_fault ur__store_value(struct ur__message *m, const struct ur__key *key, const struct ur__value *v) {
+static inline enum ur__message_fault ur__store_value(struct ur__message *m, const struct ur__key *key,
+                                                     const struct ur__value *v) {
     char *at = (char *)m + key->at;
     if (key->most == 0) {
         memcpy(at, &v->string, sizeof v->string);
@@ -1518,7 +1546,7 @@ static inline enum ur__message_fault ur__store_value(struct ur__message *m, cons
 
 static inline enum ur__message_kind ur__message_kind_of(ur_str name) {
     for (int kind = UR__HELLO; kind <= UR__BYE; kind++) {
-        if (ur__is(name, ur__message_names[kind])) {
+        if (ur__equals(name, ur__message_names[kind])) {
             return (enum ur__message_kind)kind;
         }
     }
@@ -1543,17 +1571,17 @@ static inline enum ur__message_fault ur__decode(struct ur__message *m, const voi
     for (size_t i = 0; i < pairs && p.fault == UR__MESSAGE_OK; i++) {
         struct ur__value name = ur__packet_value(&p);
         if (name.type != UR__A_STRING) {
-            ur__packet_stop(&p, UR__MESSAGE_FORMAT);
+            ur__packet_fail(&p, UR__MESSAGE_FORMAT);
         }
         names[i] = name.string;
         values[i] = ur__packet_value(&p);
-        if (p.fault == UR__MESSAGE_OK && ur__is(names[i], "t")) {
+        if (p.fault == UR__MESSAGE_OK && ur__equals(names[i], "t")) {
             type = values[i];
             types++;
         }
     }
     if (p.fault == UR__MESSAGE_OK && p.at < p.length) {
-        ur__packet_stop(&p, UR__MESSAGE_FORMAT);
+        ur__packet_fail(&p, UR__MESSAGE_FORMAT);
     }
     if (p.fault != UR__MESSAGE_OK) {
         return p.fault;
@@ -1568,7 +1596,7 @@ static inline enum ur__message_fault ur__decode(struct ur__message *m, const voi
     for (size_t k = 0; k < UR__KEYS; k++) {
         int stored = 0;
         for (size_t i = 0; ur__keys[k].kind == m->kind && i < pairs; i++) {
-            if (!ur__is(names[i], ur__keys[k].name)) {
+            if (!ur__equals(names[i], ur__keys[k].name)) {
                 continue;
             }
             if (stored++ || ur__store_value(m, &ur__keys[k], &values[i]) != UR__MESSAGE_OK) {
@@ -1677,8 +1705,8 @@ struct ur__span {
 
 struct ur__pool {
     uint32_t *stack;
-    struct ur__span *spans; /* per buffer */
-    uint32_t free, owed, total;
+    struct ur__span *spans;           /* per buffer */
+    uint32_t free, guaranteed, total; /* buffers; guaranteed: to lanes that hold none */
 };
 
 /* Preconditions: buffers >= lanes. Release: ur__pool_close. */
@@ -1692,7 +1720,7 @@ static inline int ur__pool_open(struct ur__pool *p, uint32_t buffers, uint32_t l
         p->stack[i] = buffers - 1 - i;
     }
     p->free = p->total = buffers;
-    p->owed = lanes;
+    p->guaranteed = lanes;
     return 0;
 }
 
@@ -1705,8 +1733,8 @@ static inline void ur__pool_close(struct ur__pool *p) {
 /* Returns a buffer to a lane that has held so many, or UR__NO_BUFFER. */
 static inline uint32_t ur__pool_take(struct ur__pool *p, uint32_t held) {
     if (held == 0) {
-        p->owed--;
-    } else if (p->free <= p->owed) {
+        p->guaranteed--;
+    } else if (p->free <= p->guaranteed) {
         return UR__NO_BUFFER;
     }
     return p->stack[--p->free];
@@ -1716,35 +1744,36 @@ static inline uint32_t ur__pool_take(struct ur__pool *p, uint32_t held) {
 static inline void ur__pool_give(struct ur__pool *p, uint32_t buffer, uint32_t held) {
     p->stack[p->free++] = buffer;
     if (held == 0) {
-        p->owed++;
+        p->guaranteed++;
     }
 }
 
 /* ------------------------------------------------------- the ends of a lane */
 
 /* A counter that the peer writes and that belongs to one stream at a time: while
- * the gate shows another stream's id, otherwise is its value. */
+ * owner shows the id of another stream, its value is unowned. */
 struct ur__counter {
-    const uint64_t *word, *gate;
-    uint64_t stream_id, otherwise;
+    const uint64_t *word, *owner; /* owner: the stream that the word counts for */
+    uint64_t stream_id, unowned;
 };
 
-static inline struct ur__counter ur__bind(const uint64_t *word, const uint64_t *gate, uint64_t stream_id, uint64_t otherwise) {
+static inline struct ur__counter ur__counter_for(const uint64_t *word, const uint64_t *owner, uint64_t stream_id,
+                                                 uint64_t unowned) {
     struct ur__counter c;
     c.word = word;
-    c.gate = gate;
+    c.owner = owner;
     c.stream_id = stream_id;
-    c.otherwise = otherwise;
+    c.unowned = unowned;
     return c;
 }
 
-static inline uint64_t ur__count(const struct ur__counter *c) {
-    if (ur__load64(c->gate) != c->stream_id) { /* J2 */
-        return c->otherwise;
+static inline uint64_t ur__counter_load(const struct ur__counter *c) {
+    if (ur__load64(c->owner) != c->stream_id) { /* J2 */
+        return c->unowned;
     }
     uint64_t n = ur__load64(c->word);
-    if (ur__load64(c->gate) != c->stream_id) { /* the peer moved on: n may be the next stream's */
-        return c->otherwise;
+    if (ur__load64(c->owner) != c->stream_id) { /* the peer moved on: n may be the next stream's */
+        return c->unowned;
     }
     return n;
 }
@@ -1756,18 +1785,18 @@ struct ur__writer {
     uint8_t *buffers;
     uint32_t slot_size;
     struct ur__pool *pool;
-    uint64_t *published;        /* ours: C1, and A1 of a server */
+    uint64_t *published;         /* ours: C1, and A1 of a server */
     struct ur__counter released; /* the reader's: D2, B2 */
 
-    uint64_t committed; /* slots committed, published or not */
-    uint64_t visible;   /* slots published */
-    uint64_t reclaimed; /* slots whose bytes we have back */
-    uint32_t held;      /* buffers */
+    uint64_t committed;      /* slots committed, published or not */
+    uint64_t visible;        /* slots published */
+    uint64_t reclaimed;      /* slots whose bytes we have back */
+    uint32_t held;           /* buffers */
     uint32_t oldest, newest; /* full ones, a list through the pool's spans */
-    uint32_t current;   /* buffer that is being filled */
-    uint64_t last;      /* last slot in it */
-    uint32_t used;      /* bytes of it that slots cover */
-    uint32_t reserved;  /* bytes of it beyond used that are reserved */
+    uint32_t current;        /* buffer that is being filled */
+    uint64_t last;           /* last slot in it */
+    uint32_t used;           /* bytes of it that slots cover */
+    uint32_t reserved;       /* bytes of it beyond used that are reserved */
 };
 
 static inline void ur__writer_give(struct ur__writer *w, uint32_t buffer) { ur__pool_give(w->pool, buffer, --w->held); }
@@ -1800,7 +1829,7 @@ static inline void ur__rewind(struct ur__writer *w) {
  * D2 (B2 of a server): the acquire load of the reader's counter pairs with its
  * release store (D1): the reader does not look at those bytes any more. */
 static inline int ur__reclaim(struct ur__writer *w) {
-    uint64_t released = ur__count(&w->released);
+    uint64_t released = ur__counter_load(&w->released);
     if (released == UR_ALL_SLOTS) {
         released = w->visible;
     }
@@ -1876,7 +1905,8 @@ static inline int ur__writer_reserve(struct ur__writer *w, uint32_t min, uint8_t
     return 0;
 }
 
-static inline void ur__put_descriptor(struct ur__writer *w, uint32_t buffer, uint32_t offset, uint32_t length, uint32_t kind) {
+static inline void ur__put_descriptor(struct ur__writer *w, uint32_t buffer, uint32_t offset, uint32_t length,
+                                      uint32_t kind) {
     struct ur_shm_descriptor *d = &w->ring[w->committed & w->mask];
     w->committed++;
     d->number = w->committed;
@@ -1933,8 +1963,8 @@ struct ur__reader {
 /* Loads the writer's counter.
  *
  * A2 (C2 of a server): after this acquire load the slots up to it are ours. */
-static inline int ur__reader_look(struct ur__reader *r) {
-    uint64_t published = ur__count(&r->published);
+static inline int ur__reader_update(struct ur__reader *r) {
+    uint64_t published = ur__counter_load(&r->published);
     if (published < r->seen || (r->done != UR_ALL_SLOTS && published - r->done > r->limit)) {
         return -EPROTO;
     }
@@ -1989,7 +2019,7 @@ static inline int ur__reader_tail(struct ur__reader *r, uint64_t n, ur_slot *slo
         return n == 0 ? -EINVAL : -ENOENT;
     }
     if (n > r->seen) {
-        int err = ur__reader_look(r);
+        int err = ur__reader_update(r);
         if (err != 0) {
             return err;
         }
@@ -2101,32 +2131,32 @@ struct ur__lane {
     ur_request ended;  /* the last one, for ur_reason */
     uint64_t stream_id;
     void *user;
-    uint32_t reason;    /* of the cancellation, once it was seen */
-    uint8_t begun;      /* the response's headers are committed */
-    uint8_t closing;    /* its trailers are */
-    uint8_t over;       /* it has ended; the request was not let go */
-    uint8_t asks;       /* for a WebSocket; known once the headers were decoded */
-    uint8_t open;       /* the WebSocket is; closing: and our close is committed */
-    uint8_t wants_slot; /* wants_request is set */
-    uint8_t wants_room; /* wants_room is set, to room_at */
-    uint8_t ready;      /* in the list for ur_news */
-    uint8_t head_state; /* enum ur__head_state */
+    uint32_t reason;         /* of the cancellation, once it was seen */
+    uint8_t headers_sent;    /* the response's headers are committed */
+    uint8_t closing;         /* its trailers, or the close of a WebSocket, are committed */
+    uint8_t response_ended;  /* the response has ended, the request was not let go */
+    uint8_t wants_websocket; /* the client asks for one; known once the headers are decoded */
+    uint8_t websocket_open;  /* the WebSocket was accepted */
+    uint8_t wants_slot;      /* wants_request is set */
+    uint8_t wants_room;      /* wants_room is set, to room_at */
+    uint8_t ready;           /* in the list for ur_ready */
+    uint8_t head_state;      /* enum ur__head_state */
     uint32_t next_ready;
-    uint32_t message;   /* kind of the message of which not all is committed; 0: none */
+    uint32_t message; /* kind of the message of which not all is committed; 0: none */
     uint64_t room_at;
 
     uint64_t next_slot; /* for ur_next_slot */
     uint64_t tailed;    /* the highest slot that was */
     struct ur__head head;
-    const uint8_t *frame; /* a copy of slot 1: ours, or the caller's */
-    uint8_t *copy;        /* ours */
-    size_t copy_size;     /* bytes there is room for */
+    const uint8_t *frame;   /* a copy of slot 1: ours, or the caller's */
+    uint8_t *copy;          /* ours */
+    size_t copy_size;       /* bytes there is room for */
     size_t field, field_at; /* where the last ur_header_at left off */
 
     uint8_t *room; /* reserved */
     uint32_t room_size;
     uint32_t filled; /* bytes of it that are written, to be committed */
-    size_t replied; /* bytes of a body that ur_reply has written */
+    size_t unsent;   /* bytes of a body that ur_respond_whole_flat had no room for */
 };
 
 enum ur__head_state { UR__HEAD_UNSEEN, UR__HEAD_IN_SLOT, UR__HEAD_KEPT, UR__HEAD_GONE };
@@ -2140,8 +2170,8 @@ struct ur_link {
     uint8_t *responses;
     size_t requests_bytes, responses_bytes;
     uint32_t slot_size, lane_count;
-    uint32_t at_once; /* requests that the caller serves at once; the server assigns some ahead */
-    uint64_t lingering; /* requests whose response is over, and that were not let go */
+    uint32_t max_active;      /* requests that the caller serves at once; the server assigns some ahead */
+    uint64_t ended_responses; /* requests whose response has ended, and that were not let go */
 
     struct ur_shm_header header;    /* as it was at the attach, checked */
     struct ur_shm_mailbox geometry; /* likewise */
@@ -2153,15 +2183,15 @@ struct ur_link {
     struct ur__notices notices;
     struct ur__pool pool;
     struct ur__lane *lanes;
-    uint64_t accepted; /* requests, for their handles */
+    uint64_t accepted;                /* requests, for their handles */
     uint32_t first_ready, last_ready; /* UR__NO_LANE: none */
 
-    uint64_t rung;       /* the last sleep of the server that we rang for */
+    uint64_t last_rung; /* the last sleep of the server for which we rang */
     uint64_t sleeps;
     uint32_t bell_count; /* of the futex bell, from before the last announcement */
     uint32_t state;      /* of the link, as we have seen it */
-    uint8_t armed, asked, server_drains, state_news, dead;
-    int64_t heard;       /* when we last looked at the socket */
+    uint8_t armed, drain_sent, server_drains, state_changed, dead;
+    int64_t socket_read_at; /* CLOCK_MONOTONIC_COARSE, ns */
 
     uint32_t server_pid;
     uint64_t instance, response_timeout_ms;
@@ -2176,17 +2206,17 @@ struct ur_link {
 enum { UR__SMALL_COPY = 1 << 10, UR__KEPT_COPY = 8 << 10 };
 
 /* How many packets of the server one look at the socket reads. */
-enum { UR__MOST_PACKETS = 16 };
+enum { UR__MAX_PACKETS = 16 };
 
 /* Of the close of a WebSocket: the code that is none, and how many bytes of a reason
  * fit a frame. */
-enum { UR__NO_CODE = 1005, UR__MOST_REASON = 123 };
+enum { UR__NO_CODE = 1005, UR__MAX_REASON = 123 };
 
 /* How long a futex sleeper sleeps before it looks whether the server still lives.
  * A server that ends in order rings; this is for one that was killed. */
-#define UR__SLICE_NS 100000000
+#define UR__SLEEP_SLICE_NS 100000000
 /* How often a caller that never sleeps has us look. */
-#define UR__GLANCE_NS 20000000
+#define UR__SOCKET_CHECK_NS 20000000
 
 static inline int ur__forked(const ur_link *l) {
     return l->guard != NULL ? __atomic_load_n(l->guard, __ATOMIC_RELAXED) == 0 : getpid() != l->pid;
@@ -2213,7 +2243,7 @@ static inline void ur__drop_room(struct ur__lane *lane) {
 
 static inline uint32_t ur__index(const ur_link *l, const struct ur__lane *lane) { return (uint32_t)(lane - l->lanes); }
 
-/* Puts a request into the list for ur_news, once. */
+/* Puts a request into the list for ur_ready, once. */
 static inline void ur__make_ready(ur_link *l, struct ur__lane *lane) {
     uint32_t i = ur__index(l, lane);
     if (lane->handle == 0 || lane->ready) {
@@ -2231,20 +2261,21 @@ static inline void ur__make_ready(ur_link *l, struct ur__lane *lane) {
 
 /* Ends the link: nothing is taken or told any more, and requests in progress are
  * cancelled. The memory stays until ur_close. */
-static inline void ur__die(ur_link *l, const char *why, ur_str more) {
+static inline void ur__fail_link(ur_link *l, const char *why, ur_str more) {
     if (l->dead) {
         return;
     }
-    l->dead = l->state_news = 1;
-    (void)snprintf(l->why, sizeof l->why, "%s%.*s", why, (int)ur__min(more.length, UR_TEXT_BYTES), more.data == NULL ? "" : more.data);
+    l->dead = l->state_changed = 1;
+    (void)snprintf(l->why, sizeof l->why, "%s%.*s", why, (int)ur__min(more.length, UR_TEXT_BYTES),
+                   more.data == NULL ? "" : more.data);
     (void)shutdown(l->socket, SHUT_RDWR);
     for (uint32_t i = 0; i < l->lane_count; i++) {
         ur__make_ready(l, &l->lanes[i]);
     }
 }
 
-static inline int ur__violation(ur_link *l, const char *what) {
-    ur__die(l, "the server broke the protocol: ", ur__text(what));
+static inline int ur__protocol_error(ur_link *l, const char *what) {
+    ur__fail_link(l, "the server broke the protocol: ", ur__text(what));
     return -EPROTO;
 }
 
@@ -2255,8 +2286,8 @@ static inline void ur__notify(ur_link *l, const struct ur__lane *lane) {
     ur__push_notice(&l->words->outbox_head, l->outbox, l->outbox_mask, ur__index(l, lane)); /* I1 */
     ur__fence();
     uint64_t asleep = ur__load64(&l->box->watcher_asleep);
-    if (asleep != 0 && asleep != l->rung) {
-        l->rung = asleep;
+    if (asleep != 0 && asleep != l->last_rung) {
+        l->last_rung = asleep;
         l->counters.rings++;
         if (write(l->server_bell, &one, sizeof one) < 0) {
             return; /* it cannot block, and a bell that is full will ring */
@@ -2264,17 +2295,17 @@ static inline void ur__notify(ur_link *l, const struct ur__lane *lane) {
     }
 }
 
-static inline void ur__round(ur_link *l);
+static inline void ur__refresh(ur_link *l);
 
 /* Returns why nobody wants the response any more, or 0. */
-static inline uint32_t ur__look_cancelled(ur_link *l, struct ur__lane *lane) {
+static inline uint32_t ur__check_cancelled(ur_link *l, struct ur__lane *lane) {
     if (lane->reason != 0) {
         return lane->reason;
     }
     uint32_t why = ur__load32(&lane->row->cancel); /* L2 */
     if (ur__load64(&lane->row->stream_id) != lane->stream_id) {
         why = UR_FINISHED;
-        ur__round(l); /* or the link was closed, which the server says before it takes the row back */
+        ur__refresh(l); /* or the link was closed, which the server says before it takes the row back */
     }
     if (l->dead && (why == 0 || why == UR_FINISHED)) {
         why = UR_SERVER_GONE;
@@ -2288,7 +2319,7 @@ static inline uint32_t ur__look_cancelled(ur_link *l, struct ur__lane *lane) {
 
 /* ---------------------------------------------------------- control socket */
 
-static inline void ur__say(const ur_link *l, enum ur__message_kind kind, const char *reason) {
+static inline void ur__send_message(const ur_link *l, enum ur__message_kind kind, const char *reason) {
     struct ur__message m;
     uint8_t packet[UR__MAX_MESSAGE];
     memset(&m, 0, sizeof m);
@@ -2300,18 +2331,18 @@ static inline void ur__say(const ur_link *l, enum ur__message_kind kind, const c
 
 /* Reads what the server has to say. The end of the connection is how its death is
  * noticed. A server that talks without end does not keep us here. */
-static inline void ur__listen(ur_link *l) {
+static inline void ur__read_socket(ur_link *l) {
     uint8_t packet[UR__MAX_MESSAGE + 1];
     struct ur__message m;
     ur_str none = {NULL, 0};
-    l->heard = ur__clock(CLOCK_MONOTONIC_COARSE);
-    for (int i = 0; i < UR__MOST_PACKETS && !l->dead; i++) {
+    l->socket_read_at = ur__clock(CLOCK_MONOTONIC_COARSE);
+    for (int i = 0; i < UR__MAX_PACKETS && !l->dead; i++) {
         ssize_t n = recv(l->socket, packet, sizeof packet, MSG_DONTWAIT);
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
             return;
         }
         if (n <= 0) {
-            ur__die(l, "the server is gone", none);
+            ur__fail_link(l, "the server is gone", none);
             return;
         }
         if (ur__decode(&m, packet, (size_t)n) != UR__MESSAGE_OK) {
@@ -2319,24 +2350,19 @@ static inline void ur__listen(ur_link *l) {
         }
         switch (m.kind) {
         case UR__DRAIN: /* the server finishes what is running, and so do we */
-            l->server_drains = l->state_news = 1;
+            l->server_drains = l->state_changed = 1;
             break;
-        case UR__BYE:
-            ur__die(l, "the server said goodbye: ", m.reason);
-            break;
-        case UR__REFUSAL:
-            ur__die(l, "the server closed the link: ", m.message);
-            break;
-        default:
-            ur__die(l, "unexpected message from the server", none);
+        case UR__BYE: ur__fail_link(l, "the server said goodbye: ", m.reason); break;
+        case UR__REFUSAL: ur__fail_link(l, "the server closed the link: ", m.message); break;
+        default: ur__fail_link(l, "unexpected message from the server", none);
         }
     }
 }
 
 /* Listens now and then, for callers that never sleep. */
-static inline void ur__glance(ur_link *l) {
-    if (!l->dead && ur__clock(CLOCK_MONOTONIC_COARSE) - l->heard > UR__GLANCE_NS) {
-        ur__listen(l);
+static inline void ur__poll_socket(ur_link *l) {
+    if (!l->dead && ur__clock(CLOCK_MONOTONIC_COARSE) - l->socket_read_at > UR__SOCKET_CHECK_NS) {
+        ur__read_socket(l);
     }
 }
 
@@ -2344,15 +2370,15 @@ static inline void ur__glance(ur_link *l) {
 
 /* Passes a notice on, and takes back what it has fulfilled: as long as a want is
  * announced, the server takes us for waiting. */
-static inline void ur__heard_of(ur_link *l, struct ur__lane *lane) {
+static inline void ur__handle_notice(ur_link *l, struct ur__lane *lane) {
     if (lane->handle == 0) {
         return;
     }
-    if (lane->wants_slot && ur__count(&lane->reader.published) > lane->reader.seen) {
+    if (lane->wants_slot && ur__counter_load(&lane->reader.published) > lane->reader.seen) {
         lane->wants_slot = 0;
         ur__store32(&lane->words->wants_request, 0);
     }
-    if (lane->wants_room && ur__count(&lane->writer.released) >= lane->room_at) {
+    if (lane->wants_room && ur__counter_load(&lane->writer.released) >= lane->room_at) {
         lane->wants_room = 0;
         ur__store64(&lane->words->wants_room, 0);
     }
@@ -2368,23 +2394,23 @@ static inline void ur__read_notices(ur_link *l) {
         return;
     }
     if (head < first) {
-        (void)ur__violation(l, "notices run backwards");
+        (void)ur__protocol_error(l, "notices run backwards");
         return;
     }
     r->seen = head;
     for (uint64_t i = first; i != head && head - first <= r->mask; i++) {
         uint32_t lane = ur__load32(&r->ring[i & r->mask].lane);
         if (lane >= l->lane_count) {
-            (void)ur__violation(l, "notice of a lane that is not there");
+            (void)ur__protocol_error(l, "notice of a lane that is not there");
             return;
         }
-        ur__heard_of(l, &l->lanes[lane]);
+        ur__handle_notice(l, &l->lanes[lane]);
     }
     if (ur__load64(r->head) - first <= r->mask) {
         return;
     }
     for (uint32_t i = 0; i < l->lane_count; i++) {
-        ur__heard_of(l, &l->lanes[i]);
+        ur__handle_notice(l, &l->lanes[i]);
     }
 }
 
@@ -2396,7 +2422,7 @@ static inline uint32_t ur__state(const ur_link *l) {
 }
 
 /* Hears all the news there is. */
-static inline void ur__round(ur_link *l) {
+static inline void ur__refresh(ur_link *l) {
     ur_str none = {NULL, 0};
     if (l->dead) {
         return;
@@ -2409,18 +2435,18 @@ static inline void ur__round(ur_link *l) {
         return;
     }
     l->state = state;
-    l->state_news = 1;
+    l->state_changed = 1;
     if (state == UR__LINK_CLOSED) {
-        ur__listen(l); /* it may say why */
-        ur__die(l, "the server closed the link", none);
+        ur__read_socket(l); /* it may say why */
+        ur__fail_link(l, "the server closed the link", none);
     }
 }
 
 /* Reports whether a request is not to be taken, since enough are in progress. */
-static inline int ur__busy(const ur_link *l) { return l->counters.active - l->lingering >= l->at_once; }
+static inline int ur__at_capacity(const ur_link *l) { return l->counters.active - l->ended_responses >= l->max_active; }
 
 /* Reports whether there is a stream to be taken. */
-static inline int ur__stream_waits(const ur_link *l) { return !ur__busy(l) && !ur__inbox_empty(&l->inbox); }
+static inline int ur__stream_waits(const ur_link *l) { return !ur__at_capacity(l) && !ur__inbox_empty(&l->inbox); }
 
 /* Announces for which reasons we want our bell rung, and reports whether we may
  * sleep: if not there is news.
@@ -2431,39 +2457,40 @@ static inline int ur__announce(ur_link *l, unsigned reasons) {
     l->sleeps++;
     l->counters.sleeps++;
     l->bell_count = ur__load32(&l->box->bell);
-    if (ur__busy(l)) {
+    if (ur__at_capacity(l)) {
         reasons &= ~(unsigned)UR_WAIT_STREAM;
     }
     ur__store64(&l->words->asleep, l->sleeps << 8 | reasons); /* S1 */
     ur__fence();
-    return !((reasons & UR_WAIT_STREAM) && ur__stream_waits(l)) && ur__notices_empty(&l->notices) && ur__state(l) == l->state;
+    return !((reasons & UR_WAIT_STREAM) && ur__stream_waits(l)) && ur__notices_empty(&l->notices) &&
+           ur__state(l) == l->state;
 }
 
-static inline void ur__awake(ur_link *l) { ur__store64(&l->words->asleep, 0); }
+static inline void ur__clear_asleep(ur_link *l) { ur__store64(&l->words->asleep, 0); }
 
 /* Sleeps on the futex bell. The kernel compares before it sleeps, so that a ring
  * since the count was loaded is not missed. */
-static inline void ur__doze_futex(ur_link *l, int64_t ns) {
+static inline void ur__sleep_futex(ur_link *l, int64_t ns) {
     struct timespec t;
-    int64_t slice = ns < UR__SLICE_NS ? ns : UR__SLICE_NS;
+    int64_t slice = ns < UR__SLEEP_SLICE_NS ? ns : UR__SLEEP_SLICE_NS;
     t.tv_sec = slice / 1000000000;
     t.tv_nsec = slice % 1000000000;
     long rc = syscall(SYS_futex, &l->box->bell, 0 /* FUTEX_WAIT, not private */, l->bell_count, &t, NULL, 0);
     if (rc < 0 && errno == ETIMEDOUT) {
-        ur__listen(l);
+        ur__read_socket(l);
     }
 }
 
 /* Silences the bell for a level-triggered poller, and reports whether it had rung.
  * The bell is an epoll instance around the server's eventfd. */
-static inline int ur__hush(const ur_link *l) {
+static inline int ur__clear_bell(const ur_link *l) {
     struct epoll_event event;
     uint64_t rings;
     int n = epoll_wait(l->bell, &event, 1, 0);
     return n >= 0 ? n : read(l->bell, &rings, sizeof rings) > 0; /* or a bare eventfd */
 }
 
-static inline void ur__doze_eventfd(ur_link *l, int64_t ns) {
+static inline void ur__sleep_eventfd(ur_link *l, int64_t ns) {
     struct pollfd fds[2];
     int64_t ms = ns / 1000000 + 1;
     fds[0].fd = l->bell;
@@ -2473,56 +2500,56 @@ static inline void ur__doze_eventfd(ur_link *l, int64_t ns) {
         return;
     }
     if (fds[0].revents != 0) {
-        (void)ur__hush(l);
+        (void)ur__clear_bell(l);
     }
     if (fds[1].revents != 0) {
-        ur__listen(l);
+        ur__read_socket(l);
     }
 }
 
 /* One wait of a call: for how long in all, and until when. */
-struct ur__patience {
+struct ur__timeout {
     int timeout_ms;
     int64_t deadline; /* 0: the clock was not read yet */
 };
 
-static inline struct ur__patience ur__patient(int timeout_ms) {
-    struct ur__patience p;
-    p.timeout_ms = timeout_ms;
-    p.deadline = 0;
-    return p;
+static inline struct ur__timeout ur__timeout_of(int timeout_ms) {
+    struct ur__timeout t;
+    t.timeout_ms = timeout_ms;
+    t.deadline = 0;
+    return t;
 }
 
 /* How long a wait goes on, in nanoseconds. Preconditions: it is not UR_NOW. */
-static inline int64_t ur__left(struct ur__patience *p, int64_t now) {
-    if (p->timeout_ms <= 0) {
+static inline int64_t ur__time_left(struct ur__timeout *t, int64_t now) {
+    if (t->timeout_ms <= 0) {
         return INT64_MAX;
     }
-    p->deadline = p->deadline == 0 ? now + (int64_t)p->timeout_ms * 1000000 : p->deadline;
-    return p->deadline - now;
+    t->deadline = t->deadline == 0 ? now + (int64_t)t->timeout_ms * 1000000 : t->deadline;
+    return t->deadline - now;
 }
 
 /* What every blocking call does between two looks. -EAGAIN and -ETIMEDOUT: there
  * is not to be another. */
-static inline int ur__pause(ur_link *l, unsigned reasons, struct ur__patience *p) {
-    if (p->timeout_ms == UR_NOW) {
-        ur__glance(l);
+static inline int ur__wait_once(ur_link *l, unsigned reasons, struct ur__timeout *t) {
+    if (t->timeout_ms == UR_NOW) {
+        ur__poll_socket(l);
         return -EAGAIN;
     }
-    int64_t left = ur__left(p, ur__now());
+    int64_t left = ur__time_left(t, ur__now());
     if (left <= 0) {
         return -ETIMEDOUT;
     }
     if (!l->dead && ur__announce(l, reasons)) {
         if (l->bell >= 0) {
-            ur__doze_eventfd(l, left);
+            ur__sleep_eventfd(l, left);
         } else {
-            ur__doze_futex(l, left);
+            ur__sleep_futex(l, left);
         }
     }
-    ur__awake(l);
-    ur__glance(l); /* who is woken all the time never sleeps a slice to its end */
-    ur__round(l);
+    ur__clear_asleep(l);
+    ur__poll_socket(l); /* who is woken all the time never sleeps a slice to its end */
+    ur__refresh(l);
     return 0;
 }
 
@@ -2537,18 +2564,21 @@ static inline void ur__accept(ur_link *l, struct ur__lane *lane, const struct ur
     lane->row = &rows[a->row];
     lane->stream_id = a->stream_id;
     ur__writer_reset(&lane->writer); /* the server is done with the lane's last response */
-    lane->writer.released = ur__bind(&lane->position->released, &lane->position->stream_id, a->stream_id, UR_ALL_SLOTS);
-    in->ring = (const struct ur_shm_descriptor *)(const void *)(l->requests + h->descriptors_offset) + (size_t)a->row * (size_t)(in->mask + 1);
-    in->published = ur__bind(&lane->row->published, &lane->row->stream_id, a->stream_id, 0);
+    lane->writer.released =
+        ur__counter_for(&lane->position->released, &lane->position->stream_id, a->stream_id, UR_ALL_SLOTS);
+    in->ring = (const struct ur_shm_descriptor *)(const void *)(l->requests + h->descriptors_offset) +
+               (size_t)a->row * (size_t)(in->mask + 1);
+    in->published = ur__counter_for(&lane->row->published, &lane->row->stream_id, a->stream_id, 0);
     in->seen = in->done = 0;
 
     lane->handle = ++l->accepted * UR__MAX_LANES + ur__index(l, lane);
     lane->ended = 0;
     lane->user = NULL;
     lane->reason = 0;
-    lane->begun = lane->closing = lane->over = lane->asks = lane->open = lane->wants_slot = lane->wants_room = 0;
+    lane->headers_sent = lane->closing = lane->response_ended = lane->wants_websocket = lane->websocket_open =
+        lane->wants_slot = lane->wants_room = 0;
     lane->message = 0;
-    lane->replied = 0;
+    lane->unsent = 0;
     lane->head_state = UR__HEAD_UNSEEN;
     lane->next_slot = 2;
     lane->tailed = 0;
@@ -2586,16 +2616,16 @@ static inline const char *ur__bad_assignment(const ur_link *l, const struct ur__
 
 /* Takes the next stream that the server has not taken back. It passes over no more than
  * a ring of others, so that it returns whatever the server does. */
-static inline int ur__take(ur_link *l, ur_request *r) {
+static inline int ur__take_assignment(ur_link *l, ur_request *r) {
     struct ur__assignment a;
     for (uint64_t n = 0; n <= l->inbox.mask; n++) {
         int err = ur__inbox_take(&l->inbox, &a);
         if (err != 0) {
-            return err == -EPROTO ? ur__violation(l, "more assignments than the inbox has entries") : err;
+            return err == -EPROTO ? ur__protocol_error(l, "more assignments than the inbox has entries") : err;
         }
         const char *wrong = ur__bad_assignment(l, &a);
         if (wrong != NULL) {
-            return ur__violation(l, wrong);
+            return ur__protocol_error(l, wrong);
         }
         if (!a.revoked) {
             ur__accept(l, &l->lanes[a.lane], &a);
@@ -2620,11 +2650,11 @@ static inline void ur__drop_copy(struct ur__lane *lane) {
 /* Publishes what is committed and ends the request. A response that is over is not
  * cancelled any more. */
 static inline int ur__finish(ur_link *l, struct ur__lane *lane) {
-    uint32_t why = lane->over ? lane->reason : ur__look_cancelled(l, lane);
+    uint32_t why = lane->response_ended ? lane->reason : ur__check_cancelled(l, lane);
     (void)ur__writer_publish(&lane->writer); /* C1 */
     lane->ended = lane->handle;
     lane->handle = 0;
-    l->lingering -= lane->over;
+    l->ended_responses -= lane->response_ended;
     l->counters.active--;
     ur__drop_copy(lane);
     ur__let_go(l, lane, lane->stream_id); /* tells the server, too */
@@ -2651,17 +2681,17 @@ static inline int ur__try_tail(ur_link *l, struct ur__lane *lane, uint64_t n, ur
         lane->reason = UR_CLIENT_GONE;
     }
     if (!ours) {
-        ur__round(l); /* which finds out whether the link is closed */
+        ur__refresh(l); /* which finds out whether the link is closed */
     }
-    if (ur__look_cancelled(l, lane) != 0) {
+    if (ur__check_cancelled(l, lane) != 0) {
         return -ECANCELED;
     }
-    return err == -EAGAIN ? err : ur__violation(l, "request slot");
+    return err == -EAGAIN ? err : ur__protocol_error(l, "request slot");
 }
 
 /* Looks for slot n; if it is not there, has the server tell us when it is. S1: the
  * announcement comes before the last look. */
-static inline int ur__look_for(ur_link *l, struct ur__lane *lane, uint64_t n, ur_slot *slot) {
+static inline int ur__tail_or_announce(ur_link *l, struct ur__lane *lane, uint64_t n, ur_slot *slot) {
     int err = ur__try_tail(l, lane, n, slot);
     if (err == -EAGAIN && !lane->wants_slot) {
         lane->wants_slot = 1;
@@ -2691,13 +2721,13 @@ static inline int ur__copy_frame(ur_link *l, struct ur__lane *lane, const ur_slo
         }
         lane->copy_size = size;
     }
-    ur__copy(lane->copy, slot->data, slot->length);
+    ur__copy_shared(lane->copy, slot->data, slot->length);
     ur__after_reads();
     if (ur__still_ours(l, lane)) {
         return 0;
     }
-    ur__round(l);
-    return ur__look_cancelled(l, lane) != 0 ? -ECANCELED : -EBADMSG;
+    ur__refresh(l);
+    return ur__check_cancelled(l, lane) != 0 ? -ECANCELED : -EBADMSG;
 }
 
 /* Decodes slot 1. Returns NULL when it cannot be read any more, or not at all. */
@@ -2720,7 +2750,7 @@ static inline struct ur__lane *ur__headers(ur_link *l, ur_request r, int *err) {
             return NULL;
         }
         lane->head_state = UR__HEAD_IN_SLOT;
-        lane->asks = ur__is(lane->head.scheme, "ws") || ur__is(lane->head.scheme, "wss");
+        lane->wants_websocket = ur__equals(lane->head.scheme, "ws") || ur__equals(lane->head.scheme, "wss");
         lane->frame = lane->copy;
         lane->field = 0;
         lane->field_at = lane->head.fields_at;
@@ -2757,7 +2787,7 @@ static inline int ur__commit_room(ur_link *l, struct ur__lane *lane) {
 
 /* Takes back the buffers of responses that the server has read: those of lanes
  * whose request has ended, or whose writer is busy elsewhere. */
-static inline void ur__scavenge(ur_link *l) {
+static inline void ur__reclaim_all(ur_link *l) {
     for (uint32_t i = 0; i < l->lane_count; i++) {
         struct ur__lane *lane = &l->lanes[i];
         if (lane->writer.held == 0) {
@@ -2780,10 +2810,10 @@ static inline uint64_t ur__room_at(const struct ur__writer *w) {
 }
 
 /* Between two attempts to get room. Each look is preceded by an announcement (S1). */
-static inline int ur__await_room(ur_link *l, struct ur__lane *lane, struct ur__patience *p, int *announced) {
+static inline int ur__await_room(ur_link *l, struct ur__lane *lane, struct ur__timeout *t, int *announced) {
     if (*announced) {
         *announced = 0;
-        return ur__look_cancelled(l, lane) != 0 ? -ECANCELED : ur__pause(l, UR_WAIT_NEWS, p);
+        return ur__check_cancelled(l, lane) != 0 ? -ECANCELED : ur__wait_once(l, UR_WAIT_READY, t);
     }
     *announced = 1;
     ur__publish(l, lane); /* what the server does not see it cannot release */
@@ -2791,26 +2821,27 @@ static inline int ur__await_room(ur_link *l, struct ur__lane *lane, struct ur__p
     lane->room_at = ur__room_at(&lane->writer);
     ur__store64(&lane->words->wants_room, lane->room_at); /* S1 */
     ur__fence();
-    ur__scavenge(l);
+    ur__reclaim_all(l);
     return 0;
 }
 
-static inline int ur__got_room(ur_link *l, struct ur__lane *lane, int err) {
+static inline int ur__room_result(ur_link *l, struct ur__lane *lane, int err) {
     if (err == 0 && lane->wants_room) {
         lane->wants_room = 0;
         ur__store64(&lane->words->wants_room, 0);
     }
-    return err == -EPROTO ? ur__violation(l, "released response slots") : err;
+    return err == -EPROTO ? ur__protocol_error(l, "released response slots") : err;
 }
 
 /* Reserves at least min bytes, waiting for them. */
-static inline int ur__get_room(ur_link *l, struct ur__lane *lane, uint32_t min, int timeout_ms, uint8_t **room, uint32_t *size) {
-    struct ur__patience p = ur__patient(timeout_ms);
+static inline int ur__get_room(ur_link *l, struct ur__lane *lane, uint32_t min, int timeout_ms, uint8_t **room,
+                               uint32_t *size) {
+    struct ur__timeout t = ur__timeout_of(timeout_ms);
     int announced = 0;
     for (;;) {
-        int err = ur__got_room(l, lane, ur__writer_reserve(&lane->writer, min, room, size));
+        int err = ur__room_result(l, lane, ur__writer_reserve(&lane->writer, min, room, size));
         if (err == -EAGAIN) {
-            err = ur__await_room(l, lane, &p, &announced);
+            err = ur__await_room(l, lane, &t, &announced);
         } else {
             return err;
         }
@@ -2821,12 +2852,13 @@ static inline int ur__get_room(ur_link *l, struct ur__lane *lane, uint32_t min, 
 }
 
 /* Reserves room for so many bytes, or for a good part of them. */
-static inline int ur__get_some(ur_link *l, struct ur__lane *lane, uint64_t bytes, int timeout_ms, uint8_t **room, uint32_t *size) {
-    if (ur__look_cancelled(l, lane) != 0) {
+static inline int ur__get_some_room(ur_link *l, struct ur__lane *lane, uint64_t bytes, int timeout_ms, uint8_t **room,
+                                    uint32_t *size) {
+    if (ur__check_cancelled(l, lane) != 0) {
         return -ECANCELED;
     }
     uint32_t enough = (uint32_t)ur__min(bytes, l->slot_size / 4);
-    int err = ur__got_room(l, lane, ur__writer_reserve(&lane->writer, enough, room, size));
+    int err = ur__room_result(l, lane, ur__writer_reserve(&lane->writer, enough, room, size));
     return err == -EAGAIN ? ur__get_room(l, lane, 1, timeout_ms, room, size) : err;
 }
 
@@ -2837,7 +2869,7 @@ static inline int ur__refill(ur_link *l, struct ur__lane *lane, int timeout_ms) 
     if (ur__commit_room(l, lane)) {
         ur__publish(l, lane);
     }
-    int err = ur__get_some(l, lane, UINT64_MAX, timeout_ms, &room, &size);
+    int err = ur__get_some_room(l, lane, UINT64_MAX, timeout_ms, &room, &size);
     if (err == 0) {
         lane->room = room;
         lane->room_size = size;
@@ -2848,7 +2880,7 @@ static inline int ur__refill(ur_link *l, struct ur__lane *lane, int timeout_ms) 
 /* Finds the lane of a request that may be given body bytes, or messages. */
 static inline int ur__find_writable(ur_link *l, ur_request r, struct ur__lane **lane) {
     int err = ur__find(l, r, lane);
-    if (err == 0 && (!(*lane)->begun || (*lane)->closing)) {
+    if (err == 0 && (!(*lane)->headers_sent || (*lane)->closing)) {
         err = -EINVAL;
     }
     return err;
@@ -2857,13 +2889,14 @@ static inline int ur__find_writable(ur_link *l, ur_request r, struct ur__lane **
 /* The same for body bytes. */
 static inline int ur__find_body(ur_link *l, ur_request r, struct ur__lane **lane) {
     int err = ur__find_writable(l, r, lane);
-    return err == 0 && (*lane)->open ? -EINVAL : err;
+    return err == 0 && (*lane)->websocket_open ? -EINVAL : err;
 }
 
 /* The same for a part of a message of a kind. */
 static inline int ur__find_message(ur_link *l, ur_request r, uint32_t kind, struct ur__lane **lane) {
     int err = ur__find_writable(l, r, lane);
-    if (err == 0 && (!(*lane)->open || (kind != UR_TEXT && kind != UR_BINARY) || ((*lane)->message != 0 && (*lane)->message != kind))) {
+    if (err == 0 && (!(*lane)->websocket_open || (kind != UR_TEXT && kind != UR_BINARY) ||
+                     ((*lane)->message != 0 && (*lane)->message != kind))) {
         err = -EINVAL;
     }
     return err;
@@ -2871,17 +2904,17 @@ static inline int ur__find_message(ur_link *l, ur_request r, uint32_t kind, stru
 
 /* Waits for the place of a slot without bytes, and commits it. */
 static inline int ur__put_empty(ur_link *l, struct ur__lane *lane, uint32_t kind, int timeout_ms) {
-    struct ur__patience p = ur__patient(timeout_ms);
+    struct ur__timeout t = ur__timeout_of(timeout_ms);
     int announced = 0;
     for (;;) {
-        int err = ur__got_room(l, lane, ur__writer_commit_empty(&lane->writer, kind));
+        int err = ur__room_result(l, lane, ur__writer_commit_empty(&lane->writer, kind));
         if (err == 0) {
             l->counters.slots_out++;
         }
         if (err != -EAGAIN) {
             return err;
         }
-        err = ur__await_room(l, lane, &p, &announced);
+        err = ur__await_room(l, lane, &t, &announced);
         if (err != 0) {
             return err;
         }
@@ -2911,19 +2944,23 @@ static inline int ur__pow2(uint64_t n, uint64_t most) { return n != 0 && (n & (n
 
 /* Bytes from the start of a mailbox to its positions, behind its rings. */
 static inline uint64_t ur__positions_at(const struct ur_shm_header *h) {
-    return sizeof(struct ur_shm_mailbox) + (uint64_t)h->inbox_entries * sizeof(struct ur_shm_inbox_entry) + ((uint64_t)h->notice_entries * 4 + 63) / 64 * 64;
+    return sizeof(struct ur_shm_mailbox) + (uint64_t)h->inbox_entries * sizeof(struct ur_shm_inbox_entry) +
+           ((uint64_t)h->notice_entries * 4 + 63) / 64 * 64;
 }
 
 /* Reports whether a header can be that of a segment of so many bytes. */
 static inline int ur__header_fits(const struct ur_shm_header *h, uint64_t bytes) {
-    if (h->slot_size < UR__MIN_SLOT || h->slot_size > UR__MAX_SLOT || h->slot_size % UR__ALIGN != 0 || h->slot_limit == 0 || h->rows == 0 ||
-        h->rows > UR__MAX_ROWS || h->links == 0 || h->links > UR__MAX_LINKS || h->buffers > UR__MAX_BUFFERS) {
+    if (h->slot_size < UR__MIN_SLOT || h->slot_size > UR__MAX_SLOT || h->slot_size % UR__ALIGN != 0 ||
+        h->slot_limit == 0 || h->rows == 0 || h->rows > UR__MAX_ROWS || h->links == 0 || h->links > UR__MAX_LINKS ||
+        h->buffers > UR__MAX_BUFFERS) {
         return 0;
     }
-    if (!ur__pow2(h->ring, UR__MAX_RING) || !ur__pow2(h->inbox_entries, 2 * UR__MAX_LANES) || !ur__pow2(h->notice_entries, 4 * UR__MAX_LANES)) {
+    if (!ur__pow2(h->ring, UR__MAX_RING) || !ur__pow2(h->inbox_entries, 2 * UR__MAX_LANES) ||
+        !ur__pow2(h->notice_entries, 4 * UR__MAX_LANES)) {
         return 0;
     }
-    if (h->mailbox_stride < ur__positions_at(h) + (uint64_t)h->inbox_entries * sizeof(struct ur_shm_position) || h->mailbox_stride % 64 != 0) {
+    if (h->mailbox_stride < ur__positions_at(h) + (uint64_t)h->inbox_entries * sizeof(struct ur_shm_position) ||
+        h->mailbox_stride % 64 != 0) {
         return 0;
     }
     const struct ur__area areas[] = {
@@ -2938,7 +2975,8 @@ static inline int ur__header_fits(const struct ur_shm_header *h, uint64_t bytes)
 
 /* Reports whether a mailbox can describe a response segment of so many bytes. */
 static inline int ur__mailbox_fits(const struct ur_shm_header *h, const struct ur_shm_mailbox *b, uint64_t bytes) {
-    if (b->lanes == 0 || b->lanes > UR__MAX_LANES || b->lanes > h->inbox_entries || b->buffers < b->lanes || b->buffers > UR__MAX_BUFFERS) {
+    if (b->lanes == 0 || b->lanes > UR__MAX_LANES || b->lanes > h->inbox_entries || b->buffers < b->lanes ||
+        b->buffers > UR__MAX_BUFFERS) {
         return 0;
     }
     if (!ur__pow2(b->ring, UR__MAX_RING) || !ur__pow2(b->outbox_entries, 4 * UR__MAX_LANES)) {
@@ -3003,7 +3041,7 @@ static inline void ur__close_fd(int fd) {
 
 /* Frees all that a link has. In a forked child its mappings are not there, and
  * something else may be in their place. */
-static inline void ur__free(ur_link *l) {
+static inline void ur__free_link(ur_link *l) {
     int forked = ur__forked(l);
     ur__close_fd(l->poll);
     ur__close_fd(l->socket);
@@ -3027,8 +3065,9 @@ static inline void ur__free(ur_link *l) {
 }
 
 /* Says why an attach failed. */
-static inline int ur__fail(ur_options *o, int err, const char *why, ur_str more) {
-    (void)snprintf(o->refusal, sizeof o->refusal, "%s%.*s", why, (int)ur__min(more.length, UR_TEXT_BYTES), more.data == NULL ? "" : more.data);
+static inline int ur__fail_attach(ur_options *o, int err, const char *why, ur_str more) {
+    (void)snprintf(o->refusal, sizeof o->refusal, "%s%.*s", why, (int)ur__min(more.length, UR_TEXT_BYTES),
+                   more.data == NULL ? "" : more.data);
     return err;
 }
 
@@ -3037,12 +3076,13 @@ static inline int ur__refused(ur_options *o, const struct ur__message *m) {
     static const struct {
         const char *code;
         int error;
-    } codes[] = {{"layout", EPROTONOSUPPORT}, {"denied", EACCES}, {"pool", ENXIO}, {"full", EBUSY}, {"draining", ESHUTDOWN}};
+    } codes[] = {
+        {"layout", EPROTONOSUPPORT}, {"denied", EACCES}, {"pool", ENXIO}, {"full", EBUSY}, {"draining", ESHUTDOWN}};
     o->layout_min = (uint32_t)m->layout_min;
     o->layout_max = (uint32_t)m->layout_max;
-    (void)ur__fail(o, 0, "", m->message);
+    (void)ur__fail_attach(o, 0, "", m->message);
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
-        if (ur__is(m->code, codes[i].code)) {
+        if (ur__equals(m->code, codes[i].code)) {
             return -codes[i].error;
         }
     }
@@ -3051,14 +3091,14 @@ static inline int ur__refused(ur_options *o, const struct ur__message *m) {
 
 /* A variable of the environment, or NULL. A program that runs with more rights than who
  * started it has, does not look. */
-static inline const char *ur__variable(const char *name) {
+static inline const char *ur__environment(const char *name) {
     const char *value = getauxval(23 /* AT_SECURE */) != 0 ? NULL : getenv(name);
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
 /* Reports whether a path is that of a folder of our user's, and no link to one, that
  * nobody else can write. */
-static inline int ur__ours(const char *folder) {
+static inline int ur__is_private_folder(const char *folder) {
     struct stat info;
     return lstat(folder, &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == geteuid() && (info.st_mode & 022) == 0;
 }
@@ -3073,7 +3113,7 @@ static inline int ur__socket_in(char *path, size_t size, const char *folder) {
 static inline int ur__find_socket(char *path, size_t size, const char *run, const char *tmp) {
     char folder[256];
     struct stat info;
-    const char *given = ur__variable("UPLOAD_RESPONSE_SOCKET"), *session = ur__variable("XDG_RUNTIME_DIR");
+    const char *given = ur__environment("UPLOAD_RESPONSE_SOCKET"), *session = ur__environment("XDG_RUNTIME_DIR");
     if (given != NULL) {
         int n = snprintf(path, size, "%s", given);
         return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
@@ -3082,23 +3122,23 @@ static inline int ur__find_socket(char *path, size_t size, const char *run, cons
         return ur__socket_in(path, size, session);
     }
     (void)snprintf(folder, sizeof folder, "%s/user/%u", run, (unsigned)geteuid());
-    if (ur__ours(folder)) {
+    if (ur__is_private_folder(folder)) {
         return ur__socket_in(path, size, folder);
     }
-    if (geteuid() == 0 && ur__ours(run) && access(run, W_OK) == 0) {
+    if (geteuid() == 0 && ur__is_private_folder(run) && access(run, W_OK) == 0) {
         return ur__socket_in(path, size, run);
     }
     (void)snprintf(folder, sizeof folder, "%s/upload-response-%u", tmp, (unsigned)geteuid());
     int err = ur__socket_in(path, size, folder);
-    if (err == 0 && !ur__ours(folder) && (lstat(folder, &info) == 0 || errno != ENOENT)) {
+    if (err == 0 && !ur__is_private_folder(folder) && (lstat(folder, &info) == 0 || errno != ENOENT)) {
         return -EACCES;
     }
     return err;
 }
 
 /* Says which user's server is believed beside ours and root's. 0: none. */
-static inline int ur__named_user(const ur_options *o, uint32_t *uid) {
-    const char *digits = o->server_uid == 0 ? ur__variable("UPLOAD_RESPONSE_SERVER_UID") : NULL;
+static inline int ur__trusted_user(const ur_options *o, uint32_t *uid) {
+    const char *digits = o->server_uid == 0 ? ur__environment("UPLOAD_RESPONSE_SERVER_UID") : NULL;
     uint64_t n = o->server_uid;
     for (; digits != NULL && *digits != '\0'; digits++) {
         if (*digits < '0' || *digits > '9' || (n = n * 10 + (uint64_t)(*digits - '0')) > UINT32_MAX) {
@@ -3110,7 +3150,7 @@ static inline int ur__named_user(const ur_options *o, uint32_t *uid) {
 }
 
 /* Whether the user of a server is one whom we believe. */
-static inline int ur__believed(uint32_t server, uint32_t named) {
+static inline int ur__is_trusted(uint32_t server, uint32_t named) {
     return server == 0 || server == geteuid() || (named != 0 && server == named);
 }
 
@@ -3122,18 +3162,21 @@ static inline int ur__check_server(const ur_link *l, ur_options *o, const char *
     } peer; /* struct ucred */
     socklen_t size = sizeof peer;
     uint32_t named = 0;
-    if (ur__named_user(o, &named) != 0) {
-        return ur__fail(o, -EINVAL, "UPLOAD_RESPONSE_SERVER_UID is not the number of a user", ur__text(""));
+    if (ur__trusted_user(o, &named) != 0) {
+        return ur__fail_attach(o, -EINVAL, "UPLOAD_RESPONSE_SERVER_UID is not the number of a user", ur__text(""));
     }
     if (getsockopt(l->socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
-        return ur__fail(o, ur__errno(), "cannot tell whose server it is at ", ur__text(path));
+        return ur__fail_attach(o, ur__errno(), "cannot tell whose server it is at ", ur__text(path));
     }
-    if (ur__believed(peer.uid, named)) {
+    if (ur__is_trusted(peer.uid, named)) {
         return 0;
     }
+    /* clang-format off */
     (void)snprintf(o->refusal, sizeof o->refusal,
-                   "the server at %.80s is of user %u, not of ours (%u) or root: name it with UPLOAD_RESPONSE_SERVER_UID or server_uid if that is right",
+                   "the server at %.80s is of user %u, not of ours (%u) or root: "
+                   "name it with UPLOAD_RESPONSE_SERVER_UID or server_uid if that is right",
                    path, (unsigned)peer.uid, (unsigned)geteuid());
+    /* clang-format on */
     return -EPERM;
 }
 
@@ -3149,7 +3192,10 @@ static inline int ur__wait_until(int fd, int64_t deadline) {
     if (t.tv_usec == 1000000) {
         t.tv_usec = 999999;
     }
-    return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t) != 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t) != 0 ? ur__errno() : 0;
+    return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t) != 0 ||
+                   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t) != 0
+               ? ur__errno()
+               : 0;
 }
 
 static inline int64_t ur__deadline(const ur_options *o) { return ur__now() + (int64_t)o->timeout_ms * 1000000; }
@@ -3158,7 +3204,7 @@ static inline int ur__connect(ur_link *l, ur_options *o, const char *path) {
     struct sockaddr_un address;
     size_t length = strlen(path);
     if (length == 0 || length >= sizeof address.sun_path) {
-        return ur__fail(o, length == 0 ? -EINVAL : -ENAMETOOLONG, "bad path of the socket", ur__text(""));
+        return ur__fail_attach(o, length == 0 ? -EINVAL : -ENAMETOOLONG, "bad path of the socket", ur__text(""));
     }
     memset(&address, 0, sizeof address);
     address.sun_family = AF_UNIX;
@@ -3167,35 +3213,37 @@ static inline int ur__connect(ur_link *l, ur_options *o, const char *path) {
     l->socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     int err = l->socket < 0 ? ur__errno() : ur__wait_until(l->socket, deadline);
     if (err != 0) {
-        return ur__fail(o, err, "cannot make a socket", ur__text(""));
+        return ur__fail_attach(o, err, "cannot make a socket", ur__text(""));
     }
     while (connect(l->socket, (const struct sockaddr *)&address, sizeof address) != 0) {
         err = errno == EINTR ? ur__wait_until(l->socket, deadline) : ur__errno();
         if (err != 0) {
-            return ur__fail(o, err, "cannot connect to ", ur__text(path));
+            return ur__fail_attach(o, err, "cannot connect to ", ur__text(path));
         }
     }
     return ur__check_server(l, o, path);
 }
 
 /* Connects to the socket that the caller names, or to where a server listens by default. */
-static inline int ur__reach(ur_link *l, ur_options *o) {
+static inline int ur__connect_server(ur_link *l, ur_options *o) {
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
     if (o->timeout_ms <= 0) {
-        return ur__fail(o, -EINVAL, "timeout_ms is not positive", ur__text(""));
+        return ur__fail_attach(o, -EINVAL, "timeout_ms is not positive", ur__text(""));
     }
     if (o->socket != NULL && o->socket[0] != '\0') {
         return ur__connect(l, o, o->socket);
     }
     int err = ur_default_socket(path, sizeof path);
     if (err == -EACCES) {
-        (void)snprintf(o->refusal, sizeof o->refusal, "%.*s: not a folder that only user %u can write", (int)(strrchr(path, '/') - path), path, (unsigned)geteuid());
+        (void)snprintf(o->refusal, sizeof o->refusal, "%.*s: not a folder that only user %u can write",
+                       (int)(strrchr(path, '/') - path), path, (unsigned)geteuid());
         return err;
     }
-    return err != 0 ? ur__fail(o, err, "the path of the socket is too long", ur__text("")) : ur__connect(l, o, path);
+    return err != 0 ? ur__fail_attach(o, err, "the path of the socket is too long", ur__text(""))
+                    : ur__connect(l, o, path);
 }
 
-static inline int ur__say_hello(const ur_link *l, ur_options *o) {
+static inline int ur__send_hello(const ur_link *l, ur_options *o) {
     struct ur__message m;
     uint8_t packet[UR__MAX_MESSAGE];
     memset(&m, 0, sizeof m);
@@ -3211,16 +3259,17 @@ static inline int ur__say_hello(const ur_link *l, ur_options *o) {
     m.bell = ur__text(o->bell == UR_BELL_EVENTFD ? "eventfd" : "futex");
     size_t n = ur__encode(&m, packet);
     if (n == 0) {
-        return ur__fail(o, -EINVAL, "the names in the options are not UTF-8 or too long", ur__text(""));
+        return ur__fail_attach(o, -EINVAL, "the names in the options are not UTF-8 or too long", ur__text(""));
     }
     if (send(l->socket, packet, n, MSG_NOSIGNAL) < 0) {
-        return ur__fail(o, ur__errno(), "cannot say hello", ur__text(""));
+        return ur__fail_attach(o, ur__errno(), "cannot say hello", ur__text(""));
     }
     return 0;
 }
 
 /* Receives one packet and the descriptors that came with it. EAGAIN: not in time. */
-static inline ssize_t ur__receive(int fd, int64_t deadline, uint8_t *packet, size_t size, int *fds, int most, int *count) {
+static inline ssize_t ur__receive(int fd, int64_t deadline, uint8_t *packet, size_t size, int *fds, int most,
+                                  int *count) {
     union {
         struct cmsghdr align;
         char bytes[CMSG_SPACE(8 * sizeof(int))];
@@ -3262,44 +3311,47 @@ static inline ssize_t ur__receive(int fd, int64_t deadline, uint8_t *packet, siz
 }
 
 /* Reads the answer to our hello. The descriptors are the caller's. */
-static inline int ur__read_welcome(ur_link *l, ur_options *o, struct ur__message *m, uint8_t *packet, int *fds, int *count) {
+static inline int ur__read_welcome(ur_link *l, ur_options *o, struct ur__message *m, uint8_t *packet, int *fds,
+                                   int *count) {
     ssize_t n = ur__receive(l->socket, ur__deadline(o), packet, UR__MAX_MESSAGE + 1, fds, 4, count);
     if (n <= 0) {
         int err = n == 0 ? -ECONNRESET : errno == EAGAIN || errno == EWOULDBLOCK ? -ETIMEDOUT : ur__errno();
-        return ur__fail(o, err, "no answer from the server", ur__text(""));
+        return ur__fail_attach(o, err, "no answer from the server", ur__text(""));
     }
     if (ur__decode(m, packet, (size_t)n) != UR__MESSAGE_OK) {
-        return ur__fail(o, -EPROTO, "the server's answer cannot be decoded", ur__text(""));
+        return ur__fail_attach(o, -EPROTO, "the server's answer cannot be decoded", ur__text(""));
     }
     if (m->kind == UR__REFUSAL) {
         return ur__refused(o, m);
     }
     if (m->kind != UR__WELCOME || *count != (o->bell == UR_BELL_EVENTFD ? 4 : 3)) {
-        return ur__fail(o, -EPROTO, "the server answered with something else than a welcome", ur__text(""));
+        return ur__fail_attach(o, -EPROTO, "the server answered with something else than a welcome", ur__text(""));
     }
     return 0;
 }
 
 /* Checks what the segments say. */
-static inline int ur__check(ur_link *l, ur_options *o, const struct ur__message *m) {
+static inline int ur__check_segments(ur_link *l, ur_options *o, const struct ur__message *m) {
     const struct ur_shm_header *h = &l->header;
     uint64_t hash = ur__layout_hash();
     if (l->requests == NULL || l->responses == NULL) {
         return -EIO; /* cannot be; it lets a static analyser see that */
     }
-    ur__copy(&l->header, l->requests, sizeof l->header); /* read once; the copy is checked and used */
-    if (m->layout < UR__LAYOUT_MIN || m->layout > UR__LAYOUT_MAX || h->magic != UR__MAGIC || h->layout != m->layout || h->layout_hash != hash ||
-        m->layout_hash != hash) {
-        return ur__fail(o, -EPROTO, "server and SDK do not agree on the layout of the memory", ur__text(""));
+    ur__copy_shared(&l->header, l->requests, sizeof l->header); /* read once; the copy is checked and used */
+    if (m->layout < UR__LAYOUT_MIN || m->layout > UR__LAYOUT_MAX || h->magic != UR__MAGIC || h->layout != m->layout ||
+        h->layout_hash != hash || m->layout_hash != hash) {
+        return ur__fail_attach(o, -EPROTO, "server and SDK do not agree on the layout of the memory", ur__text(""));
     }
     if (!ur__header_fits(h, l->requests_bytes) || m->link >= h->links) {
-        return ur__fail(o, -EPROTO, "the header of the request segment makes no sense", ur__text(""));
+        return ur__fail_attach(o, -EPROTO, "the header of the request segment makes no sense", ur__text(""));
     }
-    l->box = (const struct ur_shm_mailbox *)(const void *)(l->requests + h->mailboxes_offset + m->link * h->mailbox_stride);
-    ur__copy(&l->geometry, l->box, sizeof l->geometry);
+    l->box =
+        (const struct ur_shm_mailbox *)(const void *)(l->requests + h->mailboxes_offset + m->link * h->mailbox_stride);
+    ur__copy_shared(&l->geometry, l->box, sizeof l->geometry);
     ur__after_reads(); /* the generation comes after what it vouches for */
-    if (ur__load32(&l->box->generation) != m->link_generation || !ur__mailbox_fits(h, &l->geometry, l->responses_bytes)) {
-        return ur__fail(o, -EPROTO, "the mailbox of the link makes no sense", ur__text(""));
+    if (ur__load32(&l->box->generation) != m->link_generation ||
+        !ur__mailbox_fits(h, &l->geometry, l->responses_bytes)) {
+        return ur__fail_attach(o, -EPROTO, "the mailbox of the link makes no sense", ur__text(""));
     }
     return 0;
 }
@@ -3312,7 +3364,8 @@ static inline void ur__open_lane(ur_link *l, uint32_t i) {
     lane->words = (struct ur_shm_lane *)(void *)(l->responses + l->geometry.lanes_offset) + i;
     lane->position = (const struct ur_shm_position *)(const void *)((const uint8_t *)l->box + ur__positions_at(h)) + i;
 
-    w->ring = (struct ur_shm_descriptor *)(void *)(l->responses + l->geometry.descriptors_offset) + (size_t)i * l->geometry.ring;
+    w->ring = (struct ur_shm_descriptor *)(void *)(l->responses + l->geometry.descriptors_offset) +
+              (size_t)i * l->geometry.ring;
     w->mask = l->geometry.ring - 1;
     w->limit = ur__min(h->slot_limit, l->geometry.ring);
     w->buffers = l->responses + l->geometry.buffers_offset;
@@ -3330,13 +3383,13 @@ static inline void ur__open_lane(ur_link *l, uint32_t i) {
 }
 
 /* Sets up the link. Preconditions: the segments were checked. */
-static inline int ur__open(ur_link *l, const ur_options *o, const struct ur__message *m) {
+static inline int ur__open_link(ur_link *l, const ur_options *o, const struct ur__message *m) {
     const struct ur_shm_header *h = &l->header;
     const uint8_t *rings = (const uint8_t *)(l->box + 1);
     l->words = (struct ur_shm_link *)(void *)l->responses;
     l->slot_size = h->slot_size;
     l->lane_count = l->geometry.lanes;
-    l->at_once = o->lanes;
+    l->max_active = o->lanes;
     l->outbox = (struct ur_shm_notice *)(void *)(l->words + 1);
     l->outbox_mask = l->geometry.outbox_entries - 1;
     l->inbox.head = &l->box->inbox_head;
@@ -3346,7 +3399,8 @@ static inline int ur__open(ur_link *l, const ur_options *o, const struct ur__mes
     l->inbox.attach = (uint32_t)m->link_generation;
     l->inbox.word = &l->words->taken;
     l->notices.head = &l->box->notice_head;
-    l->notices.ring = (const struct ur_shm_notice *)(const void *)(rings + (size_t)h->inbox_entries * sizeof(struct ur_shm_inbox_entry));
+    l->notices.ring = (const struct ur_shm_notice *)(const void *)(rings + (size_t)h->inbox_entries *
+                                                                               sizeof(struct ur_shm_inbox_entry));
     l->notices.mask = h->notice_entries - 1;
     l->first_ready = l->last_ready = UR__NO_LANE;
     l->state = UR__LINK_OPEN;
@@ -3395,19 +3449,19 @@ static inline int ur__is_bell(int fd) {
 /* Checks the bells that the server has handed out; ours is there for event loops only. */
 static inline int ur__check_bells(const ur_link *l, ur_options *o) {
     if (!ur__is_bell(l->server_bell) || (l->bell >= 0 && !ur__is_bell(l->bell))) {
-        return ur__fail(o, -EPROTO, "the server handed out something else than bells", ur__text(""));
+        return ur__fail_attach(o, -EPROTO, "the server handed out something else than bells", ur__text(""));
     }
     int flags = fcntl(l->server_bell, F_GETFL);
     return flags < 0 || fcntl(l->server_bell, F_SETFL, flags | O_NONBLOCK) != 0 ? ur__errno() : 0;
 }
 
-static inline int ur__greet(ur_link *l, ur_options *o) {
+static inline int ur__handshake(ur_link *l, ur_options *o) {
     uint8_t packet[UR__MAX_MESSAGE + 1];
     struct ur__message m;
     int fds[4] = {-1, -1, -1, -1}, count = 0;
     uint8_t *requests = NULL;
     memset(&m, 0, sizeof m);
-    int err = ur__say_hello(l, o);
+    int err = ur__send_hello(l, o);
     if (err == 0) {
         err = ur__read_welcome(l, o, &m, packet, fds, &count);
     }
@@ -3426,16 +3480,16 @@ static inline int ur__greet(ur_link *l, ur_options *o) {
     ur__close_fd(fds[0]);
     ur__close_fd(fds[1]);
     if (err == 0) {
-        err = ur__check(l, o, &m);
+        err = ur__check_segments(l, o, &m);
     }
     if (err == 0) {
-        err = ur__open(l, o, &m);
+        err = ur__open_link(l, o, &m);
     }
     if (err == 0 && l->bell >= 0) {
         err = ur__open_poll(l);
     }
     if (err != 0 && o->refusal[0] == '\0') {
-        (void)ur__fail(o, err, "cannot map the shared memory", ur__text(""));
+        (void)ur__fail_attach(o, err, "cannot map the shared memory", ur__text(""));
     }
     return err;
 }
@@ -3459,17 +3513,17 @@ UR_INLINE int ur_attach(ur_link **link, ur_options *options) {
     options->layout_min = options->layout_max = 0;
     ur_link *l = (ur_link *)calloc(1, sizeof *l);
     if (l == NULL) {
-        return ur__fail(options, -ENOMEM, "out of memory", ur__text(""));
+        return ur__fail_attach(options, -ENOMEM, "out of memory", ur__text(""));
     }
     l->socket = l->server_bell = l->bell = l->poll = -1;
     l->pid = getpid();
     l->guard = ur__make_guard();
-    int err = ur__reach(l, options);
+    int err = ur__connect_server(l, options);
     if (err == 0) {
-        err = ur__greet(l, options);
+        err = ur__handshake(l, options);
     }
     if (err != 0) {
-        ur__free(l);
+        ur__free_link(l);
         return err;
     }
     *link = l;
@@ -3478,7 +3532,7 @@ UR_INLINE int ur_attach(ur_link **link, ur_options *options) {
 
 UR_INLINE int ur_default_socket(char *path, size_t size) { return ur__find_socket(path, size, "/run", "/tmp"); }
 
-UR_INLINE int ur_try_again(int error) {
+UR_INLINE int ur_is_temporary(int error) {
     switch (error) {
     case -ENOENT: /* no socket yet */
     case -ECONNREFUSED:
@@ -3487,10 +3541,8 @@ UR_INLINE int ur_try_again(int error) {
     case -EAGAIN: /* too many are connecting */
     case -ETIMEDOUT:
     case -EBUSY:
-    case -ESHUTDOWN:
-        return 1;
-    default:
-        return 0;
+    case -ESHUTDOWN: return 1;
+    default: return 0;
     }
 }
 
@@ -3499,9 +3551,9 @@ UR_INLINE void ur_close(ur_link *link) {
         return;
     }
     if (!ur__forked(link) && !link->dead) {
-        ur__say(link, UR__BYE, "closed");
+        ur__send_message(link, UR__BYE, "closed");
     }
-    ur__free(link);
+    ur__free_link(link);
 }
 
 UR_INLINE int ur_drain(ur_link *link) {
@@ -3511,16 +3563,16 @@ UR_INLINE int ur_drain(ur_link *link) {
     if (link->dead) {
         return -ENOTCONN;
     }
-    if (!link->asked) {
-        link->asked = 1;
-        ur__say(link, UR__DRAIN, "");
+    if (!link->drain_sent) {
+        link->drain_sent = 1;
+        ur__send_message(link, UR__DRAIN, "");
     }
     return 0;
 }
 
 UR_INLINE int ur_server_drains(const ur_link *link) { return link->server_drains; }
 
-UR_INLINE const char *ur_why(const ur_link *link) { return link->why; }
+UR_INLINE const char *ur_error_text(const ur_link *link) { return link->why; }
 
 UR_INLINE size_t ur_slot_size(const ur_link *link) { return link->slot_size; }
 
@@ -3552,25 +3604,25 @@ UR_INLINE void ur_get_memory(const ur_link *link, ur_memory *memory) {
     memory->responses_size = link->responses_bytes;
 }
 
-static inline int ur__next(ur_link *link, struct ur__patience *p, ur_request *r) {
+static inline int ur__next(ur_link *link, struct ur__timeout *t, ur_request *r) {
     *r = 0;
     for (;;) {
         if (ur__forked(link)) {
             return -ECHILD;
         }
-        ur__round(link); /* the state comes before the inbox: after the last stream nothing more comes */
+        ur__refresh(link); /* the state comes before the inbox: after the last stream nothing more comes */
         if (link->dead) {
             return -ENOTCONN;
         }
-        if (ur__busy(link)) {
-            return p->timeout_ms == UR_NOW ? -EAGAIN : -EBUSY; /* nobody else could end one of them */
+        if (ur__at_capacity(link)) {
+            return t->timeout_ms == UR_NOW ? -EAGAIN : -EBUSY; /* nobody else could end one of them */
         }
-        int err = ur__take(link, r);
+        int err = ur__take_assignment(link, r);
         if (err == -EAGAIN && link->state == UR__LINK_DRAINING) {
             return -ESHUTDOWN;
         }
         if (err == -EAGAIN) {
-            err = ur__pause(link, UR_WAIT_STREAM, p);
+            err = ur__wait_once(link, UR_WAIT_STREAM, t);
         } else {
             return err;
         }
@@ -3581,8 +3633,8 @@ static inline int ur__next(ur_link *link, struct ur__patience *p, ur_request *r)
 }
 
 UR_INLINE int ur_next(ur_link *link, int timeout_ms, ur_request *r) {
-    struct ur__patience p = ur__patient(timeout_ms);
-    return ur__next(link, &p, r);
+    struct ur__timeout t = ur__timeout_of(timeout_ms);
+    return ur__next(link, &t, r);
 }
 
 static inline char *ur__put_text(char *to, ur_str s) {
@@ -3604,33 +3656,33 @@ static inline char *ur__put_target(char *to, const struct ur__head *h) {
 /* Copies the head and returns its length. It fits where its frame does: there each
  * piece has a length before it in place of the NUL, and 16 bytes come first.
  * Preconditions: the head was decoded. */
-static inline size_t ur__copy_text(const struct ur__lane *lane, char *text) {
+static inline size_t ur__copy_flat(const struct ur__lane *lane, char *text) {
     const struct ur__head *h = &lane->head;
-    struct ur__cursor c = ur__walk(lane->frame, h->length);
+    struct ur__cursor c = ur__cursor_at(lane->frame, h->length);
     char *to = ur__put_target(text, h);
     c.at = h->fields_at;
     for (size_t i = 0; i < h->count; i++) {
-        to = ur__put_text(to, ur__piece(&c));
-        to = ur__put_text(to, ur__piece(&c));
+        to = ur__put_text(to, ur__string(&c));
+        to = ur__put_text(to, ur__string(&c));
     }
     return (size_t)(to - text);
 }
 
 /* The same, with the names behind everything else. Says in *names how long they are. */
-static inline size_t ur__copy_apart(const struct ur__lane *lane, char *text, uint64_t *names) {
+static inline size_t ur__copy_split(const struct ur__lane *lane, char *text, uint64_t *names) {
     const struct ur__head *h = &lane->head;
-    struct ur__cursor c = ur__walk(lane->frame, h->length);
+    struct ur__cursor c = ur__cursor_at(lane->frame, h->length);
     char *to = ur__put_target(text, h);
     c.at = h->fields_at;
     for (size_t i = 0; i < h->count; i++) {
-        (void)ur__piece(&c);
-        to = ur__put_text(to, ur__piece(&c));
+        (void)ur__string(&c);
+        to = ur__put_text(to, ur__string(&c));
     }
     const char *values_end = to;
     c.at = h->fields_at;
     for (size_t i = 0; i < h->count; i++) {
-        to = ur__put_text(to, ur__piece(&c));
-        (void)ur__piece(&c);
+        to = ur__put_text(to, ur__string(&c));
+        (void)ur__string(&c);
     }
     *names = (uint64_t)(to - values_end);
     return (size_t)(to - text);
@@ -3645,7 +3697,7 @@ static inline void ur__count_slot(ur_link *l, struct ur__lane *lane, const ur_sl
 }
 
 /* Looks whether the body is there, in one slot at most. */
-static inline void ur__look_whole(ur_link *l, struct ur__lane *lane, ur_taken *t) {
+static inline void ur__find_whole_body(ur_link *l, struct ur__lane *lane, ur_flat_request *t) {
     ur_slot body, end;
     int err = ur__try_tail(l, lane, 2, &body);
     end = body;
@@ -3664,25 +3716,26 @@ static inline void ur__look_whole(ur_link *l, struct ur__lane *lane, ur_taken *t
 
 /* Between two attempts to take a request: who never waits, gives up after as many as
  * there are lanes, and whoever has a deadline, at the latest then. */
-static inline int ur__tired(const ur_link *l, struct ur__patience *p, uint32_t passed) {
-    if (p->timeout_ms == UR_NOW) {
+static inline int ur__check_attempts(const ur_link *l, struct ur__timeout *t, uint32_t passed) {
+    if (t->timeout_ms == UR_NOW) {
         return passed > l->lane_count ? -EAGAIN : 0;
     }
-    return ur__left(p, ur__now()) <= 0 ? -ETIMEDOUT : 0;
+    return ur__time_left(t, ur__now()) <= 0 ? -ETIMEDOUT : 0;
 }
 
 /* Takes a request with its text: by turns if names is NULL, else apart. */
-static inline int ur__take_text(ur_link *link, int timeout_ms, ur_taken *taken, char *text, size_t size, uint64_t *names) {
-    struct ur__patience p = ur__patient(timeout_ms);
+static inline int ur__next_with_text(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size,
+                                     uint64_t *names) {
+    struct ur__timeout t = ur__timeout_of(timeout_ms);
     ur_request r;
     memset(taken, 0, sizeof *taken);
     if (size < link->slot_size) {
         return -EINVAL;
     }
     for (uint32_t passed = 0;; passed++) {
-        int err = passed > 0 ? ur__tired(link, &p, passed) : 0;
+        int err = passed > 0 ? ur__check_attempts(link, &t, passed) : 0;
         if (err == 0) {
-            err = ur__next(link, &p, &r);
+            err = ur__next(link, &t, &r);
         }
         if (err != 0) {
             return err;
@@ -3694,30 +3747,31 @@ static inline int ur__take_text(ur_link *link, int timeout_ms, ur_taken *taken, 
         }
         taken->request = r;
         taken->stream_id = lane->stream_id;
-        taken->text_length = names == NULL ? ur__copy_text(lane, text) : ur__copy_apart(lane, text, names);
+        taken->text_length = names == NULL ? ur__copy_flat(lane, text) : ur__copy_split(lane, text, names);
         taken->header_count = lane->head.count;
         taken->http_version = lane->head.version;
-        ur__look_whole(link, lane, taken);
+        ur__find_whole_body(link, lane, taken);
         return 0;
     }
 }
 
-UR_INLINE int ur_take(ur_link *link, int timeout_ms, ur_taken *taken, char *text, size_t size) {
-    return ur__take_text(link, timeout_ms, taken, text, size, NULL);
+UR_INLINE int ur_next_flat(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size) {
+    return ur__next_with_text(link, timeout_ms, taken, text, size, NULL);
 }
 
-UR_INLINE int ur_take_apart(ur_link *link, int timeout_ms, ur_taken *taken, char *text, size_t size, uint64_t *names) {
+UR_INLINE int ur_next_split(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size,
+                            uint64_t *names) {
     *names = 0;
-    return ur__take_text(link, timeout_ms, taken, text, size, names);
+    return ur__next_with_text(link, timeout_ms, taken, text, size, names);
 }
 
-UR_INLINE int ur_news(ur_link *link, ur_request *r) {
+UR_INLINE int ur_ready(ur_link *link, ur_request *r) {
     *r = 0;
     if (ur__forked(link)) {
         return -ECHILD;
     }
     if (link->first_ready == UR__NO_LANE) {
-        ur__round(link);
+        ur__refresh(link);
     }
     while (link->first_ready != UR__NO_LANE) {
         struct ur__lane *lane = &link->lanes[link->first_ready];
@@ -3733,35 +3787,35 @@ UR_INLINE int ur_news(ur_link *link, ur_request *r) {
 
 /* What there is of what the caller waits for. */
 static inline unsigned ur__pending(const ur_link *l, unsigned reasons) {
-    unsigned what = l->state_news ? (unsigned)UR_WAIT_STATE : 0;
+    unsigned what = l->state_changed ? (unsigned)UR_WAIT_STATE : 0;
     if ((reasons & UR_WAIT_STREAM) && ur__stream_waits(l)) {
         what |= UR_WAIT_STREAM;
     }
-    if ((reasons & UR_WAIT_NEWS) && l->first_ready != UR__NO_LANE) {
-        what |= UR_WAIT_NEWS;
+    if ((reasons & UR_WAIT_READY) && l->first_ready != UR__NO_LANE) {
+        what |= UR_WAIT_READY;
     }
     return what;
 }
 
 UR_INLINE int ur_wait(ur_link *link, unsigned reasons, int timeout_ms, unsigned *what) {
-    struct ur__patience p = ur__patient(timeout_ms);
+    struct ur__timeout t = ur__timeout_of(timeout_ms);
     for (;;) {
         if (ur__forked(link)) {
             return -ECHILD;
         }
-        ur__round(link);
+        ur__refresh(link);
         unsigned pending = ur__pending(link, reasons);
-        if (link->dead && !(pending & UR_WAIT_NEWS)) {
+        if (link->dead && !(pending & UR_WAIT_READY)) {
             return -ENOTCONN;
         }
         if (pending != 0) {
-            link->state_news = 0;
+            link->state_changed = 0;
             if (what != NULL) {
                 *what = pending;
             }
             return 0;
         }
-        int err = ur__pause(link, reasons & (UR_WAIT_STREAM | UR_WAIT_NEWS), &p);
+        int err = ur__wait_once(link, reasons & (UR_WAIT_STREAM | UR_WAIT_READY), &t);
         if (err != 0) {
             return err;
         }
@@ -3769,7 +3823,7 @@ UR_INLINE int ur_wait(ur_link *link, unsigned reasons, int timeout_ms, unsigned 
 }
 
 /* Forgets which requests have news. */
-static inline void ur__drop_news(ur_link *l) {
+static inline void ur__clear_ready(ur_link *l) {
     while (l->first_ready != UR__NO_LANE) {
         struct ur__lane *lane = &l->lanes[l->first_ready];
         l->first_ready = lane->next_ready;
@@ -3778,8 +3832,9 @@ static inline void ur__drop_news(ur_link *l) {
 }
 
 /* Sleeps at the bell, the socket and another descriptor, and reports why it woke as
- * ur_doze does. What belongs to the link is touched with the caller's lock only. */
-static inline int ur__doze_unlocked(ur_link *l, int timeout_ms, int also, void *(*leave)(void), void (*enter)(void *)) {
+ * ur_sleep does. What belongs to the link is touched with the caller's lock only. */
+static inline int ur__sleep_unlocked(ur_link *l, int timeout_ms, int also, void *(*leave)(void),
+                                     void (*enter)(void *)) {
     struct pollfd fds[3];
     fds[0].fd = l->bell;
     fds[1].fd = l->socket;
@@ -3793,15 +3848,16 @@ static inline int ur__doze_unlocked(ur_link *l, int timeout_ms, int also, void *
         return -ETIMEDOUT;
     }
     if (fds[0].revents != 0) {
-        (void)ur__hush(l);
+        (void)ur__clear_bell(l);
     }
     if (fds[1].revents != 0) {
-        ur__listen(l);
+        ur__read_socket(l);
     }
     return fds[0].revents != 0 || fds[1].revents != 0 ? 0 : -EINTR;
 }
 
-UR_INLINE int ur_doze(ur_link *link, unsigned reasons, int timeout_ms, int also, void *(*leave)(void), void (*enter)(void *)) {
+UR_INLINE int ur_sleep(ur_link *link, unsigned reasons, int timeout_ms, int also, void *(*leave)(void),
+                       void (*enter)(void *)) {
     if (ur__forked(link)) {
         return -ECHILD;
     }
@@ -3809,18 +3865,18 @@ UR_INLINE int ur_doze(ur_link *link, unsigned reasons, int timeout_ms, int also,
         return -ENOTSUP;
     }
     int err = 0;
-    ur__round(link);
+    ur__refresh(link);
     unsigned pending = ur__pending(link, reasons);
     if (pending == 0 && !link->dead) {
-        if (ur__announce(link, reasons & (UR_WAIT_STREAM | UR_WAIT_NEWS))) {
-            err = ur__doze_unlocked(link, timeout_ms, also, leave, enter);
+        if (ur__announce(link, reasons & (UR_WAIT_STREAM | UR_WAIT_READY))) {
+            err = ur__sleep_unlocked(link, timeout_ms, also, leave, enter);
         }
-        ur__awake(link);
-        ur__glance(link);
-        ur__round(link);
+        ur__clear_asleep(link);
+        ur__poll_socket(link);
+        ur__refresh(link);
     }
-    link->state_news = 0;
-    ur__drop_news(link);
+    link->state_changed = 0;
+    ur__clear_ready(link);
     return link->dead ? -ENOTCONN : err;
 }
 
@@ -3847,17 +3903,17 @@ UR_INLINE int ur_arm(ur_link *link, unsigned reasons) {
     if (link->poll < 0) {
         return -ENOTSUP;
     }
-    ur__round(link);
+    ur__refresh(link);
     unsigned pending = ur__pending(link, reasons);
     if (pending != 0) {
-        link->state_news = 0;
-        return link->dead && !(pending & UR_WAIT_NEWS) ? -ENOTCONN : -EAGAIN;
+        link->state_changed = 0;
+        return link->dead && !(pending & UR_WAIT_READY) ? -ENOTCONN : -EAGAIN;
     }
     if (link->dead) {
         return -ENOTCONN;
     }
-    if (!ur__announce(link, reasons & (UR_WAIT_STREAM | UR_WAIT_NEWS))) {
-        ur__awake(link);
+    if (!ur__announce(link, reasons & (UR_WAIT_STREAM | UR_WAIT_READY))) {
+        ur__clear_asleep(link);
         return -EAGAIN;
     }
     link->armed = 1;
@@ -3870,13 +3926,13 @@ UR_INLINE int ur_disarm(ur_link *link) {
     }
     if (link->armed) {
         link->armed = 0;
-        ur__awake(link);
-        if (!ur__hush(link)) {
-            ur__listen(link); /* what woke us, if it was the link's, was the socket */
+        ur__clear_asleep(link);
+        if (!ur__clear_bell(link)) {
+            ur__read_socket(link); /* what woke us, if it was the link's, was the socket */
         }
     }
-    ur__glance(link);
-    ur__round(link);
+    ur__poll_socket(link);
+    ur__refresh(link);
     return link->dead ? -ENOTCONN : 0;
 }
 
@@ -3923,7 +3979,7 @@ UR_INLINE int ur_is_websocket(ur_link *link, ur_request r) {
         return 0;
     }
     (void)ur__headers(link, r, &err);
-    return lane->asks;
+    return lane->wants_websocket;
 }
 
 UR_INLINE uint64_t ur_stream_id(ur_link *link, ur_request r) {
@@ -3951,11 +4007,11 @@ UR_INLINE int ur_header_at(ur_link *link, ur_request r, size_t i, ur_header *hea
         lane->field = 0;
         lane->field_at = lane->head.fields_at;
     }
-    struct ur__cursor c = ur__walk(lane->frame, lane->head.length);
+    struct ur__cursor c = ur__cursor_at(lane->frame, lane->head.length);
     c.at = lane->field_at;
     for (; lane->field <= i; lane->field++) {
-        header->name = ur__piece(&c);
-        header->value = ur__piece(&c);
+        header->name = ur__string(&c);
+        header->value = ur__string(&c);
     }
     lane->field_at = c.at;
     return c.fault == UR__OK ? 0 : -EBADMSG;
@@ -3984,10 +4040,10 @@ UR_INLINE int ur_find_header(ur_link *link, ur_request r, const char *name, ur_s
     if (lane == NULL) {
         return err;
     }
-    struct ur__cursor c = ur__walk(lane->frame, lane->head.length);
+    struct ur__cursor c = ur__cursor_at(lane->frame, lane->head.length);
     c.at = lane->head.fields_at;
     for (size_t i = 0; i < lane->head.count; i++) {
-        ur_str found = ur__piece(&c), its = ur__piece(&c);
+        ur_str found = ur__string(&c), its = ur__string(&c);
         if (ur__same_name(found, name)) {
             *value = its;
             return c.fault == UR__OK ? 0 : -EBADMSG;
@@ -4019,17 +4075,17 @@ UR_INLINE int ur_keep_headers(ur_link *link, ur_request r, void *memory, size_t 
 }
 
 UR_INLINE int ur_tail(ur_link *link, ur_request r, uint64_t n, int timeout_ms, ur_slot *slot) {
-    struct ur__patience p = ur__patient(timeout_ms);
+    struct ur__timeout t = ur__timeout_of(timeout_ms);
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
     memset(slot, 0, sizeof *slot);
     while (err == 0) {
-        err = ur__look_for(link, lane, n, slot);
+        err = ur__tail_or_announce(link, lane, n, slot);
         if (err == 0) {
             break;
         }
         if (err == -EAGAIN) {
-            err = ur__pause(link, UR_WAIT_NEWS, &p);
+            err = ur__wait_once(link, UR_WAIT_READY, &t);
         }
     }
     if (err == 0) {
@@ -4087,7 +4143,7 @@ UR_INLINE int ur_release(ur_link *link, ur_request r, uint64_t n) {
 }
 
 UR_INLINE int ur_trailer(const ur_slot *slot, size_t *at, ur_header *field) {
-    struct ur__cursor c = ur__walk(slot->data, slot->length);
+    struct ur__cursor c = ur__cursor_at(slot->data, slot->length);
     c.at = *at;
     if (slot->kind != UR_TRAILERS || *at > slot->length) {
         return -EINVAL;
@@ -4127,30 +4183,38 @@ UR_INLINE int ur_cancelled(ur_link *link, ur_request r) {
     if (err != 0) {
         return err;
     }
-    ur__glance(link);
-    return ur__look_cancelled(link, lane) != 0 ? -ECANCELED : 0;
+    ur__poll_socket(link);
+    return ur__check_cancelled(link, lane) != 0 ? -ECANCELED : 0;
 }
 
 UR_INLINE uint32_t ur_reason(ur_link *link, ur_request r) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
     if (err == 0) {
-        return ur__look_cancelled(link, lane);
+        return ur__check_cancelled(link, lane);
     }
     lane = &link->lanes[r % UR__MAX_LANES % link->lane_count];
     return err == -ESTALE && r != 0 && lane->ended == r ? lane->reason : (uint32_t)UR_NOT_CANCELLED;
 }
 
 UR_INLINE const char *ur_reason_text(uint32_t reason) {
-    static const char *const texts[] = {"none", "client gone", "deadline passed", "invalid response", "server shut down",
-                                        "client too slow", "request body too large", "exchange finished", "server gone"};
+    static const char *const texts[] = {"none",
+                                        "client gone",
+                                        "deadline passed",
+                                        "invalid response",
+                                        "server shut down",
+                                        "client too slow",
+                                        "request body too large",
+                                        "exchange finished",
+                                        "server gone"};
     return reason < sizeof texts / sizeof texts[0] ? texts[reason] : "unknown";
 }
 
 /* ------- writing */
 
 /* Writes the headers of a final response, or of one that precedes it. */
-static inline int ur__put_head(ur_link *link, struct ur__lane *lane, int status, struct ur__list list, uint32_t kind, int timeout_ms) {
+static inline int ur__put_head(ur_link *link, struct ur__lane *lane, int status, struct ur__list list, uint32_t kind,
+                               int timeout_ms) {
     uint8_t *room = NULL;
     uint32_t size = 0;
     size_t fields = ur__list_size(list);
@@ -4173,13 +4237,13 @@ static inline int ur__put_head(ur_link *link, struct ur__lane *lane, int status,
 static inline int ur__interim(ur_link *link, ur_request r, int status, struct ur__list list, int timeout_ms) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
-    if (err != 0 || lane->begun) {
+    if (err != 0 || lane->headers_sent) {
         return err != 0 ? err : -EALREADY;
     }
     if (status < 102 || status > 199) {
         return -EINVAL;
     }
-    if (ur__look_cancelled(link, lane) != 0) {
+    if (ur__check_cancelled(link, lane) != 0) {
         return -ECANCELED;
     }
     err = ur__put_head(link, lane, status, list, UR__INTERIM, timeout_ms);
@@ -4189,11 +4253,13 @@ static inline int ur__interim(ur_link *link, ur_request r, int status, struct ur
     return err;
 }
 
-UR_INLINE int ur_interim(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count, int timeout_ms) {
+UR_INLINE int ur_interim(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count,
+                         int timeout_ms) {
     return ur__interim(link, r, status, ur__array(headers, count), timeout_ms);
 }
 
-UR_INLINE int ur_interim_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length, int timeout_ms) {
+UR_INLINE int ur_interim_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length,
+                              int timeout_ms) {
     return ur__interim(link, r, status, ur__flat(fields, length), timeout_ms);
 }
 
@@ -4202,7 +4268,7 @@ static inline int ur__final_status(int status) { return status >= 200 && status 
 static inline int ur__respond(ur_link *link, ur_request r, int status, struct ur__list list, int timeout_ms) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
-    if (err != 0 || lane->begun) {
+    if (err != 0 || lane->headers_sent) {
         return err != 0 ? err : -EALREADY;
     }
     int open = status == 101 && ur_is_websocket(link, r);
@@ -4213,19 +4279,21 @@ static inline int ur__respond(ur_link *link, ur_request r, int status, struct ur
     if (err != 0) {
         return err;
     }
-    lane->begun = 1;
+    lane->headers_sent = 1;
     if (open) {
-        lane->open = 1;
+        lane->websocket_open = 1;
         ur__publish(link, lane); /* both sides wait for it */
     }
     return 0;
 }
 
-UR_INLINE int ur_respond(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count, int timeout_ms) {
+UR_INLINE int ur_respond(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count,
+                         int timeout_ms) {
     return ur__respond(link, r, status, ur__array(headers, count), timeout_ms);
 }
 
-UR_INLINE int ur_respond_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length, int timeout_ms) {
+UR_INLINE int ur_respond_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length,
+                              int timeout_ms) {
     return ur__respond(link, r, status, ur__flat(fields, length), timeout_ms);
 }
 
@@ -4251,7 +4319,7 @@ UR_INLINE int ur_reserve(ur_link *link, ur_request r, int timeout_ms, void **roo
 UR_INLINE int ur_commit(ur_link *link, ur_request r, size_t n) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
-    if (err == 0 && (lane->open || n > lane->room_size - lane->filled)) {
+    if (err == 0 && (lane->websocket_open || n > lane->room_size - lane->filled)) {
         err = -EINVAL;
     }
     if (err == 0) {
@@ -4288,7 +4356,7 @@ UR_INLINE int ur_flush(ur_link *link, ur_request r) {
     }
     (void)ur__commit_room(link, lane);
     ur__publish(link, lane);
-    return ur__look_cancelled(link, lane) != 0 ? -ECANCELED : 0;
+    return ur__check_cancelled(link, lane) != 0 ? -ECANCELED : 0;
 }
 
 static inline int ur__trailers(ur_link *link, ur_request r, struct ur__list list, int timeout_ms) {
@@ -4337,7 +4405,7 @@ static inline void ur__put_part(ur_link *link, struct ur__lane *lane, uint32_t k
 }
 
 static inline int ur__send_empty(ur_link *link, struct ur__lane *lane, uint32_t kind, int timeout_ms) {
-    if (ur__look_cancelled(link, lane) != 0) {
+    if (ur__check_cancelled(link, lane) != 0) {
         return -ECANCELED;
     }
     int err = ur__put_empty(link, lane, kind | UR__FINAL, timeout_ms);
@@ -4348,7 +4416,8 @@ static inline int ur__send_empty(ur_link *link, struct ur__lane *lane, uint32_t 
     return err;
 }
 
-UR_INLINE int ur_send(ur_link *link, ur_request r, uint32_t kind, const void *data, size_t size, int final, int timeout_ms, size_t *sent) {
+UR_INLINE int ur_send(ur_link *link, ur_request r, uint32_t kind, const void *data, size_t size, int final,
+                      int timeout_ms, size_t *sent) {
     struct ur__lane *lane;
     size_t done = 0;
     int err = ur__find_message(link, r, kind, &lane);
@@ -4361,7 +4430,7 @@ UR_INLINE int ur_send(ur_link *link, ur_request r, uint32_t kind, const void *da
     while (err == 0 && done < size) {
         uint8_t *room = NULL;
         uint32_t most = 0;
-        err = ur__get_some(link, lane, size - done, timeout_ms, &room, &most);
+        err = ur__get_some_room(link, lane, size - done, timeout_ms, &room, &most);
         if (err == 0) {
             uint32_t n = (uint32_t)ur__min(size - done, most);
             memcpy(room, (const uint8_t *)data + done, n);
@@ -4423,17 +4492,17 @@ UR_INLINE int ur_send_close(ur_link *link, ur_request r, int code, const char *r
     struct ur__lane *lane;
     ur_str why = {reason, length};
     int err = ur__find_writable(link, r, &lane);
-    if (err == 0 && (!lane->open || lane->message != 0)) {
+    if (err == 0 && (!lane->websocket_open || lane->message != 0)) {
         err = -EINVAL;
     }
     if (err != 0) {
         return err;
     }
-    if (code == UR__NO_CODE ? length != 0 : !ur__good_code(code) || length > UR__MOST_REASON || !ur__valid_utf8(why)) {
+    if (code == UR__NO_CODE ? length != 0 : !ur__good_code(code) || length > UR__MAX_REASON || !ur__valid_utf8(why)) {
         return -EINVAL;
     }
     ur__drop_room(lane);
-    if (ur__look_cancelled(link, lane) != 0) {
+    if (ur__check_cancelled(link, lane) != 0) {
         return -ECANCELED;
     }
     err = ur__put_close(link, lane, code, why, timeout_ms);
@@ -4456,7 +4525,9 @@ static inline int ur__put_end(ur_link *link, struct ur__lane *lane, int timeout_
 }
 
 /* Reports whether a response may end now: it has begun, and no message is half out. */
-static inline int ur__may_end(const struct ur__lane *lane) { return lane->begun && !lane->over && lane->message == 0; }
+static inline int ur__may_end(const struct ur__lane *lane) {
+    return lane->headers_sent && !lane->response_ended && lane->message == 0;
+}
 
 UR_INLINE int ur_end(ur_link *link, ur_request r, int timeout_ms) {
     struct ur__lane *lane;
@@ -4475,13 +4546,14 @@ UR_INLINE int ur_end(ur_link *link, ur_request r, int timeout_ms) {
     return err != 0 ? err : cancelled;
 }
 
-UR_INLINE int ur_close_websocket(ur_link *link, ur_request r, int code, const char *reason, size_t length, int timeout_ms) {
+UR_INLINE int ur_close_websocket(ur_link *link, ur_request r, int code, const char *reason, size_t length,
+                                 int timeout_ms) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
     if (err != 0) {
         return err;
     }
-    if (!lane->open || lane->over) {
+    if (!lane->websocket_open || lane->response_ended) {
         return -EINVAL;
     }
     if (!lane->closing) { /* the close may be out, and its end have found no place */
@@ -4495,7 +4567,7 @@ UR_INLINE int ur_close_websocket(ur_link *link, ur_request r, int code, const ch
 
 /* Commits an abort slot. Without room for it, letting go says the same. */
 static inline void ur__put_abort(ur_link *link, struct ur__lane *lane) {
-    if (!lane->over) {
+    if (!lane->response_ended) {
         (void)ur__writer_commit_empty(&lane->writer, UR__ABORT);
         link->counters.aborted++;
     }
@@ -4513,15 +4585,15 @@ UR_INLINE int ur_abort(ur_link *link, ur_request r) {
 
 /* The response has ended; the request has not. */
 static inline void ur__response_over(ur_link *link, struct ur__lane *lane) {
-    lane->begun = lane->closing = lane->over = 1;
-    link->lingering++;
+    lane->headers_sent = lane->closing = lane->response_ended = 1;
+    link->ended_responses++;
     ur__publish(link, lane);
 }
 
 UR_INLINE int ur_end_response(ur_link *link, ur_request r, int timeout_ms) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
-    if (err != 0 || lane->over) {
+    if (err != 0 || lane->response_ended) {
         return err;
     }
     if (!ur__may_end(lane)) {
@@ -4531,7 +4603,9 @@ UR_INLINE int ur_end_response(ur_link *link, ur_request r, int timeout_ms) {
     if (err == -EAGAIN || err == -ETIMEDOUT) {
         return err;
     }
-    int cancelled = ur__look_cancelled(link, lane) != 0 ? -ECANCELED : 0; /* before a server that has seen the end says "finished" */
+    int cancelled = ur__check_cancelled(link, lane) != 0
+                        ? -ECANCELED
+                        : 0; /* before a server that has seen the end says "finished" */
     ur__response_over(link, lane);
     return err != 0 ? err : cancelled;
 }
@@ -4539,7 +4613,7 @@ UR_INLINE int ur_end_response(ur_link *link, ur_request r, int timeout_ms) {
 UR_INLINE int ur_abort_response(ur_link *link, ur_request r) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
-    if (err == 0 && !lane->over) {
+    if (err == 0 && !lane->response_ended) {
         ur__put_abort(link, lane);
         ur__response_over(link, lane);
     }
@@ -4549,7 +4623,7 @@ UR_INLINE int ur_abort_response(ur_link *link, ur_request r) {
 UR_INLINE int ur_let_go(ur_link *link, ur_request r) {
     struct ur__lane *lane;
     int err = ur__find(link, r, &lane);
-    if (err == 0 && !lane->over) {
+    if (err == 0 && !lane->response_ended) {
         err = -EINVAL;
     }
     if (err == 0) {
@@ -4558,7 +4632,8 @@ UR_INLINE int ur_let_go(ur_link *link, ur_request r) {
     return err;
 }
 
-UR_INLINE int ur_answer(ur_link *link, ur_request r, int status, const char *fields, size_t length, const void *body, size_t size, int timeout_ms, size_t *written) {
+UR_INLINE int ur_respond_whole(ur_link *link, ur_request r, int status, const char *fields, size_t length,
+                               const void *body, size_t size, int timeout_ms, size_t *written) {
     size_t done = 0;
     int err = ur__final_status(status) ? ur_respond_flat(link, r, status, fields, length, timeout_ms) : -EINVAL;
     if (err == -EAGAIN || err == -ETIMEDOUT) {
@@ -4582,22 +4657,23 @@ UR_INLINE int ur_answer(ur_link *link, ur_request r, int status, const char *fie
     return err;
 }
 
-UR_INLINE int ur_reply(ur_link *link, ur_request r, int status, const char *fields, int length, const void *body, int size) {
+UR_INLINE int ur_respond_whole_flat(ur_link *link, ur_request r, int status, const char *fields, int length,
+                                    const void *body, int size) {
     struct ur__lane *lane;
     size_t written = 0;
     if (length < 0 || size < 0) {
         return -EINVAL;
     }
-    int err = ur_answer(link, r, status, fields, (size_t)length, body, (size_t)size, UR_NOW, &written);
+    int err = ur_respond_whole(link, r, status, fields, (size_t)length, body, (size_t)size, UR_NOW, &written);
     if (err == -EAGAIN && ur__find(link, r, &lane) == 0) {
-        lane->replied = written;
+        lane->unsent = (size_t)size - written;
     }
     return err;
 }
 
-UR_INLINE size_t ur_replied(ur_link *link, ur_request r) {
+UR_INLINE size_t ur_unsent(ur_link *link, ur_request r) {
     struct ur__lane *lane;
-    return ur__find(link, r, &lane) == 0 ? lane->replied : 0;
+    return ur__find(link, r, &lane) == 0 ? lane->unsent : 0;
 }
 
 #ifdef __cplusplus

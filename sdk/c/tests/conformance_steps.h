@@ -20,7 +20,9 @@ static ur_str unescape(const char *text) {
     return s;
 }
 
-static unsigned long long number(const char *text, unsigned long long otherwise) { return *text == '\0' ? otherwise : strtoull(text, NULL, 10); }
+static unsigned long long number(const char *text, unsigned long long otherwise) {
+    return *text == '\0' ? otherwise : strtoull(text, NULL, 10);
+}
 
 /* Takes the next step off the script. Returns 0 if there is none. */
 static int next_step(struct task *t) {
@@ -52,7 +54,8 @@ static int add_field(struct task *t, ur_str name, ur_str value) {
 static int add_fields(struct task *t) {
     size_t name = number(t->argument[1], 1), value = number(t->argument[2], 0);
     for (unsigned long long i = number(t->argument[0], 1); i > 0; i--) {
-        ur_str n = {(char *)memset(malloc(name + 1), 'n', name), name}, v = {(char *)memset(malloc(value + 1), 'v', value), value};
+        ur_str n = {(char *)memset(malloc(name + 1), 'n', name), name},
+               v = {(char *)memset(malloc(value + 1), 'v', value), value};
         if (add_field(t, n, v) != 0) {
             return -ENOBUFS;
         }
@@ -133,7 +136,8 @@ static int write_pattern(ur_link *link, struct task *t) {
     unsigned long long size = number(t->argument[0], 0), piece = number(t->argument[1], size);
     int err;
     do {
-        size_t at = (size_t)(t->offset % PERIOD), n = 0, want = (size_t)(size - t->done), left = (size_t)(piece == 0 ? 0 : piece - t->done % piece);
+        size_t at = (size_t)(t->offset % PERIOD), n = 0, want = (size_t)(size - t->done),
+               left = (size_t)(piece == 0 ? 0 : piece - t->done % piece);
         want = want < left ? want : left;
         want = want < sizeof pattern - at ? want : sizeof pattern - at;
         err = ur_write(link, t->r, pattern + at, want, t->wait_ms, &n);
@@ -185,7 +189,8 @@ static int echo(ur_link *link, struct task *t) {
             return 0;
         } else if (t->slot.kind == UR_BODY && t->done < t->slot.length) {
             size_t n = 0, left = t->slot.length - (size_t)t->done;
-            err = ur_write(link, t->r, (const char *)t->slot.data + t->done, left < piece ? left : piece, t->wait_ms, &n);
+            err =
+                ur_write(link, t->r, (const char *)t->slot.data + t->done, left < piece ? left : piece, t->wait_ms, &n);
             t->done += n;
         } else {
             err = ur_release(link, t->r, t->slot.number);
@@ -200,10 +205,12 @@ static int send_pattern(ur_link *link, struct task *t, int whole) {
     int text = strcmp(t->argument[0], "text") == 0, err;
     unsigned long long size = number(t->argument[1], 0), piece = number(t->argument[2], size);
     do {
-        size_t at = (size_t)(t->offset % PERIOD), n = 0, want = (size_t)(size - t->done), left = (size_t)(piece == 0 ? 0 : piece - t->done % piece);
+        size_t at = (size_t)(t->offset % PERIOD), n = 0, want = (size_t)(size - t->done),
+               left = (size_t)(piece == 0 ? 0 : piece - t->done % piece);
         want = want < left ? want : left;
         want = want < sizeof pattern - at ? want : sizeof pattern - at;
-        err = ur_send(link, t->r, text ? UR_TEXT : UR_BINARY, (text ? text_pattern : pattern) + at, want, whole && t->done + want == size, t->wait_ms, &n);
+        err = ur_send(link, t->r, text ? UR_TEXT : UR_BINARY, (text ? text_pattern : pattern) + at, want,
+                      whole && t->done + want == size, t->wait_ms, &n);
         t->done += n;
         t->offset += n;
     } while (err == 0 && t->done < size);

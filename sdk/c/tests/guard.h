@@ -22,7 +22,8 @@ enum { GUARD_BYTES = 1 << 20, GUARD_PAGE = 1 << 16 };
 static inline unsigned char *guarded(size_t size) {
     static unsigned char *start;
     if (start == NULL) {
-        start = (unsigned char *)mmap(NULL, GUARD_BYTES + GUARD_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        start = (unsigned char *)mmap(NULL, GUARD_BYTES + GUARD_PAGE, PROT_READ | PROT_WRITE,
+                                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         CHECK(start != MAP_FAILED && mprotect(start + GUARD_BYTES, GUARD_PAGE, PROT_NONE) == 0);
     }
     CHECK(size <= GUARD_BYTES);

@@ -1,0 +1,56 @@
+/* ------------------------------------------------------------------- pool
+ *
+ * The buffers of one segment; private memory of the process that writes it. The
+ * buffer that was freed last is handed out first: it is still in the cache. Each
+ * of the lanes is guaranteed one buffer, always, so that none can be starved by
+ * the others, and what is guaranteed is never handed to anybody else. */
+
+struct ur__span {
+    uint64_t last; /* the last slot that has bytes in the buffer */
+    uint32_t next; /* the lane's next full buffer */
+};
+
+struct ur__pool {
+    uint32_t *stack;
+    struct ur__span *spans;           /* per buffer */
+    uint32_t free, guaranteed, total; /* buffers; guaranteed: to lanes that hold none */
+};
+
+/* Preconditions: buffers >= lanes. Release: ur__pool_close. */
+static inline int ur__pool_open(struct ur__pool *p, uint32_t buffers, uint32_t lanes) {
+    p->stack = (uint32_t *)calloc(buffers, sizeof *p->stack);
+    p->spans = (struct ur__span *)calloc(buffers, sizeof *p->spans);
+    if (p->stack == NULL || p->spans == NULL) {
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < buffers; i++) {
+        p->stack[i] = buffers - 1 - i;
+    }
+    p->free = p->total = buffers;
+    p->guaranteed = lanes;
+    return 0;
+}
+
+static inline void ur__pool_close(struct ur__pool *p) {
+    free(p->stack);
+    free(p->spans);
+    memset(p, 0, sizeof *p);
+}
+
+/* Returns a buffer to a lane that has held so many, or UR__NO_BUFFER. */
+static inline uint32_t ur__pool_take(struct ur__pool *p, uint32_t held) {
+    if (held == 0) {
+        p->guaranteed--;
+    } else if (p->free <= p->guaranteed) {
+        return UR__NO_BUFFER;
+    }
+    return p->stack[--p->free];
+}
+
+/* Takes a buffer back from a lane that holds so many now. */
+static inline void ur__pool_give(struct ur__pool *p, uint32_t buffer, uint32_t held) {
+    p->stack[p->free++] = buffer;
+    if (held == 0) {
+        p->guaranteed++;
+    }
+}
