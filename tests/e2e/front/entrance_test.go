@@ -28,6 +28,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/server/listen"
+	"github.com/wavey-ai/upload-response/server/tlscert"
 	"github.com/wavey-ai/upload-response/tests/e2e/internal/e2etest"
 	"github.com/wavey-ai/upload-response/tests/harness"
 	"github.com/wavey-ai/upload-response/tests/rawclient"
@@ -72,9 +74,9 @@ func TestClientsComeInThroughAUnixSocket(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the socket: %v, %v", info, err)
 	}
-	a, err := server.ParseAddress("unix:" + path)
+	a, err := listen.ParseAddress("unix:" + path)
 	harness.Check(t, err)
-	if _, err := a.Listen(0o600, false); !errors.Is(err, server.ErrSocketBusy) || !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) {
+	if _, err := a.Listen(0o600, false); !errors.Is(err, listen.ErrSocketBusy) || !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) {
 		t.Errorf("a second listener: %v", err)
 	}
 }
@@ -325,9 +327,9 @@ func TestACertificateIsReadAgainWhenItsFilesChange(t *testing.T) {
 	certFile, keyFile := filepath.Join(t.TempDir(), "cert"), filepath.Join(t.TempDir(), "key")
 	cert, key := a.issue("first", false)
 	write(t, certFile, keyFile, cert, key)
-	files, err := server.LoadCertificate(certFile, keyFile, slog.New(slog.NewTextHandler(s.Log, nil)))
+	files, err := tlscert.Load(certFile, keyFile, slog.New(slog.NewTextHandler(s.Log, nil)))
 	harness.Check(t, err)
-	config, err := server.NewTLSConfig(files.Get, "")
+	config, err := tlscert.NewConfig(files.Get, "")
 	harness.Check(t, err)
 	e := s.Enter(t, "https://127.0.0.1:0", config)
 	shown := func() string {
@@ -361,7 +363,7 @@ func TestClientsWithoutACertificateOfTheAuthorityAreRefused(t *testing.T) {
 	get := func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return &tls.Certificate{Certificate: [][]byte{own.Raw}, PrivateKey: ownKey}, nil
 	}
-	config, err := server.NewTLSConfig(get, caFile)
+	config, err := tlscert.NewConfig(get, caFile)
 	harness.Check(t, err)
 	e := s.Enter(t, "https://127.0.0.1:0", config)
 	url := e.String()

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/server/tlscert"
 	"github.com/wavey-ai/upload-response/tests/e2e/internal/e2etest"
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
@@ -151,9 +152,9 @@ func TestTheAltSvcOfAPortNeedsHTTP3(t *testing.T) {
 	limits.AltSvc = "443"
 	s := harness.StartLimited(t, limits, nil)
 	worker := e2etest.StartApp(t, s)
-	certificate, err := server.SelfSigned()
+	certificate, err := tlscert.SelfSigned()
 	harness.Check(t, err)
-	config, err := server.NewTLSConfig(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }, "")
+	config, err := tlscert.NewConfig(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }, "")
 	harness.Check(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	harness.Check(t, err)
