@@ -73,7 +73,7 @@ var layers = map[string][]string{
 		standard, "golang.org/x/sys/unix", "github.com/quic-go/quic-go", "github.com/gobwas/ws",
 		module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/tests",
 	},
-	"tests/rawclient": {standard, "golang.org/x/net/http2", "github.com/quic-go/quic-go", "github.com/quic-go/qpack", module + "/tests/harness"},
+	"tests/rawclient": {standard, "golang.org/x/sys/unix", "golang.org/x/net/http2", "github.com/quic-go/quic-go", "github.com/quic-go/qpack", module + "/tests/harness"},
 	"tests/e2e": {
 		standard, "golang.org/x/net/http2", "github.com/quic-go/quic-go", "github.com/gobwas/ws",
 		module + "/proto", module + "/server", module + "/worker", module + "/tests",
