@@ -14,6 +14,7 @@ import (
 	"github.com/pires/go-proxyproto"
 
 	"github.com/wavey-ai/upload-response/server/internal/conn"
+	"github.com/wavey-ai/upload-response/server/internal/http1"
 )
 
 // reception is a listener whose connections are received before net/http sees
@@ -29,8 +30,8 @@ type reception struct {
 	altSvcOf func(net.Addr) string
 	patience time.Duration
 	log      *slog.Logger
-	plain    *plainServer
-	router   *UploadResponseRouter
+	fast     *http1.FastServer
+	http1    *http1.Config
 	conns    atomic.Int64
 
 	once   sync.Once
@@ -48,7 +49,7 @@ type received struct {
 func (s *Server) receive(l net.Listener, config *tls.Config) *reception {
 	r := &reception{
 		Listener: l, tls: config, proxied: s.limits.ProxyProtocol, trust: &s.router.trust, count: s.count, altSvcOf: s.altSvcOf, patience: s.limits.HeaderTime,
-		log: s.log, plain: s.plain, router: s.router, ready: make(chan received),
+		log: s.log, fast: s.fast, http1: s.http1, ready: make(chan received),
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
@@ -56,7 +57,7 @@ func (s *Server) receive(l net.Listener, config *tls.Config) *reception {
 
 // Accept returns the next connection that is ready to carry requests, but for plain
 // ones, which have been served: a
-// [*screenedConn], a [*secureConn], or a [*tls.Conn] that speaks HTTP/2.
+// [*http1.GuardedConn], a [*http1.SecureConn], or a [*tls.Conn] that speaks HTTP/2.
 func (r *reception) Accept() (net.Conn, error) {
 	r.once.Do(func() { go r.acceptAll() })
 	select {
@@ -116,7 +117,7 @@ func (r *reception) admit(socket net.Conn) {
 		_ = socket.Close()
 		return
 	}
-	if _, http2 := ready.(*tls.Conn); http2 || r.plain.serve(ready, socket) {
+	if _, http2 := ready.(*tls.Conn); http2 || r.fast.Serve(ready, socket) {
 		r.offer(received{conn: ready})
 	}
 }
@@ -137,7 +138,7 @@ func (r *reception) prepare(socket net.Conn) (net.Conn, error) {
 		counted.info.Reader = conn.NewIdleReader(socket)
 	}
 	if r.tls == nil {
-		return newScreenedConn(counted, counted.info, r.router), nil
+		return http1.NewGuardedConn(counted, counted.info, r.http1), nil
 	}
 	secure, err := r.secure(counted)
 	if err != nil {
@@ -201,7 +202,7 @@ func (r *reception) secure(counted *countedConn) (net.Conn, error) {
 	if secure.ConnectionState().NegotiatedProtocol == "h2" {
 		return secure, nil // net/http looks for this very type
 	}
-	return newSecureConn(secure, counted.info, r.router), nil
+	return http1.NewSecureConn(secure, counted.info, r.http1), nil
 }
 
 // sayPlain tells a client that speaks HTTP in the clear what is wrong.

@@ -8,6 +8,7 @@ import (
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server/internal/compress"
 	"github.com/wavey-ai/upload-response/server/internal/header"
+	"github.com/wavey-ai/upload-response/server/internal/http1"
 	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
 	"github.com/wavey-ai/upload-response/shm"
 )
@@ -17,7 +18,7 @@ import (
 type responder struct {
 	stream     *stream
 	writer     http.ResponseWriter
-	together   pieceWriter // nil: pieces are written one by one
+	together   http1.VectorWriter // nil: pieces are written one by one
 	controller *http.ResponseController
 	request    *http.Request
 	origin     *origin
@@ -311,6 +312,13 @@ func (r *responder) decline(status int) error {
 	return nil
 }
 
+// How much is sent at once. The worker gets the slots back together: more would make it
+// wait (docs/design/downloads.md).
+const (
+	mostPieces     = 64
+	mostPieceBytes = 2 << 20
+)
+
 // gather returns the bytes of a body slot, and of those after it that are ready, if the
 // writer takes several at once. It leaves next at the last of them.
 func (r *responder) gather(slot shm.Slot) [][]byte {
@@ -356,7 +364,7 @@ func (r *responder) write(pieces [][]byte) (err error) {
 	case r.compressor != nil:
 		_, err = r.compressor.Write(pieces[0])
 	case len(pieces) > 1:
-		err = r.together.writePieces(pieces, r.progress)
+		err = r.together.WriteVector(pieces, r.progress)
 	default:
 		_, err = r.writer.Write(pieces[0])
 	}
@@ -414,4 +422,12 @@ func (r *responder) release() {
 	if s.place.lane.WantsRoomAt(s.next - 1) { // S2
 		s.place.link.end.Notify(s.place.index)
 	}
+}
+
+// length returns how many bytes there are in pieces.
+func length(pieces [][]byte) (n int) {
+	for _, p := range pieces {
+		n += len(p)
+	}
+	return n
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/server/internal/conn"
+	"github.com/wavey-ai/upload-response/server/internal/http1"
 	"github.com/wavey-ai/upload-response/server/internal/http2"
 	"github.com/wavey-ai/upload-response/server/listen"
 )
@@ -26,7 +27,8 @@ type Server struct {
 	limits Limits
 	log    *slog.Logger
 	http   *http.Server // HTTP/1.1 and 2, clear and secure
-	plain  *plainServer // plain requests of HTTP/1.1, before net/http sees them
+	http1  *http1.Config
+	fast   *http1.FastServer // simple requests of HTTP/1.1, before net/http sees them
 	count  *conn.AddressLimit
 
 	saidBuffers sync.Once
@@ -55,18 +57,22 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 	}
 	s := &Server{router: router, limits: limits, log: log}
 	s.count = conn.NewAddressLimit(limits.ConnsPerAddress)
-	s.plain = newPlainServer(router, &limits, router.config.ClientTimeout, router.config.halfClosedTime(), log)
+	s.http1 = &http1.Config{
+		HeaderTime: limits.HeaderTime, IdleTime: limits.IdleTime, WriteTime: router.config.ClientTimeout,
+		HalfClosedTime: http1.HalfClosedTime(router.config.StallTime), Log: log, Refused: router.logRefusal,
+	}
+	s.fast = http1.NewFastServer(s.http1, router)
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	s.http = &http.Server{
-		Handler:           endsInTime(guarded(router), router.config.ClientTimeout),
+		Handler:           http1.BoundWrites(guarded(router), router.config.ClientTimeout),
 		ReadHeaderTimeout: limits.HeaderTime,
 		IdleTimeout:       limits.IdleTime,
 		MaxHeaderBytes:    headerRoom * router.config.HeaderLimit,
 		ConnContext:       rememberConn,
-		ConnState:         taken,
+		ConnState:         http1.ConnState,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		Protocols:         protocols,
 
@@ -80,15 +86,16 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 func rememberConn(ctx context.Context, c net.Conn) context.Context {
 	var info *conn.Conn
 	switch c := c.(type) {
-	case *screenedConn:
-		info, ctx = c.info, withScreened(ctx, c)
-	case *secureConn:
-		info, ctx = c.info, withScreened(ctx, &c.screenedConn)
+	case *http1.GuardedConn:
+		info, ctx = c.Info(), c.With(ctx)
+	case *http1.SecureConn:
+		info, ctx = c.Info(), c.With(ctx)
 	case *tls.Conn:
 		info = c.NetConn().(*countedConn).info
+		ctx = conn.With(ctx, info)
 	}
 	info.Requests.Init(newResetLimit(), func(string) { _ = c.Close() })
-	return conn.With(ctx, info)
+	return ctx
 }
 
 // Serve serves HTTP/1.1 and 2 in the clear on the connections of a listener until
@@ -159,7 +166,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	defer cancel()
 	var closing sync.WaitGroup
 	closing.Go(func() { _ = s.http.Shutdown(quiet) })
-	closing.Go(func() { s.plain.shutdown(quiet) })
+	closing.Go(func() { s.fast.Shutdown(quiet) })
 	entries := s.stopQUIC()
 	for _, q := range entries {
 		closing.Go(func() { q.shutdown(quiet) })
@@ -171,6 +178,6 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	for _, q := range entries {
 		err = errors.Join(err, q.close())
 	}
-	s.plain.close()
+	s.fast.Close()
 	return errors.Join(err, s.http.Close())
 }

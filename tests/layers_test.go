@@ -36,6 +36,7 @@ var layers = map[string][]string{
 	"server/internal/conn":                  {standard, "golang.org/x/sys/unix", "golang.org/x/time/rate"},
 	"server/internal/fault":                 {standard},
 	"server/internal/header":                {standard, module + "/proto", module + "/server/internal/fault"},
+	"server/internal/http1":                 {standard, "golang.org/x/sys/unix", module + "/server/internal/conn", module + "/server/internal/fault"},
 	"server/internal/http2":                 {standard, module + "/server/internal/http2/extendedconnect"},
 	"server/internal/http2/extendedconnect": {"os"},
 	"server/internal/websocket":             {standard, "github.com/gobwas/ws", module + "/server/internal/conn", module + "/server/internal/fault", module + "/server/internal/header"},
