@@ -16,7 +16,7 @@ func newClient(address netip.Prefix, known bool) client {
 // clientOf returns the client of an exchange. Behind a proxy that we trust a connection
 // is that of many.
 func (x *exchange) clientOf() client {
-	known := x.conn != nil && !x.origin.peer.Trusted && x.conn.Known.Load() && (x.dialect.serial || x.conn.Requests.Alone())
+	known := x.conn != nil && !x.origin.peer.Trusted && x.conn.Known.Load() && (x.session.Pipelined || x.conn.Requests.Alone())
 	return newClient(x.origin.holder, known)
 }
 

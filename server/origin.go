@@ -13,6 +13,7 @@ import (
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/header"
+	"github.com/wavey-ai/upload-response/server/internal/protocol"
 )
 
 // origin is where a request comes from, as far as it is believed: what the peer
@@ -33,9 +34,9 @@ type origin struct {
 }
 
 // originOf finds out where a request comes from.
-func (r *UploadResponseRouter) originOf(request *http.Request, d *dialect) origin {
+func (r *UploadResponseRouter) originOf(request *http.Request, s *protocol.Session) origin {
 	c := conn.Of(request)
-	o := origin{peer: c.Client(request.RemoteAddr, &r.trust), scheme: "http", via: d.via()}
+	o := origin{peer: c.Client(request.RemoteAddr, &r.trust), scheme: "http", via: s.Via()}
 	o.client, o.node, o.holder = o.peer.Address, o.peer.Node, o.peer.Prefix
 	if request.TLS != nil {
 		o.scheme = "https"

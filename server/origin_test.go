@@ -9,6 +9,7 @@ import (
 
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server/internal/conn"
+	"github.com/wavey-ai/upload-response/server/internal/protocol"
 )
 
 // fieldsOf makes the fields of lines, NAME: VALUE with | between them.
@@ -28,7 +29,7 @@ func originFrom(remote, fields string) *origin {
 	r := &UploadResponseRouter{trust: conn.Trust{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}}}
 	request := httptest.NewRequest("GET", "/", nil)
 	request.RemoteAddr, request.Header = remote, fieldsOf(fields)
-	o := r.originOf(request, &dialect{})
+	o := r.originOf(request, &protocol.Session{})
 	return &o
 }
 

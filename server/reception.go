@@ -48,7 +48,7 @@ type received struct {
 
 func (s *Server) receive(l net.Listener, config *tls.Config) *reception {
 	r := &reception{
-		Listener: l, tls: config, proxied: s.limits.ProxyProtocol, trust: &s.router.trust, count: s.count, altSvcOf: s.altSvcOf, patience: s.limits.HeaderTime,
+		Listener: l, tls: config, proxied: s.limits.ProxyProtocol, trust: &s.router.trust, count: s.count, altSvcOf: s.http3.AltSvc, patience: s.limits.HeaderTime,
 		log: s.log, fast: s.fast, http1: s.http1, ready: make(chan received),
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())

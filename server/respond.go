@@ -9,6 +9,7 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/compress"
 	"github.com/wavey-ai/upload-response/server/internal/header"
 	"github.com/wavey-ai/upload-response/server/internal/http1"
+	"github.com/wavey-ai/upload-response/server/internal/protocol"
 	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
 	"github.com/wavey-ai/upload-response/shm"
 )
@@ -232,11 +233,11 @@ func (r *responder) precede(frame []byte) error {
 		return err
 	}
 	fields := http.Header{}
-	if err := header.WriteInterim(fields, response); err != nil || !takesInterim(r.request) {
+	if err := header.WriteInterim(fields, response); err != nil || !protocol.TakesInterim(r.request) {
 		return err
 	}
 	r.stream.watch.writeSince.Store(shm.Now())
-	sendInterim(r.writer, int(response.Status), fields)
+	protocol.SendInterim(r.writer, int(response.Status), fields)
 	r.stream.watch.writeSince.Store(0)
 	return nil
 }
@@ -259,7 +260,7 @@ func (r *responder) begin(frame []byte) error {
 		clear(r.writer.Header())
 		return err
 	}
-	if missesBody(r.request, head.Status) {
+	if protocol.MissesBody(r.request, head.Status) {
 		delete(r.writer.Header(), "Content-Length")
 	}
 	r.origin.sign(r.writer.Header())
@@ -381,12 +382,12 @@ func (r *responder) flush() error {
 		return r.websocket.flush()
 	}
 	r.stream.watch.writeSince.Store(shm.Now())
-	if endsWithHeaders(r.request) {
+	if protocol.EndsWithHeaders(r.request) {
 		r.stream.watch.dismiss()
 	}
 	err := errors.Join(r.compressor.Flush(), r.controller.Flush())
 	r.stream.watch.writeSince.Store(0)
-	if endsWithHeaders(r.request) {
+	if protocol.EndsWithHeaders(r.request) {
 		return nil // an error would be that of a stream that has ended
 	}
 	return r.stream.clientError(err)
@@ -408,7 +409,7 @@ func (r *responder) end() error {
 // the writer has gathered.
 func (r *responder) finish() error {
 	r.stream.watch.writeSince.Store(shm.Now())
-	err := errors.Join(r.compressor.Finish(), pushOut(r.writer))
+	err := errors.Join(r.compressor.Finish(), protocol.Push(r.writer))
 	r.stream.watch.writeSince.Store(0)
 	r.dirty = true
 	return r.stream.clientError(err)

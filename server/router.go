@@ -14,6 +14,7 @@ import (
 	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/server/internal/compress"
 	"github.com/wavey-ai/upload-response/server/internal/conn"
+	"github.com/wavey-ai/upload-response/server/internal/protocol"
 	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
 	"github.com/wavey-ai/upload-response/shm"
 )
@@ -33,7 +34,7 @@ type UploadResponseRouter struct {
 	routes      routeTable
 	counters    counters
 	rates       rateTable
-	windows     windowBudget
+	windows     *conn.Budget
 	compression *compress.Compressors
 	admission   admission
 
@@ -73,7 +74,7 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 	}
 	r.openPools()
 	r.rates.init(&c)
-	r.windows.total = c.WindowMemory
+	r.windows = conn.NewBudget(c.WindowMemory)
 	r.compression = compress.New(c.Compress, c.CompressMin)
 	r.admission.init(&c, c.Log)
 	go func() {
@@ -111,10 +112,10 @@ func (r *UploadResponseRouter) openPools() {
 // documentation for its way.
 func (r *UploadResponseRouter) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	x := exchange{router: r, request: request, conn: conn.Of(request), start: time.Now()}
-	x.writer, x.dialect = speak(w, request)
-	defer hush(x.writer)
+	x.writer, x.session = protocol.Adapt(w, request)
+	defer protocol.Release(x.writer)
 	x.offer, x.request = wsock.NewHandshake(request)
-	x.origin = r.originOf(x.request, &x.dialect)
+	x.origin = r.originOf(x.request, &x.session)
 	r.compression.DropWeakRange(x.request.Header)
 	x.controller = http.NewResponseController(x.writer)
 	x.conclude(r.admit(&x))

@@ -14,6 +14,7 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/http1"
 	"github.com/wavey-ai/upload-response/server/internal/http2"
+	"github.com/wavey-ai/upload-response/server/internal/http3"
 	"github.com/wavey-ai/upload-response/server/listen"
 )
 
@@ -29,14 +30,8 @@ type Server struct {
 	http   *http.Server // HTTP/1.1 and 2, clear and secure
 	http1  *http1.Config
 	fast   *http1.FastServer // simple requests of HTTP/1.1, before net/http sees them
+	http3  *http3.Server
 	count  *conn.AddressLimit
-
-	saidBuffers sync.Once
-	handshakes  handshakes // of HTTP/3
-
-	mu      sync.Mutex
-	quic    []*quicEntry
-	stopped bool
 }
 
 // headerRoom is how many times their limit headers may be before they are not
@@ -62,12 +57,19 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 		HalfClosedTime: http1.HalfClosedTime(router.config.StallTime), Log: log, Refused: router.logRefusal,
 	}
 	s.fast = http1.NewFastServer(s.http1, router)
+	handler := conn.CountRequests(router)
+	s.http3 = http3.NewServer(http3.Config{
+		Handler: handler, MaxHeaderBytes: headerRoom * router.config.HeaderLimit,
+		HeaderTime: limits.HeaderTime, IdleTime: limits.IdleTime, Streams: limits.StreamsPerConn,
+		AltSvc: limits.AltSvc, NoAltSvc: limits.AltSvc == AltSvcOff,
+		Trust: &router.trust, Addresses: s.count, Budget: router.windows, Log: log,
+	})
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	s.http = &http.Server{
-		Handler:           http1.BoundWrites(guarded(router), router.config.ClientTimeout),
+		Handler:           http1.BoundWrites(handler, router.config.ClientTimeout),
 		ReadHeaderTimeout: limits.HeaderTime,
 		IdleTimeout:       limits.IdleTime,
 		MaxHeaderBytes:    headerRoom * router.config.HeaderLimit,
@@ -94,7 +96,7 @@ func rememberConn(ctx context.Context, c net.Conn) context.Context {
 		info = c.NetConn().(*countedConn).info
 		ctx = conn.With(ctx, info)
 	}
-	info.Requests.Init(newResetLimit(), func(string) { _ = c.Close() })
+	info.Requests.Init(func(string) { _ = c.Close() })
 	return ctx
 }
 
@@ -140,23 +142,10 @@ func (s *Server) serve(r *reception) error {
 	return nil
 }
 
-// addQUIC notes an entry, unless the server has stopped.
-func (s *Server) addQUIC(q *quicEntry) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.stopped {
-		s.quic = append(s.quic, q)
-	}
-	return !s.stopped
-}
-
-// stopQUIC takes the entries there are; there will be no more.
-func (s *Server) stopQUIC() []*quicEntry {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	entries := s.quic
-	s.quic, s.stopped = nil, true
-	return entries
+// ServeQUIC serves HTTP/3 on a UDP socket until Shutdown; it then returns nil.
+// Responses of HTTPS on the TCP port of the same number tell clients of it.
+func (s *Server) ServeQUIC(conn net.PacketConn, config *tls.Config) error {
+	return s.http3.Serve(conn, config)
 }
 
 // Shutdown accepts no more connections and waits for the exchanges in progress
@@ -167,17 +156,12 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	var closing sync.WaitGroup
 	closing.Go(func() { _ = s.http.Shutdown(quiet) })
 	closing.Go(func() { s.fast.Shutdown(quiet) })
-	entries := s.stopQUIC()
-	for _, q := range entries {
-		closing.Go(func() { q.shutdown(quiet) })
-	}
+	closing.Go(func() { s.http3.Shutdown(quiet) })
 	err := s.router.Drain(ctx)
 	timer := time.AfterFunc(lastWords, cancel) // what is left has no request: connections that were opened and not used
 	defer timer.Stop()
 	closing.Wait()
-	for _, q := range entries {
-		err = errors.Join(err, q.close())
-	}
+	err = errors.Join(err, s.http3.Close())
 	s.fast.Close()
 	return errors.Join(err, s.http.Close())
 }

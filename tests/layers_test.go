@@ -29,7 +29,7 @@ var layers = map[string][]string{
 	"proto/attach": {standard, "github.com/vmihailenco/msgpack/v5"},
 	"shm":          {standard, "golang.org/x/sys/unix", "github.com/edsrzf/mmap-go"},
 	"server": {
-		standard, "golang.org/x/sys/unix", "golang.org/x/time/rate", "github.com/quic-go/quic-go", "github.com/pires/go-proxyproto",
+		standard, "golang.org/x/sys/unix", "golang.org/x/time/rate", "github.com/pires/go-proxyproto",
 		"github.com/gobwas/ws", module + "/shm", module + "/proto", module + "/server",
 	},
 	"server/internal/compress":              {standard, "github.com/klauspost/compress", module + "/server/internal/header"},
@@ -39,10 +39,15 @@ var layers = map[string][]string{
 	"server/internal/http1":                 {standard, "golang.org/x/sys/unix", module + "/server/internal/conn", module + "/server/internal/fault"},
 	"server/internal/http2":                 {standard, module + "/server/internal/http2/extendedconnect"},
 	"server/internal/http2/extendedconnect": {"os"},
-	"server/internal/websocket":             {standard, "github.com/gobwas/ws", module + "/server/internal/conn", module + "/server/internal/fault", module + "/server/internal/header"},
-	"server/listen":                         {standard, "golang.org/x/sys/unix", module + "/proto/attach"},
-	"server/tlscert":                        {standard},
-	"worker":                                {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
+	"server/internal/http3":                 {standard, "golang.org/x/sys/unix", "github.com/quic-go/quic-go", module + "/server/internal/conn"},
+	"server/internal/protocol": {
+		standard, module + "/proto", module + "/server/internal/conn", module + "/server/internal/header",
+		module + "/server/internal/http1", module + "/server/internal/http2", module + "/server/internal/http3",
+	},
+	"server/internal/websocket": {standard, "github.com/gobwas/ws", module + "/server/internal/conn", module + "/server/internal/fault", module + "/server/internal/header"},
+	"server/listen":             {standard, "golang.org/x/sys/unix", module + "/proto/attach"},
+	"server/tlscert":            {standard},
+	"worker":                    {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
 	"cmd/upload-response": {
 		standard, "golang.org/x/sys/unix", "github.com/caddyserver/certmagic", "github.com/mholt/acmez/v3", "go.uber.org/zap",
 		module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/bench",

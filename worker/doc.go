@@ -1,7 +1,7 @@
 // Package worker is the Go SDK: it attaches to an upload-response server and serves
 // requests out of shared memory.
 //
-// Begin with an [net/http.Handler] and one call:
+// Begin with any [net/http.Handler] and one call:
 //
 //	err := worker.Serve(ctx, "", handler)
 //

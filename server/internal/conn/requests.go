@@ -2,6 +2,7 @@ package conn
 
 import (
 	"context"
+	"net/http"
 	"sync"
 	"time"
 
@@ -24,9 +25,34 @@ type Requests struct {
 	timer   *time.Timer // nil: quiet does not matter
 }
 
-// Init sets how often requests may be reset, and what closes the connection.
-func (q *Requests) Init(resets *rate.Limiter, close func(reason string)) {
-	q.close, q.resets = close, resets
+// A client may reset so many requests at once, and so many a second without end: people who
+// skip through a video do.
+const (
+	resetBurst = 100
+	resetRate  = 10
+)
+
+// Init sets what closes the connection.
+func (q *Requests) Init(close func(reason string)) {
+	q.close, q.resets = close, rate.NewLimiter(resetRate, resetBurst)
+}
+
+// CountRequests counts the requests of each connection of HTTP/2 or 3, and breaks off those
+// that are too many.
+func CountRequests(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := Of(r)
+		if c == nil || r.ProtoMajor == 1 {
+			handler.ServeHTTP(w, r)
+			return
+		}
+		ok := c.Requests.Enter()
+		defer func() { c.Requests.Leave(r.Context().Err() != nil) }()
+		if !ok {
+			panic(http.ErrAbortHandler)
+		}
+		handler.ServeHTTP(w, r)
+	})
 }
 
 // CloseIdle closes the connection when no request is in progress for too long: at the

@@ -1,4 +1,4 @@
-package server
+package http3
 
 import (
 	"net/netip"
@@ -7,7 +7,7 @@ import (
 
 func TestHandshakesAreBoundedAltogetherAndForEachAddress(t *testing.T) {
 	var h handshakes
-	one := netip.MustParseAddr("192.0.2.1")
+	one := netip.MustParsePrefix("192.0.2.1/32")
 	var leave []func()
 	for i := range mostVerifiedPerAddress {
 		end, ok := h.enter(one, true)
@@ -20,13 +20,13 @@ func TestHandshakesAreBoundedAltogetherAndForEachAddress(t *testing.T) {
 		t.Error("an address may have more than its share")
 	}
 	for i := range mostVerified - mostVerifiedPerAddress {
-		end, ok := h.enter(netip.AddrFrom4([4]byte{198, 51, byte(i >> 8), byte(i)}), true)
+		end, ok := h.enter(netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 51, byte(i >> 8), byte(i)}), 32), true)
 		if !ok {
 			t.Fatalf("there are %d", i)
 		}
 		leave = append(leave, end)
 	}
-	if _, ok := h.enter(netip.MustParseAddr("203.0.113.1"), true); ok {
+	if _, ok := h.enter(netip.MustParsePrefix("203.0.113.1/32"), true); ok {
 		t.Error("there may be more than the most")
 	}
 	for range mostUnverified {

@@ -1,4 +1,4 @@
-package server
+package protocol
 
 import (
 	"maps"
@@ -6,10 +6,10 @@ import (
 	"sync"
 )
 
-// interimWriter lets one goroutine send responses that precede the final one (RFC
-// 9110 section 15.2) while another prepares that: the pump says 100 Continue when
-// the worker asks for the body, which may be just when it answers. After the headers
-// of the final response nothing precedes it any more.
+// interimWriter lets one goroutine send interim responses (RFC 9110 section 15.2) while
+// another prepares the final one: the upload says 100 Continue when the worker asks for the
+// body, which may be just when the worker answers. After the headers of the final response
+// there are no interim ones.
 type interimWriter struct {
 	http.ResponseWriter
 
@@ -47,7 +47,7 @@ func (w *interimWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// sendInterim sends a response that precedes the final one, unless that has begun.
+// sendInterim sends an interim response, unless the final one has begun.
 func (w *interimWriter) sendInterim(status int, fields http.Header) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -59,8 +59,8 @@ func (w *interimWriter) sendInterim(status int, fields http.Header) {
 	clear(header)
 }
 
-// sendInterim does the same where there is no other goroutine.
-func sendInterim(w http.ResponseWriter, status int, fields http.Header) {
+// SendInterim sends an interim response with these fields, unless the final one has begun.
+func SendInterim(w http.ResponseWriter, status int, fields http.Header) {
 	if shared, ok := w.(interface{ sendInterim(int, http.Header) }); ok {
 		shared.sendInterim(status, fields)
 		return
@@ -73,10 +73,10 @@ func sendInterim(w http.ResponseWriter, status int, fields http.Header) {
 	maps.Copy(header, final)
 }
 
-// writeInterim sends one with nothing but these fields. net/http goes on reading the map
-// of an HTTP/2 stream when WriteHeader has returned, if its client has reset that
-// meanwhile. One in which there is a length, even a length without a value, it copies
-// before, and sends none.
+// writeInterim sends an interim response with nothing but these fields. If the client has
+// reset the stream meanwhile, net/http's HTTP/2 goes on reading the map when WriteHeader has
+// returned. A map with a Content-Length, even one without a value, net/http copies first,
+// and sends none.
 func writeInterim(w http.ResponseWriter, header http.Header, status int, fields http.Header) {
 	maps.Copy(header, fields)
 	header["Content-Length"] = nil
