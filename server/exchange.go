@@ -11,7 +11,6 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/header"
-	"github.com/wavey-ai/upload-response/server/internal/http1"
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
 	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
 	"github.com/wavey-ai/upload-response/shm"
@@ -171,7 +170,7 @@ func (x *exchange) publishHeaders(hasBody bool) error {
 // failed before it mattered.
 func (x *exchange) exchange(hasBody bool) error {
 	s := x.stream
-	x.responder = responder{stream: s, writer: x.writer, together: http1.VectorWriterOf(x.writer, x.request), controller: x.controller, request: x.request, origin: &x.origin,
+	x.responder = responder{stream: s, writer: x.writer, together: protocol.VectorWriterOf(x.writer, x.request), controller: x.controller, request: x.request, origin: &x.origin,
 		offer: x.offer, router: x.router}
 	s.watch.attend(x.request.Context(), x.controller, x.meter())
 	for {

@@ -8,7 +8,6 @@ import (
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server/internal/compress"
 	"github.com/wavey-ai/upload-response/server/internal/header"
-	"github.com/wavey-ai/upload-response/server/internal/http1"
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
 	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
 	"github.com/wavey-ai/upload-response/shm"
@@ -19,7 +18,7 @@ import (
 type responder struct {
 	stream     *stream
 	writer     http.ResponseWriter
-	together   http1.VectorWriter // nil: pieces are written one by one
+	together   protocol.VectorWriter // nil: pieces are written one by one
 	controller *http.ResponseController
 	request    *http.Request
 	origin     *origin
@@ -313,13 +312,6 @@ func (r *responder) decline(status int) error {
 	return nil
 }
 
-// How much is sent at once. The worker gets the slots back together: more would make it
-// wait (docs/design/downloads.md).
-const (
-	mostPieces     = 64
-	mostPieceBytes = 2 << 20
-)
-
 // gather returns the bytes of a body slot, and of those after it that are ready, if the
 // writer takes several at once. It leaves next at the last of them.
 func (r *responder) gather(slot shm.Slot) [][]byte {
@@ -328,7 +320,7 @@ func (r *responder) gather(slot shm.Slot) [][]byte {
 		return r.pieces
 	}
 	s := r.stream
-	for n := len(slot.Bytes); len(r.pieces) < mostPieces && n < mostPieceBytes; n += len(slot.Bytes) {
+	for n := len(slot.Bytes); len(r.pieces) < protocol.MaxPieces && n < protocol.MaxPieceBytes; n += len(slot.Bytes) {
 		var err error
 		if slot, err = s.response.Tail(s.next + 1); err != nil || slot.Kind != shm.KindBody {
 			break // who takes it next sees that, too
@@ -341,7 +333,7 @@ func (r *responder) gather(slot shm.Slot) [][]byte {
 
 // body sends pieces of the body straight from shared memory.
 func (r *responder) body(pieces [][]byte) error {
-	r.sent += int64(length(pieces))
+	r.sent += int64(protocol.Length(pieces))
 	if r.head.BodyAllowed && r.head.ContentLength >= 0 && r.sent > r.head.ContentLength {
 		return fmt.Errorf("%w: more bytes than its Content-Length of %d", ErrWorkerInvalid, r.head.ContentLength)
 	}
@@ -351,7 +343,7 @@ func (r *responder) body(pieces [][]byte) error {
 	r.stream.watch.writeSince.Store(shm.Now())
 	err := r.write(pieces)
 	r.stream.watch.writeSince.Store(0)
-	r.stream.watch.taken.Add(uint64(length(pieces)))
+	r.stream.watch.taken.Add(uint64(protocol.Length(pieces)))
 	r.dirty = true
 	return r.stream.clientError(err)
 }
@@ -423,12 +415,4 @@ func (r *responder) release() {
 	if s.place.lane.WantsRoomAt(s.next - 1) { // S2
 		s.place.link.end.Notify(s.place.index)
 	}
-}
-
-// length returns how many bytes there are in pieces.
-func length(pieces [][]byte) (n int) {
-	for _, p := range pieces {
-		n += len(p)
-	}
-	return n
 }

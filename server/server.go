@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wavey-ai/upload-response/server/internal/accept"
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/http1"
 	"github.com/wavey-ai/upload-response/server/internal/http2"
@@ -28,10 +29,9 @@ type Server struct {
 	limits Limits
 	log    *slog.Logger
 	http   *http.Server // HTTP/1.1 and 2, clear and secure
-	http1  *http1.Config
-	fast   *http1.FastServer // simple requests of HTTP/1.1, before net/http sees them
+	fast   *http1.FastServer
 	http3  *http3.Server
-	count  *conn.AddressLimit
+	accept accept.Config
 }
 
 // headerRoom is how many times their limit headers may be before they are not
@@ -51,19 +51,23 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 		log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{router: router, limits: limits, log: log}
-	s.count = conn.NewAddressLimit(limits.ConnsPerAddress)
-	s.http1 = &http1.Config{
+	addresses := conn.NewAddressLimit(limits.ConnsPerAddress)
+	base := &http1.Config{
 		HeaderTime: limits.HeaderTime, IdleTime: limits.IdleTime, WriteTime: router.config.ClientTimeout,
 		HalfClosedTime: http1.HalfClosedTime(router.config.StallTime), Log: log, Refused: router.logRefusal,
 	}
-	s.fast = http1.NewFastServer(s.http1, router)
+	s.fast = http1.NewFastServer(base, router)
 	handler := conn.CountRequests(router)
 	s.http3 = http3.NewServer(http3.Config{
 		Handler: handler, MaxHeaderBytes: headerRoom * router.config.HeaderLimit,
 		HeaderTime: limits.HeaderTime, IdleTime: limits.IdleTime, Streams: limits.StreamsPerConn,
 		AltSvc: limits.AltSvc, NoAltSvc: limits.AltSvc == AltSvcOff,
-		Trust: &router.trust, Addresses: s.count, Budget: router.windows, Log: log,
+		Trust: &router.trust, Addresses: addresses, Budget: router.windows, Log: log,
 	})
+	s.accept = accept.Config{
+		Trust: &router.trust, ProxyProtocol: limits.ProxyProtocol, Addresses: addresses, HandshakeTime: limits.HeaderTime,
+		AltSvc: s.http3.AltSvc, HTTP1: base, Fast: s.fast, Log: log,
+	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
@@ -73,7 +77,7 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 		ReadHeaderTimeout: limits.HeaderTime,
 		IdleTimeout:       limits.IdleTime,
 		MaxHeaderBytes:    headerRoom * router.config.HeaderLimit,
-		ConnContext:       rememberConn,
+		ConnContext:       accept.ConnContext,
 		ConnState:         http1.ConnState,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		Protocols:         protocols,
@@ -84,30 +88,14 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 	return s
 }
 
-// rememberConn is for http.Server's ConnContext.
-func rememberConn(ctx context.Context, c net.Conn) context.Context {
-	var info *conn.Conn
-	switch c := c.(type) {
-	case *http1.GuardedConn:
-		info, ctx = c.Info(), c.With(ctx)
-	case *http1.SecureConn:
-		info, ctx = c.Info(), c.With(ctx)
-	case *tls.Conn:
-		info = c.NetConn().(*countedConn).info
-		ctx = conn.With(ctx, info)
-	}
-	info.Requests.Init(func(string) { _ = c.Close() })
-	return ctx
-}
-
 // Serve serves HTTP/1.1 and 2 in the clear on the connections of a listener until
 // Shutdown; it then returns nil.
-func (s *Server) Serve(listener net.Listener) error { return s.serve(s.receive(listener, nil)) }
+func (s *Server) Serve(listener net.Listener) error { return s.serve(listener, nil) }
 
 // ServeTLS serves HTTP/1.1 and 2 over TLS on the connections of a listener until
 // Shutdown; it then returns nil.
 func (s *Server) ServeTLS(listener net.Listener, config *tls.Config) error {
-	return s.serve(s.receive(listener, config))
+	return s.serve(listener, config)
 }
 
 // ServeListener serves what comes in through a listener until Shutdown; it then returns nil.
@@ -135,8 +123,8 @@ func ListenWorkers(path string, shared bool) (*net.UnixListener, error) {
 	return listen.Workers(path, shared)
 }
 
-func (s *Server) serve(r *reception) error {
-	if err := s.http.Serve(r); !errors.Is(err, http.ErrServerClosed) {
+func (s *Server) serve(listener net.Listener, config *tls.Config) error {
+	if err := s.http.Serve(accept.NewListener(listener, config, &s.accept)); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve HTTP: %w", err)
 	}
 	return nil

@@ -86,7 +86,7 @@ func (w *FastWriter) WriteVector(pieces [][]byte, progress func()) error {
 		return w.err
 	}
 	if w.chunked {
-		w.appendChunkSize(length(pieces))
+		w.appendChunkSize(Length(pieces))
 	}
 	w.pieces = append(append(w.pieces[:0], w.out), pieces...)
 	if w.chunked {

@@ -37,8 +37,8 @@ func (w *corkedWriter) WriteVector(pieces [][]byte, progress func()) error {
 	return w.held.release(progress)
 }
 
-// length returns how many bytes there are in pieces.
-func length(pieces [][]byte) (n int) {
+// Length returns how many bytes there are in pieces.
+func Length(pieces [][]byte) (n int) {
 	for _, p := range pieces {
 		n += len(p)
 	}
