@@ -29,13 +29,18 @@ var layers = map[string][]string{
 	"proto/attach": {standard, "github.com/vmihailenco/msgpack/v5"},
 	"shm":          {standard, "golang.org/x/sys/unix", "github.com/edsrzf/mmap-go"},
 	"server": {
-		standard, "golang.org/x/sys/unix", "golang.org/x/time/rate", "github.com/pires/go-proxyproto",
+		standard, "golang.org/x/sys/unix", "golang.org/x/time/rate",
 		"github.com/gobwas/ws", module + "/shm", module + "/proto", module + "/server",
+	},
+	"server/internal/accept": {
+		standard, "golang.org/x/sys/unix", "github.com/pires/go-proxyproto",
+		module + "/server/internal/conn", module + "/server/internal/http1",
 	},
 	"server/internal/compress":              {standard, "github.com/klauspost/compress", module + "/server/internal/header"},
 	"server/internal/conn":                  {standard, "golang.org/x/sys/unix", "golang.org/x/time/rate"},
 	"server/internal/fault":                 {standard},
 	"server/internal/header":                {standard, module + "/proto", module + "/server/internal/fault"},
+	"server/internal/http1":                 {standard, "golang.org/x/sys/unix", module + "/server/internal/conn", module + "/server/internal/fault"},
 	"server/internal/http2":                 {standard, module + "/server/internal/http2/extendedconnect"},
 	"server/internal/http2/extendedconnect": {"os"},
 	"server/internal/http3":                 {standard, "golang.org/x/sys/unix", "github.com/quic-go/quic-go", module + "/server/internal/conn"},
@@ -130,6 +135,8 @@ func TestTheTableForbidsWhatTheDesignDoes(t *testing.T) {
 	for _, pair := range [][2]string{
 		{"shm", "proto"}, {"proto", "shm"}, {"proto", "proto/attach"}, {"proto/attach", "proto"}, {"proto/attach", "shm"}, {"server", "worker"}, {"worker", "server"}, {"shm", "server"}, {"proto", "worker"},
 		{"server", "tests/harness"}, {"worker", "tests/harness"}, {"cmd/upload-response", "tests"}, {"shm", "tests"}, {"proto", "tests"},
+		{"server/internal/accept", "server/internal/http2"}, {"server/internal/http1", "server/internal/http2"}, {"server/internal/http1", "server/internal/accept"},
+		{"server/internal/conn", "server/internal/http1"}, {"server/internal/accept", "server/listen"},
 		{"examples", "tests"}, {"examples", "shm"}, {"server", "cmd/upload-response"}, {"server", "bench"}, {"worker", "bench"}, {"shm", "bench"}, {"bench", "tests"},
 	} {
 		if allows(layers[pair[0]], module+"/"+pair[1]) {

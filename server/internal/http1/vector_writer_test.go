@@ -1,4 +1,4 @@
-package server
+package http1
 
 import (
 	"bytes"
@@ -37,12 +37,12 @@ func TestPiecesThatNetHTTPWritesGoOutTogether(t *testing.T) {
 			if length != "" {
 				w.Header().Set(length, strconv.Itoa(len(whole)))
 			}
-			together := pieceWriterOf(w, r)
+			together := VectorWriterOf(w, r)
 			if together == nil {
 				t.Error("the connection takes one piece at a time")
 				return
 			}
-			if err := together.writePieces(pieces, func() { progressed++ }); err != nil {
+			if err := together.WriteVector(pieces, func() { progressed++ }); err != nil {
 				t.Error(err)
 			}
 			for _, p := range pieces {
@@ -66,11 +66,11 @@ func serveOnce(t *testing.T, handler http.HandlerFunc) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &http.Server{Handler: handler, ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-		return withScreened(ctx, c.(*screenedConn))
+	s := &http.Server{Handler: BoundWrites(handler, time.Minute), ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+		return c.(*GuardedConn).With(ctx)
 	}}
 	t.Cleanup(func() { _ = s.Close() })
-	go func() { _ = s.Serve(screenedListener{l}) }()
+	go func() { _ = s.Serve(guardedListener{l}) }()
 	response, err := http.Get("http://" + l.Addr().String() + "/")
 	if err != nil {
 		t.Fatal(err)
@@ -83,15 +83,15 @@ func serveOnce(t *testing.T, handler http.HandlerFunc) []byte {
 	return body
 }
 
-// screenedListener makes its connections ours.
-type screenedListener struct{ net.Listener }
+// guardedListener makes its connections ours.
+type guardedListener struct{ net.Listener }
 
-func (l screenedListener) Accept() (net.Conn, error) {
+func (l guardedListener) Accept() (net.Conn, error) {
 	socket, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return newScreenedConn(socket, &conn.Conn{Reader: conn.NewIdleReader(socket)}, nil), nil
+	return NewGuardedConn(socket, &conn.Conn{Reader: conn.NewIdleReader(socket)}, &Config{HalfClosedTime: usualHalfClosed}), nil
 }
 
 func TestASlowClientsProgressIsSeenBeforeItHasEverything(t *testing.T) {
@@ -100,7 +100,7 @@ func TestASlowClientsProgressIsSeenBeforeItHasEverything(t *testing.T) {
 	progress := make(chan struct{}, 1000)
 	written := make(chan error, 1)
 	go func() {
-		written <- writeTogether(conn.NewIdleReader(ours).Raw, net.Buffers{make([]byte, most/2), make([]byte, most/2)}, func() { progress <- struct{}{} })
+		written <- writev(conn.NewIdleReader(ours).Raw, net.Buffers{make([]byte, most/2), make([]byte, most/2)}, func() { progress <- struct{}{} })
 	}()
 	<-progress // nothing is read yet, and the kernel does not hold all
 	select {
@@ -122,7 +122,7 @@ func TestASlowClientsProgressIsSeenBeforeItHasEverything(t *testing.T) {
 func TestADeadlineEndsPiecesThatTheClientDoesNotTake(t *testing.T) {
 	ours, _ := tcpPair(t)
 	_ = ours.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
-	err := writeTogether(conn.NewIdleReader(ours).Raw, net.Buffers{make([]byte, 64<<20)}, func() {})
+	err := writev(conn.NewIdleReader(ours).Raw, net.Buffers{make([]byte, 64<<20)}, func() {})
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error(err)
 	}

@@ -1,4 +1,4 @@
-package server
+package http1
 
 import (
 	"bufio"
@@ -9,16 +9,16 @@ import (
 	"testing"
 )
 
-// plainHeads are heads that are plain.
-var plainHeads = []string{
+// fastHeads are heads that are plain.
+var fastHeads = []string{
 	"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
 	"HEAD /a/b;c?d=e&f HTTP/1.1\r\nhost: a.b:80\r\nConnection: keep-alive\r\n\r\n",
 	"DELETE /? HTTP/1.1\r\nHost: [::1]:80\r\nconnection: close\r\nX-A:\t 1 \t\r\nx-a: 2\r\n\r\n",
 	"OPTIONS /a:b@c?d=/e?f HTTP/1.1\r\nX-Empty:\r\nHost: a\r\nCookie: a=b; c=\"d\"\r\nX-Text: \xc3\xa9\r\n\r\n",
 }
 
-// otherHeads are heads that net/http is to decide about.
-var otherHeads = []string{
+// slowHeads are heads that net/http is to decide about.
+var slowHeads = []string{
 	"POST / HTTP/1.1\r\nHost: a\r\n\r\n", "get / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.0\r\nHost: a\r\n\r\n", "GET / http/1.1\r\nHost: a\r\n\r\n",
 	"GET  / HTTP/1.1\r\nHost: a\r\n\r\n", "GET /  HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1 \r\nHost: a\r\n\r\n", " GET / HTTP/1.1\r\nHost: a\r\n\r\n",
 	"GET * HTTP/1.1\r\nHost: a\r\n\r\n", "GET //a HTTP/1.1\r\nHost: a\r\n\r\n", "GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n", "GET /%41 HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -35,23 +35,23 @@ var otherHeads = []string{
 	"PRI * HTTP/2.0\r\n\r\n",
 }
 
-func newPlainRequest() *plainRequest {
-	return &plainRequest{Request: http.Request{Header: http.Header{}}}
+func newFastRequest() *FastRequest {
+	return &FastRequest{Request: http.Request{Header: http.Header{}}}
 }
 
 func TestPlainHeadsAreTakenAndAllOthersLeft(t *testing.T) {
-	p := newPlainRequest()
-	for _, head := range plainHeads {
+	p := newFastRequest()
+	for _, head := range fastHeads {
 		if !p.parse(head) {
 			t.Errorf("%q is left to net/http", head)
 		}
 	}
-	for _, head := range otherHeads {
+	for _, head := range slowHeads {
 		if p.parse(head) {
-			t.Errorf("%q is taken", head)
+			t.Errorf("%q is ConnState", head)
 		}
 	}
-	many := "GET / HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("X: 1\r\n", plainFields+1)
+	many := "GET / HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("X: 1\r\n", maxFields+1)
 	if p.parse(many+"\r\n") || !p.parse(strings.TrimSuffix(many, "X: 1\r\nX: 1\r\n")+"X: 1\r\n\r\n") {
 		t.Error("the number of fields")
 	}
@@ -59,10 +59,10 @@ func TestPlainHeadsAreTakenAndAllOthersLeft(t *testing.T) {
 
 // What we take, net/http reads in the same way.
 func FuzzAPlainRequestIsWhatNetHTTPReads(f *testing.F) {
-	for _, head := range slices.Concat(plainHeads, otherHeads) {
+	for _, head := range slices.Concat(fastHeads, slowHeads) {
 		f.Add(head)
 	}
-	p := newPlainRequest()
+	p := newFastRequest()
 	f.Fuzz(func(t *testing.T, head string) {
 		end := headEnd([]byte(head))
 		if end == 0 || !p.parse(head[:end]) {

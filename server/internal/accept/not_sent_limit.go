@@ -1,4 +1,4 @@
-package server
+package accept
 
 import (
 	"net"
@@ -8,26 +8,26 @@ import (
 
 // What the kernel holds of responses that it cannot send yet, megabytes for each client
 // that does not read, it takes as fast as workers make it. So the later of many
-// connections may have less of it: a share of unsentBudget, down to leastUnsent, which
+// connections may have less of it: a share of notSentBudget, down to minNotSent, which
 // keeps a connection busy. What is on its way does not count. While there are few,
 // there is no bound, which would cost them some speed.
 const (
-	unsentBudget = 64 << 20
-	leastUnsent  = 128 << 10
-	mostUnsent   = 4 << 20
+	notSentBudget = 64 << 20
+	minNotSent    = 128 << 10
+	maxNotSent    = 4 << 20
 )
 
-// unsentShare returns how much the latest of so many connections may have; 0: any.
-func unsentShare(conns int64) int {
-	share := unsentBudget / max(conns, 1)
-	if share >= mostUnsent {
+// notSentLimit returns how much the latest of so many connections may have; 0: any.
+func notSentLimit(conns int64) int {
+	share := notSentBudget / max(conns, 1)
+	if share >= maxNotSent {
 		return 0
 	}
-	return int(max(share, leastUnsent))
+	return int(max(share, minNotSent))
 }
 
-// boundUnsent sets it for a client's connection, if it is one of TCP.
-func boundUnsent(conn net.Conn, most int) {
+// setNotSentLimit sets it for a client's connection, if it is one of TCP.
+func setNotSentLimit(conn net.Conn, most int) {
 	socket, ok := conn.(*net.TCPConn)
 	if !ok || most == 0 {
 		return

@@ -1,4 +1,4 @@
-package server
+package http1
 
 import (
 	"context"
@@ -13,19 +13,19 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 )
 
-// plainConn is a connection of HTTP/1.1 as long as its requests are plain. With the
+// FastConn is a connection of HTTP/1.1 as long as its requests are plain. With the
 // first that is not it becomes net/http's.
-type plainConn struct {
-	server *plainServer
-	conn   net.Conn      // what the client's bytes are read from
-	socket net.Conn      // its TCP connection or Unix socket
-	screen *screenedConn // for net/http
-	whole  net.Conn      // likewise
+type FastConn struct {
+	server  *FastServer
+	conn    net.Conn     // what the client's bytes are read from
+	socket  net.Conn     // its TCP connection or Unix socket
+	guarded *GuardedConn // for net/http
+	whole   net.Conn     // likewise
 
-	request plainRequest
-	writer  plainWriter
+	request FastRequest
+	writer  FastWriter
 	cancel  context.CancelFunc // of the requests' context: the client is gone
-	buffer  [plainMost]byte
+	buffer  [maxHead]byte
 	ahead   []byte // of buffer: read, and not used yet
 
 	half halfClosed // the watch's
@@ -37,38 +37,38 @@ type plainConn struct {
 
 // States of a plain connection.
 const (
-	plainFresh int32 = iota // no request has come yet
-	plainIdle
-	plainBusy
-	plainEnding // the exchange is over, and not all of the response is written
+	stateNew int32 = iota // no request has come yet
+	stateIdle
+	stateActive
+	stateClosing // the exchange is over, and not all of the response is written
 )
 
-// newPlainConn returns a connection that serves requests when serve is called.
-// Preconditions: whole is a *screenedConn or a *secureConn over the socket.
-func newPlainConn(s *plainServer, whole, socket net.Conn) *plainConn {
-	c := &plainConn{server: s, socket: socket, whole: whole}
+// newFastConn returns a connection that serves requests when serve is called.
+// Preconditions: whole is a *GuardedConn or a *SecureConn over the socket.
+func newFastConn(s *FastServer, whole, socket net.Conn) *FastConn {
+	c := &FastConn{server: s, socket: socket, whole: whole}
 	switch w := whole.(type) {
-	case *screenedConn:
-		c.screen, c.conn = w, w.Conn
+	case *GuardedConn:
+		c.guarded, c.conn = w, w.Conn
 		if w.reader != nil {
 			c.conn = socket // there is nothing in between that has read ahead
 		}
-	case *secureConn:
-		c.screen, c.conn = &w.screenedConn, w.tls
+	case *SecureConn:
+		c.guarded, c.conn = &w.GuardedConn, w.tls
 	}
-	ctx, cancel := context.WithCancel(conn.With(context.Background(), c.screen.info))
+	ctx, cancel := context.WithCancel(conn.With(context.Background(), c.guarded.info))
 	c.cancel = cancel
 	c.request.Request = *(&http.Request{
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: make(http.Header, 8), Body: http.NoBody,
 		RemoteAddr: whole.RemoteAddr().String(), TLS: stateOf(whole),
 	}).WithContext(ctx)
-	c.writer = plainWriter{conn: c.conn, socket: c.screen.held.socket, request: &c.request.Request, closing: &s.closing, header: make(http.Header, 8)}
+	c.writer = FastWriter{conn: c.conn, socket: c.guarded.held.socket, request: &c.request.Request, closing: &s.closing, header: make(http.Header, 8)}
 	c.since.Store(time.Now().UnixNano())
 	return c
 }
 
 func stateOf(c net.Conn) *tls.ConnectionState {
-	secure, ok := c.(*secureConn)
+	secure, ok := c.(*SecureConn)
 	if !ok {
 		return nil
 	}
@@ -77,21 +77,21 @@ func stateOf(c net.Conn) *tls.ConnectionState {
 }
 
 // serve serves plain requests. It returns true if the connection goes on with a
-// request that is not, which the screened connection then begins with.
-func (c *plainConn) serve() (goesOn bool) {
+// request that is not, which the guarded connection then begins with.
+func (c *FastConn) serve() (goesOn bool) {
 	defer c.cancel()
 	for served := false; c.await(); served = true {
 		end := headEnd(c.ahead)
 		if end == 0 || !c.request.parse(string(c.ahead[:end])) {
-			c.screen.takeUp(c.ahead, served)
+			c.guarded.takeUp(c.ahead, served)
 			return true
 		}
 		c.ahead = c.ahead[end:]
 		switch c.exchange() {
-		case plainBroken:
+		case broken:
 			_ = c.whole.Close()
 			return false
-		case plainOver:
+		case closeAfter:
 			c.end()
 			return false
 		}
@@ -101,12 +101,12 @@ func (c *plainConn) serve() (goesOn bool) {
 }
 
 // await waits for the next request.
-func (c *plainConn) await() bool {
+func (c *FastConn) await() bool {
 	if len(c.ahead) > 0 {
 		return true
 	}
-	if c.state.Load() != plainFresh {
-		c.enter(plainIdle)
+	if c.state.Load() != stateNew {
+		c.enter(stateIdle)
 	}
 	if c.server.closing.Load() {
 		return false
@@ -115,57 +115,57 @@ func (c *plainConn) await() bool {
 	if err != nil {
 		return false
 	}
-	c.enter(plainBusy) // or somebody might end it as idle
+	c.enter(stateActive) // or somebody might end it as idle
 	c.ahead = c.buffer[:n]
 	return true
 }
 
-func (c *plainConn) enter(state int32) {
+func (c *FastConn) enter(state int32) {
 	c.since.Store(time.Now().UnixNano())
 	c.state.Store(state)
 }
 
 // What becomes of a connection after a request.
-type plainFate int
+type outcome int
 
 const (
-	plainAgain  plainFate = iota
-	plainOver             // it ends
-	plainBroken           // it ends, and must not look as if the response were complete
+	keepAlive  outcome = iota
+	closeAfter         // it ends
+	broken             // it ends, and must not look as if the response were complete
 )
 
 // exchange serves one request.
-func (c *plainConn) exchange() (fate plainFate) {
+func (c *FastConn) exchange() (fate outcome) {
 	defer func() {
 		p := recover()
 		if p == nil {
 			return
 		}
-		fate = plainBroken
+		fate = broken
 		if p != http.ErrAbortHandler {
-			c.server.log.Error("panic", "serving", c.request.RemoteAddr, "panic", p, "stack", string(debug.Stack()))
+			c.server.config.Log.Error("panic", "serving", c.request.RemoteAddr, "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
 	c.writer.reset()
-	if c.state.Load() != plainBusy {
-		c.enter(plainBusy)
+	if c.state.Load() != stateActive {
+		c.enter(stateActive)
 	}
 	c.server.handler.ServeHTTP(&c.writer, &c.request.Request)
-	c.enter(plainEnding)
+	c.enter(stateClosing)
 	switch {
 	case c.writer.finish():
-		return plainAgain
+		return keepAlive
 	case c.writer.err != nil:
-		return plainBroken
+		return broken
 	}
-	return plainOver
+	return closeAfter
 }
 
 // end closes the connection after its last response, which could be lost if what the
 // client has sent after the request were not read.
-func (c *plainConn) end() {
-	_ = c.screen.CloseWrite()
-	_ = c.conn.SetReadDeadline(time.Now().Add(leftoverTime))
-	_, _ = io.CopyN(io.Discard, c.conn, leftoverBytes)
+func (c *FastConn) end() {
+	_ = c.guarded.CloseWrite()
+	_ = c.conn.SetReadDeadline(time.Now().Add(conn.LingerTime))
+	_, _ = io.CopyN(io.Discard, c.conn, conn.LingerBytes)
 	_ = c.whole.Close()
 }

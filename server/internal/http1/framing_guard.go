@@ -1,4 +1,4 @@
-package server
+package http1
 
 import (
 	"bytes"
@@ -6,23 +6,23 @@ import (
 	"sync/atomic"
 )
 
-// screen follows the bytes of an HTTP/1 connection from one message to the next and
+// FramingGuard follows the bytes of an HTTP/1 connection from one message to the next and
 // stops those that not everybody would read in the same way: whoever takes the end of
 // a body for somewhere else finds a request in it that nobody sent (request
 // smuggling). Net/http reads such messages somehow, and does not tell.
 //
-// What net/http refuses by itself the screen leaves to it. The two have to agree on
+// What net/http refuses by itself the FramingGuard leaves to it. The two have to agree on
 // where each message ends in all that both let through.
 //
 //	start -> fields -> start                           no body
 //	         fields -> bytes -> start                  Content-Length
 //	         fields -> size -> bytes -> size ...       chunked
 //	                   size -> trailers -> start
-type screen struct {
-	stage screenStage
-	next  screenStage // after the bytes
-	left  uint64      // bytes to let through unseen
-	line  []byte      // the beginning of a line whose end has not come
+type FramingGuard struct {
+	stage guardStage
+	next  guardStage // after the bytes
+	left  uint64     // bytes to let through unseen
+	line  []byte     // the beginning of a line whose end has not come
 	head  messageHead
 
 	begun int    // messages
@@ -36,10 +36,10 @@ type screen struct {
 	opaque atomic.Bool // what comes is not HTTP/1
 }
 
-type screenStage uint8
+type guardStage uint8
 
 const (
-	stageStart screenStage = iota // of a message
+	stageStart guardStage = iota // of a message
 	stageFields
 	stageBytes
 	stageSize // of a chunk
@@ -54,7 +54,7 @@ var poison = []byte(strings.Repeat("\x00", 24) + "\n\r\n\r\n")
 
 // filter looks at bytes that have come in. It returns how many of them to hand on,
 // which it leaves at the beginning of p.
-func (s *screen) filter(p []byte) (n int) {
+func (s *FramingGuard) filter(p []byte) (n int) {
 	for n < len(p) && s.stage != stageShut && !s.opaque.Load() {
 		switch {
 		case s.stage == stageBytes:
@@ -72,11 +72,11 @@ func (s *screen) filter(p []byte) (n int) {
 }
 
 // shut reports whether nothing more is to be handed on.
-func (s *screen) shut() bool {
+func (s *FramingGuard) shut() bool {
 	return s.stage == stageShut && len(s.poison) == 0 && !s.opaque.Load()
 }
 
-func (s *screen) skip(most int) int {
+func (s *FramingGuard) skip(most int) int {
 	n := int(min(s.left, uint64(most)))
 	if s.left -= uint64(n); s.left == 0 {
 		s.stage = s.next
@@ -86,7 +86,7 @@ func (s *screen) skip(most int) int {
 
 // passOver takes one empty line in front of a message out of p, which some clients
 // send behind a body (RFC 9112 section 2.2). It returns how many bytes are left in p.
-func (s *screen) passOver(p []byte) int {
+func (s *FramingGuard) passOver(p []byte) int {
 	rest := p
 	if !s.held {
 		rest, s.held = p[1:], true
@@ -103,13 +103,13 @@ func (s *screen) passOver(p []byte) int {
 }
 
 // refuse has net/http refuse the message, and nothing of it come behind.
-func (s *screen) refuse() {
+func (s *FramingGuard) refuse() {
 	s.stage, s.poison = stageShut, poison
 }
 
 // readLine looks at the next line, when all of it is there. It returns how much of p
 // to hand on: of a line that is refused, all but its end.
-func (s *screen) readLine(p []byte) int {
+func (s *FramingGuard) readLine(p []byte) int {
 	end := bytes.IndexByte(p, '\n')
 	if end < 0 {
 		s.line = append(s.line, p...) // net/http limits how long it gets
@@ -129,7 +129,7 @@ func (s *screen) readLine(p []byte) int {
 
 // judge reports whether there is only one way to read a line, and knows then what
 // comes behind it.
-func (s *screen) judge(line []byte) bool {
+func (s *FramingGuard) judge(line []byte) bool {
 	if s.stage == stageStart {
 		s.begun++
 		s.first = append(s.first[:0], line[:min(len(line), keptOfLine)]...)
@@ -167,7 +167,7 @@ var crlf = []byte("\r\n")
 var http2Preface = []byte("PRI * HTTP/2.0\r\n")
 
 // endHead knows what body follows the head.
-func (s *screen) endHead() bool {
+func (s *FramingGuard) endHead() bool {
 	s.next, s.left = stageStart, s.head.length
 	switch body := s.head.body(); body {
 	case bodyNone:
@@ -185,7 +185,7 @@ func (s *screen) endHead() bool {
 }
 
 // beginChunk knows how long the chunk is. Net/http looks at its end.
-func (s *screen) beginChunk(line []byte) bool {
+func (s *FramingGuard) beginChunk(line []byte) bool {
 	size, ok := chunkSize(line)
 	if !ok {
 		return false

@@ -1,4 +1,4 @@
-package server
+package http1
 
 import (
 	"errors"
@@ -8,11 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// writeTogether writes all of the pieces to a socket, with as few system calls as it
+// writev writes all of the pieces to a socket, with as few system calls as it
 // takes them in, and calls progress after each that wrote something: a slow client may
 // take long for all of them. It honours the connection's deadlines, and uses up the
 // list.
-func writeTogether(socket syscall.RawConn, pieces net.Buffers, progress func()) (err error) {
+func writev(socket syscall.RawConn, pieces net.Buffers, progress func()) (err error) {
 	waited := socket.Write(func(fd uintptr) (done bool) {
 		for len(pieces) > 0 {
 			var n int

@@ -1,4 +1,4 @@
-package server
+package http1
 
 import (
 	"errors"
@@ -17,14 +17,15 @@ type halfClosed struct {
 	acked uint64    // bytes that had been acknowledged then
 }
 
-// halfClosedTime returns how long a client of TCP that sends no more is served without
-// being sent anything, which would show whether it is there. It is less than the time after
-// which slow clients have to go when others wait: this one may wait for nothing.
-func (c *Config) halfClosedTime() time.Duration {
-	if c.StallTime == 0 {
+// HalfClosedTime returns how long a client of TCP that sends no more is served without being
+// sent anything, which would show whether it is there. It is less than the stall time, after
+// which slow clients have to go when others wait: this one may wait for nothing. The stall
+// time is 0 if slow clients never have to go.
+func HalfClosedTime(stallTime time.Duration) time.Duration {
+	if stallTime == 0 {
 		return usualHalfClosed
 	}
-	return c.StallTime * 5 / 8
+	return stallTime * 5 / 8
 }
 
 const usualHalfClosed = 1250 * time.Millisecond
@@ -49,9 +50,9 @@ func (h *halfClosed) gone(fd int, now time.Time, long time.Duration) bool {
 // awaitGone is called at the end of what the client sends, and returns when it is gone, or
 // at the deadline for reading: net/http would take it for gone at once. Preconditions: the
 // reader is not nil, and there is no TLS.
-func (c *screenedConn) awaitGone() error {
+func (c *GuardedConn) awaitGone() error {
 	var h halfClosed
-	long := c.refusals.router.config.halfClosedTime()
+	long := c.config.HalfClosedTime
 	_ = c.reader.Raw.Control(func(fd uintptr) { h.gone(int(fd), time.Now(), long) }) // its time begins before that of the timer
 	wake := time.AfterFunc(long+time.Millisecond, func() {
 		_ = c.reader.Raw.Control(func(fd uintptr) {
@@ -69,8 +70,8 @@ func (c *screenedConn) awaitGone() error {
 
 // lingers reports whether the end of what the client sends comes behind a whole request
 // that is still answered.
-func (c *screenedConn) lingers(err error) bool {
-	s := &c.screen
-	return errors.Is(err, io.EOF) && c.reader != nil && c.refusals.router != nil && !c.secure && !s.opaque.Load() && s.begun > int(c.refusals.ended.Load()) &&
+func (c *GuardedConn) lingers(err error) bool {
+	s := &c.guard
+	return errors.Is(err, io.EOF) && c.reader != nil && !c.secure && !s.opaque.Load() && s.begun > int(c.refusals.ended.Load()) &&
 		(s.stage == stageStart && len(s.line) == 0 && !s.held || s.stage == stageShut)
 }

@@ -1,4 +1,4 @@
-package server
+package http1
 
 import (
 	"bytes"
@@ -22,7 +22,7 @@ const (
 	bodyLength
 	bodyChunked
 	bodyUnknown // net/http refuses the message
-	bodyUnclear // so has the screen to
+	bodyUnclear // so has the FramingGuard to
 )
 
 // begin reads the first line. Net/http refuses one that has not three words.

@@ -1,20 +1,20 @@
-package server
+package accept
 
 import "testing"
 
 func TestTheMoreConnectionsThereAreTheLessTheKernelHoldsForEach(t *testing.T) {
-	before := mostUnsent
+	before := maxNotSent
 	for _, conns := range []int64{16, 17, 100, 511, 512, 1000, 100_000} {
-		share := unsentShare(conns)
+		share := notSentLimit(conns)
 		if share == 0 {
-			share = mostUnsent
+			share = maxNotSent
 		}
-		if share > before || share < leastUnsent {
+		if share > before || share < minNotSent {
 			t.Errorf("%d connections: %d bytes, after %d", conns, share, before)
 		}
 		before = share
 	}
-	if unsentShare(0) != 0 || unsentShare(16) != 0 || unsentShare(17) == 0 {
+	if notSentLimit(0) != 0 || notSentLimit(16) != 0 || notSentLimit(17) == 0 {
 		t.Error("few connections have a bound, or many have none")
 	}
 }

@@ -1,4 +1,4 @@
-package server
+package http1
 
 import (
 	"bufio"
@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-// screened returns what a screen lets through of a text that comes in pieces, with its
+// guarded returns what a FramingGuard lets through of a text that comes in pieces, with its
 // poison, and where in it each message ends.
-func screened(text []byte, piece func() int) (out []byte, ends []int) {
-	var s screen
+func guarded(text []byte, piece func() int) (out []byte, ends []int) {
+	var s FramingGuard
 	for len(text) > 0 && !s.shut() {
 		n := min(max(piece(), 1), len(text))
 		b := bytes.Clone(text[:n])
@@ -55,10 +55,10 @@ func TestTheSameIsLetThroughHoweverItIsCut(t *testing.T) {
 	for _, first := range messages {
 		for _, second := range messages {
 			text := []byte(first + second)
-			want, _ := screened(text, bytewise)
+			want, _ := guarded(text, bytewise)
 			for seed := range uint64(20) {
 				random := rand.New(rand.NewPCG(seed, 1))
-				if got, _ := screened(text, func() int { return random.IntN(40) }); !bytes.Equal(got, want) {
+				if got, _ := guarded(text, func() int { return random.IntN(40) }); !bytes.Equal(got, want) {
 					t.Errorf("seed %d: %q: %q, want %q", seed, text, got, want)
 				}
 			}
@@ -69,7 +69,7 @@ func TestTheSameIsLetThroughHoweverItIsCut(t *testing.T) {
 func TestWhatIsInOrderIsLetThroughAsItIs(t *testing.T) {
 	for _, i := range []int{0, 4, 6, 7, 8, 14, 15} {
 		text := strings.Repeat(messages[i], 3)
-		if got, ends := screened([]byte(text), bytewise); string(got) != text || len(ends) != 3 {
+		if got, ends := guarded([]byte(text), bytewise); string(got) != text || len(ends) != 3 {
 			t.Errorf("%q: %q, ends at %d", text, got, ends)
 		}
 	}
@@ -83,27 +83,27 @@ func TestALineThatEndsInABareLineFeedIsRefusedWhereverItStands(t *testing.T) {
 				continue
 			}
 			bare := text[:i] + text[i+1:]
-			if out, ends := screened([]byte(bare+head), bytewise); !bytes.Contains(out, poison) || len(ends) > 0 {
+			if out, ends := guarded([]byte(bare+head), bytewise); !bytes.Contains(out, poison) || len(ends) > 0 {
 				t.Errorf("%q: %q, ends at %d", bare, out, ends)
 			}
 		}
 	}
 }
 
-// A connection that has been taken over, or begins with HTTP/2, carries anything.
+// A connection that has been ConnState over, or begins with HTTP/2, carries anything.
 func TestWhatIsNotHTTP1IsLetThrough(t *testing.T) {
 	rest := "\r\n\r\n\n \x00"
-	if got, _ := screened([]byte(string(http2Preface)+rest), bytewise); string(got) != string(http2Preface)+rest {
+	if got, _ := guarded([]byte(string(http2Preface)+rest), bytewise); string(got) != string(http2Preface)+rest {
 		t.Errorf("%q", got)
 	}
-	c := screenedConn{}
+	c := GuardedConn{}
 	c.takeOver()
-	if n := c.screen.filter([]byte(rest)); n != len(rest) {
+	if n := c.guard.filter([]byte(rest)); n != len(rest) {
 		t.Errorf("%d bytes", n)
 	}
 }
 
-// Net/http takes the end of each message for where the screen does.
+// Net/http takes the end of each message for where the FramingGuard does.
 func FuzzTheScreenAgreesWithNetHTTP(f *testing.F) {
 	for _, first := range messages {
 		for _, second := range messages {
@@ -114,7 +114,7 @@ func FuzzTheScreenAgreesWithNetHTTP(f *testing.F) {
 		if bytes.HasPrefix(text, http2Preface) {
 			return
 		}
-		out, ends := screened(text, bytewise)
+		out, ends := guarded(text, bytewise)
 		from := bytes.NewReader(out)
 		r := bufio.NewReader(from)
 		for i := 0; ; i++ {
@@ -127,7 +127,7 @@ func FuzzTheScreenAgreesWithNetHTTP(f *testing.F) {
 			}
 			end := len(out) - from.Len() - r.Buffered()
 			if i >= len(ends) || ends[i] != end {
-				t.Fatalf("%q: message %d ends at %d, for the screen at %d", out, i, end, ends)
+				t.Fatalf("%q: message %d ends at %d, for the FramingGuard at %d", out, i, end, ends)
 			}
 		}
 	})

@@ -1,8 +1,7 @@
-package server
+package http1
 
 import (
 	"context"
-	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -11,39 +10,35 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/wavey-ai/upload-response/server/internal/conn"
 )
 
-// plainServer serves plain requests, and looks after the connections over which they
+// FastServer serves plain requests, and looks after the connections over which they
 // come.
-type plainServer struct {
-	handler    http.Handler
-	log        *slog.Logger
-	first      time.Duration // for the first request to come
-	idle       time.Duration // for the next one
-	halfClosed time.Duration // see [Config.halfClosedTime]
-	rest       time.Duration // for the client to take what is left of a response
+type FastServer struct {
+	config  *Config
+	handler http.Handler
 
 	closing atomic.Bool // connections end after their response
 	stop    chan struct{}
 	once    sync.Once // of stop
 
 	mu      sync.Mutex
-	conns   map[*plainConn]struct{}
+	conns   map[*FastConn]struct{}
 	watched bool          // the watch runs
 	empty   chan struct{} // closed when there are no connections; nil: nobody waits
 }
 
-func newPlainServer(handler http.Handler, limits *Limits, rest, halfClosed time.Duration, log *slog.Logger) *plainServer {
-	return &plainServer{
-		handler: handler, log: log, first: limits.HeaderTime, idle: limits.IdleTime, rest: rest, halfClosed: halfClosed,
-		stop: make(chan struct{}), conns: map[*plainConn]struct{}{},
-	}
+// NewFastServer returns a server whose requests the handler serves.
+func NewFastServer(config *Config, handler http.Handler) *FastServer {
+	return &FastServer{config: config, handler: handler, stop: make(chan struct{}), conns: map[*FastConn]struct{}{}}
 }
 
-// serve serves a connection, see [newPlainConn]. It reports whether net/http is to go
+// Serve serves a connection, see [newFastConn]. It reports whether net/http is to go
 // on with it.
-func (s *plainServer) serve(whole, socket net.Conn) (goesOn bool) {
-	c := newPlainConn(s, whole, socket)
+func (s *FastServer) Serve(whole, socket net.Conn) (goesOn bool) {
+	c := newFastConn(s, whole, socket)
 	s.mu.Lock()
 	s.conns[c] = struct{}{}
 	if !s.watched {
@@ -55,7 +50,7 @@ func (s *plainServer) serve(whole, socket net.Conn) (goesOn bool) {
 	return c.serve()
 }
 
-func (s *plainServer) forget(c *plainConn) {
+func (s *FastServer) forget(c *FastConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
@@ -65,9 +60,9 @@ func (s *plainServer) forget(c *plainConn) {
 	}
 }
 
-// shutdown ends the connections without a request; the others end after theirs. It
+// Shutdown ends the connections without a request; the others end after theirs. It
 // waits for them until ctx ends.
-func (s *plainServer) shutdown(ctx context.Context) {
+func (s *FastServer) Shutdown(ctx context.Context) {
 	select {
 	case <-s.endIdle():
 	case <-ctx.Done():
@@ -75,13 +70,13 @@ func (s *plainServer) shutdown(ctx context.Context) {
 }
 
 // endIdle returns a channel that is closed when there are no connections any more.
-func (s *plainServer) endIdle() <-chan struct{} {
+func (s *FastServer) endIdle() <-chan struct{} {
 	s.closing.Store(true)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		if c.state.Load() != plainBusy {
-			_ = c.socket.SetReadDeadline(longAgo)
+		if c.state.Load() != stateActive {
+			_ = c.socket.SetReadDeadline(conn.Past)
 		}
 	}
 	empty := make(chan struct{})
@@ -93,8 +88,8 @@ func (s *plainServer) endIdle() <-chan struct{} {
 	return empty
 }
 
-// close ends every connection.
-func (s *plainServer) close() {
+// Close ends every connection.
+func (s *FastServer) Close() {
 	s.closing.Store(true)
 	s.once.Do(func() { close(s.stop) })
 	s.mu.Lock()
@@ -110,7 +105,7 @@ const watchEvery = 250 * time.Millisecond
 
 // watch ends connections that are idle, or whose client does not read, and cancels the
 // requests of clients that are gone.
-func (s *plainServer) watch() {
+func (s *FastServer) watch() {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
 	for {
@@ -125,17 +120,17 @@ func (s *plainServer) watch() {
 
 // sweep ends the connections that have had their time, and returns those whose request
 // takes long.
-func (s *plainServer) sweep(now time.Time) (long []*plainConn) {
+func (s *FastServer) sweep(now time.Time) (long []*FastConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
 		spent := time.Duration(now.UnixNano() - c.since.Load())
 		switch state := c.state.Load(); {
-		case state == plainBusy && spent > watchEvery:
+		case state == stateActive && spent > watchEvery:
 			long = append(long, c)
-		case state == plainIdle && spent > s.idle, state == plainFresh && spent > s.first:
-			_ = c.socket.SetReadDeadline(longAgo) // if a request comes just now, it is the last
-		case state == plainEnding && spent > s.rest:
+		case state == stateIdle && spent > s.config.IdleTime, state == stateNew && spent > s.config.HeaderTime:
+			_ = c.socket.SetReadDeadline(conn.Past) // if a request comes just now, it is the last
+		case state == stateClosing && spent > s.config.WriteTime:
 			_ = c.socket.Close()
 		}
 	}
@@ -145,7 +140,7 @@ func (s *plainServer) sweep(now time.Time) (long []*plainConn) {
 // cancelGone asks the kernel whose client has closed its end, and is gone: net/http has a
 // goroutine for each request read for that. The number of a socket that is closed meanwhile may
 // be another's already, so who seems to be gone is asked for again while it is held.
-func (s *plainServer) cancelGone(conns []*plainConn, now time.Time) {
+func (s *FastServer) cancelGone(conns []*FastConn, now time.Time) {
 	fds := make([]unix.PollFd, len(conns))
 	for i, c := range conns {
 		fds[i].Fd = -1 // ignored
@@ -160,7 +155,7 @@ func (s *plainServer) cancelGone(conns []*plainConn, now time.Time) {
 		}
 		withSocket(c.socket, func(fd int32) {
 			again := []unix.PollFd{{Fd: fd, Events: unix.POLLRDHUP}}
-			if n, err := unix.Poll(again, 0); n > 0 && err == nil && (c.screen.secure || c.half.gone(int(fd), now, s.halfClosed-watchEvery)) {
+			if n, err := unix.Poll(again, 0); n > 0 && err == nil && (c.guarded.secure || c.half.gone(int(fd), now, s.config.HalfClosedTime-watchEvery)) {
 				c.cancel()
 			}
 		})
@@ -168,8 +163,8 @@ func (s *plainServer) cancelGone(conns []*plainConn, now time.Time) {
 }
 
 // withSocket calls f with the descriptor of a connection, unless it is closed.
-func withSocket(conn net.Conn, f func(fd int32)) {
-	socket, ok := conn.(syscall.Conn)
+func withSocket(c net.Conn, f func(fd int32)) {
+	socket, ok := c.(syscall.Conn)
 	if !ok {
 		return
 	}

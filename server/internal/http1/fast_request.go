@@ -1,4 +1,4 @@
-package server
+package http1
 
 import (
 	"bytes"
@@ -13,19 +13,19 @@ import (
 // ourselves, which takes a fraction of the time; whatever is not quite so is left to
 // net/http, with every byte of it.
 
-// plainMost is the longest head that is taken for plain, and plainFields the most
+// maxHead is the longest head that is ConnState for plain, and maxFields the most
 // fields in it.
 const (
-	plainMost   = 4 << 10
-	plainFields = 64
+	maxHead   = 4 << 10
+	maxFields = 64
 )
 
-// plainMethods are the methods whose requests need no length to have no body.
-var plainMethods = []string{http.MethodGet, http.MethodHead, http.MethodDelete, http.MethodOptions}
+// fastMethods are the methods whose requests need no length to have no body.
+var fastMethods = []string{http.MethodGet, http.MethodHead, http.MethodDelete, http.MethodOptions}
 
-// notPlain has the fields with which a request is not plain, by canonical name: they
+// slowFields has the fields with which a request is not plain, by canonical name: they
 // say where it ends, change what follows it, or mean something to net/http.
-var notPlain = map[string]bool{
+var slowFields = map[string]bool{
 	"Content-Length": true, "Transfer-Encoding": true, "Expect": true, "Upgrade": true, "Trailer": true, "Te": true,
 	"Http2-Settings": true, "Pragma": true, "Keep-Alive": true, "Proxy-Connection": true,
 }
@@ -38,7 +38,7 @@ const (
 	charValue
 )
 
-var plainChars = func() (table [256]uint8) {
+var chars = func() (table [256]uint8) {
 	mark := func(set string, kind uint8) {
 		for _, c := range []byte(set) {
 			table[c] |= kind
@@ -59,18 +59,18 @@ var plainChars = func() (table [256]uint8) {
 // all reports whether every character of s is of a kind.
 func all(s string, kind uint8) bool {
 	for i := range len(s) {
-		if plainChars[s[i]]&kind == 0 {
+		if chars[s[i]]&kind == 0 {
 			return false
 		}
 	}
 	return true
 }
 
-// plainRequest is a plain request, and the memory for the next one.
-type plainRequest struct {
+// FastRequest is a plain request, and the memory for the next one.
+type FastRequest struct {
 	http.Request
 	url    url.URL
-	values [plainFields]string
+	values [maxFields]string
 	count  int
 }
 
@@ -88,7 +88,7 @@ var emptyLine = []byte("\r\n\r\n")
 
 // parse reads a head that ends in an empty line. It reports false, and leaves p half
 // filled, for one that is not plain.
-func (p *plainRequest) parse(head string) bool {
+func (p *FastRequest) parse(head string) bool {
 	line, rest, _ := strings.Cut(head, "\r\n")
 	method, line, _ := strings.Cut(line, " ")
 	target, found := strings.CutSuffix(line, " HTTP/1.1")
@@ -105,8 +105,8 @@ func (p *plainRequest) parse(head string) bool {
 	return p.Host != ""
 }
 
-func (p *plainRequest) setMethod(method string) bool {
-	for _, m := range plainMethods {
+func (p *FastRequest) setMethod(method string) bool {
+	for _, m := range fastMethods {
 		if m == method {
 			p.Method = m
 			return true
@@ -116,7 +116,7 @@ func (p *plainRequest) setMethod(method string) bool {
 }
 
 // setTarget takes a target in origin-form (RFC 9112 section 3.2.1).
-func (p *plainRequest) setTarget(target string) bool {
+func (p *FastRequest) setTarget(target string) bool {
 	if len(target) == 0 || target[0] != '/' || strings.HasPrefix(target, "//") || !all(target, charTarget) {
 		return false // an escape is for net/http, too
 	}
@@ -127,15 +127,15 @@ func (p *plainRequest) setTarget(target string) bool {
 }
 
 // addField takes one line of the header.
-func (p *plainRequest) addField(line string) bool {
+func (p *FastRequest) addField(line string) bool {
 	name, value, found := strings.Cut(line, ":")
 	value = strings.Trim(value, " \t")
-	if !found || name == "" || p.count == plainFields || !all(name, charName) || !all(value, charValue) {
+	if !found || name == "" || p.count == maxFields || !all(name, charName) || !all(value, charValue) {
 		return false
 	}
 	name = textproto.CanonicalMIMEHeaderKey(name)
 	switch {
-	case notPlain[name]:
+	case slowFields[name]:
 		return false
 	case name == "Host":
 		known := p.Host != ""

@@ -1,4 +1,4 @@
-package server
+package http1
 
 import (
 	"net"
@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// plainWriter writes the response to a plain request. Its head, and a body that is
+// FastWriter writes the response to a plain request. Its head, and a body that is
 // short or comes at once, go out in one write.
 //
 // The header is written as it is when the head goes out, and what is added later are
 // trailers: that is how the router uses it.
-type plainWriter struct {
+type FastWriter struct {
 	conn    net.Conn
 	socket  syscall.RawConn // below conn; nil: something is in between
 	request *http.Request
@@ -39,17 +39,17 @@ const (
 	outBytes = 16 << 10
 )
 
-func (w *plainWriter) reset() {
+func (w *FastWriter) reset() {
 	clear(w.header)
 	w.status, w.begun, w.chunked, w.last = 0, false, false, w.request.Close
 	w.body, w.out = w.body[:0], w.out[:0]
 }
 
 // Header returns the fields to be sent.
-func (w *plainWriter) Header() http.Header { return w.header }
+func (w *FastWriter) Header() http.Header { return w.header }
 
 // WriteHeader sets the status; one that precedes the final one is sent at once.
-func (w *plainWriter) WriteHeader(status int) {
+func (w *FastWriter) WriteHeader(status int) {
 	switch {
 	case w.status != 0:
 	case status < http.StatusOK:
@@ -63,7 +63,7 @@ func (w *plainWriter) WriteHeader(status int) {
 }
 
 // Write adds p to the body, and does not use it after it has returned.
-func (w *plainWriter) Write(p []byte) (int, error) {
+func (w *FastWriter) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
@@ -76,8 +76,8 @@ func (w *plainWriter) Write(p []byte) (int, error) {
 	return len(p), w.err
 }
 
-// writePieces adds pieces to the body, as [pieceWriter] says.
-func (w *plainWriter) writePieces(pieces [][]byte, progress func()) error {
+// WriteVector adds pieces to the body, as [VectorWriter] says.
+func (w *FastWriter) WriteVector(pieces [][]byte, progress func()) error {
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
@@ -86,7 +86,7 @@ func (w *plainWriter) writePieces(pieces [][]byte, progress func()) error {
 		return w.err
 	}
 	if w.chunked {
-		w.appendChunkSize(length(pieces))
+		w.appendChunkSize(Length(pieces))
 	}
 	w.pieces = append(append(w.pieces[:0], w.out), pieces...)
 	if w.chunked {
@@ -98,9 +98,9 @@ func (w *plainWriter) writePieces(pieces [][]byte, progress func()) error {
 	return w.err
 }
 
-func (w *plainWriter) writeAll(pieces net.Buffers, progress func()) error {
+func (w *FastWriter) writeAll(pieces net.Buffers, progress func()) error {
 	if w.socket != nil {
-		return writeTogether(w.socket, pieces, progress)
+		return writev(w.socket, pieces, progress)
 	}
 	for _, p := range pieces {
 		if _, err := w.conn.Write(p); err != nil {
@@ -112,7 +112,7 @@ func (w *plainWriter) writeAll(pieces net.Buffers, progress func()) error {
 }
 
 // FlushError sends what has been written.
-func (w *plainWriter) FlushError() error {
+func (w *FastWriter) FlushError() error {
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
@@ -122,12 +122,12 @@ func (w *plainWriter) FlushError() error {
 }
 
 // SetReadDeadline and SetWriteDeadline are for [http.ResponseController].
-func (w *plainWriter) SetReadDeadline(t time.Time) error  { return w.conn.SetReadDeadline(t) }
-func (w *plainWriter) SetWriteDeadline(t time.Time) error { return w.conn.SetWriteDeadline(t) }
+func (w *FastWriter) SetReadDeadline(t time.Time) error  { return w.conn.SetReadDeadline(t) }
+func (w *FastWriter) SetWriteDeadline(t time.Time) error { return w.conn.SetWriteDeadline(t) }
 
 // finish sends the rest of the response. It reports whether the connection can have
 // another one.
-func (w *plainWriter) finish() bool {
+func (w *FastWriter) finish() bool {
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
@@ -143,7 +143,7 @@ func (w *plainWriter) finish() bool {
 
 // begin puts the head into out, and what was held back. Whole says that this is all
 // of the body.
-func (w *plainWriter) begin(whole bool) {
+func (w *FastWriter) begin(whole bool) {
 	if w.begun {
 		return
 	}
@@ -162,7 +162,7 @@ func (w *plainWriter) begin(whole bool) {
 	w.append(w.body)
 }
 
-func (w *plainWriter) appendStatus(status int) {
+func (w *FastWriter) appendStatus(status int) {
 	text := http.StatusText(status)
 	if text == "" {
 		text = "status code " + strconv.Itoa(status)
@@ -173,7 +173,7 @@ func (w *plainWriter) appendStatus(status int) {
 }
 
 // appendFields writes the header but for what begin says itself.
-func (w *plainWriter) appendFields() {
+func (w *FastWriter) appendFields() {
 	for name, values := range w.header {
 		if name == "Connection" || strings.HasPrefix(name, http.TrailerPrefix) {
 			continue
@@ -184,13 +184,13 @@ func (w *plainWriter) appendFields() {
 	}
 }
 
-func (w *plainWriter) appendField(name, value string) {
+func (w *FastWriter) appendField(name, value string) {
 	w.out = append(append(w.out, name...), ": "...)
 	w.out = append(append(w.out, value...), "\r\n"...)
 }
 
 // appendFraming says how long the body is (RFC 9112 section 6).
-func (w *plainWriter) appendFraming(whole bool) {
+func (w *FastWriter) appendFraming(whole bool) {
 	head := w.request.Method == http.MethodHead
 	switch {
 	case w.header["Content-Length"] != nil || w.status == http.StatusNoContent || w.status == http.StatusNotModified:
@@ -204,7 +204,7 @@ func (w *plainWriter) appendFraming(whole bool) {
 }
 
 // appendTrailers writes the fields that were marked as trailers.
-func (w *plainWriter) appendTrailers() {
+func (w *FastWriter) appendTrailers() {
 	for name, values := range w.header {
 		if name, marked := strings.CutPrefix(name, http.TrailerPrefix); marked {
 			for _, value := range values {
@@ -215,7 +215,7 @@ func (w *plainWriter) appendTrailers() {
 }
 
 // append adds a piece of the body.
-func (w *plainWriter) append(p []byte) {
+func (w *FastWriter) append(p []byte) {
 	if len(p) == 0 || w.request.Method == http.MethodHead {
 		return
 	}
@@ -230,12 +230,12 @@ func (w *plainWriter) append(p []byte) {
 	w.out = append(w.out, p...)
 }
 
-func (w *plainWriter) appendChunkSize(n int) {
+func (w *FastWriter) appendChunkSize(n int) {
 	w.out = append(strconv.AppendInt(w.out, int64(n), 16), "\r\n"...)
 }
 
 // write writes out, and then p.
-func (w *plainWriter) write(p []byte) {
+func (w *FastWriter) write(p []byte) {
 	switch {
 	case w.err != nil:
 	case len(p) == 0 && len(w.out) > 0:

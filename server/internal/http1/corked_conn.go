@@ -1,4 +1,4 @@
-package server
+package http1
 
 import (
 	"net"
@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// heldWrites are what net/http writes to a connection of HTTP/1.1 while the pieces of a
+// corkedConn are what net/http writes to a connection of HTTP/1.1 while the pieces of a
 // body are handed to it, one by one: they go out together when the last has been.
-type heldWrites struct {
+type corkedConn struct {
 	socket syscall.RawConn // nil: something is in between, and nothing is held
 	on     atomic.Bool
 
@@ -27,10 +27,10 @@ const reusedBytes = 4 << 10
 const keptBytes = 16 << 10
 
 // hold begins to hold. Release: release, by the same goroutine.
-func (h *heldWrites) hold() { h.on.Store(true) }
+func (h *corkedConn) hold() { h.on.Store(true) }
 
 // take holds what would be written, and reports whether it does.
-func (h *heldWrites) take(p []byte) bool {
+func (h *corkedConn) take(p []byte) bool {
 	if !h.on.Load() {
 		return false
 	}
@@ -48,12 +48,12 @@ func (h *heldWrites) take(p []byte) bool {
 	return true
 }
 
-// release writes what was held, as [writeTogether] says.
-func (h *heldWrites) release(progress func()) error {
+// release writes what was held, as [writev] says.
+func (h *corkedConn) release(progress func()) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.on.Store(false)
-	err := writeTogether(h.socket, h.pieces, progress)
+	err := writev(h.socket, h.pieces, progress)
 	clear(h.pieces)
 	h.pieces, h.copies = h.pieces[:0], h.copies[:0]
 	if cap(h.copies) > keptBytes {
