@@ -138,6 +138,11 @@ func TestTheTableForbidsWhatTheDesignDoes(t *testing.T) {
 		{"server/internal/accept", "server/internal/http2"}, {"server/internal/http1", "server/internal/http2"}, {"server/internal/http1", "server/internal/accept"},
 		{"server/internal/conn", "server/internal/http1"}, {"server/internal/accept", "server/listen"},
 		{"examples", "tests"}, {"examples", "shm"}, {"server", "cmd/upload-response"}, {"server", "bench"}, {"worker", "bench"}, {"shm", "bench"}, {"bench", "tests"},
+		{"server/internal/http1", "server/internal/http2"}, {"server/internal/http1", "server/internal/http3"},
+		{"server/internal/http2", "server/internal/http1"}, {"server/internal/http2", "server/internal/http3"},
+		{"server/internal/http3", "server/internal/http1"}, {"server/internal/http3", "server/internal/http2"},
+		{"server/internal/websocket", "shm"}, {"server/internal/websocket", "server/internal/protocol"},
+		{"server/internal/header", "server/internal/conn"}, {"server/internal/compress", "server/internal/conn"},
 	} {
 		if allows(layers[pair[0]], module+"/"+pair[1]) {
 			t.Errorf("%s may import %s", pair[0], pair[1])
