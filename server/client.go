@@ -16,14 +16,14 @@ func newClient(address netip.Prefix, known bool) client {
 // clientOf returns the client of an exchange. Behind a proxy that we trust a connection
 // is that of many.
 func (x *exchange) clientOf() client {
-	known := x.conn != nil && !x.origin.trusted && x.conn.known.Load() && (x.dialect.serial || x.conn.guard.alone())
+	known := x.conn != nil && !x.origin.peer.Trusted && x.conn.Known.Load() && (x.session.Pipelined || x.conn.Requests.Alone())
 	return newClient(x.origin.holder, known)
 }
 
 // judge notes what the end of an exchange says of its client.
 func (x *exchange) judge(err error) {
 	known := err == nil && !x.slow
-	if x.conn != nil && x.conn.known.Load() != known {
-		x.conn.known.Store(known)
+	if x.conn != nil && x.conn.Known.Load() != known {
+		x.conn.Known.Store(known)
 	}
 }

@@ -13,8 +13,8 @@
 //	      -> respond: slots to client (respond.go, the handler's goroutine)
 //	      -> finish: the stream goes back when its worker has let go of it
 //
-// What the versions of HTTP do differently an exchange asks its dialect
-// (dialect.go). Connections are received in reception.go and quic.go.
+// What the versions of HTTP do differently an exchange asks its session (package protocol).
+// Connections are received in reception.go and package http3.
 //
 // Each link has a [ResponseWatcher], the goroutine that sleeps on the link's
 // bell and wakes the exchanges that have news. A clock goroutine looks after

@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/header"
+	"github.com/wavey-ai/upload-response/server/internal/protocol"
 	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
 	"github.com/wavey-ai/upload-response/shm"
 )
@@ -20,9 +22,9 @@ type exchange struct {
 	writer     http.ResponseWriter
 	controller *http.ResponseController
 	request    *http.Request
-	conn       *clientConn // nil: it came in through a server that is not ours
+	conn       *conn.Conn // nil: it came in through a server that is not ours
 	start      time.Time
-	dialect    dialect
+	session    protocol.Session
 	origin     origin
 	offer      *wsock.Handshake // nil: the request asks for no WebSocket
 	window     windowClaim
@@ -60,7 +62,7 @@ func (x *exchange) serve() error {
 	x.stream, x.streamID = s, s.id.Load()
 	s.request.Keep(idempotent(x.request.Method))
 	s.offered.Store(x.offer != nil)
-	s.bodied.Store(hasBody && !x.dialect.expects)
+	s.bodied.Store(hasBody && !x.session.AwaitsContinue)
 	if err := x.publishHeaders(hasBody); err != nil {
 		x.router.requests.release(s)
 		return err
@@ -74,10 +76,10 @@ func (x *exchange) hasBody() bool {
 
 // admit finds the pool, and refuses what needs no worker to be refused.
 func (x *exchange) admit() error {
-	if x.dialect.ambiguous {
-		x.dialect.closeAfter(x.writer.Header())
+	if x.session.Ambiguous {
+		x.session.CloseAfter(x.writer.Header())
 	}
-	if err := x.dialect.check(x.request); err != nil {
+	if err := x.session.Check(x.request); err != nil {
 		return fmt.Errorf("%w: %w", ErrBadRequest, err)
 	}
 	if err := x.checkOffer(); err != nil {
@@ -168,7 +170,7 @@ func (x *exchange) publishHeaders(hasBody bool) error {
 // failed before it mattered.
 func (x *exchange) exchange(hasBody bool) error {
 	s := x.stream
-	x.responder = responder{stream: s, writer: x.writer, together: pieceWriterOf(x.writer, x.request), controller: x.controller, request: x.request, origin: &x.origin,
+	x.responder = responder{stream: s, writer: x.writer, together: protocol.VectorWriterOf(x.writer, x.request), controller: x.controller, request: x.request, origin: &x.origin,
 		offer: x.offer, router: x.router}
 	s.watch.attend(x.request.Context(), x.controller, x.meter())
 	for {
@@ -277,7 +279,7 @@ func (x *exchange) startPump(hasBody bool) {
 	_ = x.controller.EnableFullDuplex() // HTTP/1.1 only; HTTP/2 and 3 always are
 	x.pump = &pump{
 		laneFeed: newLaneFeed(x.stream, x.router.config.SlotSize), request: x.request, limit: x.router.config.BodyLimit,
-		dialect: &x.dialect, writer: x.writer, window: &x.window,
+		session: &x.session, writer: x.writer, window: &x.window,
 	}
 	go x.pump.run()
 }
@@ -294,7 +296,7 @@ func (x *exchange) awaitUpload() {
 	r := &x.responder
 	open := r.head.BodyAllowed && (r.head.ContentLength < 0 || r.compressor != nil)
 	x.pump.early = earlyAnswer{at: time.Now(), status: r.head.Status, open: open, flush: r.flush}
-	hold := time.NewTimer(x.dialect.earlyHold())
+	hold := time.NewTimer(x.session.EarlyHold())
 	defer hold.Stop()
 	at.position.WantResponse(true) // S1
 	s.watch.waitSince.Store(shm.Now())
@@ -320,7 +322,7 @@ func (x *exchange) haltPump(err error) {
 	_ = x.request.Body.Close()
 	x.uploadEnded, x.received = x.stream.upload.ended.Load(), x.stream.upload.amount.Load()
 	if !x.uploadEnded {
-		x.dialect.closeAfterReply(x.writer)
+		x.session.CloseAfterReply(x.writer)
 	}
 }
 
@@ -366,8 +368,8 @@ func (x *exchange) fail(err error) (status int) {
 	if f.Retry {
 		header.Set("Retry-After", "1")
 	}
-	if x.pump != nil && !x.uploadEnded || x.dialect.ambiguous || f.EndsConnection {
-		x.dialect.closeAfter(header)
+	if x.pump != nil && !x.uploadEnded || x.session.Ambiguous || f.EndsConnection {
+		x.session.CloseAfter(header)
 	}
 	x.limitUnread()
 	x.writer.WriteHeader(status)
@@ -375,26 +377,26 @@ func (x *exchange) fail(err error) (status int) {
 	if x.request.Method != http.MethodHead {
 		x.responder.sent = int64(n)
 	}
-	_ = pushOut(x.writer)
+	_ = protocol.Push(x.writer)
 	x.dropRest()
 	return status
 }
 
 // dropRest lets the upload of a refused request over HTTP/2 in for a moment, see
-// momentTime.
+// [protocol.DrainTime].
 func (x *exchange) dropRest() {
-	if x.dialect.version != proto.HTTP2 || x.dialect.expects || !x.hasBody() || x.pump != nil {
+	if x.session.Version != proto.HTTP2 || x.session.AwaitsContinue || !x.hasBody() || x.pump != nil {
 		return
 	}
 	_ = x.controller.Flush()
-	_ = x.controller.SetReadDeadline(time.Now().Add(momentTime))
-	_, _ = io.CopyN(io.Discard, x.request.Body, momentBytes)
+	_ = x.controller.SetReadDeadline(time.Now().Add(protocol.DrainTime))
+	_, _ = io.CopyN(io.Discard, x.request.Body, protocol.DrainBytes)
 }
 
 // limitUnread bounds how long net/http waits for a body that nobody reads: it reads some
 // of it before it answers.
 func (x *exchange) limitUnread() {
-	if x.dialect.serial && x.pump == nil && x.hasBody() {
+	if x.session.Pipelined && x.pump == nil && x.hasBody() {
 		_ = x.controller.SetReadDeadline(time.Now().Add(leftoverTime))
 	}
 }

@@ -4,12 +4,14 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+
+	"github.com/wavey-ai/upload-response/server/internal/conn"
 )
 
 // who returns a client by the last number of its address; a known one has a name with
 // an exclamation mark.
 func who(name string) client {
-	return newClient(holderOf(netip.AddrFrom4([4]byte{192, 0, 2, name[0]})), len(name) > 1 && name[1] == '!')
+	return newClient(conn.PrefixOf(netip.AddrFrom4([4]byte{192, 0, 2, name[0]})), len(name) > 1 && name[1] == '!')
 }
 
 // stands returns the standing of addresses of which those named are as said.

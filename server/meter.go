@@ -37,7 +37,7 @@ func (x *exchange) meter() meter {
 	if x.conn == nil {
 		return meter{}
 	}
-	return meter{x.conn.raw(), x.dialect.serial}
+	return meter{x.conn.Socket(), x.session.Pipelined}
 }
 
 // moved returns how many bytes have moved of an exchange that waits.

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wavey-ai/upload-response/proto/attach"
+	"github.com/wavey-ai/upload-response/server/listen"
 )
 
 // PoolID is a user or group whose processes may serve one pool.
@@ -27,20 +28,11 @@ type process struct {
 
 // processOf asks the kernel who is at the other end of conn.
 func processOf(conn *net.UnixConn) (process, error) {
-	cred, err := peerCredentials(conn)
+	cred, err := listen.PeerCredentials(conn)
 	if err != nil {
 		return process{}, err
 	}
 	return process{pid: int(cred.Pid), uid: cred.Uid, gid: cred.Gid}, nil
-}
-
-// peerCredentials asks the kernel who is at the other end of conn.
-func peerCredentials(conn *net.UnixConn) (cred *unix.Ucred, err error) {
-	onDescriptor(conn, &err, func(fd int) error {
-		cred, err = unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
-		return err
-	})
-	return cred, err
 }
 
 // onDescriptor calls f with the descriptor of conn, and leaves what went wrong in err.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -31,7 +32,7 @@ func newCache(tb testing.TB, n int) *RequestChunkCache {
 
 // addressNumber returns one of many addresses.
 func addressNumber(n int) netip.Prefix {
-	return holderOf(netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}))
+	return conn.PrefixOf(netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}))
 }
 
 func mustAcquire(tb testing.TB, c *RequestChunkCache, who client) *stream {

@@ -8,6 +8,7 @@ import (
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server/internal/compress"
 	"github.com/wavey-ai/upload-response/server/internal/header"
+	"github.com/wavey-ai/upload-response/server/internal/protocol"
 	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
 	"github.com/wavey-ai/upload-response/shm"
 )
@@ -17,7 +18,7 @@ import (
 type responder struct {
 	stream     *stream
 	writer     http.ResponseWriter
-	together   pieceWriter // nil: pieces are written one by one
+	together   protocol.VectorWriter // nil: pieces are written one by one
 	controller *http.ResponseController
 	request    *http.Request
 	origin     *origin
@@ -231,11 +232,11 @@ func (r *responder) precede(frame []byte) error {
 		return err
 	}
 	fields := http.Header{}
-	if err := header.WriteInterim(fields, response); err != nil || !takesInterim(r.request) {
+	if err := header.WriteInterim(fields, response); err != nil || !protocol.TakesInterim(r.request) {
 		return err
 	}
 	r.stream.watch.writeSince.Store(shm.Now())
-	sendInterim(r.writer, int(response.Status), fields)
+	protocol.SendInterim(r.writer, int(response.Status), fields)
 	r.stream.watch.writeSince.Store(0)
 	return nil
 }
@@ -258,7 +259,7 @@ func (r *responder) begin(frame []byte) error {
 		clear(r.writer.Header())
 		return err
 	}
-	if missesBody(r.request, head.Status) {
+	if protocol.MissesBody(r.request, head.Status) {
 		delete(r.writer.Header(), "Content-Length")
 	}
 	r.origin.sign(r.writer.Header())
@@ -319,7 +320,7 @@ func (r *responder) gather(slot shm.Slot) [][]byte {
 		return r.pieces
 	}
 	s := r.stream
-	for n := len(slot.Bytes); len(r.pieces) < mostPieces && n < mostPieceBytes; n += len(slot.Bytes) {
+	for n := len(slot.Bytes); len(r.pieces) < protocol.MaxPieces && n < protocol.MaxPieceBytes; n += len(slot.Bytes) {
 		var err error
 		if slot, err = s.response.Tail(s.next + 1); err != nil || slot.Kind != shm.KindBody {
 			break // who takes it next sees that, too
@@ -332,7 +333,7 @@ func (r *responder) gather(slot shm.Slot) [][]byte {
 
 // body sends pieces of the body straight from shared memory.
 func (r *responder) body(pieces [][]byte) error {
-	r.sent += int64(length(pieces))
+	r.sent += int64(protocol.Length(pieces))
 	if r.head.BodyAllowed && r.head.ContentLength >= 0 && r.sent > r.head.ContentLength {
 		return fmt.Errorf("%w: more bytes than its Content-Length of %d", ErrWorkerInvalid, r.head.ContentLength)
 	}
@@ -342,7 +343,7 @@ func (r *responder) body(pieces [][]byte) error {
 	r.stream.watch.writeSince.Store(shm.Now())
 	err := r.write(pieces)
 	r.stream.watch.writeSince.Store(0)
-	r.stream.watch.taken.Add(uint64(length(pieces)))
+	r.stream.watch.taken.Add(uint64(protocol.Length(pieces)))
 	r.dirty = true
 	return r.stream.clientError(err)
 }
@@ -356,7 +357,7 @@ func (r *responder) write(pieces [][]byte) (err error) {
 	case r.compressor != nil:
 		_, err = r.compressor.Write(pieces[0])
 	case len(pieces) > 1:
-		err = r.together.writePieces(pieces, r.progress)
+		err = r.together.WriteVector(pieces, r.progress)
 	default:
 		_, err = r.writer.Write(pieces[0])
 	}
@@ -373,12 +374,12 @@ func (r *responder) flush() error {
 		return r.websocket.flush()
 	}
 	r.stream.watch.writeSince.Store(shm.Now())
-	if endsWithHeaders(r.request) {
+	if protocol.EndsWithHeaders(r.request) {
 		r.stream.watch.dismiss()
 	}
 	err := errors.Join(r.compressor.Flush(), r.controller.Flush())
 	r.stream.watch.writeSince.Store(0)
-	if endsWithHeaders(r.request) {
+	if protocol.EndsWithHeaders(r.request) {
 		return nil // an error would be that of a stream that has ended
 	}
 	return r.stream.clientError(err)
@@ -400,7 +401,7 @@ func (r *responder) end() error {
 // the writer has gathered.
 func (r *responder) finish() error {
 	r.stream.watch.writeSince.Store(shm.Now())
-	err := errors.Join(r.compressor.Finish(), pushOut(r.writer))
+	err := errors.Join(r.compressor.Finish(), protocol.Push(r.writer))
 	r.stream.watch.writeSince.Store(0)
 	r.dirty = true
 	return r.stream.clientError(err)

@@ -13,6 +13,8 @@ import (
 
 	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/server/internal/compress"
+	"github.com/wavey-ai/upload-response/server/internal/conn"
+	"github.com/wavey-ai/upload-response/server/internal/protocol"
 	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
 	"github.com/wavey-ai/upload-response/shm"
 )
@@ -23,6 +25,7 @@ import (
 type UploadResponseRouter struct {
 	config      Config
 	log         *slog.Logger
+	trust       conn.Trust
 	instance    uint64
 	requests    *RequestChunkCache
 	responses   *ResponseChunkCache
@@ -31,7 +34,7 @@ type UploadResponseRouter struct {
 	routes      routeTable
 	counters    counters
 	rates       rateTable
-	windows     windowBudget
+	windows     *conn.Budget
 	compression *compress.Compressors
 	admission   admission
 
@@ -61,7 +64,7 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
 	r := &UploadResponseRouter{
-		config: c, log: c.Log, instance: binary.LittleEndian.Uint64(random[:]),
+		config: c, log: c.Log, trust: conn.Trust{Proxies: c.TrustedProxies, Unix: c.TrustUnix}, instance: binary.LittleEndian.Uint64(random[:]),
 		responses: newResponseChunkCache(&c), queue: queue{length: c.QueueLength, time: c.QueueTime, closed: make(chan struct{})},
 		stopClock: make(chan struct{}), clockDone: make(chan struct{}),
 		quiet: make(chan struct{}), links: map[*link]struct{}{},
@@ -71,7 +74,7 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 	}
 	r.openPools()
 	r.rates.init(&c)
-	r.windows.total = c.WindowMemory
+	r.windows = conn.NewBudget(c.WindowMemory)
 	r.compression = compress.New(c.Compress, c.CompressMin)
 	r.admission.init(&c, c.Log)
 	go func() {
@@ -108,11 +111,11 @@ func (r *UploadResponseRouter) openPools() {
 // ServeHTTP takes one exchange through the router: see the package's
 // documentation for its way.
 func (r *UploadResponseRouter) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	x := exchange{router: r, request: request, conn: connOf(request), start: time.Now()}
-	x.writer, x.dialect = speak(w, request)
-	defer hush(x.writer)
+	x := exchange{router: r, request: request, conn: conn.Of(request), start: time.Now()}
+	x.writer, x.session = protocol.Adapt(w, request)
+	defer protocol.Release(x.writer)
 	x.offer, x.request = wsock.NewHandshake(request)
-	x.origin = r.originOf(x.request, &x.dialect)
+	x.origin = r.originOf(x.request, &x.session)
 	r.compression.DropWeakRange(x.request.Header)
 	x.controller = http.NewResponseController(x.writer)
 	x.conclude(r.admit(&x))

@@ -11,7 +11,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wavey-ai/upload-response/server/internal/accept"
+	"github.com/wavey-ai/upload-response/server/internal/conn"
+	"github.com/wavey-ai/upload-response/server/internal/http1"
 	"github.com/wavey-ai/upload-response/server/internal/http2"
+	"github.com/wavey-ai/upload-response/server/internal/http3"
+	"github.com/wavey-ai/upload-response/server/listen"
 )
 
 // lastWords is how long, after the last exchange has ended, its response may take
@@ -24,15 +29,9 @@ type Server struct {
 	limits Limits
 	log    *slog.Logger
 	http   *http.Server // HTTP/1.1 and 2, clear and secure
-	plain  *plainServer // plain requests of HTTP/1.1, before net/http sees them
-	count  *addressCount
-
-	saidBuffers sync.Once
-	handshakes  handshakes // of HTTP/3
-
-	mu      sync.Mutex
-	quic    []*quicEntry
-	stopped bool
+	fast   *http1.FastServer
+	http3  *http3.Server
+	accept accept.Config
 }
 
 // headerRoom is how many times their limit headers may be before they are not
@@ -52,19 +51,34 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 		log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{router: router, limits: limits, log: log}
-	s.count = newAddressCount(limits.ConnsPerAddress, router.config.trusts)
-	s.plain = newPlainServer(router, &limits, router.config.ClientTimeout, router.config.halfClosedTime(), s.altSvcOf, log)
+	addresses := conn.NewAddressLimit(limits.ConnsPerAddress)
+	base := &http1.Config{
+		HeaderTime: limits.HeaderTime, IdleTime: limits.IdleTime, WriteTime: router.config.ClientTimeout,
+		HalfClosedTime: http1.HalfClosedTime(router.config.StallTime), Log: log, Refused: router.logRefusal,
+	}
+	s.fast = http1.NewFastServer(base, router)
+	handler := conn.CountRequests(router)
+	s.http3 = http3.NewServer(http3.Config{
+		Handler: handler, MaxHeaderBytes: headerRoom * router.config.HeaderLimit,
+		HeaderTime: limits.HeaderTime, IdleTime: limits.IdleTime, Streams: limits.StreamsPerConn,
+		AltSvc: limits.AltSvc, NoAltSvc: limits.AltSvc == AltSvcOff,
+		Trust: &router.trust, Addresses: addresses, Budget: router.windows, Log: log,
+	})
+	s.accept = accept.Config{
+		Trust: &router.trust, ProxyProtocol: limits.ProxyProtocol, Addresses: addresses, HandshakeTime: limits.HeaderTime,
+		AltSvc: s.http3.AltSvc, HTTP1: base, Fast: s.fast, Log: log,
+	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	s.http = &http.Server{
-		Handler:           endsInTime(guarded(router), router.config.ClientTimeout),
+		Handler:           http1.BoundWrites(handler, router.config.ClientTimeout),
 		ReadHeaderTimeout: limits.HeaderTime,
 		IdleTimeout:       limits.IdleTime,
 		MaxHeaderBytes:    headerRoom * router.config.HeaderLimit,
-		ConnContext:       s.rememberConn,
-		ConnState:         taken,
+		ConnContext:       accept.ConnContext,
+		ConnState:         http1.ConnState,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		Protocols:         protocols,
 
@@ -74,60 +88,52 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 	return s
 }
 
-// rememberConn is for http.Server's ConnContext.
-func (s *Server) rememberConn(ctx context.Context, conn net.Conn) context.Context {
-	c := &clientConn{}
-	c.guard.init(func(string) { _ = conn.Close() })
-	switch conn := conn.(type) {
-	case *screenedConn:
-		c.screened, c.reader = conn, conn.reader
-		c.known.Store(conn.known)
-	case *secureConn:
-		c.screened, c.reader, c.altSvc = &conn.screenedConn, conn.reader, s.altSvcOf(conn.LocalAddr())
-		c.known.Store(conn.known)
-	case *tls.Conn:
-		if socket, ok := conn.NetConn().(*idleConn); ok {
-			c.reader = socket.reader
-		}
-		c.altSvc = s.altSvcOf(conn.LocalAddr())
-	}
-	return withConn(ctx, c)
-}
-
 // Serve serves HTTP/1.1 and 2 in the clear on the connections of a listener until
 // Shutdown; it then returns nil.
-func (s *Server) Serve(listener net.Listener) error { return s.serve(s.receive(listener, nil)) }
+func (s *Server) Serve(listener net.Listener) error { return s.serve(listener, nil) }
 
 // ServeTLS serves HTTP/1.1 and 2 over TLS on the connections of a listener until
 // Shutdown; it then returns nil.
 func (s *Server) ServeTLS(listener net.Listener, config *tls.Config) error {
-	return s.serve(s.receive(listener, config))
+	return s.serve(listener, config)
 }
 
-func (s *Server) serve(r *reception) error {
-	if err := s.http.Serve(r); !errors.Is(err, http.ErrServerClosed) {
+// ServeListener serves what comes in through a listener until Shutdown; it then returns nil.
+// The configuration is for a secure address.
+func (s *Server) ServeListener(l *listen.Listener, config *tls.Config) error {
+	if !l.Address.Secure {
+		return s.Serve(l.Listener)
+	}
+	failed := make(chan error, 2)
+	serving := 1
+	if l.UDP != nil {
+		serving++
+		go func() { failed <- s.ServeQUIC(l.UDP, config) }()
+	}
+	go func() { failed <- s.ServeTLS(l.Listener, config) }()
+	var err error
+	for ; serving > 0 && err == nil; serving-- {
+		err = <-failed
+	}
+	return err
+}
+
+// ListenWorkers is [listen.Workers].
+func ListenWorkers(path string, shared bool) (*net.UnixListener, error) {
+	return listen.Workers(path, shared)
+}
+
+func (s *Server) serve(listener net.Listener, config *tls.Config) error {
+	if err := s.http.Serve(accept.NewListener(listener, config, &s.accept)); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve HTTP: %w", err)
 	}
 	return nil
 }
 
-// addQUIC notes an entry, unless the server has stopped.
-func (s *Server) addQUIC(q *quicEntry) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.stopped {
-		s.quic = append(s.quic, q)
-	}
-	return !s.stopped
-}
-
-// stopQUIC takes the entries there are; there will be no more.
-func (s *Server) stopQUIC() []*quicEntry {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	entries := s.quic
-	s.quic, s.stopped = nil, true
-	return entries
+// ServeQUIC serves HTTP/3 on a UDP socket until Shutdown; it then returns nil.
+// Responses of HTTPS on the TCP port of the same number tell clients of it.
+func (s *Server) ServeQUIC(conn net.PacketConn, config *tls.Config) error {
+	return s.http3.Serve(conn, config)
 }
 
 // Shutdown accepts no more connections and waits for the exchanges in progress
@@ -137,18 +143,13 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	defer cancel()
 	var closing sync.WaitGroup
 	closing.Go(func() { _ = s.http.Shutdown(quiet) })
-	closing.Go(func() { s.plain.shutdown(quiet) })
-	entries := s.stopQUIC()
-	for _, q := range entries {
-		closing.Go(func() { q.shutdown(quiet) })
-	}
+	closing.Go(func() { s.fast.Shutdown(quiet) })
+	closing.Go(func() { s.http3.Shutdown(quiet) })
 	err := s.router.Drain(ctx)
 	timer := time.AfterFunc(lastWords, cancel) // what is left has no request: connections that were opened and not used
 	defer timer.Stop()
 	closing.Wait()
-	for _, q := range entries {
-		err = errors.Join(err, q.close())
-	}
-	s.plain.close()
+	err = errors.Join(err, s.http3.Close())
+	s.fast.Close()
 	return errors.Join(err, s.http.Close())
 }

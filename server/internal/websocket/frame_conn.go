@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"github.com/wavey-ai/upload-response/server/internal/conn"
 )
 
 // FrameConn carries the frames of a WebSocket, to and from the client: a connection that
@@ -36,22 +38,13 @@ func (c *FrameConn) WriteFrame(op ws.OpCode, final bool, payload []byte) error {
 // Flush sends what has been written.
 func (c *FrameConn) Flush() error { return c.flush() }
 
-// A connection that ends is read for a moment, and what comes is thrown away: if it were
-// not, the client could lose the last frame.
-const (
-	lingerBytes = 256 << 10
-	lingerTime  = 500 * time.Millisecond
-)
-
 // Close ends a connection. A stream ends with the handler of the request.
 func (c *FrameConn) Close() {
 	if c.conn == nil {
 		return
 	}
-	if half, ok := c.conn.(interface{ CloseWrite() error }); ok {
-		_ = half.CloseWrite()
-	}
-	_ = c.conn.SetReadDeadline(time.Now().Add(lingerTime))
-	_, _ = io.CopyN(io.Discard, c.reader, lingerBytes)
+	_ = conn.CloseWrite(c.conn)
+	_ = c.conn.SetReadDeadline(time.Now().Add(conn.LingerTime))
+	_, _ = io.CopyN(io.Discard, c.reader, conn.LingerBytes)
 	_ = c.conn.Close()
 }
