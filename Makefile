@@ -17,9 +17,9 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: need-go ## Build the program into ./build
+build: need-go ## Build the program, and its benchmark, into ./build
 	@mkdir -p build
-	CGO_ENABLED=0 $(BUILD) -o build/ ./cmd/upload-response
+	CGO_ENABLED=0 $(BUILD) -o build/ ./cmd/upload-response ./cmd/upload-response-bench
 
 # The examples of the SDKs that the demo runs; those in Python if there is one. They
 # need not be installed for it.
@@ -43,8 +43,16 @@ run: build build-c ## Start the demo: a server with workers, on 127.0.0.1:8080
 	@if $(HAS_PYTHON); then exec ./build/upload-response demo $(C_DEMO) $(PYTHON_DEMO); \
 	  else echo "no workers in Python: apt install python3 (3.9 or later)"; exec ./build/upload-response demo $(C_DEMO); fi
 
+# The parts of the tests, the longest first, and how many of them run at once.
+TEST_PARTS := race test-python test-c-parts test-sanitized check test-h2spec
+TEST_JOBS ?= 2
+
 .PHONY: test
-test: check test-c-parts race test-sanitized test-python test-h2spec ## Run everything that the CI runs
+test: build ## Run everything that the CI runs, side by side (6 minutes on 2 cores); build/test has the logs
+	@MAKE="$(MAKE)" .ci/side-by-side $(TEST_JOBS) build/test $(TEST_PARTS)
+
+.PHONY: test-more
+test-more: test-c-more test-attacks test-peers test-slow test-acme test-autobahn ## What needs programs of others, measures, or fuzzes (half an hour)
 
 .PHONY: check
 check: need-go ## Check the format, vet, and test what the race detector would change
@@ -52,9 +60,13 @@ check: need-go ## Check the format, vet, and test what the race detector would c
 	$(GO) vet ./... && $(GO) vet -tags "h2spec peers slow attacks" ./tests/...
 	$(GO) test $(PLAIN)
 
+# How many packages are tested at once: they wait more than they compute. The longest is the
+# first. `make check` has vetted them.
+PACKAGES ?= 3
+
 .PHONY: race
-race: need-go need-cc ## Test everything under the race detector
-	CGO_ENABLED=1 $(GO) test -race ./...
+race: build need-cc ## Test everything under the race detector
+	UPLOAD_RESPONSE=$(CURDIR)/build/upload-response CGO_ENABLED=1 $(GO) test -race -vet=off -p $(PACKAGES) ./tests/conformance ./...
 
 .PHONY: test-c-parts
 test-c-parts: need-cc
@@ -168,27 +180,27 @@ test-autobahn: need-go ## Run the Autobahn suite against a WebSocket (PYTHON2=py
 PEERS = $(patsubst %,--peer bench/peers/%.sh,nginx haproxy grpc gunicorn uvicorn granian)
 PARTS := ring http-h1 http-tls http-h2c http-h2 http-h3 memory
 
-# Each part is a run of its own, whose figures stay in build/bench; BENCH has more flags.
+# Each part is a separate run, which leaves its figures in build/bench; BENCH adds flags.
 .PHONY: bench
 bench: build ## Measure everything beside its limits and peers, and write docs/benchmarks.md (an hour)
 	@mkdir -p build/bench; for part in $(PARTS); do \
 	  case $$part in http-*) set -- http --protocols $${part#http-} $(PEERS) --rounds 5 $(BENCH);; ring) set -- ring --rounds 5 $(BENCH);; *) set -- $$part --rounds 3;; esac; \
-	  ./build/upload-response bench "$$@" --json build/bench/$$part.json || exit 1; done
+	  ./build/upload-response-bench "$$@" --json build/bench/$$part.json || exit 1; done
 	@$(MAKE) --no-print-directory bench-page
 
 .PHONY: bench-page
 bench-page: build ## Write docs/benchmarks.md again, from build/bench
-	./build/upload-response bench show $(PARTS:%=--from build/bench/%.json) --markdown docs/benchmarks.md >build/bench/all.txt
+	./build/upload-response-bench show $(PARTS:%=--from build/bench/%.json) --markdown docs/benchmarks.md >build/bench/all.txt
 
 .PHONY: bench-python
 bench-python: build python-env ## Measure workers in Python: small requests beside gunicorn and uvicorn, uploads beside a TCP sink and SHA-256
-	./build/upload-response bench http --protocols h1 --cases requests --connections 16 --workers go,c,py-slot,wsgi,asgi \
+	./build/upload-response-bench http --protocols h1 --cases requests --connections 16 --workers go,c,py-slot,wsgi,asgi \
 	  --python $(VENV)/bin/python --peer bench/peers/gunicorn.sh --peer bench/peers/uvicorn.sh $(BENCH)
 	$(VENV)/bin/python sdk/python/bench/uploads.py --server ./build/upload-response
 
 .PHONY: bench-peers
 bench-peers: build ## Measure them beside nginx, HAProxy, gRPC, gunicorn, uvicorn and Granian, which are installed
-	./build/upload-response bench http --protocols h1 $(PEERS) $(BENCH)
+	./build/upload-response-bench http --protocols h1 $(PEERS) $(BENCH)
 
 # How often each micro-benchmark is measured.
 COUNT ?= 5

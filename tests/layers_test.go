@@ -52,16 +52,37 @@ var layers = map[string][]string{
 	"server/listen":             {standard, "golang.org/x/sys/unix", module + "/proto/attach"},
 	"server/tlscert":            {standard},
 	"worker":                    {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
+	"cmd/internal/cli":          {standard},
 	"cmd/upload-response": {
 		standard, "golang.org/x/sys/unix", "github.com/caddyserver/certmagic", "github.com/mholt/acmez/v3", "go.uber.org/zap",
-		module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/bench",
+		module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/cmd/internal/cli",
 	},
-	"bench": {
+	"cmd/upload-response-bench": {
+		standard, "golang.org/x/sys/unix", module + "/bench", module + "/cmd/internal/cli", module + "/server",
+	},
+	"bench":        {standard, "golang.org/x/sys/unix", module + "/bench/report"},
+	"bench/report": {standard, "golang.org/x/sys/unix"},
+	"bench/usage":  {standard, "golang.org/x/sys/unix"},
+	"bench/load":   {standard, "golang.org/x/sys/unix", "github.com/quic-go/quic-go"},
+	"bench/role": {
 		standard, "golang.org/x/sys/unix", "github.com/quic-go/quic-go",
-		module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/bench",
+		module + "/bench/load", module + "/server", module + "/worker",
 	},
-	"examples": {standard, module + "/proto", module + "/server", module + "/worker"},
-	"tests":    {standard, "golang.org/x/sys/unix", "github.com/quic-go/quic-go", "github.com/gobwas/ws", module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/tests"},
+	"bench/python":   {standard, module + "/bench/role"},
+	"bench/peers":    {standard, module + "/bench/load", module + "/bench/python", module + "/bench/role"},
+	"bench/ring":     {standard, "golang.org/x/sys/unix", module + "/bench", module + "/shm"},
+	"bench/idle":     {standard, module + "/bench"},
+	"bench/exchange": {standard, module + "/bench"},
+	"examples":       {standard, module + "/proto", module + "/server", module + "/worker"},
+	"tests": {
+		standard, "golang.org/x/sys/unix", "github.com/quic-go/quic-go", "github.com/gobwas/ws",
+		module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/tests",
+	},
+	"tests/rawclient": {standard, "golang.org/x/sys/unix", "golang.org/x/net/http2", "github.com/quic-go/quic-go", "github.com/quic-go/qpack", module + "/tests/harness"},
+	"tests/e2e": {
+		standard, "golang.org/x/net/http2", "github.com/quic-go/quic-go", "github.com/gobwas/ws",
+		module + "/proto", module + "/server", module + "/worker", module + "/tests",
+	},
 }
 
 // goPackage is what `go list` says of a package.
@@ -138,12 +159,17 @@ func TestTheTableForbidsWhatTheDesignDoes(t *testing.T) {
 		{"server/internal/accept", "server/internal/http2"}, {"server/internal/http1", "server/internal/http2"}, {"server/internal/http1", "server/internal/accept"},
 		{"server/internal/conn", "server/internal/http1"}, {"server/internal/accept", "server/listen"},
 		{"examples", "tests"}, {"examples", "shm"}, {"server", "cmd/upload-response"}, {"server", "bench"}, {"worker", "bench"}, {"shm", "bench"}, {"bench", "tests"},
+		{"bench/report", "bench"}, {"bench/load", "bench"}, {"bench/usage", "bench"}, {"bench/role", "bench/ring"},
+		{"bench/role", "bench/exchange"}, {"cmd/upload-response", "bench"}, {"cmd/internal/cli", "server"},
 	} {
 		if allows(layers[pair[0]], module+"/"+pair[1]) {
 			t.Errorf("%s may import %s", pair[0], pair[1])
 		}
 	}
 	for layer, allowed := range layers {
+		if strings.HasPrefix(layer, "tests/") { // clients that send frames by hand
+			continue
+		}
 		for _, imported := range []string{"github.com/some/body", "golang.org/x/net/http2"} {
 			if allows(allowed, imported) {
 				t.Errorf("%s may import %s", layer, imported)
