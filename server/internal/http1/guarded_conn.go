@@ -34,7 +34,7 @@ func NewGuardedConn(inner net.Conn, info *conn.Conn, config *Config) *GuardedCon
 	return c
 }
 
-// guardedKey is the key of a request's connection in its context.
+// guardedKey is the key of the connection in the context of a request.
 type guardedKey struct{}
 
 // With notes the connection in the context of its requests.
