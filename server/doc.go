@@ -14,7 +14,7 @@
 //	      -> finish: the stream goes back when its worker has let go of it
 //
 // What the versions of HTTP do differently an exchange asks its session (package protocol).
-// Connections are received in reception.go and package http3.
+// Packages accept and http3 take the connections of clients.
 //
 // Each link has a [ResponseWatcher], the goroutine that sleeps on the link's
 // bell and wakes the exchanges that have news. A clock goroutine looks after
