@@ -9,16 +9,21 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"github.com/wavey-ai/upload-response/server/internal/dispatch"
+	"github.com/wavey-ai/upload-response/server/internal/progress"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
 // messagePump streams the messages of a client into slots: their bytes go from the
 // kernel into shared memory, and are unmasked there. It answers pings.
 type messagePump struct {
-	laneFeed
+	lane      dispatch.RequestLane
+	stream    *dispatch.Stream
+	progress  *progress.Exchange // of the stream
 	websocket *websocket
 	reader    *bufio.Reader
-	limit     int64 // bytes of a message; 0: any
+	limit     int64         // bytes of a message; 0: any
+	done      chan struct{} // closed when nothing more is written
 
 	// The message that is being received.
 	kind shm.Kind // 0: none
@@ -36,14 +41,11 @@ func (p *messagePump) run() {
 	if err != nil && p.websocket.leaving.Load() {
 		err = p.closed(closePayload(ws.StatusGoingAway, shutdownReason))
 	}
-	if err == nil || errors.Is(err, errStopped) {
-		signal(p.stream.news)
+	if err == nil || errors.Is(err, dispatch.ErrOver) {
 		p.discard()
 		return
 	}
-	p.stream.upload.fail(err)
-	p.stream.cancel(cancelReason(p.stream.upload.failure())) // the first one
-	signal(p.stream.news)
+	p.stream.FailUpload(err)
 }
 
 // copyMessages moves messages into slots until the client closes.
@@ -69,12 +71,12 @@ func (p *messagePump) copyMessages() error {
 // next reads the header of the next frame.
 func (p *messagePump) next() (ws.Header, error) {
 	if p.reader.Buffered() == 0 {
-		p.announce()
+		p.lane.Announce()
 	}
 	frame, err := p.readHeader()
 	switch {
-	case p.stopped():
-		return frame, errStopped
+	case p.lane.Stopped():
+		return frame, dispatch.ErrOver
 	case errors.Is(err, ErrWebSocket):
 		return frame, err
 	case err != nil:
@@ -132,10 +134,10 @@ func (p *messagePump) message(frame ws.Header) error {
 		return errNotUTF8
 	}
 	if frame.Length == 0 {
-		if err := p.wait(func() error { return p.stream.request.CommitEmpty(p.kind | shm.Final) }); err != nil {
+		if err := p.lane.CommitEmpty(p.kind | shm.Final); err != nil {
 			return err
 		}
-		p.publish()
+		p.lane.Publish()
 	}
 	p.kind = 0
 	return nil
@@ -143,12 +145,8 @@ func (p *messagePump) message(frame ws.Header) error {
 
 // part moves as much of a payload as fits one slot.
 func (p *messagePump) part(frame ws.Header) error {
-	n := int(min(p.left, int64(p.slot)))
-	var space []byte
-	err := p.wait(func() (err error) {
-		space, err = p.stream.request.Reserve(n)
-		return err
-	})
+	n := int(min(p.left, int64(p.lane.SlotSize())))
+	space, err := p.lane.Reserve(n)
 	if err != nil {
 		return err
 	}
@@ -161,8 +159,8 @@ func (p *messagePump) part(frame ws.Header) error {
 			return errNotUTF8
 		}
 	}
-	p.stream.request.Commit(n, kind)
-	p.publish()
+	p.lane.Commit(n, kind)
+	p.lane.Publish()
 	return nil
 }
 
@@ -171,7 +169,7 @@ func (p *messagePump) part(frame ws.Header) error {
 func (p *messagePump) fill(space []byte, mask [4]byte, offset int) error {
 	for at := 0; at < len(space); {
 		if p.reader.Buffered() == 0 {
-			p.announce()
+			p.lane.Announce()
 		}
 		n, err := p.reader.Read(space[at:])
 		p.left -= int64(n)
@@ -224,21 +222,17 @@ func (p *messagePump) close(frame ws.Header) error {
 func (p *messagePump) closed(payload []byte) error {
 	p.websocket.clientCloses(payload)
 	if len(payload) == 0 {
-		if err := p.wait(func() error { return p.stream.request.CommitEmpty(shm.KindClose) }); err != nil {
+		if err := p.lane.CommitEmpty(shm.KindClose); err != nil {
 			return err
 		}
-		return p.publishEnd()
+		return p.lane.End()
 	}
-	var space []byte
-	err := p.wait(func() (err error) {
-		space, err = p.stream.request.Reserve(len(payload))
-		return err
-	})
+	space, err := p.lane.Reserve(len(payload))
 	if err != nil {
 		return err
 	}
-	p.stream.request.Commit(copy(space, payload), shm.KindClose)
-	return p.publishEnd()
+	p.lane.Commit(copy(space, payload), shm.KindClose)
+	return p.lane.End()
 }
 
 // discard reads on until the client's Close: the worker wants no more messages.
@@ -256,9 +250,9 @@ func (p *messagePump) discard() {
 
 func (p *messagePump) readError(err error) error {
 	switch {
-	case p.stopped():
-		return errStopped
-	case p.stream.watch.clientSlow.Load():
+	case p.lane.Stopped():
+		return dispatch.ErrOver
+	case p.progress.ClientSlow():
 		return fmt.Errorf("%w: it answers no ping", ErrClientSlow)
 	}
 	return fmt.Errorf("%w without a Close: %w", ErrClientGone, err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"github.com/wavey-ai/upload-response/server/internal/progress"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -51,7 +52,7 @@ var frames = []struct {
 func TestEveryFrameThatBreaksARuleHasItsCode(t *testing.T) {
 	for _, f := range frames {
 		t.Run(f.name, func(t *testing.T) {
-			p := &messagePump{laneFeed: newLaneFeed(&stream{}, 1<<16), websocket: &websocket{}, reader: bufio.NewReader(bytes.NewReader(f.bytes))}
+			p := &messagePump{progress: &progress.Exchange{}, websocket: &websocket{}, reader: bufio.NewReader(bytes.NewReader(f.bytes))}
 			if f.within {
 				p.kind = shm.KindText
 			}

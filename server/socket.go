@@ -100,3 +100,17 @@ func removeStale(network, path string) error {
 	}
 	return os.Remove(path)
 }
+
+// peerCredentials asks the kernel for the credentials of the other end of a connection.
+func peerCredentials(conn *net.UnixConn) (cred *unix.Ucred, err error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	if failure := raw.Control(func(fd uintptr) {
+		cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	}); failure != nil {
+		return nil, failure
+	}
+	return cred, err
+}

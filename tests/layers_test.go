@@ -31,9 +31,14 @@ var layers = map[string][]string{
 		standard, "golang.org/x/sys/unix", "golang.org/x/time/rate", "github.com/quic-go/quic-go", "github.com/pires/go-proxyproto", "github.com/klauspost/compress",
 		"github.com/gobwas/ws", module + "/shm", module + "/proto", module + "/server",
 	},
-	"server/extendedconnect": {"os"},
-	"server/internal/fault":  {standard},
-	"worker":                 {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
+	"server/extendedconnect":   {"os"},
+	"server/internal/fault":    {standard},
+	"server/internal/progress": {standard, "golang.org/x/sys/unix", module + "/shm"},
+	"server/internal/dispatch": {
+		standard, "golang.org/x/sys/unix", "golang.org/x/time/rate", module + "/shm", module + "/proto",
+		module + "/server/internal/progress", module + "/server/internal/fault",
+	},
+	"worker": {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
 	"cmd/upload-response": {
 		standard, "golang.org/x/sys/unix", "github.com/caddyserver/certmagic", "github.com/mholt/acmez/v3", "go.uber.org/zap",
 		module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/bench",
@@ -69,6 +74,21 @@ func listPackages(t *testing.T) (list []goPackage) {
 		list = append(list, p)
 	}
 	return list
+}
+
+// The dispatcher knows rows, lanes, links, pools and clients; it must stay free of HTTP.
+func TestTheDispatcherKnowsNothingOfHTTP(t *testing.T) {
+	command := exec.Command("go", "list", "-deps", module+"/server/internal/dispatch")
+	command.Dir, command.Stderr = "..", os.Stderr
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for _, imported := range strings.Fields(string(out)) {
+		if imported == "net/http" || strings.HasPrefix(imported, "net/http/") || imported == "crypto/tls" {
+			t.Errorf("it depends on %s", imported)
+		}
+	}
 }
 
 // layerOf returns the layer of a package of ours: its own, or that of the
