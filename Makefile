@@ -43,8 +43,16 @@ run: build build-c ## Start the demo: a server with workers, on 127.0.0.1:8080
 	@if $(HAS_PYTHON); then exec ./build/upload-response demo $(C_DEMO) $(PYTHON_DEMO); \
 	  else echo "no workers in Python: apt install python3 (3.9 or later)"; exec ./build/upload-response demo $(C_DEMO); fi
 
+# The parts of the tests, the longest first, and how many of them run at once.
+TEST_PARTS := race test-python test-c-parts test-sanitized check test-h2spec
+TEST_JOBS ?= 2
+
 .PHONY: test
-test: check test-c-parts race test-sanitized test-python test-h2spec ## Run everything that the CI runs
+test: build ## Run everything that the CI runs, side by side (6 minutes on 2 cores); build/test has the logs
+	@MAKE="$(MAKE)" .ci/side-by-side $(TEST_JOBS) build/test $(TEST_PARTS)
+
+.PHONY: test-more
+test-more: test-c-more test-attacks test-peers test-slow test-acme test-autobahn ## What needs programs of others, measures, or fuzzes (half an hour)
 
 .PHONY: check
 check: need-go ## Check the format, vet, and test what the race detector would change
@@ -52,9 +60,13 @@ check: need-go ## Check the format, vet, and test what the race detector would c
 	$(GO) vet ./... && $(GO) vet -tags "h2spec peers slow attacks" ./tests/...
 	$(GO) test $(PLAIN)
 
+# How many packages are tested at once: they wait more than they compute. The longest is the
+# first. `make check` has vetted them.
+PACKAGES ?= 3
+
 .PHONY: race
-race: need-go need-cc ## Test everything under the race detector
-	CGO_ENABLED=1 $(GO) test -race ./...
+race: build need-cc ## Test everything under the race detector
+	UPLOAD_RESPONSE=$(CURDIR)/build/upload-response CGO_ENABLED=1 $(GO) test -race -vet=off -p $(PACKAGES) ./tests/conformance ./...
 
 .PHONY: test-c-parts
 test-c-parts: need-cc

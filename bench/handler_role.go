@@ -12,7 +12,7 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 
-	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/server/tlscert"
 )
 
 // addresses is where a process of ours listens.
@@ -81,11 +81,11 @@ func serveUnix(s *http.Server, path string) error {
 
 // serveHandler serves every version of HTTP, until the process ends.
 func serveHandler(s *http.Server) (a addresses, err error) {
-	certificate, err := server.SelfSigned()
+	certificate, err := tlscert.SelfSigned()
 	if err != nil {
 		return a, err
 	}
-	config, err := server.NewTLSConfig(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }, "")
+	config, err := tlscert.NewConfig(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }, "")
 	if err != nil {
 		return a, err
 	}

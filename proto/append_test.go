@@ -75,7 +75,8 @@ func TestATrailerThatDoesNotEncodeLeavesDstAsItWas(t *testing.T) {
 
 func TestAStatusBeyondThreeDigitsDoesNotEncode(t *testing.T) {
 	for _, status := range []uint16{0, 99, 1000, 65535} {
-		if got, err := AppendResponse(nil, &Response{Version: HTTP11, Status: status}); !errors.Is(err, ErrStatus) || got != nil {
+		got, err := AppendResponse(nil, &Response{Version: HTTP11, Status: status})
+		if !errors.Is(err, ErrStatus) || got != nil {
 			t.Errorf("%d: %x, %v", status, got, err)
 		}
 	}

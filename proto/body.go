@@ -12,11 +12,11 @@ func AppendBody(dst []byte, streamID uint64, body []byte) []byte {
 }
 
 // ParseBody parses the body frame that b begins with and returns the frame's
-// length in bytes. body aliases b and lives as long as b does. What comes
-// before the body is copied and then read; nothing is allocated.
+// length in bytes. body aliases b and lives as long as b does. The bytes before
+// the body are copied and then read; nothing is allocated.
 //
 // It fails with io.ErrUnexpectedEOF or a *FormatError. A frame may announce
-// more than will ever come: who waits for the rest of one sets the limit.
+// more than will ever come: a caller that waits for the rest sets the limit.
 func ParseBody(b []byte) (streamID uint64, body []byte, n int, err error) {
 	s := string(b[:min(len(b), headBytes+maxUvarint)])
 	streamID, err = parseHead(s, FrameBody)

@@ -5,9 +5,8 @@ import (
 	"math/bits"
 )
 
-// A builder appends a frame to b. After the first fault it keeps the error and
-// what it appends no longer matters, since the caller's slice is returned as
-// it was.
+// A builder appends a frame to b. It keeps the first error. What it appends after
+// that does not matter, since the caller gets the original slice back.
 type builder struct {
 	b     []byte
 	start int // where the frame begins in b
@@ -20,7 +19,7 @@ func (w *builder) fail(err error, at int, what string) {
 	}
 }
 
-// checked appends the length of s and s, which must have no byte of class not.
+// checked appends the length of s and s. It fails with err if s has a byte of class not.
 func (w *builder) checked(s string, not byte, err error) {
 	w.b = appendPiece(w.b, s)
 	if scan(s)&not != 0 {

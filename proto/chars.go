@@ -1,7 +1,7 @@
 package proto
 
-// A byte's class says where it must not stand, one bit for each place, so that
-// one pass tells whether a string is fit for a place.
+// The class of a byte has one bit for each place in which the byte is not allowed, so
+// that one pass over a string tells whether the string is allowed in a place.
 const (
 	notToken     = 1 << iota // in methods and header names
 	notValue                 // in header values
@@ -54,9 +54,9 @@ func has(set string, c byte) bool {
 	return false
 }
 
-// scan returns the classes of all bytes of s, gathered. It takes four at a time,
-// the last four first, because a single chain of ORs and a loop over the rest,
-// whose length no branch predictor knows, cost more than the look-ups.
+// scan returns the union of the classes of all bytes of s. It takes four at a time,
+// the last four first, because a single chain of ORs, and a loop over a rest of
+// unpredictable length, cost more than the look-ups.
 func scan(s string) byte {
 	var a, b, c, d byte
 	if len(s) < 4 {
@@ -76,12 +76,12 @@ func scan(s string) byte {
 	return a | b | c | d
 }
 
-// okValue reports whether s is fit for a header value.
+// okValue reports whether s is allowed as a header value.
 func okValue(s string) bool {
 	return plainText(s, ' ') || scan(s)&notValue == 0
 }
 
-// okPath reports whether s is fit for a path.
+// okPath reports whether s is allowed as a path.
 func okPath(s string) bool {
 	return plainText(s, ' '+1) || scan(s)&notPath == 0
 }

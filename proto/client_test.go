@@ -9,7 +9,8 @@ func TestOnlyTheFirstFieldSaysWhoTheClientIs(t *testing.T) {
 		want   string
 		rest   int
 	}{
-		{nil, "", 0}, {[]Field{other}, "", 1}, {[]Field{client}, client.Value, 0}, {[]Field{client, other}, client.Value, 1}, {[]Field{other, client}, "", 2},
+		{nil, "", 0}, {[]Field{other}, "", 1}, {[]Field{client}, client.Value, 0},
+		{[]Field{client, other}, client.Value, 1}, {[]Field{other, client}, "", 2},
 	} {
 		if got, rest := (&Request{Fields: c.fields}).Client(); got != c.want || len(rest) != c.rest {
 			t.Errorf("%v: %q, and %v", c.fields, got, rest)

@@ -6,10 +6,9 @@ import (
 	"math"
 )
 
-// A cursor walks over the private copy of a frame. After the first fault it
-// has nothing left to walk over, answers zero values and keeps the error, so
-// that a parser reads like the layout it parses and looks at err once, at its
-// end.
+// A cursor reads the private copy of a frame. It keeps the first error, and after that
+// returns zero values as if the input were empty. So a parser reads like the layout that
+// it parses, and checks err once, at the end.
 type cursor struct {
 	s   string
 	at  int
@@ -71,7 +70,7 @@ func (c *cursor) longPiece() string {
 	return c.take(n)
 }
 
-// checked reads a piece that must have no byte of class not.
+// checked reads a piece. It fails with err if the piece has a byte of class not.
 func (c *cursor) checked(not byte, err error) string {
 	s := c.piece()
 	if scan(s)&not != 0 {
@@ -82,8 +81,8 @@ func (c *cursor) checked(not byte, err error) string {
 	return s
 }
 
-// parseLength reads the length of what follows, which need not be there, at
-// s[at:] and returns where it ends.
+// parseLength reads a length at s[at:] and returns the offset after it. It does not
+// check that so many bytes follow.
 func parseLength(s string, at int) (n, next int, err error) {
 	length, next, err := parseUvarint(s, at)
 	if err != nil {
@@ -95,8 +94,8 @@ func parseLength(s string, at int) (n, next int, err error) {
 	return int(length), next, nil
 }
 
-// parseUvarint reads an unsigned LEB128 number at s[at:] and returns where it
-// ends. Forms longer than need be are accepted, as other implementations do.
+// parseUvarint reads an unsigned LEB128 number at s[at:] and returns the offset after it.
+// It accepts forms longer than necessary, as other implementations do.
 func parseUvarint(s string, at int) (n uint64, next int, err error) {
 	for i := range maxUvarint {
 		if at+i >= len(s) {

@@ -1,6 +1,11 @@
-// Package proto is what server and workers say to each other: the HPKS codec
-// for the headers of an exchange, and the attach messages that open a link.
-// It does no input or output and knows nothing of memory or sockets.
+// Package proto encodes and decodes HPKS frames, in which the headers and trailers
+// of requests and responses lie in shared memory. It does no input or output and
+// knows nothing of memory or sockets. Package proto/attach has the messages that
+// open a link between the server and a worker.
+//
+// A worker on the slot-level API parses the first slot of a request with
+// [Request.Parse], or lets worker.Request.Header do it, and a trailers slot with
+// [ParseFields]. [AppendRequest], [AppendResponse] and [AppendFields] encode.
 //
 // # HPKS, stream version 1
 //
@@ -34,23 +39,17 @@
 //	header    varint count, at most MaxFields, and for each field
 //	list      varint length, name, varint length, value
 //
-// A header list alone, without the frame around it, is what a trailers slot
-// holds: see AppendFields and ParseFields.
+// A trailers slot holds a header list alone, without the frame around it: see
+// AppendFields and ParseFields.
 //
-// What is accepted is the same on encode and on decode:
+// Encoding and decoding accept the same characters:
 //
 //	method     a token (RFC 9110 section 5.6.2), not empty
 //	scheme     letters, digits, "+", "-", "." (RFC 3986 section 3.1)
 //	authority  the characters of RFC 3986 section 3.2
-//	path       anything but controls, DEL and space
+//	path       any byte but controls, DEL and space
 //	status     100 to 999
 //	name       a token of at most 65535 bytes, not empty; stored lower-case
 //	value      HTAB, SP, visible characters and bytes from 0x80
 //	           (RFC 9110 section 5.5); whitespace at its ends is kept
-//
-// # Attach messages
-//
-// One MessagePack map to one SOCK_SEQPACKET packet of at most MaxMessage
-// bytes; see Message for the rules and Hello, Welcome, Refusal, Drain and Bye
-// for the keys.
 package proto

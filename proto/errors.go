@@ -6,14 +6,12 @@ import (
 )
 
 // The errors of the HPKS codec. They arrive inside a *FormatError: match them
-// with errors.Is. The one that is not here is truncation: whatever is cut off
-// before its end fails with io.ErrUnexpectedEOF.
+// with errors.Is. Truncated input fails with io.ErrUnexpectedEOF instead.
 var (
 	// ErrMagic is returned when a frame does not begin with "HPKS".
 	ErrMagic = errors.New("not an HPKS frame")
 
-	// ErrStreamVersion is returned when a frame is of another version of the
-	// format than 1.
+	// ErrStreamVersion is returned when the version of a frame's format is not 1.
 	ErrStreamVersion = errors.New("unknown stream version")
 
 	// ErrFrameType is returned when a frame is of an unknown type, or of a
@@ -32,7 +30,7 @@ var (
 	// than 64 bits.
 	ErrVarint = errors.New("varint overflows 64 bits")
 
-	// ErrLength is returned when a length is announced that no memory can
+	// ErrLength is returned when a frame announces a length that no memory can
 	// hold, 2^63 bytes or more.
 	ErrLength = errors.New("impossible length")
 
@@ -43,11 +41,11 @@ var (
 	// ErrMethod is returned when a method is empty or not a token.
 	ErrMethod = errors.New("bad method")
 
-	// ErrScheme is returned when a scheme has a character that no scheme has.
+	// ErrScheme is returned when a scheme has a character that is not allowed there.
 	ErrScheme = errors.New("bad scheme")
 
-	// ErrAuthority is returned when an authority has a character that none
-	// has.
+	// ErrAuthority is returned when an authority has a character that is not allowed
+	// there.
 	ErrAuthority = errors.New("bad authority")
 
 	// ErrPath is returned when a path has a control character or a space.
@@ -73,12 +71,12 @@ type FormatError struct {
 	// Err is one of the errors above.
 	Err error
 
-	// Offset is where the fault is, in bytes from the first byte of the frame
-	// or header list; for one that failed to encode, where it would be.
+	// Offset is the position of the fault, in bytes from the first byte of the frame
+	// or header list. On encoding it is the position that the byte would have had.
 	Offset int
 
-	// What adds what a person needs to find it, such as the name of a header
-	// field; may be empty. Bytes from the frame are quoted in it.
+	// What has details for a person, such as the name of a header field; may be
+	// empty. Bytes from the frame are quoted.
 	What string
 }
 
@@ -90,6 +88,7 @@ func (e *FormatError) Error() string {
 	return s
 }
 
+// Unwrap returns e.Err.
 func (e *FormatError) Unwrap() error { return e.Err }
 
 // quote makes s fit for a log line: escaped, and cut if it is long.

@@ -19,8 +19,8 @@ const (
 	minField = 3
 )
 
-// Field is one line of a header or trailer section. A field that came twice is
-// there twice, in its order.
+// Field is one line of a header or trailer section. A field that was sent twice occurs
+// twice, in the order in which it was sent.
 type Field struct {
 	Name  string // lower-case when parsed, in any case when appended
 	Value string // may be empty, and need not be UTF-8
@@ -44,8 +44,8 @@ func AppendFields(dst []byte, fields []Field) ([]byte, error) {
 // ParseFields parses the header list that b begins with, and returns its fields
 // in reuse[:0], grown if need be, and how many bytes it had.
 //
-// b is copied once, to its end, and only the copy is looked at: b may change
-// at any time, and is not retained. The fields share the copy's memory.
+// All of b is copied once, and only the copy is read: b may change at any time, and
+// is not retained. The fields share the memory of the copy.
 //
 // It fails with io.ErrUnexpectedEOF or a *FormatError of ErrTooManyFields,
 // ErrName, ErrValue, ErrVarint or ErrLength, and then returns no fields.
@@ -58,9 +58,9 @@ func ParseFields(b []byte, reuse []Field) (fields []Field, n int, err error) {
 	return fields, c.at, nil
 }
 
-// fields reads a header list into reuse[:0]. What it does not overwrite in
-// reuse it clears, so that an earlier frame is not kept in memory by it. After
-// a fault it returns no fields, with the memory of reuse.
+// fields reads a header list into reuse[:0]. It clears the rest of reuse, which would
+// keep an earlier frame in memory. After a fault it returns no fields, with the memory
+// of reuse.
 func (c *cursor) fields(reuse []Field) []Field {
 	fields := c.readFields(reuse[:0])
 	if c.err != nil {
@@ -154,7 +154,7 @@ func (w *builder) fields(fields []Field) {
 
 func badNameLength(name string) bool { return len(name) == 0 || len(name) > maxName }
 
-// badName returns where in s the fault is, and what it is.
+// badName returns the position of the fault in s and a description of it.
 func badName(s string) (at int, what string) {
 	if len(s) == 0 {
 		return 0, "empty"

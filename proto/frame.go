@@ -19,7 +19,7 @@ const (
 	maxUvarint = 10
 )
 
-// FrameType says what a frame carries.
+// FrameType is the type of a frame.
 type FrameType uint8
 
 const (
@@ -41,7 +41,7 @@ func (t FrameType) String() string {
 	return "FrameType(" + strconv.Itoa(int(t)) + ")"
 }
 
-// Kind says whose headers a headers frame carries.
+// Kind says whether a headers frame holds a request or a response.
 type Kind uint8
 
 const (
@@ -75,8 +75,8 @@ func ParseFrameType(b []byte) (FrameType, error) {
 	return t, nil
 }
 
-// parsePreamble checks what comes before the type of a frame, and that there
-// is a type.
+// parsePreamble checks the bytes before the type of a frame, and that the type is not
+// cut off.
 func parsePreamble(s string) error {
 	if len(s) < versionAt {
 		return io.ErrUnexpectedEOF
@@ -102,7 +102,8 @@ func parseHead(s string, want FrameType) (id uint64, err error) {
 		return 0, io.ErrUnexpectedEOF
 	}
 	if t := FrameType(s[typeAt]); t != want {
-		return 0, &FormatError{Err: ErrFrameType, Offset: typeAt, What: t.String() + " where " + want.String() + " belongs"}
+		what := t.String() + " where " + want.String() + " belongs"
+		return 0, &FormatError{Err: ErrFrameType, Offset: typeAt, What: what}
 	}
 	for _, b := range []byte(s[idAt:headBytes]) {
 		id = id<<8 | uint64(b)
@@ -110,7 +111,7 @@ func parseHead(s string, want FrameType) (id uint64, err error) {
 	return id, nil
 }
 
-// head reads what every headers frame begins with: the stream id is in it.
+// head reads the first headBytes of a headers frame and returns the stream id.
 func (c *cursor) head() uint64 {
 	id, err := parseHead(c.s, FrameHeaders)
 	if err != nil {
@@ -139,7 +140,7 @@ func (c *cursor) kind(want Kind) Version {
 	return v
 }
 
-// appendHead writes what every frame begins with.
+// appendHead appends the first headBytes of a frame.
 func appendHead(dst []byte, t FrameType, id uint64) []byte {
 	return append(dst, magic[0], magic[1], magic[2], magic[3], streamVersion, byte(t),
 		byte(id>>56), byte(id>>48), byte(id>>40), byte(id>>32),

@@ -126,7 +126,8 @@ func TestTheFrameTypeIsToldFromSixBytes(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]error{
-		"HPK1\x01\x01": ErrMagic, "HPKS\x02\x01": ErrStreamVersion, "HPKS\x01\x00": ErrFrameType, "HPKS\x01\x04": ErrFrameType,
+		"HPK1\x01\x01": ErrMagic, "HPKS\x02\x01": ErrStreamVersion,
+		"HPKS\x01\x00": ErrFrameType, "HPKS\x01\x04": ErrFrameType,
 	} {
 		if got, err := ParseFrameType([]byte(text)); got != 0 || !errors.Is(err, want) {
 			t.Errorf("%q: %v, %v; want %v", text, got, err, want)
@@ -136,9 +137,11 @@ func TestTheFrameTypeIsToldFromSixBytes(t *testing.T) {
 
 func TestNumbersReadAsWords(t *testing.T) {
 	for got, want := range map[string]string{
-		HTTP11.String(): "HTTP/1.1", HTTP2.String(): "HTTP/2", HTTP3.String(): "HTTP/3", Version(9).String(): "Version(9)",
-		FrameHeaders.String(): "headers", FrameBody.String(): "body", FrameEnd.String(): "end", FrameType(9).String(): "FrameType(9)",
-		KindRequest.String(): "request", KindResponse.String(): "response", Kind(9).String(): "Kind(9)",
+		HTTP11.String(): "HTTP/1.1", HTTP2.String(): "HTTP/2",
+		HTTP3.String(): "HTTP/3", Version(9).String(): "Version(9)",
+		FrameHeaders.String(): "headers", FrameBody.String(): "body", FrameEnd.String(): "end",
+		FrameType(9).String(): "FrameType(9)",
+		KindRequest.String():  "request", KindResponse.String(): "response", Kind(9).String(): "Kind(9)",
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)

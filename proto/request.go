@@ -2,8 +2,7 @@ package proto
 
 import "slices"
 
-// Request is the head of a request: what the first slot of a request lane
-// holds.
+// Request is the head of a request: the content of the first slot of a request lane.
 type Request struct {
 	StreamID  uint64
 	Version   Version
@@ -26,7 +25,7 @@ func (r *Request) Size() int {
 //
 // It fails with a *FormatError of ErrVersion, ErrMethod, ErrScheme,
 // ErrAuthority, ErrPath, ErrTooManyFields, ErrName or ErrValue, and then
-// returns dst as it was; what lies between its length and its capacity may
+// returns dst as it was; the bytes between its length and its capacity may
 // have been overwritten.
 func AppendRequest(dst []byte, r *Request) ([]byte, error) {
 	w := builder{b: slices.Grow(dst, r.Size()), start: len(dst)}
@@ -46,11 +45,11 @@ func AppendRequest(dst []byte, r *Request) ([]byte, error) {
 // Parse fills r from the request headers frame that b begins with and returns
 // the frame's length in bytes.
 //
-// b is copied once, to its end, and only the copy is looked at: b may change
-// at any time, as memory that a hostile process can write does, and is not
-// retained. That copy is the only allocation if r.Fields has the capacity and
-// no name needs lower-casing; all strings of r share its memory. The array of
-// r.Fields is overwritten: fields of an earlier Parse are gone.
+// All of b is copied once, and only the copy is read: b is not retained and may
+// change at any time, such as memory that a hostile process can write. The copy is
+// the only allocation if r.Fields has the capacity and no name needs lower-casing;
+// all strings of r share its memory. The array of r.Fields is overwritten: fields of
+// an earlier Parse are gone.
 //
 // It fails with io.ErrUnexpectedEOF or a *FormatError, and then r is empty.
 func (r *Request) Parse(b []byte) (n int, err error) {

@@ -10,12 +10,11 @@ const (
 	maxStatus = 999
 )
 
-// Response is the head of a response: what the first slot of a response lane
-// holds.
+// Response is the head of a response: the content of the first slot of a response lane.
 type Response struct {
 	StreamID uint64
 	Version  Version
-	Status   uint16 // 100..999; which of them reach a client is the server's business
+	Status   uint16 // 100..999; the server decides which of them reach a client
 	Fields   []Field
 }
 
@@ -27,7 +26,7 @@ func (r *Response) Size() int { return headBytes + 4 + fieldsSize(r.Fields) }
 // the capacity, which is r.Size().
 //
 // It fails with a *FormatError of ErrVersion, ErrStatus, ErrTooManyFields,
-// ErrName or ErrValue, and then returns dst as it was; what lies between its
+// ErrName or ErrValue, and then returns dst as it was; the bytes between its
 // length and its capacity may have been overwritten.
 func AppendResponse(dst []byte, r *Response) ([]byte, error) {
 	w := builder{b: slices.Grow(dst, r.Size()), start: len(dst)}

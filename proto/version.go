@@ -2,8 +2,8 @@ package proto
 
 import "strconv"
 
-// Version is the version of HTTP that the client spoke. A request of HTTP/1.0
-// is passed on as HTTP11.
+// Version is the version of HTTP that the client speaks. An HTTP/1.0 request reaches
+// workers as HTTP11.
 type Version uint8
 
 const (

@@ -2,17 +2,35 @@ package server
 
 import (
 	"bytes"
+	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
+
+	"github.com/wavey-ai/upload-response/server/internal/conn"
 )
+
+// screenedKey is the key of a request's connection in its context.
+type screenedKey struct{}
+
+// withScreened notes a connection in the context of its requests.
+func withScreened(ctx context.Context, c *screenedConn) context.Context {
+	return context.WithValue(ctx, screenedKey{}, c)
+}
+
+// screenedOf returns the connection of a request that may carry HTTP/1, or nil.
+func screenedOf(r *http.Request) *screenedConn {
+	c, _ := r.Context().Value(screenedKey{}).(*screenedConn)
+	return c
+}
 
 // screenedConn is a connection that may carry HTTP/1: net/http gets of it what its
 // screen lets through.
 type screenedConn struct {
 	net.Conn
-	reader *idleReader // of the socket; nil: something in between has read ahead
-	secure bool        // TLS is in between, and uses the reader
-	known  bool        // its client is, see client; of what was served before net/http
+	info   *conn.Conn       // what the server keeps of it
+	reader *conn.IdleReader // of the socket; nil: something in between has read ahead
+	secure bool             // TLS is in between, and uses the reader
 	held   heldWrites
 
 	refusals refusals
@@ -20,6 +38,14 @@ type screenedConn struct {
 	// Of one reader at a time.
 	ahead  []byte // read before, and not by net/http
 	screen screen
+}
+
+// newScreenedConn returns a connection in the clear.
+func newScreenedConn(inner net.Conn, info *conn.Conn, r *UploadResponseRouter) *screenedConn {
+	info.Guarded = true
+	c := &screenedConn{Conn: inner, info: info, reader: info.Reader, refusals: refusals{router: r}}
+	c.held.socket = info.Socket()
+	return c
 }
 
 // discardBytes is the size of the pieces in which the rest of a connection is thrown
@@ -59,7 +85,7 @@ func (c *screenedConn) receive(p []byte) (int, error) {
 		return n, nil
 	}
 	if idle := c.onIdle(); idle != nil {
-		return c.reader.read(p, *idle)
+		return c.reader.Read(p, *idle)
 	}
 	return c.Conn.Read(p)
 }
@@ -91,8 +117,8 @@ func (c *screenedConn) takeOver() { c.screen.opaque.Store(true) }
 func (c *screenedConn) answered() { c.refusals.end() }
 
 // taken is for http.Server's ConnState.
-func taken(conn net.Conn, state http.ConnState) {
-	screened, ok := conn.(interface {
+func taken(c net.Conn, state http.ConnState) {
+	screened, ok := c.(interface {
 		takeOver()
 		answered()
 	})
@@ -107,19 +133,27 @@ func taken(conn net.Conn, state http.ConnState) {
 
 // CloseWrite ends what the client reads: net/http does that before it closes a
 // connection whose client may still write, or the client could lose the response.
-func (c *screenedConn) CloseWrite() error { return closeWrite(c.Conn) }
-
-func closeWrite(conn net.Conn) error {
-	if half, ok := conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return nil
-}
+func (c *screenedConn) CloseWrite() error { return conn.CloseWrite(c.Conn) }
 
 // onIdle returns what is to be called before a read waits, or nil.
 func (c *screenedConn) onIdle() *func() {
 	if c.reader == nil || c.secure {
 		return nil
 	}
-	return c.reader.idle.Load()
+	return c.reader.Idle()
 }
+
+// secureConn is HTTP/1.1 over TLS.
+type secureConn struct {
+	screenedConn
+	tls *tls.Conn
+}
+
+// newSecureConn returns a connection whose handshake is over.
+func newSecureConn(inner *tls.Conn, info *conn.Conn, r *UploadResponseRouter) *secureConn {
+	info.Guarded = true
+	return &secureConn{screenedConn: screenedConn{Conn: inner, info: info, reader: info.Reader, secure: true, refusals: refusals{router: r}}, tls: inner}
+}
+
+// ConnectionState makes net/http see that the connection is secure.
+func (c *secureConn) ConnectionState() tls.ConnectionState { return c.tls.ConnectionState() }

@@ -13,6 +13,6 @@
 //	      -> respond: slots to client (respond.go, the handler's goroutine)
 //	      -> Finish: the stream goes back when its worker has let go of it
 //
-// What the versions of HTTP do differently an exchange asks its dialect
-// (dialect.go). Connections are received in reception.go and quic.go.
+// What the versions of HTTP do differently an exchange asks its session (package protocol).
+// Connections are received in reception.go and package http3.
 package server

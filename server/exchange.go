@@ -7,9 +7,13 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
+	"github.com/wavey-ai/upload-response/server/internal/header"
 	"github.com/wavey-ai/upload-response/server/internal/progress"
+	"github.com/wavey-ai/upload-response/server/internal/protocol"
+	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
 )
 
 // exchange is one request and its response.
@@ -18,11 +22,11 @@ type exchange struct {
 	writer     http.ResponseWriter
 	controller *http.ResponseController
 	request    *http.Request
-	conn       *clientConn // nil: it came in through a server that is not ours
+	conn       *conn.Conn // nil: it came in through a server that is not ours
 	start      time.Time
-	dialect    dialect
+	session    protocol.Session
 	origin     origin
-	offer      *offer // nil: the request asks for no WebSocket
+	offer      *wsock.Handshake // nil: the request asks for no WebSocket
 	window     windowClaim
 
 	stream    *dispatch.Stream // nil: it has none yet
@@ -43,13 +47,13 @@ func (x *exchange) serve() error {
 	if err := x.admit(); err != nil {
 		return err
 	}
-	if asksServer(x.request) {
+	if header.AsksServer(x.request) {
 		return x.answerItself()
 	}
 	hasBody := x.hasBody()
 	s, err := x.router.dispatcher.Acquire(x.request.Context(), dispatch.Request{
 		Client: x.clientOf(), Idempotent: idempotent(x.request.Method),
-		Upload: hasBody, Unasked: !x.dialect.expects, WebSocket: x.offer != nil,
+		Upload: hasBody, Unasked: !x.session.AwaitsContinue, WebSocket: x.offer != nil,
 	})
 	if err != nil {
 		return err
@@ -68,10 +72,10 @@ func (x *exchange) hasBody() bool {
 
 // admit finds the pool, and refuses what needs no worker to be refused.
 func (x *exchange) admit() error {
-	if x.dialect.ambiguous {
-		x.dialect.closeAfter(x.writer.Header())
+	if x.session.Ambiguous {
+		x.session.CloseAfter(x.writer.Header())
 	}
-	if err := x.dialect.check(x.request); err != nil {
+	if err := x.session.Check(x.request); err != nil {
 		return fmt.Errorf("%w: %w", ErrBadRequest, err)
 	}
 	if err := x.checkOffer(); err != nil {
@@ -81,7 +85,7 @@ func (x *exchange) admit() error {
 		x.writer.Header().Set("Allow", usualMethods)
 		return ErrTrace
 	}
-	if asksServer(x.request) {
+	if header.AsksServer(x.request) {
 		return nil
 	}
 	var err error
@@ -108,7 +112,7 @@ func (x *exchange) answerItself() error {
 	x.origin.sign(header)
 	header.Set("Content-Length", "0")
 	x.limitUnread()
-	x.responder.head.status = http.StatusOK
+	x.responder.head.Status = http.StatusOK
 	x.writer.WriteHeader(http.StatusOK)
 	return nil
 }
@@ -118,8 +122,8 @@ func (x *exchange) checkOffer() error {
 	if x.offer == nil {
 		return nil
 	}
-	if err := x.offer.check(x.request, &x.dialect); err != nil {
-		x.writer.Header().Set("Sec-WebSocket-Version", websocketVersion) // RFC 6455 section 4.4
+	if err := x.offer.Check(x.request); err != nil {
+		x.writer.Header().Set("Sec-WebSocket-Version", wsock.Version) // RFC 6455 section 4.4
 		return fmt.Errorf("%w: WebSocket: %w", ErrBadRequest, err)
 	}
 	return nil
@@ -187,7 +191,7 @@ func (x *exchange) finish(err error) {
 		s.EndResponse(err)
 	}
 	x.haltPump(err)
-	x.responder.compressor.release()
+	x.responder.compressor.Release()
 	if websocket != nil {
 		websocket.finish(err)
 	}
@@ -195,7 +199,7 @@ func (x *exchange) finish(err error) {
 	x.slow = x.progress.WasSlow()
 	s.Finish(err)
 	if websocket != nil {
-		websocket.wire.close(x.controller)
+		websocket.wire.Close()
 	}
 }
 
@@ -217,7 +221,7 @@ func (x *exchange) startPump(hasBody bool) {
 	_ = x.controller.EnableFullDuplex() // HTTP/1.1 only; HTTP/2 and 3 always are
 	x.pump = &pump{
 		stream: x.stream, progress: x.progress, request: x.request, limit: x.router.config.BodyLimit,
-		dialect: &x.dialect, writer: x.writer, window: &x.window, done: make(chan struct{}),
+		session: &x.session, writer: x.writer, window: &x.window, done: make(chan struct{}),
 	}
 	x.pump.lane.Open(x.stream)
 	go x.pump.run()
@@ -231,9 +235,9 @@ func (x *exchange) awaitUpload() {
 	}
 	x.stream.Answered()
 	r := &x.responder
-	open := r.head.bodyAllowed && (r.head.contentLength < 0 || r.compressor != nil)
-	x.pump.early = earlyAnswer{at: time.Now(), status: r.head.status, open: open, flush: r.flush}
-	hold := time.NewTimer(x.dialect.earlyHold())
+	open := r.head.BodyAllowed && (r.head.ContentLength < 0 || r.compressor != nil)
+	x.pump.early = earlyAnswer{at: time.Now(), status: r.head.Status, open: open, flush: r.flush}
+	hold := time.NewTimer(x.session.EarlyHold())
 	defer hold.Stop()
 	x.stream.AwaitUpload(hold.C, r.flush)
 }
@@ -249,22 +253,22 @@ func (x *exchange) haltPump(err error) {
 	_ = x.request.Body.Close()
 	x.uploadEnded, x.received = x.progress.UploadEnded(), x.progress.Received()
 	if !x.uploadEnded {
-		x.dialect.closeAfterReply(x.writer)
+		x.session.CloseAfterReply(x.writer)
 	}
 }
 
 // clientOf returns the client of an exchange. Behind a proxy that we trust a connection
 // is that of many.
 func (x *exchange) clientOf() dispatch.Client {
-	known := x.conn != nil && !x.origin.trusted && x.conn.known.Load() && (x.dialect.serial || x.conn.guard.alone())
+	known := x.conn != nil && !x.origin.peer.Trusted && x.conn.Known.Load() && (x.session.Pipelined || x.conn.Requests.Alone())
 	return dispatch.NewClient(x.origin.holder, known)
 }
 
 // judge notes what the end of an exchange says of its client.
 func (x *exchange) judge(err error) {
 	known := err == nil && !x.slow
-	if x.conn != nil && x.conn.known.Load() != known {
-		x.conn.known.Store(known)
+	if x.conn != nil && x.conn.Known.Load() != known {
+		x.conn.Known.Store(known)
 	}
 }
 
@@ -272,14 +276,14 @@ func (x *exchange) transferCounter() progress.TransferCounter {
 	if x.conn == nil {
 		return progress.TransferCounter{}
 	}
-	return progress.TransferCounter{Socket: x.conn.raw(), Exclusive: x.dialect.serial}
+	return progress.TransferCounter{Socket: x.conn.Socket(), Exclusive: x.session.Pipelined}
 }
 
 // conclude answers a failed exchange, and logs and counts every one.
 func (x *exchange) conclude(err error) {
 	c := &x.router.counters
 	c.Exchanges.Add(1)
-	status := x.responder.head.status
+	status := x.responder.head.Status
 	x.judge(err)
 	if err != nil {
 		c.Failed.Add(1)
@@ -317,8 +321,8 @@ func (x *exchange) fail(err error) (status int) {
 	if f.Retry {
 		header.Set("Retry-After", "1")
 	}
-	if x.pump != nil && !x.uploadEnded || x.dialect.ambiguous || f.EndsConnection {
-		x.dialect.closeAfter(header)
+	if x.pump != nil && !x.uploadEnded || x.session.Ambiguous || f.EndsConnection {
+		x.session.CloseAfter(header)
 	}
 	x.limitUnread()
 	x.writer.WriteHeader(status)
@@ -326,26 +330,26 @@ func (x *exchange) fail(err error) (status int) {
 	if x.request.Method != http.MethodHead {
 		x.responder.sent = int64(n)
 	}
-	_ = pushOut(x.writer)
+	_ = protocol.Push(x.writer)
 	x.dropRest()
 	return status
 }
 
 // dropRest lets the upload of a refused request over HTTP/2 in for a moment, see
-// momentTime.
+// [protocol.DrainTime].
 func (x *exchange) dropRest() {
-	if x.dialect.version != proto.HTTP2 || x.dialect.expects || !x.hasBody() || x.pump != nil {
+	if x.session.Version != proto.HTTP2 || x.session.AwaitsContinue || !x.hasBody() || x.pump != nil {
 		return
 	}
 	_ = x.controller.Flush()
-	_ = x.controller.SetReadDeadline(time.Now().Add(momentTime))
-	_, _ = io.CopyN(io.Discard, x.request.Body, momentBytes)
+	_ = x.controller.SetReadDeadline(time.Now().Add(protocol.DrainTime))
+	_, _ = io.CopyN(io.Discard, x.request.Body, protocol.DrainBytes)
 }
 
 // limitUnread bounds how long net/http waits for a body that nobody reads: it reads some
 // of it before it answers.
 func (x *exchange) limitUnread() {
-	if x.dialect.serial && x.pump == nil && x.hasBody() {
+	if x.session.Pipelined && x.pump == nil && x.hasBody() {
 		_ = x.controller.SetReadDeadline(time.Now().Add(leftoverTime))
 	}
 }

@@ -52,16 +52,16 @@ func (h *halfClosed) gone(fd int, now time.Time, long time.Duration) bool {
 func (c *screenedConn) awaitGone() error {
 	var h halfClosed
 	long := c.refusals.router.config.halfClosedTime()
-	_ = c.reader.raw.Control(func(fd uintptr) { h.gone(int(fd), time.Now(), long) }) // its time begins before that of the timer
+	_ = c.reader.Raw.Control(func(fd uintptr) { h.gone(int(fd), time.Now(), long) }) // its time begins before that of the timer
 	wake := time.AfterFunc(long+time.Millisecond, func() {
-		_ = c.reader.raw.Control(func(fd uintptr) {
+		_ = c.reader.Raw.Control(func(fd uintptr) {
 			if _, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
 				_ = unix.Shutdown(int(fd), unix.SHUT_RD) // changes nothing, but has Read look again
 			}
 		})
 	})
 	defer wake.Stop()
-	if err := c.reader.raw.Read(func(fd uintptr) bool { return h.gone(int(fd), time.Now(), long) }); err != nil {
+	if err := c.reader.Raw.Read(func(fd uintptr) bool { return h.gone(int(fd), time.Now(), long) }); err != nil {
 		return err
 	}
 	return io.EOF

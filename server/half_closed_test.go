@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/wavey-ai/upload-response/server/internal/conn"
 )
 
 // connected returns both ends of a connection.
@@ -27,9 +29,9 @@ func connected(t *testing.T, network, address string) (client, ours net.Conn) {
 }
 
 // goneAfter asks whether the client is gone, so long after it has been seen to send no more.
-func goneAfter(t *testing.T, h *halfClosed, conn net.Conn, later time.Duration) (gone bool) {
+func goneAfter(t *testing.T, h *halfClosed, c net.Conn, later time.Duration) (gone bool) {
 	t.Helper()
-	raw, err := conn.(syscall.Conn).SyscallConn()
+	raw, err := c.(syscall.Conn).SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +52,7 @@ func eventually(t *testing.T, what string, condition func() bool) {
 func TestAClientThatSendsNoMoreIsThereUntilItIsKnownToBeGone(t *testing.T) {
 	const long = 2 * usualHalfClosed
 	client, ours := connected(t, "tcp", "127.0.0.1:0")
-	_ = closeWrite(client)
+	_ = conn.CloseWrite(client)
 	_, _ = ours.Read(make([]byte, 1))
 	var h halfClosed
 	if goneAfter(t, &h, ours, 0) {
@@ -66,7 +68,7 @@ func TestAClientThatSendsNoMoreIsThereUntilItIsKnownToBeGone(t *testing.T) {
 	eventually(t, "RST", func() bool { return goneAfter(t, &h, ours, 0) })
 
 	client, ours = connected(t, "unix", filepath.Join(t.TempDir(), "s"))
-	_ = closeWrite(client)
+	_ = conn.CloseWrite(client)
 	_, _ = ours.Read(make([]byte, 1))
 	h = halfClosed{}
 	if goneAfter(t, &h, ours, 0) || goneAfter(t, &h, ours, long) {

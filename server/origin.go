@@ -6,21 +6,23 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/netip"
 	"strings"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server/internal/conn"
+	"github.com/wavey-ai/upload-response/server/internal/header"
+	"github.com/wavey-ai/upload-response/server/internal/protocol"
 )
 
 // origin is where a request comes from, as far as it is believed: what the peer
 // says of others counts if it is a proxy that we trust.
 type origin struct {
-	*peer               // at the other end of the connection
+	peer   *conn.Client // at the other end of the connection
 	client string       // address of the client; empty: it has none
 	node   string       // the same with the port, see proto.ClientField
-	holder netip.Prefix // that the address belongs to, see holderOf; the zero value: none
+	holder netip.Prefix // that the address belongs to, see conn.PrefixOf; the zero value: none
 	scheme string       // by which the client came
 	id     string       // of the request
 	via    string
@@ -31,57 +33,19 @@ type origin struct {
 	disputed   bool     // the Forwarded field that came names another client than X-Forwarded-For does
 }
 
-// peer is who is at the other end of a connection.
-type peer struct {
-	remote  string       // what the connection says of it, as in http.Request
-	address string       // empty: a Unix socket, or nobody knows
-	node    string       // the same with the port, see proto.ClientField
-	holder  netip.Prefix // that the address belongs to
-	trusted bool         // it is a proxy that we believe
-}
-
-// peerOf returns the peer of a request. That of a connection is the same for all of its
-// requests, but over HTTP/3, where clients may move.
-func (r *UploadResponseRouter) peerOf(conn *clientConn, remote string) *peer {
-	if conn == nil {
-		return r.config.newPeer(remote)
-	}
-	if p := conn.peer.Load(); p != nil && p.remote == remote {
-		return p
-	}
-	p := r.config.newPeer(remote)
-	conn.peer.Store(p)
-	return p
-}
-
-func (c *Config) newPeer(remote string) *peer {
-	p := &peer{remote: remote}
-	addr, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		p.trusted = c.TrustUnix && remote != nameless
-		return p
-	}
-	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
-	p.address, p.node, p.holder, p.trusted = addr.Addr().String(), addr.String(), holderOf(addr.Addr()), c.trusts(addr.Addr())
-	return p
-}
-
-// trustsPeer reports whether the peer with an address is a proxy that we trust.
-func (c *Config) trustsPeer(addr net.Addr) bool { return c.newPeer(addr.String()).trusted }
-
 // originOf finds out where a request comes from.
-func (r *UploadResponseRouter) originOf(request *http.Request, d *dialect) origin {
-	conn := connOf(request)
-	o := origin{peer: r.peerOf(conn, request.RemoteAddr), scheme: "http", via: d.via()}
-	o.client, o.node, o.holder = o.peer.address, o.peer.node, o.peer.holder
+func (r *UploadResponseRouter) originOf(request *http.Request, s *protocol.Session) origin {
+	c := conn.Of(request)
+	o := origin{peer: c.Client(request.RemoteAddr, &r.trust), scheme: "http", via: s.Via()}
+	o.client, o.node, o.holder = o.peer.Address, o.peer.Node, o.peer.Prefix
 	if request.TLS != nil {
 		o.scheme = "https"
 	}
-	if conn != nil {
-		o.altSvc = conn.altSvc
+	if c != nil {
+		o.altSvc = c.AltSvc
 	}
-	if o.trusted {
-		o.believe(&r.config, request.Header)
+	if o.peer.Trusted {
+		o.believe(&r.trust, request.Header)
 	}
 	if o.id == "" {
 		o.id = newRequestID()
@@ -89,36 +53,26 @@ func (r *UploadResponseRouter) originOf(request *http.Request, d *dialect) origi
 	return o
 }
 
-// trusts reports whether an address is that of a proxy that we trust.
-func (c *Config) trusts(addr netip.Addr) bool {
-	for _, prefix := range c.TrustedProxies {
-		if prefix.Contains(addr) {
-			return true
-		}
-	}
-	return false
-}
-
 // believe takes over what a trusted proxy says. When there is one of X-Forwarded-For,
 // -Proto and -Host, Forwarded does not count: a proxy that writes the former mostly
 // passes the latter on as its client has sent it.
-func (o *origin) believe(c *Config, header http.Header) {
-	if id := header.Get("X-Request-Id"); validID(id) {
+func (o *origin) believe(trust *conn.Trust, fields http.Header) {
+	if id := fields.Get("X-Request-Id"); validID(id) {
 		o.id = id
 	}
-	elements := parseForwarded(header["Forwarded"])
-	if header["X-Forwarded-For"] == nil && header["X-Forwarded-Proto"] == nil && header["X-Forwarded-Host"] == nil {
-		o.hops = nodesOf(elements)
-		o.follow(c, elements)
+	elements := header.ParseForwarded(fields["Forwarded"])
+	if fields["X-Forwarded-For"] == nil && fields["X-Forwarded-Proto"] == nil && fields["X-Forwarded-Host"] == nil {
+		o.hops = header.Nodes(elements)
+		o.follow(trust, elements)
 		return
 	}
-	o.hops = header["X-Forwarded-For"]
-	o.follow(c, hopsOf(o.hops))
-	o.scheme = cmp.Or(schemeOf(lastOf(header["X-Forwarded-Proto"])), o.scheme)
-	o.publicHost = lastOf(header["X-Forwarded-Host"])
+	o.hops = fields["X-Forwarded-For"]
+	o.follow(trust, header.ParseForwardedFor(o.hops))
+	o.scheme = cmp.Or(schemeOf(lastOf(fields["X-Forwarded-Proto"])), o.scheme)
+	o.publicHost = lastOf(fields["X-Forwarded-Host"])
 	if len(elements) > 0 {
-		other := origin{peer: o.peer, client: o.peer.address}
-		other.follow(c, elements)
+		other := origin{peer: o.peer, client: o.peer.Address}
+		other.follow(trust, elements)
 		o.disputed = other.client != o.client
 	}
 }
@@ -126,16 +80,16 @@ func (o *origin) believe(c *Config, header http.Header) {
 // follow goes back along the hops of a request, the nearest of which the peer vouches for:
 // each that we trust vouches for the one before it. The client is the first that we do not
 // trust, or the last whose address is known.
-func (o *origin) follow(c *Config, hops []forwarded) {
+func (o *origin) follow(trust *conn.Trust, hops []header.Hop) {
 	for i := len(hops) - 1; i >= 0; i-- {
 		hop := &hops[i]
-		o.scheme, o.publicHost = cmp.Or(schemeOf(hop.proto), o.scheme), cmp.Or(hop.host, o.publicHost)
-		node, ok := parseNode(hop.node)
+		o.scheme, o.publicHost = cmp.Or(schemeOf(hop.Proto), o.scheme), cmp.Or(hop.Host, o.publicHost)
+		node, ok := header.ParseNode(hop.Node)
 		if !ok {
 			return
 		}
-		o.client, o.node, o.holder = node.Addr().String(), node.String(), holderOf(node.Addr())
-		if !c.trusts(node.Addr()) {
+		o.client, o.node, o.holder = node.Addr().String(), node.String(), conn.PrefixOf(node.Addr())
+		if !trust.Trusts(node.Addr()) {
 			return
 		}
 	}
@@ -193,7 +147,7 @@ func (o *origin) appendFields(fields []proto.Field, r *http.Request) []proto.Fie
 			fields = append(fields, proto.Field{Name: name, Value: value})
 		}
 	}
-	add("x-forwarded-for", joined(o.hops, o.peer.address))
+	add("x-forwarded-for", joined(o.hops, o.peer.Address))
 	add("x-forwarded-proto", o.scheme)
 	add("x-forwarded-host", cmp.Or(o.publicHost, r.Host))
 	add("forwarded", o.after(r.Header["Forwarded"], o.forwarded(r)))
@@ -207,7 +161,7 @@ func (o *origin) appendFields(fields []proto.Field, r *http.Request) []proto.Fie
 
 // after returns a list with ours at its end, if the list is to be believed.
 func (o *origin) after(values []string, own string) string {
-	if !o.trusted || o.disputed {
+	if !o.peer.Trusted || o.disputed {
 		return own
 	}
 	return joined(values, own)
@@ -227,7 +181,7 @@ func joined(values []string, own string) string {
 
 // forwarded returns our element of the Forwarded field (RFC 7239 section 4).
 func (o *origin) forwarded(r *http.Request) string {
-	peer := o.peer.address
+	peer := o.peer.Address
 	switch {
 	case peer == "":
 		peer = "unknown"

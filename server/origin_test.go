@@ -8,15 +8,28 @@ import (
 	"testing"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server/internal/conn"
+	"github.com/wavey-ai/upload-response/server/internal/protocol"
 )
+
+// fieldsOf makes the fields of lines, NAME: VALUE with | between them.
+func fieldsOf(lines string) http.Header {
+	fields := http.Header{}
+	for line := range strings.SplitSeq(lines, "|") {
+		if name, value, ok := strings.Cut(line, ": "); ok {
+			fields.Add(name, value)
+		}
+	}
+	return fields
+}
 
 // originFrom returns the origin of a request from an address with fields as of fieldsOf,
 // where 10.0.0.0/8 and fd00::/8 are trusted.
 func originFrom(remote, fields string) *origin {
-	r := &UploadResponseRouter{config: Config{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}}}
+	r := &UploadResponseRouter{trust: conn.Trust{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}}}
 	request := httptest.NewRequest("GET", "/", nil)
 	request.RemoteAddr, request.Header = remote, fieldsOf(fields)
-	o := r.originOf(request, &dialect{})
+	o := r.originOf(request, &protocol.Session{})
 	return &o
 }
 
@@ -29,7 +42,7 @@ func TestTheClientIsTheFirstThatNoTrustedProxyIs(t *testing.T) {
 		{"[::ffff:203.0.113.7]:1", "", "203.0.113.7:1"},
 		{"[fe80::1%eth0]:1", "", "[fe80::1%eth0]:1"},
 		{"@", "X-Forwarded-For: 6.6.6.6", ""},
-		{nameless, "X-Forwarded-For: 6.6.6.6", ""},
+		{conn.Nameless, "X-Forwarded-For: 6.6.6.6", ""},
 		// as proxies write it
 		{"10.0.0.1:80", "", "10.0.0.1:80"},
 		{"10.0.0.1:80", "X-Forwarded-For: 203.0.113.1", "203.0.113.1:0"},
@@ -136,15 +149,5 @@ func TestTheListsThatWorkersGetDoNotContradictEachOther(t *testing.T) {
 		if list, own, _ := strings.Cut(got["forwarded"], ";proto=http"); got["x-forwarded-for"] != c.list || list != c.forwarded || own != "" {
 			t.Errorf("%s becomes %s and %s", c.fields, got["x-forwarded-for"], got["forwarded"])
 		}
-	}
-}
-
-func TestThePeerOfAConnectionIsFoundOutOnce(t *testing.T) {
-	r, conn := &UploadResponseRouter{}, &clientConn{}
-	if n := testing.AllocsPerRun(100, func() { r.peerOf(conn, "203.0.113.7:40001") }); n > 0 {
-		t.Errorf("%v allocations for each request", n)
-	}
-	if p := r.peerOf(conn, "203.0.113.8:1"); p.node != "203.0.113.8:1" { // a client of HTTP/3 has moved
-		t.Errorf("it is still at %s", p.node)
 	}
 }

@@ -20,11 +20,11 @@ func pieceWriterOf(w http.ResponseWriter, r *http.Request) pieceWriter {
 	if plain, ok := w.(*plainWriter); ok {
 		return plain
 	}
-	conn := connOf(r)
-	if r.ProtoMajor != 1 || conn == nil || conn.screened == nil || conn.screened.held.socket == nil {
+	c := screenedOf(r)
+	if r.ProtoMajor != 1 || c == nil || c.held.socket == nil {
 		return nil
 	}
-	return &heldPieces{w, &conn.screened.held}
+	return &heldPieces{w, &c.held}
 }
 
 // heldPieces hands pieces to net/http.

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/wavey-ai/upload-response/server/internal/conn"
 )
 
 // pieceSizes are on both sides of every size that something is decided by.
@@ -64,8 +66,8 @@ func serveOnce(t *testing.T, handler http.HandlerFunc) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &http.Server{Handler: handler, ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
-		return withConn(ctx, &clientConn{screened: conn.(*screenedConn)})
+	s := &http.Server{Handler: handler, ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+		return withScreened(ctx, c.(*screenedConn))
 	}}
 	t.Cleanup(func() { _ = s.Close() })
 	go func() { _ = s.Serve(screenedListener{l}) }()
@@ -85,13 +87,11 @@ func serveOnce(t *testing.T, handler http.HandlerFunc) []byte {
 type screenedListener struct{ net.Listener }
 
 func (l screenedListener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
+	socket, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	ready := &screenedConn{Conn: conn, reader: newIdleReader(conn)}
-	ready.held.socket = ready.reader.raw
-	return ready, nil
+	return newScreenedConn(socket, &conn.Conn{Reader: conn.NewIdleReader(socket)}, nil), nil
 }
 
 func TestASlowClientsProgressIsSeenBeforeItHasEverything(t *testing.T) {
@@ -100,7 +100,7 @@ func TestASlowClientsProgressIsSeenBeforeItHasEverything(t *testing.T) {
 	progress := make(chan struct{}, 1000)
 	written := make(chan error, 1)
 	go func() {
-		written <- writeTogether(newIdleReader(ours).raw, net.Buffers{make([]byte, most/2), make([]byte, most/2)}, func() { progress <- struct{}{} })
+		written <- writeTogether(conn.NewIdleReader(ours).Raw, net.Buffers{make([]byte, most/2), make([]byte, most/2)}, func() { progress <- struct{}{} })
 	}()
 	<-progress // nothing is read yet, and the kernel does not hold all
 	select {
@@ -122,7 +122,7 @@ func TestASlowClientsProgressIsSeenBeforeItHasEverything(t *testing.T) {
 func TestADeadlineEndsPiecesThatTheClientDoesNotTake(t *testing.T) {
 	ours, _ := tcpPair(t)
 	_ = ours.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
-	err := writeTogether(newIdleReader(ours).raw, net.Buffers{make([]byte, 64<<20)}, func() {})
+	err := writeTogether(conn.NewIdleReader(ours).Raw, net.Buffers{make([]byte, 64<<20)}, func() {})
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error(err)
 	}

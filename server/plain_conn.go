@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 	"time"
+
+	"github.com/wavey-ai/upload-response/server/internal/conn"
 )
 
 // plainConn is a connection of HTTP/1.1 as long as its requests are plain. With the
@@ -45,18 +47,16 @@ const (
 // Preconditions: whole is a *screenedConn or a *secureConn over the socket.
 func newPlainConn(s *plainServer, whole, socket net.Conn) *plainConn {
 	c := &plainConn{server: s, socket: socket, whole: whole}
-	known := &clientConn{}
-	switch conn := whole.(type) {
+	switch w := whole.(type) {
 	case *screenedConn:
-		c.screen, c.conn = conn, conn.Conn
-		if conn.reader != nil {
+		c.screen, c.conn = w, w.Conn
+		if w.reader != nil {
 			c.conn = socket // there is nothing in between that has read ahead
 		}
 	case *secureConn:
-		c.screen, c.conn, known.altSvc = &conn.screenedConn, conn.tls, s.altSvcOf(conn.LocalAddr())
+		c.screen, c.conn = &w.screenedConn, w.tls
 	}
-	known.screened, known.reader = c.screen, c.screen.reader
-	ctx, cancel := context.WithCancel(withConn(context.Background(), known))
+	ctx, cancel := context.WithCancel(conn.With(context.Background(), c.screen.info))
 	c.cancel = cancel
 	c.request.Request = *(&http.Request{
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: make(http.Header, 8), Body: http.NoBody,
@@ -67,8 +67,8 @@ func newPlainConn(s *plainServer, whole, socket net.Conn) *plainConn {
 	return c
 }
 
-func stateOf(conn net.Conn) *tls.ConnectionState {
-	secure, ok := conn.(*secureConn)
+func stateOf(c net.Conn) *tls.ConnectionState {
+	secure, ok := c.(*secureConn)
 	if !ok {
 		return nil
 	}
@@ -84,7 +84,6 @@ func (c *plainConn) serve() (goesOn bool) {
 		end := headEnd(c.ahead)
 		if end == 0 || !c.request.parse(string(c.ahead[:end])) {
 			c.screen.takeUp(c.ahead, served)
-			c.screen.known = connOf(&c.request.Request).known.Load()
 			return true
 		}
 		c.ahead = c.ahead[end:]

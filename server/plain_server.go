@@ -17,7 +17,6 @@ import (
 // come.
 type plainServer struct {
 	handler    http.Handler
-	altSvcOf   func(net.Addr) string
 	log        *slog.Logger
 	first      time.Duration // for the first request to come
 	idle       time.Duration // for the next one
@@ -34,9 +33,9 @@ type plainServer struct {
 	empty   chan struct{} // closed when there are no connections; nil: nobody waits
 }
 
-func newPlainServer(handler http.Handler, limits *Limits, rest, halfClosed time.Duration, altSvcOf func(net.Addr) string, log *slog.Logger) *plainServer {
+func newPlainServer(handler http.Handler, limits *Limits, rest, halfClosed time.Duration, log *slog.Logger) *plainServer {
 	return &plainServer{
-		handler: handler, altSvcOf: altSvcOf, log: log, first: limits.HeaderTime, idle: limits.IdleTime, rest: rest, halfClosed: halfClosed,
+		handler: handler, log: log, first: limits.HeaderTime, idle: limits.IdleTime, rest: rest, halfClosed: halfClosed,
 		stop: make(chan struct{}), conns: map[*plainConn]struct{}{},
 	}
 }

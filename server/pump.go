@@ -9,9 +9,12 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
+	"github.com/wavey-ai/upload-response/server/internal/header"
 	"github.com/wavey-ai/upload-response/server/internal/progress"
+	"github.com/wavey-ai/upload-response/server/internal/protocol"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -24,7 +27,7 @@ type pump struct {
 	progress *progress.Exchange // of the stream
 	request  *http.Request
 	limit    int64 // of the body; 0: none
-	dialect  *dialect
+	session  *protocol.Session
 	writer   http.ResponseWriter // to say 100 Continue with
 	window   *windowClaim        // released when the whole body has been read
 	done     chan struct{}       // closed when nothing more is written
@@ -46,21 +49,8 @@ type earlyAnswer struct {
 // many bytes and so long: then the connection can serve the next request. What
 // is longer costs the client its connection.
 const (
-	leftoverBytes = 256 << 10
-	leftoverTime  = 500 * time.Millisecond
-)
-
-// earlyHold is how long an early response waits for the rest of a short upload, which
-// mostly follows at once: a client of HTTP/1.1 that is in the middle of sending when its
-// response comes may lose it.
-const earlyHold = 20 * time.Millisecond
-
-// The rest of an upload over HTTP/2 is read and thrown away for a moment when the response
-// is no success: clients then stop sending, if they have read it before their stream is
-// reset. Those that get another one send on, and only the reset ends that.
-const (
-	momentBytes = 16 << 20
-	momentTime  = 100 * time.Millisecond
+	leftoverBytes = conn.LingerBytes
+	leftoverTime  = conn.LingerTime
 )
 
 // longAgo is a deadline that has passed.
@@ -114,14 +104,14 @@ func (p *pump) copyBody() error {
 // watchIdle has Announce called before a read waits for the client, where the
 // connection can tell. It returns what ends that.
 func (p *pump) watchIdle() (end func()) {
-	conn := connOf(p.request)
-	if !p.dialect.serial || conn == nil || conn.screened == nil || conn.screened.reader == nil {
+	c := conn.Of(p.request)
+	if !p.session.Pipelined || c == nil || c.Reader == nil {
 		return func() {}
 	}
 	p.lane.AnnounceInBatches()
-	idle, reader := p.lane.Announce, conn.screened.reader
-	reader.idle.Store(&idle)
-	return func() { reader.idle.Store(nil) }
+	idle, reader := p.lane.Announce, c.Reader
+	reader.OnIdle(&idle)
+	return func() { reader.OnIdle(nil) }
 }
 
 // readError says what the failure of a read means.
@@ -137,7 +127,7 @@ func (p *pump) readError(err error) error {
 
 // end publishes the trailers, if any, and the end of the request.
 func (p *pump) end() error {
-	if fields := requestTrailers(p.request.Trailer); len(fields) > 0 {
+	if fields := header.RequestTrailers(p.request.Trailer); len(fields) > 0 {
 		if err := p.trailers(fields); err != nil {
 			return err
 		}
@@ -161,21 +151,21 @@ func (p *pump) trailers(fields []proto.Field) error {
 // awaitReader waits until a worker wants the body, if the client asked to be told
 // (RFC 9110 section 10.1.1): net/http sends the 100 with the first Read.
 func (p *pump) awaitReader() error {
-	if !p.dialect.expects {
+	if !p.session.AwaitsContinue {
 		return nil
 	}
 	if err := p.lane.AwaitReader(); err != nil {
 		return err
 	}
 	p.continued.Store(true)
-	p.dialect.sendContinue(p.writer)
+	p.session.SendContinue(p.writer)
 	return nil
 }
 
 // discard reads what is left of a small upload, so that its connection can be
 // used again. n and err are of the read that has just ended.
 func (p *pump) discard(space []byte, n int, err error) error {
-	for left := p.dialect.leftoverBytes() - n; err == nil && left > 0; left -= n {
+	for left := p.session.LeftoverBytes() - n; err == nil && left > 0; left -= n {
 		p.dropped.Add(int64(n))
 		p.progress.StartRead() // the client keeps the row waiting
 		n, err = p.request.Body.Read(space)
@@ -197,12 +187,12 @@ func (p *pump) halt(controller *http.ResponseController, failure error) {
 		<-p.done
 		return
 	}
-	willCome := failure == nil && (!p.dialect.expects || p.continued.Load())
-	deadline := p.dialect.leftoverDeadline(willCome, p.early.status)
+	willCome := failure == nil && (!p.session.AwaitsContinue || p.continued.Load())
+	deadline := p.session.LeftoverDeadline(willCome, p.early.status)
 	_ = controller.SetReadDeadline(deadline) // for what reads after the pump, too
 	switch {
 	case deadline.Equal(longAgo):
-	case p.dialect.serial:
+	case p.session.Pipelined:
 		p.hold(controller)
 	default:
 		_ = p.early.flush() // no client loses it
@@ -213,10 +203,10 @@ func (p *pump) halt(controller *http.ResponseController, failure error) {
 // hold waits for the rest of an upload over HTTP/1.1, but not for long: then the response
 // is sent. A client that has sent nothing meanwhile waits for the end of it.
 func (p *pump) hold(controller *http.ResponseController) {
-	wait := time.Until(p.early.at.Add(earlyHold))
+	wait := time.Until(p.early.at.Add(p.session.EarlyHold()))
 	if wait <= 0 {
 		_ = p.early.flush()
-		wait = earlyHold
+		wait = p.session.EarlyHold()
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -227,7 +217,7 @@ func (p *pump) hold(controller *http.ResponseController) {
 	}
 	silent := p.early.open && p.dropped.Load() == 0
 	if silent {
-		p.dialect.closeAfterReply(p.writer)
+		p.session.CloseAfterReply(p.writer)
 	}
 	_ = p.early.flush()
 	if silent {

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/wavey-ai/upload-response/server/internal/conn"
 )
 
 // tooFast makes requests at once and returns how many are too many.
@@ -14,7 +16,7 @@ func tooFast(t *rateTable, n int, client string, header http.Header) (refused in
 	for range n {
 		o := &origin{client: client}
 		if addr, err := netip.ParseAddr(client); err == nil {
-			o.holder = holderOf(addr)
+			o.holder = conn.PrefixOf(addr)
 		}
 		if !t.allow(&http.Request{Header: header}, o) {
 			refused++

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/pires/go-proxyproto"
+
+	"github.com/wavey-ai/upload-response/server/internal/conn"
 )
 
 // reception is a listener whose connections are received before net/http sees
@@ -22,8 +24,9 @@ type reception struct {
 	net.Listener
 	tls      *tls.Config // nil: clear text
 	proxied  bool        // trusted proxies may send a PROXY header
-	trusts   func(net.Addr) bool
-	count    *addressCount
+	trust    *conn.Trust
+	count    *conn.AddressLimit
+	altSvcOf func(net.Addr) string
 	patience time.Duration
 	log      *slog.Logger
 	plain    *plainServer
@@ -44,7 +47,7 @@ type received struct {
 
 func (s *Server) receive(l net.Listener, config *tls.Config) *reception {
 	r := &reception{
-		Listener: l, tls: config, proxied: s.limits.ProxyProtocol, trusts: s.router.config.trustsPeer, count: s.count, patience: s.limits.HeaderTime,
+		Listener: l, tls: config, proxied: s.limits.ProxyProtocol, trust: &s.router.trust, count: s.count, altSvcOf: s.http3.AltSvc, patience: s.limits.HeaderTime,
 		log: s.log, plain: s.plain, router: s.router, ready: make(chan received),
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -102,48 +105,41 @@ func (r *reception) offer(next received) {
 }
 
 // admit makes a connection ready.
-func (r *reception) admit(conn net.Conn) {
-	stop := context.AfterFunc(r.ctx, func() { _ = conn.Close() })
-	ready, err := r.prepare(conn)
+func (r *reception) admit(socket net.Conn) {
+	stop := context.AfterFunc(r.ctx, func() { _ = socket.Close() })
+	ready, err := r.prepare(socket)
 	if !stop() && err == nil {
 		err = net.ErrClosed
 	}
 	if err != nil {
-		r.log.Debug("connection refused", "from", conn.RemoteAddr(), "error", err)
-		_ = conn.Close()
+		r.log.Debug("connection refused", "from", socket.RemoteAddr(), "error", err)
+		_ = socket.Close()
 		return
 	}
-	if _, http2 := ready.(*tls.Conn); http2 || r.plain.serve(ready, conn) {
+	if _, http2 := ready.(*tls.Conn); http2 || r.plain.serve(ready, socket) {
 		r.offer(received{conn: ready})
 	}
 }
 
-// errTooMany is the reason for closing a connection of a client that has too many.
-var errTooMany = errors.New("too many connections from its address")
-
 func (r *reception) prepare(socket net.Conn) (net.Conn, error) {
-	conn, err := r.unwrap(socket)
+	wrapped, err := r.unwrap(socket)
 	if err != nil {
 		return nil, err
 	}
-	release, ok := r.count.enter(conn.RemoteAddr())
+	client := r.trust.NewClient(wrapped.RemoteAddr().String())
+	release, ok := r.count.Enter(client.Counted())
 	if !ok {
-		return nil, errTooMany
+		return nil, conn.ErrTooMany
 	}
 	boundUnsent(socket, unsentShare(r.conns.Add(1)))
-	counted := &countedConn{Conn: conn, release: func() { r.conns.Add(-1); release() }}
-	var reader *idleReader
-	if conn == socket {
-		reader = newIdleReader(socket)
+	counted := &countedConn{Conn: wrapped, info: conn.New(client), release: func() { r.conns.Add(-1); release() }}
+	if wrapped == socket {
+		counted.info.Reader = conn.NewIdleReader(socket)
 	}
 	if r.tls == nil {
-		ready := &screenedConn{Conn: counted, reader: reader, refusals: refusals{router: r.router}}
-		if reader != nil {
-			ready.held.socket = reader.raw
-		}
-		return ready, nil
+		return newScreenedConn(counted, counted.info, r.router), nil
 	}
-	secure, err := r.secure(counted, reader)
+	secure, err := r.secure(counted)
 	if err != nil {
 		_ = counted.Close()
 	}
@@ -151,11 +147,11 @@ func (r *reception) prepare(socket net.Conn) (net.Conn, error) {
 }
 
 // unwrap reads the PROXY header of a trusted proxy, if there is one.
-func (r *reception) unwrap(conn net.Conn) (net.Conn, error) {
-	if !r.proxied || !r.trusts(conn.RemoteAddr()) {
-		return conn, nil
+func (r *reception) unwrap(socket net.Conn) (net.Conn, error) {
+	if !r.proxied || !r.trust.NewClient(socket.RemoteAddr().String()).Trusted {
+		return socket, nil
 	}
-	p := proxyproto.NewConn(conn, proxyproto.WithPolicy(proxyproto.USE), proxyproto.SetReadHeaderTimeout(r.patience))
+	p := proxyproto.NewConn(socket, proxyproto.WithPolicy(proxyproto.USE), proxyproto.SetReadHeaderTimeout(r.patience))
 	if _, err := p.Read(nil); err != nil {
 		return nil, err
 	}
@@ -183,34 +179,29 @@ type namelessConn struct{ net.Conn }
 // RemoteAddr returns an address that nobody trusts.
 func (c *namelessConn) RemoteAddr() net.Addr { return namelessAddr{} }
 
-// nameless is the text of the address of a client without one, see [namelessConn].
-const nameless = "unknown"
-
 type namelessAddr struct{}
 
-func (namelessAddr) Network() string { return nameless }
-func (namelessAddr) String() string  { return nameless }
+func (namelessAddr) Network() string { return conn.Nameless }
+func (namelessAddr) String() string  { return conn.Nameless }
 
 // secure shakes hands.
-func (r *reception) secure(conn net.Conn, reader *idleReader) (net.Conn, error) {
-	if reader != nil {
-		conn = &idleConn{conn, reader}
-	}
-	secure := tls.Server(conn, r.tls)
-	if err := conn.SetDeadline(time.Now().Add(r.patience)); err != nil {
+func (r *reception) secure(counted *countedConn) (net.Conn, error) {
+	secure := tls.Server(counted, r.tls)
+	if err := counted.SetDeadline(time.Now().Add(r.patience)); err != nil {
 		return nil, err
 	}
 	if err := secure.HandshakeContext(r.ctx); err != nil {
 		sayPlain(err)
 		return nil, err
 	}
-	if err := conn.SetDeadline(time.Time{}); err != nil {
+	if err := counted.SetDeadline(time.Time{}); err != nil {
 		return nil, err
 	}
+	counted.info.AltSvc = r.altSvcOf(counted.LocalAddr())
 	if secure.ConnectionState().NegotiatedProtocol == "h2" {
 		return secure, nil // net/http looks for this very type
 	}
-	return &secureConn{screenedConn: screenedConn{Conn: secure, reader: reader, secure: true, refusals: refusals{router: r.router}}, tls: secure}, nil
+	return newSecureConn(secure, counted.info, r.router), nil
 }
 
 // sayPlain tells a client that speaks HTTP in the clear what is wrong.
@@ -221,11 +212,30 @@ func sayPlain(err error) {
 	}
 }
 
-// secureConn is HTTP/1.1 over TLS.
-type secureConn struct {
-	screenedConn
-	tls *tls.Conn
+// countedConn is a client's connection as it comes from the network. It is counted until it
+// closes, and tells before it waits.
+type countedConn struct {
+	net.Conn
+	info    *conn.Conn
+	once    sync.Once
+	release func()
 }
 
-// ConnectionState makes net/http see that the connection is secure.
-func (c *secureConn) ConnectionState() tls.ConnectionState { return c.tls.ConnectionState() }
+// Read reads, and tells before it waits.
+func (c *countedConn) Read(p []byte) (int, error) {
+	if c.info.Reader != nil {
+		if idle := c.info.Reader.Idle(); idle != nil {
+			return c.info.Reader.Read(p, *idle)
+		}
+	}
+	return c.Conn.Read(p)
+}
+
+// Close closes the connection.
+func (c *countedConn) Close() error {
+	c.once.Do(c.release)
+	return c.Conn.Close()
+}
+
+// CloseWrite closes half of it.
+func (c *countedConn) CloseWrite() error { return conn.CloseWrite(c.Conn) }

@@ -6,9 +6,13 @@ import (
 	"net/http"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server/internal/compress"
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
+	"github.com/wavey-ai/upload-response/server/internal/header"
 	"github.com/wavey-ai/upload-response/server/internal/progress"
+	"github.com/wavey-ai/upload-response/server/internal/protocol"
+	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -22,7 +26,7 @@ type responder struct {
 	controller *http.ResponseController
 	request    *http.Request
 	origin     *origin
-	offer      *offer // nil: the request asks for no WebSocket
+	offer      *wsock.Handshake // nil: the request asks for no WebSocket
 	router     *UploadResponseRouter
 
 	websocket  *websocket // nil: no open WebSocket
@@ -30,9 +34,9 @@ type responder struct {
 	dirty      bool       // written and not flushed
 	trailers   bool       // they have come
 	sent       int64      // bytes of body from the worker
-	head       responseHead
-	pieces     [][]byte    // of the body, that are sent at once
-	compressor *compressor // nil: the body is sent as it is
+	head       header.ResponseHead
+	pieces     [][]byte             // of the body, that are sent at once
+	compressor *compress.Compressor // nil: the body is sent as it is
 }
 
 // run streams the response.
@@ -96,7 +100,7 @@ func (r *responder) handle(slot shm.Slot) (done bool, err error) {
 		if err := r.flush(); err != nil { // or net/http would give a short body a length, and drop them
 			return false, err
 		}
-		writeTrailers(r.writer.Header(), fields)
+		header.WriteTrailers(r.writer.Header(), fields)
 		return false, nil
 	case shm.KindEnd:
 		r.stream.NoteEnd(slot)
@@ -128,11 +132,11 @@ func (r *responder) precede(frame []byte) error {
 		return err
 	}
 	fields := http.Header{}
-	if err := writeInterimHead(fields, response); err != nil || !takesInterim(r.request) {
+	if err := header.WriteInterim(fields, response); err != nil || !protocol.TakesInterim(r.request) {
 		return err
 	}
 	r.progress.StartWrite()
-	sendInterim(r.writer, int(response.Status), fields)
+	protocol.SendInterim(r.writer, int(response.Status), fields)
 	r.progress.EndWrite()
 	return nil
 }
@@ -146,27 +150,27 @@ func (r *responder) begin(frame []byte) error {
 	if r.offer != nil && response.Status == http.StatusSwitchingProtocols {
 		return r.open(response)
 	}
-	head, err := writeResponseHead(r.writer.Header(), response, r.request.Method)
+	head, err := header.WriteResponse(r.writer.Header(), response, r.request.Method)
 	if err != nil {
 		clear(r.writer.Header())
 		return err
 	}
-	if err := r.decline(head.status); err != nil {
+	if err := r.decline(head.Status); err != nil {
 		clear(r.writer.Header())
 		return err
 	}
-	if missesBody(r.request, head.status) {
+	if protocol.MissesBody(r.request, head.Status) {
 		delete(r.writer.Header(), "Content-Length")
 	}
 	r.origin.sign(r.writer.Header())
 	r.start(head)
-	r.compressor = r.router.compression.begin(r.writer, r.request, &head)
-	r.writer.WriteHeader(head.status)
+	r.compressor = r.router.compression.Begin(r.writer, r.request, &head)
+	r.writer.WriteHeader(head.Status)
 	return nil
 }
 
 // start notes that the response has begun, or is just about to.
-func (r *responder) start(head responseHead) {
+func (r *responder) start(head header.ResponseHead) {
 	r.head, r.begun, r.dirty = head, true, true
 	r.stream.KeepNoMore() // too late to serve it again
 	r.progress.StartResponse()
@@ -174,13 +178,13 @@ func (r *responder) start(head responseHead) {
 
 // open opens the WebSocket that the worker has accepted.
 func (r *responder) open(response *proto.Response) error {
-	header, err := r.offer.reply(response)
-	if err != nil {
+	fields := header.Upgraded(response.Fields)
+	if err := r.offer.CheckProtocol(fields); err != nil {
 		return err
 	}
-	r.origin.sign(header)
-	r.start(responseHead{status: http.StatusSwitchingProtocols, contentLength: -1})
-	w, err := r.offer.accept(r, header)
+	r.origin.sign(fields)
+	r.start(header.ResponseHead{Status: http.StatusSwitchingProtocols, ContentLength: -1})
+	w, err := r.offer.Accept(r.writer, r.request, fields)
 	if err != nil {
 		return err
 	}
@@ -196,7 +200,7 @@ func (r *responder) decline(status int) error {
 	if r.offer == nil {
 		return nil
 	}
-	if r.offer.key == "" && status < http.StatusMultipleChoices {
+	if r.offer.Extended() && status < http.StatusMultipleChoices {
 		return fmt.Errorf("%w: the worker answered %d", ErrNoWebSocket, status)
 	}
 	r.stream.EndRequest()
@@ -223,10 +227,10 @@ func (r *responder) gather(slot shm.Slot) [][]byte {
 // body sends pieces of the body straight from shared memory.
 func (r *responder) body(pieces [][]byte) error {
 	r.sent += int64(length(pieces))
-	if r.head.bodyAllowed && r.head.contentLength >= 0 && r.sent > r.head.contentLength {
-		return fmt.Errorf("%w: more bytes than its Content-Length of %d", ErrWorkerInvalid, r.head.contentLength)
+	if r.head.BodyAllowed && r.head.ContentLength >= 0 && r.sent > r.head.ContentLength {
+		return fmt.Errorf("%w: more bytes than its Content-Length of %d", ErrWorkerInvalid, r.head.ContentLength)
 	}
-	if !r.head.bodyAllowed {
+	if !r.head.BodyAllowed {
 		return nil // drained, not sent (RFC 9110 sections 9.3.2 and 15.3.5, RFC 9112 section 6.3)
 	}
 	r.progress.StartWrite()
@@ -263,12 +267,12 @@ func (r *responder) flush() error {
 		return r.websocket.flush()
 	}
 	r.progress.StartWrite()
-	if endsWithHeaders(r.request) {
+	if protocol.EndsWithHeaders(r.request) {
 		r.progress.IgnoreDeparture()
 	}
-	err := errors.Join(r.compressor.flush(), r.controller.Flush())
+	err := errors.Join(r.compressor.Flush(), r.controller.Flush())
 	r.progress.EndWrite()
-	if endsWithHeaders(r.request) {
+	if protocol.EndsWithHeaders(r.request) {
 		return nil // an error would be that of a stream that has ended
 	}
 	return clientError(r.progress, err)
@@ -280,8 +284,8 @@ func (r *responder) end() error {
 	if err := r.progress.UploadFailure(); err != nil {
 		return err
 	}
-	if r.head.bodyAllowed && r.head.contentLength >= 0 && r.sent != r.head.contentLength {
-		return fmt.Errorf("%w: %d bytes, its Content-Length is %d", ErrWorkerInvalid, r.sent, r.head.contentLength)
+	if r.head.BodyAllowed && r.head.ContentLength >= 0 && r.sent != r.head.ContentLength {
+		return fmt.Errorf("%w: %d bytes, its Content-Length is %d", ErrWorkerInvalid, r.sent, r.head.ContentLength)
 	}
 	return r.finish()
 }
@@ -290,7 +294,7 @@ func (r *responder) end() error {
 // the writer has gathered.
 func (r *responder) finish() error {
 	r.progress.StartWrite()
-	err := errors.Join(r.compressor.finish(), pushOut(r.writer))
+	err := errors.Join(r.compressor.Finish(), protocol.Push(r.writer))
 	r.progress.EndWrite()
 	r.dirty = true
 	return clientError(r.progress, err)

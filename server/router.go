@@ -8,7 +8,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wavey-ai/upload-response/server/internal/compress"
+	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
+	"github.com/wavey-ai/upload-response/server/internal/protocol"
+	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
 )
 
 // The parts of the router that own the shared memory; nothing outside it makes one.
@@ -24,12 +28,13 @@ type (
 type UploadResponseRouter struct {
 	config      Config
 	log         *slog.Logger
+	trust       conn.Trust
 	dispatcher  *dispatch.Dispatcher
 	routes      routeTable
 	counters    counters
 	rates       rateTable
-	windows     windowBudget
-	compression compression
+	windows     *conn.Budget
+	compression *compress.Compressors
 
 	mu       sync.Mutex
 	draining bool
@@ -53,11 +58,12 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 		return nil, err
 	}
 	r := &UploadResponseRouter{
-		config: c, log: c.Log, dispatcher: dispatcher, routes: newRouteTable(c.Routes, dispatcher.Pool), quiet: make(chan struct{}),
+		config: c, log: c.Log, trust: conn.Trust{Proxies: c.TrustedProxies, Unix: c.TrustUnix}, dispatcher: dispatcher,
+		routes: newRouteTable(c.Routes, dispatcher.Pool), quiet: make(chan struct{}),
 	}
 	r.rates.init(&c)
-	r.windows.total = c.WindowMemory
-	r.compression.init(&c)
+	r.windows = conn.NewBudget(c.WindowMemory)
+	r.compression = compress.New(c.Compress, c.CompressMin)
 	return r, nil
 }
 
@@ -75,12 +81,12 @@ func (r *UploadResponseRouter) Hopeless(pool, how string) { r.dispatcher.MarkHop
 // ServeHTTP takes one exchange through the router: see the package's
 // documentation for its way.
 func (r *UploadResponseRouter) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	x := exchange{router: r, request: request, conn: connOf(request), start: time.Now()}
-	x.writer, x.dialect = speak(w, request)
-	defer hush(x.writer)
-	x.offer, x.request = offerOf(request, &x.dialect)
-	x.origin = r.originOf(x.request, &x.dialect)
-	r.compression.spareRange(x.request.Header)
+	x := exchange{router: r, request: request, conn: conn.Of(request), start: time.Now()}
+	x.writer, x.session = protocol.Adapt(w, request)
+	defer protocol.Release(x.writer)
+	x.offer, x.request = wsock.NewHandshake(request)
+	x.origin = r.originOf(x.request, &x.session)
+	r.compression.DropWeakRange(x.request.Header)
 	x.controller = http.NewResponseController(x.writer)
 	x.conclude(r.admit(&x))
 }

@@ -11,10 +11,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/wavey-ai/upload-response/server/extendedconnect"
+	"github.com/wavey-ai/upload-response/server/internal/conn"
+	"github.com/wavey-ai/upload-response/server/internal/http2"
+	"github.com/wavey-ai/upload-response/server/internal/http3"
+	"github.com/wavey-ai/upload-response/server/listen"
 )
-
-func init() { extendedconnect.Done() }
 
 // lastWords is how long, after the last exchange has ended, its response may take
 // to get out.
@@ -27,37 +28,14 @@ type Server struct {
 	log    *slog.Logger
 	http   *http.Server // HTTP/1.1 and 2, clear and secure
 	plain  *plainServer // plain requests of HTTP/1.1, before net/http sees them
-	count  *addressCount
-
-	saidBuffers sync.Once
-	handshakes  handshakes // of HTTP/3
-
-	mu      sync.Mutex
-	quic    []*quicEntry
-	stopped bool
+	http3  *http3.Server
+	count  *conn.AddressLimit
 }
-
-// Windows of HTTP/2: a stream's is what a client may send before a worker has read
-// it, and a connection's holds those of several, so that an upload that nobody reads
-// holds up no other. They are the largest that net/http takes, or give room for so
-// many.
-const (
-	http2ConnWindow   = 4<<20 - 1
-	http2StreamWindow = 1 << 20
-	http2FrameSize    = 256 << 10 // a connection keeps a buffer of the size of its largest frame
-)
 
 // headerRoom is how many times their limit headers may be before they are not
 // looked at: the router refuses those within it, while net/http ends a connection
 // of HTTP/2 over a single field that is too long.
 const headerRoom = 4
-
-// A connection of HTTP/2 over which nothing comes is asked whether it is alive, and
-// closed if it does not answer.
-const (
-	pingAfter = 30 * time.Second
-	pingTime  = 15 * time.Second
-)
 
 // NewServer returns a server with the default limits around a router, which it does
 // not own.
@@ -71,50 +49,48 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 		log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{router: router, limits: limits, log: log}
-	s.count = newAddressCount(limits.ConnsPerAddress, router.config.trusts)
-	s.plain = newPlainServer(router, &limits, router.config.ClientTimeout, router.config.halfClosedTime(), s.altSvcOf, log)
+	s.count = conn.NewAddressLimit(limits.ConnsPerAddress)
+	s.plain = newPlainServer(router, &limits, router.config.ClientTimeout, router.config.halfClosedTime(), log)
+	handler := conn.CountRequests(router)
+	s.http3 = http3.NewServer(http3.Config{
+		Handler: handler, MaxHeaderBytes: headerRoom * router.config.HeaderLimit,
+		HeaderTime: limits.HeaderTime, IdleTime: limits.IdleTime, Streams: limits.StreamsPerConn,
+		AltSvc: limits.AltSvc, NoAltSvc: limits.AltSvc == AltSvcOff,
+		Trust: &router.trust, Addresses: s.count, Budget: router.windows, Log: log,
+	})
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	s.http = &http.Server{
-		Handler:           endsInTime(guarded(router), router.config.ClientTimeout),
+		Handler:           endsInTime(handler, router.config.ClientTimeout),
 		ReadHeaderTimeout: limits.HeaderTime,
 		IdleTimeout:       limits.IdleTime,
 		MaxHeaderBytes:    headerRoom * router.config.HeaderLimit,
-		ConnContext:       s.rememberConn,
+		ConnContext:       rememberConn,
 		ConnState:         taken,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		Protocols:         protocols,
 
 		DisableGeneralOptionsHandler: true, // the router answers OPTIONS *, over all versions
-		HTTP2: &http.HTTP2Config{
-			MaxConcurrentStreams: limits.StreamsPerConn, MaxReadFrameSize: http2FrameSize,
-			MaxReceiveBufferPerConnection: http2ConnWindow, MaxReceiveBufferPerStream: http2StreamWindow,
-			SendPingTimeout: pingAfter, PingTimeout: pingTime, WriteByteTimeout: router.config.ClientTimeout,
-		},
+		HTTP2:                        http2.Config(limits.StreamsPerConn, router.config.ClientTimeout),
 	}
 	return s
 }
 
 // rememberConn is for http.Server's ConnContext.
-func (s *Server) rememberConn(ctx context.Context, conn net.Conn) context.Context {
-	c := &clientConn{}
-	c.guard.init(func(string) { _ = conn.Close() })
-	switch conn := conn.(type) {
+func rememberConn(ctx context.Context, c net.Conn) context.Context {
+	var info *conn.Conn
+	switch c := c.(type) {
 	case *screenedConn:
-		c.screened, c.reader = conn, conn.reader
-		c.known.Store(conn.known)
+		info, ctx = c.info, withScreened(ctx, c)
 	case *secureConn:
-		c.screened, c.reader, c.altSvc = &conn.screenedConn, conn.reader, s.altSvcOf(conn.LocalAddr())
-		c.known.Store(conn.known)
+		info, ctx = c.info, withScreened(ctx, &c.screenedConn)
 	case *tls.Conn:
-		if socket, ok := conn.NetConn().(*idleConn); ok {
-			c.reader = socket.reader
-		}
-		c.altSvc = s.altSvcOf(conn.LocalAddr())
+		info = c.NetConn().(*countedConn).info
 	}
-	return withConn(ctx, c)
+	info.Requests.Init(func(string) { _ = c.Close() })
+	return conn.With(ctx, info)
 }
 
 // Serve serves HTTP/1.1 and 2 in the clear on the connections of a listener until
@@ -127,6 +103,31 @@ func (s *Server) ServeTLS(listener net.Listener, config *tls.Config) error {
 	return s.serve(s.receive(listener, config))
 }
 
+// ServeListener serves what comes in through a listener until Shutdown; it then returns nil.
+// The configuration is for a secure address.
+func (s *Server) ServeListener(l *listen.Listener, config *tls.Config) error {
+	if !l.Address.Secure {
+		return s.Serve(l.Listener)
+	}
+	failed := make(chan error, 2)
+	serving := 1
+	if l.UDP != nil {
+		serving++
+		go func() { failed <- s.ServeQUIC(l.UDP, config) }()
+	}
+	go func() { failed <- s.ServeTLS(l.Listener, config) }()
+	var err error
+	for ; serving > 0 && err == nil; serving-- {
+		err = <-failed
+	}
+	return err
+}
+
+// ListenWorkers is [listen.Workers].
+func ListenWorkers(path string, shared bool) (*net.UnixListener, error) {
+	return listen.Workers(path, shared)
+}
+
 func (s *Server) serve(r *reception) error {
 	if err := s.http.Serve(r); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve HTTP: %w", err)
@@ -134,23 +135,10 @@ func (s *Server) serve(r *reception) error {
 	return nil
 }
 
-// addQUIC notes an entry, unless the server has stopped.
-func (s *Server) addQUIC(q *quicEntry) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.stopped {
-		s.quic = append(s.quic, q)
-	}
-	return !s.stopped
-}
-
-// stopQUIC takes the entries there are; there will be no more.
-func (s *Server) stopQUIC() []*quicEntry {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	entries := s.quic
-	s.quic, s.stopped = nil, true
-	return entries
+// ServeQUIC serves HTTP/3 on a UDP socket until Shutdown; it then returns nil.
+// Responses of HTTPS on the TCP port of the same number tell clients of it.
+func (s *Server) ServeQUIC(conn net.PacketConn, config *tls.Config) error {
+	return s.http3.Serve(conn, config)
 }
 
 // Shutdown accepts no more connections and waits for the exchanges in progress
@@ -161,17 +149,12 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	var closing sync.WaitGroup
 	closing.Go(func() { _ = s.http.Shutdown(quiet) })
 	closing.Go(func() { s.plain.shutdown(quiet) })
-	entries := s.stopQUIC()
-	for _, q := range entries {
-		closing.Go(func() { q.shutdown(quiet) })
-	}
+	closing.Go(func() { s.http3.Shutdown(quiet) })
 	err := s.router.Drain(ctx)
 	timer := time.AfterFunc(lastWords, cancel) // what is left has no request: connections that were opened and not used
 	defer timer.Stop()
 	closing.Wait()
-	for _, q := range entries {
-		err = errors.Join(err, q.close())
-	}
+	err = errors.Join(err, s.http3.Close())
 	s.plain.close()
 	return errors.Join(err, s.http.Close())
 }

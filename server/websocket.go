@@ -12,6 +12,7 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/progress"
+	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -21,7 +22,7 @@ type websocket struct {
 	stream     *dispatch.Stream
 	progress   *progress.Exchange // of the stream
 	controller *http.ResponseController
-	wire       *wire
+	wire       *wsock.FrameConn
 	pump       messagePump
 
 	heard   atomic.Bool // the client has sent something since the last ping
@@ -37,10 +38,10 @@ type websocket struct {
 	closed bool          // it has come
 
 	// The responder's.
-	part   shm.Kind  // kind of the message of which not all is sent; 0: none
-	text   utf8Check // of it
-	copied []byte    // text that is checked and then sent
-	ours   bool      // the worker has closed
+	part   shm.Kind            // kind of the message of which not all is sent; 0: none
+	text   wsock.UTF8Validator // of it
+	copied []byte              // text that is checked and then sent
+	ours   bool                // the worker has closed
 }
 
 // closeTime is how long after a Close of the one side that of the other may take.
@@ -49,10 +50,10 @@ const closeTime = 5 * time.Second
 const shutdownReason = "server shuts down"
 
 // newWebsocket returns a socket whose pump is to be started. Release: finish.
-func newWebsocket(s *dispatch.Stream, controller *http.ResponseController, w *wire, c *Config) *websocket {
+func newWebsocket(s *dispatch.Stream, controller *http.ResponseController, w *wsock.FrameConn, c *Config) *websocket {
 	o := &websocket{stream: s, progress: s.Progress(), controller: controller, wire: w, every: c.PingInterval}
 	o.pump = messagePump{
-		stream: s, progress: o.progress, websocket: o, reader: w.reader, limit: c.MessageLimit, done: make(chan struct{}),
+		stream: s, progress: o.progress, websocket: o, frames: w.Frames(c.MessageLimit), done: make(chan struct{}),
 	}
 	o.pump.lane.Open(s)
 	o.pump.lane.AnnounceInBatches()
@@ -80,7 +81,7 @@ func (o *websocket) send(slot shm.Slot) (done bool, err error) {
 func (o *websocket) sendPart(slot shm.Slot) error {
 	op := ws.OpContinuation
 	if o.part == 0 {
-		o.part, o.text, op = slot.Kind, utf8Check{}, opOf(slot.Kind)
+		o.part, o.text, op = slot.Kind, wsock.UTF8Validator{}, opOf(slot.Kind)
 	}
 	payload := slot.Bytes
 	if o.part == shm.KindText { // checked, and so copied first
@@ -90,7 +91,7 @@ func (o *websocket) sendPart(slot shm.Slot) error {
 	switch {
 	case slot.Kind != o.part:
 		return fmt.Errorf("%w: a %v slot within a %v message", ErrWorkerInvalid, slot.Kind, o.part)
-	case o.part == shm.KindText && (!o.text.add(payload) || slot.Final && !o.text.whole()):
+	case o.part == shm.KindText && (!o.text.Add(payload) || slot.Final && !o.text.Whole()):
 		return fmt.Errorf("%w: text that is not UTF-8", ErrWorkerInvalid)
 	}
 	if slot.Final {
@@ -102,7 +103,7 @@ func (o *websocket) sendPart(slot shm.Slot) error {
 // sendClose sends the worker's Close.
 func (o *websocket) sendClose(b []byte) error {
 	payload := append([]byte(nil), b...)
-	if len(payload) > ws.MaxControlFramePayloadSize || checkClose(payload) != nil {
+	if len(payload) > ws.MaxControlFramePayloadSize || wsock.CheckClose(payload) != nil {
 		return fmt.Errorf("%w: a close slot that is none", ErrWorkerInvalid)
 	}
 	o.ours = true
@@ -123,9 +124,9 @@ func (o *websocket) write(op ws.OpCode, final bool, payload []byte, flush bool) 
 	}
 	o.progress.StartWrite()
 	defer o.progress.EndWrite()
-	err := o.wire.writeFrame(op, final, payload)
+	err := o.wire.WriteFrame(op, final, payload)
 	if err == nil && flush {
-		err = o.wire.flush()
+		err = o.wire.Flush()
 	}
 	return clientError(o.progress, err)
 }
@@ -136,7 +137,7 @@ func (o *websocket) flush() error {
 	defer o.mu.Unlock()
 	o.progress.StartWrite()
 	defer o.progress.EndWrite()
-	return clientError(o.progress, o.wire.flush())
+	return clientError(o.progress, o.wire.Flush())
 }
 
 // ping asks a silent client whether it is there, and gives up one that did not
@@ -232,13 +233,13 @@ func (o *websocket) lastWords(err error) []byte {
 	defer o.mu.Unlock()
 	switch {
 	case err != nil:
-		return closePayload(closeCodeOf(err), fault.Of(err).Reason())
+		return wsock.ClosePayload(wsock.CloseCode(err), fault.Of(err).Reason())
 	case o.leaving.Load():
-		return closePayload(ws.StatusGoingAway, shutdownReason)
+		return wsock.ClosePayload(ws.StatusGoingAway, shutdownReason)
 	case o.closed:
-		return echoOf(o.theirs)
+		return wsock.EchoClose(o.theirs)
 	}
-	return closePayload(ws.StatusNormalClosure, "")
+	return wsock.ClosePayload(ws.StatusNormalClosure, "")
 }
 
 // awaitClose waits until the pump has seen the client's Close.

@@ -10,20 +10,20 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
 // welcomeTime is how long the server may take to answer a hello.
 const welcomeTime = 10 * time.Second
 
-// Attach connects to the server's worker socket and returns a link. Without a path it is
-// that in UPLOAD_RESPONSE_SOCKET, or else [proto.DefaultSocket]. An answer of the server
-// that says no is a [*proto.Refusal]; a server that is not believed, [ErrServer]. Release:
-// [Link.Close].
+// Attach connects to the server's worker socket and returns a link. If socket is empty,
+// the path is that in UPLOAD_RESPONSE_SOCKET, or else [attach.DefaultSocket]. Attach returns
+// a [*attach.Refusal] if the server refuses the worker, and [ErrServer] if the server is not
+// trusted. Release: [Link.Close].
 func Attach(ctx context.Context, socket string, list ...Option) (*Link, error) {
-	o := gather(list)
-	l, err := attach(ctx, socket, &o)
+	o := newOptions(list)
+	l, err := connect(ctx, socket, &o)
 	if err != nil {
 		return nil, err
 	}
@@ -32,12 +32,12 @@ func Attach(ctx context.Context, socket string, list ...Option) (*Link, error) {
 	return l, nil
 }
 
-// attach returns a link whose run is still to be started.
-func attach(ctx context.Context, socket string, o *options) (*Link, error) {
+// connect returns a link. The caller starts its run.
+func connect(ctx context.Context, socket string, o *options) (*Link, error) {
 	socket = socketPath(socket)
 	uid, err := o.namedUID()
 	if err == nil {
-		err = proto.CheckSocketFolder(socket)
+		err = attach.CheckSocketFolder(socket)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrServer, err)
@@ -54,7 +54,7 @@ func attach(ctx context.Context, socket string, o *options) (*Link, error) {
 	}
 	_ = conn.SetDeadline(time.Now().Add(welcomeTime))
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })
-	welcome, files, err := greet(conn, o)
+	welcome, files, err := handshake(conn, o)
 	if !stop() && err == nil {
 		closeFiles(files)
 		err = ctx.Err()
@@ -70,17 +70,17 @@ func attach(ctx context.Context, socket string, o *options) (*Link, error) {
 	return nil, err
 }
 
-// greet says hello and returns the server's welcome with the descriptors that
-// came with it.
-func greet(conn *net.UnixConn, o *options) (*proto.Welcome, []*os.File, error) {
-	hello := &proto.Hello{
+// handshake sends a hello and returns the server's welcome and the descriptors that came
+// with it.
+func handshake(conn *net.UnixConn, o *options) (*attach.Welcome, []*os.File, error) {
+	hello := &attach.Hello{
 		LayoutMin: shm.LayoutMin, LayoutMax: shm.LayoutMax, Pool: o.pool, Name: o.name, PID: uint32(os.Getpid()),
-		SDK: "go", SDKVersion: Version, Lanes: uint32(o.lanes), Bell: proto.BellEventfd,
+		SDK: "go", SDKVersion: Version, Lanes: uint32(o.lanes), Bell: attach.BellEventfd,
 	}
 	if err := hello.Validate(); err != nil {
 		return nil, nil, fmt.Errorf("worker: attach: %w", err)
 	}
-	packet, err := proto.Encode(hello)
+	packet, err := attach.Encode(hello)
 	if err != nil {
 		return nil, nil, fmt.Errorf("worker: attach: %w", err)
 	}
@@ -90,8 +90,8 @@ func greet(conn *net.UnixConn, o *options) (*proto.Welcome, []*os.File, error) {
 	return readWelcome(conn)
 }
 
-func readWelcome(conn *net.UnixConn) (*proto.Welcome, []*os.File, error) {
-	packet, rights := make([]byte, proto.MaxMessage+1), make([]byte, unix.CmsgSpace(4*8))
+func readWelcome(conn *net.UnixConn) (*attach.Welcome, []*os.File, error) {
+	packet, rights := make([]byte, attach.MaxMessage+1), make([]byte, unix.CmsgSpace(4*8))
 	n, rn, _, _, err := conn.ReadMsgUnix(packet, rights)
 	if err != nil {
 		return nil, nil, fmt.Errorf("worker: attach: no answer: %w", err)
@@ -100,12 +100,12 @@ func readWelcome(conn *net.UnixConn) (*proto.Welcome, []*os.File, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("worker: attach: %w", err)
 	}
-	message, err := proto.Decode(packet[:n])
+	message, err := attach.Decode(packet[:n])
 	if err == nil {
 		switch m := message.(type) {
-		case *proto.Welcome:
+		case *attach.Welcome:
 			return m, files, nil
-		case *proto.Refusal:
+		case *attach.Refusal:
 			err = m
 		default:
 			err = fmt.Errorf("the server answered with %q", message.Type())
@@ -141,12 +141,12 @@ func closeFiles(files []*os.File) {
 	}
 }
 
-// errDescriptors is returned when the welcome came without what it needs.
+// errDescriptors is returned when the welcome came without the four descriptors.
 var errDescriptors = errors.New("worker: attach: the welcome came without its descriptors")
 
-// open maps the segments and makes the link. It takes over the files: request
-// segment, response segment, the server's bell, our bell.
-func open(conn *net.UnixConn, welcome *proto.Welcome, files []*os.File, o *options) (*Link, error) {
+// open maps the segments and makes the link. It takes ownership of the files: request
+// segment, response segment, the server's bell, the worker's bell.
+func open(conn *net.UnixConn, welcome *attach.Welcome, files []*os.File, o *options) (*Link, error) {
 	if len(files) != 4 {
 		closeFiles(files)
 		return nil, errDescriptors
@@ -185,7 +185,7 @@ func open(conn *net.UnixConn, welcome *proto.Welcome, files []*os.File, o *optio
 	return l, nil
 }
 
-// takeDescriptor takes the descriptor out of a file, which would close it.
+// takeDescriptor returns a descriptor that outlives file, and closes file.
 func takeDescriptor(file *os.File) (int, error) {
 	defer file.Close()
 	return unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0)

@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// deadlines are those of a request that has any.
+// deadlines are the deadlines of one request.
 type deadlines struct{ read, write deadline }
 
-// deadline is a time after which nobody waits any more.
+// deadline is a time at which waiting ends.
 type deadline struct {
 	mu     sync.Mutex
 	timer  *time.Timer   // nil: none, or it has fired
 	passed chan struct{} // closed when the time has come
 }
 
-// set changes the time; the zero time is never.
+// set changes the time; the zero time means no deadline.
 func (d *deadline) set(t time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -40,15 +40,15 @@ func (d *deadline) set(t time.Time) {
 	}
 }
 
-// wait returns a channel that is closed when the time has come. A later set may make
-// another one.
+// wait returns a channel that is closed when the time has come. A later set may replace
+// the channel.
 func (d *deadline) wait() <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.passed
 }
 
-// withDeadlines returns the request's deadlines, which it has from here on.
+// withDeadlines returns the request's deadlines, and makes them at the first call.
 func (r *Request) withDeadlines() *deadlines {
 	if d := r.deadlines.Load(); d != nil {
 		return d
@@ -60,8 +60,8 @@ func (r *Request) withDeadlines() *deadlines {
 	return d
 }
 
-// setReadDeadline bounds how long slots are waited for, setWriteDeadline how long room is.
-// Those who wait already look again, for their channel may be another now.
+// setReadDeadline bounds the wait for slots, setWriteDeadline the wait for room. Goroutines
+// that wait already look again, since their channel may have been replaced.
 func (r *Request) setReadDeadline(t time.Time) {
 	r.withDeadlines().read.set(t)
 	signal(r.more)
@@ -72,7 +72,7 @@ func (r *Request) setWriteDeadline(t time.Time) {
 	signal(r.lane.room)
 }
 
-// readDeadline and writeDeadline return nil for never.
+// readDeadline and writeDeadline return nil if there is no deadline.
 func (r *Request) readDeadline() <-chan struct{} {
 	if d := r.deadlines.Load(); d != nil {
 		return d.read.wait()

@@ -11,18 +11,18 @@ var (
 	// ErrNothingYet is returned by TryTail when the server has not published
 	// the slot yet.
 	ErrNothingYet = shm.ErrNothingYet
-	// ErrCancelled is returned when nobody wants the response any more. It is
-	// wrapped with the [Reason].
+	// ErrCancelled is returned when nobody wants the response any more. It arrives in
+	// a [*CancelledError] with the [Reason].
 	ErrCancelled = errors.New("worker: request cancelled")
 	// ErrEnded is returned when a request is used after its end.
 	ErrEnded = errors.New("worker: request has ended")
 	// ErrClosed is returned by Next when the link is closed or lost.
 	ErrClosed = errors.New("worker: link closed")
-	// ErrServer is returned by Attach and Serve when the server is not of a user whom
-	// we believe, before it hears of us: see [WithServerUID].
-	ErrServer = errors.New("worker: not a server that we believe")
-	// ErrResponse is returned when the order of a response is wrong: a body
-	// before the headers, or the headers twice.
+	// ErrServer is returned by Attach and Serve, before anything is sent, when the
+	// server's user is not trusted: see [WithServerUID].
+	ErrServer = errors.New("worker: server not trusted")
+	// ErrResponse is returned when the calls for a response come in a wrong order: a
+	// body before the headers, or the headers twice.
 	ErrResponse = errors.New("worker: response out of order")
 	// ErrTooLarge is returned when a headers frame does not fit one slot.
 	ErrTooLarge = errors.New("worker: headers do not fit one slot")
@@ -34,7 +34,7 @@ type Reason = shm.Reason
 // CancelledError is the error of a cancelled request.
 type CancelledError struct{ Reason Reason }
 
-// Error says why.
+// Error includes the reason.
 func (e *CancelledError) Error() string { return fmt.Sprintf("%v: %v", ErrCancelled, e.Reason) }
 
 // Unwrap returns ErrCancelled.

@@ -10,41 +10,40 @@ import (
 	"sync"
 )
 
-// copyBuffer is what goes through memory of our own on its way between a slot and a reader
-// or writer that may take its time: the request may end meanwhile, and then the slot is
-// another one's.
+// copyBuffer is private memory between a slot and a reader or writer that may block: the
+// request may end meanwhile, and then the slot belongs to another one.
 type copyBuffer [64 << 10]byte
 
 var copyBuffers = sync.Pool{New: func() any { return new(copyBuffer) }}
 
-// prompt reports whether v takes or gives bytes without waiting for anybody else, so that
-// the end of a request can wait for it: files, hashes, memory.
-func prompt(v any) bool {
+// isLocal reports whether v reads or writes without waiting for another process: files,
+// hashes, memory. The end of a request can wait for that.
+func isLocal(v any) bool {
 	switch v := v.(type) {
 	case *os.File:
 		info, err := v.Stat()
 		return err == nil && info.Mode().IsRegular()
 	case *io.LimitedReader:
-		return prompt(v.R)
+		return isLocal(v.R)
 	case hash.Hash, *bytes.Buffer, *bytes.Reader:
 		return true
 	}
 	return v == io.Discard
 }
 
-// ReadFrom adds what comes from src to the body. Files are read straight into slots.
+// ReadFrom adds the bytes of src to the body. It reads files directly into slots.
 func (w *responseWriter) ReadFrom(src io.Reader) (total int64, err error) {
 	buffer := copyBuffers.Get().(*copyBuffer)
 	defer copyBuffers.Put(buffer)
-	direct := prompt(src)
+	direct := isLocal(src)
 	for {
-		if direct && w.begun() {
-			n, err := w.readPrompt(src)
+		if direct && w.bodyStarted() {
+			n, err := w.readDirect(src)
 			return total + n, err
 		}
 		room := buffer[:]
 		if direct {
-			room = room[:smallBody+1] // what it takes to begin the response
+			room = room[:holdLimit+1] // enough to start the response
 		}
 		n, err := src.Read(room)
 		if n > 0 {
@@ -63,15 +62,15 @@ func (w *responseWriter) ReadFrom(src io.Reader) (total int64, err error) {
 	}
 }
 
-// begun reports whether a body goes straight into slots.
-func (w *responseWriter) begun() bool {
+// bodyStarted reports whether the bytes of the body go directly into slots.
+func (w *responseWriter) bodyStarted() bool {
 	w.request.writing.Lock()
 	defer w.request.writing.Unlock()
 	return w.committed && !w.head && bodyAllowed(w.status)
 }
 
-// readPrompt is ReadFrom into slots.
-func (w *responseWriter) readPrompt(src io.Reader) (total int64, err error) {
+// readDirect is ReadFrom into slots.
+func (w *responseWriter) readDirect(src io.Reader) (total int64, err error) {
 	w.request.writing.Lock()
 	defer w.request.writing.Unlock()
 	for {
@@ -89,7 +88,7 @@ func (w *responseWriter) readPrompt(src io.Reader) (total int64, err error) {
 				return total, err
 			}
 			w.request.commit(n)
-			_, _ = w.took(n)
+			_, _ = w.count(n)
 			total += int64(n)
 		}
 		if errors.Is(err, io.EOF) {
@@ -101,18 +100,18 @@ func (w *responseWriter) readPrompt(src io.Reader) (total int64, err error) {
 	}
 }
 
-// WriteTo writes the rest of the body to w, slot by slot: to files, hashes and memory
-// straight from shared memory.
+// WriteTo writes the rest of the body to w, slot by slot. It writes to files, hashes and
+// memory directly from shared memory.
 func (b *requestBody) WriteTo(w io.Writer) (total int64, err error) {
-	if prompt(w) {
-		return b.writePrompt(w)
+	if isLocal(w) {
+		return b.writeDirect(w)
 	}
 	buffer := copyBuffers.Get().(*copyBuffer)
 	defer copyBuffers.Put(buffer)
 	for {
 		n, err := b.Read(buffer[:])
 		if err != nil {
-			return total, notEOF(err)
+			return total, ignoreEOF(err)
 		}
 		written, err := w.Write(buffer[:n])
 		total += int64(written)
@@ -125,13 +124,13 @@ func (b *requestBody) WriteTo(w io.Writer) (total int64, err error) {
 	}
 }
 
-// writePrompt is WriteTo without a copy.
-func (b *requestBody) writePrompt(w io.Writer) (total int64, err error) {
+// writeDirect is WriteTo without a copy.
+func (b *requestBody) writeDirect(w io.Writer) (total int64, err error) {
 	for {
 		n, err := b.writeSlot(w)
 		total += int64(n)
 		if err != nil {
-			return total, notEOF(err)
+			return total, ignoreEOF(err)
 		}
 	}
 }
@@ -147,13 +146,13 @@ func (b *requestBody) writeSlot(w io.Writer) (n int, err error) {
 	if err == nil && n < all {
 		err = io.ErrShortWrite
 	}
-	if lost := b.took(n); lost != nil {
-		return n, lost
+	if stale := b.consume(n); stale != nil {
+		return n, stale
 	}
 	return n, err
 }
 
-func notEOF(err error) error {
+func ignoreEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return nil
 	}

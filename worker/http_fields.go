@@ -15,19 +15,19 @@ func bodyAllowed(status int) bool {
 	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
 }
 
-// takeHeader notes what the header says at WriteHeader.
-func (w *responseWriter) takeHeader() {
-	w.fields = make([]proto.Field, 0, len(w.header)+2) // see describe and setLength
-	w.announced, w.framed = nil, false
-	_, w.typed = w.header["Content-Type"]
+// snapshotHeader takes the fields that the header has at WriteHeader.
+func (w *responseWriter) snapshotHeader() {
+	w.fields = make([]proto.Field, 0, len(w.header)+2) // room for the type and the length
+	w.announced, w.hasLength = nil, false
+	_, w.hasType = w.header["Content-Type"]
 	for name, values := range w.header {
 		switch name {
 		case "Content-Length":
-			w.takeLength(values)
+			w.setAnnouncedLength(values)
 			continue
 		case "Content-Encoding":
-			w.typed = w.typed || isSet(values)
-		case "Transfer-Encoding": // is the server's to say
+			w.hasType = w.hasType || isSet(values)
+		case "Transfer-Encoding": // the server decides
 			continue
 		case "Content-Type":
 			if w.status == http.StatusNotModified { // RFC 9110 section 15.4.5
@@ -45,9 +45,10 @@ func (w *responseWriter) takeHeader() {
 	}
 }
 
-// takeLength notes the announced length. One that is no number is left out, as by net/http.
-func (w *responseWriter) takeLength(values []string) {
-	w.framed = true
+// setAnnouncedLength sets the announced length. It drops one that is no number, like
+// net/http.
+func (w *responseWriter) setAnnouncedLength(values []string) {
+	w.hasLength = true
 	if !isSet(values) {
 		return
 	}
@@ -60,43 +61,43 @@ func (w *responseWriter) takeLength(values []string) {
 	w.addLength()
 }
 
-// isSet reports whether a field that has one value is there and not empty.
+// isSet reports whether a field with a single value is present and not empty.
 func isSet(values []string) bool { return len(values) > 0 && values[0] != "" }
 
 func (w *responseWriter) addLength() {
 	w.fields = append(w.fields, proto.Field{Name: "Content-Length", Value: strconv.FormatInt(w.length, 10)})
 }
 
-// setLength adds the length of a body that is whole in memory, as net/http does. With HEAD
-// it would be that of a GET, which is not known of a handler that has written nothing.
-func (w *responseWriter) setLength() {
-	if w.framed || !bodyAllowed(w.status) || w.head && len(w.small) == 0 {
+// addWholeLength adds the length of a body that is completely held back, like net/http. For
+// HEAD the length is that of a GET: if the handler has written nothing, it is unknown.
+func (w *responseWriter) addWholeLength() {
+	if w.hasLength || !bodyAllowed(w.status) || w.head && len(w.held) == 0 {
 		return
 	}
-	w.length = int64(len(w.small))
+	w.length = int64(len(w.held))
 	w.addLength()
 }
 
-// sniffed is how many bytes http.DetectContentType looks at.
-const sniffed = 512
+// sniffBytes is how many bytes http.DetectContentType considers.
+const sniffBytes = 512
 
-// describe adds the type of a body of which the handler did not say it. The body begins
-// with what is held back, and goes on with next.
-func (w *responseWriter) describe(next []byte) {
-	if w.typed || !bodyAllowed(w.status) || len(w.small)+len(next) == 0 {
+// addContentType guesses the type of the body if the handler did not set one. The body
+// begins with the bytes held back, and continues with next.
+func (w *responseWriter) addContentType(next []byte) {
+	if w.hasType || !bodyAllowed(w.status) || len(w.held)+len(next) == 0 {
 		return
 	}
-	begin := w.small
+	begin := w.held
 	switch {
 	case len(begin) == 0:
 		begin = next
-	case len(begin) < sniffed:
-		begin = append(begin[:len(begin):len(begin)], next[:min(len(next), sniffed-len(begin))]...)
+	case len(begin) < sniffBytes:
+		begin = append(begin[:len(begin):len(begin)], next[:min(len(next), sniffBytes-len(begin))]...)
 	}
 	w.fields = append(w.fields, proto.Field{Name: "Content-Type", Value: http.DetectContentType(begin)})
 }
 
-// interim sends a response that precedes the final one, with the header as it is.
+// interim sends an interim response with the current header.
 func (w *responseWriter) interim(status int) {
 	var fields []proto.Field
 	for name, values := range w.header {
@@ -107,11 +108,12 @@ func (w *responseWriter) interim(status int) {
 			fields = append(fields, proto.Field{Name: name, Value: value})
 		}
 	}
-	_ = cleanly(func(fields []proto.Field) error { return w.request.interim(w.ctx, status, fields) }, fields, w.log) // the client may do without
+	send := func(fields []proto.Field) error { return w.request.interim(w.ctx, status, fields) }
+	_ = writeClean(send, fields, w.log) // a client can do without it
 }
 
-// trailers returns the fields that the handler announced in Trailer or marked
-// with http.TrailerPrefix.
+// trailers returns the fields that the handler announced in Trailer or marked with
+// http.TrailerPrefix.
 func (w *responseWriter) trailers() (fields []proto.Field) {
 	for _, name := range w.announced {
 		for _, v := range w.header[name] {
@@ -139,25 +141,25 @@ func trailerNames(values []string) (names []string) {
 	return names
 }
 
-// cleanly has fields written by write. If they cannot be, it tries again without what HTTP
-// has no room for: line breaks become spaces, as in net/http; other fields are left out.
-func cleanly(write func([]proto.Field) error, fields []proto.Field, log *slog.Logger) error {
+// writeClean calls write with fields. If fields are invalid it tries again: line breaks become
+// spaces, as under net/http, and other invalid fields are left out.
+func writeClean(write func([]proto.Field) error, fields []proto.Field, log *slog.Logger) error {
 	err := write(fields)
 	if err == nil || !errors.As(err, new(*proto.FormatError)) {
 		return err
 	}
 	log.Warn("invalid header fields", "error", err)
-	return write(clean(fields))
+	return write(cleanFields(fields))
 }
 
 var lineBreaks = strings.NewReplacer("\r", " ", "\n", " ")
 
-func clean(fields []proto.Field) (cleaned []proto.Field) {
+func cleanFields(fields []proto.Field) (valid []proto.Field) {
 	for _, f := range fields {
 		f.Value = strings.TrimSpace(lineBreaks.Replace(f.Value))
 		if _, err := proto.AppendFields(nil, []proto.Field{f}); err == nil {
-			cleaned = append(cleaned, f)
+			valid = append(valid, f)
 		}
 	}
-	return cleaned
+	return valid
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/wavey-ai/upload-response/shm"
 )
 
-// newHTTPRequest makes an http.Request of a request's headers, and releases their
+// newHTTPRequest makes an http.Request of a request's headers, and releases the headers
 // slot.
 func newHTTPRequest(ctx context.Context, r *Request) (*http.Request, *requestBody, error) {
 	header, err := r.Header()
@@ -30,15 +30,15 @@ func newHTTPRequest(ctx context.Context, r *Request) (*http.Request, *requestBod
 	if err != nil {
 		return nil, nil, fmt.Errorf("worker: path: %w", err)
 	}
-	h := noRequest.WithContext(ctx)
+	h := emptyRequest.WithContext(ctx)
 	h.Method, h.URL, h.Host, h.RequestURI = header.Method, target, header.Authority, header.Path
 	client, fields := header.Client()
-	h.Header, h.RemoteAddr = httpHeader(fields), cmp.Or(client, unnamed)
+	h.Header, h.RemoteAddr = headerOf(fields), cmp.Or(client, noAddress)
 	h.Proto, h.ProtoMajor, h.ProtoMinor = protocol(header.Version)
 	body := &requestBody{request: r, next: 2}
 	h.ContentLength = contentLength(h.Header)
 	if header.Scheme == "https" || header.Scheme == "wss" {
-		h.TLS = overTLS
+		h.TLS = tlsUnknown
 	}
 	if r.AsksForWebSocket() {
 		h.Header["Connection"], h.Header["Upgrade"] = []string{"Upgrade"}, []string{"websocket"} // as handlers know it
@@ -58,18 +58,20 @@ func newHTTPRequest(ctx context.Context, r *Request) (*http.Request, *requestBod
 	return h, body, nil
 }
 
-// overTLS says of a request that its client used TLS: with whom and how, the server knows.
-var overTLS = &tls.ConnectionState{HandshakeComplete: true}
+// tlsUnknown is the TLS state of requests whose clients used TLS. Only the server knows the
+// details.
+var tlsUnknown = &tls.ConnectionState{HandshakeComplete: true}
 
-// chunked is how net/http calls a body over HTTP/1.1 of which the length is not announced.
+// chunked is the TransferEncoding of a body over HTTP/1.1 without an announced length, as
+// under net/http.
 var chunked = []string{"chunked"}
 
-// noRequest is what newHTTPRequest starts from: WithContext makes the copy that
-// the request then is.
-var noRequest http.Request
+// emptyRequest is the origin of all requests: newHTTPRequest fills the copy that WithContext
+// makes of it.
+var emptyRequest http.Request
 
-// httpHeader makes an http.Header of fields, with one array for all the values.
-func httpHeader(fields []proto.Field) http.Header {
+// headerOf makes an http.Header of fields, with one array for all values.
+func headerOf(fields []proto.Field) http.Header {
 	header, values := make(http.Header, len(fields)), make([]string, len(fields))
 	for i, f := range fields {
 		name := textproto.CanonicalMIMEHeaderKey(f.Name)
@@ -96,11 +98,11 @@ func contentLength(header http.Header) int64 {
 	return int64(n)
 }
 
-// unnamed is what net/http has for the address of a client without one, such as that of
-// a Unix socket.
-const unnamed = "@"
+// noAddress is the RemoteAddr of a client that has no address, such as one that uses a Unix
+// socket, as under net/http.
+const noAddress = "@"
 
-// protocol returns what the client spoke, in the form of http.Request.
+// protocol returns the version of HTTP that the client speaks, in the form of http.Request.
 func protocol(v proto.Version) (name string, major, minor int) {
 	switch v {
 	case proto.HTTP2:
@@ -111,18 +113,18 @@ func protocol(v proto.Version) (name string, major, minor int) {
 	return "HTTP/1.1", 1, 1
 }
 
-// requestBody is the body of a request as a stream. Read copies out of shared
-// memory. All is guarded by the request's reading lock: a goroutine that a handler has left
-// behind reads no slot of another request.
+// requestBody is the body of a request as a stream. Read copies out of shared memory. The
+// request's reading lock guards all fields, so that a goroutine that outlives its handler
+// reads no slot of another request.
 type requestBody struct {
 	request *Request
 	http    *http.Request // its Trailer is set at the end
 	next    uint64        // slot to read
-	rest    []byte        // unread bytes of the slot before it
+	rest    []byte        // unread bytes of the slot before next
 	err     error         // io.EOF after the end
 }
 
-// Read reads from the present slot, waiting for the next one when it is used up.
+// Read reads from the current slot, and waits for the next one when that is used up.
 func (b *requestBody) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
@@ -133,14 +135,15 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	n := copy(p, b.rest)
-	if err := b.took(n); err != nil {
+	if err := b.consume(n); err != nil {
 		return 0, err
 	}
 	return n, nil
 }
 
-// fill makes rest non-empty, or returns why that cannot be. It unlocks while it waits. This
-// and what follows without a capital letter is called with the lock.
+// fill makes sure that rest is not empty, or returns the error for which it cannot. It
+// unlocks while it waits. The caller of this and of the unexported methods below holds the
+// reading lock.
 func (b *requestBody) fill() error {
 	r, waits := b.request, false
 	defer func() {
@@ -155,14 +158,14 @@ func (b *requestBody) fill() error {
 		slot, err := r.tail(b.next)
 		switch {
 		case err == nil:
-			b.take(slot)
+			b.setSlot(slot)
 		case !errors.Is(err, ErrNothingYet):
 			b.err = err
 		case !waits: // and then look again
 			r.beginWait()
 			waits = true
 		default:
-			if err := r.await(context.Background(), r.readDeadline()); err != nil { // a cancellation ends the wait
+			if err := r.waitForNews(context.Background(), r.readDeadline()); err != nil { // a cancellation ends the wait
 				return err
 			}
 		}
@@ -175,15 +178,16 @@ func (b *requestBody) fill() error {
 	}
 }
 
-func (b *requestBody) take(slot Slot) {
+// setSlot takes the slot that was read: bytes of the body, trailers, or the end.
+func (b *requestBody) setSlot(slot Slot) {
 	b.next++
 	switch slot.Kind {
 	case shm.KindBody:
 		b.rest = slot.Bytes
 	case shm.KindTrailers:
 		fields, _, err := proto.ParseFields(slot.Bytes, nil) // of a copy: the slot may change
-		if lost := b.request.lost(); lost != nil {
-			b.err = lost
+		if stale := b.request.checkCurrent(); stale != nil {
+			b.err = stale
 			return
 		}
 		if err != nil {
@@ -192,7 +196,7 @@ func (b *requestBody) take(slot Slot) {
 		if b.http.Trailer == nil {
 			b.http.Trailer = make(http.Header, len(fields))
 		}
-		maps.Copy(b.http.Trailer, httpHeader(fields))
+		maps.Copy(b.http.Trailer, headerOf(fields))
 		b.request.release(slot.Number)
 	case shm.KindEnd:
 		b.err = io.EOF
@@ -202,10 +206,10 @@ func (b *requestBody) take(slot Slot) {
 	}
 }
 
-// took moves on by n bytes that were read, and releases the slot when it is used up. It
-// returns an error if they may not have been of this request.
-func (b *requestBody) took(n int) error {
-	if err := b.request.lost(); err != nil {
+// consume drops n bytes that were read, and releases the slot when it is used up. It returns
+// an error if the bytes may belong to another request.
+func (b *requestBody) consume(n int) error {
+	if err := b.request.checkCurrent(); err != nil {
 		b.err, b.rest = err, nil
 		return err
 	}
@@ -216,8 +220,8 @@ func (b *requestBody) took(n int) error {
 	return nil
 }
 
-// Close ends the reading, also of those who wait. The server learns that the rest is not
-// wanted when the handler returns.
+// Close makes Read return an error, also a Read that waits. The server learns that nobody
+// wants the rest when the handler returns.
 func (b *requestBody) Close() error {
 	b.request.reading.Lock()
 	defer b.request.reading.Unlock()

@@ -13,25 +13,27 @@ import (
 	"github.com/wavey-ai/upload-response/shm"
 )
 
-// smallBody is how many bytes a handler may write before the headers go out: a
-// response that ends within them gets a Content-Length, as in net/http.
-const smallBody = 2048
+// holdLimit is how many bytes a handler may write before the headers are sent. A response
+// that ends within them gets a Content-Length, as under net/http.
+const holdLimit = 2048
 
 // serveHTTP serves one request with an http.Handler.
 func serveHTTP(base context.Context, r *Request, handler http.Handler, log *slog.Logger) {
 	ctx := &requestContext{Context: base, request: r}
-	defer r.cancel(shm.ReasonFinished) // ends what the handler derived from ctx
+	defer r.cancel(shm.ReasonFinished) // ends contexts that the handler derived from ctx
 	request, body, err := newHTTPRequest(ctx, r)
 	if err != nil {
 		log.Warn("bad request from the server", "stream", r.id, "error", err)
 		r.Abort()
 		return
 	}
-	w := &responseWriter{request: r, ctx: ctx, header: make(http.Header), head: request.Method == http.MethodHead, log: log, length: -1}
+	w := &responseWriter{
+		request: r, ctx: ctx, header: make(http.Header), head: request.Method == http.MethodHead, log: log, length: -1,
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			_ = body.Close()
-			w.panicked(p)
+			w.recovered(p)
 		}
 	}()
 	handler.ServeHTTP(w, request)
@@ -39,9 +41,10 @@ func serveHTTP(base context.Context, r *Request, handler http.Handler, log *slog
 	w.finish()
 }
 
-// responseWriter is the http.ResponseWriter over a request's response lane. What follows
-// log is guarded by the request's writing lock, so that a goroutine that a handler has left
-// behind finds that the request has ended. Methods with a small letter are called with it.
+// responseWriter is the http.ResponseWriter over a request's response lane. The request's
+// writing lock guards the fields after log, so that a goroutine that outlives its handler
+// finds that the request has ended. Callers of unexported methods hold it, except of those
+// that lock it themselves: recovered, reset, finish, bodyStarted and readDirect.
 type responseWriter struct {
 	request *Request
 	ctx     context.Context
@@ -51,13 +54,13 @@ type responseWriter struct {
 
 	status    int
 	fields    []proto.Field // of the header as it was at WriteHeader
-	announced []string      // names of trailers that it announced
-	typed     bool          // the type of the body is not to be guessed
-	framed    bool          // no length is to be added
-	length    int64         // the Content-Length that was announced, or -1
-	written   int64         // bytes of body from the handler, with those that were refused
-	sent      int64         // bytes of body from the handler, without them
-	small     []byte        // body held back, to learn its length
+	announced []string      // names of the trailers that the header announced
+	hasType   bool          // do not guess the type of the body
+	hasLength bool          // add no length
+	length    int64         // the announced Content-Length, or -1
+	written   int64         // bytes of body from the handler, refused ones included
+	sent      int64         // bytes of body from the handler that were accepted
+	held      []byte        // body held back to learn its length
 	committed bool          // the headers are in the lane
 	err       error         // why the response cannot go on
 }
@@ -65,8 +68,8 @@ type responseWriter struct {
 // Header returns the response's header.
 func (w *responseWriter) Header() http.Header { return w.header }
 
-// WriteHeader sets the status. Informational ones (1xx) are sent at once, with the
-// header as it is, but for 100 and 101, which are the server's to say.
+// WriteHeader sets the status. Informational ones (1xx) are sent at once with the current
+// header, except 100 and 101, which only the server sends.
 func (w *responseWriter) WriteHeader(status int) {
 	w.request.writing.Lock()
 	defer w.request.writing.Unlock()
@@ -85,40 +88,40 @@ func (w *responseWriter) writeHeader(status int) {
 		w.interim(status)
 	default:
 		w.status = status
-		w.takeHeader()
+		w.snapshotHeader()
 	}
 }
 
-// Write adds p to the body. Like net/http it may hold it back until Flush or the
-// end of the handler.
+// Write adds p to the body. Like net/http it may hold p back until Flush or the end of the
+// handler.
 func (w *responseWriter) Write(p []byte) (int, error) {
 	w.request.writing.Lock()
 	defer w.request.writing.Unlock()
 	if err := w.start(len(p)); err != nil {
 		return 0, err
 	}
-	if w.holds(len(p)) {
-		w.small = append(w.small, p...)
-		return w.took(len(p))
+	if w.canHold(len(p)) {
+		w.held = append(w.held, p...)
+		return w.count(len(p))
 	}
 	return w.send(p)
 }
 
-// WriteString is Write without a copy of s while the body is held back.
+// WriteString is Write, but does not copy s while the body is held back.
 func (w *responseWriter) WriteString(s string) (int, error) {
 	w.request.writing.Lock()
 	defer w.request.writing.Unlock()
 	if err := w.start(len(s)); err != nil {
 		return 0, err
 	}
-	if w.holds(len(s)) {
-		w.small = append(w.small, s...)
-		return w.took(len(s))
+	if w.canHold(len(s)) {
+		w.held = append(w.held, s...)
+		return w.count(len(s))
 	}
 	return w.send([]byte(s))
 }
 
-// start readies the response for n more bytes of body.
+// start prepares the response for n more bytes of body.
 func (w *responseWriter) start(n int) error {
 	switch {
 	case w.request.ended.Load():
@@ -142,46 +145,46 @@ func (w *responseWriter) start(n int) error {
 }
 
 // holds reports whether n more bytes of body can be held back.
-func (w *responseWriter) holds(n int) bool { return !w.committed && len(w.small)+n <= smallBody }
+func (w *responseWriter) canHold(n int) bool { return !w.committed && len(w.held)+n <= holdLimit }
 
-// took counts bytes of body.
-func (w *responseWriter) took(n int) (int, error) {
+// count counts n accepted bytes of body.
+func (w *responseWriter) count(n int) (int, error) {
 	w.sent += int64(n)
 	return n, nil
 }
 
-// send writes the headers if they are not out, what was held back, and p. A response to
-// HEAD needs the body only for what its headers say of it.
+// send writes the headers unless they are sent, the bytes held back, and p. A response to
+// HEAD needs the body only to derive headers from it.
 func (w *responseWriter) send(p []byte) (n int, err error) {
 	if err := w.commit(p); err != nil {
 		return 0, err
 	}
 	if w.head {
-		return w.took(len(p))
+		return w.count(len(p))
 	}
 	n, w.err = w.request.write(w.ctx, p)
 	w.sent += int64(n)
 	return n, w.err
 }
 
-// commit puts the headers into the lane, and after them what was held back. The body goes
-// on with next.
+// commit puts the headers into the lane, and after them the bytes held back. The body
+// continues with next.
 func (w *responseWriter) commit(next []byte) error {
 	if w.committed || w.err != nil {
 		return w.err
 	}
 	w.committed = true
-	w.describe(next)
+	w.addContentType(next)
 	respond := func(fields []proto.Field) error { return w.request.respond(w.ctx, w.status, fields) }
-	w.err = cleanly(respond, w.fields, w.log)
-	if w.err == nil && len(w.small) > 0 && !w.head {
-		_, w.err = w.request.write(w.ctx, w.small)
+	w.err = writeClean(respond, w.fields, w.log)
+	if w.err == nil && len(w.held) > 0 && !w.head {
+		_, w.err = w.request.write(w.ctx, w.held)
 	}
-	w.small = nil
+	w.held = nil
 	return w.err
 }
 
-// Flush sends what has been written so far.
+// Flush sends the bytes written so far.
 func (w *responseWriter) Flush() { _ = w.FlushError() }
 
 // FlushError is Flush for http.ResponseController.
@@ -200,22 +203,22 @@ func (w *responseWriter) FlushError() error {
 // EnableFullDuplex does nothing: reading and writing at once always works.
 func (w *responseWriter) EnableFullDuplex() error { return nil }
 
-// SetReadDeadline bounds the waiting for the body: Read returns os.ErrDeadlineExceeded
-// after it. The zero time is never.
+// SetReadDeadline bounds the wait for the body: Read returns os.ErrDeadlineExceeded after
+// it. The zero time means no deadline.
 func (w *responseWriter) SetReadDeadline(t time.Time) error {
 	w.request.setReadDeadline(t)
 	return nil
 }
 
-// SetWriteDeadline bounds the waiting for room: the response breaks off if it takes until
-// then to write it.
+// SetWriteDeadline bounds the wait for room: the response breaks off if it is not written
+// by then.
 func (w *responseWriter) SetWriteDeadline(t time.Time) error {
 	w.request.setWriteDeadline(t)
 	return nil
 }
 
-// CloseNotify returns a channel that gets a value when nobody wants the response any more.
-// Frameworks ask for it that are older than a request's context.
+// CloseNotify returns a channel that receives a value when nobody wants the response any
+// more. Frameworks that are older than the context of a request use it.
 func (w *responseWriter) CloseNotify() <-chan bool {
 	gone := make(chan bool, 1)
 	context.AfterFunc(w.ctx, func() { gone <- true })
@@ -227,7 +230,7 @@ func (w *responseWriter) finish() {
 	w.request.writing.Lock()
 	defer w.request.writing.Unlock()
 	err := w.end()
-	if err == nil || errors.Is(err, ErrEnded) { // by the Close of a WebSocket
+	if err == nil || errors.Is(err, ErrEnded) { // WebSocket.Close has ended it
 		return
 	}
 	if !errors.Is(err, ErrCancelled) {
@@ -236,7 +239,7 @@ func (w *responseWriter) finish() {
 	w.request.abort()
 }
 
-// errShort breaks a response off, as in net/http.
+// errShort breaks off a response with too short a body, as under net/http.
 var errShort = errors.New("worker: fewer bytes of body than the Content-Length")
 
 func (w *responseWriter) end() error {
@@ -245,7 +248,7 @@ func (w *responseWriter) end() error {
 	}
 	trailers := w.trailers()
 	if !w.committed && len(trailers) == 0 && len(w.announced) == 0 {
-		w.setLength()
+		w.addWholeLength()
 	}
 	if err := w.commit(nil); err != nil {
 		return err
@@ -255,20 +258,21 @@ func (w *responseWriter) end() error {
 		return errShort
 	}
 	if len(trailers) > 0 && bodyAllowed(w.status) {
-		return cleanly(func(fields []proto.Field) error { return w.request.endTrailers(w.ctx, fields) }, trailers, w.log)
+		end := func(fields []proto.Field) error { return w.request.endTrailers(w.ctx, fields) }
+		return writeClean(end, trailers, w.log)
 	}
 	return w.request.end(w.ctx)
 }
 
-// panicked answers 500 if nothing is out yet, and breaks the response off if
-// something is. http.ErrAbortHandler is the handler's way to ask for the latter.
-func (w *responseWriter) panicked(p any) {
+// recovered answers a panic with 500 if nothing has been sent, and otherwise breaks the
+// response off. A handler asks for the latter with http.ErrAbortHandler.
+func (w *responseWriter) recovered(p any) {
 	if p == http.ErrAbortHandler {
 		w.request.Abort()
 		return
 	}
 	w.log.Error("handler panicked", "stream", w.request.id, "panic", p, "stack", string(debug.Stack()))
-	if !w.startAnew() {
+	if !w.reset() {
 		w.request.Abort()
 		return
 	}
@@ -276,10 +280,10 @@ func (w *responseWriter) panicked(p any) {
 	w.finish()
 }
 
-// startAnew forgets the response, and reports whether none of it was out.
-func (w *responseWriter) startAnew() bool {
+// reset forgets the response, and reports whether nothing of it has been sent.
+func (w *responseWriter) reset() bool {
 	w.request.writing.Lock()
 	defer w.request.writing.Unlock()
-	w.header, w.status, w.small, w.length, w.written, w.sent = make(http.Header), 0, nil, -1, 0, 0
+	w.header, w.status, w.held, w.length, w.written, w.sent = make(http.Header), 0, nil, -1, 0, 0
 	return !w.committed && !w.request.ended.Load()
 }

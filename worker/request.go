@@ -39,24 +39,24 @@ type Request struct {
 	id    uint64
 	row   *shm.Row
 
-	// reading guards what the request lane needs. Nobody waits for the server
-	// under it. The request ends under it, so whoever has it and finds the
-	// request not ended may use the lane, and its slots, until the unlock.
+	// reading guards the reading of the request lane. Nobody waits for the server
+	// while holding it. The request ends under it: a goroutine that holds it and
+	// finds ended false may use the lane and the slots until it unlocks.
 	reading sync.Mutex
 	reader  shm.Reader
 	header  *proto.Request
 	more    chan struct{} // the lane's; look for request slots again
-	waiting int           // in Tail, for more
+	waiting int           // goroutines that wait for more
 
-	// writing guards the response. Its writer waits for room under it, and the
+	// writing guards the response. Its writer holds it while it waits for room. The
 	// request ends under it, too.
-	writing sync.Mutex
-	space   []byte // reserved
-	filled  int    // bytes of space written, to be committed
-	begun   bool   // the headers slot is committed
-	socket  bool   // a WebSocket is open
-	part    Kind   // of the message of which not all is committed; 0: none
-	ended   atomic.Bool
+	writing   sync.Mutex
+	space     []byte // reserved
+	filled    int    // bytes of space written, to be committed
+	started   bool   // the headers slot is committed
+	websocket bool   // a WebSocket is open
+	part      Kind   // of the message that is committed in part; 0: none
+	ended     atomic.Bool
 
 	deadlines atomic.Pointer[deadlines] // nil: none were set
 
@@ -65,11 +65,11 @@ type Request struct {
 	done       chan struct{} // closed when cancelled, or ended
 }
 
-// StreamID returns the stream's id, unique among all streams of the server.
+// StreamID returns the id of the stream, unique among all streams of the server.
 func (r *Request) StreamID() uint64 { return r.id }
 
-// Done is closed when the request is cancelled, since nobody wants the response, or
-// has ended.
+// Done is closed when the request is cancelled, because nobody wants the response any
+// more, or when it has ended.
 func (r *Request) Done() <-chan struct{} { return r.done }
 
 // Cancelled returns nil, or a [*CancelledError] with the reason: [shm.ReasonFinished]
@@ -84,7 +84,7 @@ func (r *Request) Cancelled() error {
 	return &CancelledError{Reason: r.reason}
 }
 
-// cancelled is Cancelled. Preconditions: the request cannot end meanwhile.
+// cancelled is Cancelled without the lock. Preconditions: the request cannot end meanwhile.
 func (r *Request) cancelled() error {
 	select {
 	case <-r.done:
@@ -98,8 +98,8 @@ func (r *Request) cancelled() error {
 	return nil
 }
 
-// checkCancelled closes done if the server has cancelled the stream.
-// Preconditions: as cancelled.
+// checkCancelled closes done if the server has cancelled the stream. Preconditions: those
+// of cancelled.
 func (r *Request) checkCancelled() { _ = r.cancelled() }
 
 func (r *Request) cancel(why Reason) {
@@ -123,17 +123,17 @@ func (r *Request) Header() (*proto.Request, error) {
 	}
 	header := new(proto.Request)
 	if _, err := header.Parse(slot.Bytes); err != nil { // a copy: the slot may change
-		return nil, errors.Join(r.lost(), fmt.Errorf("worker: headers frame: %w", err))
+		return nil, errors.Join(r.checkCurrent(), fmt.Errorf("worker: headers frame: %w", err))
 	}
-	if err := r.lost(); err != nil {
+	if err := r.checkCurrent(); err != nil {
 		return nil, err
 	}
 	r.header = header
 	return header, nil
 }
 
-// TryTail returns slot n of the request, counted from 1, or [ErrNothingYet], or
-// [ErrCancelled].
+// TryTail returns slot n of the request, counted from 1. It does not wait: it returns
+// [ErrNothingYet] if the server has not published the slot. Other errors are those of Tail.
 func (r *Request) TryTail(n uint64) (Slot, error) {
 	r.reading.Lock()
 	defer r.reading.Unlock()
@@ -147,8 +147,8 @@ func (r *Request) tail(n uint64) (Slot, error) {
 	}
 	slot, err := r.reader.Tail(n)
 	if err == nil || errors.Is(err, shm.ErrReleased) {
-		if lost := r.lost(); lost != nil {
-			return Slot{}, lost
+		if stale := r.checkCurrent(); stale != nil {
+			return Slot{}, stale
 		}
 		return slot, err
 	}
@@ -158,10 +158,10 @@ func (r *Request) tail(n uint64) (Slot, error) {
 	return Slot{}, err
 }
 
-// lost returns an error if what was read from the request's row and slots may have
-// been another's: the server has given the link up, and fills them anew. It is
-// called after the reading. Preconditions: the request cannot end meanwhile.
-func (r *Request) lost() error {
+// checkCurrent returns an error if the bytes just read from the request's row and slots may
+// belong to another stream: the server has given up the link, and reuses them. Call it after
+// reading. Preconditions: the request cannot end meanwhile.
+func (r *Request) checkCurrent() error {
 	switch {
 	case r.link.end.State() == shm.LinkClosed:
 		r.cancel(shm.ReasonServerGone)
@@ -173,9 +173,9 @@ func (r *Request) lost() error {
 	return &CancelledError{Reason: r.reason}
 }
 
-// Tail returns slot n of the request, counted from 1, waiting until the server
-// has published it. It returns [ErrCancelled], or ctx's error, or [ErrEnded] as
-// soon as the request has ended.
+// Tail returns slot n of the request, counted from 1. It waits until the server has
+// published the slot. It returns [ErrCancelled], ctx's error, or [ErrEnded] as soon as the
+// request has ended.
 func (r *Request) Tail(ctx context.Context, n uint64) (Slot, error) {
 	r.reading.Lock()
 	defer r.reading.Unlock()
@@ -190,14 +190,15 @@ func (r *Request) Tail(ctx context.Context, n uint64) (Slot, error) {
 		if !errors.Is(err, ErrNothingYet) {
 			return slot, err
 		}
-		if err := r.await(ctx, nil); err != nil {
+		if err := r.waitForNews(ctx, nil); err != nil {
 			return Slot{}, err
 		}
 	}
 }
 
-// beginWait announces that slots are waited for (S1): who calls it looks for them once
-// more. Release: endWait. Preconditions: reading is locked, and the request has not ended.
+// beginWait announces a wait for slots (S1). The caller has to look for them once more
+// before it waits. Release: endWait. Preconditions: reading is locked, and the request has
+// not ended.
 func (r *Request) beginWait() {
 	r.waiting++
 	r.lane.words.WantRequest(true)
@@ -206,8 +207,8 @@ func (r *Request) beginWait() {
 	}
 }
 
-// endWait takes the announcement back, while the lane is still ours. Somebody else who
-// waits looks again: the news that ended this wait may have been more than it took.
+// endWait takes the announcement back, if the lane is still ours. If another goroutine
+// waits, it has to look again: one wake-up may stand for slots of both.
 func (r *Request) endWait() {
 	r.waiting--
 	switch {
@@ -218,25 +219,26 @@ func (r *Request) endWait() {
 	}
 }
 
-// await unlocks reading until there is news, the request is cancelled or has ended, or
-// ctx is done or gone is closed: those two are errors. Preconditions: beginWait.
-func (r *Request) await(ctx context.Context, gone <-chan struct{}) error {
+// waitForNews unlocks reading and waits until there is news, or the request is cancelled or
+// has ended. It returns an error if ctx ends or deadline is closed first. Preconditions:
+// beginWait.
+func (r *Request) waitForNews(ctx context.Context, deadline <-chan struct{}) error {
 	r.reading.Unlock()
 	defer r.reading.Lock()
 	select {
 	case <-r.more:
 	case <-r.done:
-	case <-gone:
+	case <-deadline:
 		return os.ErrDeadlineExceeded
 	case <-ctx.Done():
-		return r.whyDone(ctx)
+		return r.contextError(ctx)
 	}
 	return nil
 }
 
-// whyDone returns why a context has ended: that of an http.Request ends with the
-// request.
-func (r *Request) whyDone(ctx context.Context) error {
+// contextError returns the error for a context that has ended. The context of an
+// http.Request ends with the request.
+func (r *Request) contextError(ctx context.Context) error {
 	select {
 	case <-r.done:
 		if r.ended.Load() {
@@ -248,9 +250,8 @@ func (r *Request) whyDone(ctx context.Context) error {
 	}
 }
 
-// Release gives the request's slots up to and including n back to the server;
-// their bytes must not be used any more. A worker that does not release holds
-// the client back.
+// Release gives slot n and all slots before it back to the server. Their bytes must not
+// be used any more. A client has to wait when its worker does not release slots.
 func (r *Request) Release(n uint64) {
 	r.reading.Lock()
 	defer r.reading.Unlock()

@@ -10,8 +10,8 @@ import (
 	"github.com/wavey-ai/upload-response/shm"
 )
 
-// Respond starts the response with its status, from 200 to 999, and fields. It
-// is sent with the next Flush, full slot, or End.
+// Respond starts the response with a status, from 200 to 999, and fields. They are sent
+// with the next Flush, full slot, or End.
 func (r *Request) Respond(ctx context.Context, status int, fields []proto.Field) error {
 	if status < 200 || status > 999 {
 		return fmt.Errorf("%w: status %d", ErrResponse, status)
@@ -21,25 +21,24 @@ func (r *Request) Respond(ctx context.Context, status int, fields []proto.Field)
 	return r.respond(ctx, status, fields)
 }
 
-// respond is Respond, for any status. This and all that follows without a capital letter
-// has writing locked by its caller.
+// respond is Respond for any status. The caller of this and of all other unexported methods
+// in this file has locked writing.
 func (r *Request) respond(ctx context.Context, status int, fields []proto.Field) error {
 	switch {
 	case r.ended.Load():
 		return ErrEnded
-	case r.begun:
+	case r.started:
 		return fmt.Errorf("%w: the headers are written already", ErrResponse)
 	}
-	if err := r.putHead(ctx, status, fields, shm.KindHeaders); err != nil {
+	if err := r.writeHead(ctx, status, fields, shm.KindHeaders); err != nil {
 		return err
 	}
-	r.begun = true
+	r.started = true
 	return nil
 }
 
-// Interim sends a response that precedes the final one, such as 103 Early Hints (RFC
-// 8297), with a status from 102 to 199, at once. Preconditions: none but Interim was
-// called before.
+// Interim sends an interim response at once, such as 103 Early Hints (RFC 8297), with a
+// status from 102 to 199. Preconditions: Respond was not called.
 func (r *Request) Interim(ctx context.Context, status int, fields []proto.Field) error {
 	r.writing.Lock()
 	defer r.writing.Unlock()
@@ -50,31 +49,32 @@ func (r *Request) interim(ctx context.Context, status int, fields []proto.Field)
 	switch {
 	case r.ended.Load():
 		return ErrEnded
-	case r.begun:
+	case r.started:
 		return fmt.Errorf("%w: status %d after the headers", ErrResponse, status)
 	case status < 102 || status > 199:
 		return fmt.Errorf("%w: status %d before the response", ErrResponse, status)
 	}
-	if err := r.putHead(ctx, status, fields, shm.KindInterim); err != nil {
+	if err := r.writeHead(ctx, status, fields, shm.KindInterim); err != nil {
 		return err
 	}
 	r.publish()
 	return nil
 }
 
-// putHead writes a slot with a headers frame.
-func (r *Request) putHead(ctx context.Context, status int, fields []proto.Field, kind shm.Kind) error {
-	frame, err := proto.AppendResponse(r.lane.scratch[:0], &proto.Response{StreamID: r.id, Version: proto.HTTP11, Status: uint16(status), Fields: fields})
+// writeHead writes a slot with a headers frame.
+func (r *Request) writeHead(ctx context.Context, status int, fields []proto.Field, kind shm.Kind) error {
+	head := proto.Response{StreamID: r.id, Version: proto.HTTP11, Status: uint16(status), Fields: fields}
+	frame, err := proto.AppendResponse(r.lane.scratch[:0], &head)
 	if err != nil {
 		return fmt.Errorf("worker: response headers: %w", err)
 	}
 	r.lane.scratch = frame
-	return r.put(ctx, frame, kind)
+	return r.writeSlot(ctx, frame, kind)
 }
 
-// Reserve returns space for body bytes in shared memory: at least one byte and
-// mostly a good part of a slot. It waits until the server has released earlier
-// slots. The space is valid until Commit.
+// Reserve returns space for body bytes in shared memory: at least one byte, and usually a
+// good part of a slot. It waits until the server has released earlier slots. The space is
+// valid until Commit.
 func (r *Request) Reserve(ctx context.Context) ([]byte, error) {
 	r.writing.Lock()
 	defer r.writing.Unlock()
@@ -82,7 +82,7 @@ func (r *Request) Reserve(ctx context.Context) ([]byte, error) {
 }
 
 func (r *Request) reserve(ctx context.Context) ([]byte, error) {
-	if !r.begun || r.socket {
+	if !r.started || r.websocket {
 		if r.ended.Load() {
 			return nil, ErrEnded
 		}
@@ -96,7 +96,7 @@ func (r *Request) reserve(ctx context.Context) ([]byte, error) {
 	return r.space[r.filled:], nil
 }
 
-// Commit adds the first n bytes of what Reserve returned to the body. They are
+// Commit adds the first n bytes of the space that Reserve returned to the body. They are
 // sent when the slot is full, with Flush, or with End.
 func (r *Request) Commit(n int) {
 	r.writing.Lock()
@@ -111,11 +111,11 @@ func (r *Request) commit(n int) {
 	r.filled += n
 }
 
-// Write adds p to the body, over as many slots as it takes. It waits until the
-// server has released earlier slots.
+// Write adds p to the body, in as many slots as necessary. It waits until the server has
+// released earlier slots.
 func (r *Request) Write(p []byte) (int, error) { return r.WriteContext(context.Background(), p) }
 
-// WriteContext is Write that gives up when ctx ends.
+// WriteContext is Write, but gives up when ctx ends.
 func (r *Request) WriteContext(ctx context.Context, p []byte) (written int, err error) {
 	r.writing.Lock()
 	defer r.writing.Unlock()
@@ -135,7 +135,7 @@ func (r *Request) write(ctx context.Context, p []byte) (written int, err error) 
 	return written, nil
 }
 
-// Flush publishes what has been written so far.
+// Flush publishes the bytes written so far.
 func (r *Request) Flush() error {
 	r.writing.Lock()
 	defer r.writing.Unlock()
@@ -162,7 +162,7 @@ func (r *Request) endTrailers(ctx context.Context, fields []proto.Field) error {
 	switch {
 	case r.ended.Load():
 		return ErrEnded
-	case !r.begun || r.socket:
+	case !r.started || r.websocket:
 		return fmt.Errorf("%w: trailers before the headers, or in a WebSocket", ErrResponse)
 	}
 	frame, err := proto.AppendFields(nil, fields)
@@ -170,14 +170,14 @@ func (r *Request) endTrailers(ctx context.Context, fields []proto.Field) error {
 		return fmt.Errorf("worker: trailers: %w", err)
 	}
 	r.commitSpace()
-	if err := r.put(ctx, frame, shm.KindTrailers); err != nil {
+	if err := r.writeSlot(ctx, frame, shm.KindTrailers); err != nil {
 		return err
 	}
 	return r.end(ctx)
 }
 
-// End ends the response, and the request with it: nothing of it may be used any
-// more. After an error other than [ErrEnded] the request is still in progress;
+// End ends the response and with it the request: no view of the request's slots may be
+// used any more. After an error other than [ErrEnded] the request is still in progress, and
 // Abort ends it.
 func (r *Request) End(ctx context.Context) error {
 	r.writing.Lock()
@@ -189,22 +189,22 @@ func (r *Request) end(ctx context.Context) error {
 	if r.ended.Load() {
 		return ErrEnded
 	}
-	if !r.begun {
+	if !r.started {
 		return fmt.Errorf("%w: an end before the headers", ErrResponse)
 	}
 	if r.part != 0 {
 		return fmt.Errorf("%w: an end within a message", ErrResponse)
 	}
 	r.commitSpace()
-	if err := r.wait(ctx, func() error { return r.lane.writer.CommitEmpty(shm.KindEnd) }); err != nil {
+	if err := r.waitForRoom(ctx, func() error { return r.lane.writer.CommitEmpty(shm.KindEnd) }); err != nil {
 		return err
 	}
 	return r.finish()
 }
 
-// Abort ends the request without an end of its response: the client sees an
-// error, or a response that breaks off. Whoever waits to write gives up. Aborting a
-// request that has ended does nothing.
+// Abort ends the request without completing its response: the client sees an error, or a
+// response that breaks off. Goroutines that wait to write give up. Aborting a request that
+// has ended does nothing.
 func (r *Request) Abort() {
 	r.cancel(shm.ReasonFinished)
 	r.writing.Lock()
@@ -216,27 +216,27 @@ func (r *Request) abort() {
 	if r.ended.Load() {
 		return
 	}
-	_ = r.lane.writer.CommitEmpty(shm.KindAbort) // without room, letting go says it too
+	_ = r.lane.writer.CommitEmpty(shm.KindAbort) // without room, letting go tells it as well
 	_ = r.finish()
 }
 
-// finish publishes what there is, and lets go of the stream. Those who still wait for
-// request slots, or come later, find that the request has ended, and leave the lane alone:
-// it may be the next request's as soon as this one has let go of it.
+// finish publishes the committed slots and lets go of the stream. Goroutines that still wait
+// for request slots, or come later, find that the request has ended and do not touch the
+// lane: from then on it may serve the next request.
 func (r *Request) finish() error {
 	r.reading.Lock()
 	r.ended.Store(true)
-	leftover := r.waiting > 0
+	waiting := r.waiting > 0
 	r.reading.Unlock()
 	cancelled := r.cancelled()
 	r.lane.writer.Publish() // C1
 	r.cancel(shm.ReasonFinished)
 	r.stopDeadlines()
-	r.link.letGo(r, leftover) // tells the server, too
+	r.link.letGo(r, waiting) // tells the server, too
 	return cancelled
 }
 
-// writable returns why nothing more can be written, or nil.
+// writable returns nil, or the error for which nothing more can be written.
 func (r *Request) writable() error {
 	if r.ended.Load() {
 		return ErrEnded
@@ -252,8 +252,8 @@ func (r *Request) writable() error {
 	}
 }
 
-// put writes a whole slot.
-func (r *Request) put(ctx context.Context, frame []byte, kind shm.Kind) error {
+// writeSlot writes a whole slot.
+func (r *Request) writeSlot(ctx context.Context, frame []byte, kind shm.Kind) error {
 	if len(frame) > r.link.SlotSize() {
 		return fmt.Errorf("%w: %d bytes of %d", ErrTooLarge, len(frame), r.link.SlotSize())
 	}
@@ -261,7 +261,7 @@ func (r *Request) put(ctx context.Context, frame []byte, kind shm.Kind) error {
 		return err
 	}
 	var space []byte
-	err := r.wait(ctx, func() (err error) {
+	err := r.waitForRoom(ctx, func() (err error) {
 		space, err = r.lane.writer.Reserve(len(frame))
 		return err
 	})
@@ -285,7 +285,7 @@ func (r *Request) refill(ctx context.Context) error {
 	}
 	space, err := r.lane.writer.Reserve(r.link.SlotSize() / 4)
 	if err != nil {
-		err = r.wait(ctx, func() (err error) {
+		err = r.waitForRoom(ctx, func() (err error) {
 			space, err = r.lane.writer.Reserve(1)
 			return err
 		})
@@ -294,8 +294,8 @@ func (r *Request) refill(ctx context.Context) error {
 	return err
 }
 
-// commitSpace makes a slot of what was written into the reserved space, and
-// reports whether there was anything.
+// commitSpace makes a slot of the bytes written into the reserved space, and reports
+// whether there were any.
 func (r *Request) commitSpace() bool {
 	filled := r.filled
 	r.space, r.filled = nil, 0
@@ -305,27 +305,27 @@ func (r *Request) commitSpace() bool {
 	return filled > 0
 }
 
-// publish hands the committed slots to the server, and tells it if it waits.
+// publish hands the committed slots to the server, and notifies it if it waits.
 func (r *Request) publish() {
 	if r.lane.writer.Publish() && r.lane.position.WantsResponse() { // C1, S2
 		r.link.end.Notify(r.index)
 	}
 }
 
-// wait calls try until it does not fail for want of room.
-func (r *Request) wait(ctx context.Context, try func() error) error {
+// waitForRoom calls try until it does not fail with ErrNoRoom.
+func (r *Request) waitForRoom(ctx context.Context, try func() error) error {
 	err := try()
 	if !errors.Is(err, shm.ErrNoRoom) {
 		return err
 	}
-	r.publish() // what the server does not see it cannot release
+	r.publish() // the server cannot release slots that it does not see
 	words, waiter := r.lane.words, r.link.pool.NewWaiter()
 	words.WantRoom(true) // S1
 	defer words.WantRoom(false)
 	defer waiter.Stop()
 	for {
 		r.link.pool.Await(waiter)
-		r.link.scavenge()
+		r.link.reclaimBuffers()
 		if err := try(); !errors.Is(err, shm.ErrNoRoom) {
 			return err
 		}
@@ -337,7 +337,7 @@ func (r *Request) wait(ctx context.Context, try func() error) error {
 		case <-r.done:
 			return r.cancelled()
 		case <-ctx.Done():
-			return r.whyDone(ctx)
+			return r.contextError(ctx)
 		}
 	}
 }

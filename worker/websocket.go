@@ -12,7 +12,7 @@ import (
 	"github.com/wavey-ai/upload-response/shm"
 )
 
-// MessageType says what a message of a WebSocket is.
+// MessageType is the type of a message of a WebSocket: Text or Binary.
 type MessageType = Kind
 
 // The types of message. Text is UTF-8: the server checks it.
@@ -35,20 +35,20 @@ type CloseError struct {
 	Reason string
 }
 
-// Error says with which code.
+// Error includes the code and the reason.
 func (e *CloseError) Error() string {
 	return fmt.Sprintf("worker: WebSocket closed by the client: %d %q", e.Code, e.Reason)
 }
 
-// ErrMessageTooLarge is returned when a message passes the limit of its reader.
+// ErrMessageTooLarge is returned when a message is larger than the limit of SetReadLimit.
 var ErrMessageTooLarge = errors.New("worker: message too large")
 
-// defaultReadLimit is the most bytes of a message unless SetReadLimit says otherwise.
+// defaultReadLimit is the read limit in bytes if nobody calls SetReadLimit.
 const defaultReadLimit = 16 << 20
 
-// WebSocket is an open WebSocket: a request whose slots are messages, both ways. One
-// goroutine reads and one writes; the two may be the same. It ends with the request,
-// and is closed with the code 1000 when an http.Handler returns.
+// WebSocket is an open WebSocket: a request whose slots are messages in both directions.
+// One goroutine reads and one writes; the two may be the same. It ends with the request.
+// When an http.Handler returns, it is closed with code 1000.
 type WebSocket struct {
 	request  *Request
 	protocol string
@@ -56,11 +56,11 @@ type WebSocket struct {
 
 	// The reading goroutine's.
 	next uint64 // slot to read
-	over error  // why nothing more comes
+	over error  // what Read returns from now on; nil: messages
 }
 
-// AsksForWebSocket reports whether the client asks for a WebSocket. A worker that does
-// not accept it answers like to any GET.
+// AsksForWebSocket reports whether the client asks for a WebSocket. A worker that does not
+// accept it answers as it would answer a GET.
 func (r *Request) AsksForWebSocket() bool {
 	header, err := r.Header()
 	return err == nil && (header.Scheme == "ws" || header.Scheme == "wss")
@@ -68,8 +68,8 @@ func (r *Request) AsksForWebSocket() bool {
 
 var errNoWebSocket = fmt.Errorf("%w: the client asks for no WebSocket", ErrResponse)
 
-// AcceptWebSocket opens the WebSocket that the client asks for. The fields are sent
-// with the answer; of Sec-WebSocket-Protocol they may have one that the client offers.
+// AcceptWebSocket opens the WebSocket that the client asks for. The fields are sent with
+// the response. They may have one Sec-WebSocket-Protocol that the client offers.
 func (r *Request) AcceptWebSocket(ctx context.Context, fields []proto.Field) (*WebSocket, error) {
 	if !r.AsksForWebSocket() {
 		return nil, errNoWebSocket
@@ -83,7 +83,7 @@ func (r *Request) acceptWebSocket(ctx context.Context, fields []proto.Field) (*W
 	if err := r.respond(ctx, http.StatusSwitchingProtocols, fields); err != nil {
 		return nil, err
 	}
-	r.socket = true
+	r.websocket = true
 	r.publish()
 	s := &WebSocket{request: r, limit: defaultReadLimit, next: 2}
 	for _, f := range fields {
@@ -94,9 +94,9 @@ func (r *Request) acceptWebSocket(ctx context.Context, fields []proto.Field) (*W
 	return s, nil
 }
 
-// AcceptWebSocket opens the WebSocket that the client of an http.Handler asks for: one
-// that this package serves, whatever middleware has put around w. The header of w is
-// sent with the answer.
+// AcceptWebSocket opens the WebSocket that the client asks for, in an http.Handler that
+// this package serves. Middleware may have wrapped w if the wrappers have Unwrap, as for
+// http.ResponseController. The header of w is sent with the response.
 func AcceptWebSocket(w http.ResponseWriter, r *http.Request) (*WebSocket, error) {
 	own, ok := unwrap(w)
 	if !ok {
@@ -105,7 +105,7 @@ func AcceptWebSocket(w http.ResponseWriter, r *http.Request) (*WebSocket, error)
 	return own.acceptWebSocket(r.Context())
 }
 
-// unwrap finds our own writer in what middleware has put around it.
+// unwrap finds our own writer inside the wrappers of middleware.
 func unwrap(w http.ResponseWriter) (*responseWriter, bool) {
 	for {
 		switch inner := w.(type) {
@@ -129,7 +129,7 @@ func (w *responseWriter) acceptWebSocket(ctx context.Context) (*WebSocket, error
 		return nil, fmt.Errorf("%w: the headers are written already", ErrResponse)
 	}
 	w.status = http.StatusSwitchingProtocols
-	w.takeHeader()
+	w.snapshotHeader()
 	s, err := w.request.acceptWebSocket(ctx, w.fields)
 	if err != nil {
 		w.status = 0
@@ -142,13 +142,13 @@ func (w *responseWriter) acceptWebSocket(ctx context.Context) (*WebSocket, error
 // Protocol returns the subprotocol that was accepted, or "".
 func (s *WebSocket) Protocol() string { return s.protocol }
 
-// SetReadLimit sets the most bytes that Read returns. The server has a limit of its
-// own. Preconditions: no Read is in progress.
+// SetReadLimit sets the most bytes that Read returns; the default is 16 MiB. The server has
+// a limit as well. Preconditions: no Read is in progress.
 func (s *WebSocket) SetReadLimit(n int) { s.limit = n }
 
-// Read returns the next message. It returns a [*CloseError] when the client has
-// closed, [ErrCancelled] when it is gone or the server has given it up, and
-// [ErrMessageTooLarge].
+// Read returns the next message. It returns a [*CloseError] when the client has closed the
+// WebSocket, [ErrCancelled] when the client is gone or the server has given up the request,
+// and [ErrMessageTooLarge].
 func (s *WebSocket) Read(ctx context.Context) (MessageType, []byte, error) {
 	var message []byte
 	for {
@@ -168,8 +168,8 @@ func (s *WebSocket) Read(ctx context.Context) (MessageType, []byte, error) {
 	}
 }
 
-// ReadPart returns the next slot of a message: its last if it is Final. The bytes are
-// a view of shared memory until [WebSocket.Release]. Errors are those of Read.
+// ReadPart returns the next slot of a message; the last one is Final. The bytes are a view
+// of shared memory until [WebSocket.Release]. Errors are those of Read.
 func (s *WebSocket) ReadPart(ctx context.Context) (Slot, error) {
 	if s.over != nil {
 		return Slot{}, s.over
@@ -190,7 +190,7 @@ func (s *WebSocket) ReadPart(ctx context.Context) (Slot, error) {
 // Release gives the bytes of a part, and of those before it, back to the server.
 func (s *WebSocket) Release(part Slot) { s.request.Release(part.Number) }
 
-// closeErrorOf returns what a slot says that is no message.
+// closeErrorOf returns the error for a slot that ends the messages.
 func closeErrorOf(slot Slot) error {
 	if slot.Kind != shm.KindClose || len(slot.Bytes) < 2 {
 		return &CloseError{Code: CloseNoCode}
@@ -203,8 +203,8 @@ func (s *WebSocket) Write(ctx context.Context, t MessageType, message []byte) er
 	return s.WritePart(ctx, t, message, true)
 }
 
-// WritePart sends a part of a message; final says that it is the last. The parts of a
-// message have one type.
+// WritePart sends a part of a message; final marks the last one. All parts of a message
+// have the same type.
 func (s *WebSocket) WritePart(ctx context.Context, t MessageType, p []byte, final bool) error {
 	r := s.request
 	r.writing.Lock()
@@ -216,7 +216,7 @@ func (s *WebSocket) WritePart(ctx context.Context, t MessageType, p []byte, fina
 		return fmt.Errorf("%w: a message of type %v", ErrResponse, t)
 	}
 	for len(p) > r.link.SlotSize() {
-		if err := r.put(ctx, p[:r.link.SlotSize()], t); err != nil {
+		if err := r.writeSlot(ctx, p[:r.link.SlotSize()], t); err != nil {
 			return err
 		}
 		r.part = t
@@ -241,26 +241,26 @@ func (s *WebSocket) writeLast(ctx context.Context, t MessageType, p []byte, fina
 		if err := s.request.writable(); err != nil {
 			return err
 		}
-		return s.request.wait(ctx, func() error { return s.request.lane.writer.CommitEmpty(t | shm.Final) })
+		return s.request.waitForRoom(ctx, func() error { return s.request.lane.writer.CommitEmpty(t | shm.Final) })
 	case final:
-		return s.request.put(ctx, p, t|shm.Final)
+		return s.request.writeSlot(ctx, p, t|shm.Final)
 	case len(p) > 0:
-		return s.request.put(ctx, p, t)
+		return s.request.writeSlot(ctx, p, t)
 	}
 	return nil
 }
 
-// mayClose reports whether RFC 6455 section 7.4, and the registry that it began, let a
-// code be sent.
+// mayClose reports whether an endpoint may send a code, according to RFC 6455 section 7.4
+// and its registry.
 func mayClose(code uint16) bool {
 	return code >= 1000 && code <= 1003 || code >= 1007 && code <= 1014 || code >= 3000 && code <= 4999
 }
 
-// longestReason is what a Close has room for (RFC 6455 section 5.5).
+// longestReason is the most bytes that fit into a Close beside the code (RFC 6455 section 5.5).
 const longestReason = 123
 
-// Close closes the WebSocket with a code that RFC 6455 allows, and a reason of at most 123 bytes
-// of UTF-8, and ends the request.
+// Close closes the WebSocket and ends the request. RFC 6455 has to allow the code, and the
+// reason has at most 123 bytes of UTF-8.
 func (s *WebSocket) Close(code uint16, reason string) error {
 	r := s.request
 	r.writing.Lock()
@@ -276,7 +276,7 @@ func (s *WebSocket) Close(code uint16, reason string) error {
 	}
 	payload := append(binary.BigEndian.AppendUint16(nil, code), reason...)
 	ctx := context.Background() // a cancellation ends the wait
-	if err := r.put(ctx, payload, shm.KindClose); err != nil {
+	if err := r.writeSlot(ctx, payload, shm.KindClose); err != nil {
 		return err
 	}
 	return r.end(ctx)

@@ -18,7 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/worker"
 )
 
@@ -49,14 +49,14 @@ type workerSettings struct {
 }
 
 func (s *workerSettings) flags(kind, summary string, getenv func(string) string) *flagSet {
-	*s = workerSettings{socket: proto.DefaultSocket(getenv), pool: kind, name: kind + "-" + strconv.Itoa(os.Getpid()), lanes: 64}
+	*s = workerSettings{socket: attach.DefaultSocket(getenv), pool: kind, name: kind + "-" + strconv.Itoa(os.Getpid()), lanes: 64}
 	return &flagSet{
 		command: "upload-response worker " + kind,
 		summary: "a worker that " + summary,
 		groups: []optionGroup{{"Worker", []option{
 			{name: "socket", arg: "PATH", help: "where the server is", value: s.socket, parse: socketPath(&s.socket)},
 			{name: "pool", arg: "POOL", help: "pool to serve", value: s.pool, parse: poolName(&s.pool)},
-			{name: "lanes", arg: "N", help: "requests served at once", value: strconv.Itoa(s.lanes), parse: number(&s.lanes, 1, 1, proto.MaxLanes)},
+			{name: "lanes", arg: "N", help: "requests served at once", value: strconv.Itoa(s.lanes), parse: number(&s.lanes, 1, 1, attach.MaxLanes)},
 			{name: "name", arg: "NAME", help: "name in the server's logs", value: kind + "-PID", parse: text(&s.name)},
 		}}, s.logging.options()},
 	}

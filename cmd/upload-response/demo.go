@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/server/listen"
 )
 
 // demoPools are the built-in workers of the demo, and how many processes each
@@ -129,7 +130,7 @@ func (p *program) introduce(v *service) error {
 }
 
 // reachable returns a URL at which this machine reaches an entrance.
-func reachable(e *server.Entrance) string {
+func reachable(e *listen.Listener) string {
 	scheme := "http://"
 	if e.Address.Secure {
 		scheme = "https://"

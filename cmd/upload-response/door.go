@@ -12,11 +12,13 @@ import (
 	"github.com/mholt/acmez/v3"
 
 	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/server/listen"
+	"github.com/wavey-ai/upload-response/server/tlscert"
 )
 
 // doorSettings says where clients come in and what they are shown there.
 type doorSettings struct {
-	listen    []server.Address
+	listen    []listen.Address
 	otherwise string
 	mode      os.FileMode // of Unix sockets
 	http3     bool
@@ -50,20 +52,20 @@ func (d *doorSettings) security() optionGroup {
 // complete fills in where to listen if nobody says.
 func (d *doorSettings) complete() {
 	if len(d.listen) == 0 {
-		d.listen = server.Activated(os.Getenv)
+		d.listen = listen.SystemdSockets(os.Getenv)
 	}
 	if len(d.listen) == 0 {
-		a, err := server.ParseAddress(d.otherwise)
+		a, err := listen.ParseAddress(d.otherwise)
 		if err != nil {
 			panic(err) // ours
 		}
-		d.listen = []server.Address{a}
+		d.listen = []listen.Address{a}
 	}
 }
 
 // check compares what is said of certificates with what needs them.
 func (d *doorSettings) check() error {
-	secure := slices.ContainsFunc(d.listen, func(a server.Address) bool { return a.Secure })
+	secure := slices.ContainsFunc(d.listen, func(a listen.Address) bool { return a.Secure })
 	sources := 0
 	for _, given := range []bool{d.cert != "", d.selfSigned, len(d.acme.domains) > 0} {
 		if given {
@@ -87,8 +89,8 @@ func (d *doorSettings) check() error {
 
 // identity is what the server shows those who come in through a secure door.
 type identity struct {
-	files *server.CertificateFiles // nil: not in files
-	acme  *acmeIdentity            // nil: not from an authority
+	files *tlscert.Files // nil: not in files
+	acme  *acmeIdentity  // nil: not from an authority
 	tls   *tls.Config
 }
 
@@ -108,14 +110,14 @@ func (d *doorSettings) identify(log *slog.Logger) (_ *identity, err error) {
 	var get func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	switch {
 	case d.selfSigned:
-		made, err := server.SelfSigned()
+		made, err := tlscert.SelfSigned()
 		if err != nil {
 			return nil, err
 		}
 		get = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return made, nil }
-		log.Info("certificate made", "sha256", server.Fingerprint(made), "names", made.Leaf.DNSNames, "until", made.Leaf.NotAfter)
+		log.Info("certificate made", "sha256", tlscert.Fingerprint(made), "names", made.Leaf.DNSNames, "until", made.Leaf.NotAfter)
 	case d.cert != "":
-		if id.files, err = server.LoadCertificate(d.cert, d.key, log); err != nil {
+		if id.files, err = tlscert.Load(d.cert, d.key, log); err != nil {
 			return nil, fmt.Errorf("--tls-cert %s, --tls-key %s: %w", d.cert, d.key, err)
 		}
 		get = id.files.Get
@@ -125,7 +127,7 @@ func (d *doorSettings) identify(log *slog.Logger) (_ *identity, err error) {
 	default:
 		return nil, nil
 	}
-	if id.tls, err = server.NewTLSConfig(get, d.clientCA); err != nil {
+	if id.tls, err = tlscert.NewConfig(get, d.clientCA); err != nil {
 		return nil, fmt.Errorf("--tls-client-ca %s: %w", d.clientCA, err)
 	}
 	if id.acme != nil {

@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/server/tlscert"
 )
 
 func TestSelfSignedCertificateIsTheOneInTheLog(t *testing.T) {
@@ -29,7 +29,7 @@ func TestSelfSignedCertificateIsTheOneInTheLog(t *testing.T) {
 	}
 	defer conn.Close()
 	shown := conn.ConnectionState().PeerCertificates[0]
-	if got := server.Fingerprint(&tls.Certificate{Certificate: [][]byte{shown.Raw}}); got != fingerprint {
+	if got := tlscert.Fingerprint(&tls.Certificate{Certificate: [][]byte{shown.Raw}}); got != fingerprint {
 		t.Errorf("the server shows %s and logs %s", got, fingerprint)
 	}
 	for _, name := range []string{"localhost", "127.0.0.1", "::1"} {
@@ -42,7 +42,7 @@ func TestSelfSignedCertificateIsTheOneInTheLog(t *testing.T) {
 // writeSelfSigned writes a certificate and its key, and returns the file names.
 func writeSelfSigned(t *testing.T) (cert, key string, leaf *x509.Certificate) {
 	t.Helper()
-	made, err := server.SelfSigned()
+	made, err := tlscert.SelfSigned()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/server/listen"
 	"github.com/wavey-ai/upload-response/shm"
 	"github.com/wavey-ai/upload-response/worker"
 )
@@ -33,7 +34,7 @@ type service struct {
 	log       *slog.Logger
 	signals   chan os.Signal
 	identity  *identity // nil: nothing is secure
-	entrances []*server.Entrance
+	entrances []*listen.Listener
 	socket    *net.UnixListener
 	router    *server.UploadResponseRouter
 	server    *server.Server
@@ -206,7 +207,7 @@ func (v *service) start() {
 	var listening []string
 	for _, e := range v.entrances {
 		listening = append(listening, e.String())
-		go func() { v.fail(v.server.ServeEntrance(e, v.identity.config())) }()
+		go func() { v.fail(v.server.ServeListener(e, v.identity.config())) }()
 	}
 	v.fail(v.identity.keep(v.ctx))
 	v.workers.stdout, v.workers.stderr = v.outputFor(os.Stdout), v.outputFor(os.Stderr)

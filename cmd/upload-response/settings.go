@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/shm"
 )
@@ -53,7 +54,7 @@ stacks of all goroutines on standard error.
 
 // flags returns the flags of serve, with s set to their defaults.
 func (s *settings) flags(getenv func(string) string) *flagSet {
-	*s = settings{config: server.DefaultConfig(), socket: proto.DefaultSocket(getenv), processes: 1, shutdown: 30 * time.Second}
+	*s = settings{config: server.DefaultConfig(), socket: attach.DefaultSocket(getenv), processes: 1, shutdown: 30 * time.Second}
 	s.config.Routes, s.config.LinkMemory = nil, 0
 	s.door = newDoorSettings(":8080")
 	log := s.logging.options()

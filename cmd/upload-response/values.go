@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/server/listen"
 )
 
 // The functions of this file make what an option's parse is: it takes a text
@@ -113,9 +114,9 @@ func level(p *slog.Level) func(string) error {
 }
 
 // address adds a place to listen on.
-func address(p *[]server.Address) func(string) error {
+func address(p *[]listen.Address) func(string) error {
 	return func(s string) error {
-		a, err := server.ParseAddress(s)
+		a, err := listen.ParseAddress(s)
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -18,10 +19,9 @@ import (
 	"time"
 
 	"github.com/quic-go/quic-go/http3"
-	"golang.org/x/sys/unix"
 
-	"github.com/wavey-ai/upload-response/proto"
-	"github.com/wavey-ai/upload-response/shm"
+	"github.com/wavey-ai/upload-response/proto/attach"
+	"github.com/wavey-ai/upload-response/tests/handworker"
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
 
@@ -171,30 +171,18 @@ func keepers(s *target) {
 	}
 }
 
+// keep attaches, leaves, and returns the memory for responses; nil: refused.
 func (s *target) keep() *os.File {
-	conn, err := net.DialUnix("unixpacket", nil, &net.UnixAddr{Name: s.socket, Net: "unixpacket"})
-	harness.Check(s.t, err)
-	defer conn.Close()
-	hello, err := proto.Encode(&proto.Hello{LayoutMin: shm.LayoutMin, LayoutMax: shm.LayoutMax, Pool: "default", PID: uint32(os.Getpid()), SDK: "keeper", Lanes: 4, Bell: proto.BellFutex})
-	harness.Check(s.t, err)
-	_, err = conn.Write(hello)
-	harness.Check(s.t, err)
-	packet, rights := make([]byte, proto.MaxMessage+1), make([]byte, unix.CmsgSpace(4*8))
-	harness.Check(s.t, conn.SetReadDeadline(time.Now().Add(harness.Patience)))
-	_, n, _, _, err := conn.ReadMsgUnix(packet, rights)
-	harness.Check(s.t, err)
-	controls, err := unix.ParseSocketControlMessage(rights[:n])
-	if err != nil || len(controls) == 0 {
-		return nil // refused
+	a, err := handworker.Attach(s.socket, "default", attach.BellFutex, 4)
+	if errors.Is(err, handworker.ErrRefused) {
+		return nil
 	}
-	fds, err := unix.ParseUnixRights(&controls[0])
 	harness.Check(s.t, err)
-	for i, fd := range fds {
-		if i != 1 {
-			_ = unix.Close(fd)
-		}
-	}
-	return os.NewFile(uintptr(fds[1]), "response")
+	file := a.Response
+	a.Response = nil
+	a.CloseFiles()
+	a.Leave()
+	return file
 }
 
 func silentWorkers(s *target) {

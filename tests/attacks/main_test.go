@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/server/tlscert"
 	"github.com/wavey-ai/upload-response/tests/harness"
 	"github.com/wavey-ai/upload-response/worker"
 )
@@ -48,9 +49,9 @@ func serverRole() {
 	must(err)
 	go func() { must(router.ServeWorkers(workers)) }()
 	s := server.NewServer(router, c.Log)
-	certificate, err := server.SelfSigned()
+	certificate, err := tlscert.SelfSigned()
 	must(err)
-	config, err := server.NewTLSConfig(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }, "")
+	config, err := tlscert.NewConfig(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }, "")
 	must(err)
 	plain, err := net.Listen("tcp", "127.0.0.1:0")
 	must(err)

@@ -34,7 +34,7 @@ var earlyCases = []conformanceCase{
 	}},
 	{promise: "an upload that goes on after the response is over is no other request", plainly: true, check: func(t *testing.T, r *rig) {
 		c, id := r.dialRaw(t, "POST", "read 1; respond 200; write 5; end", "Content-Length: 100000000")
-		c.send(strings.Repeat("GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n", 100))
+		c.Send(strings.Repeat("GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n", 100))
 		response := c.response("POST")
 		wantNext(t, response.Body, pattern[:5])
 		if story := r.driver.story(t, id); story[len(story)-1] != "end ok" {

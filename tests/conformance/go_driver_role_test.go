@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/tests/harness"
 	"github.com/wavey-ai/upload-response/worker"
 )
@@ -48,8 +48,8 @@ func attachAndServe(ctx context.Context, number int) {
 	}
 	for ctx.Err() == nil {
 		link, err := worker.Attach(ctx, os.Getenv(harness.SocketVariable), worker.WithPool(pool), worker.WithLanes(envNumber(lanesVariable, 64)))
-		var refusal *proto.Refusal
-		if errors.As(err, &refusal) && refusal.Code == proto.CodePool {
+		var refusal *attach.Refusal
+		if errors.As(err, &refusal) && refusal.Code == attach.CodePool {
 			print("-", "refused %s", refusal.Message)
 			os.Exit(3)
 		}

@@ -106,7 +106,7 @@ var requestBodyCases = []conformanceCase{
 				{"Transfer-Encoding: chunked", "5\r\nthree\r\n0\r\n", "begin"},
 			} {
 				c, id := r.dialRaw(t, "POST", block+"read; respond 200; end", broken.field)
-				c.send(broken.body)
+				c.Send(broken.body)
 				r.driver.await(t, id, broken.seen)
 				harness.Check(t, c.Close())
 				story := r.driver.story(t, id)
@@ -121,7 +121,7 @@ var requestBodyCases = []conformanceCase{
 		c, id := r.dialRaw(t, "POST", "read; respond 200; end", "Transfer-Encoding: chunked")
 		c.chunk([]byte("good"))
 		r.driver.await(t, id, "slot 2")
-		c.send("xyz\r\n")
+		c.Send("xyz\r\n")
 		wantStatus(t, c.response("POST"), 400)
 		r.driver.wantStory(t, id, slotLine(2, "body", []byte("good")), "read cancelled 1")
 	}},

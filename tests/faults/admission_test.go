@@ -16,21 +16,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/tests/handworker"
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
-
-// leave ends an attachment, and keeps its files.
-func (a *attachment) leave() { _ = a.conn.Close() }
-
-func (a *attachment) closeFiles() {
-	for _, f := range []*os.File{a.request, a.response, a.bell, a.own} {
-		if f != nil {
-			_ = f.Close()
-		}
-	}
-}
 
 // manyLinks is a configuration for many small links.
 func manyLinks(n int) func(*server.Config) {
@@ -43,17 +33,17 @@ func manyLinks(n int) func(*server.Config) {
 func TestSixtyFourWorkersAttachAtOnce(t *testing.T) {
 	const n = 64
 	s := harness.Start(t, manyLinks(n))
-	got := make([]*attachment, n)
+	got := make([]*handworker.Attachment, n)
 	failed := make([]error, n)
 	var all sync.WaitGroup
 	for i := range n {
-		all.Go(func() { got[i], failed[i] = sayHello(s.Socket, "default", proto.BellFutex, 4) })
+		all.Go(func() { got[i], failed[i] = handworker.Attach(s.Socket, "default", attach.BellFutex, 4) })
 	}
 	all.Wait()
 	harness.Check(t, errors.Join(failed...))
 	for _, a := range got {
-		defer a.closeFiles()
-		defer a.leave()
+		defer a.CloseFiles()
+		defer a.Leave()
 	}
 	harness.Eventually(t, "all of them to be links", func() bool { return s.Router.Stats().Links == n })
 }
@@ -61,12 +51,12 @@ func TestSixtyFourWorkersAttachAtOnce(t *testing.T) {
 func TestAWorkerThatCrashesAndAttachesAgainIsServed(t *testing.T) {
 	s := harness.Start(t, small)
 	for i := range 40 {
-		a, err := sayHello(s.Socket, "default", proto.BellFutex, 4)
+		a, err := handworker.Attach(s.Socket, "default", attach.BellFutex, 4)
 		if err != nil {
 			t.Fatalf("attach %d: %v", i, err)
 		}
-		a.leave()
-		a.closeFiles()
+		a.Leave()
+		a.CloseFiles()
 	}
 }
 
@@ -75,21 +65,21 @@ func TestAWorkerThatCrashesAndAttachesAgainIsServed(t *testing.T) {
 func TestAWorkerKeepsNoMemoryOfLinksThatAreOver(t *testing.T) {
 	const links = 60 // four times as much memory as there is for all of them
 	s := harness.Start(t, small)
-	var kept []*attachment
+	var kept []*handworker.Attachment
 	for i := range links {
-		a, err := sayHello(s.Socket, "default", proto.BellFutex, 4)
+		a, err := handworker.Attach(s.Socket, "default", attach.BellFutex, 4)
 		if err != nil {
 			t.Fatalf("attach %d: %v", i, err)
 		}
-		defer a.closeFiles()
+		defer a.CloseFiles()
 		kept = append(kept, a)
-		a.leave()
+		a.Leave()
 	}
 	harness.Eventually(t, "the memory of all links to come back", func() bool {
 		var bytes int64
 		for _, a := range kept {
 			var stat unix.Stat_t
-			harness.Check(t, unix.Fstat(int(a.response.Fd()), &stat))
+			harness.Check(t, unix.Fstat(int(a.Response.Fd()), &stat))
 			bytes += stat.Blocks * 512
 		}
 		return bytes == 0
@@ -98,23 +88,20 @@ func TestAWorkerKeepsNoMemoryOfLinksThatAreOver(t *testing.T) {
 
 func TestASecondDrainEndsTheLink(t *testing.T) {
 	s := harness.Start(t, small)
-	a, err := sayHello(s.Socket, "default", proto.BellFutex, 4)
+	a, err := handworker.Attach(s.Socket, "default", attach.BellFutex, 4)
 	harness.Check(t, err)
-	defer a.closeFiles()
-	defer a.leave()
-	packet, err := proto.Encode(&proto.Drain{})
+	defer a.CloseFiles()
+	defer a.Leave()
+	packet, err := attach.Encode(&attach.Drain{})
 	harness.Check(t, err)
 	for range 2 {
-		_, err = a.conn.Write(packet)
+		_, err = a.Conn.Write(packet)
 		harness.Check(t, err)
 	}
-	harness.Check(t, a.conn.SetReadDeadline(time.Now().Add(harness.Patience)))
-	answer := make([]byte, proto.MaxMessage)
-	n, err := a.conn.Read(answer)
+	harness.Check(t, a.Conn.SetReadDeadline(time.Now().Add(harness.Patience)))
+	message, err := a.Hear()
 	harness.Check(t, err)
-	message, err := proto.Decode(answer[:n])
-	harness.Check(t, err)
-	if refusal, ok := message.(*proto.Refusal); !ok || refusal.Code != proto.CodeEvicted {
+	if refusal, ok := message.(*attach.Refusal); !ok || refusal.Code != attach.CodeEvicted {
 		t.Errorf("the server answered %+v", message)
 	}
 	harness.Eventually(t, "the eviction to be counted", func() bool { return s.Router.Stats().Evicted == 1 })
@@ -163,8 +150,8 @@ func copyProgram(t testing.TB, path string) {
 // and says nothing.
 func strangerRole() {
 	socket := os.Getenv(harness.SocketVariable)
-	_, err := sayHello(socket, "default", proto.BellFutex, 4)
-	if err != nil && strings.Contains(err.Error(), proto.CodeDenied) {
+	_, err := handworker.Attach(socket, "default", attach.BellFutex, 4)
+	if err != nil && strings.Contains(err.Error(), attach.CodeDenied) {
 		fmt.Println("<denied>")
 	}
 	var silent []*net.UnixConn

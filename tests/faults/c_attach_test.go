@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/shm"
 	"github.com/wavey-ai/upload-response/tests/cbuild"
@@ -85,12 +85,12 @@ func TestACWorkerOfAnotherUserIsToldThatItMayNotAttach(t *testing.T) {
 
 // fakeServer answers every hello with the same packet, and any descriptors, and
 // then with silence.
-func fakeServer(t testing.TB, answer proto.Message, files ...*os.File) (socket string) {
+func fakeServer(t testing.TB, answer attach.Message, files ...*os.File) (socket string) {
 	t.Helper()
 	socket = socketPath(t)
 	listener, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: socket, Net: "unixpacket"})
 	harness.Check(t, err)
-	packet, err := proto.Encode(answer)
+	packet, err := attach.Encode(answer)
 	harness.Check(t, err)
 	served := make(chan struct{})
 	go func() {
@@ -101,7 +101,7 @@ func fakeServer(t testing.TB, answer proto.Message, files ...*os.File) (socket s
 				return
 			}
 			defer conn.Close()
-			_, _ = conn.Read(make([]byte, proto.MaxMessage))
+			_, _ = conn.Read(make([]byte, attach.MaxMessage))
 			var fds []int
 			for _, file := range files {
 				fds = append(fds, int(file.Fd()))
@@ -115,8 +115,8 @@ func fakeServer(t testing.TB, answer proto.Message, files ...*os.File) (socket s
 
 func TestAServerThatRefusesTheLayoutNamesItsVersionsToACWorker(t *testing.T) {
 	program := cbuild.Program(t, "tests/faulty.c")
-	_, err := proto.Negotiate(proto.Range{Min: 7, Max: 9}, proto.Range{Min: shm.LayoutMin, Max: shm.LayoutMax})
-	refusal, ok := err.(*proto.Refusal)
+	_, err := attach.Negotiate(attach.LayoutRange{Min: 7, Max: 9}, attach.LayoutRange{Min: shm.LayoutMin, Max: shm.LayoutMax})
+	refusal, ok := err.(*attach.Refusal)
 	if !ok {
 		t.Fatalf("no refusal: %v", err)
 	}
@@ -149,8 +149,8 @@ func TestACWorkerDoesNotServeAMemoryThatItDoesNotKnow(t *testing.T) {
 	harness.Check(t, err)
 	eventfd := os.NewFile(uintptr(bell), "bell")
 	defer eventfd.Close()
-	welcome := func(hash uint64) proto.Message {
-		return &proto.Welcome{Layout: shm.LayoutMax, LayoutHash: hash, Server: "fake", Lanes: 4, RequestBytes: 1 << 16, ResponseBytes: 1 << 16}
+	welcome := func(hash uint64) attach.Message {
+		return &attach.Welcome{Layout: shm.LayoutMax, LayoutHash: hash, Server: "fake", Lanes: 4, RequestBytes: 1 << 16, ResponseBytes: 1 << 16}
 	}
 	for name, c := range map[string]struct {
 		hash  uint64

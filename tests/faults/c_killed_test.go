@@ -9,19 +9,20 @@ import (
 
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/tests/harness"
+	"github.com/wavey-ai/upload-response/tests/rawclient"
 )
 
 func TestARequestThatAKilledCWorkerHadNotTakenIsServedByAnother(t *testing.T) {
 	s, first := startWithC(t, nil)
 	first.Stop()
-	client := dial(t, s)
-	client.send("POST", "/c/echo", "Content-Length: 4")
-	client.write("body")
+	client := rawclient.Dial(t, s.Addr)
+	client.Begin("POST", "/c/echo", "Content-Length: 4")
+	client.Send("body")
 	awaitActive(t, s, 1)
 	first.Kill()
 	harness.Eventually(t, "the death to be noticed", func() bool { return s.Router.Stats().Lost == 1 })
 	second := startC(t, s)
-	wantBy(t, client.want("POST", 200), "POST", second, "body")
+	wantBy(t, client.WantReply("POST", 200), "POST", second, "body")
 	if failed := s.Router.Stats().Failed; failed != 0 {
 		t.Errorf("%d exchanges failed", failed)
 	}
@@ -30,33 +31,33 @@ func TestARequestThatAKilledCWorkerHadNotTakenIsServedByAnother(t *testing.T) {
 func TestACWorkerPassesOverWhatWasTakenBackAndServesOn(t *testing.T) {
 	s, first := startWithC(t, nil)
 	first.Stop()
-	client := dial(t, s)
-	client.send("POST", "/c/echo", "Content-Length: 4")
-	client.write("body")
+	client := rawclient.Dial(t, s.Addr)
+	client.Begin("POST", "/c/echo", "Content-Length: 4")
+	client.Send("body")
 	awaitActive(t, s, 1)
 	second := startC(t, s)
-	wantBy(t, client.want("POST", 200), "POST", second, "body")
+	wantBy(t, client.WantReply("POST", 200), "POST", second, "body")
 	first.Continue()
 	second.Kill()
-	client.send("POST", "/c/echo", "Content-Length: 4")
-	client.write("next")
-	wantBy(t, client.want("POST", 200), "POST", first, "next")
+	client.Begin("POST", "/c/echo", "Content-Length: 4")
+	client.Send("next")
+	wantBy(t, client.WantReply("POST", 200), "POST", first, "next")
 }
 
 func TestARequestWhoseCWorkerDiesBeforeItsResponseIsServedAgainIfItMayBe(t *testing.T) {
 	for _, job := range jobs {
 		t.Run(job.name, func(t *testing.T) {
 			s, first := startWithC(t, nil, "FAULTY=/hold")
-			client := dial(t, s)
-			client.send(job.method, "/c/job", fmt.Sprintf("Content-Length: %d", job.body))
-			client.write(strings.Repeat("x", job.body))
+			client := rawclient.Dial(t, s.Addr)
+			client.Begin(job.method, "/c/job", fmt.Sprintf("Content-Length: %d", job.body))
+			client.Send(strings.Repeat("x", job.body))
 			awaitSaid(t, first, "holding", 1)
 			second := startC(t, s)
 			first.Kill()
 			if job.again {
-				wantBy(t, client.want(job.method, 200), job.method, second, strings.Repeat("x", job.body))
+				wantBy(t, client.WantReply(job.method, 200), job.method, second, strings.Repeat("x", job.body))
 			} else {
-				client.want(job.method, 502)
+				client.WantReply(job.method, 502)
 			}
 			if retried := s.Router.Stats().Retried; retried != 0 != job.again {
 				t.Errorf("%d requests served again", retried)
@@ -69,11 +70,11 @@ func TestAResponseWhoseCWorkerDiesNeverLooksComplete(t *testing.T) {
 	for _, path := range []string{"/half", "/half-declared"} {
 		t.Run(path, func(t *testing.T) {
 			s, p := startWithC(t, nil)
-			client := dial(t, s)
-			client.send("GET", "/c"+path)
+			client := rawclient.Dial(t, s.Addr)
+			client.Begin("GET", "/c"+path)
 			awaitSaid(t, p, "halfway", 1)
 			p.Kill()
-			if body := client.wantBroken("GET", 200); body != "first half" {
+			if body := client.WantBrokenReply("GET", 200); body != "first half" {
 				t.Errorf("the body is %q", body)
 			}
 		})
@@ -84,13 +85,13 @@ func TestWhatAKilledCWorkerHadNotPublishedIsNeverSent(t *testing.T) {
 	for path, want := range map[string]outcome{"/unpublished-headers": refused, "/unpublished-body": cutShort} {
 		t.Run(path, func(t *testing.T) {
 			s, p := startWithC(t, func(c *server.Config) { c.Memory = 2 * (2 << 20) }) // responses of two links
-			client := dial(t, s)
-			client.send("POST", "/c"+path, "Content-Length: 0")
+			client := rawclient.Dial(t, s.Addr)
+			client.Begin("POST", "/c"+path, "Content-Length: 0")
 			awaitSaid(t, p, "written", 1)
 			p.Kill()
 			if want == refused {
-				client.want("POST", 502)
-			} else if body := client.wantBroken("POST", 200); body != "published" {
+				client.WantReply("POST", 502)
+			} else if body := client.WantBrokenReply("POST", 200); body != "published" {
 				t.Errorf("the body is %q", body)
 			}
 			for range 3 { // more than fit at once: the memory of the dead comes back
@@ -107,10 +108,10 @@ func TestAForkedChildHasNoPartInTheLinkAndItsEndIsNotTheLinks(t *testing.T) {
 	for _, bell := range bells {
 		t.Run(bell, func(t *testing.T) {
 			s, p := startWithC(t, nil, bell)
-			client := dial(t, s)
-			client.send("POST", "/c/fork", "Content-Length: 4")
-			client.write("body")
-			wantBy(t, client.want("POST", 200), "POST", p, "body")
+			client := rawclient.Dial(t, s.Addr)
+			client.Begin("POST", "/c/fork", "Content-Length: 4")
+			client.Send("body")
+			wantBy(t, client.WantReply("POST", 200), "POST", p, "body")
 			wantSaid(t, p, "child 0: 0", "child 1: 0", "parent maps")
 			wantServes(t, s, p)
 			if st := s.Router.Stats(); st.Links != 1 || st.Lost != 0 {
@@ -124,8 +125,8 @@ func TestAForkedChildHasNoPartInTheLinkAndItsEndIsNotTheLinks(t *testing.T) {
 // server sees a death: README.md of the C SDK says so.
 func TestTheDeathOfAParentIsSeenWhenItsLastChildHasEnded(t *testing.T) {
 	s, p := startWithC(t, nil)
-	client := dial(t, s)
-	client.send("POST", "/c/fork-and-stay", "Content-Length: 0")
+	client := rawclient.Dial(t, s.Addr)
+	client.Begin("POST", "/c/fork-and-stay", "Content-Length: 0")
 	awaitSaid(t, p, "holding", 1)
 	_, rest, _ := strings.Cut(p.Output(), "<child>")
 	number, _, _ := strings.Cut(rest, "\n")
@@ -133,7 +134,7 @@ func TestTheDeathOfAParentIsSeenWhenItsLastChildHasEnded(t *testing.T) {
 	harness.Check(t, err)
 	harness.Check(t, syscall.Kill(p.PID(), syscall.SIGKILL))
 	harness.Check(t, syscall.Kill(child, syscall.SIGKILL))
-	client.want("POST", 502)
+	client.WantReply("POST", 502)
 	p.Wait() // its output ends with the child
 }
 
@@ -141,7 +142,7 @@ func TestAProgramThatACWorkerStartsInheritsNothing(t *testing.T) {
 	for _, bell := range bells {
 		t.Run(bell, func(t *testing.T) {
 			s, p := startWithC(t, nil, bell)
-			got := getC(t, s, "/exec").body
+			got := getC(t, s, "/exec").Body
 			if !strings.Contains(got, "/proc/") || !strings.Contains(got, "[stack]") {
 				t.Fatalf("the child could not list what it has:\n%s", got)
 			}

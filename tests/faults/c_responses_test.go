@@ -8,11 +8,12 @@ import (
 
 	"github.com/wavey-ai/upload-response/tests/cbuild"
 	"github.com/wavey-ai/upload-response/tests/harness"
+	"github.com/wavey-ai/upload-response/tests/rawclient"
 )
 
 func TestTheCSDKRefusesWhatNoClientMaySee(t *testing.T) {
 	s, _ := startWithC(t, nil)
-	lines := strings.Split(strings.TrimSpace(getC(t, s, "/refusals").body), "\n")
+	lines := strings.Split(strings.TrimSpace(getC(t, s, "/refusals").Body), "\n")
 	if len(lines) != 18 {
 		t.Errorf("%d refusals, want 18", len(lines))
 	}
@@ -25,11 +26,11 @@ func TestTheCSDKRefusesWhatNoClientMaySee(t *testing.T) {
 
 func TestHeadersOfACWorkerThatNobodyCheckedAreNeverSent(t *testing.T) {
 	s, p := startWithC(t, nil)
-	client := dial(t, s)
+	client := rawclient.Dial(t, s.Addr)
 	for _, what := range []string{"0", "99", "100", "101", "199", "1000", "65535", "cr", "lf", "nul", "name", "two-lengths"} {
-		client.send("GET", "/c/raw/"+what)
-		if r := client.want("GET", 502); strings.Contains(r.body, "12345") {
-			t.Errorf("%s: the body is %q", what, r.body)
+		client.Begin("GET", "/c/raw/"+what)
+		if r := client.WantReply("GET", 502); strings.Contains(r.Body, "12345") {
+			t.Errorf("%s: the body is %q", what, r.Body)
 		}
 	}
 	wantServes(t, s, p)
@@ -41,42 +42,42 @@ func TestHeadersOfACWorkerThatNobodyCheckedAreNeverSent(t *testing.T) {
 func TestAResponseOfACWorkerThatIsNotAsLongAsItSaysIsBrokenOff(t *testing.T) {
 	s, p := startWithC(t, nil)
 	for length, most := range map[int]string{6: "12345", 4: "", 1000: "12345"} {
-		client := dial(t, s)
-		client.send("GET", fmt.Sprint("/c/length/", length))
-		if body := client.wantBroken("GET", 200); body != "" && body != most {
+		client := rawclient.Dial(t, s.Addr)
+		client.Begin("GET", fmt.Sprint("/c/length/", length))
+		if body := client.WantBrokenReply("GET", 200); body != "" && body != most {
 			t.Errorf("length %d: the body is %q", length, body)
 		}
-		client.wantClosed()
+		client.WantEnd()
 	}
 	wantServes(t, s, p)
 }
 
 func TestABodyOfACWorkerThatMayNotBeIsReadAndNotSent(t *testing.T) {
 	s, p := startWithC(t, nil)
-	client := dial(t, s)
+	client := rawclient.Dial(t, s.Addr)
 	for _, c := range []struct {
 		method, path string
 		status       int
 	}{{"HEAD", "/status/200", 200}, {"GET", "/status/204", 204}, {"GET", "/status/304", 304}, {"POST", "/status/204", 204}} {
-		client.send(c.method, "/c"+c.path, "Content-Length: 0")
-		client.want(c.method, c.status)
-		client.send("GET", "/c/echo") // nothing is in the way of the next response
-		wantBy(t, client.want("GET", 200), "GET", p, "")
+		client.Begin(c.method, "/c"+c.path, "Content-Length: 0")
+		client.WantReply(c.method, c.status)
+		client.Begin("GET", "/c/echo") // nothing is in the way of the next response
+		wantBy(t, client.WantReply("GET", 200), "GET", p, "")
 	}
 }
 
 func TestHeadersThatACWorkerChangesWhileTheyAreCheckedAreSentAsCheckedOrNotAtAll(t *testing.T) {
 	s, p := startWithC(t, nil)
-	client := dial(t, s)
+	client := rawclient.Dial(t, s.Addr)
 	const sound = "aaaaaaaabbbbbbbbccccccccdddddddd"
 	counts := map[int]int{}
 	for range 500 {
-		client.send("GET", "/c/torn")
-		r, err := client.receive("GET") // to the letter: an injected line is an error
+		client.Begin("GET", "/c/torn")
+		r, err := client.Receive("GET") // to the letter: an injected line is an error
 		if err != nil {
 			t.Fatalf("%+v: %v", r, err)
 		}
-		if counts[r.status]++; r.status != 502 && (r.status != 200 || r.body != "sound" || !soundOrMixed(r.header["x-value"], sound)) {
+		if counts[r.Status]++; r.Status != 502 && (r.Status != 200 || r.Body != "sound" || !soundOrMixed(r.Header["x-value"], sound)) {
 			t.Fatalf("%+v", r)
 		}
 	}
@@ -115,9 +116,9 @@ func TestACWorkerThatBreaksARuleOfTheMemoryIsEvictedAndToldSo(t *testing.T) {
 	s, p := startWithC(t, nil)
 	for i, what := range violationsInC {
 		for j, method := range []string{"POST", "GET"} { // what it made of a GET is no better
-			client := dial(t, s)
-			client.send(method, "/c/violate/"+what, "Content-Length: 0")
-			client.want(method, 502)
+			client := rawclient.Dial(t, s.Addr)
+			client.Begin(method, "/c/violate/"+what, "Content-Length: 0")
+			client.WantReply(method, 502)
 			n := 2*i + j + 1
 			awaitSaid(t, p, "cancelled: server gone", n)
 			awaitSaid(t, p, "attached", n+1)
@@ -136,12 +137,12 @@ func TestACWorkerThatBreaksARuleOfTheMemoryIsEvictedAndToldSo(t *testing.T) {
 // Here the rule is broken in no request's slots.
 func TestAGETOnAnEvictedLinkIsServedAgainByAnother(t *testing.T) {
 	s, evil := startWithC(t, nil, "FAULTY=/violate/taken-jumps", "FAULTY_ONCE=1")
-	client := dial(t, s)
-	client.send("GET", "/c/job")
+	client := rawclient.Dial(t, s.Addr)
+	client.Begin("GET", "/c/job")
 	awaitSaid(t, evil, "violated", 1)
 	good := startC(t, s)
 	wantServes(t, s, good) // the server looks before it assigns
-	wantBy(t, client.want("GET", 200), "GET", good, "")
+	wantBy(t, client.WantReply("GET", 200), "GET", good, "")
 	awaitEvicted(t, s, 1)
 	if retried := s.Router.Stats().Retried; retried != 1 {
 		t.Errorf("%d requests served again, want 1", retried)
@@ -151,16 +152,16 @@ func TestAGETOnAnEvictedLinkIsServedAgainByAnother(t *testing.T) {
 // Of the requests on an evicted link only one is its worker's fault.
 func TestTheOtherRequestsOfAnEvictedLinkAreAsThoseOfADeadOne(t *testing.T) {
 	s, evil := startWithC(t, nil, "FAULTY=/keep", "FAULTY_ONCE=1")
-	again, never, bad := dial(t, s), dial(t, s), dial(t, s)
-	again.send("GET", "/c/job")
+	again, never, bad := rawclient.Dial(t, s.Addr), rawclient.Dial(t, s.Addr), rawclient.Dial(t, s.Addr)
+	again.Begin("GET", "/c/job")
 	awaitSaid(t, evil, "keeping", 1)
-	never.send("POST", "/c/job", "Content-Length: 0")
+	never.Begin("POST", "/c/job", "Content-Length: 0")
 	awaitSaid(t, evil, "keeping", 2)
-	bad.send("GET", "/c/violate/kind")
-	bad.want("GET", 502)
-	never.want("POST", 502)
+	bad.Begin("GET", "/c/violate/kind")
+	bad.WantReply("GET", 502)
+	never.WantReply("POST", 502)
 	good := startC(t, s)
-	wantBy(t, again.want("GET", 200), "GET", good, "")
+	wantBy(t, again.WantReply("GET", 200), "GET", good, "")
 	awaitEvicted(t, s, 1)
 }
 

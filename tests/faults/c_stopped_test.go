@@ -9,6 +9,7 @@ import (
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/tests/cbuild"
 	"github.com/wavey-ai/upload-response/tests/harness"
+	"github.com/wavey-ai/upload-response/tests/rawclient"
 )
 
 // bells are the settings of a C worker's bell.
@@ -27,19 +28,19 @@ func TestAStoppedCWorkerCostsATimeoutAndIsToldSoWhenItIsBack(t *testing.T) {
 				c.NumStreams = 1 // what is out of use is missed at once
 			})
 			s.StartWorker(t, "handler")
-			client := dial(t, s)
-			client.send("GET", "/c"+path)
+			client := rawclient.Dial(t, s.Addr)
+			client.Begin("GET", "/c"+path)
 			awaitSaid(t, stuck, "stops", 1)
-			client.want("GET", 504)
+			client.WantReply("GET", 504)
 			if st := s.Router.Stats(); st.ActiveStreams != 1 || st.WorkerTimeouts != 1 || st.Links != 2 {
 				t.Errorf("%d streams in use, %d timeouts, %d links; want 1, 1 and 2", st.ActiveStreams, st.WorkerTimeouts, st.Links)
 			}
-			client.send("GET", "/echo")
+			client.Begin("GET", "/echo")
 			harness.Eventually(t, "the next request to wait for the stream", func() bool { return s.Router.Stats().Waiting == 1 })
 
 			stuck.Continue()
-			if r := client.want("GET", 200); !strings.HasPrefix(r.body, "GET by ") {
-				t.Errorf("the next response on the connection is %q", r.body)
+			if r := client.WantReply("GET", 200); !strings.HasPrefix(r.Body, "GET by ") {
+				t.Errorf("the next response on the connection is %q", r.Body)
 			}
 			awaitSaid(t, stuck, "over", 1)
 			wantCancelled(t, stuck, calls)
@@ -57,13 +58,13 @@ func wantCancelled(t testing.TB, p *harness.Process, calls []string) {
 
 func TestACWorkerThatStopsInTheMiddleOfAResponseBreaksItOff(t *testing.T) {
 	s, stuck := startWithC(t, impatientC)
-	client := dial(t, s)
-	client.send("GET", "/c/stopped-headers")
+	client := rawclient.Dial(t, s.Addr)
+	client.Begin("GET", "/c/stopped-headers")
 	awaitSaid(t, stuck, "stops", 1)
-	if body := client.wantBroken("GET", 200); body != "early" {
+	if body := client.WantBrokenReply("GET", 200); body != "early" {
 		t.Errorf("the body is %q", body)
 	}
-	client.wantClosed()
+	client.WantEnd()
 	stuck.Continue()
 	awaitSaid(t, stuck, "over", 1)
 	wantCancelled(t, stuck, []string{"tail", "cancelled", "flush", "end"})
@@ -83,7 +84,7 @@ func TestACWorkerThatLeaksSlotsHoldsBackItsOwnClientOnly(t *testing.T) {
 	if timeouts := s.Router.Stats().WorkerTimeouts; timeouts != 0 {
 		t.Error("another client had to wait for the end of the stalled upload")
 	}
-	client.want("POST", 504)
+	client.WantReply("POST", 504)
 	awaitSaid(t, p, "leaked: ECANCELED", 1)
 	wantServes(t, s, p) // on another lane
 	awaitActive(t, s, 1)
@@ -97,9 +98,9 @@ func TestACWorkerThatKeepsMostOfTheStreamsIsEvictedAndToldWhy(t *testing.T) {
 		c.NumStreams = 4
 	})
 	for range 3 {
-		client := dial(t, s)
-		client.send("GET", "/c/leak")
-		client.want("GET", 504)
+		client := rawclient.Dial(t, s.Addr)
+		client.Begin("GET", "/c/leak")
+		client.WantReply("GET", 504)
 	}
 	harness.Eventually(t, "the eviction", func() bool { return s.Router.Stats().Evicted == 1 })
 	awaitActive(t, s, 0)
@@ -118,8 +119,8 @@ func TestCWorkersOfAKilledServerCancelWhatTheyHaveAndAttachToTheNextOne(t *testi
 			first, s := startServer(t, socket)
 			env := []string{harness.SocketVariable + "=" + socket, "UPLOAD_RESPONSE_POOL=default", bell}
 			busy := harness.StartProgram(t, io.Discard, []string{program}, env...)
-			client := dial(t, s)
-			client.send("POST", "/hold", "Content-Length: 0")
+			client := rawclient.Dial(t, s.Addr)
+			client.Begin("POST", "/hold", "Content-Length: 0")
 			awaitSaid(t, busy, "holding", 1)
 			idle := harness.StartProgram(t, io.Discard, []string{program}, env...)
 			awaitSaid(t, idle, "attached", 1)
@@ -130,20 +131,20 @@ func TestCWorkersOfAKilledServerCancelWhatTheyHaveAndAttachToTheNextOne(t *testi
 				awaitSaid(t, w, "next: ENOTCONN", 1)
 				awaitSaid(t, w, "link: the server is gone", 1)
 			}
-			client.wantBroken("POST", 0)
+			client.WantBrokenReply("POST", 0)
 
 			_, s = startServer(t, socket)
 			for _, w := range []*harness.Process{busy, idle} {
 				awaitSaid(t, w, "attached", 2)
 			}
-			client = dial(t, s)
+			client = rawclient.Dial(t, s.Addr)
 			for range 4 {
-				client.send("PUT", "/echo", "Content-Length: 4")
-				if _, err := io.WriteString(client.conn, "body"); err != nil {
+				client.Begin("PUT", "/echo", "Content-Length: 4")
+				if _, err := io.WriteString(client.Conn, "body"); err != nil {
 					t.Fatal(err)
 				}
-				if r := client.want("PUT", 200); !strings.HasSuffix(r.body, ": body") {
-					t.Errorf("the response is %q", r.body)
+				if r := client.WantReply("PUT", 200); !strings.HasSuffix(r.Body, ": body") {
+					t.Errorf("the response is %q", r.Body)
 				}
 			}
 		})

@@ -8,6 +8,7 @@ import (
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/tests/cbuild"
 	"github.com/wavey-ai/upload-response/tests/harness"
+	"github.com/wavey-ai/upload-response/tests/rawclient"
 )
 
 // cRoute leads to the pool "c", which C workers serve (sdk/c/tests/faulty.c).
@@ -42,17 +43,17 @@ func startWithC(t testing.TB, change func(*server.Config), env ...string) (*harn
 
 // getC sends a request to the C workers and returns the response, which has to be
 // whole.
-func getC(t testing.TB, s *harness.Server, path string) reply {
+func getC(t testing.TB, s *harness.Server, path string) rawclient.Reply {
 	t.Helper()
-	client := dial(t, s)
-	client.send("GET", cRoute+path)
-	return client.want("GET", http.StatusOK)
+	client := rawclient.Dial(t, s.Addr)
+	client.Begin("GET", cRoute+path)
+	return client.WantReply("GET", http.StatusOK)
 }
 
 // wantServes fails the test unless the C worker answers.
 func wantServes(t testing.TB, s *harness.Server, p *harness.Process) {
 	t.Helper()
-	if r, want := getC(t, s, "/echo"), fmt.Sprintf("GET by %d: ", p.PID()); r.body != want {
-		t.Fatalf("the C worker's answer is %q, want %q", r.body, want)
+	if r, want := getC(t, s, "/echo"), fmt.Sprintf("GET by %d: ", p.PID()); r.Body != want {
+		t.Fatalf("the C worker's answer is %q, want %q", r.Body, want)
 	}
 }

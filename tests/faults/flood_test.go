@@ -7,14 +7,15 @@ import (
 
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/tests/harness"
+	"github.com/wavey-ai/upload-response/tests/rawclient"
 )
 
 func TestAWorkerThatFloodsTheBellCostsTheServerLittleAndItsOthersNothing(t *testing.T) {
 	for _, name := range []string{"flood of rings", "flood of notices", "flood for a stream that waits"} {
 		t.Run(name, func(t *testing.T) {
 			h := startHostile(t, func(c *server.Config) { c.ResponseTimeout = harness.Patience })
-			client := dial(t, h.Server)
-			client.send("POST", "/bad/"+slug(name), "Content-Length: 0")
+			client := rawclient.Dial(t, h.Server.Addr)
+			client.Begin("POST", "/bad/"+slug(name), "Content-Length: 0")
 			awaitSaid(t, h.scribbler, "flooding", 1)
 
 			for range 200 {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/tests/harness"
+	"github.com/wavey-ai/upload-response/tests/rawclient"
 )
 
 // smallSlot is the slot size of the tests' servers: several slots make a short
@@ -75,22 +76,22 @@ func (h *hostile) wantEvicted(t testing.TB, before int64, want int64) {
 // be, answers a request that it has no reason to spoil.
 func (h *hostile) wantScribblerGood(t testing.TB) {
 	t.Helper()
-	client := dial(t, h.Server)
-	client.send("POST", "/bad/good", "Content-Length: 0")
-	client.wantOutcome(whole)
+	client := rawclient.Dial(t, h.Server.Addr)
+	client.Begin("POST", "/bad/good", "Content-Length: 0")
+	wantOutcome(client, whole)
 }
 
 // wantOutcome reads a scribbler's response to a POST.
-func (w *wire) wantOutcome(o outcome) {
-	w.t.Helper()
+func wantOutcome(w *rawclient.HTTP1, o outcome) {
+	w.T.Helper()
 	switch o {
 	case whole:
-		if r := w.want("POST", 200); r.body != "good" {
-			w.t.Fatalf("the body is %q", r.body)
+		if r := w.WantReply("POST", 200); r.Body != "good" {
+			w.T.Fatalf("the body is %q", r.Body)
 		}
 	case refused:
-		w.want("POST", 502)
+		w.WantReply("POST", 502)
 	case cutShort:
-		w.wantBroken("POST", 200)
+		w.WantBrokenReply("POST", 200)
 	}
 }

@@ -7,22 +7,24 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/shm"
+	"github.com/wavey-ai/upload-response/tests/handworker"
 	"github.com/wavey-ai/upload-response/tests/harness"
+	"github.com/wavey-ai/upload-response/tests/rawclient"
 )
 
 // jammerRole attaches, does what it can to make a write to its own bell block, and
 // asks the server to ring it.
 func jammerRole() {
-	a, err := sayHello(os.Getenv(harness.SocketVariable), "slots", proto.BellEventfd, 1)
+	a, err := handworker.Attach(os.Getenv(harness.SocketVariable), "slots", attach.BellEventfd, 1)
 	must(err)
-	must(unix.SetNonblock(int(a.own.Fd()), false))
+	must(unix.SetNonblock(int(a.Own.Fd()), false))
 	full := []byte{0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff} // an eventfd can count no further
-	_, err = unix.Write(int(a.own.Fd()), full)
+	_, err = unix.Write(int(a.Own.Fd()), full)
 	fmt.Printf("<filled: %v>\n", err)
-	words := mapWhole(a.response, unix.PROT_READ|unix.PROT_WRITE)
-	word64(words, offset("link", "asleep")).Store(1<<8 | uint64(shm.AsleepStream))
+	words := handworker.Map(a.Response, unix.PROT_READ|unix.PROT_WRITE)
+	handworker.Word64(words, offset("link", "asleep")).Store(1<<8 | uint64(shm.AsleepStream))
 	fmt.Println("<jammed>")
 	select {} // until it is killed
 }
@@ -34,11 +36,11 @@ func TestAWorkerCannotMakeTheServersRingBlock(t *testing.T) {
 	awaitSaid(t, jammer, "jammed", 1)
 	harness.StartProcess(t, "handler", harness.SocketVariable+"="+socket)
 
-	rung := dial(t, s)
-	rung.send("POST", "/slots/now", "Content-Length: 0")
-	other := dial(t, s)
+	rung := rawclient.Dial(t, s.Addr)
+	rung.Begin("POST", "/slots/now", "Content-Length: 0")
+	other := rawclient.Dial(t, s.Addr)
 	for range 200 {
-		other.send("GET", "/echo")
-		other.want("GET", 200)
+		other.Begin("GET", "/echo")
+		other.WantReply("GET", 200)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/tests/harness"
+	"github.com/wavey-ai/upload-response/tests/rawclient"
 )
 
 // awaitActive waits until so many streams are in use.
@@ -20,10 +21,10 @@ func awaitActive(t testing.TB, s *harness.Server, n int64) {
 }
 
 // wantBy fails the test unless the reply is an echo by the process.
-func wantBy(t testing.TB, r reply, method string, p *harness.Process, body string) {
+func wantBy(t testing.TB, r rawclient.Reply, method string, p *harness.Process, body string) {
 	t.Helper()
-	if want := fmt.Sprintf("%s by %d: %s", method, p.PID(), body); r.body != want {
-		t.Fatalf("the reply is %q, want %q", r.body, want)
+	if want := fmt.Sprintf("%s by %d: %s", method, p.PID(), body); r.Body != want {
+		t.Fatalf("the reply is %q, want %q", r.Body, want)
 	}
 }
 
@@ -31,19 +32,19 @@ func TestARequestThatAStoppedWorkerHasNotTakenIsServedByAnother(t *testing.T) {
 	s := harness.Start(t, small)
 	first := s.StartWorker(t, "handler")
 	first.Stop()
-	client := dial(t, s)
-	client.send("POST", "/echo", "Content-Length: 4")
-	client.write("body")
+	client := rawclient.Dial(t, s.Addr)
+	client.Begin("POST", "/echo", "Content-Length: 4")
+	client.Send("body")
 	awaitActive(t, s, 1)
 	second := s.StartWorker(t, "handler")
-	wantBy(t, client.want("POST", 200), "POST", second, "body")
+	wantBy(t, client.WantReply("POST", 200), "POST", second, "body")
 
 	// The first one passes over what was taken back, and serves again.
 	first.Continue()
 	second.Kill()
-	client.send("POST", "/echo", "Content-Length: 4")
-	client.write("next")
-	wantBy(t, client.want("POST", 200), "POST", first, "next")
+	client.Begin("POST", "/echo", "Content-Length: 4")
+	client.Send("next")
+	wantBy(t, client.WantReply("POST", 200), "POST", first, "next")
 }
 
 func TestARequestThatAKilledWorkerHadNotTakenIsServedByAnother(t *testing.T) {
@@ -53,14 +54,14 @@ func TestARequestThatAKilledWorkerHadNotTakenIsServedByAnother(t *testing.T) {
 	})
 	first := s.StartWorker(t, "handler")
 	first.Stop()
-	client := dial(t, s)
-	client.send("POST", "/echo", "Content-Length: 4")
-	client.write("body")
+	client := rawclient.Dial(t, s.Addr)
+	client.Begin("POST", "/echo", "Content-Length: 4")
+	client.Send("body")
 	awaitActive(t, s, 1)
 	first.Kill()
 	harness.Eventually(t, "the death to be noticed", func() bool { return s.Router.Stats().Lost == 1 })
 	second := s.StartWorker(t, "handler")
-	wantBy(t, client.want("POST", 200), "POST", second, "body")
+	wantBy(t, client.WantReply("POST", 200), "POST", second, "body")
 	if failed := s.Router.Stats().Failed; failed != 0 {
 		t.Errorf("%d exchanges failed", failed)
 	}
@@ -88,20 +89,20 @@ func TestARequestWhoseWorkerDiesBeforeItsResponseIsServedAgainIfItMayBe(t *testi
 			s := harness.Start(t, small)
 			first := s.StartWorker(t, "handler", holdVariable+"=1")
 			body := strings.Repeat("x", job.body)
-			client := dial(t, s)
-			client.send(job.method, "/job", fmt.Sprintf("Content-Length: %d", job.body))
-			client.write(body)
+			client := rawclient.Dial(t, s.Addr)
+			client.Begin(job.method, "/job", fmt.Sprintf("Content-Length: %d", job.body))
+			client.Send(body)
 			awaitSaid(t, first, "holding", 1)
 			second := s.StartWorker(t, "handler")
 			first.Kill()
 			if !job.again {
-				client.want(job.method, 502)
+				client.WantReply(job.method, 502)
 				if st := s.Router.Stats(); st.Retried != 0 || st.Evicted != 0 {
 					t.Errorf("%d requests served again, %d links evicted, want none", st.Retried, st.Evicted)
 				}
 				return
 			}
-			wantBy(t, client.want(job.method, 200), job.method, second, body)
+			wantBy(t, client.WantReply(job.method, 200), job.method, second, body)
 			if retried := s.Router.Stats().Retried; retried != 1 {
 				t.Errorf("%d requests served again, want 1", retried)
 			}
@@ -111,16 +112,16 @@ func TestARequestWhoseWorkerDiesBeforeItsResponseIsServedAgainIfItMayBe(t *testi
 
 func TestARequestWhoseWorkersDieTwiceFails(t *testing.T) {
 	s := harness.Start(t, small)
-	client := dial(t, s)
+	client := rawclient.Dial(t, s.Addr)
 	first := s.StartWorker(t, "handler", holdVariable+"=1")
-	client.send("GET", "/job")
+	client.Begin("GET", "/job")
 	awaitSaid(t, first, "holding", 1)
 	second := s.StartWorker(t, "handler", holdVariable+"=1")
 	first.Kill()
 	awaitSaid(t, second, "holding", 1)
 	third := s.StartWorker(t, "handler", holdVariable+"=1")
 	second.Kill()
-	client.want("GET", 502)
+	client.WantReply("GET", 502)
 	if strings.Contains(third.Output(), "holding") {
 		t.Error("a third worker was given the request")
 	}
@@ -131,11 +132,11 @@ func TestAResponseWhoseWorkerDiesNeverLooksComplete(t *testing.T) {
 		t.Run("half"+query, func(t *testing.T) {
 			s := harness.Start(t, small)
 			p := s.StartWorker(t, "handler")
-			client := dial(t, s)
-			client.send("GET", "/half"+query)
+			client := rawclient.Dial(t, s.Addr)
+			client.Begin("GET", "/half"+query)
 			awaitSaid(t, p, "halfway", 1)
 			p.Kill()
-			if body := client.wantBroken("GET", 200); body != "first half" {
+			if body := client.WantBrokenReply("GET", 200); body != "first half" {
 				t.Errorf("the body is %q", body)
 			}
 			if st := s.Router.Stats(); st.Aborted != 1 || st.Retried != 0 {
@@ -169,20 +170,20 @@ func TestAResponseWhoseWorkerDiesResetsItsStreamOfHTTP2(t *testing.T) {
 		t.Errorf("want a reset stream, got %q: %v", body, err)
 	}
 	second := s.StartWorker(t, "handler")
-	wantBy(t, reply{body: string(harness.ReadAll(t, get("/echo").Body))}, "GET", second, "")
+	wantBy(t, rawclient.Reply{Body: string(harness.ReadAll(t, get("/echo").Body))}, "GET", second, "")
 }
 
 func TestWhatAKilledWorkerHadNotPublishedIsNeverSent(t *testing.T) {
 	for name, want := range map[string]outcome{"unpublished headers": refused, "unpublished body": cutShort} {
 		t.Run(name, func(t *testing.T) {
 			h := startHostile(t, func(c *server.Config) { c.Memory = 2 * (3 << 20) }) // responses of three links
-			client := dial(t, h.Server)
-			client.send("POST", "/bad/"+slug(name), "Content-Length: 0")
+			client := rawclient.Dial(t, h.Server.Addr)
+			client.Begin("POST", "/bad/"+slug(name), "Content-Length: 0")
 			awaitSaid(t, h.scribbler, "written", 1)
 			h.scribbler.Kill()
 			if want == refused {
-				client.want("POST", 502)
-			} else if body := client.wantBroken("POST", 200); body != "published" {
+				client.WantReply("POST", 502)
+			} else if body := client.WantBrokenReply("POST", 200); body != "published" {
 				t.Errorf("the body is %q", body)
 			}
 			for range 4 { // more than fit at once: the memory of the dead comes back

@@ -23,3 +23,10 @@ func TestMain(m *testing.M) {
 		"server":    serverRole,
 	})
 }
+
+// must ends a role that cannot go on.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/shm"
 	"github.com/wavey-ai/upload-response/tests/harness"
+	"github.com/wavey-ai/upload-response/tests/rawclient"
 )
 
 // statusAt is where the status stands in a response headers frame: after the
@@ -111,25 +112,25 @@ func init() {
 
 func TestInterimResponsesHaveAStatusOfTheirOwn(t *testing.T) {
 	h := startHostile(t, nil)
-	client := dial(t, h.Server)
+	client := rawclient.Dial(t, h.Server.Addr)
 	for _, status := range []uint16{99, 100, 101, 200, 1000} {
-		client.send("GET", fmt.Sprint("/bad/interim-", status))
-		client.want("GET", 502)
+		client.Begin("GET", fmt.Sprint("/bad/interim-", status))
+		client.WantReply("GET", 502)
 	}
-	client.send("GET", "/bad/good")
-	client.want("GET", 200)
+	client.Begin("GET", "/bad/good")
+	client.WantReply("GET", 200)
 }
 
 func TestHeadersThatAreNotAValidResponseAreNeverSent(t *testing.T) {
 	h := startHostile(t, nil)
-	client := dial(t, h.Server)
+	client := rawclient.Dial(t, h.Server.Addr)
 	for name := range badFrames {
 		t.Run(name, func(t *testing.T) {
-			client.t = t
-			client.send("GET", "/bad/"+slug(name))
-			client.want("GET", 502)
-			client.send("GET", "/bad/good")
-			client.want("GET", 200)
+			client.T = t
+			client.Begin("GET", "/bad/"+slug(name))
+			client.WantReply("GET", 502)
+			client.Begin("GET", "/bad/good")
+			client.WantReply("GET", 200)
 		})
 	}
 	h.wantEvicted(t, 0, 0)
@@ -137,9 +138,9 @@ func TestHeadersThatAreNotAValidResponseAreNeverSent(t *testing.T) {
 
 func TestMemoryThatAWorkerGivesBackUnderTheServerReadsAsZeros(t *testing.T) {
 	h := startHostile(t, nil)
-	client := dial(t, h.Server)
-	client.send("POST", "/bad/hole-in-the-buffers", "Content-Length: 0")
-	client.wantOutcome(refused)
+	client := rawclient.Dial(t, h.Server.Addr)
+	client.Begin("POST", "/bad/hole-in-the-buffers", "Content-Length: 0")
+	wantOutcome(client, refused)
 	h.wantScribblerGood(t)
 	h.wantEvicted(t, 0, 0)
 }
@@ -159,16 +160,16 @@ func TestAResponseThatIsNotAsLongAsItSaysIsBrokenOff(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := startHostile(t, nil)
-			client := dial(t, h.Server)
-			client.send("POST", "/bad/"+slug(name), "Content-Length: 0")
+			client := rawclient.Dial(t, h.Server.Addr)
+			client.Begin("POST", "/bad/"+slug(name), "Content-Length: 0")
 			if name == "longer by a slot" { // what came is as long as it says, and nothing follows
-				if r := client.want("POST", 200); r.body != want {
-					t.Errorf("the body is %q", r.body)
+				if r := client.WantReply("POST", 200); r.Body != want {
+					t.Errorf("the body is %q", r.Body)
 				}
-			} else if body := client.wantBroken("POST", 200); body != want && body != "" {
+			} else if body := client.WantBrokenReply("POST", 200); body != want && body != "" {
 				t.Errorf("the body is %q, want at most %q", body, want)
 			}
-			client.wantClosed()
+			client.WantEnd()
 			if aborted := h.Router.Stats().Aborted; aborted != 1 {
 				t.Errorf("%d exchanges aborted, want 1", aborted)
 			}
@@ -219,17 +220,17 @@ func init() {
 
 func TestABodyThatMayNotBeIsReadAndNotSent(t *testing.T) {
 	h := startHostile(t, nil)
-	client := dial(t, h.Server)
+	client := rawclient.Dial(t, h.Server.Addr)
 	for _, c := range []struct {
 		method, script string
 		status         int
 	}{{"HEAD", "good", 200}, {"GET", "body-with-204", 204}, {"GET", "body-with-304", 304}, {"POST", "body-with-204", 204}, {"HEAD", "long-body", 200}} {
-		client.send(c.method, "/bad/"+c.script, "Content-Length: 0")
-		if r := client.want(c.method, c.status); r.body != "" {
-			t.Errorf("%s %s: the body is %q", c.method, c.script, r.body)
+		client.Begin(c.method, "/bad/"+c.script, "Content-Length: 0")
+		if r := client.WantReply(c.method, c.status); r.Body != "" {
+			t.Errorf("%s %s: the body is %q", c.method, c.script, r.Body)
 		}
-		client.send("GET", "/echo") // what was not sent is not in the way of the next response
-		client.want("GET", 200)
+		client.Begin("GET", "/echo") // what was not sent is not in the way of the next response
+		client.WantReply("GET", 200)
 	}
 	if failed := h.Router.Stats().Failed; failed != 0 {
 		t.Errorf("%d exchanges failed", failed)
@@ -253,13 +254,13 @@ func init() {
 
 func TestASecondAnswerIsDroppedAndCounted(t *testing.T) {
 	h := startHostile(t, nil)
-	client := dial(t, h.Server)
+	client := rawclient.Dial(t, h.Server.Addr)
 	for i, name := range []string{"second-answer-at-once", "second-answer-after-the-end"} {
-		client.send("POST", "/bad/"+name, "Content-Length: 0")
-		client.wantOutcome(whole)
+		client.Begin("POST", "/bad/"+name, "Content-Length: 0")
+		wantOutcome(client, whole)
 		awaitSaid(t, h.scribbler, "answered twice", i+1)
-		client.send("POST", "/bad/good", "Content-Length: 0")
-		client.wantOutcome(whole)
+		client.Begin("POST", "/bad/good", "Content-Length: 0")
+		wantOutcome(client, whole)
 	}
 	h.wantEvicted(t, 0, 0)
 	if st := h.Router.Stats(); st.StaleNotices < 3 || st.Failed != 0 {
@@ -299,9 +300,9 @@ func init() {
 func TestAnAnswerForAStreamOfThePastIsDropped(t *testing.T) {
 	h := startHostile(t, func(c *server.Config) { c.ResponseTimeout = 500 * time.Millisecond })
 	h.wantScribblerGood(t)
-	client := dial(t, h.Server)
-	client.send("POST", "/bad/answer-of-the-past", "Content-Length: 0")
-	client.want("POST", 504)
+	client := rawclient.Dial(t, h.Server.Addr)
+	client.Begin("POST", "/bad/answer-of-the-past", "Content-Length: 0")
+	client.WantReply("POST", 504)
 	if timeouts := h.Router.Stats().WorkerTimeouts; timeouts != 1 {
 		t.Errorf("%d timeouts counted, want 1", timeouts)
 	}

@@ -11,7 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/shm"
+	"github.com/wavey-ai/upload-response/tests/handworker"
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
 
@@ -19,7 +21,7 @@ import (
 // worker does, and then writes what it likes at the offsets of the layout table,
 // through a mapping of its own.
 type scribbler struct {
-	attachment
+	handworker.Attachment
 	requests  *shm.RequestSegment
 	responses *shm.ResponseSegment
 	end       *shm.WorkerEnd
@@ -33,22 +35,22 @@ const scribblerLanes = 4
 
 // newScribbler attaches to a pool.
 func newScribbler(socket, pool string) (*scribbler, error) {
-	a, err := sayHello(socket, pool, proto.BellFutex, scribblerLanes)
+	a, err := handworker.Attach(socket, pool, attach.BellFutex, scribblerLanes)
 	if err != nil {
 		return nil, err
 	}
-	s := &scribbler{attachment: *a, mine: mapWhole(a.response, unix.PROT_READ|unix.PROT_WRITE), theirs: mapWhole(a.request, unix.PROT_READ)}
-	s.requests, _, err = shm.OpenRequestSegment(a.request)
+	s := &scribbler{Attachment: *a, mine: handworker.Map(a.Response, unix.PROT_READ|unix.PROT_WRITE), theirs: handworker.Map(a.Request, unix.PROT_READ)}
+	s.requests, _, err = shm.OpenRequestSegment(a.Request)
 	must(err)
-	g, err := s.requests.OpenResponseGeometry(a.welcome.Link, a.welcome.LinkGeneration)
+	g, err := s.requests.OpenResponseGeometry(a.Welcome.Link, a.Welcome.LinkGeneration)
 	must(err)
-	s.responses, err = shm.OpenResponseSegment(g, a.response)
+	s.responses, err = shm.OpenResponseSegment(g, a.Response)
 	must(err)
-	fd, err := unix.FcntlInt(a.bell.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	fd, err := unix.FcntlInt(a.Bell.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	must(err)
 	bell, err := shm.OpenEventfd(fd)
 	must(err)
-	s.end = shm.NewWorkerEnd(s.requests, a.welcome.Link, a.welcome.LinkGeneration, s.responses, bell)
+	s.end = shm.NewWorkerEnd(s.requests, a.Welcome.Link, a.Welcome.LinkGeneration, s.responses, bell)
 	s.pool = shm.NewPool(s.end.Buffers())
 	return s, nil
 }
@@ -65,7 +67,7 @@ func scribblerRole() {
 		for t := s.take(); t != nil; t = s.take() {
 			t.play()
 		}
-		_ = s.conn.Close() // the memory stays mapped: what has been evicted may still scribble
+		_ = s.Conn.Close() // the memory stays mapped: what has been evicted may still scribble
 	}
 }
 
@@ -123,14 +125,14 @@ func (s *scribbler) awaitEviction() { s.until("eviction", func() bool { return f
 
 // ring rings the server's bell, whether the server sleeps or not.
 func (s *scribbler) ring() {
-	_, _ = unix.Write(int(s.bell.Fd()), []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	_, _ = unix.Write(int(s.Bell.Fd()), []byte{1, 0, 0, 0, 0, 0, 0, 0})
 }
 
 // roundsOfWatcher waits until the server's watcher has looked at the notices, after
 // everything that was written before the call.
 func (s *scribbler) roundsOfWatcher() {
 	g := s.requests.Geometry()
-	asleep := word64(s.theirs, g.MailboxesAt+uint64(s.welcome.Link)*uint64(g.MailboxStride)+offset("mailbox", "watcher_asleep"))
+	asleep := handworker.Word64(s.theirs, g.MailboxesAt+uint64(s.Welcome.Link)*uint64(g.MailboxStride)+offset("mailbox", "watcher_asleep"))
 	first := asleep.Load()
 	s.until("the watcher's rounds", func() bool {
 		s.ring()
@@ -140,7 +142,7 @@ func (s *scribbler) roundsOfWatcher() {
 
 // word returns one of the link's own 64-bit words.
 func (s *scribbler) word(field string) *atomic.Uint64 {
-	return word64(s.mine, offset("link", field))
+	return handworker.Word64(s.mine, offset("link", field))
 }
 
 // offset returns where a word stands in its structure.
@@ -178,7 +180,7 @@ func (t *turn) say(what string) { fmt.Printf("<%s>\n", what) }
 
 // laneWord returns a 64-bit word of the stream's lane.
 func (t *turn) laneWord(field string) *atomic.Uint64 {
-	return word64(t.mine, t.responses.Geometry().LanesAt+uint64(t.lane)*shm.LaneBytes+offset("lane", field))
+	return handworker.Word64(t.mine, t.responses.Geometry().LanesAt+uint64(t.lane)*shm.LaneBytes+offset("lane", field))
 }
 
 func (t *turn) descriptorAt(n uint64, field string) uint64 {
@@ -188,10 +190,12 @@ func (t *turn) descriptorAt(n uint64, field string) uint64 {
 
 // number returns the number in the descriptor of slot n, and descriptor one of
 // its 32-bit words.
-func (t *turn) number(n uint64) *atomic.Uint64 { return word64(t.mine, t.descriptorAt(n, "number")) }
+func (t *turn) number(n uint64) *atomic.Uint64 {
+	return handworker.Word64(t.mine, t.descriptorAt(n, "number"))
+}
 
 func (t *turn) descriptor(n uint64, field string) *atomic.Uint32 {
-	return word32(t.mine, t.descriptorAt(n, field))
+	return handworker.Word32(t.mine, t.descriptorAt(n, field))
 }
 
 // released returns how many response slots the server is done with: all of them
@@ -199,9 +203,9 @@ func (t *turn) descriptor(n uint64, field string) *atomic.Uint32 {
 func (t *turn) released() uint64 {
 	g := t.requests.Geometry()
 	positions := shm.MailboxBytes + uint64(g.InboxEntries)*shm.InboxEntryBytes + (uint64(g.NoticeEntries)*shm.NoticeBytes+63)/64*64
-	at := g.MailboxesAt + uint64(t.welcome.Link)*uint64(g.MailboxStride) + positions + uint64(t.lane)*shm.PositionBytes
-	released := word64(t.theirs, at+offset("position", "released")).Load()
-	if word64(t.theirs, at+offset("position", "stream_id")).Load() != t.id {
+	at := g.MailboxesAt + uint64(t.Welcome.Link)*uint64(g.MailboxStride) + positions + uint64(t.lane)*shm.PositionBytes
+	released := handworker.Word64(t.theirs, at+offset("position", "released")).Load()
+	if handworker.Word64(t.theirs, at+offset("position", "stream_id")).Load() != t.id {
 		return shm.AllReleased
 	}
 	return released

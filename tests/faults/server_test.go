@@ -11,6 +11,7 @@ import (
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/shm"
 	"github.com/wavey-ai/upload-response/tests/harness"
+	"github.com/wavey-ai/upload-response/tests/rawclient"
 )
 
 func TestWorkersOfAKilledServerCancelWhatTheyHaveAndAttachToTheNextOne(t *testing.T) {
@@ -18,28 +19,28 @@ func TestWorkersOfAKilledServerCancelWhatTheyHaveAndAttachToTheNextOne(t *testin
 	first, s := startServer(t, socket)
 	slots := harness.StartProcess(t, "slots", harness.SocketVariable+"="+socket)
 	handler := harness.StartProcess(t, "handler", harness.SocketVariable+"="+socket, holdVariable+"=1")
-	waiting, held := dial(t, s), dial(t, s)
-	waiting.send("GET", "/slots/late")
+	waiting, held := rawclient.Dial(t, s.Addr), rawclient.Dial(t, s.Addr)
+	waiting.Begin("GET", "/slots/late")
 	awaitSaid(t, slots, "took", 1)
-	held.send("GET", "/job")
+	held.Begin("GET", "/job")
 	awaitSaid(t, handler, "holding", 1)
 
 	first.Kill()
 	awaitSaid(t, slots, "tail: worker: request cancelled: server gone", 1)
 	awaitSaid(t, slots, "respond: worker: request cancelled: server gone", 1)
 	awaitSaid(t, handler, "cancelled", 1)
-	for _, client := range []*wire{waiting, held} {
-		client.wantBroken("GET", 0)
+	for _, client := range []*rawclient.HTTP1{waiting, held} {
+		client.WantBrokenReply("GET", 0)
 	}
 
 	_, s = startServer(t, socket) // in the place of the socket that the first left behind
-	client := dial(t, s)
-	client.send("GET", "/slots/now")
-	if r := client.want("GET", 200); r.body != "slots" {
-		t.Errorf("the response is %q", r.body)
+	client := rawclient.Dial(t, s.Addr)
+	client.Begin("GET", "/slots/now")
+	if r := client.WantReply("GET", 200); r.Body != "slots" {
+		t.Errorf("the response is %q", r.Body)
 	}
-	client.send("GET", "/echo")
-	wantBy(t, client.want("GET", 200), "GET", handler, "")
+	client.Begin("GET", "/echo")
+	wantBy(t, client.WantReply("GET", 200), "GET", handler, "")
 }
 
 func TestASecondServerOnASocketIsRefusedAndNamesTheFirst(t *testing.T) {
@@ -55,9 +56,9 @@ func TestASecondServerOnASocketIsRefusedAndNamesTheFirst(t *testing.T) {
 			t.Errorf("the second server's error does not say %q", want)
 		}
 	}
-	client := dial(t, s) // the first one goes on
-	client.send("GET", "/echo")
-	client.want("GET", 200)
+	client := rawclient.Dial(t, s.Addr) // the first one goes on
+	client.Begin("GET", "/echo")
+	client.WantReply("GET", 200)
 }
 
 func TestASocketFileThatADeadServerLeftIsReplaced(t *testing.T) {
@@ -69,9 +70,9 @@ func TestASocketFileThatADeadServerLeftIsReplaced(t *testing.T) {
 	}
 	_, s := startServer(t, socket)
 	harness.StartProcess(t, "handler", harness.SocketVariable+"="+socket)
-	client := dial(t, s)
-	client.send("GET", "/echo")
-	client.want("GET", 200)
+	client := rawclient.Dial(t, s.Addr)
+	client.Begin("GET", "/echo")
+	client.WantReply("GET", 200)
 }
 
 func TestAFileThatIsNoSocketIsLeftAlone(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/tests/harness"
+	"github.com/wavey-ai/upload-response/tests/rawclient"
 )
 
 // impatient is a configuration in which a worker has little time, with the pool
@@ -32,46 +33,46 @@ func TestAStoppedWorkerCostsItsClientATimeoutAndItsLaneIsOutOfUseUntilItIsBack(t
 	})
 	stuck := s.StartWorker(t, "slots")
 	s.StartWorker(t, "handler")
-	client := dial(t, s)
-	client.send("GET", "/slots/late")
+	client := rawclient.Dial(t, s.Addr)
+	client.Begin("GET", "/slots/late")
 	awaitSaid(t, stuck, "took", 1)
 	stuck.Stop()
-	client.want("GET", 504)
+	client.WantReply("GET", 504)
 	if st := s.Router.Stats(); st.ActiveStreams != 1 || st.WorkerTimeouts != 1 || st.Links != 2 {
 		t.Errorf("%d streams in use, %d timeouts, %d links; want 1, 1 and 2", st.ActiveStreams, st.WorkerTimeouts, st.Links)
 	}
-	client.send("GET", "/echo")
+	client.Begin("GET", "/echo")
 	harness.Eventually(t, "the next request to wait for the stream", func() bool { return s.Router.Stats().Waiting == 1 })
 
 	stuck.Continue()
-	if r := client.want("GET", 200); !strings.HasPrefix(r.body, "GET by ") {
-		t.Errorf("the next response on the connection is %q", r.body)
+	if r := client.WantReply("GET", 200); !strings.HasPrefix(r.Body, "GET by ") {
+		t.Errorf("the next response on the connection is %q", r.Body)
 	}
 	awaitSaid(t, stuck, "over", 1)
 	const cancelled = ": worker: request cancelled: deadline passed"
 	wantSaid(t, stuck, "tail"+cancelled, "respond"+cancelled, "flush"+cancelled)
 
-	client.send("GET", "/slots/now")
-	if r := client.want("GET", 200); r.body != "slots" {
-		t.Errorf("the lane's next response is %q", r.body)
+	client.Begin("GET", "/slots/now")
+	if r := client.WantReply("GET", 200); r.Body != "slots" {
+		t.Errorf("the lane's next response is %q", r.Body)
 	}
 }
 
 func TestAWorkerThatStopsInTheMiddleOfAResponseBreaksItOff(t *testing.T) {
 	s := harness.Start(t, impatient)
 	stuck := s.StartWorker(t, "slots")
-	client := dial(t, s)
-	client.send("GET", "/slots/late-with-headers")
+	client := rawclient.Dial(t, s.Addr)
+	client.Begin("GET", "/slots/late-with-headers")
 	awaitSaid(t, stuck, "flushed", 1)
-	if head, err := client.head(); err != nil || head.status != 200 {
+	if head, err := client.ReplyHead(); err != nil || head.Status != 200 {
 		t.Fatalf("%+v: %v", head, err)
 	}
 	stuck.Stop()
-	r := reply{}
-	if err := client.chunks(&r); err == nil || r.body != "early" {
-		t.Fatalf("want a body that breaks off, got %q: %v", r.body, err)
+	r := rawclient.Reply{}
+	if err := client.ReplyChunks(&r); err == nil || r.Body != "early" {
+		t.Fatalf("want a body that breaks off, got %q: %v", r.Body, err)
 	}
-	client.wantClosed()
+	client.WantEnd()
 	if st := s.Router.Stats(); st.ActiveStreams != 1 || st.Aborted != 1 {
 		t.Errorf("%d streams in use, %d aborted; want 1 and 1", st.ActiveStreams, st.Aborted)
 	}
@@ -87,15 +88,15 @@ func TestARequestThatAStoppedWorkerHasNotTakenTimesOutAndIsNeverServed(t *testin
 	s := harness.Start(t, impatient)
 	stuck := s.StartWorker(t, "slots")
 	stuck.Stop()
-	client := dial(t, s)
-	client.send("GET", "/slots/late")
-	client.want("GET", 504)
+	client := rawclient.Dial(t, s.Addr)
+	client.Begin("GET", "/slots/late")
+	client.WantReply("GET", 504)
 	awaitActive(t, s, 0) // nothing to wait for: it was taken back
 
 	stuck.Continue()
-	client.send("GET", "/slots/now")
-	if r := client.want("GET", 200); r.body != "slots" {
-		t.Errorf("the next response is %q", r.body)
+	client.Begin("GET", "/slots/now")
+	if r := client.WantReply("GET", 200); r.Body != "slots" {
+		t.Errorf("the next response is %q", r.Body)
 	}
 	awaitSaid(t, stuck, "took", 1) // what it prints comes later than what it sends
 	if took := strings.Count(stuck.Output(), "<took>"); took != 1 {
@@ -109,14 +110,14 @@ func TestARequestThatComesBackToAWorkerThatHasPassedItOverIsServed(t *testing.T)
 	for _, w := range workers {
 		w.Stop()
 	}
-	client := dial(t, s)
-	client.send("GET", "/echo")
+	client := rawclient.Dial(t, s.Addr)
+	client.Begin("GET", "/echo")
 	// It is given to one of them, then to the other; the first that goes on passes
 	// it over, and is given it again.
 	harness.Eventually(t, "the request to be taken back", func() bool { return s.Router.Stats().Retried > 0 })
 	first := workers[0]
 	first.Continue()
-	wantBy(t, client.want("GET", 200), "GET", first, "")
+	wantBy(t, client.WantReply("GET", 200), "GET", first, "")
 	workers[1].Continue()
 	for range 20 {
 		wantGood(t, s)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/wavey-ai/upload-response/tests/harness"
+	"github.com/wavey-ai/upload-response/tests/rawclient"
 )
 
 // takesBack are scripts of a worker that takes back its acceptance of a request, so
@@ -39,7 +40,7 @@ func init() {
 }
 
 // hangUp dies, as far as the server can see.
-func (t *turn) hangUp() { _ = t.conn.Close() }
+func (t *turn) hangUp() { _ = t.Conn.Close() }
 
 // dropStream lets go of the stream, without an answer.
 func (t *turn) dropStream() {
@@ -52,17 +53,17 @@ func TestARequestWhoseWorkerTakesBackItsAcceptanceIsNotServedAgain(t *testing.T)
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := startHostile(t, nil)
-			client := dial(t, h.Server)
-			client.send("POST", "/bad/"+slug(name), "Transfer-Encoding: chunked")
+			client := rawclient.Dial(t, h.Server.Addr)
+			client.Begin("POST", "/bad/"+slug(name), "Transfer-Encoding: chunked")
 			for i := range int(act.released) {
 				awaitSaid(t, h.scribbler, "piece", i+1)
-				client.chunk(strings.Repeat("x", 100)) // each a slot of its own
+				client.Chunk(strings.Repeat("x", 100)) // each a slot of its own
 			}
 			if strings.HasSuffix(name, "stays there") {
 				awaitSaid(t, h.scribbler, "back", 1)
-				client.chunk("what makes the server look")
+				client.Chunk("what makes the server look")
 			}
-			client.want("POST", 502)
+			client.WantReply("POST", 502)
 			if retried := h.Router.Stats().Retried; retried != 0 {
 				t.Errorf("%d requests served again, want none", retried)
 			}
@@ -80,9 +81,9 @@ func init() {
 
 func TestARequestThatIsNotTakenGoesRoundTheLanesOfALinkOnceAtMost(t *testing.T) {
 	h := startHostile(t, nil)
-	client := dial(t, h.Server)
-	client.send("GET", "/bad/bounce")
-	client.want("GET", 502)
+	client := rawclient.Dial(t, h.Server.Addr)
+	client.Begin("GET", "/bad/bounce")
+	client.WantReply("GET", 502)
 	harness.Eventually(t, "the stream to come back", func() bool { return h.Router.Stats().ActiveStreams == 0 })
 	if n := strings.Count(h.scribbler.Output(), "<bounced>"); n != 1 {
 		t.Errorf("the worker was given the request %d times", n)

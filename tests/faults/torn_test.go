@@ -9,6 +9,8 @@ import (
 
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/shm"
+	"github.com/wavey-ai/upload-response/tests/handworker"
+	"github.com/wavey-ai/upload-response/tests/rawclient"
 )
 
 // The value that a torn response has when it is sound. Its words are what the
@@ -30,18 +32,18 @@ const tornRequests = 2000
 func TestHeadersThatChangeWhileTheServerChecksThemAreSentAsCheckedOrNotAtAll(t *testing.T) {
 	h := startHostile(t, nil)
 	counts := map[int]int{}
-	client := dial(t, h.Server)
+	client := rawclient.Dial(t, h.Server.Addr)
 	for i := range tornRequests {
 		name := []string{"torn-value", "torn-frame"}[i%2]
-		client.send("GET", "/bad/"+name)
-		r, err := client.receive("GET") // to the letter: an injected line is an error
+		client.Begin("GET", "/bad/"+name)
+		r, err := client.Receive("GET") // to the letter: an injected line is an error
 		if err != nil {
 			t.Fatalf("request %d, %s: %+v: %v", i, name, r, err)
 		}
-		counts[r.status]++
+		counts[r.Status]++
 		switch {
-		case r.status == 502:
-		case r.status != 200 || r.body != "sound" || r.header["x-value"] != soundValue || len(r.header) != tornHeaders:
+		case r.Status == 502:
+		case r.Status != 200 || r.Body != "sound" || r.Header["x-value"] != soundValue || len(r.Header) != tornHeaders:
 			t.Fatalf("request %d, %s: %+v", i, name, r)
 		}
 	}
@@ -108,7 +110,7 @@ func (t *turn) tear(sound, evil []byte) {
 func scribble(slot, frame, other []byte) {
 	for i := 0; i+8 <= len(frame); i += 8 {
 		if w := binary.NativeEndian.Uint64(frame[i:]); w != binary.NativeEndian.Uint64(other[i:]) {
-			word64(slot, uint64(i)).Store(w)
+			handworker.Word64(slot, uint64(i)).Store(w)
 		}
 	}
 }

@@ -11,22 +11,23 @@ import (
 
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/tests/harness"
+	"github.com/wavey-ai/upload-response/tests/rawclient"
 )
 
 // upload is a client that sends without end, as far as it gets.
-func upload(t *testing.T, s *harness.Server, target string) *wire {
+func upload(t *testing.T, s *harness.Server, target string) *rawclient.HTTP1 {
 	t.Helper()
-	client := dial(t, s)
-	client.send("POST", target, "Content-Length: 1000000000")
+	client := rawclient.Dial(t, s.Addr)
+	client.Begin("POST", target, "Content-Length: 1000000000")
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
 		piece := strings.Repeat("x", 1<<16)
 		for err := error(nil); err == nil; {
-			_, err = io.WriteString(client.conn, piece)
+			_, err = io.WriteString(client.Conn, piece)
 		}
 	}()
-	t.Cleanup(func() { _ = client.conn.Close(); <-sent })
+	t.Cleanup(func() { _ = client.Conn.Close(); <-sent })
 	return client
 }
 
@@ -58,17 +59,17 @@ func TestAWorkerThatReleasesNothingHoldsBackItsOwnClientOnly(t *testing.T) {
 			awaitSaid(t, p, "took", 1)
 			awaitStalled(t, s)
 
-			other := dial(t, s)
-			other.send("PUT", "/echo", "Content-Length: 200000")
-			other.write(strings.Repeat("y", 200000))
-			if r := other.want("PUT", 200); !strings.HasSuffix(r.body, "yyy") {
-				t.Errorf("another client's response is %q", r.body)
+			other := rawclient.Dial(t, s.Addr)
+			other.Begin("PUT", "/echo", "Content-Length: 200000")
+			other.Send(strings.Repeat("y", 200000))
+			if r := other.WantReply("PUT", 200); !strings.HasSuffix(r.Body, "yyy") {
+				t.Errorf("another client's response is %q", r.Body)
 			}
 			if st := s.Router.Stats(); st.WorkerTimeouts != 0 {
 				t.Error("another client had to wait for the end of the stalled upload")
 			}
 
-			client.want("POST", 504)
+			client.WantReply("POST", 504)
 			if got, most := received(t, access, task), int64(s.Router.Stats().TotalBuffers)*smallSlot; got == 0 || got > most {
 				t.Errorf("%d bytes of the upload came in, the request memory has %d", got, most)
 			}
@@ -95,9 +96,9 @@ func TestAWorkerThatKeepsMostOfTheStreamsIsEvicted(t *testing.T) {
 		if evicted := s.Router.Stats().Evicted; evicted != 0 {
 			t.Fatalf("evicted with %d streams", n)
 		}
-		client := dial(t, s)
-		client.send("GET", "/slots/leak")
-		client.want("GET", 504)
+		client := rawclient.Dial(t, s.Addr)
+		client.Begin("GET", "/slots/leak")
+		client.WantReply("GET", 504)
 		wantGood(t, s)
 	}
 	harness.Eventually(t, "the eviction", func() bool { return s.Router.Stats().Evicted == 1 })
@@ -112,24 +113,24 @@ func TestAResponseThatItsClientDoesNotReadLeavesRoomForTheOthersOfItsLink(t *tes
 		c.LinkMemory = 300 << 10 // little more than a buffer for each lane
 	})
 	p := s.StartWorker(t, "slots")
-	stalled := dial(t, s)
-	stalled.send("GET", "/slots/endless")
+	stalled := rawclient.Dial(t, s.Addr)
+	stalled.Begin("GET", "/slots/endless")
 	awaitSaid(t, p, "took", 1)
-	if head, err := stalled.head(); err != nil || head.status != 200 {
+	if head, err := stalled.ReplyHead(); err != nil || head.Status != 200 {
 		t.Fatalf("%+v: %v", head, err)
 	}
 	awaitSaid(t, p, "stalled", 1)
-	other := dial(t, s)
+	other := rawclient.Dial(t, s.Addr)
 	for range 3 {
-		other.send("GET", "/slots/now")
-		if r := other.want("GET", 200); r.body != "slots" {
-			t.Errorf("another client's response is %q", r.body)
+		other.Begin("GET", "/slots/now")
+		if r := other.WantReply("GET", 200); r.Body != "slots" {
+			t.Errorf("another client's response is %q", r.Body)
 		}
 	}
 	if links := s.Router.Stats().Links; links != 1 {
 		t.Errorf("%d links, want 1", links)
 	}
-	harness.Check(t, stalled.conn.Close())
+	harness.Check(t, stalled.Conn.Close())
 }
 
 var receivedBytes = regexp.MustCompile(`received=(\d+)`)

@@ -10,8 +10,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/shm"
+	"github.com/wavey-ai/upload-response/tests/handworker"
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
 
@@ -55,10 +56,10 @@ func vandalRole() {
 			v.lanes = append(v.lanes, vandalLane{})
 		}
 		v.rage()
-		for _, f := range []*os.File{s.request, s.response, s.bell} {
+		for _, f := range []*os.File{s.Request, s.Response, s.Bell} {
 			_ = f.Close()
 		}
-		_ = s.conn.Close()
+		_ = s.Conn.Close()
 		must(unix.Munmap(s.mine))
 		must(unix.Munmap(s.theirs))
 	}
@@ -138,7 +139,7 @@ func (v *vandal) act() {
 	case lies:
 		v.link([]string{"asleep", "taken", "outbox_head"}[v.random.IntN(3)])
 	case digs:
-		_ = unix.Fallocate(int(v.response.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0, int64(len(v.mine)))
+		_ = unix.Fallocate(int(v.Response.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0, int64(len(v.mine)))
 	case leaves:
 		v.leave()
 	}
@@ -244,16 +245,16 @@ func (v *vandal) anyID(l *vandalLane) uint64 {
 // scribble writes a number into any word in front of the buffers.
 func (v *vandal) scribble() {
 	at := v.random.Uint64N(v.responses.Geometry().BuffersAt/8) * 8
-	word64(v.mine, at).Store(v.number())
+	handworker.Word64(v.mine, at).Store(v.number())
 }
 
 // leave says something on the control socket.
 func (v *vandal) leave() {
-	messages := []proto.Message{&proto.Drain{}, &proto.Bye{}, &proto.Hello{}}
-	packet, err := proto.Encode(messages[v.random.IntN(len(messages))])
+	messages := []attach.Message{&attach.Drain{}, &attach.Bye{}, &attach.Hello{}}
+	packet, err := attach.Encode(messages[v.random.IntN(len(messages))])
 	must(err)
 	if v.random.IntN(3) == 0 {
 		packet = fmt.Append(nil, v.random.Uint64())
 	}
-	_, _ = v.conn.Write(packet)
+	_, _ = v.Conn.Write(packet)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/shm"
+	"github.com/wavey-ai/upload-response/tests/rawclient"
 )
 
 // outcome is what the client sees of a fault.
@@ -137,9 +138,9 @@ func TestAWorkerThatBreaksARuleOfTheMemoryIsEvictedAndNobodyElseIsHurt(t *testin
 	for _, v := range violations {
 		t.Run(v.name, func(t *testing.T) {
 			evicted, lost := h.Router.Stats().Evicted, h.Router.Stats().Lost
-			client := dial(t, h.Server)
-			client.send("POST", "/bad/"+slug(v.name), "Content-Length: 0")
-			client.wantOutcome(v.client)
+			client := rawclient.Dial(t, h.Server.Addr)
+			client.Begin("POST", "/bad/"+slug(v.name), "Content-Length: 0")
+			wantOutcome(client, v.client)
 			wantGood(t, h.Server)
 			h.wantEvicted(t, evicted, 1)
 			if got := h.Router.Stats().Lost; got != lost {
@@ -155,15 +156,15 @@ func TestACountOfReleasedRequestSlotsOutOfBoundsEndsTheLink(t *testing.T) {
 	for name, pieces := range map[string]int{"released jumps": 2, "released runs back": 4} {
 		t.Run(name, func(t *testing.T) {
 			evicted, said := h.Router.Stats().Evicted, strings.Count(h.scribbler.Output(), "<piece>")
-			client := dial(t, h.Server)
-			client.send("POST", "/bad/"+slug(name), "Transfer-Encoding: chunked")
+			client := rawclient.Dial(t, h.Server.Addr)
+			client.Begin("POST", "/bad/"+slug(name), "Transfer-Encoding: chunked")
 			for i := range pieces {
-				client.chunk("piece")
+				client.Chunk("piece")
 				if i < pieces-1 { // the last one makes the server look
 					awaitSaid(t, h.scribbler, "piece", said+i+1)
 				}
 			}
-			client.want("POST", 502)
+			client.WantReply("POST", 502)
 			wantGood(t, h.Server)
 			h.wantEvicted(t, evicted, 1)
 			h.wantScribblerGood(t)
@@ -175,12 +176,12 @@ func TestACountOfReleasedRequestSlotsOutOfBoundsEndsTheLink(t *testing.T) {
 // worker would wait for the rest for ever.
 func TestAnUploadThatItsWorkerHasSpoiledIsNotServedAgain(t *testing.T) {
 	h := startHostile(t, nil)
-	client := dial(t, h.Server)
-	client.send("PUT", "/bad/released-jumps", "Transfer-Encoding: chunked")
-	client.chunk(strings.Repeat("x", smallSlot/2+1)) // too long to be held back for a second worker
+	client := rawclient.Dial(t, h.Server.Addr)
+	client.Begin("PUT", "/bad/released-jumps", "Transfer-Encoding: chunked")
+	client.Chunk(strings.Repeat("x", smallSlot/2+1)) // too long to be held back for a second worker
 	awaitSaid(t, h.scribbler, "piece", 1)
-	client.chunk("what makes the server look")
-	client.want("PUT", 502)
+	client.Chunk("what makes the server look")
+	client.WantReply("PUT", 502)
 	h.wantEvicted(t, 0, 1)
 	if retried := h.Router.Stats().Retried; retried != 0 {
 		t.Errorf("%d requests served again, want none", retried)
@@ -214,11 +215,11 @@ func TestACountOfTakenStreamsOutOfBoundsEndsTheLink(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h.wantScribblerGood(t)
 			evicted, said := h.Router.Stats().Evicted, strings.Count(h.scribbler.Output(), "<scribbled>")
-			client := dial(t, h.Server)
-			client.send("POST", "/bad/"+slug(name), "Content-Length: 0")
+			client := rawclient.Dial(t, h.Server.Addr)
+			client.Begin("POST", "/bad/"+slug(name), "Content-Length: 0")
 			awaitSaid(t, h.scribbler, "scribbled", said+1)
 			h.wantScribblerGood(t) // the server looks before it assigns; then the next link serves it
-			client.want("POST", 502)
+			client.WantReply("POST", 502)
 			h.wantEvicted(t, evicted, 1)
 		})
 	}
@@ -237,9 +238,9 @@ func (t *turn) takenIs(n uint64) {
 
 func TestNoticesOfLanesThatAreNotThereAreIgnored(t *testing.T) {
 	h := startHostile(t, nil)
-	client := dial(t, h.Server)
-	client.send("POST", "/bad/notices-of-no-lane", "Content-Length: 0")
-	client.wantOutcome(whole)
+	client := rawclient.Dial(t, h.Server.Addr)
+	client.Begin("POST", "/bad/notices-of-no-lane", "Content-Length: 0")
+	wantOutcome(client, whole)
 	h.wantEvicted(t, 0, 0)
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/shm"
 	"github.com/wavey-ai/upload-response/tests/harness"
+	"github.com/wavey-ai/upload-response/tests/rawclient"
 )
 
 // badMessages are what a worker sends on an open WebSocket and no client may see.
@@ -50,27 +51,27 @@ func init() {
 }
 
 // openWebSocket sends a handshake and reads the answer to it.
-func (w *wire) openWebSocket(target string) {
-	w.t.Helper()
-	w.send("GET", target, "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
-	r, err := w.head()
-	harness.Check(w.t, err)
-	if r.status != 101 {
-		w.t.Fatalf("status %d", r.status)
+func openWebSocket(w *rawclient.HTTP1, target string) {
+	w.T.Helper()
+	w.Begin("GET", target, "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
+	r, err := w.ReplyHead()
+	harness.Check(w.T, err)
+	if r.Status != 101 {
+		w.T.Fatalf("status %d", r.Status)
 	}
 }
 
 // wantClose reads frames until a Close, and returns how many came before it.
-func (w *wire) wantClose(code uint16) (before int) {
-	w.t.Helper()
+func wantClose(w *rawclient.HTTP1, code uint16) (before int) {
+	w.T.Helper()
 	for ; ; before++ {
-		f, err := ws.ReadFrame(w.in)
-		harness.Check(w.t, err)
+		f, err := ws.ReadFrame(w.In)
+		harness.Check(w.T, err)
 		if f.Header.OpCode != ws.OpClose {
 			continue
 		}
 		if len(f.Payload) < 2 || binary.BigEndian.Uint16(f.Payload) != code {
-			w.t.Fatalf("closed with %q, want %d", f.Payload, code)
+			w.T.Fatalf("closed with %q, want %d", f.Payload, code)
 		}
 		return before
 	}
@@ -79,10 +80,10 @@ func (w *wire) wantClose(code uint16) (before int) {
 func TestWhatIsNoMessageIsNeverSent(t *testing.T) {
 	h := startHostile(t, nil)
 	for name := range badMessages {
-		client := dial(t, h.Server)
-		client.openWebSocket("/bad/" + slug("ws "+name))
-		client.wantClose(1014)
-		_ = client.conn.Close()
+		client := rawclient.Dial(t, h.Server.Addr)
+		openWebSocket(client, "/bad/"+slug("ws "+name))
+		wantClose(client, 1014)
+		_ = client.Conn.Close()
 	}
 	h.wantScribblerGood(t)
 	h.wantEvicted(t, 0, 0)
@@ -90,11 +91,11 @@ func TestWhatIsNoMessageIsNeverSent(t *testing.T) {
 
 func TestNothingFollowsTheCloseOfAWorker(t *testing.T) {
 	h := startHostile(t, nil)
-	client := dial(t, h.Server)
-	client.openWebSocket("/bad/ws-message-after-a-close")
-	client.wantClose(4000)
-	harness.Check(t, client.conn.SetDeadline(time.Now().Add(2*harness.Patience)))
-	rest, err := io.ReadAll(client.in)
+	client := rawclient.Dial(t, h.Server.Addr)
+	openWebSocket(client, "/bad/ws-message-after-a-close")
+	wantClose(client, 4000)
+	harness.Check(t, client.Conn.SetDeadline(time.Now().Add(2*harness.Patience)))
+	rest, err := io.ReadAll(client.In)
 	if err != nil || len(rest) > 0 {
 		t.Errorf("%q followed (%v)", rest, err)
 	}
@@ -102,16 +103,16 @@ func TestNothingFollowsTheCloseOfAWorker(t *testing.T) {
 
 func TestAMessageWithoutAWebSocketBreaksTheResponseOff(t *testing.T) {
 	h := startHostile(t, nil)
-	client := dial(t, h.Server)
-	client.send("GET", "/bad/message-without-a-websocket")
-	client.wantBroken("GET", 200)
+	client := rawclient.Dial(t, h.Server.Addr)
+	client.Begin("GET", "/bad/message-without-a-websocket")
+	client.WantBrokenReply("GET", 200)
 }
 
 func TestAWorkerThatStopsBeforeItAcceptsIsA504(t *testing.T) {
 	h := startHostile(t, func(c *server.Config) { c.ResponseTimeout = 500 * time.Millisecond })
 	h.scribbler.Stop()
 	defer h.scribbler.Continue()
-	client := dial(t, h.Server)
-	client.send("GET", "/bad/good", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
-	client.want("GET", 504)
+	client := rawclient.Dial(t, h.Server.Addr)
+	client.Begin("GET", "/bad/good", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
+	client.WantReply("GET", 504)
 }

@@ -1,44 +1,22 @@
 package h3_test
 
 import (
-	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"testing"
 	"time"
 
-	"github.com/quic-go/qpack"
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 	"github.com/quic-go/quic-go/quicvarint"
 
 	"github.com/wavey-ai/upload-response/tests/harness"
-)
-
-// Types of streams and frames (RFC 9114 sections 6.2 and 7.2, RFC 9204 section 4.2).
-const (
-	streamControl = 0
-	streamPush    = 1
-	streamEncoder = 2
-	streamDecoder = 3
-
-	frameData        = 0
-	frameHeaders     = 1
-	frameCancelPush  = 3
-	frameSettings    = 4
-	framePushPromise = 5
-	frameGoAway      = 7
-	frameMaxPushID   = 13
-	frameReserved    = 0x21 // of those that are there to be ignored
+	"github.com/wavey-ai/upload-response/tests/rawclient"
 )
 
 // frame returns a frame of HTTP/3.
-func frame(kind uint64, payload ...byte) []byte {
-	return append(quicvarint.Append(quicvarint.Append(nil, kind), uint64(len(payload))), payload...)
-}
+func frame(kind uint64, payload ...byte) []byte { return rawclient.Frame(kind, payload) }
 
 // settings returns a SETTINGS frame; identifiers and values take turns.
 func settings(pairs ...uint64) []byte {
@@ -46,18 +24,11 @@ func settings(pairs ...uint64) []byte {
 	for _, n := range pairs {
 		payload = quicvarint.Append(payload, n)
 	}
-	return frame(frameSettings, payload...)
+	return frame(rawclient.FrameSettings, payload...)
 }
 
 // headers returns a HEADERS frame; names and values take turns.
-func headers(fields ...string) []byte {
-	var b bytes.Buffer
-	encoder := qpack.NewEncoder(&b)
-	for i := 0; i < len(fields); i += 2 {
-		_ = encoder.WriteField(qpack.HeaderField{Name: fields[i], Value: fields[i+1]}) // into a buffer
-	}
-	return frame(frameHeaders, b.Bytes()...)
-}
+func headers(fields ...string) []byte { return rawclient.Head(fields...) }
 
 // get returns the HEADERS of a request that is in order, and more fields.
 func get(more ...string) []byte {
@@ -101,15 +72,14 @@ func say(t *testing.T, e *harness.Secure, words *saying, patience time.Duration)
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
 	defer cancel()
-	conn, err := quic.DialAddr(ctx, e.Addr, &tls.Config{RootCAs: e.Roots, NextProtos: []string{http3.NextProtoH3}}, nil)
-	harness.Check(t, err)
+	conn := rawclient.DialQUIC(t, e)
 	defer conn.CloseWithError(0, "")
 	control := words.control
 	if control == nil {
 		control = [][]byte{settings()}
 	}
 	for _, b := range control {
-		uni(t, conn, append([]byte{streamControl}, b...), false)
+		uni(t, conn, append([]byte{rawclient.StreamControl}, b...), false)
 	}
 	for _, b := range words.streams {
 		uni(t, conn, b, false)
@@ -148,7 +118,7 @@ func (words *saying) ask(t *testing.T, ctx context.Context, conn *quic.Conn) (an
 	if !words.open {
 		_ = stream.Close()
 	}
-	status, err := readStatus(stream)
+	status, err := rawclient.ReadStatus(stream)
 	answer.status = status
 	var reset *quic.StreamError
 	if errors.As(err, &reset) {
@@ -169,34 +139,5 @@ func (s *said) await(conn *quic.Conn, patience time.Duration) {
 	var closed *quic.ApplicationError
 	if errors.As(context.Cause(conn.Context()), &closed) && closed.Remote {
 		s.closed = closed
-	}
-}
-
-// readStatus returns the status of a response, and why it broke off, if it did.
-func readStatus(stream *quic.Stream) (status string, err error) {
-	r := quicvarint.NewReader(stream)
-	for {
-		kind, err := quicvarint.Read(r)
-		if errors.Is(err, io.EOF) {
-			return status, nil
-		}
-		if err != nil {
-			return status, err
-		}
-		size, err := quicvarint.Read(r)
-		if err != nil {
-			return status, err
-		}
-		payload := make([]byte, size)
-		if _, err := io.ReadFull(stream, payload); err != nil {
-			return status, err
-		}
-		if kind == frameHeaders && status == "" {
-			field, err := qpack.NewDecoder().Decode(payload)()
-			if err != nil {
-				return status, err
-			}
-			status = field.Value
-		}
 	}
 }

@@ -6,7 +6,8 @@ import (
 	"net"
 	"testing"
 
-	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/server/listen"
+	"github.com/wavey-ai/upload-response/server/tlscert"
 )
 
 // Secure is an entry for HTTPS: HTTP/1.1 and 2 over TCP, and HTTP/3 over UDP on
@@ -22,9 +23,9 @@ type Secure struct {
 // Secure opens one, with a certificate of its own. It closes with the server.
 func (s *Server) Secure(t testing.TB) *Secure {
 	t.Helper()
-	certificate, err := server.SelfSigned()
+	certificate, err := tlscert.SelfSigned()
 	Check(t, err)
-	config, err := server.NewTLSConfig(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }, "")
+	config, err := tlscert.NewConfig(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }, "")
 	Check(t, err)
 	tcp, udp := listenBoth(t)
 	e := &Secure{Addr: tcp.Addr().String(), URL: "https://" + tcp.Addr().String(), Roots: x509.NewCertPool(), Certificate: certificate.Leaf}
@@ -36,13 +37,13 @@ func (s *Server) Secure(t testing.TB) *Secure {
 
 // Enter opens an entrance at an address. The configuration is for a secure one. It
 // closes with the server.
-func (s *Server) Enter(t testing.TB, address string, config *tls.Config) *server.Entrance {
+func (s *Server) Enter(t testing.TB, address string, config *tls.Config) *listen.Listener {
 	t.Helper()
-	a, err := server.ParseAddress(address)
+	a, err := listen.ParseAddress(address)
 	Check(t, err)
 	e, err := a.Listen(0o600, true)
 	Check(t, err)
-	s.entry(t, func() error { return s.HTTP.ServeEntrance(e, config) })
+	s.entry(t, func() error { return s.HTTP.ServeListener(e, config) })
 	return e
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/tests/harness"
+	"github.com/wavey-ai/upload-response/tests/rawclient"
 	"github.com/wavey-ai/upload-response/tests/strict"
 	"github.com/wavey-ai/upload-response/worker"
 )
@@ -61,7 +62,7 @@ func (z *fuzzed) send(t *testing.T, text []byte) []sighting {
 		_, _ = conn.Write(text)
 		_ = conn.(*net.TCPConn).CloseWrite()
 	}()
-	if _, err := io.Copy(io.Discard, conn); isTimeout(err) {
+	if _, err := io.Copy(io.Discard, conn); rawclient.IsTimeout(err) {
 		t.Fatal("the server neither answers nor closes the connection")
 	}
 	<-sent

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/wavey-ai/upload-response/tests/harness"
+	"github.com/wavey-ai/upload-response/tests/rawclient"
 )
 
 // conversations is how many rows are sent at the same time: many of them wait for half
@@ -20,9 +21,9 @@ const conversations = 32
 func name(i int) string { return fmt.Sprintf("z%03d", i) }
 
 // sendAll sends the rows, each after what prepare makes of it.
-func sendAll(t *testing.T, open door, rows []row, prepare func(r *row, id string) []string) []transcript {
+func sendAll(t *testing.T, open door, rows []row, prepare func(r *row, id string) []string) []rawclient.Transcript {
 	t.Helper()
-	heard := make([]transcript, len(rows))
+	heard := make([]rawclient.Transcript, len(rows))
 	places := make(chan struct{}, conversations)
 	var all sync.WaitGroup
 	for i := range rows {
@@ -107,7 +108,7 @@ func TestARequestOfHTTP10EndsItsConnection(t *testing.T) {
 	heard := sendAll(t, inTheClear(s), old, plainly)
 	seen := testimony(t, s, p)
 	for i, r := range old {
-		if a := accountOf(name(i), heard[i], seen); a.smuggled > 0 || a.behind > 0 || a.open {
+		if a := accountOf(name(i), heard[i], seen); a.smuggled > 0 || a.behind > 0 || a.Open {
 			t.Errorf("%s: %v", r.name, &a)
 		}
 	}

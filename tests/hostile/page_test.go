@@ -86,7 +86,7 @@ func (a *account) brief() string {
 		return o.String()
 	case a.smuggled > 0:
 		return "served, and what is behind it"
-	case len(a.first) > 0 && len(a.answers) == 0:
+	case len(a.first) > 0 && len(a.Answers) == 0:
 		return "served, without a head"
 	default:
 		return "served, answers " + fmt.Sprint(a.statuses())

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/tests/harness"
+	"github.com/wavey-ai/upload-response/tests/rawclient"
 )
 
 // slowness returns rows that end too early, while the client stays. Net/http takes some
@@ -76,7 +77,7 @@ func TestHeadersThatTrickleInAreNotWaitedForLong(t *testing.T) {
 		trickled <- n
 	}()
 	harness.Check(t, conn.SetReadDeadline(time.Now().Add(patience)))
-	if heard := listen(conn, -1); len(heard.answers) > 0 || heard.open {
+	if heard := rawclient.Listen(conn, -1); len(heard.Answers) > 0 || heard.Open {
 		t.Errorf("%v, want the end of the connection", heard)
 	}
 	if n := harness.Receive(t, "the client to notice", trickled); n > 100 {
@@ -100,7 +101,7 @@ func TestAClientThatDoesNotReadIsNotWaitedForLong(t *testing.T) {
 		}
 		_, err = conn.Write(request)
 	}
-	if isTimeout(err) {
+	if rawclient.IsTimeout(err) {
 		t.Error("the connection is still open")
 	}
 }

@@ -6,20 +6,22 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/wavey-ai/upload-response/tests/rawclient"
 )
 
 // account is all that is known of what came of a row: what the client heard, and what
 // was seen of it by those who serve.
 type account struct {
-	transcript
+	rawclient.Transcript
 	first    []sighting // of the row itself
 	behind   int        // requests seen that were behind it
 	smuggled int        // requests seen that were the body of another
 }
 
 // accountOf puts together what is known of a row.
-func accountOf(id string, heard transcript, seen []sighting) account {
-	a := account{transcript: heard}
+func accountOf(id string, heard rawclient.Transcript, seen []sighting) account {
+	a := account{Transcript: heard}
 	for _, s := range of(id, seen) {
 		switch path := strings.TrimPrefix(s.Target, "http://test"); path {
 		case as(id, "/{id}/ahead"):
@@ -31,21 +33,21 @@ func accountOf(id string, heard transcript, seen []sighting) account {
 			a.first = append(a.first, s)
 		}
 	}
-	a.answers = slices.DeleteFunc(slices.Clone(heard.answers), func(x answer) bool { return x.seen == as(id, "/{id}/ahead") })
+	a.Answers = slices.DeleteFunc(slices.Clone(heard.Answers), func(x rawclient.Answer) bool { return seenOf(x) == as(id, "/{id}/ahead") })
 	return a
 }
 
 // outcome says in the words of a row what came of it.
 func (a *account) outcome() outcome {
 	found := outcome{fateRefused, 0}
-	for _, x := range a.answers {
-		if x.seen == "" {
-			found.status = x.status
+	for _, x := range a.Answers {
+		if seenOf(x) == "" {
+			found.status = x.Status
 			break
 		}
 	}
 	switch whole := len(a.first) == 1 && a.first[0].Broken == ""; {
-	case a.open || a.smuggled > 0 || len(a.first) > 1 || a.behind > 1:
+	case a.Open || a.smuggled > 0 || len(a.first) > 1 || a.behind > 1:
 		found.fate = fateStrange
 	case whole && a.behind == 1:
 		found.fate = fateServed
@@ -62,8 +64,8 @@ func (a *account) outcome() outcome {
 
 // statuses returns those of the answers, in their order.
 func (a *account) statuses() (list []int) {
-	for _, x := range a.answers {
-		list = append(list, x.status)
+	for _, x := range a.Answers {
+		list = append(list, x.Status)
 	}
 	return list
 }
@@ -85,8 +87,8 @@ func (o outcome) statuses() (list []int) {
 }
 
 func (a *account) String() string {
-	text := fmt.Sprintf("answers %v, interim %v", a.answers, a.interim)
-	if a.open {
+	text := fmt.Sprintf("answers %v, interim %v", a.Answers, a.Interim)
+	if a.Open {
 		text += ", the connection is open"
 	}
 	if a.smuggled > 0 {
@@ -105,8 +107,8 @@ func (r *row) check(t *testing.T, id string, a account) {
 		t.Errorf("%v, want %v\n%v", got, r.want, &a)
 		return
 	}
-	if !slices.Equal(a.interim, r.interim) {
-		t.Errorf("interim responses %d, want %d", a.interim, r.interim)
+	if !slices.Equal(a.Interim, r.interim) {
+		t.Errorf("interim responses %d, want %d", a.Interim, r.interim)
 	}
 	if r.want.fate == fateServed || r.want.fate == fateLast {
 		r.checkSeen(t, id, &a.first[0])

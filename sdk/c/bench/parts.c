@@ -1,14 +1,14 @@
-/* Micro-benchmarks of the parts - a lane, the pool, the handing over, the codec - over
- * memory of one process, as shm/bench_test.go and proto/bench_test.go have them in Go.
- * What it prints is what `go test -bench` prints, so that benchstat compares two runs of
- * it. The argument is how often each is measured, 5 without one. */
+/* Micro-benchmarks of the parts - a lane, the pool, the wake-up, the codec - over memory
+ * of one process, like shm/bench_test.go and proto/bench_test.go in Go. The output has the
+ * format of `go test -bench`, so that benchstat can compare two runs. The argument is the
+ * number of measurements of each, 5 by default. */
 #define HEAP_SLOT_BYTES (64 << 10)
 #include "../tests/heap_link.h"
 
 /* What is read is used. */
 static volatile uint64_t sink;
 
-/* Has the compiler believe that somebody looks at memory. */
+/* Keeps the compiler from removing writes to memory. */
 static inline void used(const void *memory) { __asm__ volatile("" : : "r"(memory) : "memory"); }
 
 static double now(void) {
@@ -17,7 +17,7 @@ static double now(void) {
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* One benchmark: run does it n times, with so many bytes each. */
+/* One benchmark: run repeats it n times, with `bytes` bytes each. */
 struct benchmark {
     const char *name;
     void (*run)(long n, size_t bytes);
@@ -115,8 +115,8 @@ static void notice(long n, size_t bytes) {
     ur_request r = give(heap_stream(&server, 1, 0, 0), 1), news;
     (void)bytes;
     for (long i = 0; i < n; i++) {
-        heap_notify(&server, 0, UR_WAIT_NEWS);
-        CHECK(ur_news(l, &news) == 0 && news == r && ur_news(l, &news) == -EAGAIN);
+        heap_notify(&server, 0, UR_WAIT_READY);
+        CHECK(ur_ready(l, &news) == 0 && news == r && ur_ready(l, &news) == -EAGAIN);
     }
     heap_close(&server);
 }
@@ -157,22 +157,25 @@ static const ur_header response_fields[] = {
     FIELD("vary", "accept-encoding"),
 };
 
-enum { REQUEST_FIELDS = sizeof request_fields / sizeof *request_fields, RESPONSE_FIELDS = sizeof response_fields / sizeof *response_fields };
+enum {
+    REQUEST_FIELDS = sizeof request_fields / sizeof *request_fields,
+    RESPONSE_FIELDS = sizeof response_fields / sizeof *response_fields
+};
 
 /* Makes the frame of a request, as the server does. */
 static size_t request_frame(uint8_t *frame) {
-    static const ur_str pieces[] = {
-        UR_LIT("POST"), UR_LIT("https"), UR_LIT("media.example.com:8443"), UR_LIT("/v1/upload/transcode?profile=h264-1080p&session=0a1b2c3d4e5f")};
+    static const ur_str pieces[] = {UR_LIT("POST"), UR_LIT("https"), UR_LIT("media.example.com:8443"),
+                                    UR_LIT("/v1/upload/transcode?profile=h264-1080p&session=0a1b2c3d4e5f")};
     static const char head[] = "HPKS\x01\x01\x01\x02\x03\x04\x05\x06\x07\x08\x01\x02";
     uint8_t *to = frame;
     memcpy(to, head, sizeof head - 1);
     to += sizeof head - 1;
     for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
-        to = ur__put_piece(to, pieces[i]);
+        to = ur__put_string(to, pieces[i]);
     }
     to = ur__put_varint(to, REQUEST_FIELDS);
     for (size_t i = 0; i < REQUEST_FIELDS; i++) {
-        to = ur__put_piece(ur__put_piece(to, request_fields[i].name), request_fields[i].value);
+        to = ur__put_string(ur__put_string(to, request_fields[i].name), request_fields[i].value);
     }
     return (size_t)(to - frame);
 }

@@ -1,8 +1,8 @@
-/* The worker of the benchmarks, one thread that blocks. The last part of the path says
- * what it does, as in bench/handler.go: /hello answers with a short text; /upload
+/* The worker of the benchmarks, one thread that blocks. The last part of the path selects
+ * the response, as in bench/handler.go: /hello answers with a short text; /upload
  * reads a byte of every cache line of the upload and answers with its length and their
  * sum; /download?bytes=N sends N bytes; /echo sends the upload back; /first sends a
- * piece at once, and goes on when it has the upload. */
+ * first part immediately, and continues when it has the upload. */
 #include "../examples/common.h"
 
 #define PAYLOAD_BYTES (1 << 20)
@@ -54,7 +54,8 @@ static int upload(ur_link *link, ur_request r) {
 
 /* Starts a response of a length. */
 static int respond(ur_link *link, ur_request r, ur_str length) {
-    ur_header headers[2] = {{UR_LIT("content-type"), UR_LIT("application/octet-stream")}, {UR_LIT("content-length"), length}};
+    ur_header headers[2] = {{UR_LIT("content-type"), UR_LIT("application/octet-stream")},
+                            {UR_LIT("content-length"), length}};
     return ur_respond(link, r, 200, headers, 2, UR_FOREVER);
 }
 

@@ -3,7 +3,8 @@
 
 /* Starts a response with the type and the length that the request has. */
 static int begin(ur_link *link, ur_request r) {
-    ur_header headers[2] = {{UR_LIT("content-type"), UR_LIT("application/octet-stream")}, {UR_LIT("content-length"), UR_LIT("")}};
+    ur_header headers[2] = {{UR_LIT("content-type"), UR_LIT("application/octet-stream")},
+                            {UR_LIT("content-length"), UR_LIT("")}};
     (void)ur_find_header(link, r, "content-type", &headers[0].value);
     size_t count = ur_find_header(link, r, "content-length", &headers[1].value) == 0 ? 2 : 1;
     return ur_respond(link, r, 200, headers, count, UR_FOREVER);

@@ -1,17 +1,18 @@
-/* Headers frames and header lists: nothing outside the input is read, what is
- * accepted comes back from an encoding of it, and as text it fits where it was. */
+/* Headers frames and header lists: nothing outside the input is read, an
+ * accepted input survives encoding and decoding, and its text is no longer than its
+ * frame. */
 #include <upload_response.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Checks the head as ur_take returns it. */
+/* Checks the head as ur_next_flat returns it. */
 static void check_text(const uint8_t *data, const struct ur__head *h) {
     struct ur__lane lane;
     memset(&lane, 0, sizeof lane);
     lane.head = *h;
     lane.frame = data;
     char *text = (char *)malloc(h->length);
-    size_t length = ur__copy_text(&lane, text);
+    size_t length = ur__copy_flat(&lane, text);
     size_t head = h->method.length + h->scheme.length + h->authority.length + h->path.length + 4;
     if (length < head || ur__flat(text + head, length - head).count != h->count) {
         abort();
@@ -21,7 +22,7 @@ static void check_text(const uint8_t *data, const struct ur__head *h) {
 
 static void check_list(const uint8_t *data, size_t size, size_t at, size_t count) {
     ur_header *fields = (ur_header *)calloc(count + 1, sizeof *fields);
-    struct ur__cursor c = ur__walk(data, size);
+    struct ur__cursor c = ur__cursor_at(data, size);
     c.at = at;
     for (size_t i = 0; i < count; i++) {
         fields[i] = ur__field(&c);
@@ -34,7 +35,7 @@ static void check_list(const uint8_t *data, size_t size, size_t at, size_t count
     if (ur__put_list(again, ur__array(fields, count)) != again + length) {
         abort();
     }
-    c = ur__walk(again, length);
+    c = ur__cursor_at(again, length);
     if (ur__skip_fields(&c) != count || c.fault != UR__OK || c.at != length) {
         abort();
     }

@@ -1,6 +1,6 @@
-/* A server that writes what it likes into the shared memory, also between any two reads
- * of the SDK. The input is a script: what the server does, what the worker calls, and
- * which words change at which of the worker's loads. Nothing outside the segments and
+/* A server that writes arbitrary bytes into the shared memory, also between any two reads
+ * of the SDK. The input is a script: the server's steps, the worker's calls, and the words
+ * that change at a given load of the worker. Nothing outside the segments and
  * the caller's own memory is touched, and every call returns. */
 #include <stdint.h>
 
@@ -42,7 +42,7 @@ static uint32_t lane_row[HEAP_LANES];
 static uint64_t lane_stream[HEAP_LANES]; /* the last one */
 static uint64_t next_stream;
 
-/* A word that is about to change, once the worker has loaded so many others. */
+/* A word that changes after the worker has loaded a number of others. */
 struct change {
     uint8_t *at;
     uint64_t value;
@@ -71,10 +71,17 @@ static void meddle(void) {
 
 /* Numbers that make a difference. */
 static uint64_t number(struct script *s) {
-    static const uint64_t numbers[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 23, 24, 63, 64, 77, 78, 127, 128, 255, 256, 258, 264,
-                                       HEAP_SLOT - 64, HEAP_SLOT - 1, HEAP_SLOT, HEAP_SLOT + 1, UINT32_MAX - 1, UINT32_MAX, INT64_MAX, UINT64_MAX - 1, UINT64_MAX};
+    /* clang-format off */
+    static const uint64_t numbers[] = {
+        0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 23, 24, 63, 64, 77, 78, 127, 128, 255, 256, 258, 264,
+        HEAP_SLOT - 64, HEAP_SLOT - 1, HEAP_SLOT, HEAP_SLOT + 1,
+        UINT32_MAX - 1, UINT32_MAX, INT64_MAX, UINT64_MAX - 1, UINT64_MAX,
+    };
+    /* clang-format on */
     unsigned which = (unsigned)take(s, 1);
-    return which < sizeof numbers / sizeof numbers[0] ? numbers[which] : which < 64 ? next_stream - which % 4 : take(s, which % 8 + 1);
+    return which < sizeof numbers / sizeof numbers[0] ? numbers[which]
+           : which < 64                               ? next_stream - which % 4
+                                                      : take(s, which % 8 + 1);
 }
 
 /* Somewhere in memory that a server can write. */
@@ -116,7 +123,8 @@ static void scribble(struct script *s) {
     changes[change_count++] = c;
 }
 
-static const char ask_frame[] = "HPKS\x01\x01\0\0\0\0\0\0\0\x05\x01\x02\x03GET\x03wss\x01x\x02/p\x01\x16" "sec-websocket-protocol\x04" "chat";
+static const char ask_frame[] =
+    "HPKS\x01\x01\0\0\0\0\0\0\0\x05\x01\x02\x03GET\x03wss\x01x\x02/p\x01\x16" "sec-websocket-protocol\x04" "chat";
 static const char trailers[] = "\x02\x01" "a\x01" "1\x01" "b\x01" "2";
 
 /* A head that fills a slot: its first name has a length of two bytes that could be one, so
@@ -152,7 +160,11 @@ static void assign(struct script *s) {
     lane_writer[lane] = heap_stream(&server, ++next_stream, row, lane);
     static uint8_t large[HEAP_SLOT];
     size_t size = which == 0 ? HEAP_FRAME : which == 1 ? sizeof ask_frame - 1 : large_frame(large);
-    heap_put(lane_writer[lane], which == 0 ? heap_frame : which == 1 ? ask_frame : (const char *)large, size, UR_HEADERS);
+    heap_put(lane_writer[lane],
+             which == 0   ? heap_frame
+             : which == 1 ? ask_frame
+                          : (const char *)large,
+             size, UR_HEADERS);
     (void)ur__writer_publish(lane_writer[lane]);
     uint64_t entry = heap_append(&server, next_stream, row, lane);
     if (how == 7) {
@@ -162,8 +174,10 @@ static void assign(struct script *s) {
 
 static void send_slot(struct script *s) {
     static const char block[HEAP_SLOT];
-    static const uint32_t kinds[] = {UR_BODY, UR_BODY, UR_TRAILERS, UR_END, UR_TEXT | UR__FINAL, UR_BINARY, UR_CLOSE, UR__ABORT};
-    uint32_t lane = (uint32_t)take(s, 1) % HEAP_LANES, kind = kinds[take(s, 1) % 8], size = (uint32_t)take(s, 2) % HEAP_SLOT + 1, most;
+    static const uint32_t kinds[] = {UR_BODY,   UR_BODY,  UR_TRAILERS, UR_END, UR_TEXT | UR__FINAL,
+                                     UR_BINARY, UR_CLOSE, UR__ABORT};
+    uint32_t lane = (uint32_t)take(s, 1) % HEAP_LANES, kind = kinds[take(s, 1) % 8],
+             size = (uint32_t)take(s, 2) % HEAP_SLOT + 1, most;
     struct ur__writer *w = lane_writer[lane];
     uint8_t *room;
     if (w == NULL) {
@@ -233,12 +247,16 @@ static void take_request(struct script *s) {
     char *text = (char *)malloc(size); /* one byte too many is found */
     uint64_t names = 0;
     ur_request r;
-    ur_taken t;
+    ur_flat_request t;
     int err = 0;
     switch (take(s, 1) % 3) {
-    case 0: err = ur_next(worker, UR_NOW, &r); t.request = r; t.text_length = t.body_length = 0; break;
-    case 1: err = ur_take(worker, UR_NOW, &t, text, size); break;
-    default: err = ur_take_apart(worker, UR_NOW, &t, text, size, &names);
+    case 0:
+        err = ur_next(worker, UR_NOW, &r);
+        t.request = r;
+        t.text_length = t.body_length = 0;
+        break;
+    case 1: err = ur_next_flat(worker, UR_NOW, &t, text, size); break;
+    default: err = ur_next_split(worker, UR_NOW, &t, text, size, &names);
     }
     if (err == 0) {
         CHECK(t.text_length <= size && names <= t.text_length && t.body_length <= HEAP_SLOT);
@@ -336,10 +354,13 @@ static void call(struct script *s) {
     case READ: read_slots(s, r); break;
     case WRITE: write_slots(s, r); break;
     case FINISH: end_request(s, r); break;
-    case LOOK: (void)ur_cancelled(worker, r); (void)ur_reason_text(ur_reason(worker, r)); break;
+    case LOOK:
+        (void)ur_cancelled(worker, r);
+        (void)ur_reason_text(ur_reason(worker, r));
+        break;
     default:
-        (void)ur_wait(worker, UR_WAIT_STREAM | UR_WAIT_NEWS, (int)take(s, 1) % 2, NULL);
-        while (ur_news(worker, &other) == 0) {
+        (void)ur_wait(worker, UR_WAIT_STREAM | UR_WAIT_READY, (int)take(s, 1) % 2, NULL);
+        while (ur_ready(worker, &other) == 0) {
             (void)ur_cancelled(worker, other);
         }
     }

@@ -1,5 +1,5 @@
-/* Attaching: where a server is looked for, whom we believe, and what a server has to hand
- * out. */
+/* Attaching: the path of the server, the users that are trusted, and the descriptors that
+ * a server has to hand out. */
 #include "heap_link.h"
 
 #include <signal.h>
@@ -46,7 +46,9 @@ static struct handout make_handout(void) {
     return h;
 }
 
-static void drop_handout(struct handout *h) { CHECK(close(h->requests) == 0 && close(h->responses) == 0 && close(h->server_bell) == 0); }
+static void drop_handout(struct handout *h) {
+    CHECK(close(h->requests) == 0 && close(h->responses) == 0 && close(h->server_bell) == 0);
+}
 
 static int listen_at(const char *path) {
     struct sockaddr_un address;
@@ -125,7 +127,7 @@ static int attach_to(const struct handout *h, ur_options *o) {
 
 /* ---- what it hands out */
 
-static void what_a_server_hands_out_is_checked(void) {
+static void descriptors_from_the_server_are_checked(void) {
     ur_options o;
     int pipes[2], sockets[2], err;
     struct handout h = make_handout();
@@ -141,7 +143,7 @@ static void what_a_server_hands_out_is_checked(void) {
     const int bells[] = {pipes[1], sockets[0], h.requests};
     for (size_t i = 0; i < 3; i++) {
         other.server_bell = bells[i];
-        CHECK(attach_to(&other, &o) == -EPROTO && strstr(o.refusal, "bells") != NULL && !ur_try_again(-EPROTO));
+        CHECK(attach_to(&other, &o) == -EPROTO && strstr(o.refusal, "bells") != NULL && !ur_is_temporary(-EPROTO));
     }
     CHECK(close(pipes[0]) == 0 && close(pipes[1]) == 0 && close(sockets[0]) == 0 && close(sockets[1]) == 0);
 
@@ -160,7 +162,7 @@ static void what_a_server_hands_out_is_checked(void) {
 
 enum { NOBODY = 65534 };
 
-static void a_server_of_another_user_is_told_nothing(void) {
+static void nothing_is_sent_to_a_server_of_another_user(void) {
     ur_options o;
     ur_link *link;
     int ready[2];
@@ -184,13 +186,15 @@ static void a_server_of_another_user_is_told_nothing(void) {
         for (int i = 0; i < 2; i++) {
             int named = accept(listener, NULL, NULL);
             ssize_t n = recv(named, packet, sizeof packet, 0);
-            CHECK(n > 0 && ur__decode(&m, packet, (size_t)n) == UR__MESSAGE_OK && m.kind == UR__HELLO && close(named) == 0);
+            CHECK(n > 0 && ur__decode(&m, packet, (size_t)n) == UR__MESSAGE_OK && m.kind == UR__HELLO &&
+                  close(named) == 0);
         }
         _exit(0);
     }
     CHECK(read(ready[0], &byte, 1) == 1);
-    CHECK(attach(in("nobody"), &o, &link) == -EPERM && link == NULL && strstr(o.refusal, "of user 65534, not of ours (0) or root") != NULL);
-    CHECK(strstr(o.refusal, in("nobody")) != NULL && !ur_try_again(-EPERM));
+    CHECK(attach(in("nobody"), &o, &link) == -EPERM && link == NULL &&
+          strstr(o.refusal, "of user 65534, not of ours (0) or root") != NULL);
+    CHECK(strstr(o.refusal, in("nobody")) != NULL && !ur_is_temporary(-EPERM));
     ur_options_init(&o);
     o.socket = in("nobody");
     o.server_uid = NOBODY - 1;
@@ -199,10 +203,11 @@ static void a_server_of_another_user_is_told_nothing(void) {
     CHECK(ur_attach(&link, &o) == -ECONNRESET);
     CHECK(setenv("UPLOAD_RESPONSE_SERVER_UID", "65534", 1) == 0 && attach(in("nobody"), &o, &link) == -ECONNRESET);
     wait_for(child);
-    CHECK(unsetenv("UPLOAD_RESPONSE_SERVER_UID") == 0 && close(ready[0]) == 0 && close(ready[1]) == 0 && chmod(folder, 0700) == 0);
+    CHECK(unsetenv("UPLOAD_RESPONSE_SERVER_UID") == 0 && close(ready[0]) == 0 && close(ready[1]) == 0 &&
+          chmod(folder, 0700) == 0);
 }
 
-static void the_user_who_is_named_in_the_environment_is_a_number(void) {
+static void the_user_in_the_environment_is_a_number(void) {
     static const char *const wrong[] = {"root", "-1", "1 ", "4294967296", "0x1"};
     ur_options o;
     ur_link *link;
@@ -218,26 +223,31 @@ static void the_user_who_is_named_in_the_environment_is_a_number(void) {
 
 static int find(char *path) { return ur__find_socket(path, 108, in("run"), in("tmp")); }
 
-static void a_server_is_looked_for_where_only_its_user_can_put_it(void) {
+static void the_default_socket_is_where_only_its_user_can_put_it(void) {
     char path[108], ours[64], users[64];
     (void)snprintf(ours, sizeof ours, "tmp/upload-response-%u", (unsigned)geteuid());
     (void)snprintf(users, sizeof users, "run/user/%u", (unsigned)geteuid());
-    CHECK(mkdir(in("run"), 0777) == 0 && chmod(in("run"), 0777) == 0 && mkdir(in("tmp"), 0700) == 0 && mkdir(in("run/user"), 0700) == 0);
-    CHECK(find(path) == 0 && strstr(path, ours) != NULL && strstr(path, "/upload-response.sock") != NULL); /* not there: no server is */
+    CHECK(mkdir(in("run"), 0777) == 0 && chmod(in("run"), 0777) == 0 && mkdir(in("tmp"), 0700) == 0 &&
+          mkdir(in("run/user"), 0700) == 0);
+    CHECK(find(path) == 0 && strstr(path, ours) != NULL &&
+          strstr(path, "/upload-response.sock") != NULL); /* not there: no server is */
     CHECK(mkdir(in(ours), 0700) == 0 && find(path) == 0);
     CHECK(chmod(in(ours), 0770) == 0 && find(path) == -EACCES && chmod(in(ours), 0702) == 0 && find(path) == -EACCES);
     CHECK(rmdir(in(ours)) == 0 && symlink(folder, in(ours)) == 0 && find(path) == -EACCES);
     CHECK(unlink(in(ours)) == 0 && symlink("nowhere", in(ours)) == 0 && find(path) == -EACCES && unlink(in(ours)) == 0);
     if (geteuid() == 0) {
-        CHECK(mkdir(in(ours), 0700) == 0 && chown(in(ours), NOBODY, NOBODY) == 0 && find(path) == -EACCES && rmdir(in(ours)) == 0);
+        CHECK(mkdir(in(ours), 0700) == 0 && chown(in(ours), NOBODY, NOBODY) == 0 && find(path) == -EACCES &&
+              rmdir(in(ours)) == 0);
         CHECK(chmod(in("run"), 0755) == 0 && find(path) == 0 && strcmp(path, in("run/upload-response.sock")) == 0);
     }
     CHECK(mkdir(in(users), 0700) == 0 && find(path) == 0 && strncmp(path, in(users), strlen(in(users))) == 0);
     CHECK(chmod(in(users), 0777) == 0 && find(path) == 0 && strstr(path, users) == NULL);
     CHECK(setenv("XDG_RUNTIME_DIR", "relative", 1) == 0 && find(path) == 0 && strstr(path, "relative") == NULL);
-    CHECK(setenv("XDG_RUNTIME_DIR", "/session", 1) == 0 && find(path) == 0 && strcmp(path, "/session/upload-response.sock") == 0);
+    CHECK(setenv("XDG_RUNTIME_DIR", "/session", 1) == 0 && find(path) == 0 &&
+          strcmp(path, "/session/upload-response.sock") == 0);
     CHECK(setenv("UPLOAD_RESPONSE_SOCKET", "/a/socket", 1) == 0 && find(path) == 0 && strcmp(path, "/a/socket") == 0);
-    CHECK(ur_default_socket(path, 9) == -ENAMETOOLONG && ur_default_socket(path, 10) == 0 && strcmp(path, "/a/socket") == 0);
+    CHECK(ur_default_socket(path, 9) == -ENAMETOOLONG && ur_default_socket(path, 10) == 0 &&
+          strcmp(path, "/a/socket") == 0);
     CHECK(unsetenv("UPLOAD_RESPONSE_SOCKET") == 0 && unsetenv("XDG_RUNTIME_DIR") == 0);
     CHECK(rmdir(in(users)) == 0 && rmdir(in("run/user")) == 0 && rmdir(in("run")) == 0 && rmdir(in("tmp")) == 0);
 }
@@ -246,7 +256,8 @@ static void without_a_path_the_default_one_is_taken(void) {
     ur_options o;
     ur_link *link;
     CHECK(setenv("UPLOAD_RESPONSE_SOCKET", in("not there"), 1) == 0);
-    CHECK(attach("", &o, &link) == -ENOENT && strstr(o.refusal, in("not there")) != NULL && attach(NULL, &o, &link) == -ENOENT);
+    CHECK(attach("", &o, &link) == -ENOENT && strstr(o.refusal, in("not there")) != NULL &&
+          attach(NULL, &o, &link) == -ENOENT);
     CHECK(unsetenv("UPLOAD_RESPONSE_SOCKET") == 0);
 }
 
@@ -267,7 +278,8 @@ static void an_attach_ends_in_time(void) {
     ur_options_init(&o);
     o.socket = in("s");
     o.timeout_ms = 100;
-    CHECK(ur_attach(&link, &o) == -ETIMEDOUT && setitimer(ITIMER_REAL, &never, NULL) == 0 && sigaction(SIGALRM, &before, NULL) == 0);
+    CHECK(ur_attach(&link, &o) == -ETIMEDOUT && setitimer(ITIMER_REAL, &never, NULL) == 0 &&
+          sigaction(SIGALRM, &before, NULL) == 0);
     o.timeout_ms = 0;
     CHECK(ur_attach(&link, &o) == -EINVAL);
     CHECK(close(listener) == 0);
@@ -275,10 +287,10 @@ static void an_attach_ends_in_time(void) {
 
 int main(void) {
     CHECK(mkdtemp(folder) != NULL && unsetenv("XDG_RUNTIME_DIR") == 0 && unsetenv("UPLOAD_RESPONSE_SOCKET") == 0);
-    what_a_server_hands_out_is_checked();
-    a_server_of_another_user_is_told_nothing();
-    the_user_who_is_named_in_the_environment_is_a_number();
-    a_server_is_looked_for_where_only_its_user_can_put_it();
+    descriptors_from_the_server_are_checked();
+    nothing_is_sent_to_a_server_of_another_user();
+    the_user_in_the_environment_is_a_number();
+    the_default_socket_is_where_only_its_user_can_put_it();
     without_a_path_the_default_one_is_taken();
     an_attach_ends_in_time();
     (void)unlink(in("s"));

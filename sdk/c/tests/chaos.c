@@ -1,5 +1,5 @@
 /* The C worker of the chaos test: many requests in flight on one link, each of them
- * a small machine that goes on when there is news. The Go worker of that test does
+ * a small state machine that continues when it is ready. The Go worker of that test does
  * the same (tests/chaos/worker_role_test.go). Variables: UPLOAD_RESPONSE_SOCKET and
  * _POOL, UR_BELL (futex, eventfd).
  *
@@ -168,7 +168,10 @@ static void start(ur_link *link, ur_request r) {
         return;
     }
     (void)snprintf(path, sizeof path, "%.*s", (int)p.length, p.data == NULL ? "" : p.data);
-    w->advance = strstr(path, "/echo") ? echo : strstr(path, "/digest") ? digest : strstr(path, "/early") ? early : pattern;
+    w->advance = strstr(path, "/echo")     ? echo
+                 : strstr(path, "/digest") ? digest
+                 : strstr(path, "/early")  ? early
+                                           : pattern;
     w->declare = number(path, "declare=") != 0;
     w->seed = number(path, "seed=");
     w->size = number(path, "size=");
@@ -189,17 +192,17 @@ static void serve(ur_link *link) {
         while ((err = ur_next(link, UR_NOW, &r)) == 0) {
             start(link, r);
         }
-        while (ur_news(link, &r) == 0) {
+        while (ur_ready(link, &r) == 0) {
             step(link, r);
         }
         (void)ur_get_counters(link, &c);
         if (c.active == 0 && err != -EAGAIN) {
             break;
         }
-        (void)ur_wait(link, UR_WAIT_STREAM | UR_WAIT_NEWS, 100, NULL);
+        (void)ur_wait(link, UR_WAIT_STREAM | UR_WAIT_READY, 100, NULL);
     }
     if (err != -ESHUTDOWN) {
-        printf("link lost: %s\n", ur_why(link));
+        printf("link lost: %s\n", ur_error_text(link));
         (void)fflush(stdout);
     }
 }
@@ -221,7 +224,7 @@ int main(void) {
         if (err == 0) {
             serve(link);
             ur_close(link);
-        } else if (ur_try_again(err)) {
+        } else if (ur_is_temporary(err)) {
             (void)usleep(20000);
         } else {
             printf("refused %d: %s\n", -err, options.refusal);

@@ -33,7 +33,7 @@ static void varints_come_back(void) {
         uint64_t n = next_random() >> (next_random() % 64);
         uint8_t *b = guarded(ur__varint_size(n));
         CHECK(ur__put_varint(b, n) == b + ur__varint_size(n));
-        struct ur__cursor c = ur__walk(b, ur__varint_size(n));
+        struct ur__cursor c = ur__cursor_at(b, ur__varint_size(n));
         CHECK(ur__varint(&c) == n && c.fault == UR__OK && c.at == c.length);
     }
 }
@@ -60,8 +60,9 @@ static void header_lists_come_back(void) {
         CHECK(ur__put_response(b, 7, 1, 204, ur__array(fields, count)) == b + size);
         struct ur__head h;
         unsigned status;
-        CHECK(ur__parse_response(&h, &status, b, size) == UR__OK && status == 204 && h.stream_id == 7 && h.count == count && h.length == size);
-        struct ur__cursor c = ur__walk(b, size);
+        CHECK(ur__parse_response(&h, &status, b, size) == UR__OK && status == 204 && h.stream_id == 7 &&
+              h.count == count && h.length == size);
+        struct ur__cursor c = ur__cursor_at(b, size);
         c.at = h.fields_at;
         for (size_t i = 0; i < count; i++) {
             ur_header f = ur__field(&c);
@@ -76,7 +77,10 @@ static void header_lists_come_back(void) {
 
 /* A valid frame with random bytes in it is decoded or refused, within its bounds. */
 static void damage_is_found_or_harmless(void) {
-    static const char frame[] = "HPKS\x01\x01\0\0\0\0\0\0\0\x05\x01\x01\x04POST\x04http\x09localhost\x05/path\x02\x04host\x09localhost\x01" "a\x03" "bcd";
+    /* clang-format off */
+    static const char frame[] = "HPKS\x01\x01\0\0\0\0\0\0\0\x05\x01\x01\x04POST\x04http\x09localhost\x05/path"
+                                "\x02\x04host\x09localhost\x01" "a\x03" "bcd";
+    /* clang-format on */
     for (int round = 0; round < 200000; round++) {
         size_t size = sizeof frame - 1 - (next_random() % 4 == 0 ? next_random() % 40 : 0);
         uint8_t *b = guarded_copy(frame, size);
@@ -95,9 +99,9 @@ static void bad_fields_are_not_encoded(void) {
         ur_header f;
         int good;
     } rows[] = {
-        {{UR_LIT("a"), UR_LIT("")}, 1},         {{UR_LIT(""), UR_LIT("x")}, 0},        {{UR_LIT("a b"), UR_LIT("x")}, 0},
-        {{UR_LIT("a"), UR_LIT("x\ry")}, 0},     {{UR_LIT("a"), UR_LIT("x\ny")}, 0},    {{UR_LIT("a"), {"x\0y", 3}}, 0},
-        {{UR_LIT("a:"), UR_LIT("x")}, 0},       {{UR_LIT("a"), UR_LIT("\tx \xff")}, 1}, {{UR_LIT("\xe4"), UR_LIT("x")}, 0},
+        {{UR_LIT("a"), UR_LIT("")}, 1},     {{UR_LIT(""), UR_LIT("x")}, 0},         {{UR_LIT("a b"), UR_LIT("x")}, 0},
+        {{UR_LIT("a"), UR_LIT("x\ry")}, 0}, {{UR_LIT("a"), UR_LIT("x\ny")}, 0},     {{UR_LIT("a"), {"x\0y", 3}}, 0},
+        {{UR_LIT("a:"), UR_LIT("x")}, 0},   {{UR_LIT("a"), UR_LIT("\tx \xff")}, 1}, {{UR_LIT("\xe4"), UR_LIT("x")}, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         CHECK((ur__list_size(ur__array(&rows[i].f, 1)) != 0) == rows[i].good);

@@ -1,7 +1,7 @@
-/* The driver of the conformance suite: a worker that does what each request's script
- * says, and prints what comes of it. tests/conformance/README.md says what a driver
- * has to do; here every request is a state machine, whose steps are tried again when
- * there is news of it, so that one thread serves many of them. */
+/* The driver of the conformance suite: a worker that runs the script of each request and
+ * prints the results. tests/conformance/README.md describes drivers. Here every request
+ * is a state machine that retries its step when it is ready, so that one thread serves
+ * many of them. */
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -77,12 +77,12 @@ static void let_through(struct worker *w) {
 }
 
 /* Sleeps until there is something to do, or it is time to look at stopping. */
-static void doze(ur_link *link) {
+static void sleep_until_ready(ur_link *link) {
     if (ur_fd(link) < 0) {
-        (void)ur_wait(link, UR_WAIT_STREAM | UR_WAIT_NEWS, 50, NULL);
+        (void)ur_wait(link, UR_WAIT_STREAM | UR_WAIT_READY, 50, NULL);
         return;
     }
-    if (ur_arm(link, UR_WAIT_STREAM | UR_WAIT_NEWS) == 0) {
+    if (ur_arm(link, UR_WAIT_STREAM | UR_WAIT_READY) == 0) {
         struct pollfd p = {ur_fd(link), POLLIN, 0};
         (void)poll(&p, 1, 50);
     }
@@ -101,24 +101,26 @@ static void run(struct worker *w) {
         while ((err = ur_next(w->link, UR_NOW, &r)) == 0) {
             begin(w, r);
         }
-        while (ur_news(w->link, &r) == 0) {
+        while (ur_ready(w->link, &r) == 0) {
             go_on(w, (struct task *)ur_user(w->link, r));
         }
         let_through(w);
         if (err == -EAGAIN || w->tasks != NULL) {
-            doze(w->link);
+            sleep_until_ready(w->link);
         }
     }
     ur_counters c;
     (void)ur_get_counters(w->link, &c);
-    printf("- counters %d requests=%llu ended=%llu aborted=%llu active=%llu\n", w->number, (unsigned long long)c.requests, (unsigned long long)c.ended,
-           (unsigned long long)c.aborted, (unsigned long long)c.active);
+    printf("- counters %d requests=%llu ended=%llu aborted=%llu active=%llu\n", w->number,
+           (unsigned long long)c.requests, (unsigned long long)c.ended, (unsigned long long)c.aborted,
+           (unsigned long long)c.active);
     printf(err == -ESHUTDOWN ? "- drained %d\n" : "- gone %d\n", w->number);
 }
 
 static void *attach_and_run(void *argument) {
     struct worker *w = (struct worker *)argument;
-    const char *bell = getenv("CONFORMANCE_BELL"), *lanes = getenv("CONFORMANCE_LANES"), *pool = getenv("UPLOAD_RESPONSE_POOL");
+    const char *bell = getenv("CONFORMANCE_BELL"), *lanes = getenv("CONFORMANCE_LANES"),
+               *pool = getenv("UPLOAD_RESPONSE_POOL");
     ur_options options;
     ur_options_init(&options);
     options.socket = getenv("UPLOAD_RESPONSE_SOCKET");
@@ -132,7 +134,7 @@ static void *attach_and_run(void *argument) {
             printf("- attached %d\n", w->number);
             run(w);
             ur_close(w->link);
-        } else if (ur_try_again(err)) {
+        } else if (ur_is_temporary(err)) {
             (void)usleep(10000);
         } else {
             printf("- refused %s\n", options.refusal);

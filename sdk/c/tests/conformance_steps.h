@@ -1,6 +1,5 @@
 /* The scripts of the conformance suite, and their steps. A step returns 0 when it is
- * done, -EAGAIN to be tried again when there is news of its request, or what went
- * wrong. */
+ * done, -EAGAIN to be tried again when its request is ready, or an error. */
 #include "conformance_task.h"
 
 static int hex_digit(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; }
@@ -20,7 +19,9 @@ static ur_str unescape(const char *text) {
     return s;
 }
 
-static unsigned long long number(const char *text, unsigned long long otherwise) { return *text == '\0' ? otherwise : strtoull(text, NULL, 10); }
+static unsigned long long number(const char *text, unsigned long long otherwise) {
+    return *text == '\0' ? otherwise : strtoull(text, NULL, 10);
+}
 
 /* Takes the next step off the script. Returns 0 if there is none. */
 static int next_step(struct task *t) {
@@ -48,11 +49,12 @@ static int add_field(struct task *t, ur_str name, ur_str value) {
     return 0;
 }
 
-/* fields COUNT NAME VALUE: so many, with names and values of that length. */
+/* fields COUNT NAME VALUE: COUNT fields, with names and values of those lengths. */
 static int add_fields(struct task *t) {
     size_t name = number(t->argument[1], 1), value = number(t->argument[2], 0);
     for (unsigned long long i = number(t->argument[0], 1); i > 0; i--) {
-        ur_str n = {(char *)memset(malloc(name + 1), 'n', name), name}, v = {(char *)memset(malloc(value + 1), 'v', value), value};
+        ur_str n = {(char *)memset(malloc(name + 1), 'n', name), name},
+               v = {(char *)memset(malloc(value + 1), 'v', value), value};
         if (add_field(t, n, v) != 0) {
             return -ENOBUFS;
         }
@@ -68,7 +70,7 @@ static void drop_fields(struct task *t) {
     }
 }
 
-/* read, keep: so many slots, or all. */
+/* read, keep: a number of slots, or all. */
 static int read_slots(ur_link *link, struct task *t, int release) {
     unsigned long long most = number(t->argument[0], UINT64_MAX);
     for (; t->done < most; t->done++) {
@@ -133,7 +135,8 @@ static int write_pattern(ur_link *link, struct task *t) {
     unsigned long long size = number(t->argument[0], 0), piece = number(t->argument[1], size);
     int err;
     do {
-        size_t at = (size_t)(t->offset % PERIOD), n = 0, want = (size_t)(size - t->done), left = (size_t)(piece == 0 ? 0 : piece - t->done % piece);
+        size_t at = (size_t)(t->offset % PERIOD), n = 0, want = (size_t)(size - t->done),
+               left = (size_t)(piece == 0 ? 0 : piece - t->done % piece);
         want = want < left ? want : left;
         want = want < sizeof pattern - at ? want : sizeof pattern - at;
         err = ur_write(link, t->r, pattern + at, want, t->wait_ms, &n);
@@ -185,7 +188,8 @@ static int echo(ur_link *link, struct task *t) {
             return 0;
         } else if (t->slot.kind == UR_BODY && t->done < t->slot.length) {
             size_t n = 0, left = t->slot.length - (size_t)t->done;
-            err = ur_write(link, t->r, (const char *)t->slot.data + t->done, left < piece ? left : piece, t->wait_ms, &n);
+            err =
+                ur_write(link, t->r, (const char *)t->slot.data + t->done, left < piece ? left : piece, t->wait_ms, &n);
             t->done += n;
         } else {
             err = ur_release(link, t->r, t->slot.number);
@@ -200,10 +204,12 @@ static int send_pattern(ur_link *link, struct task *t, int whole) {
     int text = strcmp(t->argument[0], "text") == 0, err;
     unsigned long long size = number(t->argument[1], 0), piece = number(t->argument[2], size);
     do {
-        size_t at = (size_t)(t->offset % PERIOD), n = 0, want = (size_t)(size - t->done), left = (size_t)(piece == 0 ? 0 : piece - t->done % piece);
+        size_t at = (size_t)(t->offset % PERIOD), n = 0, want = (size_t)(size - t->done),
+               left = (size_t)(piece == 0 ? 0 : piece - t->done % piece);
         want = want < left ? want : left;
         want = want < sizeof pattern - at ? want : sizeof pattern - at;
-        err = ur_send(link, t->r, text ? UR_TEXT : UR_BINARY, (text ? text_pattern : pattern) + at, want, whole && t->done + want == size, t->wait_ms, &n);
+        err = ur_send(link, t->r, text ? UR_TEXT : UR_BINARY, (text ? text_pattern : pattern) + at, want,
+                      whole && t->done + want == size, t->wait_ms, &n);
         t->done += n;
         t->offset += n;
     } while (err == 0 && t->done < size);

@@ -1,5 +1,5 @@
-/* What a driver of the conformance suite knows of a request, and what it prints.
- * Every line is printed by one call, so that threads do not mix theirs. */
+/* The state of a request in a driver of the conformance suite, and the lines that it
+ * prints. One call prints a whole line, so that threads do not mix theirs. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,11 +57,13 @@ static void say_bytes(const struct task *t, const char *what, ur_str name, ur_st
 }
 
 static void say_slot(const struct task *t, const ur_slot *s) {
-    static const char *const kinds[] = {"none", "headers", "body", "trailers", "end", "abort", "interim", "text", "binary", "close"};
+    static const char *const kinds[] = {"none",  "headers", "body", "trailers", "end",
+                                        "abort", "interim", "text", "binary",   "close"};
     ur_header field;
     size_t at = 0;
-    printf("%s slot %llu %s %zu %08x%s\n", t->id, (unsigned long long)s->number, s->kind <= UR_CLOSE ? kinds[s->kind] : "unknown", s->length,
-           adler32(s->data, s->length), s->final ? " final" : "");
+    printf("%s slot %llu %s %zu %08x%s\n", t->id, (unsigned long long)s->number,
+           s->kind <= UR_CLOSE ? kinds[s->kind] : "unknown", s->length, adler32(s->data, s->length),
+           s->final ? " final" : "");
     if (s->kind == UR_CLOSE) {
         ur_str code = {NULL, 0}, reason;
         char digits[16];
@@ -78,12 +80,19 @@ static void say_result(ur_link *link, const struct task *t, int result) {
     static const struct {
         int error;
         const char *word;
-    } words[] = {{0, "ok"}, {NOTHING, "nothing"}, {-EINVAL, "refused"}, {-EALREADY, "refused"}, {-EMSGSIZE, "too-large"}, {-ENOENT, "released"}, {-ESTALE, "ended"}};
+    } words[] = {{0, "ok"},
+                 {NOTHING, "nothing"},
+                 {-EINVAL, "refused"},
+                 {-EALREADY, "refused"},
+                 {-EMSGSIZE, "too-large"},
+                 {-ENOENT, "released"},
+                 {-ESTALE, "ended"}};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (words[i].error == result) {
             printf("%s %s %s\n", t->id, t->verb, words[i].word);
             return;
         }
     }
-    printf("%s %s %s %d\n", t->id, t->verb, result == -ECANCELED ? "cancelled" : "error", result == -ECANCELED ? (int)ur_reason(link, t->r) : result);
+    printf("%s %s %s %d\n", t->id, t->verb, result == -ECANCELED ? "cancelled" : "error",
+           result == -ECANCELED ? (int)ur_reason(link, t->r) : result);
 }

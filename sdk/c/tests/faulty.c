@@ -1,7 +1,7 @@
-/* A worker that misbehaves on request, for tests/faults. What it does with a request
- * is the path; where a fault has to come at a certain point it says so, "<like
- * this>", and waits there for the signal. It keeps the rules of the SDK where it can;
- * where the SDK would not let it break those of the memory it reaches below it.
+/* A worker that misbehaves on request, for tests/faults. The path of a
+ * request selects the fault; a fault that has to come at a certain point prints "<like
+ * this>" and waits there for the signal. It uses the SDK where it can; where the SDK does
+ * not let it break the rules of the memory, it writes below the SDK.
  *
  * Variables: UPLOAD_RESPONSE_SOCKET and _POOL, UR_BELL (futex, eventfd), and FAULTY,
  * what to do with /job: the path of another task, or nothing for an echo. With
@@ -62,7 +62,9 @@ static void respond(struct turn *t, int status, const char *length) {
     must(ur_respond(t->link, t->r, status, &header, length != NULL, UR_FOREVER));
 }
 
-static void put(struct turn *t, const char *text) { must(ur_write(t->link, t->r, text, strlen(text), UR_FOREVER, NULL)); }
+static void put(struct turn *t, const char *text) {
+    must(ur_write(t->link, t->r, text, strlen(text), UR_FOREVER, NULL));
+}
 
 static void finish(struct turn *t, const char *text) {
     respond(t, 200, NULL);
@@ -70,10 +72,10 @@ static void finish(struct turn *t, const char *text) {
     (void)ur_end(t->link, t->r, UR_FOREVER);
 }
 
-/* Waits until nobody wants the response, and says why. */
+/* Waits until the response is no longer wanted, and says why. */
 static void await_cancel(struct turn *t) {
     while (ur_cancelled(t->link, t->r) == 0) {
-        (void)ur_wait(t->link, UR_WAIT_NEWS, UR_FOREVER, NULL);
+        (void)ur_wait(t->link, UR_WAIT_READY, UR_FOREVER, NULL);
     }
     say("cancelled: ", ur_reason_text(ur_reason(t->link, t->r)));
 }
@@ -85,7 +87,8 @@ static int read_body(struct turn *t, char *text, size_t size) {
     int err;
     text[0] = '\0';
     while ((err = ur_next_slot(t->link, t->r, UR_FOREVER, &slot)) == 0 && slot.kind != UR_END) {
-        at += (size_t)snprintf(text + at, size - at, "%.*s", (int)ur__min(slot.length, size - at - 1), (const char *)slot.data);
+        at += (size_t)snprintf(text + at, size - at, "%.*s", (int)ur__min(slot.length, size - at - 1),
+                               (const char *)slot.data);
         err = ur_release(t->link, t->r, slot.number);
     }
     return err;
@@ -189,8 +192,9 @@ static void leak(struct turn *t) {
 static void refusals(struct turn *t) {
     static const int statuses[] = {-1, 0, 99, 100, 101, 199, 1000, 65536 + 200};
     static const ur_header fields[] = {
-        {UR_LIT("x-a"), UR_LIT("a\rb")}, {UR_LIT("x-a"), UR_LIT("a\nb")}, {UR_LIT("x-a"), {"a\0b", 3}}, {UR_LIT("x\ra"), UR_LIT("v")},
-        {UR_LIT("x\na"), UR_LIT("v")}, {{"x\0a", 3}, UR_LIT("v")}, {UR_LIT("x a"), UR_LIT("v")}, {UR_LIT("x:a"), UR_LIT("v")}, {UR_LIT(""), UR_LIT("v")}};
+        {UR_LIT("x-a"), UR_LIT("a\rb")}, {UR_LIT("x-a"), UR_LIT("a\nb")}, {UR_LIT("x-a"), {"a\0b", 3}},
+        {UR_LIT("x\ra"), UR_LIT("v")},   {UR_LIT("x\na"), UR_LIT("v")},   {{"x\0a", 3}, UR_LIT("v")},
+        {UR_LIT("x a"), UR_LIT("v")},    {UR_LIT("x:a"), UR_LIT("v")},    {UR_LIT(""), UR_LIT("v")}};
     char text[1024];
     size_t at = 0;
     for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
@@ -202,12 +206,13 @@ static void refusals(struct turn *t) {
         at += (size_t)snprintf(text + at, sizeof text - at, "field %zu: %s\n", i, name_of(err));
     }
     respond(t, 200, NULL);
-    at += (size_t)snprintf(text + at, sizeof text - at, "trailer: %s\n", name_of(ur_trailers(t->link, t->r, fields, 1, UR_NOW)));
+    at += (size_t)snprintf(text + at, sizeof text - at, "trailer: %s\n",
+                           name_of(ur_trailers(t->link, t->r, fields, 1, UR_NOW)));
     put(t, text);
     (void)ur_end(t->link, t->r, UR_FOREVER);
 }
 
-/* Writes a headers slot that nobody has checked, below the SDK. */
+/* Writes an unchecked headers slot, below the SDK. */
 static struct ur__lane *put_head(struct turn *t, unsigned status, const ur_header *fields, size_t count) {
     uint8_t frame[512], *room;
     uint32_t size;
@@ -217,20 +222,21 @@ static struct ur__lane *put_head(struct turn *t, unsigned status, const ur_heade
     must(ur__get_room(t->link, lane, n, UR_FOREVER, &room, &size));
     memcpy(room, frame, n);
     ur__writer_commit(&lane->writer, n, UR_HEADERS);
-    lane->begun = 1;
+    lane->headers_sent = 1;
     return lane;
 }
 
-/* /raw/STATUS, or what is wrong with the fields. */
+/* /raw/STATUS, or /raw/ and the name of a fault in the fields. */
 static void raw(struct turn *t) {
     static const struct {
         const char *name;
         ur_header fields[2];
         size_t count;
-    } list[] = {
-        {"cr", {{UR_LIT("x-a"), UR_LIT("a\rb")}}, 1}, {"lf", {{UR_LIT("x-a"), UR_LIT("a\nb")}}, 1}, {"nul", {{UR_LIT("x-a"), {"a\0b", 3}}}, 1},
-        {"name", {{UR_LIT("x\r\na"), UR_LIT("v")}}, 1},
-        {"two-lengths", {{UR_LIT("content-length"), UR_LIT("5")}, {UR_LIT("content-length"), UR_LIT("6")}}, 2}};
+    } list[] = {{"cr", {{UR_LIT("x-a"), UR_LIT("a\rb")}}, 1},
+                {"lf", {{UR_LIT("x-a"), UR_LIT("a\nb")}}, 1},
+                {"nul", {{UR_LIT("x-a"), {"a\0b", 3}}}, 1},
+                {"name", {{UR_LIT("x\r\na"), UR_LIT("v")}}, 1},
+                {"two-lengths", {{UR_LIT("content-length"), UR_LIT("5")}, {UR_LIT("content-length"), UR_LIT("6")}}, 2}};
     const char *what = t->path + strlen("/raw/");
     int found = 0;
     for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
@@ -294,9 +300,10 @@ static void violate(struct turn *t) {
     (void)ur_abort(t->link, t->r);
 }
 
-/* Changes the header bytes for as long as the server may look at them. */
+/* Changes the header bytes while the server may look at them. */
 static void torn(struct turn *t) {
-    static const char sound[] = "aaaaaaaabbbbbbbbccccccccdddddddd", evil[] = "\r\nAB:1\r\n\r\nAC:2\r\n\r\nAD:3\r\n\r\nAE:4\r\n";
+    static const char sound[] = "aaaaaaaabbbbbbbbccccccccdddddddd",
+                      evil[] = "\r\nAB:1\r\n\r\nAC:2\r\n\r\nAD:3\r\n\r\nAE:4\r\n";
     ur_header fields[2] = {{UR_LIT("content-length"), UR_LIT("5")}, {UR_LIT("x-value"), UR_LIT(sound)}};
     struct ur__lane *lane;
     must(ur_respond(t->link, t->r, 200, fields, 2, UR_FOREVER));
@@ -306,7 +313,7 @@ static void torn(struct turn *t) {
     volatile uint8_t *value = (volatile uint8_t *)memmem(frame, d->length, sound, sizeof sound - 1);
     put(t, "sound");
     (void)ur_flush(t->link, t->r);
-    while (ur__count(&lane->writer.released) == 0 && ur_cancelled(t->link, t->r) == 0) {
+    while (ur__counter_load(&lane->writer.released) == 0 && ur_cancelled(t->link, t->r) == 0) {
         for (size_t i = 0; i < sizeof sound - 1; i++) {
             value[i] = (uint8_t)evil[i];
         }
@@ -336,12 +343,13 @@ static int every_call_says_echild(ur_link *link, ur_request r) {
     size_t size;
     ur_slot slot;
     ur_request other;
-    return ur_next(link, UR_NOW, &other) == -ECHILD && ur_news(link, &other) == -ECHILD && ur_wait(link, UR_WAIT_NEWS, UR_NOW, NULL) == -ECHILD &&
-           ur_drain(link) == -ECHILD && ur_tail(link, r, 1, UR_NOW, &slot) == -ECHILD && ur_next_slot(link, r, UR_NOW, &slot) == -ECHILD &&
+    return ur_next(link, UR_NOW, &other) == -ECHILD && ur_ready(link, &other) == -ECHILD &&
+           ur_wait(link, UR_WAIT_READY, UR_NOW, NULL) == -ECHILD && ur_drain(link) == -ECHILD &&
+           ur_tail(link, r, 1, UR_NOW, &slot) == -ECHILD && ur_next_slot(link, r, UR_NOW, &slot) == -ECHILD &&
            ur_release(link, r, 1) == -ECHILD && ur_respond(link, r, 200, NULL, 0, UR_NOW) == -ECHILD &&
            ur_reserve(link, r, UR_NOW, &room, &size) == -ECHILD && ur_commit(link, r, 0) == -ECHILD &&
-           ur_write(link, r, "x", 1, UR_NOW, NULL) == -ECHILD && ur_flush(link, r) == -ECHILD && ur_end(link, r, UR_NOW) == -ECHILD &&
-           ur_abort(link, r) == -ECHILD && ur_method(link, r).data == NULL;
+           ur_write(link, r, "x", 1, UR_NOW, NULL) == -ECHILD && ur_flush(link, r) == -ECHILD &&
+           ur_end(link, r, UR_NOW) == -ECHILD && ur_abort(link, r) == -ECHILD && ur_method(link, r).data == NULL;
 }
 
 /* /fork: children that use the link, close it, and leave it; and then the parent
@@ -394,10 +402,23 @@ static void executed(struct turn *t) {
 static const struct {
     const char *prefix;
     void (*serve)(struct turn *t);
-} tasks[] = {{"/echo", echo}, {"/hold", hold}, {"/keep", keep}, {"/half", half}, {"/unpublished-headers", unpublished_headers},
-             {"/unpublished-body", unpublished_body}, {"/stopped", stopped}, {"/leak", leak}, {"/refusals", refusals}, {"/raw/", raw},
-             {"/length/", length}, {"/status/", status}, {"/violate/", violate}, {"/torn", torn}, {"/fork-and-stay", fork_and_stay},
-             {"/fork", forked}, {"/exec", executed}};
+} tasks[] = {{"/echo", echo},
+             {"/hold", hold},
+             {"/keep", keep},
+             {"/half", half},
+             {"/unpublished-headers", unpublished_headers},
+             {"/unpublished-body", unpublished_body},
+             {"/stopped", stopped},
+             {"/leak", leak},
+             {"/refusals", refusals},
+             {"/raw/", raw},
+             {"/length/", length},
+             {"/status/", status},
+             {"/violate/", violate},
+             {"/torn", torn},
+             {"/fork-and-stay", fork_and_stay},
+             {"/fork", forked},
+             {"/exec", executed}};
 
 static void serve(ur_link *link, ur_request r) {
     struct turn t;
@@ -461,7 +482,7 @@ static void probe(ur_options *options) {
     size_t bytes = 0;
     memset(&m, 0, sizeof m);
     must(ur__connect(&link, options, options->socket));
-    must(ur__say_hello(&link, options));
+    must(ur__send_hello(&link, options));
     must(ur__read_welcome(&link, options, &m, packet, fds, &count));
     must(ur__map(fds[0], PROT_READ, UR__REQUEST_SEALS, &requests, &bytes));
     report("request segment: map it read-write", map_as(fds[0], PROT_READ | PROT_WRITE));
@@ -471,7 +492,8 @@ static void probe(ur_options *options) {
     report("request segment: write", result(pwrite(fds[0], "x", 1, 0)));
     report("request segment: shrink", result(ftruncate(fds[0], 0)));
     report("request segment: grow", result(ftruncate(fds[0], (off_t)bytes * 2)));
-    report("request segment: punch a hole", result(fallocate(fds[0], FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096)));
+    report("request segment: punch a hole",
+           result(fallocate(fds[0], FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096)));
     report("request segment: madvise", result(madvise(requests, 4096, MADV_REMOVE)));
     report("response segment: shrink", result(ftruncate(fds[1], 0)));
     report("response segment: grow", result(ftruncate(fds[1], (off_t)1 << 40)));
@@ -497,8 +519,9 @@ int main(int argc, char **argv) {
         ur_link *link;
         ur_request r;
         int err = ur_attach(&link, &options);
-        if (err != 0 && !ur_try_again(err)) {
-            printf("<refused %d, layouts %u to %u: %s>\n", -err, options.layout_min, options.layout_max, options.refusal);
+        if (err != 0 && !ur_is_temporary(err)) {
+            printf("<refused %d, layouts %u to %u: %s>\n", -err, options.layout_min, options.layout_max,
+                   options.refusal);
             return 3;
         }
         if (err != 0) {
@@ -510,7 +533,7 @@ int main(int argc, char **argv) {
             serve(link, r);
         }
         report("next", err);
-        say("link: ", ur_why(link));
+        say("link: ", ur_error_text(link));
         ur_close(link);
         if (getenv("FAULTY_ONCE") != NULL) {
             return 0;

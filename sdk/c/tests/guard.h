@@ -1,5 +1,4 @@
-/* Memory that ends at a page that cannot be touched: who reads or writes one byte
- * too far, dies. */
+/* Memory that ends at an inaccessible page: a read or write of one byte too many crashes. */
 #ifndef TEST_GUARD_H
 #define TEST_GUARD_H
 
@@ -22,7 +21,8 @@ enum { GUARD_BYTES = 1 << 20, GUARD_PAGE = 1 << 16 };
 static inline unsigned char *guarded(size_t size) {
     static unsigned char *start;
     if (start == NULL) {
-        start = (unsigned char *)mmap(NULL, GUARD_BYTES + GUARD_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        start = (unsigned char *)mmap(NULL, GUARD_BYTES + GUARD_PAGE, PROT_READ | PROT_WRITE,
+                                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         CHECK(start != MAP_FAILED && mprotect(start + GUARD_BYTES, GUARD_PAGE, PROT_NONE) == 0);
     }
     CHECK(size <= GUARD_BYTES);

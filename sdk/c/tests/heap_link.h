@@ -1,6 +1,5 @@
-/* A link over memory of this process, and the server's end of it: what the tests
- * of the memory protocol run on. The end is as small as one can be; it serves one
- * thread. */
+/* A link over memory of this process, and a minimal server's end of it, for the tests of
+ * the memory protocol. It serves one thread. */
 #ifndef TEST_HEAP_LINK_H
 #define TEST_HEAP_LINK_H
 
@@ -15,7 +14,14 @@
 #define HEAP_SLOT_BYTES 4096
 #endif
 
-enum { HEAP_LANES = 6, HEAP_ROWS = 8, HEAP_RING = 16, HEAP_SLOT = HEAP_SLOT_BYTES, HEAP_BUFFERS = 24, HEAP_ENTRIES = 8 };
+enum {
+    HEAP_LANES = 6,
+    HEAP_ROWS = 8,
+    HEAP_RING = 16,
+    HEAP_SLOT = HEAP_SLOT_BYTES,
+    HEAP_BUFFERS = 24,
+    HEAP_ENTRIES = 8
+};
 
 /* The server's end. */
 struct heap_server {
@@ -43,7 +49,9 @@ static inline uint8_t *heap_map(size_t size) {
     return at + GUARD_PAGE;
 }
 
-static inline void heap_unmap(uint8_t *at, size_t size) { CHECK(munmap(at - GUARD_PAGE, GUARD_PAGE) == 0 && munmap(at + size, GUARD_PAGE) == 0); }
+static inline void heap_unmap(uint8_t *at, size_t size) {
+    CHECK(munmap(at - GUARD_PAGE, GUARD_PAGE) == 0 && munmap(at + size, GUARD_PAGE) == 0);
+}
 
 static inline struct ur_shm_header *heap_requests(size_t *bytes) {
     struct ur_shm_header h;
@@ -63,7 +71,8 @@ static inline struct ur_shm_header *heap_requests(size_t *bytes) {
     h.mailbox_stride = (uint32_t)(ur__positions_at(&h) + HEAP_ENTRIES * sizeof(struct ur_shm_position));
     h.rows_offset = h.mailboxes_offset + h.mailbox_stride;
     h.descriptors_offset = h.rows_offset + HEAP_ROWS * sizeof(struct ur_shm_row);
-    h.buffers_offset = (h.descriptors_offset + HEAP_ROWS * HEAP_RING * sizeof(struct ur_shm_descriptor) + 4095) / 4096 * 4096;
+    h.buffers_offset =
+        (h.descriptors_offset + HEAP_ROWS * HEAP_RING * sizeof(struct ur_shm_descriptor) + 4095) / 4096 * 4096;
     h.segment_bytes = h.buffers_offset + HEAP_BUFFERS * HEAP_SLOT;
     *bytes = h.segment_bytes;
     struct ur_shm_header *at = (struct ur_shm_header *)(void *)heap_map(*bytes);
@@ -80,7 +89,8 @@ static inline void heap_mailbox(struct ur_shm_mailbox *b) {
     b->buffers = HEAP_BUFFERS / 2;
     b->lanes_offset = sizeof(struct ur_shm_link) + 64;
     b->descriptors_offset = b->lanes_offset + HEAP_LANES * sizeof(struct ur_shm_lane);
-    b->buffers_offset = (b->descriptors_offset + HEAP_LANES * HEAP_RING * sizeof(struct ur_shm_descriptor) + 4095) / 4096 * 4096;
+    b->buffers_offset =
+        (b->descriptors_offset + HEAP_LANES * HEAP_RING * sizeof(struct ur_shm_descriptor) + 4095) / 4096 * 4096;
     b->response_bytes = b->buffers_offset + HEAP_BUFFERS / 2 * HEAP_SLOT;
 }
 
@@ -109,7 +119,7 @@ static inline ur_link *heap_open(struct heap_server *s) {
     m.link_generation = 77;
     m.server = ur__text("test");
     ur_options_init(&o);
-    CHECK(ur__check(l, &o, &m) == 0 && ur__open(l, &o, &m) == 0);
+    CHECK(ur__check_segments(l, &o, &m) == 0 && ur__open_link(l, &o, &m) == 0);
 
     s->link = l;
     s->socket = sockets[1];
@@ -126,7 +136,8 @@ static inline ur_link *heap_open(struct heap_server *s) {
     CHECK(ur__pool_open(&s->pool, HEAP_BUFFERS, HEAP_ROWS) == 0);
     for (uint32_t i = 0; i < HEAP_ROWS; i++) {
         struct ur__writer *w = &s->writers[i];
-        w->ring = (struct ur_shm_descriptor *)(void *)((uint8_t *)s->header + s->header->descriptors_offset) + i * HEAP_RING;
+        w->ring =
+            (struct ur_shm_descriptor *)(void *)((uint8_t *)s->header + s->header->descriptors_offset) + i * HEAP_RING;
         w->mask = HEAP_RING - 1;
         w->limit = HEAP_RING;
         w->buffers = (uint8_t *)s->header + s->header->buffers_offset;
@@ -177,7 +188,7 @@ static inline struct ur__writer *heap_stream(struct heap_server *s, uint64_t id,
     ur__store32(&p->wants_response, 0);
     ur__store64(&p->released, 0);
     ur__store64(&p->stream_id, id);
-    w->released = ur__bind(&s->lanes[lane].released, &s->lanes[lane].stream_id, id, 0);
+    w->released = ur__counter_for(&s->lanes[lane].released, &s->lanes[lane].stream_id, id, 0);
     return w;
 }
 
@@ -215,7 +226,7 @@ static inline struct ur__reader heap_reader(struct heap_server *s, uint64_t id, 
     r.buffers = s->link->responses + s->box->buffers_offset;
     r.slot_size = HEAP_SLOT;
     r.count = HEAP_BUFFERS / 2;
-    r.published = ur__bind(&s->lanes[lane].published, &s->lanes[lane].stream_id, id, 0);
+    r.published = ur__counter_for(&s->lanes[lane].published, &s->lanes[lane].stream_id, id, 0);
     r.released = &s->positions[lane].released;
     return r;
 }
@@ -229,7 +240,8 @@ static inline void heap_put(struct ur__writer *w, const void *bytes, size_t size
     ur__writer_commit(w, (uint32_t)size, kind);
 }
 
-static const char heap_frame[] = "HPKS\x01\x01\0\0\0\0\0\0\0\x05\x01\x01\x04POST\x04http\x01x\x02/p\x02\x01" "a\x01" "1\x01" "b\x01" "2";
+static const char heap_frame[] =
+    "HPKS\x01\x01\0\0\0\0\0\0\0\x05\x01\x01\x04POST\x04http\x01x\x02/p\x02\x01" "a\x01" "1\x01" "b\x01" "2";
 enum { HEAP_FRAME = sizeof heap_frame - 1 };
 
 #endif

@@ -1,5 +1,4 @@
-/* The memory protocol step by step, on one thread: what each end does when the
- * other does this or that. */
+/* The memory protocol step by step, on one thread: how each end reacts to the other. */
 #include "heap_link.h"
 
 static struct heap_server s;
@@ -42,7 +41,7 @@ static void slots_share_a_buffer_and_a_read_one_is_used_again(void) {
     open_link();
     struct ur__writer *w = heap_stream(&s, 9, 0, 0);
     uint64_t released = 0, gate = 9;
-    w->released = ur__bind(&released, &gate, 9, 0);
+    w->released = ur__counter_for(&released, &gate, 9, 0);
     for (int i = 0; i < 3; i++) {
         heap_put(w, "x", 1, UR_BODY);
     }
@@ -65,7 +64,7 @@ static void slots_share_a_buffer_and_a_read_one_is_used_again(void) {
     released = UR_ALL_SLOTS;
     CHECK(ur__reclaim(w) == 0 && w->reclaimed == 6);
     gate = 10; /* the peer has moved on */
-    w->released.otherwise = UR_ALL_SLOTS;
+    w->released.unowned = UR_ALL_SLOTS;
     heap_put(w, "x", 1, UR_BODY);
     (void)ur__writer_publish(w);
     CHECK(ur__reclaim(w) == 0 && w->reclaimed == 7);
@@ -100,11 +99,13 @@ static void a_greedy_response_starves_nobody(void) {
     CHECK(l->lanes[0].writer.held == HEAP_BUFFERS / 2 - HEAP_LANES + 1);
     for (uint32_t i = 1; i < HEAP_LANES; i++) {
         ur_request r = give(1 + i, i, i);
-        CHECK(ur_respond(l, r, 200, NULL, 0, UR_NOW) == 0 && ur_write(l, r, "x", 1, UR_NOW, NULL) == 0 && ur_end(l, r, UR_NOW) == 0);
+        CHECK(ur_respond(l, r, 200, NULL, 0, UR_NOW) == 0 && ur_write(l, r, "x", 1, UR_NOW, NULL) == 0 &&
+              ur_end(l, r, UR_NOW) == 0);
     }
     ur__store64(&s.positions[0].released, 1000); /* nonsense */
     CHECK(ur_write(l, greedy, block, sizeof block, UR_NOW, &n) == -EPROTO);
-    CHECK(ur_cancelled(l, greedy) == -ECANCELED && ur_reason(l, greedy) == UR_SERVER_GONE && ur_why(l)[0] != '\0');
+    CHECK(ur_cancelled(l, greedy) == -ECANCELED && ur_reason(l, greedy) == UR_SERVER_GONE &&
+          ur_error_text(l)[0] != '\0');
     CHECK(ur_abort(l, greedy) == 0 && ur_next(l, UR_NOW, &greedy) == -ENOTCONN);
     close_link();
 }
@@ -127,7 +128,7 @@ static void no_more_requests_are_taken_than_the_link_has_lanes(void) {
     open_link();
     ur_request first = give(1, 0, 0), second;
     unsigned what;
-    l->at_once = 1;
+    l->max_active = 1;
     (void)heap_stream(&s, 2, 1, 1);
     (void)heap_append(&s, 2, 1, 1);
     CHECK(ur_next(l, UR_NOW, &second) == -EAGAIN && ur_next(l, UR_FOREVER, &second) == -EBUSY);
@@ -138,27 +139,34 @@ static void no_more_requests_are_taken_than_the_link_has_lanes(void) {
     close_link();
 }
 
-static void headers_are_read_in_place_until_their_release(void) {
+static void headers_are_readable_until_their_release(void) {
     open_link();
     ur_request r = give(5, 1, 1);
     char memory[HEAP_FRAME];
     ur_header h;
     ur_str v;
     ur_slot slot;
-    CHECK(ur__is(ur_method(l, r), "POST") && ur__is(ur_path(l, r), "/p") && ur__is(ur_scheme(l, r), "http") && ur__is(ur_authority(l, r), "x"));
+    CHECK(ur__equals(ur_method(l, r), "POST") && ur__equals(ur_path(l, r), "/p") &&
+          ur__equals(ur_scheme(l, r), "http") && ur__equals(ur_authority(l, r), "x"));
     CHECK(ur_http_version(l, r) == 1 && ur_stream_id(l, r) == 5 && ur_header_count(l, r) == 2);
-    CHECK(ur_header_at(l, r, 1, &h) == 0 && ur__is(h.name, "b") && ur_header_at(l, r, 0, &h) == 0 && ur__is(h.value, "1"));
-    CHECK(ur_header_at(l, r, 2, &h) == -ENOENT && ur_find_header(l, r, "B", &v) == 0 && ur__is(v, "2") && ur_find_header(l, r, "c", &v) == -ENOENT);
-    CHECK(ur_tail(l, r, 2, UR_NOW, &slot) == 0 && slot.kind == UR_BODY && slot.length == 4 && memcmp(slot.data, "body", 4) == 0);
-    CHECK(ur_keep_headers(l, r, memory, HEAP_FRAME - 1) == -ENOSPC && ur_keep_headers(l, r, memory, sizeof memory) == 0);
+    CHECK(ur_header_at(l, r, 1, &h) == 0 && ur__equals(h.name, "b") && ur_header_at(l, r, 0, &h) == 0 &&
+          ur__equals(h.value, "1"));
+    CHECK(ur_header_at(l, r, 2, &h) == -ENOENT && ur_find_header(l, r, "B", &v) == 0 && ur__equals(v, "2") &&
+          ur_find_header(l, r, "c", &v) == -ENOENT);
+    CHECK(ur_tail(l, r, 2, UR_NOW, &slot) == 0 && slot.kind == UR_BODY && slot.length == 4 &&
+          memcmp(slot.data, "body", 4) == 0);
+    CHECK(ur_keep_headers(l, r, memory, HEAP_FRAME - 1) == -ENOSPC &&
+          ur_keep_headers(l, r, memory, sizeof memory) == 0);
     CHECK(ur_release(l, r, 2) == 0 && ur_tail(l, r, 2, UR_NOW, &slot) == -ENOENT);
-    CHECK(ur__is(ur_path(l, r), "/p") && ur_find_header(l, r, "a", &v) == 0 && v.data > memory && v.data < memory + sizeof memory);
+    CHECK(ur__equals(ur_path(l, r), "/p") && ur_find_header(l, r, "a", &v) == 0 && v.data > memory &&
+          v.data < memory + sizeof memory);
     ur_request other = give(6, 2, 2);
-    CHECK(ur__is(ur_path(l, other), "/p") && ur_release(l, other, 1) == 0 && ur_path(l, other).data == NULL && ur_header_count(l, other) == 0);
+    CHECK(ur__equals(ur_path(l, other), "/p") && ur_release(l, other, 1) == 0 && ur_path(l, other).data == NULL &&
+          ur_header_count(l, other) == 0);
     close_link();
 }
 
-static void the_client_is_who_the_first_header_says(void) {
+static void the_client_address_is_that_of_the_first_header(void) {
     static const char target[] = "HPKS\x01\x01\0\0\0\0\0\0\0\x05\x01\x01\x03GET\x04http\x01x\x02/p\x02";
     static const char client[] = "\x16upload-response-client\x11" "203.0.113.7:40001", other[] = "\x01" "a\x01" "1";
     enum { TARGET = sizeof target - 1, CLIENT = sizeof client - 1, OTHER = sizeof other - 1 };
@@ -174,40 +182,43 @@ static void the_client_is_who_the_first_header_says(void) {
         (void)ur__writer_publish(w);
         (void)heap_append(&s, 5, 1, 2);
         CHECK(ur_next(l, UR_NOW, &r) == 0);
-        CHECK(said ? ur__is(ur_client_address(l, r), "203.0.113.7:40001") : ur_client_address(l, r).data == NULL);
-        CHECK(ur_release(l, r, 1) == 0 && ur_client_address(l, r).data == NULL && ur_abort(l, r) == 0 && ur_client_address(l, r).data == NULL);
+        CHECK(said ? ur__equals(ur_client_address(l, r), "203.0.113.7:40001") : ur_client_address(l, r).data == NULL);
+        CHECK(ur_release(l, r, 1) == 0 && ur_client_address(l, r).data == NULL && ur_abort(l, r) == 0 &&
+              ur_client_address(l, r).data == NULL);
         close_link();
     }
 }
 
-static void news_is_told_once_and_wishes_are_taken_back(void) {
+static void a_ready_request_is_named_once_and_its_wants_are_cleared(void) {
     open_link();
     ur_request r = give(5, 1, 1), told;
     ur_slot slot;
     unsigned what;
     CHECK(ur_tail(l, r, 3, UR_NOW, &slot) == -EAGAIN && ur__load32(&s.lanes[1].wants_request) == 1);
-    CHECK(ur_news(l, &told) == -EAGAIN && ur_wait(l, UR_WAIT_NEWS, UR_NOW, &what) == -EAGAIN);
+    CHECK(ur_ready(l, &told) == -EAGAIN && ur_wait(l, UR_WAIT_READY, UR_NOW, &what) == -EAGAIN);
     heap_put(&s.writers[1], "more", 4, UR_BODY);
     (void)ur__writer_publish(&s.writers[1]);
-    heap_notify(&s, 1, UR_WAIT_NEWS);
-    heap_notify(&s, 1, UR_WAIT_NEWS);
-    CHECK(ur_wait(l, UR_WAIT_NEWS, UR_FOREVER, &what) == 0 && what == UR_WAIT_NEWS);
+    heap_notify(&s, 1, UR_WAIT_READY);
+    heap_notify(&s, 1, UR_WAIT_READY);
+    CHECK(ur_wait(l, UR_WAIT_READY, UR_FOREVER, &what) == 0 && what == UR_WAIT_READY);
     CHECK(ur__load32(&s.lanes[1].wants_request) == 0);
-    CHECK(ur_news(l, &told) == 0 && told == r && ur_news(l, &told) == -EAGAIN);
+    CHECK(ur_ready(l, &told) == 0 && told == r && ur_ready(l, &told) == -EAGAIN);
     CHECK(ur_tail(l, r, 3, UR_NOW, &slot) == 0 && slot.length == 4);
     for (uint32_t i = 0; i < 100; i++) { /* more than the ring holds */
-        heap_notify(&s, 1, UR_WAIT_NEWS);
+        heap_notify(&s, 1, UR_WAIT_READY);
     }
-    CHECK(ur_news(l, &told) == 0 && told == r && ur_news(l, &told) == -EAGAIN);
+    CHECK(ur_ready(l, &told) == 0 && told == r && ur_ready(l, &told) == -EAGAIN);
     ur__store32(&s.rows[1].cancel, UR_DEADLINE);
     heap_notify(&s, 1, 0);
-    CHECK(ur_wait(l, 0, 0, &what) == -EAGAIN && ur_news(l, &told) == 0 && ur_cancelled(l, told) == -ECANCELED && ur_reason(l, told) == UR_DEADLINE);
-    CHECK(ur_tail(l, r, 3, UR_NOW, &slot) == 0); /* what is there can still be read */
-    CHECK(ur_tail(l, r, 4, UR_FOREVER, &slot) == -ECANCELED && ur_respond(l, r, 200, NULL, 0, UR_NOW) == 0 && ur_end(l, r, UR_NOW) == -ECANCELED);
+    CHECK(ur_wait(l, 0, 0, &what) == -EAGAIN && ur_ready(l, &told) == 0 && ur_cancelled(l, told) == -ECANCELED &&
+          ur_reason(l, told) == UR_DEADLINE);
+    CHECK(ur_tail(l, r, 3, UR_NOW, &slot) == 0); /* existing slots can still be read */
+    CHECK(ur_tail(l, r, 4, UR_FOREVER, &slot) == -ECANCELED && ur_respond(l, r, 200, NULL, 0, UR_NOW) == 0 &&
+          ur_end(l, r, UR_NOW) == -ECANCELED);
     close_link();
 }
 
-static void nonsense_of_the_server_ends_the_link(void) {
+static void a_violation_by_the_server_ends_the_link(void) {
     for (int i = 0; i < 10; i++) {
         open_link();
         ur_request r = give(5, 1, 1);
@@ -247,8 +258,9 @@ static void the_end_of_the_server_is_noticed(void) {
     open_link(); /* killed */
     r = give(5, 1, 1);
     CHECK(shutdown(s.socket, SHUT_RDWR) == 0);
-    CHECK(ur_next(l, UR_FOREVER, &other) == -ENOTCONN && ur_cancelled(l, r) == -ECANCELED && ur_reason(l, r) == UR_SERVER_GONE);
-    CHECK(ur_wait(l, UR_WAIT_NEWS, UR_FOREVER, &what) == 0 && ur_news(l, &other) == 0 && other == r);
+    CHECK(ur_next(l, UR_FOREVER, &other) == -ENOTCONN && ur_cancelled(l, r) == -ECANCELED &&
+          ur_reason(l, r) == UR_SERVER_GONE);
+    CHECK(ur_wait(l, UR_WAIT_READY, UR_FOREVER, &what) == 0 && ur_ready(l, &other) == 0 && other == r);
     CHECK(ur_abort(l, r) == 0 && ur_drain(l) == -ENOTCONN);
     close_link();
     open_link(); /* closed the link */
@@ -291,7 +303,8 @@ static void a_header_that_does_not_fit_is_refused(void) {
     CHECK(ur_respond(l, r, 200, &h, 1, UR_NOW) == -EMSGSIZE);
     h.value.length--;
     CHECK(ur_respond(l, r, 200, &h, 1, UR_NOW) == 0 && ur_respond(l, r, 200, &h, 1, UR_NOW) == -EALREADY);
-    CHECK(ur_trailers(l, r, &h, 1, UR_NOW) == 0 && ur_write(l, r, "x", 1, UR_NOW, NULL) == -EINVAL && ur_end(l, r, UR_NOW) == 0);
+    CHECK(ur_trailers(l, r, &h, 1, UR_NOW) == 0 && ur_write(l, r, "x", 1, UR_NOW, NULL) == -EINVAL &&
+          ur_end(l, r, UR_NOW) == 0);
     close_link();
 }
 
@@ -331,10 +344,10 @@ int main(void) {
     a_greedy_response_starves_nobody();
     a_revoked_stream_is_passed_over();
     no_more_requests_are_taken_than_the_link_has_lanes();
-    headers_are_read_in_place_until_their_release();
-    the_client_is_who_the_first_header_says();
-    news_is_told_once_and_wishes_are_taken_back();
-    nonsense_of_the_server_ends_the_link();
+    headers_are_readable_until_their_release();
+    the_client_address_is_that_of_the_first_header();
+    a_ready_request_is_named_once_and_its_wants_are_cleared();
+    a_violation_by_the_server_ends_the_link();
     a_row_of_another_stream_is_not_read();
     the_end_of_the_server_is_noticed();
     a_drained_link_says_when_nothing_more_comes();

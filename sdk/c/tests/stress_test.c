@@ -1,6 +1,6 @@
 /* A server and a worker in two threads over one link, with random sizes, random
- * patience, streams that are taken back and streams that are cancelled. Whoever
- * waits is woken by a notice or a bell or never: a lost one is a failure. */
+ * timeouts, streams that are taken back and streams that are cancelled. Only a notice or a
+ * bell wakes a waiting thread: a lost one is a failure. */
 #include "heap_link.h"
 
 #include <pthread.h>
@@ -99,7 +99,7 @@ static void serve_blocking(ur_link *l, ur_request r) {
     while (err == 0 && (err = ur_next_slot(l, r, LOST_MS, &slot)) == 0 && slot.kind == UR_BODY) {
         uint8_t turned[HEAP_SLOT];
         for (size_t i = 0; i < slot.length; i++) {
-            turned[i] = (uint8_t) ~((const uint8_t *)slot.data)[i];
+            turned[i] = (uint8_t)~((const uint8_t *)slot.data)[i];
         }
         err = ur_write(l, r, turned, slot.length, LOST_MS, NULL);
         err = err == 0 ? ur_flush(l, r) : err;
@@ -127,7 +127,7 @@ static void *work(void *link) {
             CHECK(e != NULL && ur_set_user(l, r, e) == 0);
             step(l, r, &random);
         }
-        while (ur_news(l, &r) == 0) {
+        while (ur_ready(l, &r) == 0) {
             step(l, r, &random);
         }
         ur_counters c;
@@ -136,7 +136,7 @@ static void *work(void *link) {
             return NULL;
         }
         CHECK(err == -EAGAIN || err == -ESHUTDOWN);
-        CHECK(ur_wait(l, UR_WAIT_STREAM | UR_WAIT_NEWS, LOST_MS, NULL) == 0);
+        CHECK(ur_wait(l, UR_WAIT_STREAM | UR_WAIT_READY, LOST_MS, NULL) == 0);
     }
 }
 
@@ -176,7 +176,7 @@ static void start_exchange(uint32_t i, uint64_t id) {
 
 static void tell(uint32_t i, int wanted) {
     if (wanted) {
-        heap_notify(&s, i, UR_WAIT_NEWS);
+        heap_notify(&s, i, UR_WAIT_READY);
     }
 }
 
@@ -190,7 +190,8 @@ static int pump(struct exchange *x, uint32_t i) {
         if (x->sent == x->size) {
             err = ur__writer_commit_empty(w, UR_END);
             x->ended = err == 0;
-        } else if ((err = ur__writer_reserve(w, 1 + (uint32_t)draw(&dice, ur__min(HEAP_SLOT, x->size - x->sent)), &room, &size)) == 0) {
+        } else if ((err = ur__writer_reserve(w, 1 + (uint32_t)draw(&dice, ur__min(HEAP_SLOT, x->size - x->sent)), &room,
+                                             &size)) == 0) {
             uint32_t n = (uint32_t)ur__min(1 + draw(&dice, size), x->size - x->sent);
             for (uint32_t k = 0; k < n; k++) {
                 room[k] = pattern(x->id, x->sent + k);
@@ -305,8 +306,9 @@ static void look(void) {
         if (x->id == 0) {
             return; /* there is a lane for another stream */
         }
-        int more = !x->over && !x->received_end && ur__count(&x->reader.published) > x->reader.seen;
-        int room = !x->over && !x->ended && ur__count(&s.writers[x->row].released) != s.writers[x->row].reclaimed;
+        int more = !x->over && !x->received_end && ur__counter_load(&x->reader.published) > x->reader.seen;
+        int room =
+            !x->over && !x->ended && ur__counter_load(&s.writers[x->row].released) != s.writers[x->row].reclaimed;
         if (more || room || ur__load64(&s.lanes[i].let_go) == x->id) {
             return;
         }
@@ -344,8 +346,9 @@ int main(int argc, char **argv) {
     heap_wake(&s, 0);
     CHECK(pthread_join(worker, NULL) == 0);
     CHECK(served + got_back + passed_over + cancelled == streams);
-    printf("stress_test: ok: %llu served, %llu taken back, %llu passed over, %llu cancelled\n", (unsigned long long)served,
-           (unsigned long long)got_back, (unsigned long long)passed_over, (unsigned long long)cancelled);
+    printf("stress_test: ok: %llu served, %llu taken back, %llu passed over, %llu cancelled\n",
+           (unsigned long long)served, (unsigned long long)got_back, (unsigned long long)passed_over,
+           (unsigned long long)cancelled);
     heap_close(&s);
     return 0;
 }

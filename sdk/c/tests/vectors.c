@@ -1,13 +1,15 @@
-/* Decodes golden vectors. Reads lines "<kind> <hex>" and writes for each what it
- * decoded to, or the name of the error, in the form that tests/csdk expects; and
- * checks on the way that every proper prefix of what is valid is truncated, and
- * that no byte beyond the input is read. */
+/* Decodes golden vectors. Reads lines "<kind> <hex>" and writes for each the
+ * decoded value, or the name of the error, in the form that tests/csdk expects. It also
+ * checks that every proper prefix of a valid input is truncated, and that no byte beyond
+ * the input is read. */
 #include <upload_response.h>
 
 #include "guard.h"
 
-static const char *const faults[] = {"ok", "truncated", "magic", "stream-version", "frame-type", "kind", "http-version", "varint", "length",
-                                     "too-many-fields", "method", "scheme", "authority", "path", "status", "name", "value"};
+static const char *const faults[] = {"ok",     "truncated",    "magic",     "stream-version", "frame-type",
+                                     "kind",   "http-version", "varint",    "length",         "too-many-fields",
+                                     "method", "scheme",       "authority", "path",           "status",
+                                     "name",   "value"};
 static const char *const message_faults[] = {"ok", "truncated", "format", "type", "too-long"};
 
 static void put_hex(const void *bytes, size_t size) {
@@ -31,7 +33,7 @@ static void put_lower(ur_str s) {
 static void put_list(const unsigned char *bytes, size_t size, size_t at, size_t count) {
     static ur_header fields[UR__MAX_FIELDS];
     static unsigned char again[1 << 18];
-    struct ur__cursor c = ur__walk(bytes, size);
+    struct ur__cursor c = ur__cursor_at(bytes, size);
     c.at = at;
     for (size_t i = 0; i < count; i++) {
         fields[i] = ur__field(&c);
@@ -47,17 +49,18 @@ static void put_list(const unsigned char *bytes, size_t size, size_t at, size_t 
     put_hex(again, length);
 }
 
-static enum ur__fault parse(const char *kind, const unsigned char *b, size_t size, struct ur__head *h, unsigned *status) {
+static enum ur__fault parse(const char *kind, const unsigned char *b, size_t size, struct ur__head *h,
+                            unsigned *status) {
     if (strcmp(kind, "request") == 0) {
         return ur__parse_request(h, b, size);
     }
     if (strcmp(kind, "response") == 0) {
         return ur__parse_response(h, status, b, size);
     }
-    struct ur__cursor c = ur__walk(b, size), list;
+    struct ur__cursor c = ur__cursor_at(b, size), list;
     memset(h, 0, sizeof *h);
     h->count = ur__skip_fields(&c);
-    list = ur__walk(b, size);
+    list = ur__cursor_at(b, size);
     (void)ur__field_count(&list);
     h->fields_at = list.at;
     h->length = c.at;
@@ -83,7 +86,8 @@ static void frame(const char *kind, const unsigned char *input, size_t size) {
     } else if (strcmp(kind, "response") == 0) {
         unsigned char head[18 + 1];
         printf(" id=%llu version=%d status=%u", (unsigned long long)h.stream_id, h.version, status);
-        CHECK(ur__put_response(head, h.stream_id, h.version, status, ur__array(NULL, 0)) == head + 19 && memcmp(head, b, 18) == 0);
+        CHECK(ur__put_response(head, h.stream_id, h.version, status, ur__array(NULL, 0)) == head + 19 &&
+              memcmp(head, b, 18) == 0);
     }
     put_list(b, size, h.fields_at, h.count);
     printf("\n");

@@ -1,6 +1,5 @@
 /* The worker of the end-to-end tests: many echoes in flight on one link, driven by
- * ur_wait(), and a page for each thing that a test looks at. It prints a line for
- * what it sees, "<path> <what>". Variables: UPLOAD_RESPONSE_SOCKET and _POOL,
+ * ur_wait(), and a page for each test. It prints a line for each event, "<path> <event>". Variables: UPLOAD_RESPONSE_SOCKET and _POOL,
  * UR_BELL (futex, eventfd), UR_LANES. */
 #include <signal.h>
 #include <stdio.h>
@@ -58,16 +57,18 @@ static int page_headers(ur_link *link, ur_request r) {
     scheme = ur_scheme(link, r);
     authority = ur_authority(link, r);
     path = ur_path(link, r);
-    size_t at = (size_t)snprintf(text, sizeof text, "HTTP %d\n%.*s %.*s\n%.*s %.*s\n", ur_http_version(link, r), (int)method.length, method.data,
-                                 (int)path.length, path.data, (int)scheme.length, scheme.data, (int)authority.length, authority.data);
+    size_t at = (size_t)snprintf(text, sizeof text, "HTTP %d\n%.*s %.*s\n%.*s %.*s\n", ur_http_version(link, r),
+                                 (int)method.length, method.data, (int)path.length, path.data, (int)scheme.length,
+                                 scheme.data, (int)authority.length, authority.data);
     for (size_t i = 0; i < ur_header_count(link, r) && err == 0; i++) {
         err = ur_header_at(link, r, i, &h);
-        at += (size_t)snprintf(text + at, sizeof text - at, "%.*s: %.*s\n", (int)h.name.length, h.name.data, (int)h.value.length, h.value.data);
+        at += (size_t)snprintf(text + at, sizeof text - at, "%.*s: %.*s\n", (int)h.name.length, h.name.data,
+                               (int)h.value.length, h.value.data);
     }
     return err != 0 ? err : finish(link, r, text);
 }
 
-/* /endless: writes until nobody wants it. */
+/* /endless: writes until the response is no longer wanted. */
 static int page_endless(ur_link *link, ur_request r) {
     static const char block[100000] = {'x'};
     int err = ur_respond(link, r, 200, NULL, 0, UR_FOREVER);
@@ -132,14 +133,16 @@ static int page_misuse(ur_link *link, ur_request r) {
         ur_reserve(link, r, UR_NOW, &room, &size) != -EINVAL || ur_trailers(link, r, NULL, 0, UR_NOW) != -EINVAL) {
         return -1001;
     }
-    if (ur_respond(link, r, 200, &bad, 1, UR_NOW) != -EINVAL || ur_respond(link, r, 200, &worse, 1, UR_NOW) != -EINVAL ||
+    if (ur_respond(link, r, 200, &bad, 1, UR_NOW) != -EINVAL ||
+        ur_respond(link, r, 200, &worse, 1, UR_NOW) != -EINVAL ||
         ur_respond(link, r, 199, NULL, 0, UR_NOW) != -EINVAL || ur_respond(link, r, 1000, NULL, 0, UR_NOW) != -EINVAL) {
         return -1002;
     }
-    if (ur_release(link, r, 1000) != -EINVAL || ur_tail(link, r, 0, UR_NOW, &slot) != -EINVAL || ur_commit(link, r, 1) != -EINVAL) {
+    if (ur_release(link, r, 1000) != -EINVAL || ur_tail(link, r, 0, UR_NOW, &slot) != -EINVAL ||
+        ur_commit(link, r, 1) != -EINVAL) {
         return -1003;
     }
-    if (ur_cancelled(link, r + 1) != -ESTALE || ur_end(link, 0, UR_NOW) != -ESTALE || ur_news(link, &r) == -ECHILD) {
+    if (ur_cancelled(link, r + 1) != -ESTALE || ur_end(link, 0, UR_NOW) != -ESTALE || ur_ready(link, &r) == -ECHILD) {
         return -1004;
     }
     return 0;
@@ -149,8 +152,9 @@ static int page_misuse(ur_link *link, ur_request r) {
 static int page_after(ur_link *link, ur_request r, const char *path) {
     ur_slot slot;
     int err = finish(link, r, "after\n");
-    if (err == 0 && ur_tail(link, r, 1, UR_NOW, &slot) == -ESTALE && ur_flush(link, r) == -ESTALE && ur_end(link, r, UR_NOW) == -ESTALE &&
-        ur_abort(link, r) == -ESTALE && ur_method(link, r).data == NULL && ur_reason(link, r) == UR_NOT_CANCELLED) {
+    if (err == 0 && ur_tail(link, r, 1, UR_NOW, &slot) == -ESTALE && ur_flush(link, r) == -ESTALE &&
+        ur_end(link, r, UR_NOW) == -ESTALE && ur_abort(link, r) == -ESTALE && ur_method(link, r).data == NULL &&
+        ur_reason(link, r) == UR_NOT_CANCELLED) {
         say(path, "stale");
     }
     return err;
@@ -162,8 +166,9 @@ static int page_fork(ur_link *link, ur_request r) {
     if (child == 0) {
         ur_slot slot;
         ur_request other;
-        int good = ur_tail(link, r, 1, UR_NOW, &slot) == -ECHILD && ur_next(link, UR_NOW, &other) == -ECHILD && ur_end(link, r, UR_NOW) == -ECHILD &&
-                   ur_wait(link, UR_WAIT_NEWS, UR_NOW, NULL) == -ECHILD && ur_drain(link) == -ECHILD && ur_method(link, r).data == NULL;
+        int good = ur_tail(link, r, 1, UR_NOW, &slot) == -ECHILD && ur_next(link, UR_NOW, &other) == -ECHILD &&
+                   ur_end(link, r, UR_NOW) == -ECHILD && ur_wait(link, UR_WAIT_READY, UR_NOW, NULL) == -ECHILD &&
+                   ur_drain(link) == -ECHILD && ur_method(link, r).data == NULL;
         ur_close(link);
         _exit(good ? 0 : 1);
     }
@@ -275,16 +280,16 @@ static void serve(ur_link *link) {
         while ((err = ur_next(link, UR_NOW, &r)) == 0) {
             start(link, r);
         }
-        while (ur_news(link, &r) == 0) {
+        while (ur_ready(link, &r) == 0) {
             step(link, r);
         }
         (void)ur_get_counters(link, &c);
         if (c.active == 0 && err != -EAGAIN) {
             break;
         }
-        (void)ur_wait(link, UR_WAIT_STREAM | UR_WAIT_NEWS, 50, NULL);
+        (void)ur_wait(link, UR_WAIT_STREAM | UR_WAIT_READY, 50, NULL);
     }
-    say("link", err == -ESHUTDOWN ? "drained" : ur_why(link));
+    say("link", err == -ESHUTDOWN ? "drained" : ur_error_text(link));
 }
 
 int main(void) {
@@ -306,7 +311,7 @@ int main(void) {
         if (err == 0) {
             serve(link);
             ur_close(link);
-        } else if (ur_try_again(err)) {
+        } else if (ur_is_temporary(err)) {
             (void)usleep(20000);
         } else {
             printf("refused %d: %s\n", -err, options.refusal);

@@ -1,4 +1,4 @@
-"""A Django project in one file: pip install django
+"""A Django project in one file. It needs django from PyPI.
 
 python -m upload_response wsgi django_app:app --threads 8
 python -m upload_response asgi django_app:async_app

@@ -1,4 +1,4 @@
-"""A FastAPI application: pip install fastapi
+"""A FastAPI application. It needs fastapi from PyPI.
 
 python -m upload_response asgi fastapi_app:app
 
@@ -54,7 +54,7 @@ async def count(number: int) -> StreamingResponse:
 
 @app.post("/item")
 def item(item: Item, tasks: BackgroundTasks) -> Item:
-    """A plain function: FastAPI runs it in a thread, and the task after the response."""
+    """Add an item. FastAPI runs this function in a thread, and the task after the response."""
     tasks.add_task(done.append, item.name)
     return item
 

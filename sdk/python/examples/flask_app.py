@@ -1,4 +1,4 @@
-"""A Flask application: pip install flask
+"""A Flask application. It needs flask from PyPI.
 
 python -m upload_response wsgi flask_app:app --threads 8
 

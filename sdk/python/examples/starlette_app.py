@@ -1,4 +1,4 @@
-"""A Starlette application: pip install starlette
+"""A Starlette application. It needs starlette from PyPI.
 
 python -m upload_response asgi starlette_app:app
 

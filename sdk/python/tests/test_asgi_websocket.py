@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,10 +64,10 @@ def closing(client: Connection) -> Close:
 
 def test_the_scope_has_what_the_specification_asks_for(url: Server) -> None:
     headers = {"X-Odd": "1", "Origin": "http://example.org"}
-    with dial(
-        url.port, "/show?a=1&b=%20", additional_headers=headers, subprotocols=["chat", "superchat"]
-    ) as client:
-        own = client.local_address[1]
+    connection = socket.create_connection(("127.0.0.1", url.port))
+    own = connection.getsockname()[1]  # before the application can close it
+    options = {"additional_headers": headers, "subprotocols": ["chat", "superchat"], "sock": connection}
+    with dial(url.port, "/show?a=1&b=%20", **options) as client:
         seen = json.loads(client.recv(20))
     assert seen["type"] == "websocket"
     assert seen["asgi"] == {"version": "3.0", "spec_version": "2.5"}

@@ -15,11 +15,11 @@ import pytest
 import upload_response as ur
 from conftest import Process, Server
 from gateways import APPS, command
-from upload_response._library import Options
-from upload_response._link import Server as Peer
-from upload_response._link import default_socket
-from upload_response._waits import Waits
-from upload_response._worker import Options as WorkerOptions
+from upload_response._core.ffi import Options
+from upload_response._core.link import Server as Peer
+from upload_response._core.link import default_socket
+from upload_response._core.worker import WorkerOptions
+from upload_response._serving.attach_log import AttachLog
 
 NOBODY = 65534
 
@@ -64,14 +64,14 @@ def test_a_thread_that_comes_late_says_no_wait_and_keeps_no_other_from_saying_on
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "upload_response")
-    waits, options, server = Waits(), WorkerOptions(socket="/s"), Peer(7, "", 0)
-    early, late = waits.attached, waits.attached  # two threads begin to attach
-    waits.say(ur.AttachError("nobody", 2), early)
-    waits.end(options, server)
-    waits.say(ur.AttachError("nobody", 2), late)  # its attempt came to nothing before that
-    waits.begin()
-    waits.say(ur.AttachError("nobody", 2), waits.attached)
-    waits.end(options, server)
+    attach_log, options, server = AttachLog(), WorkerOptions(socket="/s"), Peer(7, "", 0)
+    early, late = attach_log.attachments, attach_log.attachments  # two threads begin to attach
+    attach_log.failed(ur.AttachError("nobody", 2), early)
+    attach_log.attached(options, server)
+    attach_log.failed(ur.AttachError("nobody", 2), late)  # its attempt came to nothing before that
+    attach_log.lost()
+    attach_log.failed(ur.AttachError("nobody", 2), attach_log.attachments)
+    attach_log.attached(options, server)
     assert [record.getMessage().split()[0] for record in caplog.records] == [
         "waiting",
         "attached",
@@ -80,7 +80,7 @@ def test_a_thread_that_comes_late_says_no_wait_and_keeps_no_other_from_saying_on
     ]
 
 
-def test_a_wait_is_said_without_a_word_of_logging(tmp_path: Path) -> None:
+def test_a_wait_is_logged_without_any_configuration(tmp_path: Path) -> None:
     path = str(tmp_path / "ur.sock")
     code = f"import upload_response as ur\nur.serve(lambda request, response: None, socket={path!r})"
     process = Process([sys.executable, "-c", code])

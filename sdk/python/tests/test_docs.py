@@ -53,3 +53,9 @@ def test_what_the_guide_names_is_there() -> None:
         for name in (n for row in rows for n in re.findall(r"`(\w+)", row) if n != "for"):
             for kind in kinds:
                 assert hasattr(kind, name) or (name == "file" and kind is ur.AsyncRequest), (kind, name)
+
+
+def test_the_reference_has_every_public_name() -> None:
+    text = (ROOT / "sdk/python/docs/index.rst").read_text()
+    listed = set(re.findall(r"^\.\. auto\w+:: (\w+)$", text, re.MULTILINE))
+    assert listed == set(ur.__all__) - {"__version__"}

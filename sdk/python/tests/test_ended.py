@@ -15,7 +15,7 @@ from conftest import Server, eventually
 from test_async import Run, attach, run
 from test_async import take as take_async
 from test_request import finish, take
-from upload_response import _bell
+from upload_response._threads import bell
 
 __all__ = ["run"]
 
@@ -108,7 +108,7 @@ def test_a_task_that_waits_for_room_is_told_of_the_end(server: Server, run: Run)
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have threads sleep until somebody wakes them."""
-    monkeypatch.setattr(_bell, "_SLICE", PATIENT)
+    monkeypatch.setattr(bell, "_SLICE", PATIENT)
 
 
 class Waiting:
@@ -117,7 +117,7 @@ class Waiting:
     def __init__(self, worker: ur.Worker, step: Callable[[], object]) -> None:
         self.told: list[str] = []
         self._step = step
-        waiting = worker._link.bell._reasons
+        waiting = worker._bell._reasons
         count = len(waiting)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -170,7 +170,7 @@ def test_an_end_between_the_look_and_the_wait_is_no_wait(
 ) -> None:
     with server.worker() as worker, Upload(server.port):
         request = take(worker)
-        exchange, bell = request._exchange, worker._link.bell
+        exchange, bell = request._exchange, worker._bell
 
         def end_first(*arguments: Any) -> None:
             request.response.abort()  # nobody is there to be told
@@ -247,5 +247,46 @@ def test_a_request_that_another_thread_drops_makes_room_for_the_next_one(server:
             assert request is not None
             await end_async(request.response)
             assert sorted(reply.result().status for reply in replies) == [200, 502]
+
+    run(main())
+
+
+# --------------------------------------------------------------------- drain
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_thread_that_waits_is_told_of_a_drain_that_another_one_heard(server: Server) -> None:
+    with server.worker(lanes=2) as worker:
+        reply = server.get("/")
+        request = take(worker)
+        found: list[ur.Request | None] = []
+        waiting = threading.Thread(target=lambda: found.append(worker.next()), daemon=True)
+        waiting.start()
+        eventually("the thread to wait", lambda: worker._bell._reasons)
+        worker.drain()
+
+        def heard() -> bool:
+            with worker._taking:
+                return bool(worker._link.take() == ())
+
+        eventually("the server to agree", heard)
+        finish(request)
+        waiting.join(SOON)
+        assert found == [None]
+        assert reply.result().status == 200
+
+
+def test_a_loop_is_told_of_a_drain_that_a_handler_heard(server: Server, run: Run) -> None:
+    async def main() -> None:
+        async with attach(server, lanes=2) as worker:
+
+            async def handle(request: ur.AsyncRequest, response: ur.AsyncResponse) -> None:
+                worker.drain()
+                eventually("the server to agree", lambda: worker._link.take() == ())
+                await end_async(response)
+
+            reply = server.get("/")
+            await asyncio.wait_for(worker.serve(handle), SOON)
+            assert reply.result().status == 200
 
     run(main())

@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 import upload_response as ur
-from upload_response import _library
+from upload_response._core import ffi
 
 HEADER = Path(__file__).parents[2] / "c" / "include" / "upload_response.h"
 
@@ -41,8 +41,9 @@ def test_every_error_is_drawn_and_has_one_base() -> None:
 
 
 def test_signatures_are_those_of_the_header() -> None:
-    declared = dict(re.findall(r"^UR_INLINE .*?\b(ur_\w+)\((.*)\);$", HEADER.read_text(), re.MULTILINE))
-    names = {**_library.SIGNATURES, "ur_attach": _library.ATTACH}
+    text = re.sub(r",\n +", ", ", HEADER.read_text())  # a declaration a line
+    declared = dict(re.findall(r"^UR_INLINE .*?\b(ur_\w+)\((.*)\);$", text, re.MULTILINE))
+    names = {**ffi.SIGNATURES, "ur_attach": ffi.ATTACH}
     for name, (_, arguments) in names.items():
         parameters = declared[name].split(", ")
         assert len(parameters) == len(arguments), name
@@ -54,14 +55,14 @@ def test_signatures_are_those_of_the_header() -> None:
 
 def test_structs_are_those_of_the_header(tmp_path: Path) -> None:
     sizes = {
-        "ur_options": ctypes.sizeof(_library.Options),
-        "ur_counters": ctypes.sizeof(_library.Counters),
-        "ur_header": ctypes.sizeof(_library.Header),
-        "ur_memory": ctypes.sizeof(_library.Memory),
-        "ur_slot": _library.SLOT.size,
-        "ur_taken": _library.TAKEN.size,
+        "ur_options": ctypes.sizeof(ffi.Options),
+        "ur_counters": ctypes.sizeof(ffi.Counters),
+        "ur_header": ctypes.sizeof(ffi.Header),
+        "ur_memory": ctypes.sizeof(ffi.Memory),
+        "ur_slot": ffi.SLOT.size,
+        "ur_flat_request": ffi.FLAT_REQUEST.size,
     }
-    members = {"ur_options": _library.Options, "ur_counters": _library.Counters, "ur_memory": _library.Memory}
+    members = {"ur_options": ffi.Options, "ur_counters": ffi.Counters, "ur_memory": ffi.Memory}
     checks = [f'_Static_assert(sizeof({name}) == {size}, "{name}");' for name, size in sizes.items()]
     for name, struct in members.items():
         for field, *_ in struct._fields_:

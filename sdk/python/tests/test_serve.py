@@ -422,7 +422,7 @@ ELSEWHERE = """
 
     def hit():
         time.sleep(0.2)  # until all others sleep
-        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+        signal.pthread_kill(threading.get_ident(), signal.{name})
 
     def handler(request, response):
         threading.Thread(target=hit, daemon=True).start()
@@ -443,11 +443,13 @@ ELSEWHERE = """
             await send({{"type": "http.response.body"}})
 
     if __name__ == "__main__":
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell has it for what runs in the background
         {serve}
         print("served")
 """
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 @pytest.mark.parametrize(
     "serve",
     [
@@ -460,10 +462,10 @@ ELSEWHERE = """
     ],
 )
 def test_a_signal_that_does_not_wake_the_main_thread_is_heard(
-    server: Server, scripts: Scripts, serve: str
+    server: Server, scripts: Scripts, serve: str, name: str
 ) -> None:
     """One that comes to another thread; one that comes right before a sleep is no different."""
-    worker = scripts.attached(ELSEWHERE.format(serve=serve), links=2 if "threads" in serve else 1)
+    worker = scripts.attached(ELSEWHERE.format(serve=serve, name=name), links=2 if "threads" in serve else 1)
     assert server.get("/").result().status == 200
     assert worker.wait() == 0
     assert worker.lines[-1] == "served\n"

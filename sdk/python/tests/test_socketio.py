@@ -28,6 +28,8 @@ def test_its_client_talks_in_each_of_its_ways(server: Server, transports: list[s
             assert client.transport() == ends_as
             for message in ("hello", b"\x00\xff" * 5000):
                 assert await client.call("echo", message, timeout=SOON) == message
+            await client.emit("leave")
+            await client.wait()
         finally:
             await client.disconnect()
 

@@ -112,7 +112,7 @@ def test_close_ends_the_waits_of_all_threads(server: Server) -> None:
         threads = [threading.Thread(target=wait, args=(step,)) for step in (worker.next, request.read)]
         for thread in threads:
             thread.start()
-        eventually("both to wait", lambda: len(worker._link.bell._reasons) == 2)
+        eventually("both to wait", lambda: len(worker._bell._reasons) == 2)
         worker.close()
         for thread in threads:
             thread.join()

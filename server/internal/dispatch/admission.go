@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 )
 
 // admission bounds what processes can cost by connecting to the worker socket: the
@@ -70,13 +70,13 @@ func (a *admission) wait(p process) error {
 		err = a.users.wait(ctx, p.uid)
 	}
 	if err != nil {
-		return refusal(proto.CodeFull, "process %d, or another of user %d, attaches too often", p.pid, p.uid)
+		return refusal(attach.CodeFull, "process %d, or another of user %d, attaches too often", p.pid, p.uid)
 	}
 	select {
 	case a.turn <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return refusal(proto.CodeFull, "others attach before process %d", p.pid)
+		return refusal(attach.CodeFull, "others attach before process %d", p.pid)
 	}
 }
 
@@ -103,11 +103,11 @@ func (c *peerCount) enter(p process) error {
 	}
 	switch {
 	case c.all >= c.most:
-		return refusal(proto.CodeFull, "%d connections have not said hello yet, process %d has to wait", c.all, p.pid)
+		return refusal(attach.CodeFull, "%d connections have not said hello yet, process %d has to wait", c.all, p.pid)
 	case c.users[p.uid] >= c.mostOfUser:
-		return refusal(proto.CodeFull, "%d connections of user %d have not said hello yet, process %d has to wait", c.users[p.uid], p.uid, p.pid)
+		return refusal(attach.CodeFull, "%d connections of user %d have not said hello yet, process %d has to wait", c.users[p.uid], p.uid, p.pid)
 	case c.processes[p.pid] >= c.mostOfProcess:
-		return refusal(proto.CodeFull, "%d connections of process %d have not said hello yet", c.processes[p.pid], p.pid)
+		return refusal(attach.CodeFull, "%d connections of process %d have not said hello yet", c.processes[p.pid], p.pid)
 	}
 	c.all++
 	c.users[p.uid]++

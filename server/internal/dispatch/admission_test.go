@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 	"golang.org/x/time/rate"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 )
 
 func TestConnectionsAreCountedInAllAndOfEachUserAndProcess(t *testing.T) {
@@ -31,8 +31,8 @@ func TestConnectionsAreCountedInAllAndOfEachUserAndProcess(t *testing.T) {
 		if (err == nil) != step.want {
 			t.Errorf("%+v: %v, want room: %v", step.peer, err, step.want)
 		}
-		var refusal *proto.Refusal
-		if err != nil && (!errors.As(err, &refusal) || refusal.Code != proto.CodeFull) {
+		var refusal *attach.Refusal
+		if err != nil && (!errors.As(err, &refusal) || refusal.Code != attach.CodeFull) {
 			t.Errorf("%+v: %v: not a refusal after which one tries again", step.peer, err)
 		}
 		if err == nil {

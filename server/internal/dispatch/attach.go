@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -108,9 +108,9 @@ func (d *Dispatcher) attach(conn *net.UnixConn, p process) {
 // refuse tells the peer why it cannot attach.
 func (d *Dispatcher) refuse(conn *net.UnixConn, err error) {
 	d.noteRefused(err)
-	refusal := &proto.Refusal{Code: proto.CodeMalformed, Message: err.Error()}
+	refusal := &attach.Refusal{Code: attach.CodeMalformed, Message: err.Error()}
 	_ = errors.As(err, &refusal)
-	if packet, err := proto.Encode(refusal); err == nil {
+	if packet, err := attach.Encode(refusal); err == nil {
 		_ = conn.SetWriteDeadline(time.Now().Add(helloTime))
 		_, _ = conn.Write(packet)
 	}
@@ -123,19 +123,19 @@ func (d *Dispatcher) noteRefused(err error) {
 }
 
 func refusal(code, format string, args ...any) error {
-	return &proto.Refusal{Code: code, Message: fmt.Sprintf(format, args...), LayoutMin: shm.LayoutMin, LayoutMax: shm.LayoutMax}
+	return &attach.Refusal{Code: code, Message: fmt.Sprintf(format, args...), LayoutMin: shm.LayoutMin, LayoutMax: shm.LayoutMax}
 }
 
 // welcome checks the request of a hello, waits for its turn, makes the link, and sends the
 // welcome with the descriptors.
-func (d *Dispatcher) welcome(conn *net.UnixConn, peer process, hello *proto.Hello) (*link, error) {
-	layout, err := proto.Negotiate(proto.Range{Min: shm.LayoutMin, Max: shm.LayoutMax}, hello.Layouts())
+func (d *Dispatcher) welcome(conn *net.UnixConn, peer process, hello *attach.Hello) (*link, error) {
+	layout, err := attach.Negotiate(attach.LayoutRange{Min: shm.LayoutMin, Max: shm.LayoutMax}, hello.Layouts())
 	if err != nil {
 		return nil, err
 	}
 	p := d.pools[hello.Pool]
 	if p == nil {
-		return nil, refusal(proto.CodePool, "no route leads to pool %q", hello.Pool)
+		return nil, refusal(attach.CodePool, "no route leads to pool %q", hello.Pool)
 	}
 	if err := d.config.mayServe(peer, hello.Pool); err != nil {
 		return nil, err
@@ -159,16 +159,16 @@ func (d *Dispatcher) welcome(conn *net.UnixConn, peer process, hello *proto.Hell
 }
 
 // errDrainingLink is the refusal of a worker that comes too late.
-var errDrainingLink = refusal(proto.CodeDraining, "the server is shutting down")
+var errDrainingLink = refusal(attach.CodeDraining, "the server is shutting down")
 
 // open makes the link and sends the welcome. Preconditions: expectLink.
-func (d *Dispatcher) open(conn *net.UnixConn, p *Pool, hello *proto.Hello, layout uint16, pid int, h holder) (*link, error) {
+func (d *Dispatcher) open(conn *net.UnixConn, p *Pool, hello *attach.Hello, layout uint16, pid int, h holder) (*link, error) {
 	l, file, err := d.newLink(conn, p, hello, pid, h)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	packet, err := proto.Encode(&proto.Welcome{
+	packet, err := attach.Encode(&attach.Welcome{
 		Layout: layout, LayoutHash: shm.LayoutHash(), Instance: d.instance, ServerPID: uint32(os.Getpid()),
 		Server: d.config.ServerName,
 		Link:   l.index, LinkGeneration: l.generation, Lanes: l.end.Lanes(),
@@ -191,7 +191,7 @@ func (d *Dispatcher) open(conn *net.UnixConn, p *Pool, hello *proto.Hello, layou
 
 // readPacket reads the first message. It may be nonsense.
 func readPacket(conn *net.UnixConn) ([]byte, error) {
-	packet := make([]byte, proto.MaxMessage+1)
+	packet := make([]byte, attach.MaxMessage+1)
 	n, err := conn.Read(packet)
 	if err != nil {
 		return nil, fmt.Errorf("no hello: %w", err)
@@ -199,28 +199,28 @@ func readPacket(conn *net.UnixConn) ([]byte, error) {
 	return packet[:n], nil
 }
 
-func readHello(conn *net.UnixConn) (*proto.Hello, error) {
+func readHello(conn *net.UnixConn) (*attach.Hello, error) {
 	packet, err := readPacket(conn)
 	if err != nil {
 		return nil, err
 	}
-	message, err := proto.Decode(packet)
+	message, err := attach.Decode(packet)
 	if err != nil {
 		return nil, err
 	}
-	hello, ok := message.(*proto.Hello)
+	hello, ok := message.(*attach.Hello)
 	if !ok {
-		return nil, refusal(proto.CodeMalformed, "the first message is %q, want hello", message.Type())
+		return nil, refusal(attach.CodeMalformed, "the first message is %q, want hello", message.Type())
 	}
 	return hello, hello.Validate()
 }
 
 // newLink makes the memory and the bells of a link. The file is to be sent to
 // the worker and closed.
-func (d *Dispatcher) newLink(conn *net.UnixConn, p *Pool, hello *proto.Hello, pid int, h holder) (_ *link, _ *os.File, err error) {
+func (d *Dispatcher) newLink(conn *net.UnixConn, p *Pool, hello *attach.Hello, pid int, h holder) (_ *link, _ *os.File, err error) {
 	ls, concurrency, err := d.responses.acquire(h, min(int(hello.Lanes), d.config.mostLanes()), d.config.mostLanes())
 	if err != nil {
-		return nil, nil, refusal(proto.CodeFull, "%v", err)
+		return nil, nil, refusal(attach.CodeFull, "%v", err)
 	}
 	l := &link{
 		pool: p, cache: d.requests, responses: d.responses, log: d.log, name: hello.Name, pid: pid, holder: h,
@@ -229,7 +229,7 @@ func (d *Dispatcher) newLink(conn *net.UnixConn, p *Pool, hello *proto.Hello, pi
 	if l.name == "" {
 		l.name = fmt.Sprintf("pid-%d", pid)
 	}
-	if l.bell, err = shm.NewEventfd(); err == nil && hello.Bell == proto.BellEventfd {
+	if l.bell, err = shm.NewEventfd(); err == nil && hello.Bell == attach.BellEventfd {
 		l.workerBell, err = shm.NewPeerEventfd()
 	}
 	if err != nil {
@@ -258,22 +258,22 @@ func (l *link) sendWelcome(packet []byte, request, response *os.File) error {
 // control reads the rare messages of an attached worker until its connection
 // ends. The end of the connection is how the death of a process is noticed.
 func (l *link) control() {
-	packet, drained := make([]byte, proto.MaxMessage+1), false
+	packet, drained := make([]byte, attach.MaxMessage+1), false
 	for {
 		n, err := l.conn.Read(packet)
 		if err != nil || n == 0 {
 			l.close(peerGone, reasonOfLoss(err))
 			return
 		}
-		switch message, err := proto.Decode(packet[:n]); message.(type) {
-		case *proto.Drain:
+		switch message, err := attach.Decode(packet[:n]); message.(type) {
+		case *attach.Drain:
 			if drained { // each costs us more than the worker
 				l.close(evicted, errors.New("a second drain on the control socket"))
 				return
 			}
 			drained = true
 			l.setDraining()
-		case *proto.Bye:
+		case *attach.Bye:
 			l.close(peerLeft, nil)
 			return
 		default:

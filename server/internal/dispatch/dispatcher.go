@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/shm"
 )
@@ -159,7 +159,7 @@ func (d *Dispatcher) tellDraining(ctx context.Context) {
 		left = max(time.Until(deadline), 0)
 	}
 	for l := range d.links {
-		go l.send(&proto.Drain{DeadlineMS: uint64(left.Milliseconds())})
+		go l.send(&attach.Drain{DeadlineMS: uint64(left.Milliseconds())})
 	}
 }
 

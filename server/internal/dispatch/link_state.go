@@ -3,7 +3,7 @@ package dispatch
 import (
 	"time"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -41,9 +41,9 @@ func (l *link) close(reason closeReason, cause error) {
 	}
 	switch reason {
 	case closed:
-		l.send(&proto.Bye{Reason: "server stopped"})
+		l.send(&attach.Bye{Reason: "server stopped"})
 	case evicted:
-		l.send(&proto.Refusal{Code: proto.CodeEvicted, Message: cause.Error()})
+		l.send(&attach.Refusal{Code: attach.CodeEvicted, Message: cause.Error()})
 	}
 	l.endStreams()
 	_ = l.conn.Close()
@@ -132,8 +132,8 @@ func (l *link) closeBells() {
 
 // send sends the worker a message. A worker that does not read its control socket misses
 // it.
-func (l *link) send(m proto.Message) {
-	packet, err := proto.Encode(m)
+func (l *link) send(m attach.Message) {
+	packet, err := attach.Encode(m)
 	if err != nil {
 		l.log.Error("cannot encode a message", "type", m.Type(), "error", err)
 		return

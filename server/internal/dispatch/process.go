@@ -9,7 +9,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
+	"github.com/wavey-ai/upload-response/server/listen"
 )
 
 // PoolID is a user or group whose processes may serve one pool.
@@ -27,20 +28,11 @@ type process struct {
 
 // processOf asks the kernel which process is at the other end of conn.
 func processOf(conn *net.UnixConn) (process, error) {
-	cred, err := peerCredentials(conn)
+	cred, err := listen.PeerCredentials(conn)
 	if err != nil {
 		return process{}, err
 	}
 	return process{pid: int(cred.Pid), uid: cred.Uid, gid: cred.Gid}, nil
-}
-
-// peerCredentials asks the kernel for the credentials of the other end of conn.
-func peerCredentials(conn *net.UnixConn) (cred *unix.Ucred, err error) {
-	onDescriptor(conn, &err, func(fd int) error {
-		cred, err = unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
-		return err
-	})
-	return cred, err
 }
 
 // onDescriptor calls f with the descriptor of conn, and leaves what went wrong in err.
@@ -67,7 +59,7 @@ func (c *Config) mayConnect(p process) error {
 		slices.ContainsFunc(c.PoolGIDs, func(a PoolID) bool { return a.ID == p.gid }) {
 		return nil
 	}
-	return refusal(proto.CodeDenied, "user %d, group %d may not attach (process %d)", p.uid, p.gid, p.pid)
+	return refusal(attach.CodeDenied, "user %d, group %d may not attach (process %d)", p.uid, p.gid, p.pid)
 }
 
 // mayServe returns a refusal unless the peer's user or group may serve a pool.
@@ -76,7 +68,7 @@ func (c *Config) mayServe(p process, pool string) error {
 		slices.Contains(c.PoolGIDs, PoolID{pool, p.gid}) {
 		return nil
 	}
-	return refusal(proto.CodeDenied, "user %d, group %d may not serve pool %q (process %d)", p.uid, p.gid, pool, p.pid)
+	return refusal(attach.CodeDenied, "user %d, group %d may not serve pool %q (process %d)", p.uid, p.gid, pool, p.pid)
 }
 
 // holderOf returns for whom a link of the peer's is counted, or a refusal if only workers
@@ -92,7 +84,7 @@ func (d *Dispatcher) holderOf(conn *net.UnixConn, p process, pool string) (holde
 	}
 	closed := slices.Contains(d.config.Supervised, pool) && !slices.Contains(d.config.OpenPools, pool)
 	if closed && !h.started {
-		return h, refusal(proto.CodeDenied, "pool %q takes workers only that the server has started, and process %d is none", pool, p.pid)
+		return h, refusal(attach.CodeDenied, "pool %q takes workers only that the server has started, and process %d is none", pool, p.pid)
 	}
 	return h, nil
 }

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/server/internal/progress"
 	"github.com/wavey-ai/upload-response/shm"
 )
@@ -157,16 +157,16 @@ func attachRaw(t *testing.T, path string) *shm.WorkerEnd {
 	c, err := net.DialUnix("unixpacket", nil, &net.UnixAddr{Name: path, Net: "unixpacket"})
 	check(err)
 	t.Cleanup(func() { _ = c.Close() })
-	hello, err := proto.Encode(&proto.Hello{LayoutMin: 1, LayoutMax: 1, Pool: "default", Name: "raw", SDK: "x", SDKVersion: "1", Lanes: 4, Bell: proto.BellFutex})
+	hello, err := attach.Encode(&attach.Hello{LayoutMin: 1, LayoutMax: 1, Pool: "default", Name: "raw", SDK: "x", SDKVersion: "1", Lanes: 4, Bell: attach.BellFutex})
 	check(err)
 	_, err = c.Write(hello)
 	check(err)
-	packet, oob := make([]byte, proto.MaxMessage+1), make([]byte, 256)
+	packet, oob := make([]byte, attach.MaxMessage+1), make([]byte, 256)
 	n, on, _, _, err := c.ReadMsgUnix(packet, oob)
 	check(err)
-	m, err := proto.Decode(packet[:n])
+	m, err := attach.Decode(packet[:n])
 	check(err)
-	welcome, ok := m.(*proto.Welcome)
+	welcome, ok := m.(*attach.Welcome)
 	if !ok {
 		t.Fatalf("the answer is %+v", m)
 	}

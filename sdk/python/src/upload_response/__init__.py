@@ -12,30 +12,32 @@
     if __name__ == "__main__":
         ur.serve(digest, processes=2)
 
-Below serve() are Worker, which is one link and gives its requests when iterated, Request
-and Response; AsyncWorker is the same for an event loop.
+serve() runs a handler in threads and processes. Below it, a Worker is one link to the server and
+yields a Request, with its Response, for each iteration; AsyncWorker does so in an event loop.
+The modules asgi and wsgi serve web applications.
 
-The errors, all of them in this package:
+Errors, all of which this package exports:
 
 Error
-    AttachError        no link could be made; may_pass: trying again makes sense
-    LinkClosed         the link is over: its server is gone, or it was closed
+    AttachError        a worker could not attach; may_pass: another attempt may succeed
+    LinkClosed         the link has ended: the server is gone, or the worker was closed
     Forked             the link belongs to the parent process
     Cancelled          nobody wants the response any more; reason says why
-    RequestEnded       the request has ended
-    WebSocketClosed    by either side; code and reason say more
-    Released           the slot was given back
-    MalformedRequest   headers or trailers that cannot be decoded
-    InvalidResponse    also a ValueError: what was to be sent breaks a rule
-        HeadersTooLarge    it does not fit one slot
-    ViewsAlive         also a BufferError: a view of the memory is in the way
+    RequestEnded       the request or its response has already ended
+    WebSocketClosed    either side has closed the WebSocket; code and reason say more
+    Released           the slot was released before
+    MalformedRequest   the headers or trailers cannot be decoded
+    InvalidResponse    also a ValueError: the response breaks a rule of HTTP
+        HeadersTooLarge    the headers do not fit one slot
+    ViewsAlive         also a BufferError: impossible while a view of the memory exists
     Timeout            also a TimeoutError: not within the given time
 """
 
-from ._async_request import AsyncRequest, AsyncResponse
-from ._async_websocket import AsyncWebSocket
-from ._async_worker import AsyncWorker
-from ._errors import (
+from ._aio.request import AsyncRequest
+from ._aio.response import AsyncResponse
+from ._aio.websocket import AsyncWebSocket
+from ._aio.worker import AsyncWorker
+from ._core.errors import (
     AttachError,
     Cancelled,
     Error,
@@ -51,15 +53,15 @@ from ._errors import (
     ViewsAlive,
     WebSocketClosed,
 )
-from ._headers import Headers
-from ._link import Server
-from ._pin import Slot
-from ._request import Request
-from ._response import Response
-from ._serve import serve, worker
+from ._core.headers import Headers
+from ._core.link import Server
+from ._core.slot_pin import Slot
+from ._serving.serve import serve, worker
+from ._threads.request import Request
+from ._threads.response import Response
+from ._threads.websocket import WebSocket
+from ._threads.worker import Worker
 from ._version import VERSION as __version__
-from ._websocket import WebSocket
-from ._worker import Worker
 
 __all__ = [
     "AsyncRequest",

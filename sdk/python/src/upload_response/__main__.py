@@ -1,5 +1,5 @@
-"""python -m upload_response."""
+"""Runs the command line: python -m upload_response."""
 
-from ._command import main
+from ._command.main import main
 
 raise SystemExit(main())

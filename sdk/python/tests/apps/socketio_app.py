@@ -15,4 +15,10 @@ async def echo(sid: str, message: Any) -> Any:
     return message
 
 
+@server.event  # type: ignore[untyped-decorator,unused-ignore]
+async def leave(sid: str) -> None:
+    """End the connection from here, which answers the poll that waits."""
+    await server.disconnect(sid)
+
+
 app = socketio.ASGIApp(server)

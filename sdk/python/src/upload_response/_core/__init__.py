@@ -1,0 +1,1 @@
+"""Links, requests and responses. Nothing here waits, so that threads and event loops share it."""

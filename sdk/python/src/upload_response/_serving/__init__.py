@@ -1,0 +1,1 @@
+"""Runs handlers and gateways: attaches again, starts threads and processes, ends on signals."""

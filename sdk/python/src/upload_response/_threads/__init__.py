@@ -1,0 +1,1 @@
+"""Workers, requests and responses for threads."""

@@ -1,0 +1,70 @@
+package compress
+
+import (
+	"strconv"
+	"strings"
+)
+
+// codings are the content codings that the server can make (RFC 9110 section 8.4.1), the
+// best first.
+var codings = []string{"zstd", "gzip"}
+
+// identity is the coding of a body that is not compressed.
+const identity = "identity"
+
+// chooseCoding returns the coding that a client prefers by the Accept-Encoding fields (RFC
+// 9110 section 12.5.3); of equally good ones, the first of codings. A client that accepts
+// none of them gets identity, even if it does not accept that either.
+func chooseCoding(accept []string) string {
+	best, most := identity, 0
+	weights := parseWeights(accept)
+	for _, coding := range codings {
+		if weight := weights.of(coding); weight > most {
+			best, most = coding, weight
+		}
+	}
+	if weights[identity] > most {
+		return identity
+	}
+	return best
+}
+
+// codingWeights are the weights of an Accept-Encoding field in thousandths, by coding.
+type codingWeights map[string]int
+
+// of returns the weight of a coding; 0 is not acceptable.
+func (w codingWeights) of(coding string) int {
+	if weight, named := w[coding]; named {
+		return weight
+	}
+	return w["*"]
+}
+
+func parseWeights(fields []string) codingWeights {
+	weights := codingWeights{}
+	for _, field := range fields {
+		for element := range strings.SplitSeq(field, ",") {
+			coding, parameter, weighted := strings.Cut(element, ";")
+			coding = strings.ToLower(strings.TrimSpace(coding))
+			if coding == "x-gzip" { // RFC 9110 section 8.4.1.3
+				coding = "gzip"
+			}
+			weights[coding] = 1000
+			if weighted {
+				weights[coding] = parseWeight(parameter)
+			}
+		}
+	}
+	return weights
+}
+
+// parseWeight returns a weight (RFC 9110 section 12.4.2) in thousandths. An invalid one is
+// 0: nothing says then that the coding is welcome.
+func parseWeight(parameter string) int {
+	name, value, _ := strings.Cut(parameter, "=")
+	q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+	if !strings.EqualFold(strings.TrimSpace(name), "q") || err != nil || !(q >= 0 && q <= 1) { // not a NaN
+		return 0
+	}
+	return int(q*1000 + 0.5)
+}

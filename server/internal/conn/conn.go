@@ -1,0 +1,88 @@
+// Package conn holds what the server keeps of a client's connection, whatever version of
+// HTTP it carries: who is at the other end, what the kernel says of its socket, and what
+// its requests take together.
+package conn
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// Conn is what the server keeps of a client's connection.
+type Conn struct {
+	Guarded  bool        // it carries HTTP/1, and a guard checks where each message ends
+	Reader   *IdleReader // of the socket; nil: the connection has none of its own
+	AltSvc   string      // what its responses say of HTTP/3; empty: nothing
+	Requests Requests
+	Known    atomic.Bool // it has served a whole request, and the last one was not slow
+	Window   Window      // of the bodies of its requests
+
+	client atomic.Pointer[Client]
+}
+
+// New returns a connection whose client is known already.
+func New(client *Client) *Conn {
+	c := &Conn{}
+	c.client.Store(client)
+	return c
+}
+
+// Client returns who sent a request that came from an address; nil is a connection that
+// the server does not know. All requests of a connection have the same client, except over
+// HTTP/3, where clients may move.
+func (c *Conn) Client(remote string, trust *Trust) *Client {
+	if c == nil {
+		return trust.NewClient(remote)
+	}
+	if known := c.client.Load(); known != nil && known.Remote == remote {
+		return known
+	}
+	client := trust.NewClient(remote)
+	c.client.Store(client)
+	return client
+}
+
+// Socket returns the descriptor of the connection, or nil.
+func (c *Conn) Socket() syscall.RawConn {
+	if c.Reader == nil {
+		return nil
+	}
+	return c.Reader.Raw
+}
+
+// key is the key of a request's connection in its context.
+type key struct{}
+
+// With notes the connection in the context of its requests.
+func With(ctx context.Context, c *Conn) context.Context {
+	return context.WithValue(ctx, key{}, c)
+}
+
+// Of returns the connection of a request, or nil if the request came in through another
+// server.
+func Of(r *http.Request) *Conn {
+	c, _ := r.Context().Value(key{}).(*Conn)
+	return c
+}
+
+// A connection that the server is about to close is read for a moment, and what comes is
+// thrown away: if it were not, the client could lose the end of its response.
+const (
+	LingerBytes = 256 << 10
+	LingerTime  = 500 * time.Millisecond
+)
+
+// Past is a deadline that has passed.
+var Past = time.Unix(1, 0)
+
+// CloseWrite ends what the client reads, if the connection can be closed by halves.
+func CloseWrite(c net.Conn) error {
+	if half, ok := c.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}

@@ -1,0 +1,59 @@
+package server
+
+import (
+	"net/netip"
+	"sync"
+
+	"github.com/wavey-ai/upload-response/server/internal/conn"
+	"github.com/wavey-ai/upload-response/server/internal/protocol"
+)
+
+// windowClaim is a request's part of the budget. The zero value holds nothing.
+type windowClaim struct {
+	budget *conn.Budget
+	conn   *conn.Conn
+	holder netip.Prefix
+	bytes  int64 // of the request
+	most   int64 // of all requests of the connection
+	once   sync.Once
+}
+
+// claimWindow takes what the body of a request may fill before it is read. Release:
+// windowClaim.release, which can be called more than once.
+func (x *exchange) claimWindow() error {
+	if x.session.Pipelined || x.conn == nil || x.offer == nil && !x.hasBody() {
+		return nil
+	}
+	c := &x.window
+	c.conn, c.holder = x.conn, x.origin.holder
+	c.bytes, c.most = protocol.WindowOf(x.session.Version, x.request.ContentLength)
+	if x.origin.peer.Trusted { // its requests are those of many
+		c.most = 0
+	}
+	n := c.bytes
+	if c.most > 0 {
+		n = x.conn.Window.Add(n, c.most)
+	}
+	budget := x.router.windows
+	if !budget.Take(c.holder, n) {
+		if c.most > 0 {
+			x.conn.Window.Add(-c.bytes, c.most)
+		}
+		return ErrNoWindow
+	}
+	c.budget = budget
+	return nil
+}
+
+func (c *windowClaim) release() {
+	if c.budget == nil {
+		return
+	}
+	c.once.Do(func() {
+		n := c.bytes
+		if c.most > 0 {
+			n = -c.conn.Window.Add(-n, c.most)
+		}
+		c.budget.Give(c.holder, n)
+	})
+}
