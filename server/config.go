@@ -170,7 +170,8 @@ func (c *Config) check() error {
 	case c.StallTime < 0:
 		return fmt.Errorf("stall time %v: cannot be negative", c.StallTime)
 	case c.QueueLength < 0 || c.BodyLimit < 0 || c.MinBodyRate < 0 || c.RequestRate < 0 || c.RequestBurst < 0:
-		return fmt.Errorf("limits cannot be negative: queue length %d, body %d, its rate %d, requests a second %d, in a burst %d",
+		return fmt.Errorf("limits cannot be negative: "+
+			"queue length %d, body %d, its rate %d, requests a second %d, in a burst %d",
 			c.QueueLength, c.BodyLimit, c.MinBodyRate, c.RequestRate, c.RequestBurst)
 	case c.LinksPerProcess < 0 || c.LinksPerUser < 0 || c.LinksPerPool < 0 || c.StartedWorkers < 0:
 		return fmt.Errorf("numbers of links cannot be negative: %d of a process, %d of a user, %d of a pool, %d kept",

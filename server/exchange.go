@@ -147,7 +147,8 @@ func (x *exchange) publishHeaders(hasBody bool) error {
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrBadRequest, err)
 	case len(frame) > limit && len(s.RequestFrame.Path) > len(frame)/2:
-		return fmt.Errorf("%w: %d bytes, the limit is %d for the whole header", ErrTargetTooLong, len(s.RequestFrame.Path), limit)
+		return fmt.Errorf("%w: %d bytes, the limit is %d for the whole header",
+			ErrTargetTooLong, len(s.RequestFrame.Path), limit)
 	case len(frame) > limit:
 		return fmt.Errorf("%w: %d bytes, the limit is %d", ErrHeadersTooLarge, len(frame), limit)
 	}
@@ -158,8 +159,10 @@ func (x *exchange) publishHeaders(hasBody bool) error {
 // it mattered.
 func (x *exchange) exchange(hasBody bool) error {
 	s := x.stream
-	x.responder = responder{stream: s, progress: x.progress, writer: x.writer, together: pieceWriterOf(x.writer, x.request), controller: x.controller, request: x.request, origin: &x.origin,
-		offer: x.offer, router: x.router}
+	x.responder = responder{
+		stream: s, progress: x.progress, writer: x.writer, together: pieceWriterOf(x.writer, x.request),
+		controller: x.controller, request: x.request, origin: &x.origin, offer: x.offer, router: x.router,
+	}
 	x.progress.Attach(x.request.Context(), x.controller, x.transferCounter())
 	for {
 		if err := s.Assign(x.request.Context(), x.pool); err != nil {
@@ -260,7 +263,8 @@ func (x *exchange) haltPump(err error) {
 // clientOf returns the client of an exchange. Behind a proxy that we trust a connection
 // is that of many.
 func (x *exchange) clientOf() dispatch.Client {
-	known := x.conn != nil && !x.origin.peer.Trusted && x.conn.Known.Load() && (x.session.Pipelined || x.conn.Requests.Alone())
+	known := x.conn != nil && !x.origin.peer.Trusted && x.conn.Known.Load() &&
+		(x.session.Pipelined || x.conn.Requests.Alone())
 	return dispatch.NewClient(x.origin.holder, known)
 }
 
@@ -304,7 +308,8 @@ func (x *exchange) fail(err error) (status int) {
 	status = f.Status
 	c.countFault(f.Counter)
 	if status >= http.StatusInternalServerError && !f.Retry {
-		x.router.log.Warn("exchange failed", "stream", x.streamID, "method", x.request.Method, "path", x.request.URL.Path,
+		x.router.log.Warn("exchange failed", "stream", x.streamID,
+			"method", x.request.Method, "path", x.request.URL.Path,
 			"worker", x.worker, "status", status, "begun", x.responder.begun, "error", err)
 	}
 	if x.responder.begun {

@@ -120,7 +120,8 @@ func (r *responder) parse(frame []byte) (*proto.Response, error) {
 	case n != len(frame):
 		return nil, fmt.Errorf("%w: headers frame: %d bytes too many", ErrWorkerInvalid, len(frame)-n)
 	case response.StreamID != id: // a worker that mixes up its clients
-		return nil, fmt.Errorf("%w: headers frame of stream %d on the lane of %d", ErrWorkerInvalid, response.StreamID, id)
+		return nil, fmt.Errorf("%w: headers frame of stream %d on the lane of %d",
+			ErrWorkerInvalid, response.StreamID, id)
 	}
 	return response, nil
 }

@@ -131,10 +131,12 @@ func (r *UploadResponseRouter) leave() {
 func (r *UploadResponseRouter) Stats() Stats {
 	c, d, held := &r.counters, r.dispatcher.Counters(), r.dispatcher.Holdings()
 	return Stats{
-		Links: held.Links, ActiveStreams: held.ActiveStreams, FreeBuffers: held.FreeBuffers, TotalBuffers: held.TotalBuffers,
-		Waiting: int64(held.Waiting), Exchanges: c.Exchanges.Load(), Failed: c.Failed.Load(), Aborted: c.Aborted.Load(),
-		ClientGone: c.ClientGone.Load(), WorkerTimeouts: c.Timeouts.Load(), Reclaimed: d.Preempted.Load(), Retried: d.Retried.Load(),
-		Attached: d.Attached.Load(), Refused: d.Refused.Load(), Lost: d.Lost.Load(), Evicted: d.Evicted.Load(),
+		Links: held.Links, ActiveStreams: held.ActiveStreams, Waiting: int64(held.Waiting),
+		FreeBuffers: held.FreeBuffers, TotalBuffers: held.TotalBuffers,
+		Exchanges: c.Exchanges.Load(), Failed: c.Failed.Load(), Aborted: c.Aborted.Load(),
+		ClientGone: c.ClientGone.Load(), WorkerTimeouts: c.Timeouts.Load(),
+		Reclaimed: d.Preempted.Load(), Retried: d.Retried.Load(), Attached: d.Attached.Load(),
+		Refused: d.Refused.Load(), Lost: d.Lost.Load(), Evicted: d.Evicted.Load(),
 		StaleNotices: d.StaleNotices.Load(), Allocations: int64(Allocations()),
 	}
 }

@@ -82,7 +82,8 @@ func (t routeTable) choose(target *url.URL) (*dispatch.Pool, error) {
 func (t routeTable) agree(path string, found *dispatch.Pool) bool {
 	dots, slashes := strings.Contains(path, "/."), strings.Contains(path, "//")
 	return t.find(path) == found && (!dots || t.find(normal(path, true, false)) == found) &&
-		(!slashes || t.find(normal(path, false, true)) == found) && (!dots || !slashes || t.find(normal(path, true, true)) == found)
+		(!slashes || t.find(normal(path, false, true)) == found) &&
+		(!dots || !slashes || t.find(normal(path, true, true)) == found)
 }
 
 // normal returns a path without dot segments (RFC 3986 section 5.2.4), or with one slash

@@ -105,9 +105,11 @@ func (c *peerCount) enter(p process) error {
 	case c.all >= c.most:
 		return refusal(attach.CodeFull, "%d connections have not said hello yet, process %d has to wait", c.all, p.pid)
 	case c.users[p.uid] >= c.mostOfUser:
-		return refusal(attach.CodeFull, "%d connections of user %d have not said hello yet, process %d has to wait", c.users[p.uid], p.uid, p.pid)
+		return refusal(attach.CodeFull, "%d connections of user %d have not said hello yet, process %d has to wait",
+			c.users[p.uid], p.uid, p.pid)
 	case c.processes[p.pid] >= c.mostOfProcess:
-		return refusal(attach.CodeFull, "%d connections of process %d have not said hello yet", c.processes[p.pid], p.pid)
+		return refusal(attach.CodeFull, "%d connections of process %d have not said hello yet",
+			c.processes[p.pid], p.pid)
 	}
 	c.all++
 	c.users[p.uid]++

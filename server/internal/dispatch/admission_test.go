@@ -24,7 +24,8 @@ func TestConnectionsAreCountedInAllAndOfEachUserAndProcess(t *testing.T) {
 		peer process
 		want bool
 	}{
-		{process{1, 100, 0}, true}, {process{1, 100, 0}, true}, {process{1, 100, 0}, false}, {process{2, 100, 0}, true}, {process{2, 100, 0}, false},
+		{process{1, 100, 0}, true}, {process{1, 100, 0}, true}, {process{1, 100, 0}, false},
+		{process{2, 100, 0}, true}, {process{2, 100, 0}, false},
 		{process{3, 101, 0}, true}, {process{4, 102, 0}, true}, {process{5, 103, 0}, false},
 	} {
 		err := c.enter(step.peer)
@@ -92,7 +93,8 @@ func TestALogOfRefusalsSaysHowManyItLeftOut(t *testing.T) {
 	l.limiter = rate.NewLimiter(0, 1)
 	l.warn("refused", "error", "why")
 	lines := strings.Split(strings.TrimSpace(text.String()), "\n")
-	if len(lines) != 3 || !strings.HasSuffix(lines[2], "error=why left_out=8") || strings.Contains(lines[1], "left_out") {
+	if len(lines) != 3 || !strings.HasSuffix(lines[2], "error=why left_out=8") ||
+		strings.Contains(lines[1], "left_out") {
 		t.Errorf("%q", lines)
 	}
 }
@@ -145,7 +147,8 @@ func TestLinksOfAUserAndAPoolAreBoundedIfOneSaysSo(t *testing.T) {
 		holder holder
 		want   int
 	}{
-		{holder{"a", 1000, 1, false}, 3}, {holder{"a", 1000, 2, false}, 2}, {holder{"a", 1001, 3, false}, 2}, {holder{"b", 1001, 3, false}, 1},
+		{holder{"a", 1000, 1, false}, 3}, {holder{"a", 1000, 2, false}, 2},
+		{holder{"a", 1001, 3, false}, 2}, {holder{"b", 1001, 3, false}, 1},
 	} {
 		if n := r.links(t, step.holder); n != step.want {
 			t.Errorf("%+v: %d links, want %d", step.holder, n, step.want)
@@ -175,7 +178,10 @@ func TestLinksAreKeptForWorkersThatTheServerStarts(t *testing.T) {
 }
 
 func TestPoolsAreOpenToTheUsersThatAreNamedForThem(t *testing.T) {
-	c := Config{AllowUIDs: []uint32{901}, AllowGIDs: []uint32{902}, PoolUIDs: []PoolID{{"a", 903}, {"b", 904}}, PoolGIDs: []PoolID{{"b", 905}}}
+	c := Config{
+		AllowUIDs: []uint32{901}, AllowGIDs: []uint32{902},
+		PoolUIDs: []PoolID{{"a", 903}, {"b", 904}}, PoolGIDs: []PoolID{{"b", 905}},
+	}
 	for _, step := range []struct {
 		peer          process
 		connect, a, b bool
@@ -188,7 +194,10 @@ func TestPoolsAreOpenToTheUsersThatAreNamedForThem(t *testing.T) {
 		{process{1, 9, 905}, true, false, true},
 		{process{1, 905, 903}, false, false, false},
 	} {
-		for what, got := range map[string]error{"connect": c.mayConnect(step.peer), "serve a": c.mayServe(step.peer, "a"), "serve b": c.mayServe(step.peer, "b")} {
+		for what, got := range map[string]error{
+			"connect": c.mayConnect(step.peer),
+			"serve a": c.mayServe(step.peer, "a"), "serve b": c.mayServe(step.peer, "b"),
+		} {
 			want := map[string]bool{"connect": step.connect, "serve a": step.a, "serve b": step.b}[what]
 			if (got == nil) != want {
 				t.Errorf("%+v may %s: %v, want %v", step.peer, what, got, want)

@@ -123,7 +123,9 @@ func (d *Dispatcher) noteRefused(err error) {
 }
 
 func refusal(code, format string, args ...any) error {
-	return &attach.Refusal{Code: code, Message: fmt.Sprintf(format, args...), LayoutMin: shm.LayoutMin, LayoutMax: shm.LayoutMax}
+	return &attach.Refusal{
+		Code: code, Message: fmt.Sprintf(format, args...), LayoutMin: shm.LayoutMin, LayoutMax: shm.LayoutMax,
+	}
 }
 
 // welcome checks the request of a hello, waits for its turn, makes the link, and sends the
@@ -162,7 +164,9 @@ func (d *Dispatcher) welcome(conn *net.UnixConn, peer process, hello *attach.Hel
 var errDrainingLink = refusal(attach.CodeDraining, "the server is shutting down")
 
 // open makes the link and sends the welcome. Preconditions: expectLink.
-func (d *Dispatcher) open(conn *net.UnixConn, p *Pool, hello *attach.Hello, layout uint16, pid int, h holder) (*link, error) {
+func (d *Dispatcher) open(
+	conn *net.UnixConn, p *Pool, hello *attach.Hello, layout uint16, pid int, h holder,
+) (*link, error) {
 	l, file, err := d.newLink(conn, p, hello, pid, h)
 	if err != nil {
 		return nil, err
@@ -217,7 +221,9 @@ func readHello(conn *net.UnixConn) (*attach.Hello, error) {
 
 // newLink makes the memory and the bells of a link. The file is to be sent to
 // the worker and closed.
-func (d *Dispatcher) newLink(conn *net.UnixConn, p *Pool, hello *attach.Hello, pid int, h holder) (_ *link, _ *os.File, err error) {
+func (d *Dispatcher) newLink(
+	conn *net.UnixConn, p *Pool, hello *attach.Hello, pid int, h holder,
+) (_ *link, _ *os.File, err error) {
 	ls, concurrency, err := d.responses.acquire(h, min(int(hello.Lanes), d.config.mostLanes()), d.config.mostLanes())
 	if err != nil {
 		return nil, nil, refusal(attach.CodeFull, "%v", err)

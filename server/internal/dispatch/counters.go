@@ -29,7 +29,7 @@ type Holdings struct {
 func (d *Dispatcher) Holdings() Holdings {
 	buffers := d.requests.pool.Stats()
 	return Holdings{
-		Links: len(d.openLinks()), ActiveStreams: d.requests.active.Load(), FreeBuffers: buffers.Free, TotalBuffers: buffers.Total,
-		Waiting: d.waits.waiting(),
+		Links: len(d.openLinks()), ActiveStreams: d.requests.active.Load(), Waiting: d.waits.waiting(),
+		FreeBuffers: buffers.Free, TotalBuffers: buffers.Total,
 	}
 }

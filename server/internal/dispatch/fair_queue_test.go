@@ -9,7 +9,8 @@ import (
 // who returns a client by the last number of its address; a known one has a name with
 // an exclamation mark.
 func who(name string) Client {
-	return NewClient(netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, name[0]}), 32), len(name) > 1 && name[1] == '!')
+	address := netip.AddrFrom4([4]byte{192, 0, 2, name[0]})
+	return NewClient(netip.PrefixFrom(address, 32), len(name) > 1 && name[1] == '!')
 }
 
 // stands returns the share of addresses of which those named are as said.
@@ -32,10 +33,13 @@ func TestAddressesTakeTurnsAndThoseWhoAreKnownGoFirst(t *testing.T) {
 		want    []string
 	}{
 		{"one address", []string{"a-1", "a-2", "a-3"}, nil, []string{"a-1", "a-2", "a-3"}},
-		{"three", []string{"a-1", "a-2", "a-3", "b-1", "b-2", "c-1"}, nil, []string{"a-1", "b-1", "c-1", "a-2", "b-2", "a-3"}},
+		{"three", []string{"a-1", "a-2", "a-3", "b-1", "b-2", "c-1"}, nil,
+			[]string{"a-1", "b-1", "c-1", "a-2", "b-2", "a-3"}},
 		{"known", []string{"a-1", "a-2", "a!3", "b-1"}, nil, []string{"a!3", "b-1", "a-1", "a-2"}},
-		{"over its share", []string{"a-1", "a-2", "b-1", "a-3"}, map[string]share{"a": over}, []string{"a-3", "b-1", "a-2", "a-1"}},
-		{"exhausted", []string{"a-1", "a-2", "b-1", "a!3", "b-2"}, map[string]share{"a": exhausted}, []string{"a!3", "b-1", "b-2"}},
+		{"over its share", []string{"a-1", "a-2", "b-1", "a-3"}, map[string]share{"a": over},
+			[]string{"a-3", "b-1", "a-2", "a-1"}},
+		{"exhausted", []string{"a-1", "a-2", "b-1", "a!3", "b-2"}, map[string]share{"a": exhausted},
+			[]string{"a!3", "b-1", "b-2"}},
 	} {
 		var l fairQueue
 		names := map[*waiter]string{}

@@ -52,14 +52,16 @@ func (h *holdings) remove(s *Stream) { h.counts[s.client.bucket]-- }
 
 // few reports whether the address of a client has less than its fair share of all places,
 // whatever it does with them.
-func (h *holdings) few(who Client, all int) bool { return int(h.counts[who.bucket]) < fairShare(all) }
+func (h *holdings) few(client Client, all int) bool {
+	return int(h.counts[client.bucket]) < fairShare(all)
+}
 
 // share returns how a client stands with all of the places; each calls its argument with
 // the streams that have one. Preconditions: not few.
-func (h *holdings) share(who Client, all int, now int64, each func(func(*Stream))) share {
-	s := h.tally(who, h.goodFor(who.known, all), now, each).share(who.known, all)
+func (h *holdings) share(client Client, all int, now int64, each func(func(*Stream))) share {
+	s := h.tally(client, h.goodFor(client.known, all), now, each).share(client.known, all)
 	if s == exhausted && all <= surveyedAtOnce { // it would wait for nothing
-		s = h.tally(who, 0, now, each).share(who.known, all)
+		s = h.tally(client, 0, now, each).share(client.known, all)
 	}
 	return s
 }
@@ -85,12 +87,12 @@ func (h *holdings) goodFor(known bool, all int) (good time.Duration) {
 
 // tally counts the places of a client's address, or says what it counted, if that was no
 // longer ago than is good.
-func (h *holdings) tally(who Client, good time.Duration, now int64, each func(func(*Stream))) *tally {
-	v := h.survey(who.address)
+func (h *holdings) tally(client Client, good time.Duration, now int64, each func(func(*Stream))) *tally {
+	v := h.survey(client.address)
 	if v.at == 0 || now-v.at >= int64(good) {
-		*v = survey{address: who.address, at: now}
+		*v = survey{address: client.address, at: now}
 		each(func(s *Stream) {
-			if s.client.address == who.address {
+			if s.client.address == client.address {
 				v.tally.add(s, now)
 			}
 		})

@@ -31,7 +31,7 @@ type link struct {
 	assignments []assignment // one for each lane
 	watcher     ResponseWatcher
 
-	gone   atomic.Bool    // closed, for those who do not hold the lock
+	gone   atomic.Bool    // closed, for those client do not hold the lock
 	useful atomic.Bool    // news was of use since the watcher's last round
 	users  sync.WaitGroup // streams with a lane here, and the watcher
 

@@ -172,12 +172,12 @@ func (p *Pool) each(f func(*assignment)) {
 }
 
 // share returns how a client stands with the lanes of the pool. The caller holds the lock.
-func (p *Pool) share(who Client) share {
+func (p *Pool) share(client Client) share {
 	all := p.lanes()
-	if !p.fair || p.held.few(who, all) {
+	if !p.fair || p.held.few(client, all) {
 		return under
 	}
-	return p.held.share(who, all, shm.Now(), func(look func(*Stream)) {
+	return p.held.share(client, all, shm.Now(), func(look func(*Stream)) {
 		p.each(func(a *assignment) { look(a.stream) })
 	})
 }

@@ -23,8 +23,12 @@ func TestTheSlowestOfTheAddressWithTheMostMakeRoom(t *testing.T) {
 		{"none is slow for long", []candidate{left("a", 1, 1), left("b", 2, fresh)}, 2, nil},
 		{"one is", []candidate{left("a", 1, 1), left("a", 2, 0)}, 2, []uint64{2}},
 		{"the largest address first", []candidate{left("a", 1, 0), left("b", 2, 0), left("b", 3, 1)}, 1, []uint64{2}},
-		{"over its share", []candidate{left("a", 5, second), left("a", 6, fresh), left("a", 4, second), left("a", 3, second), left("a", 2, second), left("a", 1, second)}, 3, []uint64{5}},
-		{"those who are going count", []candidate{going(left("a", 1, 0)), left("a", 2, 0), left("a", 3, 0)}, 2, []uint64{2}},
+		{"over its share", []candidate{
+			left("a", 5, second), left("a", 6, fresh), left("a", 4, second),
+			left("a", 3, second), left("a", 2, second), left("a", 1, second),
+		}, 3, []uint64{5}},
+		{"those that are going count", []candidate{going(left("a", 1, 0)), left("a", 2, 0), left("a", 3, 0)},
+			2, []uint64{2}},
 		{"all are going", []candidate{going(left("a", 1, 0)), going(left("a", 2, 0))}, 1, nil},
 	} {
 		var got []uint64

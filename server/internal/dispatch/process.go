@@ -84,7 +84,8 @@ func (d *Dispatcher) holderOf(conn *net.UnixConn, p process, pool string) (holde
 	}
 	closed := slices.Contains(d.config.Supervised, pool) && !slices.Contains(d.config.OpenPools, pool)
 	if closed && !h.started {
-		return h, refusal(attach.CodeDenied, "pool %q takes workers only that the server has started, and process %d is none", pool, p.pid)
+		return h, refusal(attach.CodeDenied,
+			"pool %q takes workers only that the server has started, and process %d is none", pool, p.pid)
 	}
 	return h, nil
 }

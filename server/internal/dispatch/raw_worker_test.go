@@ -18,7 +18,8 @@ import (
 // testConfig returns a configuration with one pool, "default".
 func testConfig() Config {
 	return Config{
-		ServerName: "test", NumStreams: 100, SlotSize: 64 << 10, SlotsPerStream: 16384, Memory: 256 << 20, LinkMemory: 8 << 20, MaxLinks: 64,
+		ServerName: "test", NumStreams: 100, SlotSize: 64 << 10, SlotsPerStream: 16384,
+		Memory: 256 << 20, LinkMemory: 8 << 20, MaxLinks: 64,
 		ResponseTimeout: 30 * time.Second, QueueLength: 1000, QueueTime: 10 * time.Second,
 		Limits: progress.Limits{ClientTimeout: 30 * time.Second, StallTime: 2 * time.Second, MinBodyRate: 100},
 		Pools:  []string{"default"}, Log: slog.New(slog.DiscardHandler),
@@ -157,7 +158,10 @@ func attachRaw(t *testing.T, path string) *shm.WorkerEnd {
 	c, err := net.DialUnix("unixpacket", nil, &net.UnixAddr{Name: path, Net: "unixpacket"})
 	check(err)
 	t.Cleanup(func() { _ = c.Close() })
-	hello, err := attach.Encode(&attach.Hello{LayoutMin: 1, LayoutMax: 1, Pool: "default", Name: "raw", SDK: "x", SDKVersion: "1", Lanes: 4, Bell: attach.BellFutex})
+	hello, err := attach.Encode(&attach.Hello{
+		LayoutMin: 1, LayoutMax: 1, Pool: "default", Name: "raw", SDK: "x", SDKVersion: "1",
+		Lanes: 4, Bell: attach.BellFutex,
+	})
 	check(err)
 	_, err = c.Write(hello)
 	check(err)

@@ -56,13 +56,13 @@ func newRequestChunkCache(g shm.RequestGeometry, instance uint64, fair bool) (*R
 
 // acquire returns a stream with a row of its own and a guaranteed number of
 // buffers, and waits in the queue for them. Release: release.
-func (c *RequestChunkCache) acquire(ctx context.Context, l *waitLimit, who Client, guarantee int) (*Stream, error) {
-	s, err := c.acquireRow(ctx, l, who)
+func (c *RequestChunkCache) acquire(ctx context.Context, l *waitLimit, client Client, guarantee int) (*Stream, error) {
+	s, err := c.acquireRow(ctx, l, client)
 	if err != nil {
 		return nil, err
 	}
 	if !s.request.Open(c.pool, guarantee) {
-		if err := c.awaitGuarantee(ctx, l, who, s, guarantee); err != nil {
+		if err := c.awaitGuarantee(ctx, l, client, s, guarantee); err != nil {
 			c.putBack(s)
 			return nil, err
 		}
@@ -75,14 +75,14 @@ func (c *RequestChunkCache) acquire(ctx context.Context, l *waitLimit, who Clien
 	return s, nil
 }
 
-func (c *RequestChunkCache) acquireRow(ctx context.Context, l *waitLimit, who Client) (*Stream, error) {
+func (c *RequestChunkCache) acquireRow(ctx context.Context, l *waitLimit, client Client) (*Stream, error) {
 	c.mu.Lock()
-	if len(c.free) > 0 && c.queue.size == 0 && c.share(who) != exhausted {
-		s := c.take(who)
+	if len(c.free) > 0 && c.queue.size == 0 && c.share(client) != exhausted {
+		s := c.take(client)
 		c.mu.Unlock()
 		return s, nil
 	}
-	w := newWaiter(who, nil, shm.Now())
+	w := newWaiter(client, nil, shm.Now())
 	c.queue.push(w, false)
 	c.serveQueue()
 	c.mu.Unlock()
@@ -107,12 +107,12 @@ func (c *RequestChunkCache) leave(w *waiter) {
 
 // share returns how a client stands with the streams: its address keeps those waiting, too,
 // that wait for a link. The caller holds the lock.
-func (c *RequestChunkCache) share(who Client) share {
+func (c *RequestChunkCache) share(client Client) share {
 	all := len(c.streams)
-	if !c.fair || all-len(c.free) < fairShare(all) || c.held.few(who, all) {
+	if !c.fair || all-len(c.free) < fairShare(all) || c.held.few(client, all) {
 		return under
 	}
-	return c.held.share(who, all, shm.Now(), func(look func(*Stream)) {
+	return c.held.share(client, all, shm.Now(), func(look func(*Stream)) {
 		for _, s := range c.streams {
 			if s.queued.Load() || s.id.Load() != 0 {
 				look(s)
@@ -122,12 +122,12 @@ func (c *RequestChunkCache) share(who Client) share {
 }
 
 // take takes a row from the stack. The caller holds the lock.
-func (c *RequestChunkCache) take(who Client) *Stream {
+func (c *RequestChunkCache) take(client Client) *Stream {
 	n := len(c.free) - 1
 	s := c.free[n]
 	c.free = c.free[:n]
 	now := shm.Now()
-	s.client = who
+	s.client = client
 	s.placedAt.Store(now)
 	s.queued.Store(true)
 	c.held.add(s, now)
@@ -159,8 +159,10 @@ func (c *RequestChunkCache) retryQueue() {
 }
 
 // awaitGuarantee waits until the pool can promise the stream its buffers.
-func (c *RequestChunkCache) awaitGuarantee(ctx context.Context, l *waitLimit, who Client, s *Stream, guarantee int) error {
-	w := newWaiter(who, s, shm.Now())
+func (c *RequestChunkCache) awaitGuarantee(
+	ctx context.Context, l *waitLimit, client Client, s *Stream, guarantee int,
+) error {
+	w := newWaiter(client, s, shm.Now())
 	opener := c.pool.NewOpener(guarantee)
 	defer opener.Stop()
 	c.awaiting.Add(1)

@@ -26,7 +26,8 @@ func TestAWatcherDoesNotRestOverAnHonestWorker(t *testing.T) {
 		{1, 0, 200_000}, {2, 1, 200_000}, {1, 1, 100_000}, {0, 1, spareRoundsPerSecond}, {100, 100, 50_000},
 	} {
 		if rests := watch(c.useful, c.useless, c.all); rests > 0 {
-			t.Errorf("%d rounds a second, %d of use and %d of none in turns: %d rests", c.all, c.useful, c.useless, rests)
+			t.Errorf("%d rounds a second, %d of use and %d of none in turns: %d rests",
+				c.all, c.useful, c.useless, rests)
 		}
 	}
 }
@@ -36,7 +37,8 @@ func TestAWatcherRestsOverAFloodThatIsOfUseNowAndThen(t *testing.T) {
 	for _, every := range []int{10, 50, 200, rounds} {
 		most := rounds/every + spareRoundsPerSecond + mostSpareRounds
 		if free := rounds - rounds/every - watch(1, every-1, rounds); free > most {
-			t.Errorf("one round in %d is of use: %d of the others went without a rest, want at most %d", every, free, most)
+			t.Errorf("one round in %d is of use: %d of the others went without a rest, want at most %d",
+				every, free, most)
 		}
 	}
 }

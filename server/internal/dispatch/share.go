@@ -35,7 +35,9 @@ func (s *Stream) awaitsBody() bool {
 type tally struct {
 	waiting int
 	young   int // of others than known clients
-	lasting int // of known clients that wait for a link; of those that send or take a little now and then; and of young ones whose body has begun
+	// Of known clients that wait for a link; of those that send or take a little now and
+	// then; and of young ones whose body has begun.
+	lasting int
 	fresh   int // of known clients, as young
 }
 
@@ -46,8 +48,8 @@ func (t *tally) add(s *Stream, now int64) {
 		t.waiting++
 	case s.queued.Load(), s.progress.StalledLately(now, provenAfter):
 		t.lasting++
-	case s.hasBody.Load() && !s.progress.UploadEnded() && age < int64(provenAfter): // some of it came at once, the rest may never
-		t.lasting++
+	case s.hasBody.Load() && !s.progress.UploadEnded() && age < int64(provenAfter):
+		t.lasting++ // some of it came at once, the rest may never
 	case age >= int64(youngFor):
 	case s.client.known:
 		t.fresh++

@@ -9,7 +9,8 @@ import (
 
 func TestAnAddressKeepsHalfOfThePlacesWaitingAndNeverTheLastQuarter(t *testing.T) {
 	for _, c := range []struct{ all, share, most int }{
-		{1, 1, 1}, {2, 1, 2}, {3, 1, 3}, {4, 2, 3}, {5, 2, 4}, {8, 4, 6}, {64, 32, 48}, {100, 50, 75}, {1500, 750, 1125},
+		{1, 1, 1}, {2, 1, 2}, {3, 1, 3}, {4, 2, 3}, {5, 2, 4}, {8, 4, 6}, {64, 32, 48},
+		{100, 50, 75}, {1500, 750, 1125},
 	} {
 		for n := range c.all + 1 {
 			want := over

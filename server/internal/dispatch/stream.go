@@ -45,7 +45,7 @@ type Stream struct {
 	mu         sync.Mutex  // guards assignment against the upload and the deadline loop
 	assignment *assignment // nil: no link serves it
 	revoked    atomic.Bool
-	overSince  int64 // the exchange is over, and its worker has not let go, since shm.Now; 0: not so; under the pool's lock
+	overSince  int64 // the exchange is over, and its worker has not let go; 0: not so; under the pool's lock
 	rowUses    int   // by the worker, and by what is left of an exchange that is over; under the pool's lock
 
 	responses responseLane
@@ -64,7 +64,10 @@ type Stream struct {
 }
 
 func newStream(row *shm.Row, request *shm.Writer, cache *RequestChunkCache) *Stream {
-	return &Stream{row: row, request: request, cache: cache, responseNews: make(chan struct{}, 1), uploadNews: make(chan struct{}, 1)}
+	return &Stream{
+		row: row, request: request, cache: cache,
+		responseNews: make(chan struct{}, 1), uploadNews: make(chan struct{}, 1),
+	}
 }
 
 // open readies s for a new exchange. Preconditions: its request lane is open.
