@@ -160,7 +160,7 @@ func (x *exchange) publishHeaders(hasBody bool) error {
 func (x *exchange) exchange(hasBody bool) error {
 	s := x.stream
 	x.responder = responder{
-		stream: s, progress: x.progress, writer: x.writer, together: pieceWriterOf(x.writer, x.request),
+		stream: s, progress: x.progress, writer: x.writer, together: protocol.VectorWriterOf(x.writer, x.request),
 		controller: x.controller, request: x.request, origin: &x.origin, offer: x.offer, router: x.router,
 	}
 	x.progress.Attach(x.request.Context(), x.controller, x.transferCounter())

@@ -22,7 +22,7 @@ type responder struct {
 	stream     *dispatch.Stream
 	progress   *progress.Exchange // of the stream
 	writer     http.ResponseWriter
-	together   pieceWriter // nil: pieces are written one by one
+	together   protocol.VectorWriter // nil: pieces are written one by one
 	controller *http.ResponseController
 	request    *http.Request
 	origin     *origin
@@ -215,7 +215,7 @@ func (r *responder) gather(slot shm.Slot) [][]byte {
 	if r.together == nil || r.compressor != nil {
 		return r.pieces
 	}
-	for n := len(slot.Bytes); len(r.pieces) < mostPieces && n < mostPieceBytes; n += len(slot.Bytes) {
+	for n := len(slot.Bytes); len(r.pieces) < protocol.MaxPieces && n < protocol.MaxPieceBytes; n += len(slot.Bytes) {
 		var ok bool
 		if slot, ok = r.stream.NextBody(); !ok {
 			break
@@ -227,7 +227,7 @@ func (r *responder) gather(slot shm.Slot) [][]byte {
 
 // body sends pieces of the body straight from shared memory.
 func (r *responder) body(pieces [][]byte) error {
-	r.sent += int64(length(pieces))
+	r.sent += int64(protocol.Length(pieces))
 	if r.head.BodyAllowed && r.head.ContentLength >= 0 && r.sent > r.head.ContentLength {
 		return fmt.Errorf("%w: more bytes than its Content-Length of %d", ErrWorkerInvalid, r.head.ContentLength)
 	}
@@ -237,7 +237,7 @@ func (r *responder) body(pieces [][]byte) error {
 	r.progress.StartWrite()
 	err := r.write(pieces)
 	r.progress.EndWrite()
-	r.progress.Sent(length(pieces))
+	r.progress.Sent(protocol.Length(pieces))
 	r.dirty = true
 	return clientError(r.progress, err)
 }
@@ -251,7 +251,7 @@ func (r *responder) write(pieces [][]byte) (err error) {
 	case r.compressor != nil:
 		_, err = r.compressor.Write(pieces[0])
 	case len(pieces) > 1:
-		err = r.together.writePieces(pieces, r.tookSome)
+		err = r.together.WriteVector(pieces, r.tookSome)
 	default:
 		_, err = r.writer.Write(pieces[0])
 	}
