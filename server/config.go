@@ -39,7 +39,7 @@ type Config struct {
 	ClientTimeout time.Duration
 	// StallTime is how long it may while others wait for its stream, or for
 	// its worker; less if its address has more than half of them. A few bytes now
-	// and then do not count: see patienceRate. No address can have the last
+	// and then do not count. No address can have the last
 	// quarter of them with slow clients. 0: clients may be slow at the cost of
 	// others.
 	StallTime time.Duration

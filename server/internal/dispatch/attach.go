@@ -307,14 +307,18 @@ func (d *Dispatcher) expectLink() bool {
 	return !d.draining
 }
 
-// remember adds l to the links that Close ends.
+// remember adds l, which has its welcome, to the links that Close ends. A worker that was
+// welcomed just when the server began to drain is told so as all others were.
 func (d *Dispatcher) remember(l *link) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.draining {
+	if d.stopped {
 		return errDrainingLink
 	}
 	d.links[l] = struct{}{}
+	if d.draining {
+		go l.send(d.drainMessage())
+	}
 	return nil
 }
 

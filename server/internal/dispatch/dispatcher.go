@@ -34,6 +34,8 @@ type Dispatcher struct {
 
 	mu       sync.Mutex
 	draining bool
+	drainBy  time.Time // when it ends at the latest; zero: any time
+	stopped  bool      // no more links, not even those that are being welcomed
 	links    map[*link]struct{}
 	alive    sync.WaitGroup // links that use the request segment
 }
@@ -143,8 +145,11 @@ func (d *Dispatcher) Drain(ctx context.Context) {
 		return
 	}
 	d.draining = true
+	d.drainBy, _ = ctx.Deadline()
 	d.requests.segment.SetState(shm.ServerDraining)
-	d.tellDraining(ctx)
+	for l := range d.links {
+		go l.send(d.drainMessage())
+	}
 	for _, s := range d.requests.streams {
 		if onDrain := s.onDrain.Load(); onDrain != nil {
 			go (*onDrain)()
@@ -152,15 +157,13 @@ func (d *Dispatcher) Drain(ctx context.Context) {
 	}
 }
 
-// tellDraining tells every worker. The caller holds the lock.
-func (d *Dispatcher) tellDraining(ctx context.Context) {
+// drainMessage tells a worker that the server is about to end. The caller holds the lock.
+func (d *Dispatcher) drainMessage() *attach.Drain {
 	var left time.Duration
-	if deadline, ok := ctx.Deadline(); ok {
-		left = max(time.Until(deadline), 0)
+	if !d.drainBy.IsZero() {
+		left = max(time.Until(d.drainBy), 0)
 	}
-	for l := range d.links {
-		go l.send(&attach.Drain{DeadlineMS: uint64(left.Milliseconds())})
-	}
+	return &attach.Drain{DeadlineMS: uint64(left.Milliseconds())}
 }
 
 // FailAll ends every exchange in progress. It is called once.
@@ -182,6 +185,9 @@ func (d *Dispatcher) Close() error {
 	close(d.stopLoop)
 	<-d.loopDone
 	d.requests.segment.SetState(shm.ServerStopped)
+	d.mu.Lock()
+	d.stopped = true
+	d.mu.Unlock()
 	for _, l := range d.openLinks() {
 		l.close(closed, nil)
 	}
