@@ -1,14 +1,14 @@
-/* Micro-benchmarks of the parts - a lane, the pool, the handing over, the codec - over
- * memory of one process, as shm/bench_test.go and proto/bench_test.go have them in Go.
- * What it prints is what `go test -bench` prints, so that benchstat compares two runs of
- * it. The argument is how often each is measured, 5 without one. */
+/* Micro-benchmarks of the parts - a lane, the pool, the wake-up, the codec - over memory
+ * of one process, like shm/bench_test.go and proto/bench_test.go in Go. The output has the
+ * format of `go test -bench`, so that benchstat can compare two runs. The argument is the
+ * number of measurements of each, 5 by default. */
 #define HEAP_SLOT_BYTES (64 << 10)
 #include "../tests/heap_link.h"
 
 /* What is read is used. */
 static volatile uint64_t sink;
 
-/* Has the compiler believe that somebody looks at memory. */
+/* Keeps the compiler from removing writes to memory. */
 static inline void used(const void *memory) { __asm__ volatile("" : : "r"(memory) : "memory"); }
 
 static double now(void) {
@@ -17,7 +17,7 @@ static double now(void) {
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* One benchmark: run does it n times, with so many bytes each. */
+/* One benchmark: run repeats it n times, with `bytes` bytes each. */
 struct benchmark {
     const char *name;
     void (*run)(long n, size_t bytes);

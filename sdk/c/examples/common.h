@@ -1,5 +1,5 @@
-/* What the blocking examples share: the command line, a clean end on SIGTERM, a
- * link for each thread, and a server that may go and come back. */
+/* Shared by the blocking examples: the command line, a clean end on SIGTERM, a link for
+ * each thread, and a server that may end and come back. */
 #ifndef EXAMPLE_COMMON_H
 #define EXAMPLE_COMMON_H
 
@@ -19,8 +19,8 @@ struct settings {
     uint32_t lanes; /* requests that a link serves at once; 1 */
     /* Answers one request, and ends it. */
     void (*serve)(ur_link *link, ur_request r, const struct settings *s);
-    /* Serves a link until it is dead, or drained, and returns which; for those that
-     * serve one request after the other it is there. */
+    /* Serves a link until it is dead, or drained, and returns the error that says which.
+     * serve_in_turn, the default, calls serve for one request after the other. */
     int (*serve_link)(ur_link *link, const struct settings *s);
 };
 
@@ -97,7 +97,7 @@ static void say_why(ur_link *link, int err) {
 }
 
 /* Attaches, serves, and attaches again, until a signal comes. Returns 0, or the
- * error of an attach that will not go away. */
+ * error of an attach that is not temporary. */
 static int keep_serving(const struct settings *s) {
     useconds_t pause = 20000;
     while (!stopping) {
@@ -146,7 +146,7 @@ static int run_worker(struct settings *s) {
     return status;
 }
 
-/* Answers with a status and a short text, whatever has come of the request. */
+/* Answers with a status and a short text, whatever the state of the request. */
 static inline void answer(ur_link *link, ur_request r, int status, const char *type, const char *text) {
     char length[24];
     ur_header headers[2] = {{UR_LIT("content-type"), {type, strlen(type)}}, {UR_LIT("content-length"), {length, 0}}};

@@ -1,5 +1,5 @@
-/* Many requests at once on one thread: a plain epoll loop that echoes bodies. What
- * a request cannot do now it does when ur_ready() names it. */
+/* Many requests at once on one thread: a plain epoll loop that echoes bodies. A
+ * request that cannot continue now does so when ur_ready() names it. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,10 +10,10 @@
 
 #include <upload_response.h>
 
-/* Where an echo stands. */
+/* The state of an echo. */
 struct echo {
     int begun;
-    ur_slot slot;   /* that is being written; number 0: none */
+    ur_slot slot;   /* the slot being written; number 0: none */
     size_t written; /* bytes of it */
 };
 
@@ -25,7 +25,7 @@ static int begin(ur_link *link, ur_request r) {
     return ur_respond(link, r, 200, headers, count, UR_NOW);
 }
 
-/* Writes what is left of the present slot, and gives it back. */
+/* Writes the rest of the present slot, and releases it. */
 static int write_slot(ur_link *link, ur_request r, struct echo *e) {
     size_t n = 0;
     int err = 0;
@@ -42,7 +42,7 @@ static int write_slot(ur_link *link, ur_request r, struct echo *e) {
     return err;
 }
 
-/* Goes on until nothing can be done now: then it returns -EAGAIN. */
+/* Continues until it would have to wait: then it returns -EAGAIN. */
 static int advance(ur_link *link, ur_request r, struct echo *e) {
     int err = 0;
     if (!e->begun && (err = begin(link, r)) == 0) {
@@ -59,7 +59,7 @@ static int advance(ur_link *link, ur_request r, struct echo *e) {
         }
     }
     if (err == -EAGAIN) {
-        (void)ur_flush(link, r); /* before we wait, what there is goes out */
+        (void)ur_flush(link, r); /* send everything before we wait */
     }
     return err;
 }
@@ -104,7 +104,7 @@ static int serve_link(ur_link *link, int poll, int signals) {
     (void)watch(poll, ur_fd(link));
     for (;;) {
         if (ur_arm(link, UR_WAIT_STREAM | UR_WAIT_READY) == 0) {
-            (void)epoll_wait(poll, events, 4, -1); /* other descriptors may be here, too */
+            (void)epoll_wait(poll, events, 4, -1); /* the loop may watch other descriptors, too */
         }
         (void)ur_disarm(link);
         if (read(signals, &signal, sizeof signal) > 0) {

@@ -1,5 +1,5 @@
-/* Sends the file that --file names: read(2) puts its bytes straight into the slots
- * from which the server sends them. There is no buffer in between. */
+/* Sends the file that --file names: read(2) stores the bytes directly in the slots from
+ * which the server sends them, without a buffer in between. */
 #include "common.h"
 
 #include <fcntl.h>
@@ -17,7 +17,7 @@ static int stream(ur_link *link, ur_request r, int fd, uint64_t size) {
         }
         ssize_t n = read(fd, room, bytes < size ? bytes : (size_t)size);
         if (n <= 0) {
-            return -EIO; /* it has become shorter: the client must not take it for whole */
+            return -EIO; /* the file has become shorter: the client must not accept it as complete */
         }
         size -= (uint64_t)n;
         err = ur_commit(link, r, (size_t)n);

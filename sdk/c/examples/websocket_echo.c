@@ -1,16 +1,16 @@
 /* Sends the messages of WebSockets back, part by part, while they come in: many of them
- * on one thread. What one cannot do now it does when ur_ready() names it. */
+ * on one thread. One that cannot continue now does so when ur_ready() names it. */
 #include "common.h"
 
 /* An open WebSocket. */
 struct session {
     ur_request r;
     struct session *next;
-    ur_slot slot; /* that is being sent; number 0: none */
+    ur_slot slot; /* the slot being sent; number 0: none */
     size_t sent;  /* bytes of it */
 };
 
-/* Sends what is left of the present slot, and gives it back. */
+/* Sends the rest of the present slot, and releases it. */
 static int send_slot(ur_link *link, struct session *e) {
     size_t n = 0;
     int err = ur_send(link, e->r, e->slot.kind, (const char *)e->slot.data + e->sent, e->slot.length - e->sent,
@@ -25,7 +25,7 @@ static int send_slot(ur_link *link, struct session *e) {
     return err;
 }
 
-/* Goes on until nothing can be done now: then it returns -EAGAIN. */
+/* Continues until it would have to wait: then it returns -EAGAIN. */
 static int advance(ur_link *link, struct session *e) {
     int err = 0;
     while (err == 0) {
@@ -76,7 +76,7 @@ static void start(ur_link *link, struct session **sessions, ur_request r) {
     step(link, sessions, r);
 }
 
-/* Tells the clients that we go, and takes no more. */
+/* Tells the clients that the worker ends, and takes no more requests. */
 static void drain(ur_link *link, struct session **sessions) {
     (void)ur_drain(link);
     while (*sessions != NULL) {

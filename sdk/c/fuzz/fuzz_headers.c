@@ -1,5 +1,6 @@
-/* Headers frames and header lists: nothing outside the input is read, what is
- * accepted comes back from an encoding of it, and as text it fits where it was. */
+/* Headers frames and header lists: nothing outside the input is read, an
+ * accepted input survives encoding and decoding, and its text is no longer than its
+ * frame. */
 #include <upload_response.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

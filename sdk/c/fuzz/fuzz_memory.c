@@ -1,6 +1,6 @@
-/* A server that writes what it likes into the shared memory, also between any two reads
- * of the SDK. The input is a script: what the server does, what the worker calls, and
- * which words change at which of the worker's loads. Nothing outside the segments and
+/* A server that writes arbitrary bytes into the shared memory, also between any two reads
+ * of the SDK. The input is a script: the server's steps, the worker's calls, and the words
+ * that change at a given load of the worker. Nothing outside the segments and
  * the caller's own memory is touched, and every call returns. */
 #include <stdint.h>
 
@@ -42,7 +42,7 @@ static uint32_t lane_row[HEAP_LANES];
 static uint64_t lane_stream[HEAP_LANES]; /* the last one */
 static uint64_t next_stream;
 
-/* A word that is about to change, once the worker has loaded so many others. */
+/* A word that changes after the worker has loaded a number of others. */
 struct change {
     uint8_t *at;
     uint64_t value;

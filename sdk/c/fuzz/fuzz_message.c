@@ -1,5 +1,5 @@
-/* Attach messages: nothing outside the packet is read, and what is accepted comes
- * back from an encoding of it, key by key. */
+/* Attach messages: nothing outside the packet is read, and an accepted packet
+ * survives encoding and decoding, key by key. */
 #include <upload_response.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

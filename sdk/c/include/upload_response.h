@@ -1,15 +1,15 @@
-/*
- * upload_response.h - the C SDK of upload-response, in one file.
+/**
+ * @mainpage upload_response.h: the C SDK of upload-response, in one file
  *
- * An upload-response server takes HTTP/1.1, HTTP/2 and HTTP/3 requests and
- * streams each of them, slot by slot, into shared memory. A worker is a process
- * that attaches to the server, reads the slots of its requests while the upload
- * is still running, and writes response slots that the server streams back.
- * Nothing is copied between the two and, while both are busy, no system call is
- * made. Linux 5.10 or later, 64-bit; C11 or C++17; gcc or clang.
+ * An upload-response server accepts HTTP/1.1, HTTP/2 and HTTP/3 requests and streams
+ * each of them, slot by slot, into shared memory. A worker is a process that attaches
+ * to the server, reads the slots of its requests while the upload is still running, and
+ * writes response slots that the server streams back. No bytes are copied between the
+ * two processes and, while both are busy, no system call is made. The SDK needs Linux
+ * 5.10 or later on a 64-bit machine, C11 or C++17, and gcc or clang.
  *
  *
- * A WORKER
+ * ## A worker
  *
  *     #include <upload_response.h>
  *
@@ -32,52 +32,52 @@
  *         return 0;
  *     }
  *
- * The folder examples/ has real ones: with error handling, with a clean end on
- * SIGTERM, and with a server that comes back.
+ * The folder examples/ has complete workers: they handle errors, end cleanly on SIGTERM
+ * and attach again when the server comes back.
  *
  *
- * HOW TO USE THIS FILE
+ * ## How to use this file
  *
- * Header only: include it; every function is static inline, and nothing is to be
- * linked. As a library: define UR_SHARED before the include (pkg-config and the
- * CMake package do), which leaves declarations only, and link upload_response.
- * With -std=c11, define _GNU_SOURCE before the first include of your file.
+ * Header only: include it. Every function is static inline, and there is nothing to
+ * link. As a library: define UR_SHARED before the include (pkg-config and the CMake
+ * package do), which leaves only declarations, and link upload_response. With
+ * -std=c11, define _GNU_SOURCE before the first include of your file.
  *
- *
- * REQUESTS AND SLOTS
- *
- * A request is a lane of slots, counted from 1. Slot 1 is the headers; then come
- * body slots (UR_BODY), at most one slot of trailers (UR_TRAILERS), and an empty
- * slot (UR_END). A slot of the body has at least one byte and at most
- * ur_slot_size(); where one ends means nothing. ur_next_slot() returns the slots
- * behind the headers one after the other, ur_tail() any slot by its number.
- * ur_release() gives slots back. Release what you do not need any more: a client
- * whose slots are not released is held back.
- *
- * A response is ur_respond() with status and headers; then any number of
- * ur_write(), or of ur_reserve() and ur_commit(), which fill a slot in place;
- * perhaps ur_trailers(); and ur_end(). It may begin before the request has ended;
- * responses that precede it, such as 103 Early Hints, are sent by ur_interim().
- * What is written goes out when a slot is full, with ur_flush(), and with
- * ur_end(). A request that cannot be answered is ended with ur_abort(): its
- * client sees an error, or a response that visibly breaks off.
- *
- * Every request that ur_next() returned has to be ended, with ur_end() or
- * ur_abort(), also after a cancellation: until then its lane serves nobody else.
- * Several requests may be in progress on a link, and may end in any order.
- *
- * A response may end before its request: ur_end_response() sends the end to the
- * client and leaves the request's slots readable until ur_let_go(). Until then the
- * lane serves nobody else.
+ * This file is made of those in sdk/c/src/parts of the repository, where it is changed.
  *
  *
- * WEBSOCKETS
+ * ## Requests and slots
  *
- * ur_is_websocket() tells a request for a WebSocket. It is answered like any GET, or
- * accepted: ur_respond() with the status 101. From then on both lanes have messages in
- * place of a body. A message is one or more slots, all of them UR_TEXT or all
- * UR_BINARY, the last with final set; a slot may be empty. A client that closes says so
- * with a slot UR_CLOSE, which ur_close_code() decodes; then comes UR_END.
+ * A request is a lane of slots, counted from 1. Slot 1 holds the headers; then come body
+ * slots (UR_BODY), at most one slot of trailers (UR_TRAILERS), and an empty slot (UR_END).
+ * A body slot has at least one byte and at most ur_slot_size() bytes; its boundaries have
+ * no meaning. ur_next_slot() returns the slots after the headers in order, ur_tail() any
+ * slot by its number. ur_release() gives slots back. Release the slots that you no longer
+ * need: a client is held back while its slots are not released.
+ *
+ * A response is ur_respond() with status and headers; then any number of ur_write(), or
+ * of ur_reserve() and ur_commit(), which fill a slot in place; optionally ur_trailers();
+ * and ur_end(). It may begin before the request has ended; ur_interim() sends responses
+ * that precede it, such as 103 Early Hints. Written bytes are sent when a slot is full,
+ * by ur_flush(), and by ur_end(). End a request that you cannot answer with ur_abort():
+ * its client sees an error, or a response that visibly breaks off.
+ *
+ * End every request that ur_next() returned with ur_end() or ur_abort(), also after a
+ * cancellation: until then its lane serves no other request. Several requests may be in
+ * progress on a link, and they may end in any order.
+ *
+ * A response may end before its request: ur_end_response() sends the end to the client
+ * and leaves the slots of the request readable until ur_let_go(). Until then the lane
+ * serves no other request.
+ *
+ *
+ * ## WebSockets
+ *
+ * ur_is_websocket() recognises a request for a WebSocket. Answer it like any GET, or
+ * accept it: ur_respond() with the status 101. From then on both lanes carry messages
+ * instead of a body. A message is one or more slots, all of them UR_TEXT or all UR_BINARY,
+ * the last with `final` set; a slot may be empty. A client that closes sends a slot
+ * UR_CLOSE, which ur_close_code() decodes; then comes UR_END.
  *
  *     ur_respond(link, r, 101, NULL, 0, UR_FOREVER);
  *     while (ur_next_slot(link, r, UR_FOREVER, &slot) == 0 && slot.kind != UR_CLOSE) {
@@ -86,108 +86,113 @@
  *     }
  *     ur_close_websocket(link, r, 1000, NULL, 0, UR_FOREVER);
  *
- * ur_send() sends a message or a part of one, at once; ur_reserve() and
- * ur_commit_message() do so in place. ur_close_websocket() closes with a code and ends
- * the request; ur_send_close() with ur_end_response() leaves its slots readable.
- * ur_end() alone closes with 1000, ur_abort() with 1011. A client that is gone without
- * a close is a cancellation. Masks, pings and compression are the server's affair.
+ * ur_send() sends a message, or a part of one, immediately; ur_reserve() and
+ * ur_commit_message() do so in place. ur_close_websocket() closes with a code and ends the
+ * request; ur_send_close() with ur_end_response() leaves its slots readable. ur_end() alone
+ * closes with 1000, ur_abort() with 1011. A client that disappears without a close is a
+ * cancellation. The server handles masks, pings and compression.
  *
  *
- * FEWER CALLS
+ * ## Fewer calls
  *
- * Most requests and most responses are small, and where a call is dear, as it is
- * from another language, two do for all of it: ur_next_flat() or ur_next_split() returns the
- * next request with its whole head as text, and its body if that has come; ur_respond_whole()
- * or ur_respond_whole_flat() is status, headers, body and end in one; ur_sleep() is all of a sleep.
- * They, and ur_respond_flat(), ur_interim_flat() and ur_trailers_flat(), have header
- * lists as one flat text: name and value by turns, each followed by a NUL, which neither
- * can contain. Of a large body ur_next_slots() returns several slots at once.
+ * Most requests and responses are small. Where a call is expensive, as it is from another
+ * language, two calls serve a whole request: ur_next_flat() or ur_next_split() returns the
+ * next request with its whole head as text, and its body if that has arrived;
+ * ur_respond_whole() or ur_respond_whole_flat() sends status, headers, body and end in one
+ * call; ur_sleep() is a complete sleep. They, and ur_respond_flat(), ur_interim_flat() and
+ * ur_trailers_flat(), represent a header list as one flat text: name and value alternate,
+ * each followed by a NUL, which neither can contain. ur_next_slots() returns several slots
+ * of a large body at once.
  *
  *
- * LIFETIMES
+ * ## Lifetimes
  *
- *     ur_link        from ur_attach() to ur_close()
- *     ur_request     from ur_next() to ur_end() or ur_abort(); it is a number,
- *                    and a call with one of the past returns -ESTALE
- *     slot bytes     from ur_tail() or ur_next_slot() to the release of that slot
- *                    or a later one, or the end of the request
- *     ur_str         of ur_method() and the like: as the bytes of slot 1; after
- *                    ur_keep_headers(), as the memory given to that
- *     ur_flat_request.body  as the bytes of slot 2
- *     reserved room  from ur_reserve() to the next call that writes
+ * - `ur_link`: from ur_attach() to ur_close()
+ * - `ur_request`: from ur_next() to ur_end() or ur_abort(); it is a number, and a call
+ *   with one that has ended returns -ESTALE
+ * - bytes of a slot: from ur_tail() or ur_next_slot() to the release of that slot or a
+ *   later one, or the end of the request
+ * - `ur_str` of ur_method() and the other functions of the headers: as the bytes of slot
+ *   1; after ur_keep_headers(), as the memory passed to it
+ * - `ur_flat_request.body`: as the bytes of slot 2
+ * - reserved room: from ur_reserve() to the next call that writes
  *
  * All of them end with ur_close().
  *
  *
- * THREADS AND PROCESSES
+ * ## Threads and processes
  *
- * A link is used by one thread at a time, with no locks inside; have a link for
- * each thread that serves. Threads and links share nothing. After a fork the
- * child has no part in the links of its parent: there, every call returns -ECHILD,
- * and only ur_close() does something, which is to close the child's copies of the
- * descriptors. Attach after the fork.
+ * One thread at a time uses a link, which has no locks; create a link for each thread
+ * that serves. Threads and links share no state. After a fork the child has no part in
+ * the links of its parent: there, every call returns -ECHILD, and only ur_close() has an
+ * effect: it closes the child's copies of the descriptors. Attach after the fork.
  *
- * Nothing here prints, exits, starts a thread, or touches a signal handler.
+ * The SDK does not print, exit, start a thread, or touch a signal handler.
  *
  *
- * WAITING
+ * ## Waiting
  *
- * Calls that may have to wait take a time in milliseconds: UR_NOW (0) to try and
- * return -EAGAIN, UR_FOREVER (-1), or a bound after which they return -ETIMEDOUT.
- * A blocking call waits for one thing. To wait for several at once use ur_wait(),
- * then ur_next(link, UR_NOW, ...) and ur_ready(), which names the requests where
- * something has happened; call again what returned -EAGAIN for those.
+ * Calls that may wait take a time in milliseconds: UR_NOW (0) to try and return -EAGAIN,
+ * UR_FOREVER (-1) to wait without a bound, or a bound after which they return -ETIMEDOUT.
+ * A blocking call waits for one event. To wait for several at once use ur_wait(), then
+ * ur_next() with UR_NOW and ur_ready(), which names the requests that may be able to
+ * continue; repeat for those the calls that returned -EAGAIN.
  *
  * With an event loop, attach with UR_BELL_EVENTFD and watch ur_fd() for reading:
  *
  *     for (;;) {
  *         if (ur_arm(link, UR_WAIT_STREAM | UR_WAIT_READY) == 0) {
- *             ... go to sleep in the loop until ur_fd(link) is readable, or
- *                 something else of yours happens ...
+ *             ... sleep in the loop until ur_fd(link) is readable, or
+ *                 another event of yours occurs ...
  *         }
  *         ur_disarm(link);
  *         while (ur_next(link, UR_NOW, &r) == 0) ... start r ...
- *         while (ur_ready(link, &r) == 0) ... go on with r ...
+ *         while (ur_ready(link, &r) == 0) ... continue r ...
  *     }
  *
- * ur_arm() announces that you are about to sleep and looks once more: -EAGAIN says
- * that there is something to do. Without the announcement nobody rings, so never
- * sleep without it. ur_disarm() takes it back and silences the descriptor.
+ * ur_arm() announces that you are about to sleep and checks once more: -EAGAIN means that
+ * there is work to do. Without the announcement the server does not ring, so never sleep
+ * without it. ur_disarm() withdraws the announcement and clears the descriptor.
  *
  *
- * ERRORS
+ * ## Errors
  *
- * Functions return 0, or one of these. Others come from the system as they are.
+ * Functions return 0, or one of these. They return other errors of the system unchanged.
  *
- *     -EAGAIN       not yet: no request, no slot, no room
- *     -ETIMEDOUT    not within the given time
- *     -ECANCELED    nobody wants the response any more; ur_reason() says why.
- *                   Stop, and end the request
- *     -ESTALE       the request has ended, or never was one of this link
- *     -ENOTCONN     the link is dead: its server is gone or has closed it;
- *                   ur_error_text() says more. Requests in progress are cancelled with
- *                   UR_SERVER_GONE. Close it, and attach again
- *     -ESHUTDOWN    after ur_drain(): no more requests will come
- *     -EPROTO       the server's numbers make no sense, such as an assignment to a
- *                   lane whose request has not ended; the link is dead, its
- *                   requests are cancelled, and ur_error_text() says what it was
- *     -ECHILD       the link belongs to the parent process
- *     -EINVAL       an argument out of range; a body before the headers or after
- *                   the trailers; a header name or value with a forbidden byte; a
- *                   body in a WebSocket, a message anywhere else or after the close
- *     -EALREADY     headers twice, or an interim response after them
- *     -EBUSY        a wait for a request, with all lanes of the link in use; see
- *                   also ur_respond_whole()
- *     -EMSGSIZE     the headers do not fit one slot
- *     -ENOENT       no such header; or a slot that was released
- *     -EBADMSG      a headers frame or trailers that cannot be decoded
- *     -ENOMEM       no memory for the copy of a headers frame
+ * - -EAGAIN: not yet: no request, no slot, no room
+ * - -ETIMEDOUT: not within the given time
+ * - -ECANCELED: the response is no longer wanted, and ur_reason() says why: stop, and end
+ *   the request
+ * - -ESTALE: the request has ended, or never was one of this link
+ * - -ENOTCONN: the link is dead: the server died or closed it, and ur_error_text() says
+ *   more. Requests in progress are cancelled with UR_SERVER_GONE. Close the link, and
+ *   attach again
+ * - -ESHUTDOWN: after ur_drain(): no more requests will come
+ * - -EPROTO: the server broke the protocol, for example by assigning a lane whose request
+ *   has not ended; the link is dead, its requests are cancelled, and ur_error_text()
+ *   describes the violation
+ * - -ECHILD: the link belongs to the parent process
+ * - -EINVAL: an argument out of range; a body before the headers or after the trailers; a
+ *   header name or value with a forbidden byte; a body in a WebSocket, a message anywhere
+ *   else or after the close
+ * - -EALREADY: headers twice, or an interim response after them
+ * - -EBUSY: a wait for a request while all lanes of the link are in use; see also
+ *   ur_respond_whole()
+ * - -EMSGSIZE: the headers do not fit one slot
+ * - -ENOENT: no such header; or a slot that was released
+ * - -EBADMSG: a headers frame or trailers that cannot be decoded
+ * - -ENOMEM: no memory for the copy of a headers frame
  *
- * ur_attach() also returns: -EPROTONOSUPPORT no common layout, -EACCES this user
- * may not attach, or others can write the folder of the default socket, -EPERM the
- * server is of a user who is not to be believed, -ENXIO no such pool, -EBUSY the
- * server has no room for another link, -ESHUTDOWN it is about to end, -ECONNREFUSED
- * and -ENOENT nobody is there. ur_is_temporary() tells which of them may pass.
+ * ur_attach() also returns these; ur_is_temporary() tells which of them may disappear.
+ *
+ * - -EPROTONOSUPPORT: no common layout
+ * - -EACCES: this user may not attach, or others can write the folder of the default
+ *   socket
+ * - -EPERM: the user of the server is not trusted
+ * - -ENXIO: no such pool
+ * - -EBUSY: the server has no room for another link
+ * - -ESHUTDOWN: the server is about to end
+ * - -ECONNREFUSED, -ENOENT: no server listens
  */
 
 #ifndef UPLOAD_RESPONSE_H
@@ -201,6 +206,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/** @file
+ * @brief All of the C SDK: types, functions and, with a main page of its own, the manual. */
+
+/** The version of the SDK. */
 #define UR_VERSION "0.1.0"
 
 /* Where the functions live. The one macro: empty, it exports them. */
@@ -216,395 +225,464 @@ extern "C" {
 
 /* ------------------------------------------------------------------ types */
 
+/** @defgroup types Types and constants
+ * @{ */
+
+/** A link to a server, from ur_attach() to ur_close(). */
 typedef struct ur_link ur_link;
 
-/* A request in progress. 0 is none. Never reused within a link. */
+/** A request in progress. 0 is none. Numbers are never reused within a link. */
 typedef uint64_t ur_request;
 
-/* Bytes, not terminated by a zero. */
+/** Bytes, without a terminating NUL. */
 typedef struct ur_str {
-    const char *data;
-    size_t length;
+    const char *data; /**< the first byte */
+    size_t length;    /**< bytes */
 } ur_str;
 
-/* A string literal as a ur_str, in an initializer. */
+/** A string literal as a ur_str, in an initializer. */
 #define UR_LIT(literal) {literal, sizeof(literal) - 1}
 
+/** A header field, or a trailer field. */
 typedef struct ur_header {
-    ur_str name; /* lower-case when read, in any case when written */
-    ur_str value;
+    ur_str name;  /**< lower-case when read, in any case when written */
+    ur_str value; /**< no control characters but tabs */
 } ur_header;
 
-/* Text and binary slots carry the messages of a WebSocket, close slots its end. */
-enum ur_kind { UR_HEADERS = 1, UR_BODY = 2, UR_TRAILERS = 3, UR_END = 4, UR_TEXT = 7, UR_BINARY = 8, UR_CLOSE = 9 };
+/** The kind of a slot. Text and binary slots carry the messages of a WebSocket, close
+ * slots its end. */
+enum ur_kind {
+    UR_HEADERS = 1,  /**< the headers: slot 1 */
+    UR_BODY = 2,     /**< bytes of a body */
+    UR_TRAILERS = 3, /**< trailers: see ur_trailer() */
+    UR_END = 4,      /**< the end; no bytes */
+    UR_TEXT = 7,     /**< a text message, or a part of one */
+    UR_BINARY = 8,   /**< a binary message, or a part of one */
+    UR_CLOSE = 9     /**< a close: see ur_close_code() */
+};
 
+/** A slot of a request. */
 typedef struct ur_slot {
-    uint64_t number;
-    const void *data; /* NULL if length is 0 */
-    size_t length;    /* bytes */
-    int64_t time_ns;  /* CLOCK_MONOTONIC of its publication by the server */
-    uint32_t kind;    /* enum ur_kind */
-    uint32_t final;   /* 1: the last, or only, slot of a message */
+    uint64_t number;  /**< the first is 1 */
+    const void *data; /**< NULL if length is 0 */
+    size_t length;    /**< bytes */
+    int64_t time_ns;  /**< when the server published it: CLOCK_MONOTONIC, ns */
+    uint32_t kind;    /**< enum ur_kind */
+    uint32_t final;   /**< 1: the last, or only, slot of a message */
 } ur_slot;
 
-/* What ur_next_flat says of a request, beside its text. */
+/** What ur_next_flat() returns about a request, besides its text. */
 typedef struct ur_flat_request {
-    ur_request request;
-    uint64_t stream_id;
-    uint64_t text_length; /* bytes */
-    uint64_t header_count;
-    const void *body;      /* NULL if it has no bytes, or not all have come */
-    uint64_t body_length;  /* bytes */
-    uint32_t whole;        /* 1: body is all there is, and no trailers follow */
-    uint32_t http_version; /* as ur_http_version */
+    ur_request request;    /**< the request */
+    uint64_t stream_id;    /**< as ur_stream_id() */
+    uint64_t text_length;  /**< bytes */
+    uint64_t header_count; /**< fields in the text */
+    const void *body;      /**< NULL if it has no bytes, or not all have arrived */
+    uint64_t body_length;  /**< bytes */
+    uint32_t whole;        /**< 1: body is complete, and no trailers follow */
+    uint32_t http_version; /**< as ur_http_version() */
 } ur_flat_request;
 
-/* Where the segments of a link are mapped. */
+/** Where the segments of a link are mapped. */
 typedef struct ur_memory {
-    const void *requests;
-    size_t requests_size; /* bytes */
-    void *responses;
-    size_t responses_size; /* bytes */
+    const void *requests;  /**< the request segment, read-only */
+    size_t requests_size;  /**< bytes */
+    void *responses;       /**< the response segment */
+    size_t responses_size; /**< bytes */
 } ur_memory;
 
-/* Why a request was cancelled. Be ready for one that is not here. */
+/** Why a request was cancelled. Expect values that are not in this list. */
 enum ur_reason {
-    UR_NOT_CANCELLED = 0,
-    UR_CLIENT_GONE = 1,     /* it closed its connection, or its upload broke off */
-    UR_DEADLINE = 2,        /* this worker made no progress for too long */
-    UR_INVALID = 3,         /* the response broke a rule */
-    UR_SERVER_SHUTDOWN = 4, /* the server stopped */
-    UR_CLIENT_SLOW = 5,     /* it neither sent nor took bytes for too long */
-    UR_TOO_LARGE = 6,       /* the request body passed the limit */
-    UR_FINISHED = 7,        /* the exchange is over, for whatever reason */
-    UR_SERVER_GONE = 8      /* the server died, or closed the link */
+    UR_NOT_CANCELLED = 0,   /**< it was not */
+    UR_CLIENT_GONE = 1,     /**< the client closed its connection, or its upload broke off */
+    UR_DEADLINE = 2,        /**< this worker made no progress for too long */
+    UR_INVALID = 3,         /**< the response broke a rule */
+    UR_SERVER_SHUTDOWN = 4, /**< the server stopped */
+    UR_CLIENT_SLOW = 5,     /**< the client neither sent nor received bytes for too long */
+    UR_TOO_LARGE = 6,       /**< the request body exceeded the limit */
+    UR_FINISHED = 7,        /**< the exchange has ended, for whatever reason */
+    UR_SERVER_GONE = 8      /**< the server died, or closed the link */
 };
 
+/** How the server wakes a worker. */
 enum ur_bell {
-    UR_BELL_FUTEX = 0,  /* for threads that block in these functions */
-    UR_BELL_EVENTFD = 1 /* for event loops: ur_fd() */
+    UR_BELL_FUTEX = 0,  /**< for threads that block in these functions */
+    UR_BELL_EVENTFD = 1 /**< for event loops: ur_fd() */
 };
 
-/* What ur_wait() and ur_arm() wait for. The end of the link and a cancellation
- * always count. */
+/** What ur_wait(), ur_sleep() and ur_arm() wait for. The end of the link and a
+ * cancellation always end a wait. */
 enum ur_wait_for {
-    UR_WAIT_STREAM = 1, /* a request for ur_next() */
-    UR_WAIT_READY = 2,  /* something for ur_ready() */
-    UR_WAIT_STATE = 4   /* reported only: the server drains, or the link ends */
+    UR_WAIT_STREAM = 1, /**< a request for ur_next() */
+    UR_WAIT_READY = 2,  /**< a request for ur_ready() */
+    UR_WAIT_STATE = 4   /**< reported only: the server drains, or the link ends */
 };
 
+/** As a time: do not wait. */
 #define UR_NOW 0
+/** As a time: wait without a bound. */
 #define UR_FOREVER (-1)
 
-/* In ur_release(): every slot there is and every slot that may come. */
+/** In ur_release(): every slot that exists and every slot that may come. */
 #define UR_ALL_SLOTS UINT64_MAX
 
+/** The size of the texts in ur_options, bytes with the terminating NUL. */
 #define UR_TEXT_BYTES 256
 
+/** How to attach, and what the server answered. */
 typedef struct ur_options {
-    const char *socket; /* path of the server's worker socket; "": see ur_default_socket */
-    const char *pool;   /* pool to serve; "default" */
-    const char *name;   /* for the server's logs; its default is the pid */
-    const char *sdk;    /* for an SDK on top of this one; "c" */
-    const char *sdk_version;
-    uint32_t lanes;     /* requests served at once, 1 to 4096; 16 */
-    uint32_t bell;      /* enum ur_bell; UR_BELL_FUTEX */
-    int32_t timeout_ms; /* to connect, and as much for the answer; 10000 */
+    const char *socket;      /**< path of the server's worker socket; "": as ur_default_socket() says */
+    const char *pool;        /**< pool to serve; "default" */
+    const char *name;        /**< for the server's logs; by default the pid */
+    const char *sdk;         /**< name of an SDK that builds on this one; "c" */
+    const char *sdk_version; /**< the version of that SDK */
+    uint32_t lanes;          /**< requests served at once, 1 to 4096; 16 */
+    uint32_t bell;           /**< enum ur_bell; UR_BELL_FUTEX */
+    int32_t timeout_ms;      /**< to connect, and the same again for the answer; 10000 */
 
-    /* Out: what the last attach said. */
-    uint32_t layout_min, layout_max; /* of a server that refused for the layout */
-    char refusal[UR_TEXT_BYTES];     /* why it failed, for a person */
+    uint32_t layout_min;         /**< out: the oldest layout of a server that refused ours */
+    uint32_t layout_max;         /**< out: the newest layout of a server that refused ours */
+    char refusal[UR_TEXT_BYTES]; /**< out: why the attach failed, for a person */
 
-    /* In: a user whose server is believed, too, beside our own effective user and root.
-     * 0 is none, and then what UPLOAD_RESPONSE_SERVER_UID says, if it is set. */
+    /** A user whose server is trusted, besides our own effective user and root. 0 is none;
+     * then UPLOAD_RESPONSE_SERVER_UID names that user, if it is set. */
     uint32_t server_uid;
-    uint64_t reserved[8]; /* 0 */
+    uint64_t reserved[8]; /**< 0 */
 } ur_options;
 
+/** What a link has done, and holds. */
 typedef struct ur_counters {
-    uint64_t requests;              /* taken */
-    uint64_t passed_over;           /* taken back by the server before we took them */
-    uint64_t ended;                 /* ur_end, complete */
-    uint64_t aborted;               /* ur_abort */
-    uint64_t cancelled;             /* seen to be cancelled */
-    uint64_t slots_in, bytes_in;    /* request slots tailed, and their bytes */
-    uint64_t slots_out, bytes_out;  /* response slots committed, and their bytes */
-    uint64_t sleeps;                /* times we slept, or armed */
-    uint64_t rings;                 /* times we woke the server: a system call each */
-    uint64_t active;                /* requests in progress now */
-    uint64_t buffers, buffers_free; /* response buffers: all, and in no lane's hands */
+    uint64_t requests;     /**< requests accepted */
+    uint64_t passed_over;  /**< requests that the server took back before we accepted them */
+    uint64_t ended;        /**< complete responses: ur_end() */
+    uint64_t aborted;      /**< ur_abort() */
+    uint64_t cancelled;    /**< requests seen to be cancelled */
+    uint64_t slots_in;     /**< request slots returned */
+    uint64_t bytes_in;     /**< bytes of those */
+    uint64_t slots_out;    /**< response slots committed */
+    uint64_t bytes_out;    /**< bytes of those */
+    uint64_t sleeps;       /**< times that we slept, or armed */
+    uint64_t rings;        /**< times that we woke the server, with a system call each */
+    uint64_t active;       /**< requests in progress now */
+    uint64_t buffers;      /**< response buffers */
+    uint64_t buffers_free; /**< response buffers that no lane holds */
 } ur_counters;
+
+/** @} */
 
 /* ------------------------------------------------------------------- link */
 
-/* Sets every option to its default. Always the first thing to do with one. */
+/** @defgroup link The link
+ * @{ */
+
+/** Sets every option to its default. Always call it first. */
 UR_INLINE void ur_options_init(ur_options *options);
 
-/* Connects to the server and maps the shared memory. Options are read only
- * during the call, but for its answer in them. A server of a user who is not to be
- * believed (server_uid) is told nothing: -EPERM. Release: ur_close. */
+/** Connects to the server and maps the shared memory. It reads the options only during
+ * the call, and writes the server's answer into them. It sends nothing to a server whose
+ * user is not trusted (server_uid): -EPERM. Release: ur_close(). */
 UR_INLINE int ur_attach(ur_link **link, ur_options *options);
 
-/* Where a server listens that was not told otherwise: the first there is of
+/** Returns in `path` where a server listens by default: the first that exists of
  * $UPLOAD_RESPONSE_SOCKET; upload-response.sock in $XDG_RUNTIME_DIR, in /run/user/UID
- * and, for root, in /run, if these are ours alone to write; and the same name in
- * /tmp/upload-response-UID. -EACCES: that one is there, and others can write it.
- * -ENAMETOOLONG: the size is not enough, which 108 bytes always are for a socket. */
+ * and, for root, in /run, if only we can write these; and the same name in
+ * /tmp/upload-response-UID. -EACCES: that folder exists, and others can write it.
+ * -ENAMETOOLONG: `size` is too small; 108 bytes are always enough for a socket. */
 UR_INLINE int ur_default_socket(char *path, size_t size);
 
-/* Reports whether an error of ur_attach may pass if it is tried again later. */
+/** Reports whether an error of ur_attach() may disappear when you try again later. */
 UR_INLINE int ur_is_temporary(int error);
 
-/* Ends the link at once and frees everything; requests in progress break off. A
- * link that has to end cleanly is drained first. NULL is no link. */
+/** Ends the link at once and frees all its memory; requests in progress break off. For a
+ * clean end call ur_drain() first. NULL is no link. */
 UR_INLINE void ur_close(ur_link *link);
 
-/* Asks the server for no more requests. Go on with ur_next, which returns what
- * was assigned before, until it returns -ESHUTDOWN; finish all; close. */
+/** Asks the server for no more requests. Continue to call ur_next(), which returns the
+ * requests that were assigned before, until it returns -ESHUTDOWN; finish all; close. */
 UR_INLINE int ur_drain(ur_link *link);
 
-/* Reports whether the server has said that it is about to end. It lets requests
- * in progress finish; there is nothing that has to be done. */
+/** Reports whether the server has announced that it is about to end. It lets requests in
+ * progress finish; you need not do anything. */
 UR_INLINE int ur_server_drains(const ur_link *link);
 
-/* Why the link is dead, for a person; empty while it lives. Valid until close. */
+/** Returns why the link is dead, for a person; empty while it lives. Valid until
+ * ur_close(). */
 UR_INLINE const char *ur_error_text(const ur_link *link);
 
-/* The most bytes that a slot can have. */
+/** Returns the most bytes that a slot can have. */
 UR_INLINE size_t ur_slot_size(const ur_link *link);
 
-/* The server's process id; what it calls itself; and the number that differs for
- * every start of a server. Each may be NULL. */
+/** Returns the server's process id; its name for itself, valid until ur_close(); and a
+ * number that differs for every start of a server. Each pointer may be NULL. */
 UR_INLINE void ur_server(const ur_link *link, uint32_t *pid, const char **name, uint64_t *instance);
 
-/* How long the server lets a worker make no progress, in milliseconds. */
+/** Returns how long the server lets a worker make no progress, in milliseconds. */
 UR_INLINE uint64_t ur_response_timeout_ms(const ur_link *link);
 
+/** Returns the counters of the link. */
 UR_INLINE int ur_get_counters(const ur_link *link, ur_counters *counters);
 
-/* For an SDK that hands out views of slots in its own terms. */
+/** Returns where the segments are, for an SDK that represents views of slots in its own
+ * way. Valid until ur_close(). */
 UR_INLINE void ur_get_memory(const ur_link *link, ur_memory *memory);
+
+/** @} */
 
 /* --------------------------------------------------------------- requests */
 
-/* Returns the next request in *r. Release: ur_end or ur_abort. While it waits,
- * news of other requests is not lost but not returned either: see ur_wait. While
- * as many responses are still to be ended as the link has lanes there is none:
- * -EAGAIN, or -EBUSY for a caller that would wait in vain. */
+/** @defgroup requests Requests
+ * @{ */
+
+/** Returns the next request in `r`. Release: ur_end() or ur_abort(). While it waits, it
+ * keeps events of other requests but does not return them: see ur_wait(). While the link
+ * has as many unfinished responses as lanes, it returns no request: -EAGAIN, or -EBUSY if
+ * you would wait in vain. */
 UR_INLINE int ur_next(ur_link *link, int timeout_ms, ur_request *r);
 
-/* As ur_next, and copies the request's head into text: method, scheme, authority,
- * path, and name and value of each header, each followed by a NUL. Slot 1 is not
- * released by it. A request that cannot be decoded, or that nobody wants any more,
- * is aborted and passed over. -EINVAL if size is less than ur_slot_size(). */
+/** As ur_next(), and copies the head of the request into `text`: method, scheme,
+ * authority, path, and name and value of each header, each followed by a NUL. It does not
+ * release slot 1. It aborts and skips a request that cannot be decoded, or whose response
+ * is no longer wanted. -EINVAL if `size` is less than ur_slot_size(). */
 UR_INLINE int ur_next_flat(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size);
 
-/* As ur_next_flat, with the text in another order: method, scheme, authority, path, the value
- * of each header, and then their names, which are its last *names bytes. Clients send
- * the same names again and again, so that what a caller makes of them can be kept. */
+/** As ur_next_flat(), with the text in another order: method, scheme, authority, path, the
+ * value of each header, and then their names, which are the last `names` bytes of the
+ * text. Clients send the same names again and again, so callers can cache what they
+ * derive from them. */
 UR_INLINE int ur_next_split(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size,
                             uint64_t *names);
 
-/* Returns in *r a request in progress for which there may be something new: a
- * slot, room, a cancellation. -EAGAIN: none, or no other. Each is named once for
- * what has happened up to now. */
+/** Returns in `r` a request in progress that may be able to continue: there may be a slot,
+ * room, or a cancellation. -EAGAIN: none, or no other. It names a request once for all
+ * that has happened up to now. */
 UR_INLINE int ur_ready(ur_link *link, ur_request *r);
 
-/* Waits until there is something for ur_next (UR_WAIT_STREAM), for ur_ready
- * (UR_WAIT_READY), or the state of the link changes; says in *what, which may be
- * NULL, what it was. */
+/** Waits until there is a request for ur_next() (UR_WAIT_STREAM) or for ur_ready()
+ * (UR_WAIT_READY), or the state of the link changes. Returns in `what`, which may be NULL,
+ * which of them occurred. */
 UR_INLINE int ur_wait(ur_link *link, unsigned reasons, int timeout_ms, unsigned *what);
 
-/* For a language with a lock around its threads, which is held: as ur_wait, but sleeps
- * once, and says of no request that it has news: look at those that you wait for. leave
- * is called before the sleep, and enter after it with what leave has returned; between
- * the two, other threads may call what does not wait, but for ur_close. -EINTR: a signal
- * came, or the descriptor also, which may be -1, is readable. -ENOTSUP with a futex bell. */
+/** As ur_wait(), for a language with a lock around its threads, which the caller holds; it
+ * sleeps only once and names no request as ready: check the requests that you wait for.
+ * It calls `leave` before the sleep and, after it, `enter` with the value that `leave`
+ * returned; in between, other threads may call functions that do not wait, except
+ * ur_close(). -EINTR: a signal arrived, or the descriptor `also`, which may be -1, is
+ * readable. -ENOTSUP with a futex bell. */
 UR_INLINE int ur_sleep(ur_link *link, unsigned reasons, int timeout_ms, int also, void *(*leave)(void),
                        void (*enter)(void *));
 
-/* A pointer of the caller's, kept with the request. NULL at first. */
+/** Keeps a pointer of yours with the request. */
 UR_INLINE int ur_set_user(ur_link *link, ur_request r, void *user);
+/** Returns the pointer of ur_set_user(), at first NULL. */
 UR_INLINE void *ur_user(ur_link *link, ur_request r);
+
+/** @} */
 
 /* ------------------------------------------------------------ event loops */
 
-/* A descriptor that is readable when there may be something to do: the bell and
- * the end of the server in one. It is the link's: never read it, never close it.
+/** @defgroup loops Event loops
+ * @{ */
+
+/** Returns a descriptor that is readable when there may be work to do: it combines the
+ * bell and the end of the server. The link owns it: never read it, never close it.
  * -ENOTSUP with a futex bell. */
 UR_INLINE int ur_fd(const ur_link *link);
 
-/* Announces that the caller is about to sleep until ur_fd is readable, and looks
- * once more. 0: go to sleep. -EAGAIN: there is something to do; nothing is
- * announced. -ENOTCONN: the link is dead. */
+/** Announces that the caller is about to sleep until ur_fd() is readable, and checks once
+ * more. 0: go to sleep. -EAGAIN: there is work to do, and nothing is announced.
+ * -ENOTCONN: the link is dead. */
 UR_INLINE int ur_arm(ur_link *link, unsigned reasons);
 
-/* Takes the announcement back; call it after every sleep. It is harmless when
- * nothing was announced. -ENOTCONN: the link is dead. */
+/** Withdraws the announcement; call it after every sleep. It does no harm when nothing
+ * was announced. -ENOTCONN: the link is dead. */
 UR_INLINE int ur_disarm(ur_link *link);
+
+/** @} */
 
 /* --------------------------------------------------------- reading a request */
 
-/* Of the headers; the path is with the query. {NULL, 0} where there is none, for a
- * request of the past, and after the release of slot 1 (see ur_keep_headers). */
+/** @defgroup reading Reading a request
+ * @{ */
+
+/** Returns the method. Like the three below: {NULL, 0} where there is none, for a request
+ * that has ended, and after the release of slot 1 (see ur_keep_headers()). */
 UR_INLINE ur_str ur_method(ur_link *link, ur_request r);
+/** Returns the scheme, such as http or wss. */
 UR_INLINE ur_str ur_scheme(ur_link *link, ur_request r);
+/** Returns the authority: a host, and perhaps a port. */
 UR_INLINE ur_str ur_authority(ur_link *link, ur_request r);
+/** Returns the path, with the query. */
 UR_INLINE ur_str ur_path(ur_link *link, ur_request r);
 
-/* 1 HTTP/1.1 (and 1.0), 2 HTTP/2, 3 HTTP/3; 0 as above. */
+/** Returns 1 for HTTP/1.1 (and 1.0), 2 for HTTP/2, 3 for HTTP/3; 0 where ur_method() has
+ * none. */
 UR_INLINE int ur_http_version(ur_link *link, ur_request r);
 
-/* Whether the client asks for a WebSocket: the scheme is ws or wss. Also after the
- * release of slot 1, if something of the headers was asked for before. */
+/** Reports whether the client asks for a WebSocket: the scheme is ws or wss. Also works
+ * after the release of slot 1, if you read any of the headers before. */
 UR_INLINE int ur_is_websocket(ur_link *link, ur_request r);
 
-/* The address and the port of the client, as the server knows them:
- * 203.0.113.7:40001 or [2001:db8::1]:443, with port 0 if nobody knows it. {NULL, 0} if
- * the client has no address, as over a Unix socket, and as above. It is the value of the
- * first header, upload-response-client, which no client can send. X-Forwarded-For begins
- * with what clients write: do not take it for the client's address. */
+/** Returns the address and the port of the client, as the server knows them:
+ * 203.0.113.7:40001 or [2001:db8::1]:443, with port 0 if it is unknown. {NULL, 0} if the
+ * client has no address, as over a Unix socket, and where ur_method() has none. It is the
+ * value of the first header, upload-response-client, which no client can send.
+ * X-Forwarded-For begins with text from clients: do not use it as the client's address. */
 UR_INLINE ur_str ur_client_address(ur_link *link, ur_request r);
 
-/* Unique among all streams of the server, and in its logs. 0 as above. */
+/** Returns a number that is unique among all streams of the server, and in its logs. 0 for
+ * a request that has ended. */
 UR_INLINE uint64_t ur_stream_id(ur_link *link, ur_request r);
 
-/* The number of headers, and header i, from 0. Ask for them in order: that is
- * what costs least. */
+/** Returns the number of headers. */
 UR_INLINE size_t ur_header_count(ur_link *link, ur_request r);
+/** Returns header `i`, from 0. Reading them in order costs least. */
 UR_INLINE int ur_header_at(ur_link *link, ur_request r, size_t i, ur_header *header);
 
-/* The value of the first header of a name, which is a C string in any case. After
- * an error *value is as it was. */
+/** Returns the value of the first header of a name, which is a C string in any case. After
+ * an error `value` is unchanged. */
 UR_INLINE int ur_find_header(ur_link *link, ur_request r, const char *name, ur_str *value);
 
-/* Copies the headers frame into memory of the caller, where the functions above
- * find it after the release of slot 1. -ENOSPC if size is less than the length
- * of slot 1. */
+/** Copies the headers frame into memory of the caller, where the functions above find it
+ * after the release of slot 1. -ENOSPC if `size` is less than the length of slot 1. */
 UR_INLINE int ur_keep_headers(ur_link *link, ur_request r, void *memory, size_t size);
 
-/* Returns slot n of the request, as soon as there is one. */
+/** Returns slot `n` of the request, as soon as it exists. */
 UR_INLINE int ur_tail(ur_link *link, ur_request r, uint64_t n, int timeout_ms, ur_slot *slot);
 
-/* Returns the slot after the last one that it returned; at first slot 2. */
+/** Returns the slot after the last one that it returned; at first slot 2. */
 UR_INLINE int ur_next_slot(ur_link *link, ur_request r, int timeout_ms, ur_slot *slot);
 
-/* As ur_next_slot with UR_NOW, for several slots of a body at once: returns how many it
- * has put into slots, at least 1 and at most as many as there is room for, or an error.
- * A slot of another kind comes alone. */
+/** As ur_next_slot() with UR_NOW, for several slots of a body at once: returns how many it
+ * wrote to `slots`, at least 1 and at most `most`, or an error. It returns a slot of
+ * another kind alone. */
 UR_INLINE int ur_next_slots(ur_link *link, ur_request r, ur_slot *slots, int most);
 
-/* Gives the slots up to and including n back. With UR_ALL_SLOTS nothing more of
- * the body is wanted: it is received and thrown away. */
+/** Gives the slots up to and including `n` back. UR_ALL_SLOTS means that no more of the
+ * body is wanted: the server receives and discards it. */
 UR_INLINE int ur_release(ur_link *link, ur_request r, uint64_t n);
 
-/* Returns field *at of a trailers slot and moves *at, at first 0, on. -ENOENT
- * after the last. */
+/** Returns field `at` of a trailers slot, and advances `at`, at first 0. -ENOENT after the
+ * last. */
 UR_INLINE int ur_trailer(const ur_slot *slot, size_t *at, ur_header *field);
 
-/* Returns the code of a close slot, 1005 if it has none, and in *reason, which may be
- * NULL, what follows it. -EINVAL: it is no such slot. */
+/** Returns the code of a close slot, 1005 if it has none, and in `reason`, which may be
+ * NULL, the text after it. -EINVAL: it is not a close slot. */
 UR_INLINE int ur_close_code(const ur_slot *slot, ur_str *reason);
 
-/* Returns 0, or -ECANCELED if nobody wants the response any more. */
+/** Returns 0, or -ECANCELED if the response is no longer wanted. */
 UR_INLINE int ur_cancelled(ur_link *link, ur_request r);
-/* Why, as enum ur_reason. Of a request that has ended, what was known then, for as
- * long as its lane serves no other; after that UR_NOT_CANCELLED. */
+/** Returns why, as enum ur_reason. For a request that has ended it returns what was known
+ * then, while its lane serves no other request; after that UR_NOT_CANCELLED. */
 UR_INLINE uint32_t ur_reason(ur_link *link, ur_request r);
+/** Returns a text for a reason, for a person. */
 UR_INLINE const char *ur_reason_text(uint32_t reason);
+
+/** @} */
 
 /* ------------------------------------------------------- writing a response */
 
-/* Sends a response that precedes the final one, with a status from 102 to 199. */
+/** @defgroup writing Writing a response
+ * @{ */
+
+/** Sends a response that precedes the final one, with a status from 102 to 199. */
 UR_INLINE int ur_interim(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count,
                          int timeout_ms);
 
-/* Starts the response with a status from 200 to 999; or opens the WebSocket that the
- * client asks for, at once, with 101. Of sec-websocket-protocol the headers may then
- * name one that the client offers. */
+/** Starts the response with a status from 200 to 999; or, with 101, opens the WebSocket
+ * that the client asks for, at once. Then sec-websocket-protocol in the headers may name
+ * one protocol that the client offers. */
 UR_INLINE int ur_respond(ur_link *link, ur_request r, int status, const ur_header *headers, size_t count,
                          int timeout_ms);
 
-/* Returns room for body bytes, or for a message, in shared memory: at least one byte
- * and mostly a good part of a slot. */
+/** Returns room for body bytes, or for a message, in shared memory: at least one byte and
+ * mostly a good part of a slot. Valid until the next call that writes. */
 UR_INLINE int ur_reserve(ur_link *link, ur_request r, int timeout_ms, void **room, size_t *size);
 
-/* Makes the first n bytes of the reserved room part of the body. */
+/** Makes the first `n` bytes of the reserved room part of the body. */
 UR_INLINE int ur_commit(ur_link *link, ur_request r, size_t n);
 
-/* Adds bytes to the body, over as many slots as it takes. *written, which may be
- * NULL, says how many were, also after an error: with -EAGAIN go on behind them. */
+/** Adds bytes to the body, in as many slots as needed. `written`, which may be NULL, says
+ * how many, also after an error: after -EAGAIN continue with the byte after them. */
 UR_INLINE int ur_write(ur_link *link, ur_request r, const void *data, size_t size, int timeout_ms, size_t *written);
 
-/* Sends what has been written so far. */
+/** Sends all bytes written so far. */
 UR_INLINE int ur_flush(ur_link *link, ur_request r);
 
-/* Adds trailers. Only ur_end may follow. */
+/** Adds trailers. Only ur_end() may follow. */
 UR_INLINE int ur_trailers(ur_link *link, ur_request r, const ur_header *fields, size_t count, int timeout_ms);
 
-/* Sends a message of the kind UR_TEXT or UR_BINARY, or a part of one: the last, or
- * only, part is final. *sent, which may be NULL, says how many bytes were, also after
- * an error: with -EAGAIN go on behind them. That text is UTF-8 is checked by the
- * server. */
+/** Sends a message of the kind UR_TEXT or UR_BINARY, or a part of one: the last, or only,
+ * part is final. `sent`, which may be NULL, says how many bytes were sent, also after an
+ * error: after -EAGAIN continue with the byte after them. The server checks that text is
+ * UTF-8. */
 UR_INLINE int ur_send(ur_link *link, ur_request r, uint32_t kind, const void *data, size_t size, int final,
                       int timeout_ms, size_t *sent);
 
-/* Sends the first n bytes of the reserved room, as ur_send. */
+/** Sends the first `n` bytes of the reserved room, as ur_send(). */
 UR_INLINE int ur_commit_message(ur_link *link, ur_request r, uint32_t kind, size_t n, int final);
 
-/* Closes the WebSocket with a code that may be sent - 1000 to 1003, 1007 to 1014, 3000 to
- * 4999 - and a reason of at most 123 bytes of UTF-8; or with 1005, which is no code, and
- * no reason. Only ur_end may follow. -EINVAL: any other code, such as 999, 1006 or 1015,
- * or a reason that is longer or not UTF-8; nothing was sent, and the WebSocket is open. */
+/** Closes the WebSocket with a code that may be sent - 1000 to 1003, 1007 to 1014, 3000 to
+ * 4999 - and a reason of at most 123 bytes of UTF-8; or with 1005, which stands for no
+ * code, and no reason. Only ur_end() may follow. -EINVAL: any other code, such as 999,
+ * 1006 or 1015, or a reason that is longer or not UTF-8; nothing was sent, and the
+ * WebSocket is open. */
 UR_INLINE int ur_send_close(ur_link *link, ur_request r, int code, const char *reason, size_t length, int timeout_ms);
 
-/* As ur_send_close and ur_end. After -EAGAIN or -ETIMEDOUT call it again; after -EINVAL,
- * too, with a code that may be sent. */
+/** As ur_send_close() and ur_end(). After -EAGAIN or -ETIMEDOUT call it again; after
+ * -EINVAL, too, with a code that may be sent. */
 UR_INLINE int ur_close_websocket(ur_link *link, ur_request r, int code, const char *reason, size_t length,
                                  int timeout_ms);
 
-/* Ends the response and, unless it returns -EAGAIN, -ETIMEDOUT or -EINVAL, the
- * request. -ECANCELED: it has ended, but nobody saw all of it. */
+/** Ends the response and, unless it returns -EAGAIN, -ETIMEDOUT or -EINVAL, the request.
+ * -ECANCELED: the request has ended, but the client did not receive the whole response. */
 UR_INLINE int ur_end(ur_link *link, ur_request r, int timeout_ms);
 
-/* Ends the request without an end of its response. */
+/** Ends the request without an end of its response. */
 UR_INLINE int ur_abort(ur_link *link, ur_request r);
 
-/* As ur_end and ur_abort, but the request goes on: its slots can be read and
- * released, and nothing can be written, until ur_let_go. They return 0, too, when
- * the response had ended before. */
+/** As ur_end(), but the request continues until ur_let_go(): its slots can be read and
+ * released, and nothing can be written. Returns 0, too, when the response had ended
+ * before. */
 UR_INLINE int ur_end_response(ur_link *link, ur_request r, int timeout_ms);
+/** As ur_abort(), but the request continues as after ur_end_response(). */
 UR_INLINE int ur_abort_response(ur_link *link, ur_request r);
 
-/* Ends a request whose response has ended. -EINVAL: it has not. */
+/** Ends a request whose response has ended. -EINVAL: it has not. */
 UR_INLINE int ur_let_go(ur_link *link, ur_request r);
 
-/* As ur_interim, ur_respond and ur_trailers, with flat fields of so many bytes.
- * -EINVAL if the last does not end with a NUL, or is a name. */
+/** As ur_interim(), with flat fields of `length` bytes. -EINVAL if the last one does not
+ * end with a NUL, or is a name. */
 UR_INLINE int ur_interim_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length,
                               int timeout_ms);
+/** As ur_respond(), with flat fields as ur_interim_flat() takes them. */
 UR_INLINE int ur_respond_flat(ur_link *link, ur_request r, int status, const char *fields, size_t length,
                               int timeout_ms);
+/** As ur_trailers(), with flat fields as ur_interim_flat() takes them. */
 UR_INLINE int ur_trailers_flat(ur_link *link, ur_request r, const char *fields, size_t length, int timeout_ms);
 
-/* Returns 0, or -EINVAL if ur_respond_flat would refuse these, of whatever size. The
- * status 101 it refuses always. */
+/** Returns 0, or -EINVAL if ur_respond_flat() would refuse these fields, whatever their
+ * size. It always refuses the status 101. */
 UR_INLINE int ur_check_flat(int status, const char *fields, size_t length);
 
-/* The whole response: as ur_respond_flat, ur_write and ur_end. -EAGAIN, -ETIMEDOUT:
- * the response has begun and has *written bytes of the body; go on with ur_write
- * and ur_end. -EINVAL, -EALREADY, -EMSGSIZE, -ESTALE, and -EBUSY, which is no room for
- * the headers behind interim responses: nothing has been done. After anything else the
- * request has ended, as after ur_end. written may be NULL. */
+/** Sends the whole response, with flat fields: as ur_respond_flat(), ur_write() and
+ * ur_end(). -EAGAIN, -ETIMEDOUT: the response has begun and has `written` bytes of the
+ * body; continue with ur_write() and ur_end(). -EINVAL, -EALREADY, -EMSGSIZE, -ESTALE, and
+ * -EBUSY, which means no room for the headers behind interim responses: it did nothing.
+ * After any other result the request has ended, as after ur_end(). `written` may be
+ * NULL. */
 UR_INLINE int ur_respond_whole(ur_link *link, ur_request r, int status, const char *fields, size_t length,
                                const void *body, size_t size, int timeout_ms, size_t *written);
 
-/* As ur_respond_whole with UR_NOW, for languages that pass an int at less cost than a
- * size_t. After -EAGAIN ur_unsent() says how many bytes at the end of the body were not
- * written; it is 0 for every other request. */
+/** As ur_respond_whole() with UR_NOW, for languages that pass an int at less cost than a
+ * size_t. After -EAGAIN ur_unsent() says how many bytes at the end of the body it did not
+ * write. */
 UR_INLINE int ur_respond_whole_flat(ur_link *link, ur_request r, int status, const char *fields, int length,
                                     const void *body, int size);
+/** Returns how many bytes of its body ur_respond_whole_flat() left unwritten when it
+ * returned -EAGAIN; 0 for any other request. */
 UR_INLINE size_t ur_unsent(ur_link *link, ur_request r);
+
+/** @} */
 
 #ifdef __cplusplus
 }
@@ -649,7 +727,7 @@ extern "C" {
 /* ----------------------------------------------------------------- layout
  *
  * The memory, layout version 1. Every word has one writing process: the server
- * writes the request segment, which we can map read-only and nothing else; we
+ * writes the request segment, which we can only map read-only; we
  * write the response segment, which the server maps read-only. Integers are
  * little-endian and naturally aligned. Words of different writers or threads
  * stand on different 64-byte lines.
@@ -836,7 +914,7 @@ UR__LAYOUT(UR__PIN_STRUCT, UR__PIN_WORD)
 #define UR__MAGIC UINT64_C(0x4745535145525255) /* "URREQSEG" */
 #define UR__ALIGN 64u                          /* of a slot's bytes within its buffer */
 #define UR__NO_BUFFER UINT32_MAX
-#define UR__ABORT 5u   /* kinds of slot that a request lane has not */
+#define UR__ABORT 5u   /* a kind of slot that callers do not see */
 #define UR__INTERIM 6u /* the frame of a response that precedes the final one */
 #define UR__FINAL 256u /* added to the kind of the last slot of a message */
 
@@ -879,16 +957,15 @@ static inline uint64_t ur__layout_hash(void) {
 
 /* ---------------------------------------------------------------- atomics
  *
- * The five. Ownership of memory passes between the processes along edges with the
- * labels that the Go side has: a release store (A1) and the acquire load that it
- * pairs with (A2).
+ * The five. Ownership of memory passes between the processes along edges that have the
+ * same labels in Go: a release store (A1) pairs with an acquire load (A2).
  *
  *   A  request slots to us           B  their release, back
  *   C  response slots to the server  D  their release, back
  *   E  assignments to us             F  taken, back   (G: revoked; F and G fenced)
  *   H  notices to us                 I  notices to the server
  *   J  the lane, on accepting        K  the lane, the row, on letting go
- *   L  cancellation                  S  who sleeps; fenced on both sides */
+ *   L  cancellation                  S  sleep announced; fenced on both sides */
 
 static inline uint8_t ur__load8(const uint8_t *byte) { return __atomic_load_n(byte, __ATOMIC_RELAXED); }
 static inline uint32_t ur__load32(const uint32_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
@@ -904,25 +981,24 @@ static inline void ur__store64(uint64_t *word, uint64_t value) { __atomic_store_
 #endif
 #endif
 
-/* A full fence: our store before it is seen by whoever's store we do not see
- * after it. */
+/* A full fence: a peer whose store we do not see after it sees our store before it. */
 static inline void ur__fence(void) {
 #ifdef UR__TSAN
-    static __thread uint32_t word; /* TSan does not know fences; the threads' own, so that it orders none of them */
+    static __thread uint32_t word; /* TSan does not model fences; one word per thread, so that it orders no threads */
     (void)__atomic_fetch_add(&word, 1, __ATOMIC_SEQ_CST);
 #else
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 #endif
 }
 
-/* Copies what another process may be changing. The compiler has to use the copy from
- * here on, and may not read the original again in its place. */
+/* Copies bytes that another process may change. From here on the compiler has to use the
+ * copy, and may not read the original again instead. */
 static inline void ur__copy_shared(void *to, const void *from, size_t size) {
     memcpy(to, from, size);
     __asm__ __volatile__("" ::: "memory");
 }
 
-/* Between reads of what may be changing and the loads that say whether it was ours. */
+/* Orders reads of bytes that may change before the loads that say whether they were ours. */
 static inline void ur__after_reads(void) {
 #ifdef UR__TSAN
     ur__fence();
@@ -940,7 +1016,7 @@ static inline int64_t ur__clock(clockid_t clock) {
 
 static inline int64_t ur__now(void) { return ur__clock(CLOCK_MONOTONIC); }
 
-/* The error of the last system call, as we return it. */
+/* The error of the last system call, as the SDK returns it. */
 static inline int ur__errno(void) { return errno > 0 ? -errno : -EIO; }
 
 static inline uint64_t ur__min(uint64_t a, uint64_t b) { return a < b ? a : b; }
@@ -955,9 +1031,9 @@ static inline uint64_t ur__max(uint64_t a, uint64_t b) { return a > b ? a : b; }
  * bytes of name and value. A varint is unsigned LEB128 of at most 10 bytes. A
  * trailers slot holds fields alone.
  *
- * Decoding is in place: what it returns points into the input. Trailers are decoded
- * where they lie, in memory that may be changing: every length is read once and checked
- * before it is used. Of a head there is a copy, which is walked again. */
+ * Decoding is in place: its results point into the input. Trailers are decoded in shared
+ * memory, which may change: every length is read once and checked before it is used. A
+ * head is copied first, and the copy is walked again. */
 
 enum ur__fault {
     UR__OK,
@@ -991,8 +1067,8 @@ enum {
     UR__UPPER = 32 /* also the bit that makes a letter lower-case */
 };
 
-/* Where each ASCII byte must not stand; the rest must not stand in tokens,
- * schemes and authorities. */
+/* Where each ASCII byte is forbidden; other bytes are forbidden in tokens, schemes and
+ * authorities. */
 /* clang-format off */
 static const uint8_t ur__classes[128] = {
     31, 31, 31, 31, 31, 31, 31, 31, 31, 29, 31, 31, 31, 31, 31, 31,
@@ -1009,7 +1085,7 @@ static inline unsigned ur__class(uint8_t c) {
     return c < 128 ? ur__classes[c] : (unsigned)(UR__NOT_TOKEN | UR__NOT_SCHEME | UR__NOT_AUTHORITY);
 }
 
-/* The classes of all bytes, gathered. */
+/* The union of the classes of all bytes. */
 static inline unsigned ur__classes_of(ur_str s) {
     unsigned all = 0;
     for (size_t i = 0; i < s.length; i++) {
@@ -1020,8 +1096,8 @@ static inline unsigned ur__classes_of(ur_str s) {
 
 static inline uint8_t ur__lower(uint8_t c) { return (uint8_t)(c | (ur__class(c) & UR__UPPER)); }
 
-/* A walk over bytes. After the first fault there is nothing left to walk over, so
- * that a parser reads like the layout it parses and looks at fault at its end. */
+/* A position in bytes. After the first fault it is at the end of them, so that a parser
+ * reads like the layout that it parses, and checks fault only at its end. */
 struct ur__cursor {
     const uint8_t *bytes;
     size_t length, at;
@@ -1065,7 +1141,7 @@ static inline uint64_t ur__varint(struct ur__cursor *c) {
     return 0;
 }
 
-/* A length and so many bytes. */
+/* A length, and as many bytes. */
 static inline ur_str ur__string(struct ur__cursor *c) {
     ur_str s = {NULL, 0};
     uint64_t n = ur__varint(c);
@@ -1264,7 +1340,7 @@ static inline ur_str ur__flat_text(struct ur__list *list) {
     return s;
 }
 
-/* Counts the fields of a flat list. One that is cut off counts as too many. */
+/* Counts the fields of a flat list. A list that is cut off counts as too long. */
 static inline struct ur__list ur__flat(const char *flat, size_t length) {
     struct ur__list list = ur__array(NULL, 0), rest;
     list.flat = flat;
@@ -1290,7 +1366,7 @@ static inline ur_header ur__next_field(struct ur__list *list) {
     return f;
 }
 
-/* The length of a header list, or 0 if a field is not fit for one. */
+/* The length of a header list in a frame, or 0 if one of its fields is not allowed. */
 static inline size_t ur__list_size(struct ur__list list) {
     if (list.count > UR__MAX_FIELDS) {
         return 0;
@@ -1306,7 +1382,7 @@ static inline size_t ur__list_size(struct ur__list list) {
     return size;
 }
 
-/* Preconditions: ur__list_size is not 0, and to has so many bytes. */
+/* Preconditions: ur__list_size is not 0, and `to` has that many bytes. */
 static inline uint8_t *ur__put_list(uint8_t *to, struct ur__list list) {
     to = ur__put_varint(to, list.count);
     for (size_t i = 0; i < list.count; i++) {
@@ -1320,8 +1396,8 @@ static inline uint8_t *ur__put_list(uint8_t *to, struct ur__list list) {
     return to;
 }
 
-/* Writes the headers frame of a response. Preconditions: to has 18 bytes and
- * those of the fields. */
+/* Writes the headers frame of a response. Preconditions: `to` has room for 18 bytes and
+ * the fields. */
 static inline uint8_t *ur__put_response(uint8_t *to, uint64_t stream_id, uint8_t version, unsigned status,
                                         struct ur__list list) {
     memcpy(to, "HPKS\x01\x01", 6);
@@ -1337,10 +1413,9 @@ static inline uint8_t *ur__put_response(uint8_t *to, uint64_t stream_id, uint8_t
 
 /* --------------------------------------------------------- attach messages
  *
- * One MessagePack map to one packet of at most 4096 bytes: string keys, and
- * values that are uints, strings, bins or bools. Key "t" is the type. Unknown
- * keys are ignored; one of ours that is there twice, or of another type or too
- * large, makes the message malformed. */
+ * A packet of at most 4096 bytes is one MessagePack map: keys are strings, values are
+ * uints, strings, bins or bools. Key "t" is the type. Unknown keys are ignored; a known
+ * key that occurs twice, has another type, or is too large makes the message malformed. */
 
 enum ur__message_fault {
     UR__MESSAGE_OK,
@@ -1354,7 +1429,7 @@ enum { UR__MAX_MESSAGE = 4096, UR__MAX_KEYS = 64 };
 
 enum ur__message_kind { UR__NO_MESSAGE, UR__HELLO, UR__WELCOME, UR__REFUSAL, UR__DRAIN, UR__BYE };
 
-/* All messages in one: each has some of these. Strings point into the packet. */
+/* The union of all messages: each kind uses some fields. Strings point into the packet. */
 struct ur__message {
     enum ur__message_kind kind;
     uint64_t layout_min, layout_max, features, pid, lanes;
@@ -1431,14 +1506,14 @@ static inline int ur__valid_utf8(ur_str s) {
 
 enum ur__type { UR__A_UINT, UR__A_STRING, UR__ANOTHER };
 
-/* A value of a message as it came. */
+/* A decoded value of a message. */
 struct ur__value {
     enum ur__type type;
     uint64_t uint;
     ur_str string;
 };
 
-/* A walk over a packet, as ur__cursor. */
+/* A position in a packet, as ur__cursor. */
 struct ur__packet {
     const uint8_t *bytes;
     size_t length, at;
@@ -1532,7 +1607,7 @@ static inline uint64_t ur__packet_map(struct ur__packet *p) {
     return p->fault == UR__MESSAGE_OK ? n : 0;
 }
 
-/* Puts the value of a key where it belongs. */
+/* Stores the value of a key in its field. */
 static inline enum ur__message_fault ur__store_value(struct ur__message *m, const struct ur__key *key,
                                                      const struct ur__value *v) {
     char *at = (char *)m + key->at;
@@ -1553,7 +1628,7 @@ static inline enum ur__message_kind ur__message_kind_of(ur_str name) {
     return UR__NO_MESSAGE;
 }
 
-/* Decodes a packet. Strings of the message live as long as the packet does. */
+/* Decodes a packet. Strings of the message are valid until the packet changes. */
 static inline enum ur__message_fault ur__decode(struct ur__message *m, const void *bytes, size_t length) {
     struct ur__packet p;
     ur_str names[UR__MAX_KEYS];
@@ -1607,7 +1682,7 @@ static inline enum ur__message_fault ur__decode(struct ur__message *m, const voi
     return UR__MESSAGE_OK;
 }
 
-/* Where a packet is written. Beyond its end nothing is, but at goes on. */
+/* The packet being written. Bytes beyond its end are dropped, but `at` still counts them. */
 struct ur__out {
     uint8_t *bytes;
     size_t size, at;
@@ -1656,9 +1731,9 @@ static inline ur_str ur__text(const char *s) {
     return t;
 }
 
-/* Encodes a message and returns its length, or 0 if it is longer than a packet
- * can be or has a string that is not UTF-8. Preconditions: bytes has room for a
- * packet; the message has at most 15 keys, as all have. */
+/* Encodes a message and returns its length, or 0 if it exceeds a packet or has a string
+ * that is not UTF-8. Preconditions: bytes has room for a packet; the message has at most
+ * 15 keys, as every kind has. */
 static inline size_t ur__encode(const struct ur__message *m, uint8_t *bytes) {
     struct ur__out o;
     unsigned keys = 1;
@@ -1693,10 +1768,9 @@ static inline size_t ur__encode(const struct ur__message *m, uint8_t *bytes) {
 
 /* ------------------------------------------------------------------- pool
  *
- * The buffers of one segment; private memory of the process that writes it. The
- * buffer that was freed last is handed out first: it is still in the cache. Each
- * of the lanes is guaranteed one buffer, always, so that none can be starved by
- * the others, and what is guaranteed is never handed to anybody else. */
+ * The buffers of one segment, in private memory of the process that writes it. The
+ * buffer that was freed last is handed out first: it is still in the cache. Each lane is
+ * always guaranteed one buffer, which no other lane can take, so that none starves. */
 
 struct ur__span {
     uint64_t last; /* the last slot that has bytes in the buffer */
@@ -1730,7 +1804,7 @@ static inline void ur__pool_close(struct ur__pool *p) {
     memset(p, 0, sizeof *p);
 }
 
-/* Returns a buffer to a lane that has held so many, or UR__NO_BUFFER. */
+/* Returns a buffer for a lane that holds `held` of them, or UR__NO_BUFFER. */
 static inline uint32_t ur__pool_take(struct ur__pool *p, uint32_t held) {
     if (held == 0) {
         p->guaranteed--;
@@ -1740,7 +1814,7 @@ static inline uint32_t ur__pool_take(struct ur__pool *p, uint32_t held) {
     return p->stack[--p->free];
 }
 
-/* Takes a buffer back from a lane that holds so many now. */
+/* Takes a buffer back from a lane that now holds `held` of them. */
 static inline void ur__pool_give(struct ur__pool *p, uint32_t buffer, uint32_t held) {
     p->stack[p->free++] = buffer;
     if (held == 0) {
@@ -1801,8 +1875,8 @@ struct ur__writer {
 
 static inline void ur__writer_give(struct ur__writer *w, uint32_t buffer) { ur__pool_give(w->pool, buffer, --w->held); }
 
-/* Gives all buffers back and starts anew. Preconditions: the reader is done with
- * the lane or dead. */
+/* Gives all buffers back and starts again. Preconditions: the reader is done with the
+ * lane, or dead. */
 static inline void ur__writer_reset(struct ur__writer *w) {
     while (w->oldest != UR__NO_BUFFER) {
         uint32_t buffer = w->oldest;
@@ -1817,7 +1891,7 @@ static inline void ur__writer_reset(struct ur__writer *w) {
     w->used = w->reserved = 0;
 }
 
-/* Starts the present buffer again when nobody reads it any more. */
+/* Reuses the present buffer from its start when the reader is done with it. */
 static inline void ur__rewind(struct ur__writer *w) {
     if (w->reserved == 0 && w->last <= w->reclaimed) {
         w->used = 0;
@@ -1826,8 +1900,8 @@ static inline void ur__rewind(struct ur__writer *w) {
 
 /* Takes back the bytes of released slots.
  *
- * D2 (B2 of a server): the acquire load of the reader's counter pairs with its
- * release store (D1): the reader does not look at those bytes any more. */
+ * D2 (B2 of a server): the acquire load of the reader's counter pairs with the
+ * reader's release store (D1): the reader no longer looks at those bytes. */
 static inline int ur__reclaim(struct ur__writer *w) {
     uint64_t released = ur__counter_load(&w->released);
     if (released == UR_ALL_SLOTS) {
@@ -1849,7 +1923,7 @@ static inline int ur__reclaim(struct ur__writer *w) {
     return 0;
 }
 
-/* Puts the present buffer behind the full ones and takes another. */
+/* Appends the present buffer to the full ones and takes another. */
 static inline int ur__next_buffer(struct ur__writer *w) {
     uint32_t buffer = ur__pool_take(w->pool, w->held);
     if (buffer == UR__NO_BUFFER) {
@@ -1881,10 +1955,10 @@ static inline int ur__writer_full(struct ur__writer *w) {
     return w->committed - w->reclaimed >= w->limit ? -EAGAIN : 0;
 }
 
-/* Returns room for the next slot: at least min bytes and up to what remains in
- * the buffer. It continues the present buffer when that has room, so small slots
- * share one. The room is the caller's until the commit or the next reservation;
- * nothing of it is visible to the reader before the publication. -EAGAIN: the
+/* Returns room for the next slot: at least min bytes and up to the rest of the
+ * buffer. It continues the present buffer when that has room, so that small slots share
+ * one. The room belongs to the caller until the commit or the next reservation; the
+ * reader sees none of it before the publication. -EAGAIN: the
  * lane or the pool is full. Preconditions: 1 <= min <= slot size. */
 static inline int ur__writer_reserve(struct ur__writer *w, uint32_t min, uint8_t **room, uint32_t *size) {
     w->reserved = 0;
@@ -1892,7 +1966,7 @@ static inline int ur__writer_reserve(struct ur__writer *w, uint32_t min, uint8_t
     if (err != 0) {
         return err;
     }
-    ur__rewind(w); /* a reservation that was given up may have held it back */
+    ur__rewind(w); /* an abandoned reservation may have prevented it */
     if (w->current == UR__NO_BUFFER || w->slot_size - w->used < min) {
         err = ur__next_buffer(w);
         if (err != 0) {
@@ -1917,8 +1991,8 @@ static inline void ur__put_descriptor(struct ur__writer *w, uint32_t buffer, uin
     d->time = (uint64_t)ur__now();
 }
 
-/* Makes the first n bytes of the reservation the next slot. Preconditions: 0 < n
- * <= what the last reservation returned. */
+/* Makes the first n bytes of the reservation the next slot. Preconditions:
+ * 0 < n <= the size of the last reservation. */
 static inline void ur__writer_commit(struct ur__writer *w, uint32_t n, uint32_t kind) {
     ur__put_descriptor(w, w->current, w->used, n, kind);
     w->last = w->committed;
@@ -1926,7 +2000,7 @@ static inline void ur__writer_commit(struct ur__writer *w, uint32_t n, uint32_t 
     w->reserved = 0;
 }
 
-/* Makes a slot without bytes the next one. */
+/* Commits a slot without bytes. */
 static inline int ur__writer_commit_empty(struct ur__writer *w, uint32_t kind) {
     int err = ur__writer_full(w);
     if (err == 0) {
@@ -1937,7 +2011,7 @@ static inline int ur__writer_commit_empty(struct ur__writer *w, uint32_t kind) {
 
 /* Hands every committed slot to the reader, and reports whether there was one.
  *
- * C1 (A1 of a server): the slots' bytes and descriptors pass to the reader, who
+ * C1 (A1 of a server): the slots' bytes and descriptors pass to the reader, which
  * sees them after its acquire load of the counter (C2). */
 static inline int ur__writer_publish(struct ur__writer *w) {
     if (w->visible == w->committed) {
@@ -1957,12 +2031,12 @@ struct ur__reader {
     struct ur__counter published; /* the writer's: A2, C2 of a server */
     uint64_t *released;           /* ours: B1, D1 of a server */
     uint64_t seen;                /* published slots, checked */
-    uint64_t done;                /* slots that we released */
+    uint64_t done;                /* slots released */
 };
 
 /* Loads the writer's counter.
  *
- * A2 (C2 of a server): after this acquire load the slots up to it are ours. */
+ * A2 (C2 of a server): after this acquire load the slots up to that number are ours. */
 static inline int ur__reader_update(struct ur__reader *r) {
     uint64_t published = ur__counter_load(&r->published);
     if (published < r->seen || (r->done != UR_ALL_SLOTS && published - r->done > r->limit)) {
@@ -1972,7 +2046,7 @@ static inline int ur__reader_update(struct ur__reader *r) {
     return 0;
 }
 
-/* Whether slot n of a request lane may have this kind, final or not, and so many bytes. */
+/* Reports whether slot n of a request lane may have this kind, final bit and length. */
 static inline int ur__reader_allows(uint64_t n, uint32_t kind, uint32_t final, uint32_t length) {
     switch (kind) {
     case UR_HEADERS: return n == 1 && length > 0 && final == 0;
@@ -1987,8 +2061,8 @@ static inline int ur__reader_allows(uint64_t n, uint32_t kind, uint32_t final, u
     }
 }
 
-/* Returns slot n, of which we know that it is published: a copy of its descriptor,
- * which is checked and then used. */
+/* Returns slot n, which is known to be published: a copy of its descriptor, checked
+ * before it is used. */
 static inline int ur__reader_slot(const struct ur__reader *r, uint64_t n, ur_slot *slot) {
     const struct ur_shm_descriptor *d = &r->ring[(n - 1) & r->mask];
     uint64_t number = ur__load64(&d->number), time = ur__load64(&d->time);
@@ -2030,8 +2104,8 @@ static inline int ur__reader_tail(struct ur__reader *r, uint64_t n, ur_slot *slo
     return ur__reader_slot(r, n, slot);
 }
 
-/* Gives the slots up to and including n back; their bytes may be overwritten at
- * once.
+/* Gives the slots up to and including n back; the writer may overwrite their bytes
+ * immediately.
  *
  * B1 (D1 of a server): our reads of those bytes happen before the writer's reuse,
  * which follows its acquire load of the counter (B2). */
@@ -2049,10 +2123,10 @@ static inline int ur__reader_release(struct ur__reader *r, uint64_t n) {
 /* ----------------------------------------------------------- notice rings
  *
  * A ring of lane indices: "look at this lane". A notice is a hint, so a ring may
- * overflow: its reader then looks at every lane. */
+ * overflow: the reader then looks at every lane. */
 
-/* H1/I1: what was published on the lane before is visible to the reader after its
- * acquire load of the head (H2/I2). */
+/* H1/I1: earlier publications on the lane are visible to the reader after its acquire
+ * load of the head (H2/I2). */
 static inline void ur__push_notice(uint64_t *head, struct ur_shm_notice *ring, uint64_t mask, uint32_t lane) {
     uint64_t n = ur__load64(head);
     ur__store32(&ring[n & mask].lane, lane);
@@ -2076,7 +2150,7 @@ struct ur__inbox {
     const struct ur_shm_inbox_entry *ring;
     uint64_t mask;
     const uint32_t *generation; /* of the mailbox */
-    uint32_t attach;            /* what it is while the mailbox is ours */
+    uint32_t attach;            /* the generation while the mailbox is ours */
     uint64_t *word;             /* ours: F1 */
     uint64_t taken;
 };
@@ -2084,17 +2158,17 @@ struct ur__inbox {
 struct ur__assignment {
     uint64_t stream_id;
     uint32_t row, lane;
-    int revoked; /* let go of it, before another is taken, and nothing else */
+    int revoked; /* only let go of it, before another is taken */
 };
 
 static inline int ur__inbox_empty(const struct ur__inbox *b) { return ur__load64(b->head) == b->taken; }
 
-/* Takes the next assignment. -EAGAIN: there is none. -ENOTCONN: the mailbox is
- * another link's by now. -EPROTO: there are more than the ring has entries.
+/* Takes the next assignment. -EAGAIN: there is none. -ENOTCONN: the mailbox
+ * belongs to another link by now. -EPROTO: there are more than the ring has entries.
  *
  * E2: after the acquire load of the head the stream's row and first slots are
  * ours to read. F1, full fence, G2 against the server's G1, full fence, F2:
- * whoever comes second sees the other, so that no stream is served twice. */
+ * the second of the two sees the first, so that no stream is served twice. */
 static inline int ur__inbox_take(struct ur__inbox *b, struct ur__assignment *a) {
     uint64_t waiting = ur__load64(b->head) - b->taken; /* E2 */
     if (waiting == 0) {
@@ -2146,11 +2220,11 @@ struct ur__lane {
     uint64_t room_at;
 
     uint64_t next_slot; /* for ur_next_slot */
-    uint64_t tailed;    /* the highest slot that was */
+    uint64_t tailed;    /* the highest slot that was returned */
     struct ur__head head;
-    const uint8_t *frame;   /* a copy of slot 1: ours, or the caller's */
+    const uint8_t *frame;   /* a copy of slot 1: `copy`, or the caller's */
     uint8_t *copy;          /* ours */
-    size_t copy_size;       /* bytes there is room for */
+    size_t copy_size;       /* bytes allocated */
     size_t field, field_at; /* where the last ur_header_at left off */
 
     uint8_t *room; /* reserved */
@@ -2162,7 +2236,7 @@ struct ur__lane {
 enum ur__head_state { UR__HEAD_UNSEEN, UR__HEAD_IN_SLOT, UR__HEAD_KEPT, UR__HEAD_GONE };
 
 struct ur_link {
-    const uint32_t *guard; /* 1; wiped by the kernel in a forked child. NULL: an old kernel */
+    const uint32_t *guard; /* 1; the kernel zeroes it in a forked child. NULL: an old kernel */
     pid_t pid;
     int socket, server_bell, bell, poll; /* -1: none */
 
@@ -2189,7 +2263,7 @@ struct ur_link {
     uint64_t last_rung; /* the last sleep of the server for which we rang */
     uint64_t sleeps;
     uint32_t bell_count; /* of the futex bell, from before the last announcement */
-    uint32_t state;      /* of the link, as we have seen it */
+    uint32_t state;      /* of the link, as last seen */
     uint8_t armed, drain_sent, server_drains, state_changed, dead;
     int64_t socket_read_at; /* CLOCK_MONOTONIC_COARSE, ns */
 
@@ -2201,21 +2275,21 @@ struct ur_link {
 
 #define UR__NO_LANE UINT32_MAX
 
-/* Bytes for the copy of a head: how many are allocated at least, and how many at most
- * a lane keeps between two requests. */
+/* Bytes for the copy of a head: the least to allocate, and the most that a lane keeps
+ * between two requests. */
 enum { UR__SMALL_COPY = 1 << 10, UR__KEPT_COPY = 8 << 10 };
 
-/* How many packets of the server one look at the socket reads. */
+/* The most packets that one call reads from the socket. */
 enum { UR__MAX_PACKETS = 16 };
 
-/* Of the close of a WebSocket: the code that is none, and how many bytes of a reason
- * fit a frame. */
+/* The close of a WebSocket: the code that stands for none, and the most bytes of a
+ * reason. */
 enum { UR__NO_CODE = 1005, UR__MAX_REASON = 123 };
 
-/* How long a futex sleeper sleeps before it looks whether the server still lives.
- * A server that ends in order rings; this is for one that was killed. */
+/* How long a futex sleeper sleeps before it checks that the server still lives. A server
+ * that ends in order rings; this is for one that was killed. */
 #define UR__SLEEP_SLICE_NS 100000000
-/* How often a caller that never sleeps has us look. */
+/* How often the socket is checked for a caller that never sleeps. */
 #define UR__SOCKET_CHECK_NS 20000000
 
 static inline int ur__forked(const ur_link *l) {
@@ -2259,8 +2333,8 @@ static inline void ur__make_ready(ur_link *l, struct ur__lane *lane) {
     l->last_ready = i;
 }
 
-/* Ends the link: nothing is taken or told any more, and requests in progress are
- * cancelled. The memory stays until ur_close. */
+/* Ends the link: no more requests are taken, the server is told nothing more, and requests
+ * in progress are cancelled. The memory stays until ur_close. */
 static inline void ur__fail_link(ur_link *l, const char *why, ur_str more) {
     if (l->dead) {
         return;
@@ -2279,8 +2353,8 @@ static inline int ur__protocol_error(ur_link *l, const char *what) {
     return -EPROTO;
 }
 
-/* Tells the server that a lane has news (I1), and wakes its watcher if it sleeps,
- * once for each of its sleeps (S2). */
+/* Tells the server that a lane has changed (I1), and wakes the server's watcher if it
+ * sleeps, once for each of its sleeps (S2). */
 static inline void ur__notify(ur_link *l, const struct ur__lane *lane) {
     static const uint64_t one = 1;
     ur__push_notice(&l->words->outbox_head, l->outbox, l->outbox_mask, ur__index(l, lane)); /* I1 */
@@ -2290,14 +2364,14 @@ static inline void ur__notify(ur_link *l, const struct ur__lane *lane) {
         l->last_rung = asleep;
         l->counters.rings++;
         if (write(l->server_bell, &one, sizeof one) < 0) {
-            return; /* it cannot block, and a bell that is full will ring */
+            return; /* it cannot block, and a full bell will ring */
         }
     }
 }
 
 static inline void ur__refresh(ur_link *l);
 
-/* Returns why nobody wants the response any more, or 0. */
+/* Returns why the response is no longer wanted, or 0. */
 static inline uint32_t ur__check_cancelled(ur_link *l, struct ur__lane *lane) {
     if (lane->reason != 0) {
         return lane->reason;
@@ -2305,7 +2379,7 @@ static inline uint32_t ur__check_cancelled(ur_link *l, struct ur__lane *lane) {
     uint32_t why = ur__load32(&lane->row->cancel); /* L2 */
     if (ur__load64(&lane->row->stream_id) != lane->stream_id) {
         why = UR_FINISHED;
-        ur__refresh(l); /* or the link was closed, which the server says before it takes the row back */
+        ur__refresh(l); /* or the server closed the link, which it says before it takes the row back */
     }
     if (l->dead && (why == 0 || why == UR_FINISHED)) {
         why = UR_SERVER_GONE;
@@ -2329,8 +2403,8 @@ static inline void ur__send_message(const ur_link *l, enum ur__message_kind kind
     (void)!send(l->socket, packet, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* Reads what the server has to say. The end of the connection is how its death is
- * noticed. A server that talks without end does not keep us here. */
+/* Reads the server's messages. The end of the connection reveals its death. A server that
+ * never stops sending does not keep us here. */
 static inline void ur__read_socket(ur_link *l) {
     uint8_t packet[UR__MAX_MESSAGE + 1];
     struct ur__message m;
@@ -2349,7 +2423,7 @@ static inline void ur__read_socket(ur_link *l) {
             m.kind = UR__NO_MESSAGE;
         }
         switch (m.kind) {
-        case UR__DRAIN: /* the server finishes what is running, and so do we */
+        case UR__DRAIN: /* the server finishes the running requests, and so do we */
             l->server_drains = l->state_changed = 1;
             break;
         case UR__BYE: ur__fail_link(l, "the server said goodbye: ", m.reason); break;
@@ -2359,17 +2433,17 @@ static inline void ur__read_socket(ur_link *l) {
     }
 }
 
-/* Listens now and then, for callers that never sleep. */
+/* Reads the socket from time to time, for callers that never sleep. */
 static inline void ur__poll_socket(ur_link *l) {
     if (!l->dead && ur__clock(CLOCK_MONOTONIC_COARSE) - l->socket_read_at > UR__SOCKET_CHECK_NS) {
         ur__read_socket(l);
     }
 }
 
-/* --------------------------------------------------------- news and sleep */
+/* ------------------------------------------------------ notices and sleep */
 
-/* Passes a notice on, and takes back what it has fulfilled: as long as a want is
- * announced, the server takes us for waiting. */
+/* Marks the lane of a notice ready, and clears the wants that are fulfilled: while a want
+ * is announced, the server believes that we wait. */
 static inline void ur__handle_notice(ur_link *l, struct ur__lane *lane) {
     if (lane->handle == 0) {
         return;
@@ -2385,8 +2459,8 @@ static inline void ur__handle_notice(ur_link *l, struct ur__lane *lane) {
     ur__make_ready(l, lane);
 }
 
-/* Reads the notice ring. A full one counts as overwritten: a writer stores the
- * next notice, in the place of the oldest, before it moves the head. */
+/* Reads the notice ring. A full one counts as overwritten: a writer stores the next
+ * notice over the oldest one before it moves the head. */
 static inline void ur__read_notices(ur_link *l) {
     struct ur__notices *r = &l->notices;
     uint64_t head = ur__load64(r->head), first = r->seen; /* H2 */
@@ -2414,20 +2488,20 @@ static inline void ur__read_notices(ur_link *l) {
     }
 }
 
-/* The state of the link; closed once the mailbox serves another attach. A server
- * changes the generation before anything else. */
+/* The state of the link; closed once the mailbox serves another attach. A server changes
+ * the generation first. */
 static inline uint32_t ur__state(const ur_link *l) {
     uint32_t state = ur__load32(&l->box->state);
     return ur__load32(&l->box->generation) == l->inbox.attach ? state : (uint32_t)UR__LINK_CLOSED;
 }
 
-/* Hears all the news there is. */
+/* Reads the notices and the state of the link. */
 static inline void ur__refresh(ur_link *l) {
     ur_str none = {NULL, 0};
     if (l->dead) {
         return;
     }
-    uint32_t state = ur__state(l); /* before the notices: what came before the end counts */
+    uint32_t state = ur__state(l); /* before the notices: those before the end count */
     if (state != UR__LINK_CLOSED) {
         ur__read_notices(l);
     }
@@ -2442,14 +2516,14 @@ static inline void ur__refresh(ur_link *l) {
     }
 }
 
-/* Reports whether a request is not to be taken, since enough are in progress. */
+/* Reports whether as many requests are in progress as the caller serves at once. */
 static inline int ur__at_capacity(const ur_link *l) { return l->counters.active - l->ended_responses >= l->max_active; }
 
-/* Reports whether there is a stream to be taken. */
+/* Reports whether there is a stream to take. */
 static inline int ur__stream_waits(const ur_link *l) { return !ur__at_capacity(l) && !ur__inbox_empty(&l->inbox); }
 
-/* Announces for which reasons we want our bell rung, and reports whether we may
- * sleep: if not there is news.
+/* Announces for which reasons the server has to ring our bell, and reports whether we may
+ * sleep; if not, there is something to do.
  *
  * S1: announcement, full fence, second look; against the server's publication,
  * full fence, look at the announcement (S2): one of the two sees the other. */
@@ -2468,8 +2542,8 @@ static inline int ur__announce(ur_link *l, unsigned reasons) {
 
 static inline void ur__clear_asleep(ur_link *l) { ur__store64(&l->words->asleep, 0); }
 
-/* Sleeps on the futex bell. The kernel compares before it sleeps, so that a ring
- * since the count was loaded is not missed. */
+/* Sleeps on the futex bell. The kernel compares the count before it sleeps, so that no
+ * ring since the load is missed. */
 static inline void ur__sleep_futex(ur_link *l, int64_t ns) {
     struct timespec t;
     int64_t slice = ns < UR__SLEEP_SLICE_NS ? ns : UR__SLEEP_SLICE_NS;
@@ -2481,7 +2555,7 @@ static inline void ur__sleep_futex(ur_link *l, int64_t ns) {
     }
 }
 
-/* Silences the bell for a level-triggered poller, and reports whether it had rung.
+/* Clears the bell for a level-triggered poller, and reports whether it had rung.
  * The bell is an epoll instance around the server's eventfd. */
 static inline int ur__clear_bell(const ur_link *l) {
     struct epoll_event event;
@@ -2507,10 +2581,10 @@ static inline void ur__sleep_eventfd(ur_link *l, int64_t ns) {
     }
 }
 
-/* One wait of a call: for how long in all, and until when. */
+/* The time that a call may wait. */
 struct ur__timeout {
     int timeout_ms;
-    int64_t deadline; /* 0: the clock was not read yet */
+    int64_t deadline; /* CLOCK_MONOTONIC, ns; 0: the clock was not read yet */
 };
 
 static inline struct ur__timeout ur__timeout_of(int timeout_ms) {
@@ -2520,7 +2594,7 @@ static inline struct ur__timeout ur__timeout_of(int timeout_ms) {
     return t;
 }
 
-/* How long a wait goes on, in nanoseconds. Preconditions: it is not UR_NOW. */
+/* The time left, in nanoseconds. Preconditions: it is not UR_NOW. */
 static inline int64_t ur__time_left(struct ur__timeout *t, int64_t now) {
     if (t->timeout_ms <= 0) {
         return INT64_MAX;
@@ -2529,8 +2603,8 @@ static inline int64_t ur__time_left(struct ur__timeout *t, int64_t now) {
     return t->deadline - now;
 }
 
-/* What every blocking call does between two looks. -EAGAIN and -ETIMEDOUT: there
- * is not to be another. */
+/* Waits once, between two checks of a blocking call. -EAGAIN, -ETIMEDOUT: the time is
+ * over. */
 static inline int ur__wait_once(ur_link *l, unsigned reasons, struct ur__timeout *t) {
     if (t->timeout_ms == UR_NOW) {
         ur__poll_socket(l);
@@ -2548,7 +2622,7 @@ static inline int ur__wait_once(ur_link *l, unsigned reasons, struct ur__timeout
         }
     }
     ur__clear_asleep(l);
-    ur__poll_socket(l); /* who is woken all the time never sleeps a slice to its end */
+    ur__poll_socket(l); /* a caller that is woken all the time never sleeps a whole slice */
     ur__refresh(l);
     return 0;
 }
@@ -2600,7 +2674,7 @@ static inline void ur__let_go(ur_link *l, struct ur__lane *lane, uint64_t stream
     ur__notify(l, lane);
 }
 
-/* Says what is wrong with an assignment, or NULL. */
+/* Returns why an assignment is invalid, or NULL. */
 static inline const char *ur__bad_assignment(const ur_link *l, const struct ur__assignment *a) {
     if (a->stream_id == 0) {
         return "an assignment of no stream";
@@ -2614,8 +2688,8 @@ static inline const char *ur__bad_assignment(const ur_link *l, const struct ur__
     return l->lanes[a->lane].handle != 0 ? "an assignment to a lane whose request has not ended" : NULL;
 }
 
-/* Takes the next stream that the server has not taken back. It passes over no more than
- * a ring of others, so that it returns whatever the server does. */
+/* Takes the next stream that the server has not revoked. It passes over at most one ring
+ * of revoked ones, so that it returns whatever the server does. */
 static inline int ur__take_assignment(ur_link *l, ur_request *r) {
     struct ur__assignment a;
     for (uint64_t n = 0; n <= l->inbox.mask; n++) {
@@ -2638,7 +2712,7 @@ static inline int ur__take_assignment(ur_link *l, ur_request *r) {
     return -EAGAIN;
 }
 
-/* Frees the copy of a head that is not small. */
+/* Frees the copy of a large head. */
 static inline void ur__drop_copy(struct ur__lane *lane) {
     if (lane->copy_size > UR__KEPT_COPY) {
         free(lane->copy);
@@ -2647,8 +2721,8 @@ static inline void ur__drop_copy(struct ur__lane *lane) {
     }
 }
 
-/* Publishes what is committed and ends the request. A response that is over is not
- * cancelled any more. */
+/* Publishes the committed slots and ends the request. A response that has ended can no
+ * longer be cancelled. */
 static inline int ur__finish(ur_link *l, struct ur__lane *lane) {
     uint32_t why = lane->response_ended ? lane->reason : ur__check_cancelled(l, lane);
     (void)ur__writer_publish(&lane->writer); /* C1 */
@@ -2657,12 +2731,12 @@ static inline int ur__finish(ur_link *l, struct ur__lane *lane) {
     l->ended_responses -= lane->response_ended;
     l->counters.active--;
     ur__drop_copy(lane);
-    ur__let_go(l, lane, lane->stream_id); /* tells the server, too */
+    ur__let_go(l, lane, lane->stream_id); /* notifies the server, too */
     return why != 0 ? -ECANCELED : 0;
 }
 
-/* Reports whether what was read of the request before is the request's: row and slots go
- * to others when we let go, and when the server closes the link, which it says first. */
+/* Reports whether bytes read before belong to the request: row and slots pass to others
+ * when we let go, and when the server closes the link, which it announces first. */
 static inline int ur__still_ours(const ur_link *l, const struct ur__lane *lane) {
     return ur__load64(&lane->row->stream_id) == lane->stream_id && ur__state(l) != UR__LINK_CLOSED;
 }
@@ -2681,7 +2755,7 @@ static inline int ur__try_tail(ur_link *l, struct ur__lane *lane, uint64_t n, ur
         lane->reason = UR_CLIENT_GONE;
     }
     if (!ours) {
-        ur__refresh(l); /* which finds out whether the link is closed */
+        ur__refresh(l); /* finds out whether the link is closed */
     }
     if (ur__check_cancelled(l, lane) != 0) {
         return -ECANCELED;
@@ -2689,15 +2763,15 @@ static inline int ur__try_tail(ur_link *l, struct ur__lane *lane, uint64_t n, ur
     return err == -EAGAIN ? err : ur__protocol_error(l, "request slot");
 }
 
-/* Looks for slot n; if it is not there, has the server tell us when it is. S1: the
- * announcement comes before the last look. */
+/* Returns slot n; if it does not exist yet, asks the server to notify us. S1: the
+ * announcement comes before the last check. */
 static inline int ur__tail_or_announce(ur_link *l, struct ur__lane *lane, uint64_t n, ur_slot *slot) {
     int err = ur__try_tail(l, lane, n, slot);
     if (err == -EAGAIN && !lane->wants_slot) {
         lane->wants_slot = 1;
         ur__store32(&lane->words->wants_request, 1); /* S1 */
         ur__fence();
-        if (ur__load64(&lane->row->wants_room) != 0) { /* S2: the server may wait to hear that we want more */
+        if (ur__load64(&lane->row->wants_room) != 0) { /* S2: the server may wait until we want more */
             ur__notify(l, lane);
         }
         err = ur__try_tail(l, lane, n, slot);
@@ -2709,7 +2783,7 @@ static inline int ur__tail_or_announce(ur_link *l, struct ur__lane *lane, uint64
     return err;
 }
 
-/* Copies slot 1 into memory of ours: what we check there stays as it is. */
+/* Copies slot 1 into private memory, where checked bytes cannot change. */
 static inline int ur__copy_frame(ur_link *l, struct ur__lane *lane, const ur_slot *slot) {
     if (slot->length > lane->copy_size) {
         size_t size = (size_t)ur__max(slot->length, UR__SMALL_COPY);
@@ -2730,7 +2804,7 @@ static inline int ur__copy_frame(ur_link *l, struct ur__lane *lane, const ur_slo
     return ur__check_cancelled(l, lane) != 0 ? -ECANCELED : -EBADMSG;
 }
 
-/* Decodes slot 1. Returns NULL when it cannot be read any more, or not at all. */
+/* Decodes slot 1. Returns NULL when it can no longer be read, or not at all. */
 static inline struct ur__lane *ur__headers(ur_link *l, ur_request r, int *err) {
     struct ur__lane *lane;
     ur_slot slot;
@@ -2761,7 +2835,7 @@ static inline struct ur__lane *ur__headers(ur_link *l, ur_request r, int *err) {
 
 /* --------------------------------------------------------------- responses */
 
-/* Hands the committed slots to the server, and tells it if it waits. */
+/* Hands the committed slots to the server, and notifies it if it waits. */
 static inline void ur__publish(ur_link *l, struct ur__lane *lane) {
     if (ur__writer_publish(&lane->writer)) { /* C1 */
         ur__fence();
@@ -2771,8 +2845,8 @@ static inline void ur__publish(ur_link *l, struct ur__lane *lane) {
     }
 }
 
-/* Makes a slot of what was written into the reserved room, and reports whether
- * there was anything. */
+/* Commits the bytes written into the reserved room as a slot, and reports whether there
+ * were any. */
 static inline int ur__commit_room(ur_link *l, struct ur__lane *lane) {
     uint32_t filled = lane->filled;
     ur__drop_room(lane);
@@ -2785,38 +2859,38 @@ static inline int ur__commit_room(ur_link *l, struct ur__lane *lane) {
     return 1;
 }
 
-/* Takes back the buffers of responses that the server has read: those of lanes
- * whose request has ended, or whose writer is busy elsewhere. */
+/* Takes back the buffers of responses that the server has read, in all lanes: also those
+ * whose request has ended, or whose writer is not running. */
 static inline void ur__reclaim_all(ur_link *l) {
     for (uint32_t i = 0; i < l->lane_count; i++) {
         struct ur__lane *lane = &l->lanes[i];
         if (lane->writer.held == 0) {
             continue;
         }
-        (void)ur__reclaim(&lane->writer); /* an error is found again by the lane's own writer */
+        (void)ur__reclaim(&lane->writer); /* the lane's own writer finds an error again */
         if (lane->handle == 0 && lane->writer.visible == lane->writer.reclaimed) {
             ur__writer_reset(&lane->writer);
         }
     }
 }
 
-/* Which release a writer without room waits for: one that gives a buffer back, and
- * half of what is out, so that we are not woken for every slot while the server
- * always has something to send. */
+/* The release for which a writer without room waits: one that gives a buffer back, and
+ * half of the outstanding slots, so that not every slot wakes us while the server always
+ * has something to send. */
 static inline uint64_t ur__room_at(const struct ur__writer *w) {
     uint64_t useful = w->oldest != UR__NO_BUFFER ? w->pool->spans[w->oldest].last : w->last;
     uint64_t half = w->reclaimed + (w->visible - w->reclaimed + 1) / 2;
     return ur__max(1, ur__min(ur__max(useful, half), w->visible));
 }
 
-/* Between two attempts to get room. Each look is preceded by an announcement (S1). */
+/* Waits between two attempts to get room. An announcement precedes each check (S1). */
 static inline int ur__await_room(ur_link *l, struct ur__lane *lane, struct ur__timeout *t, int *announced) {
     if (*announced) {
         *announced = 0;
         return ur__check_cancelled(l, lane) != 0 ? -ECANCELED : ur__wait_once(l, UR_WAIT_READY, t);
     }
     *announced = 1;
-    ur__publish(l, lane); /* what the server does not see it cannot release */
+    ur__publish(l, lane); /* the server cannot release slots that it does not see */
     lane->wants_room = 1;
     lane->room_at = ur__room_at(&lane->writer);
     ur__store64(&lane->words->wants_room, lane->room_at); /* S1 */
@@ -2851,7 +2925,7 @@ static inline int ur__get_room(ur_link *l, struct ur__lane *lane, uint32_t min, 
     }
 }
 
-/* Reserves room for so many bytes, or for a good part of them. */
+/* Reserves room for a number of bytes, or for a good part of them. */
 static inline int ur__get_some_room(ur_link *l, struct ur__lane *lane, uint64_t bytes, int timeout_ms, uint8_t **room,
                                     uint32_t *size) {
     if (ur__check_cancelled(l, lane) != 0) {
@@ -2902,7 +2976,7 @@ static inline int ur__find_message(ur_link *l, ur_request r, uint32_t kind, stru
     return err;
 }
 
-/* Waits for the place of a slot without bytes, and commits it. */
+/* Waits for room for a slot without bytes, and commits it. */
 static inline int ur__put_empty(ur_link *l, struct ur__lane *lane, uint32_t kind, int timeout_ms) {
     struct ur__timeout t = ur__timeout_of(timeout_ms);
     int announced = 0;
@@ -2927,7 +3001,7 @@ struct ur__area {
     uint64_t at, length;
 };
 
-/* Reports whether the areas follow one another, aligned, within so many bytes. */
+/* Reports whether the areas follow one another, aligned, within a number of bytes. */
 static inline int ur__areas_fit(uint64_t bytes, const struct ur__area *areas, size_t count) {
     uint64_t end = 0;
     for (size_t i = 0; i < count; i++) {
@@ -2948,7 +3022,7 @@ static inline uint64_t ur__positions_at(const struct ur_shm_header *h) {
            ((uint64_t)h->notice_entries * 4 + 63) / 64 * 64;
 }
 
-/* Reports whether a header can be that of a segment of so many bytes. */
+/* Reports whether a header fits a segment of a number of bytes. */
 static inline int ur__header_fits(const struct ur_shm_header *h, uint64_t bytes) {
     if (h->slot_size < UR__MIN_SLOT || h->slot_size > UR__MAX_SLOT || h->slot_size % UR__ALIGN != 0 ||
         h->slot_limit == 0 || h->rows == 0 || h->rows > UR__MAX_ROWS || h->links == 0 || h->links > UR__MAX_LINKS ||
@@ -2973,7 +3047,7 @@ static inline int ur__header_fits(const struct ur_shm_header *h, uint64_t bytes)
     return h->segment_bytes <= bytes && ur__areas_fit(h->segment_bytes, areas, 5);
 }
 
-/* Reports whether a mailbox can describe a response segment of so many bytes. */
+/* Reports whether a mailbox fits a response segment of a number of bytes. */
 static inline int ur__mailbox_fits(const struct ur_shm_header *h, const struct ur_shm_mailbox *b, uint64_t bytes) {
     if (b->lanes == 0 || b->lanes > UR__MAX_LANES || b->lanes > h->inbox_entries || b->buffers < b->lanes ||
         b->buffers > UR__MAX_BUFFERS) {
@@ -2995,15 +3069,15 @@ static inline int ur__mailbox_fits(const struct ur_shm_header *h, const struct u
 #define F_GET_SEALS 1034
 #endif
 
-/* Maps a sealed memory file. Its seals keep it from being resized under us; it is
- * left out of forked children. */
+/* Maps a sealed memory file. The seals prevent a resize under us; forked children do not
+ * inherit the mapping. */
 static inline int ur__map(int fd, int protection, int seals, uint8_t **memory, size_t *bytes) {
     struct stat info;
     int got = fcntl(fd, F_GET_SEALS);
     if (got < 0 || (got & seals) != seals) {
         return -EPROTO;
     }
-    if (fstat(fd, &info) != 0) { /* after the seals: before them the size may change */
+    if (fstat(fd, &info) != 0) { /* after the check of the seals: without them the size may change */
         return ur__errno();
     }
     if (info.st_size < 4096) {
@@ -3019,7 +3093,7 @@ static inline int ur__map(int fd, int protection, int seals, uint8_t **memory, s
     return 0;
 }
 
-/* A page of which a forked child finds nothing but zeros. */
+/* A page that a forked child finds zeroed. */
 static inline const uint32_t *ur__make_guard(void) {
     void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED) {
@@ -3039,8 +3113,8 @@ static inline void ur__close_fd(int fd) {
     }
 }
 
-/* Frees all that a link has. In a forked child its mappings are not there, and
- * something else may be in their place. */
+/* Frees a link and all it holds. In a forked child the mappings do not exist, and others
+ * may be at their addresses. */
 static inline void ur__free_link(ur_link *l) {
     int forked = ur__forked(l);
     ur__close_fd(l->poll);
@@ -3064,7 +3138,7 @@ static inline void ur__free_link(ur_link *l) {
     free(l);
 }
 
-/* Says why an attach failed. */
+/* Stores why an attach failed, and returns the error. */
 static inline int ur__fail_attach(ur_options *o, int err, const char *why, ur_str more) {
     (void)snprintf(o->refusal, sizeof o->refusal, "%s%.*s", why, (int)ur__min(more.length, UR_TEXT_BYTES),
                    more.data == NULL ? "" : more.data);
@@ -3089,21 +3163,21 @@ static inline int ur__refused(ur_options *o, const struct ur__message *m) {
     return -EINVAL;
 }
 
-/* A variable of the environment, or NULL. A program that runs with more rights than who
- * started it has, does not look. */
+/* A variable of the environment, or NULL. A program with more rights than the user that
+ * started it ignores the environment. */
 static inline const char *ur__environment(const char *name) {
     const char *value = getauxval(23 /* AT_SECURE */) != 0 ? NULL : getenv(name);
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
-/* Reports whether a path is that of a folder of our user's, and no link to one, that
- * nobody else can write. */
+/* Reports whether a path is a folder, and no link to one, that belongs to our user and
+ * that no other user can write. */
 static inline int ur__is_private_folder(const char *folder) {
     struct stat info;
     return lstat(folder, &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == geteuid() && (info.st_mode & 022) == 0;
 }
 
-/* Puts the path of the socket in a folder. */
+/* Stores the path of the socket in a folder. */
 static inline int ur__socket_in(char *path, size_t size, const char *folder) {
     int n = snprintf(path, size, "%s/upload-response.sock", folder);
     return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
@@ -3136,7 +3210,7 @@ static inline int ur__find_socket(char *path, size_t size, const char *run, cons
     return err;
 }
 
-/* Says which user's server is believed beside ours and root's. 0: none. */
+/* Returns the user whose server is trusted besides ours and root's. 0: none. */
 static inline int ur__trusted_user(const ur_options *o, uint32_t *uid) {
     const char *digits = o->server_uid == 0 ? ur__environment("UPLOAD_RESPONSE_SERVER_UID") : NULL;
     uint64_t n = o->server_uid;
@@ -3149,12 +3223,12 @@ static inline int ur__trusted_user(const ur_options *o, uint32_t *uid) {
     return 0;
 }
 
-/* Whether the user of a server is one whom we believe. */
+/* Reports whether the user of a server is trusted. */
 static inline int ur__is_trusted(uint32_t server, uint32_t named) {
     return server == 0 || server == geteuid() || (named != 0 && server == named);
 }
 
-/* Looks who listens at the other end. */
+/* Checks the user of the server at the other end. */
 static inline int ur__check_server(const ur_link *l, ur_options *o, const char *path) {
     struct {
         int32_t pid;
@@ -3180,7 +3254,7 @@ static inline int ur__check_server(const ur_link *l, ur_options *o, const char *
     return -EPERM;
 }
 
-/* Has the next call on a socket wait until a time of the clock and no longer. */
+/* Bounds the next call on a socket by a time of the clock. */
 static inline int ur__wait_until(int fd, int64_t deadline) {
     struct timeval t;
     int64_t left = deadline - ur__now();
@@ -3188,7 +3262,7 @@ static inline int ur__wait_until(int fd, int64_t deadline) {
         return -ETIMEDOUT;
     }
     t.tv_sec = (time_t)(left / 1000000000);
-    t.tv_usec = (suseconds_t)(left % 1000000000 / 1000 + 1); /* 0 would be for ever */
+    t.tv_usec = (suseconds_t)(left % 1000000000 / 1000 + 1); /* 0 would mean no bound */
     if (t.tv_usec == 1000000) {
         t.tv_usec = 999999;
     }
@@ -3224,7 +3298,7 @@ static inline int ur__connect(ur_link *l, ur_options *o, const char *path) {
     return ur__check_server(l, o, path);
 }
 
-/* Connects to the socket that the caller names, or to where a server listens by default. */
+/* Connects to the socket that the caller names, or to the default one. */
 static inline int ur__connect_server(ur_link *l, ur_options *o) {
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
     if (o->timeout_ms <= 0) {
@@ -3267,7 +3341,7 @@ static inline int ur__send_hello(const ur_link *l, ur_options *o) {
     return 0;
 }
 
-/* Receives one packet and the descriptors that came with it. EAGAIN: not in time. */
+/* Receives one packet and its descriptors. EAGAIN: not in time. */
 static inline ssize_t ur__receive(int fd, int64_t deadline, uint8_t *packet, size_t size, int *fds, int most,
                                   int *count) {
     union {
@@ -3310,7 +3384,7 @@ static inline ssize_t ur__receive(int fd, int64_t deadline, uint8_t *packet, siz
     return n;
 }
 
-/* Reads the answer to our hello. The descriptors are the caller's. */
+/* Reads the answer to our hello. The caller owns the descriptors. */
 static inline int ur__read_welcome(ur_link *l, ur_options *o, struct ur__message *m, uint8_t *packet, int *fds,
                                    int *count) {
     ssize_t n = ur__receive(l->socket, ur__deadline(o), packet, UR__MAX_MESSAGE + 1, fds, 4, count);
@@ -3330,12 +3404,12 @@ static inline int ur__read_welcome(ur_link *l, ur_options *o, struct ur__message
     return 0;
 }
 
-/* Checks what the segments say. */
+/* Checks the headers of the segments. */
 static inline int ur__check_segments(ur_link *l, ur_options *o, const struct ur__message *m) {
     const struct ur_shm_header *h = &l->header;
     uint64_t hash = ur__layout_hash();
     if (l->requests == NULL || l->responses == NULL) {
-        return -EIO; /* cannot be; it lets a static analyser see that */
+        return -EIO; /* impossible; tells a static analyser so */
     }
     ur__copy_shared(&l->header, l->requests, sizeof l->header); /* read once; the copy is checked and used */
     if (m->layout < UR__LAYOUT_MIN || m->layout > UR__LAYOUT_MAX || h->magic != UR__MAGIC || h->layout != m->layout ||
@@ -3348,7 +3422,7 @@ static inline int ur__check_segments(ur_link *l, ur_options *o, const struct ur_
     l->box =
         (const struct ur_shm_mailbox *)(const void *)(l->requests + h->mailboxes_offset + m->link * h->mailbox_stride);
     ur__copy_shared(&l->geometry, l->box, sizeof l->geometry);
-    ur__after_reads(); /* the generation comes after what it vouches for */
+    ur__after_reads(); /* the generation is read after the bytes that it covers */
     if (ur__load32(&l->box->generation) != m->link_generation ||
         !ur__mailbox_fits(h, &l->geometry, l->responses_bytes)) {
         return ur__fail_attach(o, -EPROTO, "the mailbox of the link makes no sense", ur__text(""));
@@ -3419,7 +3493,7 @@ static inline int ur__open_link(ur_link *l, const ur_options *o, const struct ur
     return 0;
 }
 
-/* Makes the one descriptor that an event loop watches. */
+/* Creates the one descriptor that an event loop watches. */
 static inline int ur__open_poll(ur_link *l) {
     struct epoll_event event;
     l->poll = epoll_create1(EPOLL_CLOEXEC);
@@ -3433,20 +3507,19 @@ static inline int ur__open_poll(ur_link *l) {
     return 0;
 }
 
-/* Seals that a segment must have: none of us, and nobody else, can resize it, and
- * the requests cannot be written but by the server. */
+/* Seals that a segment must have: no process can resize it, and only the server can write
+ * the requests. */
 #define UR__SEALS (2 | 4)                  /* F_SEAL_SHRINK | F_SEAL_GROW */
 #define UR__REQUEST_SEALS (UR__SEALS | 16) /* and F_SEAL_FUTURE_WRITE */
 
-/* Reports whether a descriptor is of the kind of an eventfd or an epoll instance, which
- * have no type of file: to write to a pipe or a socket may be a SIGPIPE, to a file a
- * SIGXFSZ. */
+/* Reports whether a descriptor is like an eventfd or an epoll instance, which have no type
+ * of file: a write to a pipe or a socket may raise SIGPIPE, one to a file SIGXFSZ. */
 static inline int ur__is_bell(int fd) {
     struct stat info;
     return fstat(fd, &info) == 0 && (info.st_mode & S_IFMT) == 0;
 }
 
-/* Checks the bells that the server has handed out; ours is there for event loops only. */
+/* Checks the bells that the server handed out; only event loops have one of their own. */
 static inline int ur__check_bells(const ur_link *l, ur_options *o) {
     if (!ur__is_bell(l->server_bell) || (l->bell >= 0 && !ur__is_bell(l->bell))) {
         return ur__fail_attach(o, -EPROTO, "the server handed out something else than bells", ur__text(""));
@@ -3610,12 +3683,12 @@ static inline int ur__next(ur_link *link, struct ur__timeout *t, ur_request *r) 
         if (ur__forked(link)) {
             return -ECHILD;
         }
-        ur__refresh(link); /* the state comes before the inbox: after the last stream nothing more comes */
+        ur__refresh(link); /* the state is read before the inbox: nothing follows the last stream */
         if (link->dead) {
             return -ENOTCONN;
         }
         if (ur__at_capacity(link)) {
-            return t->timeout_ms == UR_NOW ? -EAGAIN : -EBUSY; /* nobody else could end one of them */
+            return t->timeout_ms == UR_NOW ? -EAGAIN : -EBUSY; /* only the caller can end one of them */
         }
         int err = ur__take_assignment(link, r);
         if (err == -EAGAIN && link->state == UR__LINK_DRAINING) {
@@ -3645,7 +3718,7 @@ static inline char *ur__put_text(char *to, ur_str s) {
     return to + s.length + 1;
 }
 
-/* Copies what precedes the headers in a head. */
+/* Copies the parts of a head that precede the headers. */
 static inline char *ur__put_target(char *to, const struct ur__head *h) {
     to = ur__put_text(to, h->method);
     to = ur__put_text(to, h->scheme);
@@ -3653,8 +3726,8 @@ static inline char *ur__put_target(char *to, const struct ur__head *h) {
     return ur__put_text(to, h->path);
 }
 
-/* Copies the head and returns its length. It fits where its frame does: there each
- * piece has a length before it in place of the NUL, and 16 bytes come first.
+/* Copies the head and returns its length. It is no longer than its frame, in which a
+ * length precedes each string, in place of the NUL, and 16 bytes come first.
  * Preconditions: the head was decoded. */
 static inline size_t ur__copy_flat(const struct ur__lane *lane, char *text) {
     const struct ur__head *h = &lane->head;
@@ -3668,7 +3741,7 @@ static inline size_t ur__copy_flat(const struct ur__lane *lane, char *text) {
     return (size_t)(to - text);
 }
 
-/* The same, with the names behind everything else. Says in *names how long they are. */
+/* The same, with the names last. Returns their length in *names. */
 static inline size_t ur__copy_split(const struct ur__lane *lane, char *text, uint64_t *names) {
     const struct ur__head *h = &lane->head;
     struct ur__cursor c = ur__cursor_at(lane->frame, h->length);
@@ -3696,7 +3769,7 @@ static inline void ur__count_slot(ur_link *l, struct ur__lane *lane, const ur_sl
     }
 }
 
-/* Looks whether the body is there, in one slot at most. */
+/* Returns the body if it has arrived in one slot at most. */
 static inline void ur__find_whole_body(ur_link *l, struct ur__lane *lane, ur_flat_request *t) {
     ur_slot body, end;
     int err = ur__try_tail(l, lane, 2, &body);
@@ -3714,8 +3787,8 @@ static inline void ur__find_whole_body(ur_link *l, struct ur__lane *lane, ur_fla
     ur__count_slot(l, lane, &end);
 }
 
-/* Between two attempts to take a request: who never waits, gives up after as many as
- * there are lanes, and whoever has a deadline, at the latest then. */
+/* Between two attempts to take a request: a caller that never waits gives up after as many
+ * as there are lanes, one with a deadline at the latest then. */
 static inline int ur__check_attempts(const ur_link *l, struct ur__timeout *t, uint32_t passed) {
     if (t->timeout_ms == UR_NOW) {
         return passed > l->lane_count ? -EAGAIN : 0;
@@ -3723,7 +3796,7 @@ static inline int ur__check_attempts(const ur_link *l, struct ur__timeout *t, ui
     return ur__time_left(t, ur__now()) <= 0 ? -ETIMEDOUT : 0;
 }
 
-/* Takes a request with its text: by turns if names is NULL, else apart. */
+/* Takes a request with its text: flat if names is NULL, else split. */
 static inline int ur__next_with_text(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size,
                                      uint64_t *names) {
     struct ur__timeout t = ur__timeout_of(timeout_ms);
@@ -3785,7 +3858,7 @@ UR_INLINE int ur_ready(ur_link *link, ur_request *r) {
     return -EAGAIN;
 }
 
-/* What there is of what the caller waits for. */
+/* The reasons to end a wait that have occurred. */
 static inline unsigned ur__pending(const ur_link *l, unsigned reasons) {
     unsigned what = l->state_changed ? (unsigned)UR_WAIT_STATE : 0;
     if ((reasons & UR_WAIT_STREAM) && ur__stream_waits(l)) {
@@ -3822,7 +3895,7 @@ UR_INLINE int ur_wait(ur_link *link, unsigned reasons, int timeout_ms, unsigned 
     }
 }
 
-/* Forgets which requests have news. */
+/* Empties the list for ur_ready. */
 static inline void ur__clear_ready(ur_link *l) {
     while (l->first_ready != UR__NO_LANE) {
         struct ur__lane *lane = &l->lanes[l->first_ready];
@@ -3831,14 +3904,14 @@ static inline void ur__clear_ready(ur_link *l) {
     }
 }
 
-/* Sleeps at the bell, the socket and another descriptor, and reports why it woke as
- * ur_sleep does. What belongs to the link is touched with the caller's lock only. */
+/* Sleeps at the bell, the socket and another descriptor, and returns why it woke, as
+ * ur_sleep does. It touches the link only while the caller's lock is held. */
 static inline int ur__sleep_unlocked(ur_link *l, int timeout_ms, int also, void *(*leave)(void),
                                      void (*enter)(void *)) {
     struct pollfd fds[3];
     fds[0].fd = l->bell;
     fds[1].fd = l->socket;
-    fds[2].fd = also; /* poll passes over -1 */
+    fds[2].fd = also; /* poll ignores -1 */
     fds[0].events = fds[1].events = fds[2].events = POLLIN;
     fds[0].revents = fds[1].revents = fds[2].revents = 0;
     void *kept = leave();
@@ -3928,7 +4001,7 @@ UR_INLINE int ur_disarm(ur_link *link) {
         link->armed = 0;
         ur__clear_asleep(link);
         if (!ur__clear_bell(link)) {
-            ur__read_socket(link); /* what woke us, if it was the link's, was the socket */
+            ur__read_socket(link); /* if the link woke us, it was the socket */
         }
     }
     ur__poll_socket(link);
@@ -4212,7 +4285,7 @@ UR_INLINE const char *ur_reason_text(uint32_t reason) {
 
 /* ------- writing */
 
-/* Writes the headers of a final response, or of one that precedes it. */
+/* Writes the headers of a final or an interim response. */
 static inline int ur__put_head(ur_link *link, struct ur__lane *lane, int status, struct ur__list list, uint32_t kind,
                                int timeout_ms) {
     uint8_t *room = NULL;
@@ -4393,7 +4466,7 @@ UR_INLINE int ur_trailers_flat(ur_link *link, ur_request r, const char *fields, 
 
 /* ------- messages */
 
-/* Sends what is in the writer's reservation as a part of a message. */
+/* Sends the first n bytes of the writer's reservation as a part of a message. */
 static inline void ur__put_part(ur_link *link, struct ur__lane *lane, uint32_t kind, uint32_t n, int final) {
     uint32_t bits = final ? kind | UR__FINAL : kind;
     ur__drop_room(lane);
@@ -4458,11 +4531,10 @@ UR_INLINE int ur_commit_message(ur_link *link, ur_request r, uint32_t kind, size
         return 0;
     }
     ur__drop_room(lane);
-    return ur__send_empty(link, lane, kind, UR_NOW); /* its place is the one that was reserved */
+    return ur__send_empty(link, lane, kind, UR_NOW); /* it takes the reserved place */
 }
 
-/* Reports whether RFC 6455 section 7.4, and the registry that it began, let a code be
- * sent. */
+/* Reports whether RFC 6455 section 7.4 and its registry allow a code to be sent. */
 static inline int ur__good_code(int code) {
     return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
 }
@@ -4515,8 +4587,8 @@ UR_INLINE int ur_send_close(ur_link *link, ur_request r, int code, const char *r
 
 /* ------- ending */
 
-/* Commits the end slot, waiting for its place. -EAGAIN, -ETIMEDOUT: not yet; after
- * any other error there is no response any more. */
+/* Commits the end slot, waiting for room. -EAGAIN, -ETIMEDOUT: not yet; after any other
+ * error the response is lost. */
 static inline int ur__put_end(ur_link *link, struct ur__lane *lane, int timeout_ms) {
     (void)ur__commit_room(link, lane);
     int err = ur__put_empty(link, lane, UR_END, timeout_ms);
@@ -4524,7 +4596,7 @@ static inline int ur__put_end(ur_link *link, struct ur__lane *lane, int timeout_
     return err;
 }
 
-/* Reports whether a response may end now: it has begun, and no message is half out. */
+/* Reports whether a response may end now: it has begun, and no message is incomplete. */
 static inline int ur__may_end(const struct ur__lane *lane) {
     return lane->headers_sent && !lane->response_ended && lane->message == 0;
 }
@@ -4556,7 +4628,7 @@ UR_INLINE int ur_close_websocket(ur_link *link, ur_request r, int code, const ch
     if (!lane->websocket_open || lane->response_ended) {
         return -EINVAL;
     }
-    if (!lane->closing) { /* the close may be out, and its end have found no place */
+    if (!lane->closing) { /* the close may be committed while its end found no room */
         err = ur_send_close(link, r, code, reason, length, timeout_ms);
     }
     if (err == -EINVAL || err == -EAGAIN || err == -ETIMEDOUT) {
@@ -4565,7 +4637,7 @@ UR_INLINE int ur_close_websocket(ur_link *link, ur_request r, int code, const ch
     return ur_end(link, r, timeout_ms);
 }
 
-/* Commits an abort slot. Without room for it, letting go says the same. */
+/* Commits an abort slot. Without room for it, letting go has the same meaning. */
 static inline void ur__put_abort(ur_link *link, struct ur__lane *lane) {
     if (!lane->response_ended) {
         (void)ur__writer_commit_empty(&lane->writer, UR__ABORT);
@@ -4603,9 +4675,8 @@ UR_INLINE int ur_end_response(ur_link *link, ur_request r, int timeout_ms) {
     if (err == -EAGAIN || err == -ETIMEDOUT) {
         return err;
     }
-    int cancelled = ur__check_cancelled(link, lane) != 0
-                        ? -ECANCELED
-                        : 0; /* before a server that has seen the end says "finished" */
+    int cancelled =
+        ur__check_cancelled(link, lane) != 0 ? -ECANCELED : 0; /* before the server sees the end and says "finished" */
     ur__response_over(link, lane);
     return err != 0 ? err : cancelled;
 }
@@ -4637,7 +4708,7 @@ UR_INLINE int ur_respond_whole(ur_link *link, ur_request r, int status, const ch
     size_t done = 0;
     int err = ur__final_status(status) ? ur_respond_flat(link, r, status, fields, length, timeout_ms) : -EINVAL;
     if (err == -EAGAIN || err == -ETIMEDOUT) {
-        err = -EBUSY; /* but for interim responses, the first slot of a lane always has room */
+        err = -EBUSY; /* only interim responses can leave no room for the first slot of a lane */
     }
     if (err == -ECANCELED || err == -EPROTO) {
         (void)ur_abort(link, r);

@@ -1,5 +1,5 @@
-/* Attaching: where a server is looked for, whom we believe, and what a server has to hand
- * out. */
+/* Attaching: the path of the server, the users that are trusted, and the descriptors that
+ * a server has to hand out. */
 #include "heap_link.h"
 
 #include <signal.h>

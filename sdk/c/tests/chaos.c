@@ -1,5 +1,5 @@
 /* The C worker of the chaos test: many requests in flight on one link, each of them
- * a small machine that goes on when there is news. The Go worker of that test does
+ * a small state machine that continues when it is ready. The Go worker of that test does
  * the same (tests/chaos/worker_role_test.go). Variables: UPLOAD_RESPONSE_SOCKET and
  * _POOL, UR_BELL (futex, eventfd).
  *

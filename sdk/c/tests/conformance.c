@@ -1,7 +1,7 @@
-/* The driver of the conformance suite: a worker that does what each request's script
- * says, and prints what comes of it. tests/conformance/README.md says what a driver
- * has to do; here every request is a state machine, whose steps are tried again when
- * there is news of it, so that one thread serves many of them. */
+/* The driver of the conformance suite: a worker that runs the script of each request and
+ * prints the results. tests/conformance/README.md describes drivers. Here every request
+ * is a state machine that retries its step when it is ready, so that one thread serves
+ * many of them. */
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>

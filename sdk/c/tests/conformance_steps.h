@@ -1,6 +1,5 @@
 /* The scripts of the conformance suite, and their steps. A step returns 0 when it is
- * done, -EAGAIN to be tried again when there is news of its request, or what went
- * wrong. */
+ * done, -EAGAIN to be tried again when its request is ready, or an error. */
 #include "conformance_task.h"
 
 static int hex_digit(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; }
@@ -50,7 +49,7 @@ static int add_field(struct task *t, ur_str name, ur_str value) {
     return 0;
 }
 
-/* fields COUNT NAME VALUE: so many, with names and values of that length. */
+/* fields COUNT NAME VALUE: COUNT fields, with names and values of those lengths. */
 static int add_fields(struct task *t) {
     size_t name = number(t->argument[1], 1), value = number(t->argument[2], 0);
     for (unsigned long long i = number(t->argument[0], 1); i > 0; i--) {
@@ -71,7 +70,7 @@ static void drop_fields(struct task *t) {
     }
 }
 
-/* read, keep: so many slots, or all. */
+/* read, keep: a number of slots, or all. */
 static int read_slots(ur_link *link, struct task *t, int release) {
     unsigned long long most = number(t->argument[0], UINT64_MAX);
     for (; t->done < most; t->done++) {

@@ -1,5 +1,5 @@
-/* What a driver of the conformance suite knows of a request, and what it prints.
- * Every line is printed by one call, so that threads do not mix theirs. */
+/* The state of a request in a driver of the conformance suite, and the lines that it
+ * prints. One call prints a whole line, so that threads do not mix theirs. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

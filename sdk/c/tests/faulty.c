@@ -1,7 +1,7 @@
-/* A worker that misbehaves on request, for tests/faults. What it does with a request
- * is the path; where a fault has to come at a certain point it says so, "<like
- * this>", and waits there for the signal. It keeps the rules of the SDK where it can;
- * where the SDK would not let it break those of the memory it reaches below it.
+/* A worker that misbehaves on request, for tests/faults. The path of a
+ * request selects the fault; a fault that has to come at a certain point prints "<like
+ * this>" and waits there for the signal. It uses the SDK where it can; where the SDK does
+ * not let it break the rules of the memory, it writes below the SDK.
  *
  * Variables: UPLOAD_RESPONSE_SOCKET and _POOL, UR_BELL (futex, eventfd), and FAULTY,
  * what to do with /job: the path of another task, or nothing for an echo. With
@@ -72,7 +72,7 @@ static void finish(struct turn *t, const char *text) {
     (void)ur_end(t->link, t->r, UR_FOREVER);
 }
 
-/* Waits until nobody wants the response, and says why. */
+/* Waits until the response is no longer wanted, and says why. */
 static void await_cancel(struct turn *t) {
     while (ur_cancelled(t->link, t->r) == 0) {
         (void)ur_wait(t->link, UR_WAIT_READY, UR_FOREVER, NULL);
@@ -212,7 +212,7 @@ static void refusals(struct turn *t) {
     (void)ur_end(t->link, t->r, UR_FOREVER);
 }
 
-/* Writes a headers slot that nobody has checked, below the SDK. */
+/* Writes an unchecked headers slot, below the SDK. */
 static struct ur__lane *put_head(struct turn *t, unsigned status, const ur_header *fields, size_t count) {
     uint8_t frame[512], *room;
     uint32_t size;
@@ -226,7 +226,7 @@ static struct ur__lane *put_head(struct turn *t, unsigned status, const ur_heade
     return lane;
 }
 
-/* /raw/STATUS, or what is wrong with the fields. */
+/* /raw/STATUS, or /raw/ and the name of a fault in the fields. */
 static void raw(struct turn *t) {
     static const struct {
         const char *name;
@@ -300,7 +300,7 @@ static void violate(struct turn *t) {
     (void)ur_abort(t->link, t->r);
 }
 
-/* Changes the header bytes for as long as the server may look at them. */
+/* Changes the header bytes while the server may look at them. */
 static void torn(struct turn *t) {
     static const char sound[] = "aaaaaaaabbbbbbbbccccccccdddddddd",
                       evil[] = "\r\nAB:1\r\n\r\nAC:2\r\n\r\nAD:3\r\n\r\nAE:4\r\n";

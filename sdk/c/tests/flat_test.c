@@ -1,4 +1,4 @@
-/* The calls that do much at once, and responses that end before their request. */
+/* The calls that combine others, and responses that end before their request. */
 #include "heap_link.h"
 
 static struct heap_server s;
@@ -75,7 +75,7 @@ static void a_body_that_is_on_its_way_is_not_whole(void) {
     l = heap_open(&s);
     (void)assign(1, 0, 0, "", 0);
     CHECK(ur_next_flat(l, UR_NOW, &t, text, HEAP_SLOT) == 0 && t.whole == 0 && t.body == NULL);
-    CHECK(ur__load32(&s.lanes[0].wants_request) == 0); /* nobody waits for it yet */
+    CHECK(ur__load32(&s.lanes[0].wants_request) == 0); /* no caller waits for it yet */
     struct ur__writer *w = assign(2, 1, 1, "first", 0);
     heap_put(w, "\0", 1, UR_TRAILERS);
     CHECK(ur__writer_commit_empty(w, UR_END) == 0);

@@ -1,5 +1,4 @@
-/* Memory that ends at a page that cannot be touched: who reads or writes one byte
- * too far, dies. */
+/* Memory that ends at an inaccessible page: a read or write of one byte too many crashes. */
 #ifndef TEST_GUARD_H
 #define TEST_GUARD_H
 

@@ -1,6 +1,5 @@
-/* A link over memory of this process, and the server's end of it: what the tests
- * of the memory protocol run on. The end is as small as one can be; it serves one
- * thread. */
+/* A link over memory of this process, and a minimal server's end of it, for the tests of
+ * the memory protocol. It serves one thread. */
 #ifndef TEST_HEAP_LINK_H
 #define TEST_HEAP_LINK_H
 

@@ -1,5 +1,5 @@
-/* A server that lies: what it says is refused, what was checked stays as it was, and no
- * call ends in memory that is not ours, or never. */
+/* A server that lies: invalid values are refused, checked bytes do not change, no call
+ * touches foreign memory, and every call returns. */
 #include "../fuzz/fuzz_memory.c"
 
 #include <pthread.h>
@@ -278,7 +278,7 @@ static void arbitrary_server_writes_cause_an_error_at_most(unsigned scripts) {
     }
 }
 
-#ifndef UR__TSAN /* which would find what is meant: bytes that change while they are read */
+#ifndef UR__TSAN /* which would report the intended race: bytes that change while they are read */
 static int endless, scribbled;
 
 /* The same, by a thread that writes while it likes: a length, heads, rows and descriptors,

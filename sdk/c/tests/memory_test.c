@@ -1,5 +1,4 @@
-/* The memory protocol step by step, on one thread: what each end does when the
- * other does this or that. */
+/* The memory protocol step by step, on one thread: how each end reacts to the other. */
 #include "heap_link.h"
 
 static struct heap_server s;
@@ -213,7 +212,7 @@ static void a_ready_request_is_named_once_and_its_wants_are_cleared(void) {
     heap_notify(&s, 1, 0);
     CHECK(ur_wait(l, 0, 0, &what) == -EAGAIN && ur_ready(l, &told) == 0 && ur_cancelled(l, told) == -ECANCELED &&
           ur_reason(l, told) == UR_DEADLINE);
-    CHECK(ur_tail(l, r, 3, UR_NOW, &slot) == 0); /* what is there can still be read */
+    CHECK(ur_tail(l, r, 3, UR_NOW, &slot) == 0); /* existing slots can still be read */
     CHECK(ur_tail(l, r, 4, UR_FOREVER, &slot) == -ECANCELED && ur_respond(l, r, 200, NULL, 0, UR_NOW) == 0 &&
           ur_end(l, r, UR_NOW) == -ECANCELED);
     close_link();

@@ -1,5 +1,5 @@
-/* Threads that share a link by a lock, as another language has them: who waits for a
- * request that another thread ends takes nothing from the next request of its lane. */
+/* Threads that share a link by a lock, as another language has them: a wait for
+ * a request that another thread ends does not affect the next request of the lane. */
 #include "heap_link.h"
 
 #include <pthread.h>
@@ -55,7 +55,7 @@ static void a_wait_for_an_ended_request_leaves_the_next_one_alone(void) {
     ur_request next = give(6);
     CHECK(ur_tail(l, next, 2, UR_NOW, &slot) == -EAGAIN && ur__load32(&s.lanes[1].wants_request) == 1);
     CHECK(write(also[1], "x", 1) == 1 && pthread_mutex_unlock(&lock) == 0 && pthread_join(thread, NULL) == 0);
-    CHECK(ur__load32(&s.lanes[1].wants_request) == 1); /* as the one who still waits has said */
+    CHECK(ur__load32(&s.lanes[1].wants_request) == 1); /* as the wait that still runs announced */
     heap_put(&s.writers[1], "body", 4, UR_BODY);
     (void)ur__writer_publish(&s.writers[1]);
     heap_notify(&s, 1, UR_WAIT_READY);

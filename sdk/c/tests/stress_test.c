@@ -1,6 +1,6 @@
 /* A server and a worker in two threads over one link, with random sizes, random
- * patience, streams that are taken back and streams that are cancelled. Whoever
- * waits is woken by a notice or a bell or never: a lost one is a failure. */
+ * timeouts, streams that are taken back and streams that are cancelled. Only a notice or a
+ * bell wakes a waiting thread: a lost one is a failure. */
 #include "heap_link.h"
 
 #include <pthread.h>

@@ -1,7 +1,7 @@
-/* Decodes golden vectors. Reads lines "<kind> <hex>" and writes for each what it
- * decoded to, or the name of the error, in the form that tests/csdk expects; and
- * checks on the way that every proper prefix of what is valid is truncated, and
- * that no byte beyond the input is read. */
+/* Decodes golden vectors. Reads lines "<kind> <hex>" and writes for each the
+ * decoded value, or the name of the error, in the form that tests/csdk expects. It also
+ * checks that every proper prefix of a valid input is truncated, and that no byte beyond
+ * the input is read. */
 #include <upload_response.h>
 
 #include "guard.h"

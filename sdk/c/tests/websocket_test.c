@@ -138,7 +138,7 @@ static void only_a_request_for_a_websocket_becomes_one(void) {
           ur_respond(l, r, 101, NULL, 0, UR_NOW) == -EALREADY);
     expect(1, UR_HEADERS, "HPKS\x01\x01\0\0\0\0\0\0\0\x05\x02\x01\0\x65\0", 19);
     heap_close(&s);
-    r = open_asking(); /* and may be answered like anybody */
+    r = open_asking(); /* and may be answered like any request */
     CHECK(ur_respond_whole(l, r, 403, NULL, 0, "no", 2, UR_NOW, NULL) == 0);
     expect(2, UR_BODY, "no", 2);
     heap_close(&s);
@@ -297,7 +297,7 @@ static void a_message_is_written_in_place(void) {
     CHECK(ur_commit_message(l, r, UR_TEXT, 0, 0) == 0 && published() == 2 &&
           ur_commit_message(l, r, UR_TEXT, 0, 1) == 0);
     CHECK(ur_reserve(l, r, UR_NOW, &room, &size) == 0 && ur_send(l, r, UR_TEXT, "x", 1, 1, UR_NOW, NULL) == 0);
-    CHECK(ur_commit_message(l, r, UR_TEXT, 1, 1) == -EINVAL); /* given up by what was sent since */
+    CHECK(ur_commit_message(l, r, UR_TEXT, 1, 1) == -EINVAL); /* a later send dropped the reservation */
     expect(2, UR_TEXT, "abc", 3);
     expect(3, UR_TEXT | UR__FINAL, NULL, 0);
     expect(4, UR_TEXT | UR__FINAL, "x", 1);

@@ -1,6 +1,5 @@
 /* The worker of the end-to-end tests: many echoes in flight on one link, driven by
- * ur_wait(), and a page for each thing that a test looks at. It prints a line for
- * what it sees, "<path> <what>". Variables: UPLOAD_RESPONSE_SOCKET and _POOL,
+ * ur_wait(), and a page for each test. It prints a line for each event, "<path> <event>". Variables: UPLOAD_RESPONSE_SOCKET and _POOL,
  * UR_BELL (futex, eventfd), UR_LANES. */
 #include <signal.h>
 #include <stdio.h>
@@ -69,7 +68,7 @@ static int page_headers(ur_link *link, ur_request r) {
     return err != 0 ? err : finish(link, r, text);
 }
 
-/* /endless: writes until nobody wants it. */
+/* /endless: writes until the response is no longer wanted. */
 static int page_endless(ur_link *link, ur_request r) {
     static const char block[100000] = {'x'};
     int err = ur_respond(link, r, 200, NULL, 0, UR_FOREVER);

@@ -125,7 +125,7 @@ func TestAMessageThatBreaksARuleEndsWithItsCode(t *testing.T) {
 		"no UTF-8 at all":                   {masked(ws.OpText, false, "\xff"), 1007},
 		"too many bytes":                    {masked(ws.OpBinary, true, "12345678901"), 1009},
 		"too many bytes, in two frames":     {continued(ws.OpBinary, "123456789", "01"), 1009},
-		"a second message within the first": {append(masked(ws.OpBinary, false, "1"), masked(ws.OpBinary, true, "2")...), 1002},
+		"a second message within the first": {slices.Repeat(masked(ws.OpBinary, false, "1"), 2), 1002},
 	} {
 		r := (&FrameConn{reader: bufio.NewReader(bytes.NewReader(c.frames))}).Frames(10)
 		if _, err := readMessage(&r, 3); err == nil || CloseCode(err) != c.code {

@@ -137,7 +137,8 @@ func acceptStream(w http.ResponseWriter, r *http.Request, fields http.Header) *F
 		w.Header()[name] = values
 	}
 	w.WriteHeader(http.StatusOK)
-	return &FrameConn{reader: bufio.NewReaderSize(r.Body, readBytes), writer: w, flush: http.NewResponseController(w).Flush}
+	flush := http.NewResponseController(w).Flush
+	return &FrameConn{reader: bufio.NewReaderSize(r.Body, readBytes), writer: w, flush: flush}
 }
 
 // readBytes is the size of the read buffer of a [FrameConn]; longer payloads bypass it.

@@ -1,4 +1,4 @@
-/* Says why an attach failed. */
+/* Stores why an attach failed, and returns the error. */
 static inline int ur__fail_attach(ur_options *o, int err, const char *why, ur_str more) {
     (void)snprintf(o->refusal, sizeof o->refusal, "%s%.*s", why, (int)ur__min(more.length, UR_TEXT_BYTES),
                    more.data == NULL ? "" : more.data);
@@ -23,21 +23,21 @@ static inline int ur__refused(ur_options *o, const struct ur__message *m) {
     return -EINVAL;
 }
 
-/* A variable of the environment, or NULL. A program that runs with more rights than who
- * started it has, does not look. */
+/* A variable of the environment, or NULL. A program with more rights than the user that
+ * started it ignores the environment. */
 static inline const char *ur__environment(const char *name) {
     const char *value = getauxval(23 /* AT_SECURE */) != 0 ? NULL : getenv(name);
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
-/* Reports whether a path is that of a folder of our user's, and no link to one, that
- * nobody else can write. */
+/* Reports whether a path is a folder, and no link to one, that belongs to our user and
+ * that no other user can write. */
 static inline int ur__is_private_folder(const char *folder) {
     struct stat info;
     return lstat(folder, &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == geteuid() && (info.st_mode & 022) == 0;
 }
 
-/* Puts the path of the socket in a folder. */
+/* Stores the path of the socket in a folder. */
 static inline int ur__socket_in(char *path, size_t size, const char *folder) {
     int n = snprintf(path, size, "%s/upload-response.sock", folder);
     return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
@@ -70,7 +70,7 @@ static inline int ur__find_socket(char *path, size_t size, const char *run, cons
     return err;
 }
 
-/* Says which user's server is believed beside ours and root's. 0: none. */
+/* Returns the user whose server is trusted besides ours and root's. 0: none. */
 static inline int ur__trusted_user(const ur_options *o, uint32_t *uid) {
     const char *digits = o->server_uid == 0 ? ur__environment("UPLOAD_RESPONSE_SERVER_UID") : NULL;
     uint64_t n = o->server_uid;
@@ -83,12 +83,12 @@ static inline int ur__trusted_user(const ur_options *o, uint32_t *uid) {
     return 0;
 }
 
-/* Whether the user of a server is one whom we believe. */
+/* Reports whether the user of a server is trusted. */
 static inline int ur__is_trusted(uint32_t server, uint32_t named) {
     return server == 0 || server == geteuid() || (named != 0 && server == named);
 }
 
-/* Looks who listens at the other end. */
+/* Checks the user of the server at the other end. */
 static inline int ur__check_server(const ur_link *l, ur_options *o, const char *path) {
     struct {
         int32_t pid;
@@ -114,7 +114,7 @@ static inline int ur__check_server(const ur_link *l, ur_options *o, const char *
     return -EPERM;
 }
 
-/* Has the next call on a socket wait until a time of the clock and no longer. */
+/* Bounds the next call on a socket by a time of the clock. */
 static inline int ur__wait_until(int fd, int64_t deadline) {
     struct timeval t;
     int64_t left = deadline - ur__now();
@@ -122,7 +122,7 @@ static inline int ur__wait_until(int fd, int64_t deadline) {
         return -ETIMEDOUT;
     }
     t.tv_sec = (time_t)(left / 1000000000);
-    t.tv_usec = (suseconds_t)(left % 1000000000 / 1000 + 1); /* 0 would be for ever */
+    t.tv_usec = (suseconds_t)(left % 1000000000 / 1000 + 1); /* 0 would mean no bound */
     if (t.tv_usec == 1000000) {
         t.tv_usec = 999999;
     }
@@ -158,7 +158,7 @@ static inline int ur__connect(ur_link *l, ur_options *o, const char *path) {
     return ur__check_server(l, o, path);
 }
 
-/* Connects to the socket that the caller names, or to where a server listens by default. */
+/* Connects to the socket that the caller names, or to the default one. */
 static inline int ur__connect_server(ur_link *l, ur_options *o) {
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
     if (o->timeout_ms <= 0) {

@@ -10,8 +10,8 @@ static inline void ur__send_message(const ur_link *l, enum ur__message_kind kind
     (void)!send(l->socket, packet, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* Reads what the server has to say. The end of the connection is how its death is
- * noticed. A server that talks without end does not keep us here. */
+/* Reads the server's messages. The end of the connection reveals its death. A server that
+ * never stops sending does not keep us here. */
 static inline void ur__read_socket(ur_link *l) {
     uint8_t packet[UR__MAX_MESSAGE + 1];
     struct ur__message m;
@@ -30,7 +30,7 @@ static inline void ur__read_socket(ur_link *l) {
             m.kind = UR__NO_MESSAGE;
         }
         switch (m.kind) {
-        case UR__DRAIN: /* the server finishes what is running, and so do we */
+        case UR__DRAIN: /* the server finishes the running requests, and so do we */
             l->server_drains = l->state_changed = 1;
             break;
         case UR__BYE: ur__fail_link(l, "the server said goodbye: ", m.reason); break;
@@ -40,7 +40,7 @@ static inline void ur__read_socket(ur_link *l) {
     }
 }
 
-/* Listens now and then, for callers that never sleep. */
+/* Reads the socket from time to time, for callers that never sleep. */
 static inline void ur__poll_socket(ur_link *l) {
     if (!l->dead && ur__clock(CLOCK_MONOTONIC_COARSE) - l->socket_read_at > UR__SOCKET_CHECK_NS) {
         ur__read_socket(l);

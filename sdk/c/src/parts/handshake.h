@@ -22,7 +22,7 @@ static inline int ur__send_hello(const ur_link *l, ur_options *o) {
     return 0;
 }
 
-/* Receives one packet and the descriptors that came with it. EAGAIN: not in time. */
+/* Receives one packet and its descriptors. EAGAIN: not in time. */
 static inline ssize_t ur__receive(int fd, int64_t deadline, uint8_t *packet, size_t size, int *fds, int most,
                                   int *count) {
     union {
@@ -65,7 +65,7 @@ static inline ssize_t ur__receive(int fd, int64_t deadline, uint8_t *packet, siz
     return n;
 }
 
-/* Reads the answer to our hello. The descriptors are the caller's. */
+/* Reads the answer to our hello. The caller owns the descriptors. */
 static inline int ur__read_welcome(ur_link *l, ur_options *o, struct ur__message *m, uint8_t *packet, int *fds,
                                    int *count) {
     ssize_t n = ur__receive(l->socket, ur__deadline(o), packet, UR__MAX_MESSAGE + 1, fds, 4, count);
@@ -85,12 +85,12 @@ static inline int ur__read_welcome(ur_link *l, ur_options *o, struct ur__message
     return 0;
 }
 
-/* Checks what the segments say. */
+/* Checks the headers of the segments. */
 static inline int ur__check_segments(ur_link *l, ur_options *o, const struct ur__message *m) {
     const struct ur_shm_header *h = &l->header;
     uint64_t hash = ur__layout_hash();
     if (l->requests == NULL || l->responses == NULL) {
-        return -EIO; /* cannot be; it lets a static analyser see that */
+        return -EIO; /* impossible; tells a static analyser so */
     }
     ur__copy_shared(&l->header, l->requests, sizeof l->header); /* read once; the copy is checked and used */
     if (m->layout < UR__LAYOUT_MIN || m->layout > UR__LAYOUT_MAX || h->magic != UR__MAGIC || h->layout != m->layout ||
@@ -103,7 +103,7 @@ static inline int ur__check_segments(ur_link *l, ur_options *o, const struct ur_
     l->box =
         (const struct ur_shm_mailbox *)(const void *)(l->requests + h->mailboxes_offset + m->link * h->mailbox_stride);
     ur__copy_shared(&l->geometry, l->box, sizeof l->geometry);
-    ur__after_reads(); /* the generation comes after what it vouches for */
+    ur__after_reads(); /* the generation is read after the bytes that it covers */
     if (ur__load32(&l->box->generation) != m->link_generation ||
         !ur__mailbox_fits(h, &l->geometry, l->responses_bytes)) {
         return ur__fail_attach(o, -EPROTO, "the mailbox of the link makes no sense", ur__text(""));
@@ -174,7 +174,7 @@ static inline int ur__open_link(ur_link *l, const ur_options *o, const struct ur
     return 0;
 }
 
-/* Makes the one descriptor that an event loop watches. */
+/* Creates the one descriptor that an event loop watches. */
 static inline int ur__open_poll(ur_link *l) {
     struct epoll_event event;
     l->poll = epoll_create1(EPOLL_CLOEXEC);
@@ -188,20 +188,19 @@ static inline int ur__open_poll(ur_link *l) {
     return 0;
 }
 
-/* Seals that a segment must have: none of us, and nobody else, can resize it, and
- * the requests cannot be written but by the server. */
+/* Seals that a segment must have: no process can resize it, and only the server can write
+ * the requests. */
 #define UR__SEALS (2 | 4)                  /* F_SEAL_SHRINK | F_SEAL_GROW */
 #define UR__REQUEST_SEALS (UR__SEALS | 16) /* and F_SEAL_FUTURE_WRITE */
 
-/* Reports whether a descriptor is of the kind of an eventfd or an epoll instance, which
- * have no type of file: to write to a pipe or a socket may be a SIGPIPE, to a file a
- * SIGXFSZ. */
+/* Reports whether a descriptor is like an eventfd or an epoll instance, which have no type
+ * of file: a write to a pipe or a socket may raise SIGPIPE, one to a file SIGXFSZ. */
 static inline int ur__is_bell(int fd) {
     struct stat info;
     return fstat(fd, &info) == 0 && (info.st_mode & S_IFMT) == 0;
 }
 
-/* Checks the bells that the server has handed out; ours is there for event loops only. */
+/* Checks the bells that the server handed out; only event loops have one of their own. */
 static inline int ur__check_bells(const ur_link *l, ur_options *o) {
     if (!ur__is_bell(l->server_bell) || (l->bell >= 0 && !ur__is_bell(l->bell))) {
         return ur__fail_attach(o, -EPROTO, "the server handed out something else than bells", ur__text(""));

@@ -7,9 +7,9 @@
  * bytes of name and value. A varint is unsigned LEB128 of at most 10 bytes. A
  * trailers slot holds fields alone.
  *
- * Decoding is in place: what it returns points into the input. Trailers are decoded
- * where they lie, in memory that may be changing: every length is read once and checked
- * before it is used. Of a head there is a copy, which is walked again. */
+ * Decoding is in place: its results point into the input. Trailers are decoded in shared
+ * memory, which may change: every length is read once and checked before it is used. A
+ * head is copied first, and the copy is walked again. */
 
 enum ur__fault {
     UR__OK,
@@ -43,8 +43,8 @@ enum {
     UR__UPPER = 32 /* also the bit that makes a letter lower-case */
 };
 
-/* Where each ASCII byte must not stand; the rest must not stand in tokens,
- * schemes and authorities. */
+/* Where each ASCII byte is forbidden; other bytes are forbidden in tokens, schemes and
+ * authorities. */
 /* clang-format off */
 static const uint8_t ur__classes[128] = {
     31, 31, 31, 31, 31, 31, 31, 31, 31, 29, 31, 31, 31, 31, 31, 31,
@@ -61,7 +61,7 @@ static inline unsigned ur__class(uint8_t c) {
     return c < 128 ? ur__classes[c] : (unsigned)(UR__NOT_TOKEN | UR__NOT_SCHEME | UR__NOT_AUTHORITY);
 }
 
-/* The classes of all bytes, gathered. */
+/* The union of the classes of all bytes. */
 static inline unsigned ur__classes_of(ur_str s) {
     unsigned all = 0;
     for (size_t i = 0; i < s.length; i++) {
@@ -72,8 +72,8 @@ static inline unsigned ur__classes_of(ur_str s) {
 
 static inline uint8_t ur__lower(uint8_t c) { return (uint8_t)(c | (ur__class(c) & UR__UPPER)); }
 
-/* A walk over bytes. After the first fault there is nothing left to walk over, so
- * that a parser reads like the layout it parses and looks at fault at its end. */
+/* A position in bytes. After the first fault it is at the end of them, so that a parser
+ * reads like the layout that it parses, and checks fault only at its end. */
 struct ur__cursor {
     const uint8_t *bytes;
     size_t length, at;
@@ -117,7 +117,7 @@ static inline uint64_t ur__varint(struct ur__cursor *c) {
     return 0;
 }
 
-/* A length and so many bytes. */
+/* A length, and as many bytes. */
 static inline ur_str ur__string(struct ur__cursor *c) {
     ur_str s = {NULL, 0};
     uint64_t n = ur__varint(c);
@@ -316,7 +316,7 @@ static inline ur_str ur__flat_text(struct ur__list *list) {
     return s;
 }
 
-/* Counts the fields of a flat list. One that is cut off counts as too many. */
+/* Counts the fields of a flat list. A list that is cut off counts as too long. */
 static inline struct ur__list ur__flat(const char *flat, size_t length) {
     struct ur__list list = ur__array(NULL, 0), rest;
     list.flat = flat;
@@ -342,7 +342,7 @@ static inline ur_header ur__next_field(struct ur__list *list) {
     return f;
 }
 
-/* The length of a header list, or 0 if a field is not fit for one. */
+/* The length of a header list in a frame, or 0 if one of its fields is not allowed. */
 static inline size_t ur__list_size(struct ur__list list) {
     if (list.count > UR__MAX_FIELDS) {
         return 0;
@@ -358,7 +358,7 @@ static inline size_t ur__list_size(struct ur__list list) {
     return size;
 }
 
-/* Preconditions: ur__list_size is not 0, and to has so many bytes. */
+/* Preconditions: ur__list_size is not 0, and `to` has that many bytes. */
 static inline uint8_t *ur__put_list(uint8_t *to, struct ur__list list) {
     to = ur__put_varint(to, list.count);
     for (size_t i = 0; i < list.count; i++) {
@@ -372,8 +372,8 @@ static inline uint8_t *ur__put_list(uint8_t *to, struct ur__list list) {
     return to;
 }
 
-/* Writes the headers frame of a response. Preconditions: to has 18 bytes and
- * those of the fields. */
+/* Writes the headers frame of a response. Preconditions: `to` has room for 18 bytes and
+ * the fields. */
 static inline uint8_t *ur__put_response(uint8_t *to, uint64_t stream_id, uint8_t version, unsigned status,
                                         struct ur__list list) {
     memcpy(to, "HPKS\x01\x01", 6);

@@ -51,8 +51,8 @@ struct ur__writer {
 
 static inline void ur__writer_give(struct ur__writer *w, uint32_t buffer) { ur__pool_give(w->pool, buffer, --w->held); }
 
-/* Gives all buffers back and starts anew. Preconditions: the reader is done with
- * the lane or dead. */
+/* Gives all buffers back and starts again. Preconditions: the reader is done with the
+ * lane, or dead. */
 static inline void ur__writer_reset(struct ur__writer *w) {
     while (w->oldest != UR__NO_BUFFER) {
         uint32_t buffer = w->oldest;
@@ -67,7 +67,7 @@ static inline void ur__writer_reset(struct ur__writer *w) {
     w->used = w->reserved = 0;
 }
 
-/* Starts the present buffer again when nobody reads it any more. */
+/* Reuses the present buffer from its start when the reader is done with it. */
 static inline void ur__rewind(struct ur__writer *w) {
     if (w->reserved == 0 && w->last <= w->reclaimed) {
         w->used = 0;
@@ -76,8 +76,8 @@ static inline void ur__rewind(struct ur__writer *w) {
 
 /* Takes back the bytes of released slots.
  *
- * D2 (B2 of a server): the acquire load of the reader's counter pairs with its
- * release store (D1): the reader does not look at those bytes any more. */
+ * D2 (B2 of a server): the acquire load of the reader's counter pairs with the
+ * reader's release store (D1): the reader no longer looks at those bytes. */
 static inline int ur__reclaim(struct ur__writer *w) {
     uint64_t released = ur__counter_load(&w->released);
     if (released == UR_ALL_SLOTS) {
@@ -99,7 +99,7 @@ static inline int ur__reclaim(struct ur__writer *w) {
     return 0;
 }
 
-/* Puts the present buffer behind the full ones and takes another. */
+/* Appends the present buffer to the full ones and takes another. */
 static inline int ur__next_buffer(struct ur__writer *w) {
     uint32_t buffer = ur__pool_take(w->pool, w->held);
     if (buffer == UR__NO_BUFFER) {
@@ -131,10 +131,10 @@ static inline int ur__writer_full(struct ur__writer *w) {
     return w->committed - w->reclaimed >= w->limit ? -EAGAIN : 0;
 }
 
-/* Returns room for the next slot: at least min bytes and up to what remains in
- * the buffer. It continues the present buffer when that has room, so small slots
- * share one. The room is the caller's until the commit or the next reservation;
- * nothing of it is visible to the reader before the publication. -EAGAIN: the
+/* Returns room for the next slot: at least min bytes and up to the rest of the
+ * buffer. It continues the present buffer when that has room, so that small slots share
+ * one. The room belongs to the caller until the commit or the next reservation; the
+ * reader sees none of it before the publication. -EAGAIN: the
  * lane or the pool is full. Preconditions: 1 <= min <= slot size. */
 static inline int ur__writer_reserve(struct ur__writer *w, uint32_t min, uint8_t **room, uint32_t *size) {
     w->reserved = 0;
@@ -142,7 +142,7 @@ static inline int ur__writer_reserve(struct ur__writer *w, uint32_t min, uint8_t
     if (err != 0) {
         return err;
     }
-    ur__rewind(w); /* a reservation that was given up may have held it back */
+    ur__rewind(w); /* an abandoned reservation may have prevented it */
     if (w->current == UR__NO_BUFFER || w->slot_size - w->used < min) {
         err = ur__next_buffer(w);
         if (err != 0) {
@@ -167,8 +167,8 @@ static inline void ur__put_descriptor(struct ur__writer *w, uint32_t buffer, uin
     d->time = (uint64_t)ur__now();
 }
 
-/* Makes the first n bytes of the reservation the next slot. Preconditions: 0 < n
- * <= what the last reservation returned. */
+/* Makes the first n bytes of the reservation the next slot. Preconditions:
+ * 0 < n <= the size of the last reservation. */
 static inline void ur__writer_commit(struct ur__writer *w, uint32_t n, uint32_t kind) {
     ur__put_descriptor(w, w->current, w->used, n, kind);
     w->last = w->committed;
@@ -176,7 +176,7 @@ static inline void ur__writer_commit(struct ur__writer *w, uint32_t n, uint32_t 
     w->reserved = 0;
 }
 
-/* Makes a slot without bytes the next one. */
+/* Commits a slot without bytes. */
 static inline int ur__writer_commit_empty(struct ur__writer *w, uint32_t kind) {
     int err = ur__writer_full(w);
     if (err == 0) {
@@ -187,7 +187,7 @@ static inline int ur__writer_commit_empty(struct ur__writer *w, uint32_t kind) {
 
 /* Hands every committed slot to the reader, and reports whether there was one.
  *
- * C1 (A1 of a server): the slots' bytes and descriptors pass to the reader, who
+ * C1 (A1 of a server): the slots' bytes and descriptors pass to the reader, which
  * sees them after its acquire load of the counter (C2). */
 static inline int ur__writer_publish(struct ur__writer *w) {
     if (w->visible == w->committed) {
@@ -207,12 +207,12 @@ struct ur__reader {
     struct ur__counter published; /* the writer's: A2, C2 of a server */
     uint64_t *released;           /* ours: B1, D1 of a server */
     uint64_t seen;                /* published slots, checked */
-    uint64_t done;                /* slots that we released */
+    uint64_t done;                /* slots released */
 };
 
 /* Loads the writer's counter.
  *
- * A2 (C2 of a server): after this acquire load the slots up to it are ours. */
+ * A2 (C2 of a server): after this acquire load the slots up to that number are ours. */
 static inline int ur__reader_update(struct ur__reader *r) {
     uint64_t published = ur__counter_load(&r->published);
     if (published < r->seen || (r->done != UR_ALL_SLOTS && published - r->done > r->limit)) {
@@ -222,7 +222,7 @@ static inline int ur__reader_update(struct ur__reader *r) {
     return 0;
 }
 
-/* Whether slot n of a request lane may have this kind, final or not, and so many bytes. */
+/* Reports whether slot n of a request lane may have this kind, final bit and length. */
 static inline int ur__reader_allows(uint64_t n, uint32_t kind, uint32_t final, uint32_t length) {
     switch (kind) {
     case UR_HEADERS: return n == 1 && length > 0 && final == 0;
@@ -237,8 +237,8 @@ static inline int ur__reader_allows(uint64_t n, uint32_t kind, uint32_t final, u
     }
 }
 
-/* Returns slot n, of which we know that it is published: a copy of its descriptor,
- * which is checked and then used. */
+/* Returns slot n, which is known to be published: a copy of its descriptor, checked
+ * before it is used. */
 static inline int ur__reader_slot(const struct ur__reader *r, uint64_t n, ur_slot *slot) {
     const struct ur_shm_descriptor *d = &r->ring[(n - 1) & r->mask];
     uint64_t number = ur__load64(&d->number), time = ur__load64(&d->time);
@@ -280,8 +280,8 @@ static inline int ur__reader_tail(struct ur__reader *r, uint64_t n, ur_slot *slo
     return ur__reader_slot(r, n, slot);
 }
 
-/* Gives the slots up to and including n back; their bytes may be overwritten at
- * once.
+/* Gives the slots up to and including n back; the writer may overwrite their bytes
+ * immediately.
  *
  * B1 (D1 of a server): our reads of those bytes happen before the writer's reuse,
  * which follows its acquire load of the counter (B2). */

@@ -1,7 +1,7 @@
 /* ----------------------------------------------------------------- layout
  *
  * The memory, layout version 1. Every word has one writing process: the server
- * writes the request segment, which we can map read-only and nothing else; we
+ * writes the request segment, which we can only map read-only; we
  * write the response segment, which the server maps read-only. Integers are
  * little-endian and naturally aligned. Words of different writers or threads
  * stand on different 64-byte lines.
@@ -188,7 +188,7 @@ UR__LAYOUT(UR__PIN_STRUCT, UR__PIN_WORD)
 #define UR__MAGIC UINT64_C(0x4745535145525255) /* "URREQSEG" */
 #define UR__ALIGN 64u                          /* of a slot's bytes within its buffer */
 #define UR__NO_BUFFER UINT32_MAX
-#define UR__ABORT 5u   /* kinds of slot that a request lane has not */
+#define UR__ABORT 5u   /* a kind of slot that callers do not see */
 #define UR__INTERIM 6u /* the frame of a response that precedes the final one */
 #define UR__FINAL 256u /* added to the kind of the last slot of a message */
 

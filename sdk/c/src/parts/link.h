@@ -27,11 +27,11 @@ struct ur__lane {
     uint64_t room_at;
 
     uint64_t next_slot; /* for ur_next_slot */
-    uint64_t tailed;    /* the highest slot that was */
+    uint64_t tailed;    /* the highest slot that was returned */
     struct ur__head head;
-    const uint8_t *frame;   /* a copy of slot 1: ours, or the caller's */
+    const uint8_t *frame;   /* a copy of slot 1: `copy`, or the caller's */
     uint8_t *copy;          /* ours */
-    size_t copy_size;       /* bytes there is room for */
+    size_t copy_size;       /* bytes allocated */
     size_t field, field_at; /* where the last ur_header_at left off */
 
     uint8_t *room; /* reserved */
@@ -43,7 +43,7 @@ struct ur__lane {
 enum ur__head_state { UR__HEAD_UNSEEN, UR__HEAD_IN_SLOT, UR__HEAD_KEPT, UR__HEAD_GONE };
 
 struct ur_link {
-    const uint32_t *guard; /* 1; wiped by the kernel in a forked child. NULL: an old kernel */
+    const uint32_t *guard; /* 1; the kernel zeroes it in a forked child. NULL: an old kernel */
     pid_t pid;
     int socket, server_bell, bell, poll; /* -1: none */
 
@@ -70,7 +70,7 @@ struct ur_link {
     uint64_t last_rung; /* the last sleep of the server for which we rang */
     uint64_t sleeps;
     uint32_t bell_count; /* of the futex bell, from before the last announcement */
-    uint32_t state;      /* of the link, as we have seen it */
+    uint32_t state;      /* of the link, as last seen */
     uint8_t armed, drain_sent, server_drains, state_changed, dead;
     int64_t socket_read_at; /* CLOCK_MONOTONIC_COARSE, ns */
 
@@ -82,21 +82,21 @@ struct ur_link {
 
 #define UR__NO_LANE UINT32_MAX
 
-/* Bytes for the copy of a head: how many are allocated at least, and how many at most
- * a lane keeps between two requests. */
+/* Bytes for the copy of a head: the least to allocate, and the most that a lane keeps
+ * between two requests. */
 enum { UR__SMALL_COPY = 1 << 10, UR__KEPT_COPY = 8 << 10 };
 
-/* How many packets of the server one look at the socket reads. */
+/* The most packets that one call reads from the socket. */
 enum { UR__MAX_PACKETS = 16 };
 
-/* Of the close of a WebSocket: the code that is none, and how many bytes of a reason
- * fit a frame. */
+/* The close of a WebSocket: the code that stands for none, and the most bytes of a
+ * reason. */
 enum { UR__NO_CODE = 1005, UR__MAX_REASON = 123 };
 
-/* How long a futex sleeper sleeps before it looks whether the server still lives.
- * A server that ends in order rings; this is for one that was killed. */
+/* How long a futex sleeper sleeps before it checks that the server still lives. A server
+ * that ends in order rings; this is for one that was killed. */
 #define UR__SLEEP_SLICE_NS 100000000
-/* How often a caller that never sleeps has us look. */
+/* How often the socket is checked for a caller that never sleeps. */
 #define UR__SOCKET_CHECK_NS 20000000
 
 static inline int ur__forked(const ur_link *l) {
@@ -140,8 +140,8 @@ static inline void ur__make_ready(ur_link *l, struct ur__lane *lane) {
     l->last_ready = i;
 }
 
-/* Ends the link: nothing is taken or told any more, and requests in progress are
- * cancelled. The memory stays until ur_close. */
+/* Ends the link: no more requests are taken, the server is told nothing more, and requests
+ * in progress are cancelled. The memory stays until ur_close. */
 static inline void ur__fail_link(ur_link *l, const char *why, ur_str more) {
     if (l->dead) {
         return;
@@ -160,8 +160,8 @@ static inline int ur__protocol_error(ur_link *l, const char *what) {
     return -EPROTO;
 }
 
-/* Tells the server that a lane has news (I1), and wakes its watcher if it sleeps,
- * once for each of its sleeps (S2). */
+/* Tells the server that a lane has changed (I1), and wakes the server's watcher if it
+ * sleeps, once for each of its sleeps (S2). */
 static inline void ur__notify(ur_link *l, const struct ur__lane *lane) {
     static const uint64_t one = 1;
     ur__push_notice(&l->words->outbox_head, l->outbox, l->outbox_mask, ur__index(l, lane)); /* I1 */
@@ -171,14 +171,14 @@ static inline void ur__notify(ur_link *l, const struct ur__lane *lane) {
         l->last_rung = asleep;
         l->counters.rings++;
         if (write(l->server_bell, &one, sizeof one) < 0) {
-            return; /* it cannot block, and a bell that is full will ring */
+            return; /* it cannot block, and a full bell will ring */
         }
     }
 }
 
 static inline void ur__refresh(ur_link *l);
 
-/* Returns why nobody wants the response any more, or 0. */
+/* Returns why the response is no longer wanted, or 0. */
 static inline uint32_t ur__check_cancelled(ur_link *l, struct ur__lane *lane) {
     if (lane->reason != 0) {
         return lane->reason;
@@ -186,7 +186,7 @@ static inline uint32_t ur__check_cancelled(ur_link *l, struct ur__lane *lane) {
     uint32_t why = ur__load32(&lane->row->cancel); /* L2 */
     if (ur__load64(&lane->row->stream_id) != lane->stream_id) {
         why = UR_FINISHED;
-        ur__refresh(l); /* or the link was closed, which the server says before it takes the row back */
+        ur__refresh(l); /* or the server closed the link, which it says before it takes the row back */
     }
     if (l->dead && (why == 0 || why == UR_FINISHED)) {
         why = UR_SERVER_GONE;

@@ -1,9 +1,8 @@
 /* --------------------------------------------------------- attach messages
  *
- * One MessagePack map to one packet of at most 4096 bytes: string keys, and
- * values that are uints, strings, bins or bools. Key "t" is the type. Unknown
- * keys are ignored; one of ours that is there twice, or of another type or too
- * large, makes the message malformed. */
+ * A packet of at most 4096 bytes is one MessagePack map: keys are strings, values are
+ * uints, strings, bins or bools. Key "t" is the type. Unknown keys are ignored; a known
+ * key that occurs twice, has another type, or is too large makes the message malformed. */
 
 enum ur__message_fault {
     UR__MESSAGE_OK,
@@ -17,7 +16,7 @@ enum { UR__MAX_MESSAGE = 4096, UR__MAX_KEYS = 64 };
 
 enum ur__message_kind { UR__NO_MESSAGE, UR__HELLO, UR__WELCOME, UR__REFUSAL, UR__DRAIN, UR__BYE };
 
-/* All messages in one: each has some of these. Strings point into the packet. */
+/* The union of all messages: each kind uses some fields. Strings point into the packet. */
 struct ur__message {
     enum ur__message_kind kind;
     uint64_t layout_min, layout_max, features, pid, lanes;
@@ -94,14 +93,14 @@ static inline int ur__valid_utf8(ur_str s) {
 
 enum ur__type { UR__A_UINT, UR__A_STRING, UR__ANOTHER };
 
-/* A value of a message as it came. */
+/* A decoded value of a message. */
 struct ur__value {
     enum ur__type type;
     uint64_t uint;
     ur_str string;
 };
 
-/* A walk over a packet, as ur__cursor. */
+/* A position in a packet, as ur__cursor. */
 struct ur__packet {
     const uint8_t *bytes;
     size_t length, at;
@@ -195,7 +194,7 @@ static inline uint64_t ur__packet_map(struct ur__packet *p) {
     return p->fault == UR__MESSAGE_OK ? n : 0;
 }
 
-/* Puts the value of a key where it belongs. */
+/* Stores the value of a key in its field. */
 static inline enum ur__message_fault ur__store_value(struct ur__message *m, const struct ur__key *key,
                                                      const struct ur__value *v) {
     char *at = (char *)m + key->at;
@@ -216,7 +215,7 @@ static inline enum ur__message_kind ur__message_kind_of(ur_str name) {
     return UR__NO_MESSAGE;
 }
 
-/* Decodes a packet. Strings of the message live as long as the packet does. */
+/* Decodes a packet. Strings of the message are valid until the packet changes. */
 static inline enum ur__message_fault ur__decode(struct ur__message *m, const void *bytes, size_t length) {
     struct ur__packet p;
     ur_str names[UR__MAX_KEYS];
@@ -270,7 +269,7 @@ static inline enum ur__message_fault ur__decode(struct ur__message *m, const voi
     return UR__MESSAGE_OK;
 }
 
-/* Where a packet is written. Beyond its end nothing is, but at goes on. */
+/* The packet being written. Bytes beyond its end are dropped, but `at` still counts them. */
 struct ur__out {
     uint8_t *bytes;
     size_t size, at;
@@ -319,9 +318,9 @@ static inline ur_str ur__text(const char *s) {
     return t;
 }
 
-/* Encodes a message and returns its length, or 0 if it is longer than a packet
- * can be or has a string that is not UTF-8. Preconditions: bytes has room for a
- * packet; the message has at most 15 keys, as all have. */
+/* Encodes a message and returns its length, or 0 if it exceeds a packet or has a string
+ * that is not UTF-8. Preconditions: bytes has room for a packet; the message has at most
+ * 15 keys, as every kind has. */
 static inline size_t ur__encode(const struct ur__message *m, uint8_t *bytes) {
     struct ur__out o;
     unsigned keys = 1;

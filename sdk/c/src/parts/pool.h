@@ -1,9 +1,8 @@
 /* ------------------------------------------------------------------- pool
  *
- * The buffers of one segment; private memory of the process that writes it. The
- * buffer that was freed last is handed out first: it is still in the cache. Each
- * of the lanes is guaranteed one buffer, always, so that none can be starved by
- * the others, and what is guaranteed is never handed to anybody else. */
+ * The buffers of one segment, in private memory of the process that writes it. The
+ * buffer that was freed last is handed out first: it is still in the cache. Each lane is
+ * always guaranteed one buffer, which no other lane can take, so that none starves. */
 
 struct ur__span {
     uint64_t last; /* the last slot that has bytes in the buffer */
@@ -37,7 +36,7 @@ static inline void ur__pool_close(struct ur__pool *p) {
     memset(p, 0, sizeof *p);
 }
 
-/* Returns a buffer to a lane that has held so many, or UR__NO_BUFFER. */
+/* Returns a buffer for a lane that holds `held` of them, or UR__NO_BUFFER. */
 static inline uint32_t ur__pool_take(struct ur__pool *p, uint32_t held) {
     if (held == 0) {
         p->guaranteed--;
@@ -47,7 +46,7 @@ static inline uint32_t ur__pool_take(struct ur__pool *p, uint32_t held) {
     return p->stack[--p->free];
 }
 
-/* Takes a buffer back from a lane that holds so many now. */
+/* Takes a buffer back from a lane that now holds `held` of them. */
 static inline void ur__pool_give(struct ur__pool *p, uint32_t buffer, uint32_t held) {
     p->stack[p->free++] = buffer;
     if (held == 0) {

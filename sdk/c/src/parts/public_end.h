@@ -1,7 +1,7 @@
 /* ------- ending */
 
-/* Commits the end slot, waiting for its place. -EAGAIN, -ETIMEDOUT: not yet; after
- * any other error there is no response any more. */
+/* Commits the end slot, waiting for room. -EAGAIN, -ETIMEDOUT: not yet; after any other
+ * error the response is lost. */
 static inline int ur__put_end(ur_link *link, struct ur__lane *lane, int timeout_ms) {
     (void)ur__commit_room(link, lane);
     int err = ur__put_empty(link, lane, UR_END, timeout_ms);
@@ -9,7 +9,7 @@ static inline int ur__put_end(ur_link *link, struct ur__lane *lane, int timeout_
     return err;
 }
 
-/* Reports whether a response may end now: it has begun, and no message is half out. */
+/* Reports whether a response may end now: it has begun, and no message is incomplete. */
 static inline int ur__may_end(const struct ur__lane *lane) {
     return lane->headers_sent && !lane->response_ended && lane->message == 0;
 }
@@ -41,7 +41,7 @@ UR_INLINE int ur_close_websocket(ur_link *link, ur_request r, int code, const ch
     if (!lane->websocket_open || lane->response_ended) {
         return -EINVAL;
     }
-    if (!lane->closing) { /* the close may be out, and its end have found no place */
+    if (!lane->closing) { /* the close may be committed while its end found no room */
         err = ur_send_close(link, r, code, reason, length, timeout_ms);
     }
     if (err == -EINVAL || err == -EAGAIN || err == -ETIMEDOUT) {
@@ -50,7 +50,7 @@ UR_INLINE int ur_close_websocket(ur_link *link, ur_request r, int code, const ch
     return ur_end(link, r, timeout_ms);
 }
 
-/* Commits an abort slot. Without room for it, letting go says the same. */
+/* Commits an abort slot. Without room for it, letting go has the same meaning. */
 static inline void ur__put_abort(ur_link *link, struct ur__lane *lane) {
     if (!lane->response_ended) {
         (void)ur__writer_commit_empty(&lane->writer, UR__ABORT);
@@ -88,9 +88,8 @@ UR_INLINE int ur_end_response(ur_link *link, ur_request r, int timeout_ms) {
     if (err == -EAGAIN || err == -ETIMEDOUT) {
         return err;
     }
-    int cancelled = ur__check_cancelled(link, lane) != 0
-                        ? -ECANCELED
-                        : 0; /* before a server that has seen the end says "finished" */
+    int cancelled =
+        ur__check_cancelled(link, lane) != 0 ? -ECANCELED : 0; /* before the server sees the end and says "finished" */
     ur__response_over(link, lane);
     return err != 0 ? err : cancelled;
 }
@@ -122,7 +121,7 @@ UR_INLINE int ur_respond_whole(ur_link *link, ur_request r, int status, const ch
     size_t done = 0;
     int err = ur__final_status(status) ? ur_respond_flat(link, r, status, fields, length, timeout_ms) : -EINVAL;
     if (err == -EAGAIN || err == -ETIMEDOUT) {
-        err = -EBUSY; /* but for interim responses, the first slot of a lane always has room */
+        err = -EBUSY; /* only interim responses can leave no room for the first slot of a lane */
     }
     if (err == -ECANCELED || err == -EPROTO) {
         (void)ur_abort(link, r);

@@ -1,6 +1,6 @@
 /* ------- messages */
 
-/* Sends what is in the writer's reservation as a part of a message. */
+/* Sends the first n bytes of the writer's reservation as a part of a message. */
 static inline void ur__put_part(ur_link *link, struct ur__lane *lane, uint32_t kind, uint32_t n, int final) {
     uint32_t bits = final ? kind | UR__FINAL : kind;
     ur__drop_room(lane);
@@ -65,11 +65,10 @@ UR_INLINE int ur_commit_message(ur_link *link, ur_request r, uint32_t kind, size
         return 0;
     }
     ur__drop_room(lane);
-    return ur__send_empty(link, lane, kind, UR_NOW); /* its place is the one that was reserved */
+    return ur__send_empty(link, lane, kind, UR_NOW); /* it takes the reserved place */
 }
 
-/* Reports whether RFC 6455 section 7.4, and the registry that it began, let a code be
- * sent. */
+/* Reports whether RFC 6455 section 7.4 and its registry allow a code to be sent. */
 static inline int ur__good_code(int code) {
     return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
 }

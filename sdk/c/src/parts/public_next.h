@@ -4,12 +4,12 @@ static inline int ur__next(ur_link *link, struct ur__timeout *t, ur_request *r) 
         if (ur__forked(link)) {
             return -ECHILD;
         }
-        ur__refresh(link); /* the state comes before the inbox: after the last stream nothing more comes */
+        ur__refresh(link); /* the state is read before the inbox: nothing follows the last stream */
         if (link->dead) {
             return -ENOTCONN;
         }
         if (ur__at_capacity(link)) {
-            return t->timeout_ms == UR_NOW ? -EAGAIN : -EBUSY; /* nobody else could end one of them */
+            return t->timeout_ms == UR_NOW ? -EAGAIN : -EBUSY; /* only the caller can end one of them */
         }
         int err = ur__take_assignment(link, r);
         if (err == -EAGAIN && link->state == UR__LINK_DRAINING) {
@@ -39,7 +39,7 @@ static inline char *ur__put_text(char *to, ur_str s) {
     return to + s.length + 1;
 }
 
-/* Copies what precedes the headers in a head. */
+/* Copies the parts of a head that precede the headers. */
 static inline char *ur__put_target(char *to, const struct ur__head *h) {
     to = ur__put_text(to, h->method);
     to = ur__put_text(to, h->scheme);
@@ -47,8 +47,8 @@ static inline char *ur__put_target(char *to, const struct ur__head *h) {
     return ur__put_text(to, h->path);
 }
 
-/* Copies the head and returns its length. It fits where its frame does: there each
- * piece has a length before it in place of the NUL, and 16 bytes come first.
+/* Copies the head and returns its length. It is no longer than its frame, in which a
+ * length precedes each string, in place of the NUL, and 16 bytes come first.
  * Preconditions: the head was decoded. */
 static inline size_t ur__copy_flat(const struct ur__lane *lane, char *text) {
     const struct ur__head *h = &lane->head;
@@ -62,7 +62,7 @@ static inline size_t ur__copy_flat(const struct ur__lane *lane, char *text) {
     return (size_t)(to - text);
 }
 
-/* The same, with the names behind everything else. Says in *names how long they are. */
+/* The same, with the names last. Returns their length in *names. */
 static inline size_t ur__copy_split(const struct ur__lane *lane, char *text, uint64_t *names) {
     const struct ur__head *h = &lane->head;
     struct ur__cursor c = ur__cursor_at(lane->frame, h->length);
@@ -90,7 +90,7 @@ static inline void ur__count_slot(ur_link *l, struct ur__lane *lane, const ur_sl
     }
 }
 
-/* Looks whether the body is there, in one slot at most. */
+/* Returns the body if it has arrived in one slot at most. */
 static inline void ur__find_whole_body(ur_link *l, struct ur__lane *lane, ur_flat_request *t) {
     ur_slot body, end;
     int err = ur__try_tail(l, lane, 2, &body);
@@ -108,8 +108,8 @@ static inline void ur__find_whole_body(ur_link *l, struct ur__lane *lane, ur_fla
     ur__count_slot(l, lane, &end);
 }
 
-/* Between two attempts to take a request: who never waits, gives up after as many as
- * there are lanes, and whoever has a deadline, at the latest then. */
+/* Between two attempts to take a request: a caller that never waits gives up after as many
+ * as there are lanes, one with a deadline at the latest then. */
 static inline int ur__check_attempts(const ur_link *l, struct ur__timeout *t, uint32_t passed) {
     if (t->timeout_ms == UR_NOW) {
         return passed > l->lane_count ? -EAGAIN : 0;
@@ -117,7 +117,7 @@ static inline int ur__check_attempts(const ur_link *l, struct ur__timeout *t, ui
     return ur__time_left(t, ur__now()) <= 0 ? -ETIMEDOUT : 0;
 }
 
-/* Takes a request with its text: by turns if names is NULL, else apart. */
+/* Takes a request with its text: flat if names is NULL, else split. */
 static inline int ur__next_with_text(ur_link *link, int timeout_ms, ur_flat_request *taken, char *text, size_t size,
                                      uint64_t *names) {
     struct ur__timeout t = ur__timeout_of(timeout_ms);

@@ -18,7 +18,7 @@ UR_INLINE int ur_ready(ur_link *link, ur_request *r) {
     return -EAGAIN;
 }
 
-/* What there is of what the caller waits for. */
+/* The reasons to end a wait that have occurred. */
 static inline unsigned ur__pending(const ur_link *l, unsigned reasons) {
     unsigned what = l->state_changed ? (unsigned)UR_WAIT_STATE : 0;
     if ((reasons & UR_WAIT_STREAM) && ur__stream_waits(l)) {
@@ -55,7 +55,7 @@ UR_INLINE int ur_wait(ur_link *link, unsigned reasons, int timeout_ms, unsigned 
     }
 }
 
-/* Forgets which requests have news. */
+/* Empties the list for ur_ready. */
 static inline void ur__clear_ready(ur_link *l) {
     while (l->first_ready != UR__NO_LANE) {
         struct ur__lane *lane = &l->lanes[l->first_ready];
@@ -64,14 +64,14 @@ static inline void ur__clear_ready(ur_link *l) {
     }
 }
 
-/* Sleeps at the bell, the socket and another descriptor, and reports why it woke as
- * ur_sleep does. What belongs to the link is touched with the caller's lock only. */
+/* Sleeps at the bell, the socket and another descriptor, and returns why it woke, as
+ * ur_sleep does. It touches the link only while the caller's lock is held. */
 static inline int ur__sleep_unlocked(ur_link *l, int timeout_ms, int also, void *(*leave)(void),
                                      void (*enter)(void *)) {
     struct pollfd fds[3];
     fds[0].fd = l->bell;
     fds[1].fd = l->socket;
-    fds[2].fd = also; /* poll passes over -1 */
+    fds[2].fd = also; /* poll ignores -1 */
     fds[0].events = fds[1].events = fds[2].events = POLLIN;
     fds[0].revents = fds[1].revents = fds[2].revents = 0;
     void *kept = leave();
@@ -161,7 +161,7 @@ UR_INLINE int ur_disarm(ur_link *link) {
         link->armed = 0;
         ur__clear_asleep(link);
         if (!ur__clear_bell(link)) {
-            ur__read_socket(link); /* what woke us, if it was the link's, was the socket */
+            ur__read_socket(link); /* if the link woke us, it was the socket */
         }
     }
     ur__poll_socket(link);

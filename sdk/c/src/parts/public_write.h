@@ -1,6 +1,6 @@
 /* ------- writing */
 
-/* Writes the headers of a final response, or of one that precedes it. */
+/* Writes the headers of a final or an interim response. */
 static inline int ur__put_head(ur_link *link, struct ur__lane *lane, int status, struct ur__list list, uint32_t kind,
                                int timeout_ms) {
     uint8_t *room = NULL;

@@ -45,7 +45,7 @@ static inline void ur__let_go(ur_link *l, struct ur__lane *lane, uint64_t stream
     ur__notify(l, lane);
 }
 
-/* Says what is wrong with an assignment, or NULL. */
+/* Returns why an assignment is invalid, or NULL. */
 static inline const char *ur__bad_assignment(const ur_link *l, const struct ur__assignment *a) {
     if (a->stream_id == 0) {
         return "an assignment of no stream";
@@ -59,8 +59,8 @@ static inline const char *ur__bad_assignment(const ur_link *l, const struct ur__
     return l->lanes[a->lane].handle != 0 ? "an assignment to a lane whose request has not ended" : NULL;
 }
 
-/* Takes the next stream that the server has not taken back. It passes over no more than
- * a ring of others, so that it returns whatever the server does. */
+/* Takes the next stream that the server has not revoked. It passes over at most one ring
+ * of revoked ones, so that it returns whatever the server does. */
 static inline int ur__take_assignment(ur_link *l, ur_request *r) {
     struct ur__assignment a;
     for (uint64_t n = 0; n <= l->inbox.mask; n++) {
@@ -83,7 +83,7 @@ static inline int ur__take_assignment(ur_link *l, ur_request *r) {
     return -EAGAIN;
 }
 
-/* Frees the copy of a head that is not small. */
+/* Frees the copy of a large head. */
 static inline void ur__drop_copy(struct ur__lane *lane) {
     if (lane->copy_size > UR__KEPT_COPY) {
         free(lane->copy);
@@ -92,8 +92,8 @@ static inline void ur__drop_copy(struct ur__lane *lane) {
     }
 }
 
-/* Publishes what is committed and ends the request. A response that is over is not
- * cancelled any more. */
+/* Publishes the committed slots and ends the request. A response that has ended can no
+ * longer be cancelled. */
 static inline int ur__finish(ur_link *l, struct ur__lane *lane) {
     uint32_t why = lane->response_ended ? lane->reason : ur__check_cancelled(l, lane);
     (void)ur__writer_publish(&lane->writer); /* C1 */
@@ -102,12 +102,12 @@ static inline int ur__finish(ur_link *l, struct ur__lane *lane) {
     l->ended_responses -= lane->response_ended;
     l->counters.active--;
     ur__drop_copy(lane);
-    ur__let_go(l, lane, lane->stream_id); /* tells the server, too */
+    ur__let_go(l, lane, lane->stream_id); /* notifies the server, too */
     return why != 0 ? -ECANCELED : 0;
 }
 
-/* Reports whether what was read of the request before is the request's: row and slots go
- * to others when we let go, and when the server closes the link, which it says first. */
+/* Reports whether bytes read before belong to the request: row and slots pass to others
+ * when we let go, and when the server closes the link, which it announces first. */
 static inline int ur__still_ours(const ur_link *l, const struct ur__lane *lane) {
     return ur__load64(&lane->row->stream_id) == lane->stream_id && ur__state(l) != UR__LINK_CLOSED;
 }
@@ -126,7 +126,7 @@ static inline int ur__try_tail(ur_link *l, struct ur__lane *lane, uint64_t n, ur
         lane->reason = UR_CLIENT_GONE;
     }
     if (!ours) {
-        ur__refresh(l); /* which finds out whether the link is closed */
+        ur__refresh(l); /* finds out whether the link is closed */
     }
     if (ur__check_cancelled(l, lane) != 0) {
         return -ECANCELED;
@@ -134,15 +134,15 @@ static inline int ur__try_tail(ur_link *l, struct ur__lane *lane, uint64_t n, ur
     return err == -EAGAIN ? err : ur__protocol_error(l, "request slot");
 }
 
-/* Looks for slot n; if it is not there, has the server tell us when it is. S1: the
- * announcement comes before the last look. */
+/* Returns slot n; if it does not exist yet, asks the server to notify us. S1: the
+ * announcement comes before the last check. */
 static inline int ur__tail_or_announce(ur_link *l, struct ur__lane *lane, uint64_t n, ur_slot *slot) {
     int err = ur__try_tail(l, lane, n, slot);
     if (err == -EAGAIN && !lane->wants_slot) {
         lane->wants_slot = 1;
         ur__store32(&lane->words->wants_request, 1); /* S1 */
         ur__fence();
-        if (ur__load64(&lane->row->wants_room) != 0) { /* S2: the server may wait to hear that we want more */
+        if (ur__load64(&lane->row->wants_room) != 0) { /* S2: the server may wait until we want more */
             ur__notify(l, lane);
         }
         err = ur__try_tail(l, lane, n, slot);
@@ -154,7 +154,7 @@ static inline int ur__tail_or_announce(ur_link *l, struct ur__lane *lane, uint64
     return err;
 }
 
-/* Copies slot 1 into memory of ours: what we check there stays as it is. */
+/* Copies slot 1 into private memory, where checked bytes cannot change. */
 static inline int ur__copy_frame(ur_link *l, struct ur__lane *lane, const ur_slot *slot) {
     if (slot->length > lane->copy_size) {
         size_t size = (size_t)ur__max(slot->length, UR__SMALL_COPY);
@@ -175,7 +175,7 @@ static inline int ur__copy_frame(ur_link *l, struct ur__lane *lane, const ur_slo
     return ur__check_cancelled(l, lane) != 0 ? -ECANCELED : -EBADMSG;
 }
 
-/* Decodes slot 1. Returns NULL when it cannot be read any more, or not at all. */
+/* Decodes slot 1. Returns NULL when it can no longer be read, or not at all. */
 static inline struct ur__lane *ur__headers(ur_link *l, ur_request r, int *err) {
     struct ur__lane *lane;
     ur_slot slot;

@@ -1,6 +1,6 @@
 /* --------------------------------------------------------------- responses */
 
-/* Hands the committed slots to the server, and tells it if it waits. */
+/* Hands the committed slots to the server, and notifies it if it waits. */
 static inline void ur__publish(ur_link *l, struct ur__lane *lane) {
     if (ur__writer_publish(&lane->writer)) { /* C1 */
         ur__fence();
@@ -10,8 +10,8 @@ static inline void ur__publish(ur_link *l, struct ur__lane *lane) {
     }
 }
 
-/* Makes a slot of what was written into the reserved room, and reports whether
- * there was anything. */
+/* Commits the bytes written into the reserved room as a slot, and reports whether there
+ * were any. */
 static inline int ur__commit_room(ur_link *l, struct ur__lane *lane) {
     uint32_t filled = lane->filled;
     ur__drop_room(lane);
@@ -24,38 +24,38 @@ static inline int ur__commit_room(ur_link *l, struct ur__lane *lane) {
     return 1;
 }
 
-/* Takes back the buffers of responses that the server has read: those of lanes
- * whose request has ended, or whose writer is busy elsewhere. */
+/* Takes back the buffers of responses that the server has read, in all lanes: also those
+ * whose request has ended, or whose writer is not running. */
 static inline void ur__reclaim_all(ur_link *l) {
     for (uint32_t i = 0; i < l->lane_count; i++) {
         struct ur__lane *lane = &l->lanes[i];
         if (lane->writer.held == 0) {
             continue;
         }
-        (void)ur__reclaim(&lane->writer); /* an error is found again by the lane's own writer */
+        (void)ur__reclaim(&lane->writer); /* the lane's own writer finds an error again */
         if (lane->handle == 0 && lane->writer.visible == lane->writer.reclaimed) {
             ur__writer_reset(&lane->writer);
         }
     }
 }
 
-/* Which release a writer without room waits for: one that gives a buffer back, and
- * half of what is out, so that we are not woken for every slot while the server
- * always has something to send. */
+/* The release for which a writer without room waits: one that gives a buffer back, and
+ * half of the outstanding slots, so that not every slot wakes us while the server always
+ * has something to send. */
 static inline uint64_t ur__room_at(const struct ur__writer *w) {
     uint64_t useful = w->oldest != UR__NO_BUFFER ? w->pool->spans[w->oldest].last : w->last;
     uint64_t half = w->reclaimed + (w->visible - w->reclaimed + 1) / 2;
     return ur__max(1, ur__min(ur__max(useful, half), w->visible));
 }
 
-/* Between two attempts to get room. Each look is preceded by an announcement (S1). */
+/* Waits between two attempts to get room. An announcement precedes each check (S1). */
 static inline int ur__await_room(ur_link *l, struct ur__lane *lane, struct ur__timeout *t, int *announced) {
     if (*announced) {
         *announced = 0;
         return ur__check_cancelled(l, lane) != 0 ? -ECANCELED : ur__wait_once(l, UR_WAIT_READY, t);
     }
     *announced = 1;
-    ur__publish(l, lane); /* what the server does not see it cannot release */
+    ur__publish(l, lane); /* the server cannot release slots that it does not see */
     lane->wants_room = 1;
     lane->room_at = ur__room_at(&lane->writer);
     ur__store64(&lane->words->wants_room, lane->room_at); /* S1 */
@@ -90,7 +90,7 @@ static inline int ur__get_room(ur_link *l, struct ur__lane *lane, uint32_t min, 
     }
 }
 
-/* Reserves room for so many bytes, or for a good part of them. */
+/* Reserves room for a number of bytes, or for a good part of them. */
 static inline int ur__get_some_room(ur_link *l, struct ur__lane *lane, uint64_t bytes, int timeout_ms, uint8_t **room,
                                     uint32_t *size) {
     if (ur__check_cancelled(l, lane) != 0) {
@@ -141,7 +141,7 @@ static inline int ur__find_message(ur_link *l, ur_request r, uint32_t kind, stru
     return err;
 }
 
-/* Waits for the place of a slot without bytes, and commits it. */
+/* Waits for room for a slot without bytes, and commits it. */
 static inline int ur__put_empty(ur_link *l, struct ur__lane *lane, uint32_t kind, int timeout_ms) {
     struct ur__timeout t = ur__timeout_of(timeout_ms);
     int announced = 0;

@@ -1,10 +1,10 @@
 /* ----------------------------------------------------------- notice rings
  *
  * A ring of lane indices: "look at this lane". A notice is a hint, so a ring may
- * overflow: its reader then looks at every lane. */
+ * overflow: the reader then looks at every lane. */
 
-/* H1/I1: what was published on the lane before is visible to the reader after its
- * acquire load of the head (H2/I2). */
+/* H1/I1: earlier publications on the lane are visible to the reader after its acquire
+ * load of the head (H2/I2). */
 static inline void ur__push_notice(uint64_t *head, struct ur_shm_notice *ring, uint64_t mask, uint32_t lane) {
     uint64_t n = ur__load64(head);
     ur__store32(&ring[n & mask].lane, lane);
@@ -28,7 +28,7 @@ struct ur__inbox {
     const struct ur_shm_inbox_entry *ring;
     uint64_t mask;
     const uint32_t *generation; /* of the mailbox */
-    uint32_t attach;            /* what it is while the mailbox is ours */
+    uint32_t attach;            /* the generation while the mailbox is ours */
     uint64_t *word;             /* ours: F1 */
     uint64_t taken;
 };
@@ -36,17 +36,17 @@ struct ur__inbox {
 struct ur__assignment {
     uint64_t stream_id;
     uint32_t row, lane;
-    int revoked; /* let go of it, before another is taken, and nothing else */
+    int revoked; /* only let go of it, before another is taken */
 };
 
 static inline int ur__inbox_empty(const struct ur__inbox *b) { return ur__load64(b->head) == b->taken; }
 
-/* Takes the next assignment. -EAGAIN: there is none. -ENOTCONN: the mailbox is
- * another link's by now. -EPROTO: there are more than the ring has entries.
+/* Takes the next assignment. -EAGAIN: there is none. -ENOTCONN: the mailbox
+ * belongs to another link by now. -EPROTO: there are more than the ring has entries.
  *
  * E2: after the acquire load of the head the stream's row and first slots are
  * ours to read. F1, full fence, G2 against the server's G1, full fence, F2:
- * whoever comes second sees the other, so that no stream is served twice. */
+ * the second of the two sees the first, so that no stream is served twice. */
 static inline int ur__inbox_take(struct ur__inbox *b, struct ur__assignment *a) {
     uint64_t waiting = ur__load64(b->head) - b->taken; /* E2 */
     if (waiting == 0) {

@@ -4,7 +4,7 @@ struct ur__area {
     uint64_t at, length;
 };
 
-/* Reports whether the areas follow one another, aligned, within so many bytes. */
+/* Reports whether the areas follow one another, aligned, within a number of bytes. */
 static inline int ur__areas_fit(uint64_t bytes, const struct ur__area *areas, size_t count) {
     uint64_t end = 0;
     for (size_t i = 0; i < count; i++) {
@@ -25,7 +25,7 @@ static inline uint64_t ur__positions_at(const struct ur_shm_header *h) {
            ((uint64_t)h->notice_entries * 4 + 63) / 64 * 64;
 }
 
-/* Reports whether a header can be that of a segment of so many bytes. */
+/* Reports whether a header fits a segment of a number of bytes. */
 static inline int ur__header_fits(const struct ur_shm_header *h, uint64_t bytes) {
     if (h->slot_size < UR__MIN_SLOT || h->slot_size > UR__MAX_SLOT || h->slot_size % UR__ALIGN != 0 ||
         h->slot_limit == 0 || h->rows == 0 || h->rows > UR__MAX_ROWS || h->links == 0 || h->links > UR__MAX_LINKS ||
@@ -50,7 +50,7 @@ static inline int ur__header_fits(const struct ur_shm_header *h, uint64_t bytes)
     return h->segment_bytes <= bytes && ur__areas_fit(h->segment_bytes, areas, 5);
 }
 
-/* Reports whether a mailbox can describe a response segment of so many bytes. */
+/* Reports whether a mailbox fits a response segment of a number of bytes. */
 static inline int ur__mailbox_fits(const struct ur_shm_header *h, const struct ur_shm_mailbox *b, uint64_t bytes) {
     if (b->lanes == 0 || b->lanes > UR__MAX_LANES || b->lanes > h->inbox_entries || b->buffers < b->lanes ||
         b->buffers > UR__MAX_BUFFERS) {
@@ -72,15 +72,15 @@ static inline int ur__mailbox_fits(const struct ur_shm_header *h, const struct u
 #define F_GET_SEALS 1034
 #endif
 
-/* Maps a sealed memory file. Its seals keep it from being resized under us; it is
- * left out of forked children. */
+/* Maps a sealed memory file. The seals prevent a resize under us; forked children do not
+ * inherit the mapping. */
 static inline int ur__map(int fd, int protection, int seals, uint8_t **memory, size_t *bytes) {
     struct stat info;
     int got = fcntl(fd, F_GET_SEALS);
     if (got < 0 || (got & seals) != seals) {
         return -EPROTO;
     }
-    if (fstat(fd, &info) != 0) { /* after the seals: before them the size may change */
+    if (fstat(fd, &info) != 0) { /* after the check of the seals: without them the size may change */
         return ur__errno();
     }
     if (info.st_size < 4096) {
@@ -96,7 +96,7 @@ static inline int ur__map(int fd, int protection, int seals, uint8_t **memory, s
     return 0;
 }
 
-/* A page of which a forked child finds nothing but zeros. */
+/* A page that a forked child finds zeroed. */
 static inline const uint32_t *ur__make_guard(void) {
     void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED) {
@@ -116,8 +116,8 @@ static inline void ur__close_fd(int fd) {
     }
 }
 
-/* Frees all that a link has. In a forked child its mappings are not there, and
- * something else may be in their place. */
+/* Frees a link and all it holds. In a forked child the mappings do not exist, and others
+ * may be at their addresses. */
 static inline void ur__free_link(ur_link *l) {
     int forked = ur__forked(l);
     ur__close_fd(l->poll);

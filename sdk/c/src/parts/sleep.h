@@ -1,7 +1,7 @@
-/* --------------------------------------------------------- news and sleep */
+/* ------------------------------------------------------ notices and sleep */
 
-/* Passes a notice on, and takes back what it has fulfilled: as long as a want is
- * announced, the server takes us for waiting. */
+/* Marks the lane of a notice ready, and clears the wants that are fulfilled: while a want
+ * is announced, the server believes that we wait. */
 static inline void ur__handle_notice(ur_link *l, struct ur__lane *lane) {
     if (lane->handle == 0) {
         return;
@@ -17,8 +17,8 @@ static inline void ur__handle_notice(ur_link *l, struct ur__lane *lane) {
     ur__make_ready(l, lane);
 }
 
-/* Reads the notice ring. A full one counts as overwritten: a writer stores the
- * next notice, in the place of the oldest, before it moves the head. */
+/* Reads the notice ring. A full one counts as overwritten: a writer stores the next
+ * notice over the oldest one before it moves the head. */
 static inline void ur__read_notices(ur_link *l) {
     struct ur__notices *r = &l->notices;
     uint64_t head = ur__load64(r->head), first = r->seen; /* H2 */
@@ -46,20 +46,20 @@ static inline void ur__read_notices(ur_link *l) {
     }
 }
 
-/* The state of the link; closed once the mailbox serves another attach. A server
- * changes the generation before anything else. */
+/* The state of the link; closed once the mailbox serves another attach. A server changes
+ * the generation first. */
 static inline uint32_t ur__state(const ur_link *l) {
     uint32_t state = ur__load32(&l->box->state);
     return ur__load32(&l->box->generation) == l->inbox.attach ? state : (uint32_t)UR__LINK_CLOSED;
 }
 
-/* Hears all the news there is. */
+/* Reads the notices and the state of the link. */
 static inline void ur__refresh(ur_link *l) {
     ur_str none = {NULL, 0};
     if (l->dead) {
         return;
     }
-    uint32_t state = ur__state(l); /* before the notices: what came before the end counts */
+    uint32_t state = ur__state(l); /* before the notices: those before the end count */
     if (state != UR__LINK_CLOSED) {
         ur__read_notices(l);
     }
@@ -74,14 +74,14 @@ static inline void ur__refresh(ur_link *l) {
     }
 }
 
-/* Reports whether a request is not to be taken, since enough are in progress. */
+/* Reports whether as many requests are in progress as the caller serves at once. */
 static inline int ur__at_capacity(const ur_link *l) { return l->counters.active - l->ended_responses >= l->max_active; }
 
-/* Reports whether there is a stream to be taken. */
+/* Reports whether there is a stream to take. */
 static inline int ur__stream_waits(const ur_link *l) { return !ur__at_capacity(l) && !ur__inbox_empty(&l->inbox); }
 
-/* Announces for which reasons we want our bell rung, and reports whether we may
- * sleep: if not there is news.
+/* Announces for which reasons the server has to ring our bell, and reports whether we may
+ * sleep; if not, there is something to do.
  *
  * S1: announcement, full fence, second look; against the server's publication,
  * full fence, look at the announcement (S2): one of the two sees the other. */
@@ -100,8 +100,8 @@ static inline int ur__announce(ur_link *l, unsigned reasons) {
 
 static inline void ur__clear_asleep(ur_link *l) { ur__store64(&l->words->asleep, 0); }
 
-/* Sleeps on the futex bell. The kernel compares before it sleeps, so that a ring
- * since the count was loaded is not missed. */
+/* Sleeps on the futex bell. The kernel compares the count before it sleeps, so that no
+ * ring since the load is missed. */
 static inline void ur__sleep_futex(ur_link *l, int64_t ns) {
     struct timespec t;
     int64_t slice = ns < UR__SLEEP_SLICE_NS ? ns : UR__SLEEP_SLICE_NS;
@@ -113,7 +113,7 @@ static inline void ur__sleep_futex(ur_link *l, int64_t ns) {
     }
 }
 
-/* Silences the bell for a level-triggered poller, and reports whether it had rung.
+/* Clears the bell for a level-triggered poller, and reports whether it had rung.
  * The bell is an epoll instance around the server's eventfd. */
 static inline int ur__clear_bell(const ur_link *l) {
     struct epoll_event event;
@@ -139,10 +139,10 @@ static inline void ur__sleep_eventfd(ur_link *l, int64_t ns) {
     }
 }
 
-/* One wait of a call: for how long in all, and until when. */
+/* The time that a call may wait. */
 struct ur__timeout {
     int timeout_ms;
-    int64_t deadline; /* 0: the clock was not read yet */
+    int64_t deadline; /* CLOCK_MONOTONIC, ns; 0: the clock was not read yet */
 };
 
 static inline struct ur__timeout ur__timeout_of(int timeout_ms) {
@@ -152,7 +152,7 @@ static inline struct ur__timeout ur__timeout_of(int timeout_ms) {
     return t;
 }
 
-/* How long a wait goes on, in nanoseconds. Preconditions: it is not UR_NOW. */
+/* The time left, in nanoseconds. Preconditions: it is not UR_NOW. */
 static inline int64_t ur__time_left(struct ur__timeout *t, int64_t now) {
     if (t->timeout_ms <= 0) {
         return INT64_MAX;
@@ -161,8 +161,8 @@ static inline int64_t ur__time_left(struct ur__timeout *t, int64_t now) {
     return t->deadline - now;
 }
 
-/* What every blocking call does between two looks. -EAGAIN and -ETIMEDOUT: there
- * is not to be another. */
+/* Waits once, between two checks of a blocking call. -EAGAIN, -ETIMEDOUT: the time is
+ * over. */
 static inline int ur__wait_once(ur_link *l, unsigned reasons, struct ur__timeout *t) {
     if (t->timeout_ms == UR_NOW) {
         ur__poll_socket(l);
@@ -180,7 +180,7 @@ static inline int ur__wait_once(ur_link *l, unsigned reasons, struct ur__timeout
         }
     }
     ur__clear_asleep(l);
-    ur__poll_socket(l); /* who is woken all the time never sleeps a slice to its end */
+    ur__poll_socket(l); /* a caller that is woken all the time never sleeps a whole slice */
     ur__refresh(l);
     return 0;
 }
