@@ -17,9 +17,9 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: need-go ## Build the program into ./build
+build: need-go ## Build the program, and its benchmark, into ./build
 	@mkdir -p build
-	CGO_ENABLED=0 $(BUILD) -o build/ ./cmd/upload-response
+	CGO_ENABLED=0 $(BUILD) -o build/ ./cmd/upload-response ./cmd/upload-response-bench
 
 # The examples of the SDKs that the demo runs; those in Python if there is one. They
 # need not be installed for it.
@@ -180,27 +180,27 @@ test-autobahn: need-go ## Run the Autobahn suite against a WebSocket (PYTHON2=py
 PEERS = $(patsubst %,--peer bench/peers/%.sh,nginx haproxy grpc gunicorn uvicorn granian)
 PARTS := ring http-h1 http-tls http-h2c http-h2 http-h3 memory
 
-# Each part is a run of its own, whose figures stay in build/bench; BENCH has more flags.
+# Each part is a separate run, which leaves its figures in build/bench; BENCH adds flags.
 .PHONY: bench
 bench: build ## Measure everything beside its limits and peers, and write docs/benchmarks.md (an hour)
 	@mkdir -p build/bench; for part in $(PARTS); do \
 	  case $$part in http-*) set -- http --protocols $${part#http-} $(PEERS) --rounds 5 $(BENCH);; ring) set -- ring --rounds 5 $(BENCH);; *) set -- $$part --rounds 3;; esac; \
-	  ./build/upload-response bench "$$@" --json build/bench/$$part.json || exit 1; done
+	  ./build/upload-response-bench "$$@" --json build/bench/$$part.json || exit 1; done
 	@$(MAKE) --no-print-directory bench-page
 
 .PHONY: bench-page
 bench-page: build ## Write docs/benchmarks.md again, from build/bench
-	./build/upload-response bench show $(PARTS:%=--from build/bench/%.json) --markdown docs/benchmarks.md >build/bench/all.txt
+	./build/upload-response-bench show $(PARTS:%=--from build/bench/%.json) --markdown docs/benchmarks.md >build/bench/all.txt
 
 .PHONY: bench-python
 bench-python: build python-env ## Measure workers in Python: small requests beside gunicorn and uvicorn, uploads beside a TCP sink and SHA-256
-	./build/upload-response bench http --protocols h1 --cases requests --connections 16 --workers go,c,py-slot,wsgi,asgi \
+	./build/upload-response-bench http --protocols h1 --cases requests --connections 16 --workers go,c,py-slot,wsgi,asgi \
 	  --python $(VENV)/bin/python --peer bench/peers/gunicorn.sh --peer bench/peers/uvicorn.sh $(BENCH)
 	$(VENV)/bin/python sdk/python/bench/uploads.py --server ./build/upload-response
 
 .PHONY: bench-peers
 bench-peers: build ## Measure them beside nginx, HAProxy, gRPC, gunicorn, uvicorn and Granian, which are installed
-	./build/upload-response bench http --protocols h1 $(PEERS) $(BENCH)
+	./build/upload-response-bench http --protocols h1 $(PEERS) $(BENCH)
 
 # How often each micro-benchmark is measured.
 COUNT ?= 5

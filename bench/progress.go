@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// progress shows what is being measured, on a line that the next one replaces; with
-// an empty format it clears the line. What is not a terminal gets nothing.
-func (o *Options) progress(format string, args ...any) {
+// ShowProgress says what is being measured, on a line that the next one replaces; an
+// empty format clears the line. Nothing is written to what is not a terminal.
+func (o *Options) ShowProgress(format string, args ...any) {
 	if file, ok := o.Progress.(*os.File); ok && isTerminal(file) {
 		fmt.Fprintf(file, "\r\x1b[K"+format, args...)
 	}

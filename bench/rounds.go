@@ -7,49 +7,49 @@ import (
 	"github.com/wavey-ai/upload-response/bench/report"
 )
 
-// contender is measured in turns with others.
-type contender struct {
-	row     *report.Row
-	measure func() ([]value, error)
-	out     bool // it has failed
+// Candidate is measured in turns with others.
+type Candidate struct {
+	Row     *report.Row
+	Measure func() ([]Value, error)
+	failed  bool
 }
 
-// value is what a round yields of a metric.
-type value struct {
-	metric report.Metric
-	value  float64
+// Value is what a round yields for a metric.
+type Value struct {
+	Metric report.Metric
+	Value  float64
 }
 
-// run measures the contenders in turns and adds the table to a report. A round that
-// does not count goes before, to warm up.
-func (o *Options) run(ctx context.Context, r *report.Report, t *report.Table, list []*contender) error {
-	return o.turns(ctx, r, t, list, 1)
+// Run measures the candidates in turns and adds the table to a report. A round that does
+// not count goes first, to warm up.
+func (o *Options) Run(ctx context.Context, r *report.Report, t *report.Table, list []*Candidate) error {
+	return o.Turns(ctx, r, t, list, 1)
 }
 
-// turns is run with so many rounds to warm up. Each round begins with another
-// contender, so that nobody always comes after the same neighbour. Who fails is out,
+// Turns is Run with that many rounds to warm up. Each round begins with another candidate,
+// so that none always follows the same neighbour. One that fails is not measured again,
 // and the report says why.
-func (o *Options) turns(ctx context.Context, r *report.Report, t *report.Table, list []*contender, warm int) error {
+func (o *Options) Turns(ctx context.Context, r *report.Report, t *report.Table, list []*Candidate, warm int) error {
 	for round := range warm + o.Rounds {
 		for i := range list {
 			c := list[(i+round)%len(list)]
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if c.out {
+			if c.failed {
 				continue
 			}
-			o.progress("%s: round %d of %d, %s", t.Title(), round+1-warm, o.Rounds, c.row.Name)
+			o.ShowProgress("%s: round %d of %d, %s", t.Title(), round+1-warm, o.Rounds, c.Row.Name)
 			if err := c.turn(round >= warm); err != nil {
-				c.out = true
-				r.Skip(t.Title()+": "+c.row.Name, firstLine(err))
+				c.failed = true
+				r.Skip(t.Title()+": "+c.Row.Name, FirstLine(err))
 			}
 		}
 	}
-	o.progress("")
+	o.ShowProgress("")
 	for _, c := range list {
-		if !c.out {
-			t.Rows = append(t.Rows, c.row)
+		if !c.failed {
+			t.Rows = append(t.Rows, c.Row)
 		}
 	}
 	t.Compare()
@@ -59,20 +59,20 @@ func (o *Options) turns(ctx context.Context, r *report.Report, t *report.Table, 
 	return nil
 }
 
-// turn measures the contender once, and notes the figures if they count.
-func (c *contender) turn(counts bool) error {
-	values, err := c.measure()
+// turn measures the candidate once, and notes the figures if they count.
+func (c *Candidate) turn(counts bool) error {
+	values, err := c.Measure()
 	if err != nil || !counts {
 		return err
 	}
 	for _, v := range values {
-		c.row.Add(v.metric, v.value)
+		c.Row.Add(v.Metric, v.Value)
 	}
 	return nil
 }
 
-// firstLine returns the first line of an error: when many fail, one will do.
-func firstLine(err error) string {
+// FirstLine returns the first line of an error: when many fail, one is enough.
+func FirstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return line
 }

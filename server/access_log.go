@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/wavey-ai/upload-response/server/internal/http1"
 )
 
 // log writes the line of one exchange to the access log.
@@ -18,6 +20,23 @@ func (x *exchange) log(log *slog.Logger, status int, err error) {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
 	log.LogAttrs(context.Background(), slog.LevelInfo, "exchange", attrs...)
+}
+
+// logRefusal counts and logs an answer to a message of HTTP/1 that never became a request. It
+// returns the id of the answer.
+func (r *UploadResponseRouter) logRefusal(m *http1.Refusal) (id string) {
+	id = newRequestID()
+	r.counters.Exchanges.Add(1)
+	r.counters.Failed.Add(1)
+	if r.config.AccessLog == nil {
+		return id
+	}
+	r.config.AccessLog.LogAttrs(context.Background(), slog.LevelInfo, "exchange",
+		slog.String("method", m.Method), slog.String("path", m.Path), slog.Int("status", m.Status),
+		slog.Int64("received", 0), slog.Int64("sent", int64(m.Sent)), slog.Float64("duration_s", 0),
+		slog.String("client", m.Client), slog.Uint64("stream", 0), slog.String("worker", ""),
+		slog.String("protocol", "HTTP/1"), slog.String("id", id), slog.String("error", m.Reason))
+	return id
 }
 
 // seconds returns a duration for the log, to the microsecond.

@@ -170,7 +170,7 @@ func (x *exchange) publishHeaders(hasBody bool) error {
 // failed before it mattered.
 func (x *exchange) exchange(hasBody bool) error {
 	s := x.stream
-	x.responder = responder{stream: s, writer: x.writer, together: pieceWriterOf(x.writer, x.request), controller: x.controller, request: x.request, origin: &x.origin,
+	x.responder = responder{stream: s, writer: x.writer, together: protocol.VectorWriterOf(x.writer, x.request), controller: x.controller, request: x.request, origin: &x.origin,
 		offer: x.offer, router: x.router}
 	s.watch.attend(x.request.Context(), x.controller, x.meter())
 	for {

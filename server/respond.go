@@ -18,7 +18,7 @@ import (
 type responder struct {
 	stream     *stream
 	writer     http.ResponseWriter
-	together   pieceWriter // nil: pieces are written one by one
+	together   protocol.VectorWriter // nil: pieces are written one by one
 	controller *http.ResponseController
 	request    *http.Request
 	origin     *origin
@@ -320,7 +320,7 @@ func (r *responder) gather(slot shm.Slot) [][]byte {
 		return r.pieces
 	}
 	s := r.stream
-	for n := len(slot.Bytes); len(r.pieces) < mostPieces && n < mostPieceBytes; n += len(slot.Bytes) {
+	for n := len(slot.Bytes); len(r.pieces) < protocol.MaxPieces && n < protocol.MaxPieceBytes; n += len(slot.Bytes) {
 		var err error
 		if slot, err = s.response.Tail(s.next + 1); err != nil || slot.Kind != shm.KindBody {
 			break // who takes it next sees that, too
@@ -333,7 +333,7 @@ func (r *responder) gather(slot shm.Slot) [][]byte {
 
 // body sends pieces of the body straight from shared memory.
 func (r *responder) body(pieces [][]byte) error {
-	r.sent += int64(length(pieces))
+	r.sent += int64(protocol.Length(pieces))
 	if r.head.BodyAllowed && r.head.ContentLength >= 0 && r.sent > r.head.ContentLength {
 		return fmt.Errorf("%w: more bytes than its Content-Length of %d", ErrWorkerInvalid, r.head.ContentLength)
 	}
@@ -343,7 +343,7 @@ func (r *responder) body(pieces [][]byte) error {
 	r.stream.watch.writeSince.Store(shm.Now())
 	err := r.write(pieces)
 	r.stream.watch.writeSince.Store(0)
-	r.stream.watch.taken.Add(uint64(length(pieces)))
+	r.stream.watch.taken.Add(uint64(protocol.Length(pieces)))
 	r.dirty = true
 	return r.stream.clientError(err)
 }
@@ -357,7 +357,7 @@ func (r *responder) write(pieces [][]byte) (err error) {
 	case r.compressor != nil:
 		_, err = r.compressor.Write(pieces[0])
 	case len(pieces) > 1:
-		err = r.together.writePieces(pieces, r.progress)
+		err = r.together.WriteVector(pieces, r.progress)
 	default:
 		_, err = r.writer.Write(pieces[0])
 	}

@@ -11,7 +11,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wavey-ai/upload-response/server/internal/accept"
 	"github.com/wavey-ai/upload-response/server/internal/conn"
+	"github.com/wavey-ai/upload-response/server/internal/http1"
 	"github.com/wavey-ai/upload-response/server/internal/http2"
 	"github.com/wavey-ai/upload-response/server/internal/http3"
 	"github.com/wavey-ai/upload-response/server/listen"
@@ -27,9 +29,9 @@ type Server struct {
 	limits Limits
 	log    *slog.Logger
 	http   *http.Server // HTTP/1.1 and 2, clear and secure
-	plain  *plainServer // plain requests of HTTP/1.1, before net/http sees them
+	fast   *http1.FastServer
 	http3  *http3.Server
-	count  *conn.AddressLimit
+	accept accept.Config
 }
 
 // headerRoom is how many times their limit headers may be before they are not
@@ -49,26 +51,34 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 		log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{router: router, limits: limits, log: log}
-	s.count = conn.NewAddressLimit(limits.ConnsPerAddress)
-	s.plain = newPlainServer(router, &limits, router.config.ClientTimeout, router.config.halfClosedTime(), log)
+	addresses := conn.NewAddressLimit(limits.ConnsPerAddress)
+	base := &http1.Config{
+		HeaderTime: limits.HeaderTime, IdleTime: limits.IdleTime, WriteTime: router.config.ClientTimeout,
+		HalfClosedTime: http1.HalfClosedTime(router.config.StallTime), Log: log, Refused: router.logRefusal,
+	}
+	s.fast = http1.NewFastServer(base, router)
 	handler := conn.CountRequests(router)
 	s.http3 = http3.NewServer(http3.Config{
 		Handler: handler, MaxHeaderBytes: headerRoom * router.config.HeaderLimit,
 		HeaderTime: limits.HeaderTime, IdleTime: limits.IdleTime, Streams: limits.StreamsPerConn,
 		AltSvc: limits.AltSvc, NoAltSvc: limits.AltSvc == AltSvcOff,
-		Trust: &router.trust, Addresses: s.count, Budget: router.windows, Log: log,
+		Trust: &router.trust, Addresses: addresses, Budget: router.windows, Log: log,
 	})
+	s.accept = accept.Config{
+		Trust: &router.trust, ProxyProtocol: limits.ProxyProtocol, Addresses: addresses, HandshakeTime: limits.HeaderTime,
+		AltSvc: s.http3.AltSvc, HTTP1: base, Fast: s.fast, Log: log,
+	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	s.http = &http.Server{
-		Handler:           endsInTime(handler, router.config.ClientTimeout),
+		Handler:           http1.BoundWrites(handler, router.config.ClientTimeout),
 		ReadHeaderTimeout: limits.HeaderTime,
 		IdleTimeout:       limits.IdleTime,
 		MaxHeaderBytes:    headerRoom * router.config.HeaderLimit,
-		ConnContext:       rememberConn,
-		ConnState:         taken,
+		ConnContext:       accept.ConnContext,
+		ConnState:         http1.ConnState,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		Protocols:         protocols,
 
@@ -78,29 +88,14 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 	return s
 }
 
-// rememberConn is for http.Server's ConnContext.
-func rememberConn(ctx context.Context, c net.Conn) context.Context {
-	var info *conn.Conn
-	switch c := c.(type) {
-	case *screenedConn:
-		info, ctx = c.info, withScreened(ctx, c)
-	case *secureConn:
-		info, ctx = c.info, withScreened(ctx, &c.screenedConn)
-	case *tls.Conn:
-		info = c.NetConn().(*countedConn).info
-	}
-	info.Requests.Init(func(string) { _ = c.Close() })
-	return conn.With(ctx, info)
-}
-
 // Serve serves HTTP/1.1 and 2 in the clear on the connections of a listener until
 // Shutdown; it then returns nil.
-func (s *Server) Serve(listener net.Listener) error { return s.serve(s.receive(listener, nil)) }
+func (s *Server) Serve(listener net.Listener) error { return s.serve(listener, nil) }
 
 // ServeTLS serves HTTP/1.1 and 2 over TLS on the connections of a listener until
 // Shutdown; it then returns nil.
 func (s *Server) ServeTLS(listener net.Listener, config *tls.Config) error {
-	return s.serve(s.receive(listener, config))
+	return s.serve(listener, config)
 }
 
 // ServeListener serves what comes in through a listener until Shutdown; it then returns nil.
@@ -128,8 +123,8 @@ func ListenWorkers(path string, shared bool) (*net.UnixListener, error) {
 	return listen.Workers(path, shared)
 }
 
-func (s *Server) serve(r *reception) error {
-	if err := s.http.Serve(r); !errors.Is(err, http.ErrServerClosed) {
+func (s *Server) serve(listener net.Listener, config *tls.Config) error {
+	if err := s.http.Serve(accept.NewListener(listener, config, &s.accept)); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve HTTP: %w", err)
 	}
 	return nil
@@ -148,13 +143,13 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	defer cancel()
 	var closing sync.WaitGroup
 	closing.Go(func() { _ = s.http.Shutdown(quiet) })
-	closing.Go(func() { s.plain.shutdown(quiet) })
+	closing.Go(func() { s.fast.Shutdown(quiet) })
 	closing.Go(func() { s.http3.Shutdown(quiet) })
 	err := s.router.Drain(ctx)
 	timer := time.AfterFunc(lastWords, cancel) // what is left has no request: connections that were opened and not used
 	defer timer.Stop()
 	closing.Wait()
 	err = errors.Join(err, s.http3.Close())
-	s.plain.close()
+	s.fast.Close()
 	return errors.Join(err, s.http.Close())
 }

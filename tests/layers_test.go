@@ -29,13 +29,18 @@ var layers = map[string][]string{
 	"proto/attach": {standard, "github.com/vmihailenco/msgpack/v5"},
 	"shm":          {standard, "golang.org/x/sys/unix", "github.com/edsrzf/mmap-go"},
 	"server": {
-		standard, "golang.org/x/sys/unix", "golang.org/x/time/rate", "github.com/pires/go-proxyproto",
+		standard, "golang.org/x/sys/unix", "golang.org/x/time/rate",
 		"github.com/gobwas/ws", module + "/shm", module + "/proto", module + "/server",
+	},
+	"server/internal/accept": {
+		standard, "golang.org/x/sys/unix", "github.com/pires/go-proxyproto",
+		module + "/server/internal/conn", module + "/server/internal/http1",
 	},
 	"server/internal/compress":              {standard, "github.com/klauspost/compress", module + "/server/internal/header"},
 	"server/internal/conn":                  {standard, "golang.org/x/sys/unix", "golang.org/x/time/rate"},
 	"server/internal/fault":                 {standard},
 	"server/internal/header":                {standard, module + "/proto", module + "/server/internal/fault"},
+	"server/internal/http1":                 {standard, "golang.org/x/sys/unix", module + "/server/internal/conn", module + "/server/internal/fault"},
 	"server/internal/http2":                 {standard, module + "/server/internal/http2/extendedconnect"},
 	"server/internal/http2/extendedconnect": {"os"},
 	"server/internal/http3":                 {standard, "golang.org/x/sys/unix", "github.com/quic-go/quic-go", module + "/server/internal/conn"},
@@ -47,20 +52,33 @@ var layers = map[string][]string{
 	"server/listen":             {standard, "golang.org/x/sys/unix", module + "/proto/attach"},
 	"server/tlscert":            {standard},
 	"worker":                    {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
+	"cmd/internal/cli":          {standard},
 	"cmd/upload-response": {
 		standard, "golang.org/x/sys/unix", "github.com/caddyserver/certmagic", "github.com/mholt/acmez/v3", "go.uber.org/zap",
-		module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/bench",
+		module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/cmd/internal/cli",
 	},
-	"bench": {
+	"cmd/upload-response-bench": {
+		standard, "golang.org/x/sys/unix", module + "/bench", module + "/cmd/internal/cli", module + "/server",
+	},
+	"bench":        {standard, "golang.org/x/sys/unix", module + "/bench/report"},
+	"bench/report": {standard, "golang.org/x/sys/unix"},
+	"bench/usage":  {standard, "golang.org/x/sys/unix"},
+	"bench/load":   {standard, "golang.org/x/sys/unix", "github.com/quic-go/quic-go"},
+	"bench/role": {
 		standard, "golang.org/x/sys/unix", "github.com/quic-go/quic-go",
-		module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/bench",
+		module + "/bench/load", module + "/server", module + "/worker",
 	},
-	"examples": {standard, module + "/proto", module + "/server", module + "/worker"},
+	"bench/python":   {standard, module + "/bench/role"},
+	"bench/peers":    {standard, module + "/bench/load", module + "/bench/python", module + "/bench/role"},
+	"bench/ring":     {standard, "golang.org/x/sys/unix", module + "/bench", module + "/shm"},
+	"bench/idle":     {standard, module + "/bench"},
+	"bench/exchange": {standard, module + "/bench"},
+	"examples":       {standard, module + "/proto", module + "/server", module + "/worker"},
 	"tests": {
 		standard, "golang.org/x/sys/unix", "github.com/quic-go/quic-go", "github.com/gobwas/ws",
 		module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/tests",
 	},
-	"tests/rawclient": {standard, "golang.org/x/net/http2", "github.com/quic-go/quic-go", "github.com/quic-go/qpack", module + "/tests/harness"},
+	"tests/rawclient": {standard, "golang.org/x/sys/unix", "golang.org/x/net/http2", "github.com/quic-go/quic-go", "github.com/quic-go/qpack", module + "/tests/harness"},
 	"tests/e2e": {
 		standard, "golang.org/x/net/http2", "github.com/quic-go/quic-go", "github.com/gobwas/ws",
 		module + "/proto", module + "/server", module + "/worker", module + "/tests",
@@ -138,7 +156,11 @@ func TestTheTableForbidsWhatTheDesignDoes(t *testing.T) {
 	for _, pair := range [][2]string{
 		{"shm", "proto"}, {"proto", "shm"}, {"proto", "proto/attach"}, {"proto/attach", "proto"}, {"proto/attach", "shm"}, {"server", "worker"}, {"worker", "server"}, {"shm", "server"}, {"proto", "worker"},
 		{"server", "tests/harness"}, {"worker", "tests/harness"}, {"cmd/upload-response", "tests"}, {"shm", "tests"}, {"proto", "tests"},
+		{"server/internal/accept", "server/internal/http2"}, {"server/internal/http1", "server/internal/http2"}, {"server/internal/http1", "server/internal/accept"},
+		{"server/internal/conn", "server/internal/http1"}, {"server/internal/accept", "server/listen"},
 		{"examples", "tests"}, {"examples", "shm"}, {"server", "cmd/upload-response"}, {"server", "bench"}, {"worker", "bench"}, {"shm", "bench"}, {"bench", "tests"},
+		{"bench/report", "bench"}, {"bench/load", "bench"}, {"bench/usage", "bench"}, {"bench/role", "bench/ring"},
+		{"bench/role", "bench/exchange"}, {"cmd/upload-response", "bench"}, {"cmd/internal/cli", "server"},
 	} {
 		if allows(layers[pair[0]], module+"/"+pair[1]) {
 			t.Errorf("%s may import %s", pair[0], pair[1])

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// The sizes of what is written and read at once.
+// The sizes of writes and reads.
 const (
 	writeBytes = payloadBytes
 	readBytes  = 256 << 10
 )
 
-// Upload sends a body of so many bytes, and returns how long it took until the
-// answer had come, with the sum of what the worker has read.
+// Upload sends a body of size bytes, and returns how long it took until the answer had
+// come, with the checksum of the bytes that the worker read.
 func Upload(t *Target, size int64) (time.Duration, error) {
 	if !t.plain() {
 		return libraryUpload(t, size)
@@ -29,7 +29,7 @@ func Upload(t *Target, size int64) (time.Duration, error) {
 	})
 }
 
-// Download receives a body of so many bytes.
+// Download receives a body of size bytes.
 func Download(t *Target, size int64) (time.Duration, error) {
 	if !t.plain() {
 		return libraryDownload(t, size)
@@ -46,7 +46,7 @@ func Download(t *Target, size int64) (time.Duration, error) {
 	})
 }
 
-// Echo sends a body of so many bytes, and receives it at the same time.
+// Echo sends a body of size bytes, and receives it at the same time.
 func Echo(t *Target, size int64) (time.Duration, error) {
 	if !t.plain() {
 		return libraryEcho(t, size)
@@ -56,13 +56,13 @@ func Echo(t *Target, size int64) (time.Duration, error) {
 		go func() { sent <- send(conn, t, "/echo", size) }()
 		err := receive(conn, t, size)
 		if err != nil {
-			_ = conn.Close() // or the sender would wait for its turn
+			_ = conn.Close() // or the sender would not end
 		}
 		return errors.Join(err, <-sent)
 	})
 }
 
-// overConn times what is done over a new connection.
+// overConn measures how long an exchange over a new connection takes.
 func overConn(t *Target, do func(net.Conn) error) (time.Duration, error) {
 	conn, err := t.dial()
 	if err != nil {
@@ -74,8 +74,8 @@ func overConn(t *Target, do func(net.Conn) error) (time.Duration, error) {
 	return time.Since(begun), err
 }
 
-// send sends a body, after the head of a request if it is one. A raw one ends with
-// the end of that half of the connection.
+// send sends a body, and before it the head of a request if the protocol is HTTP. A raw
+// body ends when the sending side of the connection is closed.
 func send(conn net.Conn, t *Target, path string, size int64) error {
 	if t.Protocol != Raw {
 		if _, err := conn.Write(t.request("POST", path, size)); err != nil {
@@ -83,7 +83,7 @@ func send(conn net.Conn, t *Target, path string, size int64) error {
 		}
 	}
 	for left := size; left > 0; left -= writeBytes {
-		_ = conn.SetWriteDeadline(time.Now().Add(patience))
+		_ = conn.SetWriteDeadline(time.Now().Add(timeout))
 		if _, err := conn.Write(Payload[:min(left, writeBytes)]); err != nil {
 			return err
 		}
@@ -96,7 +96,7 @@ func send(conn net.Conn, t *Target, path string, size int64) error {
 
 // readAnswer reads the answer to an upload.
 func readAnswer(conn net.Conn, t *Target, want *Checksum) error {
-	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	_ = conn.SetReadDeadline(time.Now().Add(timeout))
 	if t.Protocol == Raw {
 		answer, err := io.ReadAll(conn)
 		return checkAnswer(answer, err, want)
@@ -109,8 +109,8 @@ func readAnswer(conn net.Conn, t *Target, want *Checksum) error {
 	return checkAnswer(append(rest, answer...), err, want)
 }
 
-// checkAnswer compares the answer with what it should be. A worker that is slow to
-// add up may say no more than the number of bytes.
+// checkAnswer compares the answer with the expected checksum. A worker in a language that
+// is slow at adding up may answer with only the number of bytes.
 func checkAnswer(answer []byte, err error, want *Checksum) error {
 	if err != nil {
 		return err
@@ -121,7 +121,7 @@ func checkAnswer(answer []byte, err error, want *Checksum) error {
 	return nil
 }
 
-// readHead reads the head of a response, and what comes with it of the body.
+// readHead reads the head of a response, and the bytes of the body that come with it.
 func readHead(conn net.Conn) (body int64, rest []byte, err error) {
 	buffer, have := make([]byte, 64<<10), 0
 	for {
@@ -157,7 +157,7 @@ func receiveRest(r io.Reader, sum *Checksum, size int64) error {
 	conn, _ := r.(net.Conn)
 	for buffer := make([]byte, readBytes); sum.Bytes < size; {
 		if conn != nil {
-			_ = conn.SetReadDeadline(time.Now().Add(patience))
+			_ = conn.SetReadDeadline(time.Now().Add(timeout))
 		}
 		n, err := r.Read(buffer)
 		_, _ = sum.Write(buffer[:n])

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// FirstBytes times, over one connection and for so long, from a request to the first
-// byte of a response that streams: its worker sends a piece, and goes on when it has
-// the request's body, which comes after that piece has.
+// FirstBytes measures, over one connection and for a period, the time from a request to the
+// first byte of a streaming response: the worker sends a piece, and continues when it has
+// the body of the request, which the client sends only after that piece has come.
 func FirstBytes(t *Target, period time.Duration) (*Latencies, error) {
 	open := firstOfLibrary
 	if t.plain() {
@@ -34,7 +34,7 @@ func FirstBytes(t *Target, period time.Duration) (*Latencies, error) {
 	return l.finish(begun)
 }
 
-// firstBytes does it once.
+// firstBytes is one such measurement.
 type firstBytes func() (time.Duration, error)
 
 func firstOfConn(t *Target) (firstBytes, func(), error) {
@@ -44,7 +44,7 @@ func firstOfConn(t *Target) (firstBytes, func(), error) {
 	}
 	head, reader, buffer := t.request("POST", "/first", 1), bufio.NewReader(conn), make([]byte, responseBytes)
 	first := func() (time.Duration, error) {
-		_ = conn.SetDeadline(time.Now().Add(patience))
+		_ = conn.SetDeadline(time.Now().Add(timeout))
 		begun := time.Now()
 		if _, err := conn.Write(head); err != nil {
 			return 0, err
@@ -85,7 +85,7 @@ func firstOfLibrary(t *Target) (firstBytes, func(), error) {
 	}
 	buffer := make([]byte, responseBytes)
 	first := func() (time.Duration, error) {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
 		body, rest := io.Pipe()
 		defer rest.Close()

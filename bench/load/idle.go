@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// Holder holds responses that stream and have no more to say for now.
+// Holder holds streaming responses that send nothing for now.
 type Holder struct{ close []func() }
 
-// streamsPerConnection is how many of them share a connection of HTTP/2 or 3.
+// streamsPerConnection is how many of them share an HTTP/2 or HTTP/3 connection.
 const streamsPerConnection = 100
 
-// Hold opens so many, and waits for the first bytes of each. Release: Drop.
+// Hold opens streams, and waits for the first bytes of each. Release: Drop.
 func (h *Holder) Hold(t *Target, streams int) error {
 	hold := h.holdMany
 	if t.plain() {
@@ -31,7 +31,7 @@ func (h *Holder) Hold(t *Target, streams int) error {
 	return nil
 }
 
-// Drop closes all.
+// Drop closes all of them.
 func (h *Holder) Drop() {
 	for _, f := range h.close {
 		f()
@@ -39,14 +39,14 @@ func (h *Holder) Drop() {
 	h.close = nil
 }
 
-// holdOne opens a connection of HTTP/1.1 for one.
+// holdOne opens an HTTP/1.1 connection for one stream.
 func (h *Holder) holdOne(t *Target, _ int) (int, error) {
 	conn, err := t.dial()
 	if err != nil {
 		return 0, err
 	}
 	h.close = append(h.close, func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	_ = conn.SetDeadline(time.Now().Add(timeout))
 	if _, err := conn.Write(t.request("GET", "/idle", -1)); err != nil {
 		return 0, err
 	}
@@ -68,7 +68,7 @@ func awaitHello(conn net.Conn) error {
 	return errAnswer
 }
 
-// holdMany opens a connection of HTTP/2 or 3 for several.
+// holdMany opens an HTTP/2 or HTTP/3 connection for several streams.
 func (h *Holder) holdMany(t *Target, most int) (int, error) {
 	l, err := newLibrary(t)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/quic-go/quic-go/http3"
 )
 
-// Windows of the client: what a server may send before it was read. They are as
-// large as the server's own.
+// Windows of the client: how much the server can send before the client reads. They are as
+// large as the windows of the server.
 const (
 	http2StreamWindow = 4 << 20
 	http2ConnWindow   = 8 << 20
@@ -22,7 +22,7 @@ const (
 	quicConnWindow    = 8 * quicStreamWindow
 )
 
-// library is a client of HTTP/2 or 3 with a connection of its own.
+// library is an HTTP/2 or HTTP/3 client with one connection.
 type library struct {
 	target *Target
 	client *http.Client
@@ -61,12 +61,13 @@ func (t *Target) http2() *http.Transport {
 			return d.DialContext(ctx, network, address)
 		},
 		HTTP2: &http.HTTP2Config{
-			MaxReadFrameSize: http2FrameSize, MaxReceiveBufferPerConnection: http2ConnWindow, MaxReceiveBufferPerStream: http2StreamWindow,
+			MaxReadFrameSize: http2FrameSize, MaxReceiveBufferPerConnection: http2ConnWindow,
+			MaxReceiveBufferPerStream: http2StreamWindow,
 		},
 	}
 }
 
-// do sends a request and returns the response to it if all is well.
+// do sends a request and returns the response if the status is OK.
 func (l *library) do(ctx context.Context, method, path string, body io.Reader, length int64) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, method, l.target.url(path), body)
 	if err != nil {
@@ -99,8 +100,8 @@ func (l *library) hello(ctx context.Context) error {
 	return err
 }
 
-// timed times what is done over a new connection. It has patience for a transfer of
-// so many bytes.
+// timed measures how long an exchange over a new connection takes. The timeout leaves time
+// for a transfer of size bytes.
 func timed(t *Target, size int64, do func(ctx context.Context, l *library) error) (time.Duration, error) {
 	l, err := newLibrary(t)
 	if err != nil {
@@ -108,7 +109,8 @@ func timed(t *Target, size int64, do func(ctx context.Context, l *library) error
 	}
 	defer l.close()
 	const least = 10e6 // bytes a second
-	ctx, cancel := context.WithTimeout(context.Background(), patience+time.Duration(float64(size)/least*float64(time.Second)))
+	ctx, cancel := context.WithTimeout(context.Background(),
+		timeout+time.Duration(float64(size)/least*float64(time.Second)))
 	defer cancel()
 	begun := time.Now()
 	err = do(ctx, l)

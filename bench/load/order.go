@@ -19,7 +19,7 @@ const (
 	CaseIdle     = "idle" // holds responses open; the next order ends that
 )
 
-// Order is a measurement that a client process is asked for.
+// Order asks a client process for a measurement.
 type Order struct {
 	Case        string        `json:"case"`
 	Target      Target        `json:"target"`
@@ -28,7 +28,7 @@ type Order struct {
 	Period      time.Duration `json:"period,omitempty"`
 }
 
-// Result is what came of an order. Times are in seconds.
+// Result is the result of an order. Times are in seconds.
 type Result struct {
 	Seconds float64 `json:"seconds"`
 	Count   int     `json:"count"` // requests
@@ -41,7 +41,7 @@ type Result struct {
 // run carries the order out.
 func (o *Order) run(h *Holder) (*Result, error) {
 	h.Drop()
-	debug.FreeOSMemory() // what the last order left is not to be collected during this one
+	debug.FreeOSMemory() // garbage of the last order must not be collected during this one
 	switch o.Case {
 	case CaseUpload:
 		return transferred(Upload(&o.Target, o.Bytes))
@@ -73,7 +73,7 @@ func answered(l *Latencies, err error) (*Result, error) {
 	}, nil
 }
 
-// Serve carries out the orders that come in, one a line, until there are no more.
+// Serve carries out orders, one a line, until its input ends.
 func Serve(in io.Reader, out io.Writer) error {
 	var h Holder
 	defer h.Drop()

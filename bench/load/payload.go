@@ -2,14 +2,14 @@ package load
 
 import "fmt"
 
-// payloadBytes is the length of the piece that bodies consist of.
+// payloadBytes is the length of the piece that bodies repeat.
 const payloadBytes = 1 << 20
 
-// Payload is what bodies are made of, over and over. It is not to be changed.
+// Payload is the piece that bodies repeat. It must not be changed.
 var Payload = newPayload()
 
-// newPayload returns bytes that differ from one cache line to the next. The workers
-// in other languages make the same.
+// newPayload returns bytes that differ from one cache line to the next. Workers in other
+// languages make the same bytes.
 func newPayload() []byte {
 	p := make([]byte, payloadBytes)
 	for i := range p {
@@ -42,7 +42,7 @@ func (c *Checksum) Write(p []byte) (int, error) {
 // String is what a worker answers to an upload.
 func (c *Checksum) String() string { return fmt.Sprintf("%d %d\n", c.Bytes, c.Sum) }
 
-// ChecksumOf returns the checksum of a body of so many bytes of payload.
+// ChecksumOf returns the checksum of size bytes of payload.
 func ChecksumOf(size int64) Checksum {
 	var one, all Checksum
 	_, _ = one.Write(Payload)
@@ -52,7 +52,7 @@ func ChecksumOf(size int64) Checksum {
 	return all
 }
 
-// check compares what came with what was to come.
+// check compares the checksum with the one that is expected.
 func (c *Checksum) check(size int64) error {
 	if want := ChecksumOf(size); *c != want {
 		return fmt.Errorf("%d bytes with the sum %d came, want %d with %d", c.Bytes, c.Sum, want.Bytes, want.Sum)

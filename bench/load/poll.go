@@ -12,7 +12,7 @@ import (
 // responseBytes is the most bytes in the answer to a small request.
 const responseBytes = 4 << 10
 
-// pollConn is a connection of HTTP/1.1 that is polled.
+// pollConn is an HTTP/1.1 connection that is polled.
 type pollConn struct {
 	fd   int
 	have int // bytes of the answer
@@ -20,15 +20,15 @@ type pollConn struct {
 	buf  [responseBytes]byte
 }
 
-// poller sends small requests over many connections from one thread: that leaves
-// more of the processors to those who are measured than a goroutine for each does.
+// poller sends small requests over many connections from one thread. That leaves more
+// processor time to the servers than a goroutine for each connection would.
 type poller struct {
 	epoll   int
 	request []byte
 	conns   []*pollConn
 	found   []time.Duration
 	until   time.Time
-	open    int // connections whose last request is not answered
+	open    int // connections that wait for an answer
 }
 
 func pollRequests(t *Target, connections int, period time.Duration) (*Latencies, error) {
@@ -68,7 +68,8 @@ func (p *poller) connect(t *Target) error {
 	if err := unix.SetNonblock(fd, true); err != nil {
 		return err
 	}
-	return unix.EpollCtl(p.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(len(p.conns) - 1)})
+	return unix.EpollCtl(p.epoll, unix.EPOLL_CTL_ADD, fd,
+		&unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(len(p.conns) - 1)})
 }
 
 // dialFD returns the descriptor of a connection that the runtime does not poll.
@@ -89,8 +90,8 @@ func dialFD(t *Target) (int, error) {
 	return fd, failed
 }
 
-// run sends a request over each connection, and the next one when it is answered,
-// until the time is over and all are.
+// run sends a request over each connection, and the next one after each answer, until the
+// period is over and every request has its answer.
 func (p *poller) run() error {
 	for _, c := range p.conns {
 		if err := p.send(c, time.Now()); err != nil {
@@ -98,12 +99,12 @@ func (p *poller) run() error {
 		}
 	}
 	for events := make([]unix.EpollEvent, 64); p.open > 0; {
-		n, err := unix.EpollWait(p.epoll, events, int(patience.Milliseconds()))
+		n, err := unix.EpollWait(p.epoll, events, int(timeout.Milliseconds()))
 		if err == unix.EINTR {
 			continue
 		}
 		if err == nil && n == 0 {
-			err = fmt.Errorf("no answer within %v", patience)
+			err = fmt.Errorf("no answer within %v", timeout)
 		}
 		for i := 0; err == nil && i < n; i++ {
 			err = p.receive(p.conns[events[i].Fd])
@@ -124,7 +125,7 @@ func (p *poller) send(c *pollConn, now time.Time) error {
 	return nil
 }
 
-// receive reads what has come, and sends the next request if the answer is whole.
+// receive reads from a connection, and sends the next request if the answer is complete.
 func (p *poller) receive(c *pollConn) error {
 	n, err := unix.Read(c.fd, c.buf[c.have:])
 	switch {

@@ -9,23 +9,24 @@ import (
 	"time"
 )
 
-// Latencies are how long requests took.
+// Latencies are the times that requests took.
 type Latencies struct {
-	Seconds float64 // the time of the whole measurement
+	Seconds float64 // length of the measurement
 	list    []time.Duration
 }
 
 // Count returns how many requests there were.
 func (l *Latencies) Count() int { return len(l.list) }
 
-// Percentile returns the latency that p of 100 requests did not pass. Preconditions:
-// there was one.
+// Percentile returns the latency that p of 100 requests did not exceed.
+//
+// Preconditions: there was a request.
 func (l *Latencies) Percentile(p float64) time.Duration {
 	at := int(p / 100 * float64(len(l.list)))
 	return l.list[min(at, len(l.list)-1)]
 }
 
-// finish ends a measurement that was begun then.
+// finish ends a measurement.
 func (l *Latencies) finish(begun time.Time) (*Latencies, error) {
 	l.Seconds = time.Since(begun).Seconds()
 	slices.Sort(l.list)
@@ -35,7 +36,7 @@ func (l *Latencies) finish(begun time.Time) (*Latencies, error) {
 	return l, nil
 }
 
-// Requests sends small requests over so many connections, for so long.
+// Requests sends small requests over several connections, for a period.
 func Requests(t *Target, connections int, period time.Duration) (*Latencies, error) {
 	if t.Protocol == H1 {
 		return pollRequests(t, connections, period)
@@ -47,14 +48,16 @@ func Requests(t *Target, connections int, period time.Duration) (*Latencies, err
 	return manyRequests(t, connections, period, open)
 }
 
-// requester makes one request after the other over a connection of its own.
+// requester makes one request after the other over one connection.
 type requester struct {
 	request func() error
 	close   func()
 }
 
-// manyRequests has a goroutine for each connection.
-func manyRequests(t *Target, connections int, period time.Duration, open func(*Target) (*requester, error)) (*Latencies, error) {
+// manyRequests is Requests with a goroutine for each connection.
+func manyRequests(
+	t *Target, connections int, period time.Duration, open func(*Target) (*requester, error),
+) (*Latencies, error) {
 	list := make([]*requester, connections)
 	for i := range list {
 		r, err := open(t)
@@ -90,7 +93,7 @@ func (r *requester) run(until time.Time) (found []time.Duration, err error) {
 	return found, nil
 }
 
-// openLibrary opens a connection of HTTP/2 or 3.
+// openLibrary opens an HTTP/2 or HTTP/3 connection.
 func openLibrary(t *Target) (*requester, error) {
 	l, err := newLibrary(t)
 	if err != nil {
@@ -100,18 +103,19 @@ func openLibrary(t *Target) (*requester, error) {
 	return &requester{request: func() error { return l.hello(ctx) }, close: func() { cancel(); l.close() }}, nil
 }
 
-// openSecure opens a connection of HTTP/1.1 over TLS.
+// openSecure opens an HTTP/1.1 connection over TLS.
 func openSecure(t *Target) (*requester, error) {
 	conn, err := t.dial()
 	if err != nil {
 		return nil, err
 	}
 	head, buffer := t.request("GET", "/hello", -1), make([]byte, responseBytes)
-	return &requester{request: func() error { return helloOver(conn, head, buffer) }, close: func() { _ = conn.Close() }}, nil
+	return &requester{request: func() error { return helloOver(conn, head, buffer) },
+		close: func() { _ = conn.Close() }}, nil
 }
 
 func helloOver(conn net.Conn, head, buffer []byte) error {
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	_ = conn.SetDeadline(time.Now().Add(timeout))
 	if _, err := conn.Write(head); err != nil {
 		return err
 	}

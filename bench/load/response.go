@@ -15,9 +15,8 @@ var (
 	statusOK      = []byte("HTTP/1.1 200 ")
 )
 
-// parseHead looks for the head of a response of HTTP/1.1 with a Content-Length. It
-// returns how long the head and the body are, or head = 0 as long as the head is not
-// whole.
+// parseHead looks for the head of an HTTP/1.1 response with a Content-Length. It returns
+// the lengths of the head and the body, or head = 0 if the head is not complete yet.
 func parseHead(b []byte) (head int, body int64, err error) {
 	end := bytes.Index(b, endOfHead)
 	if end < 0 {
@@ -40,10 +39,10 @@ func parseHead(b []byte) (head int, body int64, err error) {
 	}
 }
 
-// containsHello reports whether the first piece of a response that streams is there.
+// containsHello reports whether b contains the first piece of a streaming response.
 func containsHello(b []byte) bool { return bytes.Contains(b, []byte(Hello)) }
 
-// parseHello reports whether b is the whole answer to a small request.
+// parseHello reports whether b is the complete answer to a small request.
 func parseHello(b []byte) (bool, error) {
 	head, body, err := parseHead(b)
 	if err != nil || head == 0 || len(b) < head+int(body) {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Protocols are those that a target can speak. Raw is bytes over TCP.
+// The protocols of targets. Raw is bytes over TCP.
 const (
 	Raw = "raw"
 	H1  = "h1"  // HTTP/1.1 in the clear
@@ -26,10 +26,10 @@ type Target struct {
 	Prefix   string `json:"prefix"`  // of every path
 }
 
-// patience is how long a server may make no progress.
-const patience = 30 * time.Second
+// timeout is how long a server may make no progress.
+const timeout = 30 * time.Second
 
-// errAnswer is returned when a server answers something else than it should.
+// errAnswer is returned for an answer that is not the expected one.
 var errAnswer = errors.New("unexpected answer")
 
 // network splits the address as net.Dial wants it.
@@ -40,10 +40,10 @@ func (t *Target) network() (network, address string) {
 	return "tcp", t.Address
 }
 
-// dial connects, and shakes hands if the protocol asks for it.
+// dial connects, and makes a TLS handshake if the protocol needs one.
 func (t *Target) dial() (net.Conn, error) {
 	network, address := t.network()
-	conn, err := net.DialTimeout(network, address, patience)
+	conn, err := net.DialTimeout(network, address, timeout)
 	if err != nil || t.Protocol != TLS {
 		return conn, err
 	}
@@ -55,19 +55,19 @@ func (t *Target) dial() (net.Conn, error) {
 	return secure, nil
 }
 
-// tlsConfig is the client's: it believes any certificate, for those of a benchmark
-// are made for it.
+// tlsConfig accepts any certificate, since those of a benchmark are made for it.
 func tlsConfig(protocols ...string) *tls.Config {
-	return &tls.Config{InsecureSkipVerify: true, NextProtos: protocols, ClientSessionCache: tls.NewLRUClientSessionCache(0)}
+	return &tls.Config{InsecureSkipVerify: true, NextProtos: protocols,
+		ClientSessionCache: tls.NewLRUClientSessionCache(0)}
 }
 
-// plain reports whether the protocol is spoken here, over a connection. The others
-// are left to libraries.
+// plain reports whether this package speaks the protocol itself, over a connection. For
+// the others it uses libraries.
 func (t *Target) plain() bool {
 	return t.Protocol == Raw || t.Protocol == H1 || t.Protocol == TLS
 }
 
-// request returns the head of a request, in the words of HTTP/1.1.
+// request returns the head of an HTTP/1.1 request.
 func (t *Target) request(method, path string, length int64) []byte {
 	head := fmt.Appendf(nil, "%s %s%s HTTP/1.1\r\nHost: bench\r\n", method, t.Prefix, path)
 	if length >= 0 {

@@ -1,4 +1,4 @@
-# What the scripts share. See README.md.
+# Functions that the scripts share. See README.md.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -25,13 +25,13 @@ need_python() {
     "$python" -m pip install -q --disable-pip-version-check "$@" >"$BENCH_DIR/pip.log" 2>&1 || fail "cannot install $*: $(tail -n 1 "$BENCH_DIR/pip.log")"
 }
 
-# What we started; it ends before us.
+# The processes that we started: they end before we do.
 pids=
 trap 'kill $pids 2>/dev/null || true; wait' EXIT
 trap 'exit 1' TERM INT
 
-# run NAME COMMAND...: starts a command, whose process is then $pid and whose output goes
-# to $BENCH_DIR/NAME.log.
+# run NAME COMMAND...: starts a command, sets $pid to its process, and sends its output to
+# $BENCH_DIR/NAME.log.
 run() {
     log=$BENCH_DIR/$1.log
     shift
@@ -40,13 +40,13 @@ run() {
     pids="$pids $pid"
 }
 
-# The standard input of what we start ends when ours does.
+# The standard input of the processes that we start ends when ours does.
 mkfifo "$BENCH_DIR/life"
 exec 9<>"$BENCH_DIR/life"
 
 # upstream: starts the Go handler on $BENCH_DIR/up.sock; its process is $upstream_pid.
 upstream() {
-    run upstream "$BENCH_PROGRAM" bench role handler --listen "unix:$BENCH_DIR/up.sock"
+    run upstream "$BENCH_PROGRAM" role handler --listen "unix:$BENCH_DIR/up.sock"
     upstream_pid=$pid
     await_file "$BENCH_DIR/up.sock"
 }

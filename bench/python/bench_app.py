@@ -1,4 +1,4 @@
-"""The handler of the benchmarks in Python, as bench/handler.go is in Go: for the SDK, for
+"""The handler of the benchmarks in Python, as bench/role/handler.go is in Go: for the SDK, for
 its gateways, and for the servers that they are measured beside.
 
 Adding up a byte of every cache line would measure the interpreter. An upload is copied

@@ -6,8 +6,8 @@ import (
 	"text/tabwriter"
 )
 
-// WriteChanges writes what has changed since an older report: every figure that both
-// have. The change of one is marked if the rounds of the two do not overlap.
+// WriteChanges writes the changes since an older report, for every figure that both have.
+// A change is marked if the ranges of the two figures do not overlap.
 func (r *Report) WriteChanges(w io.Writer, old *Report) error {
 	fmt.Fprintf(w, "\nChanges since %s (* where the rounds do not overlap)\n", old.Time.Format("2006-01-02 15:04"))
 	if !old.Machine.same(r.Machine) {
@@ -48,7 +48,7 @@ func (t *Table) writeChanges(w io.Writer, before *Table) {
 	}
 }
 
-// change shows by how much a figure has changed.
+// change shows the change of a figure.
 func change(was, is *Figure) string {
 	text := fmt.Sprintf("%+.1f%%", (is.Median/was.Median-1)*100)
 	if is.Min > was.Max || is.Max < was.Min {
@@ -57,7 +57,7 @@ func change(was, is *Figure) string {
 	return text
 }
 
-// ratioChanges shows the ratios to each limit, then and now.
+// ratioChanges shows the ratio to each limit, before and after.
 func ratioChanges(was, is *Figure) (text string) {
 	for _, now := range is.Ratios {
 		for _, then := range was.Ratios {

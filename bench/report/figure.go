@@ -2,25 +2,25 @@ package report
 
 import "slices"
 
-// Better says which way a figure is better.
+// Better says whether a higher or a lower figure is better.
 type Better string
 
-// Of a figure that is Neither, no ratio is worth looking at.
+// Ratios of figures that are Neither say nothing.
 const (
 	Higher  Better = "higher"
 	Lower   Better = "lower"
 	Neither Better = ""
 )
 
-// Metric is what one measurement yields a figure of.
+// Metric is a quantity that is measured.
 type Metric struct {
 	Name   string `json:"name"`
 	Unit   string `json:"unit"`
 	Better Better `json:"better,omitempty"`
-	Cost   bool   `json:"cost,omitempty"` // what was used for it: not compared with the limits, and shown without its spread
+	Cost   bool   `json:"cost,omitempty"` // not compared with the limits, and shown without spread
 }
 
-// Spread is a median over rounds, and how far they were apart.
+// Spread is a median over rounds, with the least and the most.
 type Spread struct {
 	Median float64 `json:"median"`
 	Min    float64 `json:"min"`
@@ -28,13 +28,17 @@ type Spread struct {
 	Rounds int     `json:"rounds"`
 }
 
-// SpreadOf returns the spread of a list. Preconditions: it is not empty.
+// SpreadOf returns the spread of a list.
+//
+// Preconditions: the list is not empty.
 func SpreadOf(list []float64) Spread {
 	sorted := slices.Sorted(slices.Values(list))
 	return Spread{Median: Median(sorted), Min: sorted[0], Max: sorted[len(sorted)-1], Rounds: len(sorted)}
 }
 
-// Median returns the median. Preconditions: the list is sorted and not empty.
+// Median returns the median.
+//
+// Preconditions: the list is sorted and not empty.
 func Median(sorted []float64) float64 {
 	n := len(sorted)
 	if n%2 == 1 {
@@ -43,8 +47,8 @@ func Median(sorted []float64) float64 {
 	return (sorted[n/2-1] + sorted[n/2]) / 2
 }
 
-// Ratio is a figure by a limit's: the spread of the ratios within each round. That
-// holds when the speed of the machine drifts.
+// Ratio is a figure divided by that of a limit: the spread of the ratios within each round,
+// which holds even when the speed of the machine drifts.
 type Ratio struct {
 	To string `json:"to"`
 	Spread
@@ -58,7 +62,7 @@ type Figure struct {
 	Ratios []Ratio   `json:"ratios,omitempty"`
 }
 
-// compare adds the ratio to a limit's figure, measured in the same rounds.
+// compare adds the ratio to the figure of a limit, measured in the same rounds.
 func (f *Figure) compare(name string, limit *Figure) {
 	var ratios []float64
 	for i, v := range f.Values {

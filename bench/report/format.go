@@ -19,7 +19,7 @@ func number(v float64) string {
 	return strconv.FormatFloat(v, 'f', 3, 64)
 }
 
-// withSpread shows a median and, if there were several rounds, how far they were apart.
+// withSpread shows a median and, if there were several rounds, the least and the most.
 func (f *Figure) withSpread() string {
 	if f.Rounds < 2 || f.Cost {
 		return number(f.Median)

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Machine is where the figures were measured.
+// Machine describes the machine on which the figures were measured.
 type Machine struct {
 	CPU    string  `json:"cpu"`
 	Cores  int     `json:"cores"`
@@ -21,7 +21,7 @@ type Machine struct {
 	Load   float64 `json:"load"` // average of the last minute, before the run
 }
 
-// ThisMachine describes the machine.
+// ThisMachine describes the machine that runs this process.
 func ThisMachine() Machine {
 	m := Machine{CPU: "unknown", Cores: runtime.NumCPU(), Arch: runtime.GOARCH, Go: runtime.Version()}
 	var name unix.Utsname
@@ -56,13 +56,14 @@ func processor() string {
 	return ""
 }
 
-// same reports whether the two are one, as far as can be seen.
+// same reports whether two descriptions are of the same machine, as far as they tell.
 func (m Machine) same(other Machine) bool {
 	m.Load = other.Load
 	return m == other
 }
 
-// String is one line.
+// String describes the machine in one line.
 func (m Machine) String() string {
-	return fmt.Sprintf("%s, %d cores, %.0f GiB, %s, %s, %s, load %.2f before", m.CPU, m.Cores, float64(m.Memory)/(1<<30), m.Kernel, m.Arch, m.Go, m.Load)
+	return fmt.Sprintf("%s, %d cores, %.0f GiB, %s, %s, %s, load %.2f before", m.CPU, m.Cores, float64(m.Memory)/(1<<30),
+		m.Kernel, m.Arch, m.Go, m.Load)
 }

@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// method says how the figures come about.
+// method describes how the figures are measured.
 //
 //go:embed method.md
 var method string
 
-// WriteMarkdown writes the report as a page, with pictures that are elsewhere.
+// WriteMarkdown writes the report as a page, with links to pictures.
 func (r *Report) WriteMarkdown(w io.Writer, pictures ...string) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Benchmarks\n\n<!-- Written by `upload-response bench`: do not edit. -->\n\n")
+	fmt.Fprintf(&b, "# Benchmarks\n\n<!-- Written by `upload-response-bench`: do not edit. -->\n\n")
 	fmt.Fprintf(&b, "%s, on %s:\n\n```console\n", r.Program, r.Time.Format("2006-01-02"))
 	for _, command := range r.Commands {
 		fmt.Fprintf(&b, "$ %s\n", command)
@@ -40,7 +40,7 @@ func (r *Report) WriteMarkdown(w io.Writer, pictures ...string) error {
 	return err
 }
 
-// headings are those of the parts.
+// headings are the headings of the benchmarks.
 var headings = map[string]string{"ring": "The ring", "http": "Exchanges", "memory": "Memory"}
 
 func (r *Report) writeBenches(b *strings.Builder, pictures []string) {

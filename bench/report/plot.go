@@ -21,13 +21,13 @@ type Series struct {
 	Points []Point
 }
 
-// Point is a median at a place, and how far the rounds were apart.
+// Point is a median, with the least and the most of the rounds.
 type Point struct {
 	X float64
 	Spread
 }
 
-// Plots returns the curves that the tables make up, in rows: speed by the size of a
+// Plots returns curves of the tables, in rows: speed by the size of a
 // slot, and rate and latencies by the number of connections, a row for each protocol.
 func (r *Report) Plots() (rows [][]*Panel) {
 	for _, t := range r.Tables {
@@ -101,7 +101,7 @@ func connectionPanels(protocol string, tables []*Table) (list []*Panel) {
 	return list
 }
 
-// series returns the series of a row's name.
+// series returns the series with the name of a row.
 func (p *Panel) series(r *Row) *Series {
 	for _, s := range p.Series {
 		if s.Name == r.Name {

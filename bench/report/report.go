@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Report is all that a run has found.
+// Report is the result of a run.
 type Report struct {
 	Program     string        `json:"program"`
 	Commands    []string      `json:"commands"`
@@ -19,7 +19,7 @@ type Report struct {
 	NotMeasured []NotMeasured `json:"not_measured,omitempty"`
 }
 
-// Setting is one way in which the run was set up.
+// Setting is a setting of the run.
 type Setting struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
@@ -31,7 +31,7 @@ type NotMeasured struct {
 	Why  string `json:"why"`
 }
 
-// Skip notes what was not measured.
+// Skip notes something that was not measured, and why.
 func (r *Report) Skip(what, why string) {
 	for _, n := range r.NotMeasured {
 		if n.What == what && n.Why == why {
@@ -41,7 +41,7 @@ func (r *Report) Skip(what, why string) {
 	r.NotMeasured = append(r.NotMeasured, NotMeasured{what, why})
 }
 
-// Merge adds what another run has found, on the same machine.
+// Merge adds the result of another run on the same machine.
 func (r *Report) Merge(other *Report) {
 	r.Commands = append(r.Commands, other.Commands...)
 	r.Tables = append(r.Tables, other.Tables...)
@@ -80,7 +80,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	return encoder.Encode(r)
 }
 
-// LoadAll reads reports of one machine, and makes one of them.
+// LoadAll reads reports of the same machine, and merges them.
 func LoadAll(paths []string) (all *Report, err error) {
 	for _, path := range paths {
 		r, err := Load(path)

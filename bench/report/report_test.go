@@ -76,7 +76,8 @@ func TestTextNamesFigureSpreadRatioAndRounds(t *testing.T) {
 	if err := r.WriteText(&text); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"http, h1: upload, 1 GiB (median of 3 rounds", "1.50 (1.00-4.00)", "0.50", "to tcp", "250 (250-250)", "c worker: no compiler"} {
+	for _, want := range []string{"http, h1: upload, 1 GiB (median of 3 rounds", "1.50 (1.00-4.00)", "0.50", "to tcp",
+		"250 (250-250)", "c worker: no compiler"} {
 		if strings.Count(text.String(), want) != 1 {
 			t.Errorf("not one %q in\n%s", want, &text)
 		}
@@ -85,13 +86,15 @@ func TestTextNamesFigureSpreadRatioAndRounds(t *testing.T) {
 
 // curves is a report with a point for each of two sizes, and for each of two counts.
 func curves() *Report {
-	slots := &Table{Bench: "ring", Case: "slot size", Rows: []*Row{{Name: "memcpy", Limit: true}, {Name: "16 KiB", X: 16}, {Name: "64 KiB", X: 64}}}
+	slots := &Table{Bench: "ring", Case: "slot size",
+		Rows: []*Row{{Name: "memcpy", Limit: true}, {Name: "16 KiB", X: 16}, {Name: "64 KiB", X: 64}}}
 	for i, row := range slots.Rows {
 		row.Add(speed, float64(40-10*i))
 	}
 	r := &Report{Tables: []*Table{slots}}
 	for _, n := range []float64{1, 16} {
-		t := &Table{Bench: "http", Case: "small requests", Protocol: "h1", X: n, Rows: []*Row{{Name: "in-process", Limit: true}, {Name: "c & go"}}}
+		t := &Table{Bench: "http", Case: "small requests", Protocol: "h1", X: n,
+			Rows: []*Row{{Name: "in-process", Limit: true}, {Name: "c & go"}}}
 		for _, row := range t.Rows {
 			row.Add(Metric{Name: "rate", Unit: "requests/s", Better: Higher}, 1000*n)
 			row.Add(wait, 20)
@@ -137,7 +140,8 @@ func TestPageHasTheMachineTheMethodAndEveryTable(t *testing.T) {
 	if err := r.WriteMarkdown(&page, "b-http.svg", "b-ring.svg"); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{r.Machine.Kernel, "## Method", "## Exchanges", "](b-http.svg)", "### H1: upload, 1 GiB", "| go | 1.50 (1.00-4.00) | 0.50 |", "- c worker: no compiler"} {
+	for _, want := range []string{r.Machine.Kernel, "## Method", "## Exchanges", "](b-http.svg)", "### H1: upload, 1 GiB",
+		"| go | 1.50 (1.00-4.00) | 0.50 |", "- c worker: no compiler"} {
 		if strings.Count(page.String(), want) != 1 {
 			t.Errorf("not one %q in\n%s", want, &page)
 		}

@@ -18,8 +18,9 @@ const (
 	plotHeight  = 230
 )
 
-// colours are told apart by most people, and on paper.
-var colours = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c564b", "#7f7f7f", "#bcbd22", "#17becf", "#9467bd", "#8b0000", "#2f4f4f", "#ff69b4", "#6b8e23"}
+// colours are ones that most people can tell apart, also on paper.
+var colours = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c564b",
+	"#7f7f7f", "#bcbd22", "#17becf", "#9467bd", "#8b0000", "#2f4f4f", "#ff69b4", "#6b8e23"}
 
 // WriteSVG draws panels.
 func WriteSVG(w io.Writer, rows [][]*Panel) error {
@@ -28,7 +29,8 @@ func WriteSVG(w io.Writer, rows [][]*Panel) error {
 		width = max(width, len(row)*panelWidth)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="11">`+"\n", width, len(rows)*panelHeight)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d"`, width, len(rows)*panelHeight)
+	b.WriteString(` font-family="sans-serif" font-size="11">` + "\n")
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="white"/>`+"\n", width, len(rows)*panelHeight)
 	for y, row := range rows {
 		for x, p := range row {
@@ -68,15 +70,18 @@ func (p *Panel) draw(b *strings.Builder) {
 	x, y := p.xAxis(), p.yAxis()
 	for _, v := range x.marks {
 		at := x.at(v)
-		fmt.Fprintf(b, `<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#eee"/>`+"\n", at, marginTop, at, marginTop+plotHeight)
+		fmt.Fprintf(b, `<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#eee"/>`+"\n", at, marginTop, at,
+			marginTop+plotHeight)
 		text(b, at, marginTop+plotHeight+15, "middle", "normal", x.markFormat(v))
 	}
 	for _, v := range y.marks {
 		at := y.at(v)
-		fmt.Fprintf(b, `<line x1="%d" y1="%.1f" x2="%d" y2="%.1f" stroke="#eee"/>`+"\n", marginLeft, at, marginLeft+plotWidth, at)
+		fmt.Fprintf(b, `<line x1="%d" y1="%.1f" x2="%d" y2="%.1f" stroke="#eee"/>`+"\n", marginLeft, at, marginLeft+plotWidth,
+			at)
 		text(b, marginLeft-5, at+4, "end", "normal", y.markFormat(v))
 	}
-	fmt.Fprintf(b, `<rect x="%d" y="%d" width="%d" height="%d" fill="none" stroke="#888"/>`+"\n", marginLeft, marginTop, plotWidth, plotHeight)
+	fmt.Fprintf(b, `<rect x="%d" y="%d" width="%d" height="%d" fill="none" stroke="#888"/>`+"\n", marginLeft, marginTop,
+		plotWidth, plotHeight)
 	text(b, marginLeft+plotWidth/2, marginTop+plotHeight+32, "middle", "normal", p.X)
 	text(b, 4, marginTop-7, "start", "normal", p.Y)
 	for i, s := range p.Series {
@@ -93,15 +98,18 @@ func (s *Series) draw(b *strings.Builder, x, y *axis, colour string, i int) {
 	var line []string
 	for _, p := range s.Points {
 		line = append(line, fmt.Sprintf("%.1f,%.1f", x.at(p.X), y.at(p.Median)))
-		fmt.Fprintf(b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s" stroke-opacity="0.4"/>`+"\n", x.at(p.X), y.at(p.Min), x.at(p.X), y.at(p.Max), colour)
+		fmt.Fprintf(b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s" stroke-opacity="0.4"/>`+"\n", x.at(p.X),
+			y.at(p.Min), x.at(p.X), y.at(p.Max), colour)
 		if !s.Limit {
 			fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="2.5" fill="%s"/>`+"\n", x.at(p.X), y.at(p.Median), colour)
 		}
 	}
-	fmt.Fprintf(b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="1.5"%s/>`+"\n", strings.Join(line, " "), colour, dash)
+	fmt.Fprintf(b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="1.5"%s/>`+"\n", strings.Join(line, " "),
+		colour, dash)
 	const left, high = marginLeft + plotWidth + 8, 15
 	at := marginTop + 8 + i*high
-	fmt.Fprintf(b, `<line x1="%d" y1="%d" x2="%d" y2="%d" stroke="%s" stroke-width="2"%s/>`+"\n", left, at, left+14, at, colour, dash)
+	fmt.Fprintf(b, `<line x1="%d" y1="%d" x2="%d" y2="%d" stroke="%s" stroke-width="2"%s/>`+"\n", left, at, left+14, at,
+		colour, dash)
 	text(b, left+18, float64(at)+4, "start", "normal", strings.TrimPrefix(s.Name, "memcpy, "))
 }
 
@@ -170,7 +178,7 @@ func (a *axis) steps() {
 	}
 }
 
-// whole shows a number without what is not needed.
+// whole shows a number without trailing zeros.
 func whole(v float64) string {
 	switch {
 	case v >= 1e6:

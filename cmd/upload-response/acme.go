@@ -10,14 +10,16 @@ import (
 
 	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
+
+	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 )
 
-// acmeSettings says whose certificates an authority is asked for.
+// acmeSettings says which certificates to get from an authority.
 type acmeSettings struct {
 	domains   []string
 	email     string
 	directory string // URL of the authority
-	store     string // folder
+	store     string // folder of certificates and keys
 }
 
 // newACMESettings returns the defaults.
@@ -29,12 +31,17 @@ func newACMESettings() acmeSettings {
 	return acmeSettings{directory: certmagic.LetsEncryptProductionCA, store: store}
 }
 
-func (a *acmeSettings) options() []option {
-	return []option{
-		{name: "acme-domain", arg: "NAME", help: "get a certificate for this host from an authority (ACME), and renew it; repeat", parse: domain(&a.domains), split: words},
-		{name: "acme-email", arg: "ADDRESS", help: "where the authority writes when something is wrong", parse: text(&a.email)},
-		{name: "acme-directory", arg: "URL", help: "the authority", value: a.directory, parse: text(&a.directory)},
-		{name: "acme-store", arg: "FOLDER", help: "where certificates and keys are kept", value: "in the cache of the user", parse: text(&a.store)},
+func (a *acmeSettings) flags() []cli.Option {
+	return []cli.Option{
+		{
+			Name: "acme-domain", Arg: "NAME", Help: "get a certificate for this host from an authority (ACME); repeat",
+			Parse: domain(&a.domains), Split: cli.Words,
+		},
+		{Name: "acme-email", Arg: "ADDRESS", Help: "where the authority writes when something is wrong",
+			Parse: cli.Text(&a.email)},
+		{Name: "acme-directory", Arg: "URL", Help: "the authority", Default: a.directory, Parse: cli.Text(&a.directory)},
+		{Name: "acme-store", Arg: "FOLDER", Help: "where certificates and keys are kept", Default: "in the cache of the user",
+			Parse: cli.Text(&a.store)},
 	}
 }
 
@@ -52,36 +59,36 @@ func domain(p *[]string) func(string) error {
 	}
 }
 
-// acmeIdentity gets certificates from an authority, keeps them in its store, and
-// renews them in time. The authority sees by a handshake (TLS-ALPN-01) that the
-// hosts are ours.
-type acmeIdentity struct {
+// acmeCertificates gets certificates from an authority, stores them, and renews them in
+// time. A handshake (TLS-ALPN-01) proves to the authority that the hosts are ours.
+type acmeCertificates struct {
 	domains []string
 	magic   *certmagic.Config
 	cache   *certmagic.Cache
 }
 
-// identify readies one for the hosts that are reached at a TCP port.
-func (a *acmeSettings) identify(port int, log *slog.Logger) *acmeIdentity {
-	id := &acmeIdentity{domains: a.domains}
-	id.cache = certmagic.NewCache(certmagic.CacheOptions{
-		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return id.magic, nil }, Logger: zap.NewNop(),
+// newCertificates prepares certificates for the hosts that clients reach at a TCP port.
+func (a *acmeSettings) newCertificates(port int, log *slog.Logger) *acmeCertificates {
+	c := &acmeCertificates{domains: a.domains}
+	c.cache = certmagic.NewCache(certmagic.CacheOptions{
+		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return c.magic, nil },
+		Logger:           zap.NewNop(),
 	})
-	id.magic = certmagic.New(id.cache, certmagic.Config{
+	c.magic = certmagic.New(c.cache, certmagic.Config{
 		Storage: &certmagic.FileStorage{Path: a.store}, DefaultServerName: a.domains[0], Logger: zap.NewNop(),
 		OnEvent: func(_ context.Context, event string, data map[string]any) error {
-			tell(log, event, data)
+			logEvent(log, event, data)
 			return nil
 		},
 	})
-	id.magic.Issuers = []certmagic.Issuer{certmagic.NewACMEIssuer(id.magic, certmagic.ACMEIssuer{
+	c.magic.Issuers = []certmagic.Issuer{certmagic.NewACMEIssuer(c.magic, certmagic.ACMEIssuer{
 		CA: a.directory, Email: a.email, Agreed: true, DisableHTTPChallenge: true, AltTLSALPNPort: port, Logger: zap.NewNop(),
 	})}
-	return id
+	return c
 }
 
-// tell logs what comes of asking an authority.
-func tell(log *slog.Logger, event string, data map[string]any) {
+// logEvent logs what the authority answers.
+func logEvent(log *slog.Logger, event string, data map[string]any) {
 	switch event {
 	case "cert_obtained":
 		log.Info("certificate obtained", "host", data["identifier"], "renewal", data["renewal"])

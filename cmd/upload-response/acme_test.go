@@ -51,7 +51,8 @@ func startTool(t *testing.T, folder, name string, env []string, args ...string) 
 
 // fetch gets a page of pebble's.
 func fetch(url string, roots *x509.CertPool) ([]byte, error) {
-	client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true}}
+	client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots},
+		DisableKeepAlives: true}}
 	response, err := client.Get(url)
 	if err != nil {
 		return nil, err
@@ -68,7 +69,8 @@ func TestCertificateComesFromAnAuthority(t *testing.T) {
 	ours, dns, directory, management := freePort(t), freePort(t), freePort(t), freePort(t)
 	_, port, _ := net.SplitHostPort(ours)
 	config, err := json.Marshal(map[string]any{"pebble": map[string]any{
-		"listenAddress": directory, "managementListenAddress": management, "certificate": cert, "privateKey": key, "httpPort": 1, "tlsPort": json.Number(port),
+		"listenAddress": directory, "managementListenAddress": management, "certificate": cert, "privateKey": key,
+		"httpPort": 1, "tlsPort": json.Number(port),
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +79,8 @@ func TestCertificateComesFromAnAuthority(t *testing.T) {
 	if err := os.WriteFile(file, config, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	startTool(t, folder, "pebble-challtestsrv", nil, "-dnsserver", dns, "-defaultIPv6", "", "-http01", "", "-https01", "", "-tlsalpn01", "", "-doh", "", "-management", freePort(t))
+	startTool(t, folder, "pebble-challtestsrv", nil, "-dnsserver", dns, "-defaultIPv6", "", "-http01", "", "-https01", "",
+		"-tlsalpn01", "", "-doh", "", "-management", freePort(t))
 	startTool(t, folder, "pebble", []string{"PEBBLE_VA_NOSLEEP=1"}, "-config", file, "-dnsserver", dns)
 	eventually(t, "the authority to listen", func() bool {
 		_, err := fetch("https://"+directory+"/dir", roots)
@@ -85,8 +88,9 @@ func TestCertificateComesFromAnAuthority(t *testing.T) {
 	})
 
 	t.Setenv("SSL_CERT_FILE", cert)
-	p := startProcess(t, "serve", "--listen", "https://"+ours, "--acme-domain", "www.example.test", "--acme-email", "me@example.test",
-		"--acme-directory", "https://"+directory+"/dir", "--acme-store", filepath.Join(folder, "store"), "--socket", filepath.Join(folder, "s"))
+	p := startProcess(t, "serve", "--listen", "https://"+ours, "--acme-domain", "www.example.test",
+		"--acme-email", "me@example.test", "--acme-directory", "https://"+directory+"/dir",
+		"--acme-store", filepath.Join(folder, "store"), "--socket", filepath.Join(folder, "s"))
 	p.found(`msg="certificate obtained" host=www.example.test`)
 	issuer, err := fetch("https://"+management+"/roots/0", roots)
 	if err != nil {
@@ -94,7 +98,8 @@ func TestCertificateComesFromAnAuthority(t *testing.T) {
 	}
 	trusted := x509.NewCertPool()
 	trusted.AppendCertsFromPEM(issuer)
-	conn, err := tls.Dial("tcp", ours, &tls.Config{RootCAs: trusted, ServerName: "www.example.test", NextProtos: []string{"h2"}})
+	conn, err := tls.Dial("tcp", ours, &tls.Config{RootCAs: trusted, ServerName: "www.example.test",
+		NextProtos: []string{"h2"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +107,8 @@ func TestCertificateComesFromAnAuthority(t *testing.T) {
 		t.Errorf("the connection speaks %q", got)
 	}
 	_ = conn.Close()
-	if conn, err := tls.Dial("tcp", ours, &tls.Config{InsecureSkipVerify: true, ServerName: "other.example.test"}); err == nil {
+	if conn, err := tls.Dial("tcp", ours, &tls.Config{InsecureSkipVerify: true,
+		ServerName: "other.example.test"}); err == nil {
 		t.Error("there is a certificate for another host")
 		_ = conn.Close()
 	}

@@ -13,11 +13,11 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/worker"
 )
@@ -38,7 +38,7 @@ func builtinNames() string {
 	for _, b := range builtins {
 		names = append(names, b.name)
 	}
-	return oneOf(names)
+	return cli.OneOf(names)
 }
 
 // workerSettings is what the command line of a built-in worker says.
@@ -48,17 +48,21 @@ type workerSettings struct {
 	logging            logging
 }
 
-func (s *workerSettings) flags(kind, summary string, getenv func(string) string) *flagSet {
-	*s = workerSettings{socket: attach.DefaultSocket(getenv), pool: kind, name: kind + "-" + strconv.Itoa(os.Getpid()), lanes: 64}
-	return &flagSet{
-		command: "upload-response worker " + kind,
-		summary: "a worker that " + summary,
-		groups: []optionGroup{{"Worker", []option{
-			{name: "socket", arg: "PATH", help: "where the server is", value: s.socket, parse: socketPath(&s.socket)},
-			{name: "pool", arg: "POOL", help: "pool to serve", value: s.pool, parse: poolName(&s.pool)},
-			{name: "lanes", arg: "N", help: "requests served at once", value: strconv.Itoa(s.lanes), parse: number(&s.lanes, 1, 1, attach.MaxLanes)},
-			{name: "name", arg: "NAME", help: "name in the server's logs", value: kind + "-PID", parse: text(&s.name)},
-		}}, s.logging.options()},
+func (s *workerSettings) flags(kind, summary string, getenv func(string) string) *cli.FlagSet {
+	*s = workerSettings{socket: attach.DefaultSocket(getenv), pool: kind, name: kind + "-" + strconv.Itoa(os.Getpid()),
+		lanes: 64}
+	return &cli.FlagSet{
+		Command: "upload-response worker " + kind,
+		Summary: "runs a worker that " + summary,
+		Groups: []cli.Group{{Heading: "Worker", Options: []cli.Option{
+			{Name: "socket", Arg: "PATH", Help: "Unix socket of the server", Default: s.socket, Parse: socketPath(&s.socket)},
+			{Name: "pool", Arg: "POOL", Help: "pool whose requests this worker serves", Default: s.pool,
+				Parse: poolName(&s.pool)},
+			{Name: "lanes", Arg: "N", Help: "most requests at once", Default: strconv.Itoa(s.lanes),
+				Parse: cli.Number(&s.lanes, 1, 1, attach.MaxLanes)},
+			{Name: "name", Arg: "NAME", Help: "name in the logs of the server", Default: kind + "-PID",
+				Parse: cli.Text(&s.name)},
+		}}, s.logging.flags()},
 	}
 }
 
@@ -66,17 +70,17 @@ func (s *workerSettings) flags(kind, summary string, getenv func(string) string)
 func (p *program) worker(args []string) error {
 	const self = "upload-response worker"
 	if len(args) == 0 {
-		return &usageError{self, errors.New("which worker? Want " + builtinNames())}
+		return &cli.UsageError{Command: self, Err: errors.New("no worker: want " + builtinNames())}
 	}
 	for _, b := range builtins {
 		if b.name == args[0] {
 			return p.runWorker(b.name, b.summary, b.handler, args[1:])
 		}
 	}
-	if !slices.Contains([]string{"--help", "-help", "-h"}, args[0]) {
-		return &usageError{self, fmt.Errorf("unknown worker %q: want %s", args[0], builtinNames())}
+	if !cli.IsHelp(args[0]) {
+		return &cli.UsageError{Command: self, Err: fmt.Errorf("unknown worker %q: want %s", args[0], builtinNames())}
 	}
-	fmt.Fprintf(p.stdout, "%s: a worker that comes with the program.\n\nUsage: %s NAME [flags]\n\n", self, self)
+	fmt.Fprintf(p.stdout, "%s: runs a worker that comes with the program.\n\nUsage: %s NAME [flags]\n\n", self, self)
 	for _, b := range builtins {
 		fmt.Fprintf(p.stdout, "  %-8s %s\n", b.name, b.summary)
 	}
@@ -84,32 +88,30 @@ func (p *program) worker(args []string) error {
 	return nil
 }
 
-// runWorker serves until SIGTERM, SIGINT or SIGQUIT, and then finishes what is running.
-// A second one ends the process.
+// runWorker serves until SIGTERM, SIGINT or SIGQUIT, and then finishes the running requests.
+// A second signal ends the process.
 func (p *program) runWorker(kind, summary string, handler http.Handler, args []string) error {
 	var s workerSettings
 	flags := s.flags(kind, summary, p.getenv)
-	if err := flags.parse(args, p.getenv); errors.Is(err, errHelp) {
-		flags.writeHelp(p.stdout)
-		return nil
-	} else if err != nil {
+	if done, err := flags.ParseOrHelp(args, p.getenv, p.stdout); done || err != nil {
 		return err
 	}
-	p.outlive()
+	p.survivePipes()
 	log := s.logging.logger(p.stderr, s.logging.level)
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT, unix.SIGQUIT)
 	context.AfterFunc(ctx, stop)
-	disregard(log, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2)
-	return worker.Serve(ctx, s.socket, handler, worker.WithPool(s.pool), worker.WithName(s.name), worker.WithLanes(s.lanes), worker.WithLog(log))
+	ignoreSignals(log, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2)
+	return worker.Serve(ctx, s.socket, handler, worker.WithPool(s.pool), worker.WithName(s.name),
+		worker.WithLanes(s.lanes), worker.WithLog(log))
 }
 
-// disregard keeps signals from ending the process, and says so when one comes.
-func disregard(log *slog.Logger, signals ...os.Signal) {
+// ignoreSignals keeps signals from ending the process, and logs them.
+func ignoreSignals(log *slog.Logger, signals ...os.Signal) {
 	received := make(chan os.Signal, 1)
 	signal.Notify(received, signals...)
 	go func() {
 		for s := range received {
-			log.Info("nothing to do", "signal", s)
+			log.Info("signal ignored", "signal", s)
 		}
 	}()
 }
@@ -128,7 +130,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength > 0 {
 		w.Header().Set("Content-Length", strconv.FormatInt(r.ContentLength, 10))
 	}
-	_, err := io.Copy(prompt{w, http.NewResponseController(w)}, r.Body)
+	_, err := io.Copy(flushWriter{w, http.NewResponseController(w)}, r.Body)
 	abortOn(err)
 }
 
@@ -147,16 +149,16 @@ func echoMessages(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// prompt sends every write at once.
-type prompt struct {
+// flushWriter flushes after every write.
+type flushWriter struct {
 	w          io.Writer
 	controller *http.ResponseController
 }
 
 // Write writes and flushes.
-func (p prompt) Write(b []byte) (int, error) {
-	n, err := p.w.Write(b)
-	return n, errors.Join(err, p.controller.Flush())
+func (f flushWriter) Write(b []byte) (int, error) {
+	n, err := f.w.Write(b)
+	return n, errors.Join(err, f.controller.Flush())
 }
 
 // digest hashes the body where it lies in shared memory.
@@ -164,7 +166,7 @@ func digest(w http.ResponseWriter, r *http.Request) {
 	var sum hash.Hash = sha256.New()
 	n, err := io.Copy(sum, r.Body)
 	abortOn(err)
-	answer(w, struct {
+	writeJSON(w, struct {
 		SHA256 string `json:"sha256"`
 		Bytes  int64  `json:"bytes"`
 	}{hex.EncodeToString(sum.Sum(nil)), n})
@@ -174,18 +176,17 @@ func digest(w http.ResponseWriter, r *http.Request) {
 func discard(w http.ResponseWriter, r *http.Request) {
 	n, err := io.Copy(io.Discard, r.Body)
 	abortOn(err)
-	answer(w, struct {
+	writeJSON(w, struct {
 		Bytes int64 `json:"bytes"`
 	}{n})
 }
 
-func answer(w http.ResponseWriter, v any) {
+func writeJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v) // the writer remembers its error and so does who called us
+	_ = json.NewEncoder(w).Encode(v) // the handler's caller sees the error, too
 }
 
-// abortOn gives the request up after an error: its body broke off, or nobody
-// waits for the answer any more.
+// abortOn aborts the request after an error: the body broke off, or the client has left.
 func abortOn(err error) {
 	if err != nil {
 		panic(http.ErrAbortHandler)

@@ -11,32 +11,40 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/server/listen"
 )
 
-// demoPools are the built-in workers of the demo, and how many processes each
-// has. Each is also a path.
+// demoPools are the built-in workers of the demo, and how many processes each of them
+// has. The name is also the path.
 var demoPools = []struct {
 	name      string
 	processes int
 }{{"echo", 1}, {"digest", 2}, {"discard", 1}}
 
-// demoFlags returns the flags of demo, with s set to what it is without them.
-func (s *settings) demoFlags(getenv func(string) string) *flagSet {
+// demoFlags returns the flags of demo, with s set to the defaults.
+func (s *settings) demoFlags(getenv func(string) string) *cli.FlagSet {
 	s.flags(getenv)
-	s.door = newDoorSettings("127.0.0.1:8080")
+	s.listeners = newListenerSettings("127.0.0.1:8080")
 	s.accessLog, s.shutdown = true, 5*time.Second
 	s.socket = fmt.Sprintf("%s/upload-response-demo-%d.sock", os.TempDir(), os.Getpid())
-	log := s.logging.options()
-	log.options = append(log.options, option{name: "access-log", help: "write a line for every request", value: "true", parse: toggle(&s.accessLog)})
-	return &flagSet{
-		command: "upload-response demo", summary: "a server with built-in workers on /echo, /digest and /discard",
-		groups: []optionGroup{{"Places", []option{
-			s.door.listenOption(),
-			{name: "add", arg: "PREFIX=COMMAND", help: "another worker; repeat", parse: demoWorker(&s.added)},
-			{name: "socket", arg: "PATH", help: "where workers attach", value: os.TempDir() + "/upload-response-demo-PID.sock", parse: socketPath(&s.socket)},
-		}}, s.door.security(), log},
+	log := s.logging.flags()
+	log.Options = append(log.Options, cli.Option{
+		Name: "access-log", Help: "write a line for every request to standard output", Default: "true",
+		Parse: cli.Toggle(&s.accessLog),
+	})
+	return &cli.FlagSet{
+		Command: "upload-response demo", Summary: "runs a server with built-in workers on /echo, /digest and /discard",
+		Groups: []cli.Group{{Heading: "Addresses and workers", Options: []cli.Option{
+			s.listeners.listenFlag(),
+			{Name: "add", Arg: "PREFIX=COMMAND", Help: "start another worker, for the paths with this prefix; repeat",
+				Parse: demoWorker(&s.added)},
+			{
+				Name: "socket", Arg: "PATH", Help: "Unix socket for workers",
+				Default: os.TempDir() + "/upload-response-demo-PID.sock", Parse: socketPath(&s.socket),
+			},
+		}}, s.listeners.securityFlags(), log},
 	}
 }
 
@@ -44,32 +52,30 @@ func (s *settings) demoFlags(getenv func(string) string) *flagSet {
 func (p *program) demo(args []string) error {
 	var s settings
 	flags := s.demoFlags(p.getenv)
-	err := flags.parse(args, p.getenv)
-	if errors.Is(err, errHelp) {
-		flags.writeHelp(p.stdout)
+	done, err := flags.ParseOrHelp(args, p.getenv, p.stdout)
+	if done {
 		return nil
 	}
 	if err == nil {
 		err = s.addDemoPools()
 	}
 	if err == nil {
-		err = s.complete(flags.given)
+		err = s.complete(flags.Given)
 	}
 	if err != nil {
 		return err
 	}
-	s.config.OpenPools = s.config.Supervised // to try workers, too
-	p.outlive()
+	s.config.OpenPools = s.config.Supervised // so that users can try workers of their own
+	p.survivePipes()
 	v, err := openService(&s, p.stdout, p.stderr)
 	if err != nil {
 		return err
 	}
-	go func() { v.fail(p.introduce(v)) }()
+	go func() { v.fail(p.printIntroduction(v)) }()
 	return v.run()
 }
 
-// addDemoPools adds the routes of the demo, and this very program as their
-// workers.
+// addDemoPools adds the routes of the demo, and this program as the workers.
 func (s *settings) addDemoPools() error {
 	self, err := os.Executable()
 	if err != nil {
@@ -78,7 +84,8 @@ func (s *settings) addDemoPools() error {
 	for _, pool := range demoPools {
 		s.config.Routes = append(s.config.Routes, server.Route{Prefix: "/" + pool.name, Pool: pool.name})
 		for range pool.processes {
-			s.workers = append(s.workers, workerSpec{pool: pool.name, argv: []string{self, "worker", pool.name, "--log-level", "warn"}})
+			s.workers = append(s.workers, workerSpec{pool: pool.name,
+				argv: []string{self, "worker", pool.name, "--log-level", "warn"}})
 		}
 	}
 	for _, added := range s.added {
@@ -91,10 +98,10 @@ func (s *settings) addDemoPools() error {
 	return nil
 }
 
-// addition is a worker that was added to the demo.
+// addition is a worker of --add.
 type addition struct{ prefix, command string }
 
-// demoWorker adds PREFIX=COMMAND. Its pool is called after the prefix.
+// demoWorker adds PREFIX=COMMAND. The pool is named after the prefix.
 func demoWorker(p *[]addition) func(string) error {
 	return func(s string) error {
 		prefix, command, ok := strings.Cut(s, "=")
@@ -113,38 +120,38 @@ func demoWorker(p *[]addition) func(string) error {
 	}
 }
 
-// attachTime is how long the demo's workers may take to attach.
-const attachTime = 10 * time.Second
+// attachTimeout is how long the demo's workers may take to attach.
+const attachTimeout = 10 * time.Second
 
-// introduce waits for the workers and says how to try them.
-func (p *program) introduce(v *service) error {
+// printIntroduction waits for the workers, and then prints how to try them.
+func (p *program) printIntroduction(v *service) error {
 	for start := time.Now(); v.router.Stats().Links < len(v.settings.workers); time.Sleep(10 * time.Millisecond) {
-		if time.Since(start) > attachTime {
-			return fmt.Errorf("the workers did not attach within %v", attachTime)
+		if time.Since(start) > attachTimeout {
+			return fmt.Errorf("the workers did not attach within %v", attachTimeout)
 		}
 		if v.workers.stopped() {
 			return nil
 		}
 	}
-	return writeIntroduction(p.stdout, reachable(v.entrances[0]), v.settings.added)
+	return writeIntroduction(p.stdout, localURL(v.listeners[0]), v.settings.added)
 }
 
-// reachable returns a URL at which this machine reaches an entrance.
-func reachable(e *listen.Listener) string {
+// localURL returns a URL at which this machine reaches a listener.
+func localURL(l *listen.Listener) string {
 	scheme := "http://"
-	if e.Address.Secure {
+	if l.Address.Secure {
 		scheme = "https://"
 	}
-	if tcp, ok := e.Addr().(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+	if tcp, ok := l.Addr().(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
 		return scheme + net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
 	}
-	return scheme + e.Addr().String()
+	return scheme + l.Addr().String()
 }
 
 func writeIntroduction(w io.Writer, url string, added []addition) error {
 	curl := "curl"
 	if strings.HasPrefix(url, "https:") {
-		curl = "curl -k" // nobody knows the certificate
+		curl = "curl -k" // the certificate is not trusted
 	}
 	var more strings.Builder
 	for _, a := range added {

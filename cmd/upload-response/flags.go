@@ -1,173 +1,265 @@
 package main
 
 import (
-	"errors"
-	"flag"
 	"fmt"
-	"io"
-	"strings"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/wavey-ai/upload-response/cmd/internal/cli"
+	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/proto/attach"
+	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/shm"
 )
 
-// envPrefix begins the names of all environment variables: the flag --num-streams
-// is also UPLOAD_RESPONSE_NUM_STREAMS.
-const envPrefix = "UPLOAD_RESPONSE_"
+const serveCommand = "upload-response serve"
 
-// errHelp is returned by flagSet.parse when the help was asked for.
-var errHelp = flag.ErrHelp
+const serveNotes = `
+Sizes are bytes, or have a unit: 64KiB, 1MiB, 2GiB (1024), 64KB, 1MB (1000).
+A flag that can be repeated takes several values from the environment variable, with
+commas between them; each --worker stands on a line of its own.
 
-// option is one flag of a command, and the environment variable of the same
-// name.
-type option struct {
-	name  string // without dashes
-	arg   string // what the help calls its value; empty for a switch
-	help  string
-	value string                  // what it is when not given, for the help
-	parse func(text string) error // takes a value, or says which ones it takes
-	split func(string) []string   // makes several values of the variable; nil: there is one
-	same  string                  // name of the option that this is another way to give
-}
+A COMMAND is run by 'exec' of /bin/sh, with UPLOAD_RESPONSE_SOCKET and
+UPLOAD_RESPONSE_POOL in its environment. A link is the attachment of one worker, with the
+memory for its responses.
 
-// optionGroup is options under one heading of the help.
-type optionGroup struct {
-	heading string
-	options []option
-}
+An ADDRESS is HOST:PORT or http://HOST:PORT (HTTP/1.1, and HTTP/2 with prior knowledge),
+https://HOST:PORT (HTTP/1.1 and 2, and HTTP/3 on the same UDP port), unix:PATH, or fd:N or
+https+fd:N, a listening socket that was passed on. Without --listen the server takes the
+sockets that systemd passes on, if there are any.
 
-// flagSet is all the flags of a command.
-type flagSet struct {
-	command string // as it is typed
-	summary string
-	notes   string // at the end of the help
-	groups  []optionGroup
+SIGTERM, SIGINT and SIGQUIT end the server when the running requests have finished; a second
+signal ends it at once. SIGUSR1 logs counters. SIGHUP reads the certificate files again.
+SIGABRT ends the server at once, and prints the stacks of all goroutines.
+`
 
-	given map[string]string // by option: the flag or variable that it came from
-}
-
-// parse takes the values of flags in args and of environment variables; a flag
-// wins. It returns errHelp, or a [*usageError] that names the flag at fault.
-func (f *flagSet) parse(args []string, getenv func(string) string) error {
-	f.given = map[string]string{}
-	err := f.parseArgs(args)
-	if err == nil {
-		err = f.parseEnv(getenv)
+// flags returns the flags of serve, with s set to the defaults.
+func (s *settings) flags(getenv func(string) string) *cli.FlagSet {
+	*s = settings{config: server.DefaultConfig(), socket: attach.DefaultSocket(getenv), processes: 1,
+		shutdown: 30 * time.Second}
+	s.config.Routes, s.config.LinkMemory = nil, 0
+	s.listeners = newListenerSettings(":8080")
+	log := s.logging.flags()
+	log.Options = append(log.Options, cli.Option{
+		Name: "access-log", Help: "write a line for every request to standard output", Parse: cli.Toggle(&s.accessLog),
+	})
+	return &cli.FlagSet{
+		Command: serveCommand, Summary: "runs the server", Notes: serveNotes,
+		Groups: []cli.Group{
+			s.addressFlags(), s.listeners.securityFlags(), s.proxyFlags(), s.memoryFlags(), s.timeoutFlags(),
+			s.requestFlags(), s.clientFlags(), s.compressionFlags(), s.workerFlags(), log,
+		},
 	}
-	if err == nil || errors.Is(err, errHelp) {
-		return err
-	}
-	return f.usage(err)
 }
 
-// usage makes a usageError of err.
-func (f *flagSet) usage(err error) error { return &usageError{f.command, err} }
+func (s *settings) addressFlags() cli.Group {
+	return cli.Group{Heading: "Addresses and routes", Options: []cli.Option{
+		s.listeners.listenFlag(),
+		{
+			Name: "listen-mode", Arg: "MODE", Help: "permissions of unix: sockets for clients",
+			Default: fmt.Sprintf("%04o", s.listeners.mode), Parse: fileMode(&s.listeners.mode),
+		},
+		{Name: "socket", Arg: "PATH", Help: "Unix socket for workers", Default: s.socket, Parse: socketPath(&s.socket)},
+		{
+			Name: "route", Arg: "PREFIX=POOL", Help: "send requests whose path has this prefix to a pool; repeat",
+			Default: "/=default", Parse: route(&s.config.Routes), Split: cli.Words,
+		},
+	}}
+}
 
-func (f *flagSet) parseArgs(args []string) error {
-	flags := flag.NewFlagSet(f.command, flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	flags.Usage = func() {}
-	var failure error // the package's own keeps no more than the text of ours
-	for o := range f.all() {
-		v := &flagValue{option: o, flags: f, failure: &failure}
-		flags.Var(v, o.name, "")
-		if plain := strings.ReplaceAll(o.name, "-", "_"); plain != o.name {
-			flags.Var(v, plain, "")
+func (s *settings) proxyFlags() cli.Group {
+	c := &s.config
+	return cli.Group{Heading: "Proxies in front", Options: []cli.Option{
+		{
+			Name: "trust-proxy", Arg: "CIDR",
+			Help:  "believe this address or network, or unix (all Unix sockets), about clients; repeat",
+			Parse: proxy(c), Split: cli.Words,
+		},
+		{
+			Name: "proxy-protocol", Help: "accept a PROXY header, version 1 or 2, on connections from trusted proxies",
+			Parse: cli.Toggle(&s.listeners.limits.ProxyProtocol),
+		},
+	}}
+}
+
+func (s *settings) memoryFlags() cli.Group {
+	c := &s.config
+	linkMemory := strconv.Itoa(linkSlots) + " slots, at least " + cli.FormatSize(server.DefaultConfig().LinkMemory)
+	return cli.Group{Heading: "Memory", Options: []cli.Option{
+		{
+			Name: "num-streams", Arg: "N", Help: "most requests in progress at once",
+			Default: strconv.Itoa(c.NumStreams), Parse: cli.Number(&c.NumStreams, 1, 1, shm.MaxRows),
+		},
+		{
+			Name: "slot-size", Arg: "SIZE", Help: "most bytes in a slot, and in the headers of a request or response",
+			Default: cli.FormatSize(uint64(c.SlotSize)), Parse: slotSize(&c.SlotSize),
+		},
+		{
+			Name: "slot-size-kb", Arg: "N", Help: "the same, in KiB", Same: "slot-size",
+			Parse: func(n string) error { return slotSize(&c.SlotSize)(n + "KiB") },
+		},
+		{
+			Name: "slots-per-stream", Arg: "N", Help: "most slots of one request or response in memory at once",
+			Default: strconv.Itoa(c.SlotsPerStream), Parse: cli.Number(&c.SlotsPerStream, 1, 1, shm.MaxRing),
+		},
+		{
+			Name: "memory", Arg: "SIZE", Help: "all shared memory, half of it for requests",
+			Default: cli.FormatSize(c.Memory), Parse: cli.Size(&c.Memory, 1, 0, math.MaxInt64),
+		},
+		{
+			Name: "link-memory", Arg: "SIZE", Help: "part of --memory for the responses of one link",
+			Default: linkMemory, Parse: cli.Size(&c.LinkMemory, 1, 1, math.MaxInt64),
+		},
+		{
+			Name: "max-links", Arg: "N", Help: "most workers attached at once",
+			Default: strconv.Itoa(c.MaxLinks), Parse: cli.Number(&c.MaxLinks, 1, 1, shm.MaxLinks),
+		},
+		{
+			Name: "window-memory", Arg: "SIZE", Help: "most unread bytes of HTTP/2 and 3 bodies, besides --memory; 0: no limit",
+			Default: cli.FormatSize(uint64(c.WindowMemory)), Parse: cli.Size(&c.WindowMemory, 1, 0, math.MaxInt64),
+		},
+	}}
+}
+
+func slotSize(p *int) func(string) error { return cli.Size(p, 4<<10, shm.MinSlotSize, shm.MaxSlotSize) }
+
+func (s *settings) timeoutFlags() cli.Group {
+	c, l := &s.config, &s.listeners.limits
+	timeout := func(name, help string, p *time.Duration, least time.Duration, old ...string) cli.Option {
+		return cli.Option{Name: name, Arg: "TIME", Help: help, Default: p.String(), Parse: cli.Duration(p, least), Old: old}
+	}
+	const ms = time.Millisecond
+	return cli.Group{Heading: "Timeouts", Options: []cli.Option{
+		timeout("response-timeout", "answer 504, or break off, when a worker makes no progress for this long",
+			&c.ResponseTimeout, ms),
+		{
+			Name: "response-timeout-ms", Arg: "N", Help: "the same, in milliseconds", Same: "response-timeout",
+			Parse: cli.Number(&c.ResponseTimeout, ms, 1, math.MaxInt64/uint64(ms)),
+		},
+		timeout("client-timeout", "break off when a client makes no progress for this long", &c.ClientTimeout, ms),
+		timeout("stall-timeout", "the same, while other requests wait; 0: no earlier than --client-timeout", &c.StallTime, 0,
+			"stall-time"),
+		timeout("header-timeout", "longest handshake, and longest wait for the headers of a request", &l.HeaderTime, ms),
+		timeout("idle-timeout", "close a connection that has had no request for this long", &l.IdleTime, ms),
+		timeout("ping-interval", "ping a silent WebSocket client after this long, and give it up after as long again",
+			&c.PingInterval, ms),
+		timeout("queue-timeout", "answer 503 when a request has waited this long for a worker", &c.QueueTime, ms,
+			"queue-time"),
+		timeout("shutdown-timeout", "longest wait for running requests when the server ends; 0: none", &s.shutdown, 0),
+	}}
+}
+
+func (s *settings) requestFlags() cli.Group {
+	c := &s.config
+	return cli.Group{Heading: "Limits of requests", Options: []cli.Option{
+		{
+			Name: "queue-length", Arg: "N", Help: "most requests that wait for a worker; 0: none waits",
+			Default: strconv.Itoa(c.QueueLength), Parse: cli.Number(&c.QueueLength, 1, 0, math.MaxInt32),
+		},
+		{
+			Name: "header-limit", Arg: "SIZE", Help: "most bytes in the headers of a request; at most --slot-size",
+			Default: cli.FormatSize(uint64(c.HeaderLimit)), Parse: cli.Size(&c.HeaderLimit, 1, 1, shm.MaxSlotSize),
+		},
+		{
+			Name: "field-limit", Arg: "N", Help: "most fields in the headers of a request",
+			Default: strconv.Itoa(c.FieldLimit), Parse: cli.Number(&c.FieldLimit, 1, 1, proto.MaxFields),
+		},
+		{
+			Name: "body-limit", Arg: "SIZE", Help: "most bytes in the body of a request; 0: no limit",
+			Default: "0", Parse: cli.Size(&c.BodyLimit, 1, 0, math.MaxInt64),
+		},
+		{
+			Name: "min-body-rate", Arg: "SIZE", Help: "break off an upload that is slower, in bytes a second; 0: never",
+			Default: cli.FormatSize(uint64(c.MinBodyRate)), Parse: cli.Size(&c.MinBodyRate, 1, 0, math.MaxInt64),
+		},
+		{
+			Name: "message-limit", Arg: "SIZE", Help: "most bytes in a message that a WebSocket client sends; 0: no limit",
+			Default: cli.FormatSize(uint64(c.MessageLimit)), Parse: cli.Size(&c.MessageLimit, 1, 0, math.MaxInt64),
+		},
+		{Name: "allow-trace", Help: "pass TRACE requests to workers; else they get 405", Parse: cli.Toggle(&c.AllowTrace)},
+	}}
+}
+
+func (s *settings) clientFlags() cli.Group {
+	c, l := &s.config, &s.listeners.limits
+	return cli.Group{Heading: "Limits of clients", Options: []cli.Option{
+		{
+			Name: "request-rate", Arg: "N", Help: "most requests a second from one client; 0: no limit",
+			Default: "0", Parse: cli.Number(&c.RequestRate, 1, 0, math.MaxInt32),
+		},
+		{
+			Name: "request-burst", Arg: "N", Help: "requests that a client can make at once before --request-rate applies",
+			Default: strconv.Itoa(c.RequestBurst), Parse: cli.Number(&c.RequestBurst, 1, 1, math.MaxInt32),
+		},
+		{
+			Name: "request-rate-header", Arg: "NAME", Help: "tell clients apart by this header field, not by the address",
+			Parse: cli.Text(&c.RequestRateHeader),
+		},
+		{
+			Name: "connections-per-address", Arg: "N", Help: "most connections from one address; 0: no limit",
+			Default: strconv.Itoa(l.ConnsPerAddress), Parse: cli.Number(&l.ConnsPerAddress, 1, 0, math.MaxInt32),
+		},
+		{
+			Name: "streams-per-connection", Arg: "N", Help: "most requests at once on one HTTP/2 or HTTP/3 connection",
+			Default: strconv.Itoa(l.StreamsPerConn), Parse: cli.Number(&l.StreamsPerConn, 1, 1, math.MaxInt16),
+		},
+	}}
+}
+
+func (s *settings) compressionFlags() cli.Group {
+	c := &s.config
+	return cli.Group{Heading: "Compression", Options: []cli.Option{
+		{
+			Name: "compress", Help: "compress text responses for clients that accept zstd or gzip",
+			Parse: cli.Toggle(&c.Compress),
+		},
+		{
+			Name: "compress-min", Arg: "SIZE", Help: "do not compress a response with a smaller Content-Length",
+			Default: cli.FormatSize(uint64(c.CompressMin)), Parse: cli.Size(&c.CompressMin, 1, 1, math.MaxInt64),
+		},
+	}}
+}
+
+func (s *settings) workerFlags() cli.Group {
+	c := &s.config
+	links := func(name, of string, p *int) cli.Option {
+		return cli.Option{
+			Name: name, Arg: "N", Help: "most links of " + of + "; 0: no limit", Default: "0",
+			Parse: cli.Number(p, 1, 0, shm.MaxLinks),
 		}
 	}
-	err := flags.Parse(args)
-	switch {
-	case failure != nil:
-		return failure
-	case err != nil:
-		return inOurWords(err)
-	case flags.NArg() > 0:
-		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	}
-	return nil
+	return cli.Group{Heading: "Workers", Options: []cli.Option{
+		{
+			Name: "worker", Arg: "POOL=COMMAND", Help: "start a worker process, and start it again when it ends; repeat",
+			Parse: workerCommand(&s.workers), Split: cli.Lines,
+		},
+		{
+			Name: "workers", Arg: "N", Help: "processes for each --worker",
+			Default: strconv.Itoa(s.processes), Parse: cli.Number(&s.processes, 1, 1, shm.MaxLinks),
+		},
+		{
+			Name: "worker-user", Arg: "USER", Help: "user of these processes: NAME, NAME:GROUP or UID:GID; needs root",
+			Default: "the user of the server", Parse: parseUser(&s.user),
+		},
+		{
+			Name: "open-pool", Arg: "POOL", Help: "a pool with --worker takes other workers, too; repeat",
+			Parse: poolNames(&c.OpenPools), Split: cli.Words,
+		},
+		{
+			Name: "allow-uid", Arg: "[POOL=]UID", Help: "let workers of another user attach, to one pool or to all; repeat",
+			Parse: id(&c.AllowUIDs, &c.PoolUIDs), Split: cli.Words,
+		},
+		{
+			Name: "allow-gid", Arg: "[POOL=]GID", Help: "let workers of another group attach, to one pool or to all; repeat",
+			Parse: id(&c.AllowGIDs, &c.PoolGIDs), Split: cli.Words,
+		},
+		links("links-per-process", "one process", &c.LinksPerProcess),
+		links("links-per-user", "all processes of one user", &c.LinksPerUser),
+		links("links-per-pool", "one pool", &c.LinksPerPool),
+		{
+			Name: "dumpable", Help: "let processes of the same user read the server's memory, and allow core dumps",
+			Parse: cli.Toggle(&s.dumpable),
+		},
+	}}
 }
-
-// inOurWords rewords an error of the flag package: flags have two dashes here.
-func inOurWords(err error) error {
-	text := err.Error()
-	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
-		return fmt.Errorf("unknown flag --%s", name)
-	}
-	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
-		return fmt.Errorf("--%s needs a value", name)
-	}
-	return err
-}
-
-func (f *flagSet) parseEnv(getenv func(string) string) error {
-	for o := range f.all() {
-		name := envName(o.name)
-		text := getenv(name)
-		if text == "" || strings.HasPrefix(f.given[o.target()], "--") {
-			continue
-		}
-		values := []string{text}
-		if o.split != nil {
-			values = o.split(text)
-		}
-		for _, value := range values {
-			if err := f.take(o, name, value); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// take gives an option a value that came from a flag or variable.
-func (f *flagSet) take(o *option, from, value string) error {
-	if other := f.given[o.target()]; other != "" && other != from {
-		return fmt.Errorf("%s and %s say the same: give one of them", other, from)
-	}
-	f.given[o.target()] = from
-	if err := o.parse(value); err != nil {
-		return fmt.Errorf("%s %q: %w", from, value, err)
-	}
-	return nil
-}
-
-// all yields every option, in the order of the help.
-func (f *flagSet) all() func(yield func(*option) bool) {
-	return func(yield func(*option) bool) {
-		for i := range f.groups {
-			for j := range f.groups[i].options {
-				if !yield(&f.groups[i].options[j]) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// target returns the name of the option that o sets.
-func (o *option) target() string {
-	if o.same != "" {
-		return o.same
-	}
-	return o.name
-}
-
-func envName(flag string) string {
-	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
-}
-
-// flagValue makes an option a flag.Value.
-type flagValue struct {
-	option  *option
-	flags   *flagSet
-	failure *error
-}
-
-// Set takes a value from the command line.
-func (v *flagValue) Set(text string) error {
-	*v.failure = v.flags.take(v.option, "--"+v.option.name, text)
-	return *v.failure
-}
-
-// String is for the flag package only; help.go prints the values.
-func (v *flagValue) String() string { return "" }
-
-// IsBoolFlag reports whether the flag is a switch.
-func (v *flagValue) IsBoolFlag() bool { return v.option.arg == "" }

@@ -3,12 +3,15 @@ package main
 import (
 	"fmt"
 
+	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
 // layout prints every word of the shared memory.
 func (p *program) layout(args []string) error {
-	if done, err := p.plain("layout", "prints every word of the shared memory, and the hash of it all", args); done || err != nil {
+	flags := &cli.FlagSet{Command: "upload-response layout",
+		Summary: "prints every word of the shared memory, and the hash of them all"}
+	if done, err := flags.ParseOrHelp(args, p.getenv, p.stdout); done || err != nil {
 		return err
 	}
 	if err := shm.WriteLayoutTable(p.stdout); err != nil {

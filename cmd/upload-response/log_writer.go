@@ -14,42 +14,42 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// logWriter takes lines for a file that may fail, or that nobody reads on: a pipe whose
-// reader has gone or is slow, a full disk, a terminal that was closed. It never fails and
-// never waits. What cannot be written is counted, and the file says how much that was as
-// soon as it can be written to again.
+// logWriter writes lines to a file that may fail or block: a pipe with a reader that has
+// gone or is slow, a full disk, a closed terminal. Write never fails and never waits.
+// Lines that cannot be written are counted, and the file says how many they were as soon
+// as it can be written to again.
 type logWriter struct {
 	file io.Writer
-	lost atomic.Int64 // lines, ever
+	lost atomic.Int64 // lines, in all
 
-	// notice returns the line that says how many lines were lost, and why; trouble is
-	// called when the first of them is. Nil: nobody is told. They are set before the
-	// first Write.
-	notice  func(lines int, why error) []byte
-	trouble func(why error)
+	// lostLine returns the line that says how many lines were lost, and why; onLoss is
+	// called when the first of them is lost. Either can be nil. Set them before the first
+	// Write.
+	lostLine func(lines int, cause error) []byte
+	onLoss   func(cause error)
 
 	mu      sync.Mutex
-	pending []byte        // whole lines, mostly
-	spare   []byte        // the last ones, for reuse
-	idle    chan struct{} // closed when nothing is being written; nil: nothing is
-	missing int           // lines lost, which the file does not say yet
-	why     error         // the first of them
+	pending []byte        // mostly whole lines
+	spare   []byte        // buffer of the last batch, for reuse
+	idle    chan struct{} // closed when drain returns; nil: nothing is being written
+	missing int           // lines lost since the file last said how many
+	cause   error         // why the first of them was lost
 	failing bool          // the last write failed
 	torn    bool          // the file ends within a line
 }
 
-// mostPending is how many bytes wait to be written at most: some thousand lines.
-const mostPending = 1 << 20
+// maxPending is the most bytes that wait to be written: several thousand lines.
+const maxPending = 1 << 20
 
-// errBehind is why lines are lost of which too many wait.
-var errBehind = errors.New("its reader does not keep up")
+// errBehind is why lines are lost when too many wait.
+var errBehind = errors.New("the reader is too slow")
 
-// Write takes a line, or several.
+// Write takes one or more lines.
 func (l *logWriter) Write(b []byte) (int, error) {
 	l.mu.Lock()
-	trouble := false
-	if len(l.pending)+len(b) > mostPending {
-		trouble = l.missLocked(linesIn(b), errBehind)
+	first := false
+	if len(l.pending)+len(b) > maxPending {
+		first = l.loseLocked(linesIn(b), errBehind)
 	} else {
 		l.pending = append(l.pending, b...)
 	}
@@ -58,12 +58,12 @@ func (l *logWriter) Write(b []byte) (int, error) {
 		go l.drain()
 	}
 	l.mu.Unlock()
-	l.tell(trouble, errBehind)
+	l.reportLoss(first, errBehind)
 	return len(b), nil
 }
 
-// Flush waits until all lines are written or lost, but no longer than patience.
-func (l *logWriter) Flush(patience time.Duration) {
+// Flush waits until all lines are written or lost, but no longer than the timeout.
+func (l *logWriter) Flush(timeout time.Duration) {
 	l.mu.Lock()
 	idle := l.idle
 	l.mu.Unlock()
@@ -72,15 +72,15 @@ func (l *logWriter) Flush(patience time.Duration) {
 	}
 	select {
 	case <-idle:
-	case <-time.After(patience):
+	case <-time.After(timeout):
 	}
 }
 
-// drain writes what is pending, until nothing is.
+// drain writes pending lines until there are none.
 func (l *logWriter) drain() {
 	for {
 		l.mu.Lock()
-		if len(l.pending) == 0 && (l.missing == 0 || l.failing || l.notice == nil) {
+		if len(l.pending) == 0 && (l.missing == 0 || l.failing || l.lostLine == nil) {
 			close(l.idle)
 			l.idle = nil
 			l.mu.Unlock()
@@ -88,29 +88,29 @@ func (l *logWriter) drain() {
 		}
 		batch := l.pending
 		l.pending, l.spare = l.spare[:0], nil
-		missing, why := l.missing, l.why
+		missing, cause := l.missing, l.cause
 		l.missing = 0
 		l.mu.Unlock()
-		l.put(batch, missing, why)
+		l.writeBatch(batch, missing, cause)
 		l.mu.Lock()
 		l.spare = batch
 		l.mu.Unlock()
 	}
 }
 
-// put writes a batch of lines, and where some are missing says so: those that could not
-// be written came before it, those for which there was no room after it.
-func (l *logWriter) put(batch []byte, missing int, why error) {
+// writeBatch writes a batch of lines, and says how many are missing: before the batch if
+// they could not be written, after it if there was no room for them.
+func (l *logWriter) writeBatch(batch []byte, missing int, cause error) {
 	var prefix, suffix []byte
 	if l.torn {
 		prefix = append(prefix, '\n')
 	}
 	switch {
-	case missing == 0 || l.notice == nil:
-	case why == errBehind:
-		suffix = l.notice(missing, why)
+	case missing == 0 || l.lostLine == nil:
+	case cause == errBehind:
+		suffix = l.lostLine(missing, cause)
 	default:
-		prefix = append(prefix, l.notice(missing, why)...)
+		prefix = append(prefix, l.lostLine(missing, cause)...)
 	}
 	text := batch
 	if len(prefix)+len(suffix) > 0 {
@@ -122,38 +122,38 @@ func (l *logWriter) put(batch []byte, missing int, why error) {
 	}
 	l.mu.Lock()
 	l.failing = err != nil
-	trouble := false
+	first := false
 	if err != nil {
 		if n < len(prefix) || len(suffix) > 0 {
-			l.missing, l.why = l.missing+missing, why
+			l.missing, l.cause = l.missing+missing, cause
 		}
-		trouble = l.missLocked(linesIn(batch[min(max(n-len(prefix), 0), len(batch)):]), err)
+		first = l.loseLocked(linesIn(batch[min(max(n-len(prefix), 0), len(batch)):]), err)
 	}
 	l.mu.Unlock()
-	l.tell(trouble, err)
+	l.reportLoss(first, err)
 }
 
-// missLocked counts lines that are lost, and reports whether they are the first since
+// loseLocked counts lines that are lost, and reports whether they are the first since
 // the file said that some were.
-func (l *logWriter) missLocked(lines int, why error) (first bool) {
+func (l *logWriter) loseLocked(lines int, cause error) (first bool) {
 	if lines == 0 {
 		return false
 	}
 	if l.missing == 0 {
-		first, l.why = true, why
+		first, l.cause = true, cause
 	}
 	l.missing += lines
 	l.lost.Add(int64(lines))
 	return first
 }
 
-func (l *logWriter) tell(trouble bool, why error) {
-	if trouble && l.trouble != nil {
-		l.trouble(why)
+func (l *logWriter) reportLoss(first bool, cause error) {
+	if first && l.onLoss != nil {
+		l.onLoss(cause)
 	}
 }
 
-// linesIn counts lines; what has no end is one.
+// linesIn counts lines, including a last one without an end.
 func linesIn(b []byte) int {
 	n := bytes.Count(b, []byte{'\n'})
 	if len(b) > 0 && b[len(b)-1] != '\n' {
@@ -162,26 +162,25 @@ func linesIn(b []byte) int {
 	return n
 }
 
-// exitPatience is how long the program waits at its end for the readers of its output.
-const exitPatience = time.Second
+// exitTimeout is how long the program, before it exits, waits for the readers of its output.
+const exitTimeout = time.Second
 
-// outlive makes the program outlive who reads its output: what it prints from now on is
-// written when it can be. Release: flush.
-func (p *program) outlive() {
-	// A write to a pipe that nobody reads ends a program that does not ask for the
-	// signal. To ignore it would make our children ignore it, too.
+// survivePipes makes the program go on when the reader of its output ends. Release: flush.
+func (p *program) survivePipes() {
+	// A write to a pipe without a reader ends a program that does not handle the signal. If
+	// we ignored it, our children would, too.
 	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
 	p.out, p.err = &logWriter{file: p.stdout}, &logWriter{file: p.stderr}
 	p.stdout, p.stderr = p.out, p.err
 }
 
-// flush waits for what is still to be written.
+// flush waits until the output is written.
 func (p *program) flush() {
 	if p.out == nil {
 		return
 	}
-	p.out.Flush(exitPatience)
-	p.err.Flush(exitPatience)
+	p.out.Flush(exitTimeout)
+	p.err.Flush(exitTimeout)
 	p.stdout, p.stderr = p.out.file, p.err.file
 	p.out, p.err = nil, nil
 }

@@ -50,7 +50,8 @@ func (m *moody) set(err error, most int) {
 }
 
 func newLogWriter(file *moody) *logWriter {
-	return &logWriter{file: file, notice: func(n int, why error) []byte { return fmt.Appendf(nil, "%d lost: %v\n", n, why) }}
+	lostLine := func(n int, cause error) []byte { return fmt.Appendf(nil, "%d lost: %v\n", n, cause) }
+	return &logWriter{file: file, lostLine: lostLine}
 }
 
 func (l *logWriter) line(t *testing.T, text string) {
@@ -65,7 +66,7 @@ func TestALogSaysOnceHowManyLinesWereLost(t *testing.T) {
 	file := &moody{}
 	l := newLogWriter(file)
 	troubles := 0
-	l.trouble = func(error) { troubles++ }
+	l.onLoss = func(error) { troubles++ }
 	l.line(t, "first")
 	file.set(errors.New("full"), 0)
 	l.line(t, "lost")
@@ -99,7 +100,7 @@ func TestAReaderThatStopsHoldsUpNobody(t *testing.T) {
 	file := &moody{wait: make(chan struct{})}
 	l := newLogWriter(file)
 	line := strings.Repeat("x", 1023) + "\n"
-	const lines = 4 * mostPending / 1024
+	const lines = 4 * maxPending / 1024
 	for range lines {
 		_, _ = l.Write([]byte(line))
 	}
@@ -187,7 +188,8 @@ func TestAServerOutlivesWhoReadsItsLogs(t *testing.T) {
 			if c.both {
 				stderr = stdout
 			}
-			p := startWriting(t, stdout, stderr, "serve", "--access-log", "--listen", "unix:"+filepath.Join(dir, "c"), "--socket", filepath.Join(dir, "s"))
+			p := startWriting(t, stdout, stderr, "serve", "--access-log", "--listen", "unix:"+filepath.Join(dir, "c"),
+				"--socket", filepath.Join(dir, "s"))
 			client := unixClient(t, filepath.Join(dir, "c"))
 			for range 20 {
 				eventually(t, "an answer", func() bool {
@@ -217,9 +219,11 @@ func TestAServerOutlivesWhoReadsItsLogs(t *testing.T) {
 func TestWorkersOutliveWhoReadsTheirOutput(t *testing.T) {
 	dir := t.TempDir()
 	said := filepath.Join(dir, "said")
-	script := `default=sh -c 'while :; do echo $$ >>` + said + `; echo x || exit; /bin/echo y >&2 || exit; sleep 0.02; done'`
+	script := `default=sh -c 'while :; do echo $$ >>` + said +
+		`; echo x || exit; /bin/echo y >&2 || exit; sleep 0.02; done'`
 	pipe := brokenPipe(t)
-	p := startWriting(t, pipe, pipe, "serve", "--listen", "unix:"+filepath.Join(dir, "c"), "--socket", filepath.Join(dir, "s"), "--worker", script)
+	p := startWriting(t, pipe, pipe, "serve", "--listen", "unix:"+filepath.Join(dir, "c"), "--socket",
+		filepath.Join(dir, "s"), "--worker", script)
 	eventually(t, "20 lines", func() bool {
 		text, _ := os.ReadFile(said)
 		return bytes.Count(text, []byte{'\n'}) >= 20

@@ -4,35 +4,38 @@ import (
 	"bytes"
 	"io"
 	"log/slog"
+
+	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 )
 
-// logging says what is logged and how.
+// logging says which messages are logged, and in which format.
 type logging struct {
 	level  slog.Level
 	format string // "text" or "json"
 }
 
-func (l *logging) options() optionGroup {
+func (l *logging) flags() cli.Group {
 	*l = logging{level: slog.LevelInfo, format: "text"}
-	return optionGroup{"Log (standard error)", []option{
-		{name: "log-level", arg: "LEVEL", help: "debug, info, warn or error", value: "info", parse: level(&l.level)},
-		{name: "log-format", arg: "FORMAT", help: "text or json", value: l.format, parse: choice(&l.format, "text", "json")},
+	return cli.Group{Heading: "Log (standard error)", Options: []cli.Option{
+		{Name: "log-level", Arg: "LEVEL", Help: "debug, info, warn or error", Default: "info", Parse: level(&l.level)},
+		{Name: "log-format", Arg: "FORMAT", Help: "text or json", Default: l.format,
+			Parse: cli.Choice(&l.format, "text", "json")},
 	}}
 }
 
-// logger returns a logger that writes to w from the given level on. A [logWriter] says
-// in the same format what it could not write.
+// logger returns a logger that writes to w from a level up. A [logWriter] reports in the
+// same format how many lines it could not write.
 func (l *logging) logger(w io.Writer, level slog.Level) *slog.Logger {
 	if writer, ok := w.(*logWriter); ok {
-		writer.notice = l.lostLines
+		writer.lostLine = l.lostLine
 	}
 	return l.newLogger(w, level)
 }
 
-// lostLines returns the line that stands for those that are not there.
-func (l *logging) lostLines(lines int, why error) []byte {
+// lostLine returns the line that stands for lines that were lost.
+func (l *logging) lostLine(lines int, cause error) []byte {
 	var b bytes.Buffer
-	l.newLogger(&b, slog.LevelWarn).Warn("lines of this log were lost", "lines", lines, "cause", why)
+	l.newLogger(&b, slog.LevelWarn).Warn("lines of this log were lost", "lines", lines, "cause", cause)
 	return b.Bytes()
 }
 

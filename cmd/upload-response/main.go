@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
+
+	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 )
 
-// program is what a command may touch of the process that it runs in.
+// program is what a command may touch of its process.
 type program struct {
 	stdout, stderr io.Writer
-	out, err       *logWriter // the same; nil before outlive
+	out, err       *logWriter // the same; nil before survivePipes
 	getenv         func(name string) string
 }
 
@@ -29,7 +30,7 @@ func commands() []command {
 		{"serve", "run the server", (*program).serve},
 		{"worker", "run a built-in worker: " + builtinNames(), (*program).worker},
 		{"demo", "run a server with the built-in workers, to try it out", (*program).demo},
-		{"bench", "measure the speed: " + benchmarkNames(), (*program).bench},
+		{"bench", "deprecated: run upload-response-bench", (*program).bench},
 		{"layout", "print the layout of the shared memory", (*program).layout},
 		{"version", "print the version", (*program).version},
 	}
@@ -40,29 +41,17 @@ func main() {
 	os.Exit(p.main(os.Args[1:]))
 }
 
-// main runs the command that args name and returns the exit status: 0, 1 when
-// something went wrong, 2 when args make no sense.
+// main runs the command that args name and returns the exit status.
 func (p *program) main(args []string) int {
 	defer p.flush()
-	err := p.dispatch(args)
-	var usage *usageError
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, &usage):
-		fmt.Fprintf(p.stderr, "upload-response: %v (see '%s --help')\n", usage.err, usage.command)
-		return 2
-	}
-	fmt.Fprintf(p.stderr, "upload-response: %v\n", err)
-	return 1
+	return cli.ExitStatus(p.stderr, "upload-response", p.runCommand(args))
 }
 
-func (p *program) dispatch(args []string) error {
+func (p *program) runCommand(args []string) error {
 	if len(args) == 0 {
-		return &usageError{"upload-response", errors.New("no command: want " + commandNames())}
+		return &cli.UsageError{Command: "upload-response", Err: errors.New("no command: want " + commandNames())}
 	}
-	switch args[0] {
-	case "help", "--help", "-help", "-h":
+	if cli.IsHelp(args[0]) || args[0] == "help" {
 		return p.help(args[1:])
 	}
 	for _, c := range commands() {
@@ -70,15 +59,17 @@ func (p *program) dispatch(args []string) error {
 			return c.run(p, args[1:])
 		}
 	}
-	return &usageError{"upload-response", fmt.Errorf("unknown command %q: want %s", args[0], commandNames())}
+	return &cli.UsageError{Command: "upload-response",
+		Err: fmt.Errorf("unknown command %q: want %s", args[0], commandNames())}
 }
 
 // help prints the help of the program, or of the command that args name.
 func (p *program) help(args []string) error {
 	if len(args) > 0 {
-		return p.dispatch(append(args, "--help"))
+		return p.runCommand(append(args, "--help"))
 	}
-	fmt.Fprint(p.stdout, "Upload-response: a streaming request/response proxy over shared memory.\n\nUsage: upload-response COMMAND [flags]\n\n")
+	fmt.Fprint(p.stdout, "upload-response: a streaming request/response proxy over shared memory.\n\n"+
+		"Usage: upload-response COMMAND [flags]\n\n")
 	for _, c := range commands() {
 		fmt.Fprintf(p.stdout, "  %-8s %s\n", c.name, c.summary)
 	}
@@ -86,28 +77,13 @@ func (p *program) help(args []string) error {
 	return nil
 }
 
+// commandNames lists the commands, apart from those that are deprecated.
 func commandNames() string {
 	var names []string
 	for _, c := range commands() {
-		names = append(names, c.name)
+		if c.name != "bench" {
+			names = append(names, c.name)
+		}
 	}
-	return oneOf(names)
+	return cli.OneOf(names)
 }
-
-// oneOf joins names as "a, b or c".
-func oneOf(names []string) string {
-	last := len(names) - 1
-	return strings.Join(names[:last], ", ") + " or " + names[last]
-}
-
-// usageError is a mistake in how the program was called.
-type usageError struct {
-	command string // whose help explains it
-	err     error
-}
-
-// Error says what is wrong.
-func (e *usageError) Error() string { return e.err.Error() }
-
-// Unwrap returns the mistake itself.
-func (e *usageError) Unwrap() error { return e.err }

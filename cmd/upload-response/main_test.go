@@ -40,62 +40,66 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
-		{"", "no command: want serve, worker, demo, bench, layout or version (see 'upload-response --help')"},
+		{"", "no command: want serve, worker, demo, layout or version (see 'upload-response --help')"},
 		{"serv", `unknown command "serv": want serve,`},
 		{"serve --foo", "unknown flag --foo (see 'upload-response serve --help')"},
 		{"serve --listen", "--listen needs a value"},
 		{"serve extra", `unexpected argument "extra"`},
 		{"serve --listen 8080", `--listen "8080": want HOST:PORT, https://HOST:PORT, unix:PATH`},
 		{"serve --listen unix:", "want a path of 1 to 107 bytes after unix:"},
-		{"serve --listen :1 --listen :1", `--listen ":1": stands twice`},
-		{"serve --listen https://:8443", "give it a certificate, with --tls-cert and --tls-key, --acme-domain, or --tls-self-signed for development"},
-		{"serve --tls-self-signed", "a certificate is for --listen https://HOST:PORT, and there is none"},
+		{"serve --listen :1 --listen :1", `--listen ":1": given twice`},
+		{"serve --listen https://:8443",
+			"needs a certificate: give --tls-cert and --tls-key, --acme-domain, or --tls-self-signed for development"},
+		{"serve --tls-self-signed", "a certificate needs an address that uses it: give --listen https://HOST:PORT"},
 		{"serve --listen https://:8443 --tls-cert c.pem", "--tls-cert and --tls-key go together"},
-		{"serve --listen https://:8443 --tls-cert c.pem --tls-key k.pem --tls-self-signed", "--tls-cert, --tls-self-signed and --acme-domain: give one of them"},
-		{"serve --listen https://:8443 --acme-domain Example", `--acme-domain "Example": want the name of a host, in lower case, such as www.example.org`},
-		{"serve --listen https://:8443 --acme-domain a.example --tls-client-ca x", "--tls-client-ca and --acme-domain: the authority, which is a client, has no certificate"},
-		{"serve --trust-proxy 10.0.0.0/40", `--trust-proxy "10.0.0.0/40": want an address or a network such as 10.0.0.0/8 or fd00::/8, or unix`},
-		{"serve --proxy-protocol", "--proxy-protocol: say whose headers are believed with --trust-proxy"},
+		{"serve --listen https://:8443 --tls-cert c.pem --tls-key k.pem --tls-self-signed",
+			"--tls-cert, --tls-self-signed and --acme-domain exclude each other: give only one of them"},
+		{"serve --listen https://:8443 --acme-domain Example",
+			`--acme-domain "Example": want the name of a host, in lower case, such as www.example.org`},
+		{"serve --listen https://:8443 --acme-domain a.example --tls-client-ca x",
+			"--tls-client-ca and --acme-domain exclude each other: the authority connects as a client"},
+		{"serve --trust-proxy 10.0.0.0/40",
+			`--trust-proxy "10.0.0.0/40": want an address or a network such as 10.0.0.0/8 or fd00::/8, or unix`},
+		{"serve --proxy-protocol", "--proxy-protocol needs --trust-proxy, which says whose headers to believe"},
 		{"serve --alt-svc 0", `--alt-svc "0": want auto, off, a port, or a value such as h3=":443"; ma=86400`},
 		{"serve --alt-svc h3", `--alt-svc "h3": want auto, off, a port,`},
-		{"serve --open-pool default", "--open-pool default: it is open, for it has no --worker"},
-		{"serve --worker-user root", "--worker-user says who each --worker is, and there is no --worker"},
+		{"serve --open-pool default", "--open-pool default: a pool without --worker is open anyway"},
+		{"serve --worker-user root", "--worker-user is the user of each --worker: give --worker, too"},
 		{"serve --worker default=x --worker-user nosuchuser", `--worker-user "nosuchuser": there is no user nosuchuser`},
 		{"serve --allow-uid other=1000", "no route leads to pool other, add --route PREFIX=other"},
 		{"serve --allow-uid default=x", `--allow-uid "default=x": want a whole number from 0 to 4294967295`},
-		{"serve --worker default=x --workers 3 --links-per-pool 2", "3 worker processes of one pool, and --links-per-pool 2"},
-		{"serve --worker default=x --workers 3 --links-per-user 2", "3 worker processes of one user, and --links-per-user 2"},
+		{"serve --worker default=x --workers 3 --links-per-pool 2", "3 worker processes of one pool, but --links-per-pool 2"},
+		{"serve --worker default=x --workers 3 --links-per-user 2", "3 worker processes of one user, but --links-per-user 2"},
 		{"serve --listen-mode 999", `--listen-mode "999": want permissions in octal, such as 0660`},
 		{"serve --slot-size 100", `--slot-size "100": want a multiple of 4KiB, from 4KiB to 4MiB`},
 		{"serve --slot-size-kb 64KiB", `--slot-size-kb "64KiB": want a multiple of 4KiB, from 4KiB to 4MiB`},
 		{"serve --memory lots", `--memory "lots": want a size such as 65536, 64KiB or 1MiB`},
-		{"serve --memory 4MiB", "--memory 4MiB is too little: half of it is for the responses of links, and one link has 8MiB (--link-memory)"},
-		{"serve --memory 1MiB --link-memory 64KiB --num-streams 100000", "--memory 1MiB, half of it for requests: 524288 bytes are too few for 100000 streams"},
+		{"serve --memory 4MiB",
+			"--memory 4MiB is too little: half of it is for responses, and one link takes 8MiB (--link-memory)"},
+		{"serve --memory 1MiB --link-memory 64KiB --num-streams 100000",
+			"--memory 1MiB, half of it for requests: 524288 bytes are too few for 100000 streams"},
 		{"serve --num-streams 0", `--num-streams "0": want a whole number from 1 to 1048576`},
 		{"serve --response-timeout 30", `--response-timeout "30": want a duration such as 30s, 500ms or 2m, at least 1ms`},
-		{"serve --header-limit 1MiB", "--header-limit 1MiB: the headers have to fit one slot, which has 64KiB"},
+		{"serve --header-limit 1MiB", "--header-limit 1MiB: the headers have to fit into one slot of 64KiB (--slot-size)"},
 		{"serve --route media=x", `--route "media=x": want PREFIX=POOL, such as /media=transcode`},
-		{"serve --route /a=x --route /a=y", `--route "/a=y": the prefix is routed to pool x already`},
+		{"serve --route /a=x --route /a=y", `--route "/a=y": this prefix leads to pool x already`},
 		{"serve --worker ./x", `--worker "./x": want POOL=COMMAND, such as 'default=./worker --fast'`},
 		{"serve --worker x=./x", "--worker x=...: no route leads to pool x, add --route PREFIX=x"},
-		{"serve --workers 2", "there is no --worker"},
-		{"serve --worker default=./x --workers 17", "17 worker processes, and room for 16: raise --max-links (64) or --memory (256MiB, half of it for responses), or lower --link-memory (8MiB)"},
+		{"serve --workers 2", "give --worker, too"},
+		{"serve --worker default=./x --workers 17",
+			"17 worker processes, but room for 16: raise --max-links (64) or --memory (256MiB, half of it for responses), " +
+				"or lower --link-memory (8MiB)"},
 		{"serve --allow-uid root", `--allow-uid "root": want a whole number from 0 to 4294967295`},
 		{"serve --access-log=maybe", `--access-log "maybe": want true or false`},
 		{"serve --log-level loud", `--log-level "loud": want debug, info, warn or error`},
 		{"serve --socket " + strings.Repeat("x", 108), "want a path of 1 to 107 bytes"},
-		{"worker", "which worker? Want echo, digest or discard (see 'upload-response worker --help')"},
+		{"worker", "no worker: want echo, digest or discard (see 'upload-response worker --help')"},
 		{"worker sort", `unknown worker "sort": want echo, digest or discard`},
-		{"worker echo --lanes 0", `--lanes "0": want a whole number from 1 to 4096 (see 'upload-response worker echo --help')`},
+		{"worker echo --lanes 0",
+			`--lanes "0": want a whole number from 1 to 4096 (see 'upload-response worker echo --help')`},
 		{"demo --memory 1GiB", "unknown flag --memory (see 'upload-response demo --help')"},
 		{"demo --add ./echo", `--add "./echo": want PREFIX=COMMAND, such as /c/echo=./echo`},
 		{"demo --add /echo=./echo", `--add "/echo=./echo": there is a worker on /echo already`},
-		{"bench", "which benchmark? Want ring, http, memory or all (see 'upload-response bench --help')"},
-		{"bench show", "--from: which file? (see 'upload-response bench show --help')"},
-		{"bench disk", `unknown benchmark "disk": want ring, http, memory or all`},
-		{"bench http --protocols h1,h4", `--protocols "h1,h4": want some of h1,tls,h2c,h2,h3, with commas between them`},
-		{"bench http --connections 0", `--connections "0": want whole numbers from 1 to 4096, with commas between them`},
-		{"bench http --target nginx", `--target "nginx": want NAME=URL, such as nginx=http://127.0.0.1:8081`},
 		{"layout all", `unexpected argument "all"`},
 	} {
 		stdout, stderr, status := call(nil, strings.Fields(test.args)...)
@@ -109,7 +113,8 @@ func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 }
 
 func TestHelpGoesToStandardOutputAndFits(t *testing.T) {
-	for _, args := range []string{"--help", "-h", "help", "help serve", "serve --help", "serve -h", "worker --help", "worker digest --help", "demo --help", "bench --help", "bench ring --help", "bench http --help", "bench memory --help", "bench all --help", "bench show --help", "layout --help", "version --help"} {
+	for _, args := range []string{"--help", "-h", "help", "help serve", "serve --help", "serve -h", "worker --help",
+		"worker digest --help", "demo --help", "layout --help", "version --help"} {
 		stdout, stderr, status := call(nil, strings.Fields(args)...)
 		if status != 0 || stderr != "" || !strings.HasPrefix(strings.ToLower(stdout), "upload-response") {
 			t.Errorf("%q: status %d, printed %q and %q", args, status, stdout, stderr)
@@ -125,7 +130,8 @@ func TestHelpGoesToStandardOutputAndFits(t *testing.T) {
 func TestHelpOfServeNamesEveryFlagAndItsDefault(t *testing.T) {
 	stdout, _, _ := call(nil, "serve", "--help")
 	for _, want := range []string{
-		"--listen ADDRESS", "(:8080)", "--num-streams N", "(100)", "--slot-size SIZE", "(64KiB)", "--slots-per-stream N", "(16384)",
+		"--listen ADDRESS", "(:8080)", "--num-streams N", "(100)", "--slot-size SIZE", "(64KiB)", "--slots-per-stream N",
+		"(16384)",
 		"--memory SIZE", "(256MiB)", "--response-timeout TIME", "(30s)", "UPLOAD_RESPONSE_LISTEN",
 	} {
 		if !strings.Contains(stdout, want) {

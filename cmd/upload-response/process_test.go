@@ -162,7 +162,8 @@ func TestDemoServesItsThreeWorkers(t *testing.T) {
 			t.Errorf("echo of %d bytes: %d others came back", n, len(got))
 		}
 		sum := sha256.Sum256(body)
-		if got, want := string(put(t, url+"/digest", body)), fmt.Sprintf("{\"sha256\":%q,\"bytes\":%d}\n", hex.EncodeToString(sum[:]), n); got != want {
+		if got, want := string(put(t, url+"/digest", body)), fmt.Sprintf("{\"sha256\":%q,\"bytes\":%d}\n",
+			hex.EncodeToString(sum[:]), n); got != want {
 			t.Errorf("digest: %q, want %q", got, want)
 		}
 		if got, want := string(put(t, url+"/discard", body)), fmt.Sprintf("{\"bytes\":%d}\n", n); got != want {
@@ -181,9 +182,11 @@ func TestDemoServesTheWorkersThatAreAdded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := startProcess(t, "demo", "--listen", "127.0.0.1:0", "--socket", filepath.Join(t.TempDir(), "s"), "--add", "/more/digest="+self+" worker digest")
+	p := startProcess(t, "demo", "--listen", "127.0.0.1:0", "--socket", filepath.Join(t.TempDir(), "s"), "--add",
+		"/more/digest="+self+" worker digest")
 	url := p.foundIn(&p.out, `  (http://127.0.0.1:\d+)/more/digest`)
-	if got, want := string(put(t, url+"/more/digest", []byte("added"))), string(put(t, url+"/digest", []byte("added"))); got != want {
+	if got, want := string(put(t, url+"/more/digest", []byte("added"))), string(put(t, url+"/digest",
+		[]byte("added"))); got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
@@ -271,7 +274,8 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	p.signal(unix.SIGINT)
 	p.found("msg=stopping")
 	p.signal(unix.SIGINT)
-	if status := p.wait(); status != 1 || !strings.Contains(p.err.String(), "upload-response: stopped at once by a second signal (interrupt)\n") {
+	if status := p.wait(); status != 1 || !strings.Contains(p.err.String(),
+		"upload-response: stopped at once by a second signal (interrupt)\n") {
 		t.Errorf("status %d", status)
 	}
 }
@@ -286,11 +290,15 @@ func TestWorkersDieWithTheServer(t *testing.T) {
 func TestCommandOfWorkerIsAShellLine(t *testing.T) {
 	dir := t.TempDir()
 	script := filepath.Join(dir, "say it")
-	if err := os.WriteFile(script, []byte("#!/bin/sh\necho \"$# $1 $UPLOAD_RESPONSE_SOCKET $UPLOAD_RESPONSE_SERVER_UID $UPLOAD_RESPONSE_POOL\"\nexec sleep 1000\n"), 0o700); err != nil {
+	const said = "#!/bin/sh\n" +
+		"echo \"$# $1 $UPLOAD_RESPONSE_SOCKET $UPLOAD_RESPONSE_SERVER_UID $UPLOAD_RESPONSE_POOL\"\n" +
+		"exec sleep 1000\n"
+	if err := os.WriteFile(script, []byte(said), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	socket := filepath.Join(dir, "s")
-	p := startProcess(t, "serve", "--listen", "127.0.0.1:0", "--socket", socket, "--route", "/=x", "--worker", fmt.Sprintf("x='%s' 'one word' two", script))
+	p := startProcess(t, "serve", "--listen", "127.0.0.1:0", "--socket", socket, "--route", "/=x", "--worker",
+		fmt.Sprintf("x='%s' 'one word' two", script))
 	if got := p.foundIn(&p.out, `(?m)^(.* x)$`); got != fmt.Sprintf("2 one word %s %d x", socket, os.Geteuid()) {
 		t.Errorf("%q", got)
 	}
@@ -305,7 +313,8 @@ func TestBusyPortIsOneLineThatNamesTheFlag(t *testing.T) {
 	address, socket := listener.Addr().String(), filepath.Join(t.TempDir(), "s")
 	for _, command := range []string{"serve", "demo"} {
 		_, stderr, status := call(nil, command, "--listen", address, "--socket", socket)
-		want := "upload-response: cannot listen on " + address + ": address already in use (choose another address with --listen)\n"
+		want := "upload-response: cannot listen on " + address +
+			": address already in use (choose another address with --listen)\n"
 		if status != 1 || stderr != want {
 			t.Errorf("%s: status %d, %q", command, status, stderr)
 		}
@@ -317,7 +326,8 @@ func TestBusySocketNamesItsOwner(t *testing.T) {
 	first := startProcess(t, "serve", "--listen", "127.0.0.1:0", "--socket", socket)
 	first.found("msg=ready")
 	_, stderr, status := call(nil, "serve", "--listen", "127.0.0.1:0", "--socket", socket)
-	want := fmt.Sprintf("upload-response: worker socket %s: socket in use by process %d (choose another path with --socket)\n", socket, first.cmd.Process.Pid)
+	const format = "upload-response: worker socket %s: socket in use by process %d (choose another path with --socket)\n"
+	want := fmt.Sprintf(format, socket, first.cmd.Process.Pid)
 	if status != 1 || stderr != want {
 		t.Errorf("status %d, %q, want %q", status, stderr, want)
 	}
@@ -330,7 +340,8 @@ func TestBusySocketNamesItsOwner(t *testing.T) {
 func TestTooLittleMemoryIsOneLineAndLeavesNoSocket(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")
 	_, stderr, status := call(nil, "serve", "--listen", "127.0.0.1:0", "--socket", socket, "--memory", "100TiB")
-	if status != 1 || !strings.HasPrefix(stderr, "upload-response: --memory 100TiB: not enough memory: ") || strings.Count(stderr, "\n") != 1 {
+	if status != 1 || !strings.HasPrefix(stderr, "upload-response: --memory 100TiB: not enough memory: ") ||
+		strings.Count(stderr, "\n") != 1 {
 		t.Errorf("status %d, %q", status, stderr)
 	}
 	if _, err := os.Stat(socket); !os.IsNotExist(err) {
@@ -367,14 +378,17 @@ func TestAPoolWithWorkersTakesThoseOnlyThatTheServerStarted(t *testing.T) {
 		t.Fatal(err)
 	}
 	socket := filepath.Join(t.TempDir(), "s")
-	p := startProcess(t, "serve", "--listen", "127.0.0.1:0", "--socket", socket, "--route", "/=default", "--route", "/open=open", "--route", "/free=free",
-		"--worker", "default=sh -c '"+self+" worker echo & wait'", "--worker", "open="+self+" worker echo", "--open-pool", "open")
+	p := startProcess(t, "serve", "--listen", "127.0.0.1:0", "--socket", socket, "--route", "/=default", "--route",
+		"/open=open", "--route", "/free=free",
+		"--worker", "default=sh -c '"+self+" worker echo & wait'", "--worker", "open="+self+" worker echo",
+		"--open-pool", "open")
 	p.found(`msg="link attached" .* (pool=default)`) // a child of the worker that was started
 	byHand := func(pool string) *process {
 		return startProcess(t, "worker", "echo", "--pool", pool, "--socket", socket, "--name", "by-hand")
 	}
 	refused := byHand("default")
-	if status := refused.wait(); status != 1 || !strings.Contains(refused.err.String(), `pool "default" takes workers only that the server has started`) {
+	if status := refused.wait(); status != 1 ||
+		!strings.Contains(refused.err.String(), `pool "default" takes workers only that the server has started`) {
 		t.Errorf("status %d", status)
 	}
 	for _, pool := range []string{"open", "free"} {
@@ -406,7 +420,8 @@ func TestWorkersGetNeitherDescriptorsNorVariablesOfTheServersOwn(t *testing.T) {
 			t.Errorf("the worker sees %q", not)
 		}
 	}
-	for _, want := range []string{"\n2\n", "\nMINE=mine\n", "\nUPLOAD_RESPONSE_POOL=default\n", "\nUPLOAD_RESPONSE_SOCKET="} {
+	for _, want := range []string{"\n2\n", "\nMINE=mine\n", "\nUPLOAD_RESPONSE_POOL=default\n",
+		"\nUPLOAD_RESPONSE_SOCKET="} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the worker does not see %q in %s", want, text)
 		}
@@ -422,9 +437,9 @@ func TestOnlySignalsThatAskForTheEndEndAServer(t *testing.T) {
 	p.found(`msg="link attached"`)
 	for _, p := range []*process{p, worker} {
 		p.signal(unix.SIGHUP)
-		p.found(`msg="nothing to do" signal=hangup`)
+		p.found(`msg="signal ignored" signal=hangup`)
 		p.signal(unix.SIGUSR2)
-		p.found(`msg="nothing to do" signal="user defined signal 2"`)
+		p.found(`msg="signal ignored" signal="user defined signal 2"`)
 	}
 	worker.signal(unix.SIGQUIT)
 	if status := worker.wait(); status != 0 {
@@ -453,7 +468,8 @@ func TestAWorkerThatCannotBeRunIsAnErrorBeforeTheServerListens(t *testing.T) {
 		{"'" + plain + "' --flag", "cannot run " + plain + ": permission denied"},
 	} {
 		socket := filepath.Join(dir, "s")
-		_, stderr, status := call(nil, "serve", "--listen", "unix:"+filepath.Join(dir, "c"), "--socket", socket, "--worker", "default="+c.command)
+		_, stderr, status := call(nil, "serve", "--listen", "unix:"+filepath.Join(dir, "c"), "--socket", socket, "--worker",
+			"default="+c.command)
 		if want := "upload-response: worker default=" + c.command + ": " + c.want + "\n"; status != 1 || stderr != want {
 			t.Errorf("status %d, %q, want %q", status, stderr, want)
 		}
@@ -466,7 +482,8 @@ func TestAWorkerThatCannotBeRunIsAnErrorBeforeTheServerListens(t *testing.T) {
 func TestTheFirstWordOfACommandIsFoundWhereTheShellFindsIt(t *testing.T) {
 	for line, want := range map[string]string{
 		"./a --b": "./a", " a": "a", "'a b' c": "a b", `"a b"`: "a b", "/x/y.z": "/x/y.z", "python3.12 -m x": "python3.12",
-		"$A b": "", "~/a": "", "'a'b": "", "a'b' c": "", "-a x y": "", `"$A"`: "", "A=b c": "", "'a": "", "a\\ b": "", "a;b": "", "": "", "''": "",
+		"$A b": "", "~/a": "", "'a'b": "", "a'b' c": "", "-a x y": "", `"$A"`: "", "A=b c": "", "'a": "", "a\\ b": "",
+		"a;b": "", "": "", "''": "",
 	} {
 		if got, ok := firstWord(line); ok != (want != "") || ok && got != want {
 			t.Errorf("%q: %q, %v; want %q", line, got, ok, want)
@@ -483,7 +500,8 @@ func TestRequestsDoNotWaitForWorkersThatNeverCameUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	script := "sh -c 'test -e " + ready + " || exit 3; exec " + self + " worker echo --pool default'"
-	p := startProcess(t, "serve", "--listen", "unix:"+filepath.Join(dir, "c"), "--socket", filepath.Join(dir, "s"), "--queue-time", "1h", "--worker", "default="+script, "--workers", "2")
+	p := startProcess(t, "serve", "--listen", "unix:"+filepath.Join(dir, "c"), "--socket", filepath.Join(dir, "s"),
+		"--queue-time", "1h", "--worker", "default="+script, "--workers", "2")
 	p.found("msg=ready")
 	client := unixClient(t, filepath.Join(dir, "c"))
 	status := func() int {

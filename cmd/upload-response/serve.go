@@ -3,35 +3,45 @@ package main
 import (
 	"errors"
 	"os"
+
+	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 )
 
 // serve runs the server until a signal ends it.
 func (p *program) serve(args []string) error {
 	var s settings
 	flags := s.flags(p.getenv)
-	if err := s.parse(flags, args, p.getenv); errors.Is(err, errHelp) {
-		flags.writeHelp(p.stdout)
+	if err := s.parse(flags, args, p.getenv); errors.Is(err, cli.ErrHelp) {
+		flags.WriteHelp(p.stdout)
 		return nil
 	} else if err != nil {
 		return err
 	}
-	p.outlive()
+	p.survivePipes()
 	v, err := openService(&s, p.stdout, p.stderr)
 	if err != nil {
 		return err
 	}
+	v.warnOfRenamed(flags)
 	v.warnOfUser()
 	return v.run()
 }
 
-// warnOfUser says what the user of the worker processes makes of them.
+// warnOfRenamed warns about deprecated names of flags and variables.
+func (v *service) warnOfRenamed(flags *cli.FlagSet) {
+	for _, r := range flags.Renamed() {
+		v.log.Warn("deprecated name", "name", r.Old, "use", r.New)
+	}
+}
+
+// warnOfUser warns when the user of the worker processes can do too much, or too little.
 func (v *service) warnOfUser() {
 	s := v.settings
 	if len(s.workers) == 0 {
 		return
 	}
 	if s.user == nil && os.Geteuid() == 0 {
-		v.log.Warn("workers run as root, which nothing holds off from the server: give them a user with --worker-user")
+		v.log.Warn("workers run as root, and root can do anything to the server: give them another user with --worker-user")
 	}
 	if s.user != nil {
 		if warning, _ := s.user.check(s.socket); warning != "" {

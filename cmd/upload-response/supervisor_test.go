@@ -16,7 +16,8 @@ import (
 func TestPauseDoublesUpToABoundAndStartsAfreshAfterALongLife(t *testing.T) {
 	var b backoff
 	for i, step := range []struct{ life, want time.Duration }{
-		{0, 100 * time.Millisecond}, {0, 200 * time.Millisecond}, {time.Second, 400 * time.Millisecond}, {0, 800 * time.Millisecond},
+		{0, 100 * time.Millisecond}, {0, 200 * time.Millisecond}, {time.Second, 400 * time.Millisecond},
+		{0, 800 * time.Millisecond},
 		{0, 1600 * time.Millisecond}, {0, 3200 * time.Millisecond}, {0, 5 * time.Second}, {9 * time.Second, 5 * time.Second},
 		{10 * time.Second, 100 * time.Millisecond}, {0, 200 * time.Millisecond},
 	} {
@@ -31,7 +32,7 @@ func TestPauseDoublesUpToABoundAndStartsAfreshAfterALongLife(t *testing.T) {
 func supervised(t *testing.T, script string) (*supervisor, string) {
 	file := filepath.Join(t.TempDir(), "said")
 	s := newSupervisor(slog.New(slog.DiscardHandler), []string{"SAID=" + file})
-	s.keep(workerSpec{pool: "p", argv: []string{"/bin/sh", "-c", script}})
+	s.start(workerSpec{pool: "p", argv: []string{"/bin/sh", "-c", script}})
 	t.Cleanup(func() {
 		if !s.stopped() {
 			s.stop(0)
@@ -131,7 +132,7 @@ func TestStopKillsWhoDoesNotListen(t *testing.T) {
 
 func TestStopDoesNotWaitForTheNextStart(t *testing.T) {
 	s := newSupervisor(slog.New(slog.DiscardHandler), nil)
-	s.keep(workerSpec{pool: "p", argv: []string{"/no/such/program"}})
+	s.start(workerSpec{pool: "p", argv: []string{"/no/such/program"}})
 	start := time.Now()
 	s.stop(time.Minute)
 	if time.Since(start) > 30*time.Second {

@@ -11,100 +11,16 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
+	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/server/listen"
 )
 
-// The functions of this file make what an option's parse is: it takes a text
-// into a variable, or returns an error that says which texts it takes.
-
-// text takes any text but an empty one.
-func text(p *string) func(string) error {
-	return func(s string) error {
-		if s == "" {
-			return errors.New("want a value that is not empty")
-		}
-		*p = s
-		return nil
-	}
-}
-
-// number takes a whole number from least to most, in units of the given size.
-func number[T int | int64 | uint32 | time.Duration](p *T, unit T, least, most uint64) func(string) error {
-	return func(s string) error {
-		n, err := strconv.ParseUint(s, 10, 63)
-		if err != nil || n < least || n > most {
-			return fmt.Errorf("want a whole number from %d to %d", least, most)
-		}
-		*p = T(n) * unit
-		return nil
-	}
-}
-
-// size takes a size from least to most bytes that is a multiple of step.
-func size[T int | int64 | uint64](p *T, step, least, most uint64) func(string) error {
-	return func(s string) error {
-		n, err := parseSize(s)
-		if err == nil && n >= least && n <= most && n%step == 0 {
-			*p = T(n)
-			return nil
-		}
-		want := "want a size such as 65536, 64KiB or 1MiB"
-		if step > 1 {
-			want = "want a multiple of " + formatSize(step)
-		}
-		if most < math.MaxInt64 {
-			want += ", from " + formatSize(least) + " to " + formatSize(most)
-		} else if least > 0 {
-			want += ", at least " + formatSize(least)
-		}
-		return errors.New(want)
-	}
-}
-
-// duration takes a duration of at least that much.
-func duration(p *time.Duration, least time.Duration) func(string) error {
-	return func(s string) error {
-		d, err := time.ParseDuration(s)
-		if err != nil || d < least {
-			return fmt.Errorf("want a duration such as 30s, 500ms or 2m, at least %v", least)
-		}
-		*p = d
-		return nil
-	}
-}
-
-// toggle takes what strconv.ParseBool does.
-func toggle(p *bool) func(string) error {
-	return func(s string) error {
-		b, err := strconv.ParseBool(s)
-		if err != nil {
-			return errors.New("want true or false")
-		}
-		*p = b
-		return nil
-	}
-}
-
-// choice takes one of some words.
-func choice(p *string, words ...string) func(string) error {
-	return func(s string) error {
-		for _, word := range words {
-			if s == word {
-				*p = s
-				return nil
-			}
-		}
-		return errors.New("want " + oneOf(words))
-	}
-}
-
 // level takes a level of log/slog.
 func level(p *slog.Level) func(string) error {
 	var word string
-	parse := choice(&word, "debug", "info", "warn", "error")
+	parse := cli.Choice(&word, "debug", "info", "warn", "error")
 	return func(s string) error {
 		if err := parse(s); err != nil {
 			return err
@@ -113,7 +29,7 @@ func level(p *slog.Level) func(string) error {
 	}
 }
 
-// address adds a place to listen on.
+// address adds an address to listen on.
 func address(p *[]listen.Address) func(string) error {
 	return func(s string) error {
 		a, err := listen.ParseAddress(s)
@@ -121,7 +37,7 @@ func address(p *[]listen.Address) func(string) error {
 			return err
 		}
 		if slices.Contains(*p, a) && !strings.HasSuffix(s, ":0") {
-			return errors.New("stands twice")
+			return errors.New("given twice")
 		}
 		*p = append(*p, a)
 		return nil
@@ -175,8 +91,8 @@ func socketPath(p *string) func(string) error {
 // validPool matches the names that a pool can have.
 var validPool = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// errPool says what a pool's name is.
-var errPool = errors.New("want a pool's name, 1 to 64 of A-Z a-z 0-9 . _ -")
+// errPool is returned for a text that is not the name of a pool.
+var errPool = errors.New("want the name of a pool, 1 to 64 of A-Z a-z 0-9 . _ -")
 
 func poolName(p *string) func(string) error {
 	return func(s string) error {
@@ -188,7 +104,7 @@ func poolName(p *string) func(string) error {
 	}
 }
 
-// route adds PREFIX=POOL. A prefix can contain "=", a pool's name cannot.
+// route adds PREFIX=POOL. A prefix can contain "=", the name of a pool cannot.
 func route(p *[]server.Route) func(string) error {
 	return func(s string) error {
 		at := strings.LastIndexByte(s, '=')
@@ -197,7 +113,7 @@ func route(p *[]server.Route) func(string) error {
 		}
 		for _, other := range *p {
 			if other.Prefix == s[:at] {
-				return fmt.Errorf("the prefix is routed to pool %s already", other.Pool)
+				return fmt.Errorf("this prefix leads to pool %s already", other.Pool)
 			}
 		}
 		*p = append(*p, server.Route{Prefix: s[:at], Pool: s[at+1:]})
@@ -217,7 +133,7 @@ func workerCommand(p *[]workerSpec) func(string) error {
 	}
 }
 
-// id adds a user's or group's number, or POOL=NUMBER.
+// id adds the number of a user or group, or POOL=NUMBER.
 func id(any *[]uint32, pools *[]server.PoolID) func(string) error {
 	return func(s string) error {
 		var n uint32
@@ -227,7 +143,7 @@ func id(any *[]uint32, pools *[]server.PoolID) func(string) error {
 		} else if !validPool.MatchString(pool) {
 			return errPool
 		}
-		if err := number(&n, 1, 0, math.MaxUint32)(text); err != nil {
+		if err := cli.Number(&n, 1, 0, math.MaxUint32)(text); err != nil {
 			return err
 		}
 		if bound {
@@ -239,7 +155,7 @@ func id(any *[]uint32, pools *[]server.PoolID) func(string) error {
 	}
 }
 
-// poolNames adds a pool's name.
+// poolNames adds the name of a pool.
 func poolNames(p *[]string) func(string) error {
 	return func(s string) error {
 		var name string
@@ -251,22 +167,7 @@ func poolNames(p *[]string) func(string) error {
 	}
 }
 
-// words splits the value of a variable at commas and white space, lines at the
-// ends of lines.
-func words(s string) []string {
-	return strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })
-}
-
-func lines(s string) (list []string) {
-	for line := range strings.SplitSeq(s, "\n") {
-		if line = strings.TrimSpace(line); line != "" {
-			list = append(list, line)
-		}
-	}
-	return list
-}
-
-// altSvc takes what responses say of HTTP/3, see AltSvc of [server.Limits].
+// altSvc takes what responses say about HTTP/3, see AltSvc of [server.Limits].
 func altSvc(p *string) func(string) error {
 	return func(text string) error {
 		switch text = strings.TrimSpace(text); text {

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// checkWorkers returns an error if the program of a worker's command is not there, or
-// may not be run. A command whose first word the shell has to make something of is left
-// to the shell.
+// checkWorkers returns an error if the program of a worker's command does not exist, or
+// cannot be executed. It leaves commands to the shell if the first word has quoting or
+// expansions that only a shell understands.
 func (s *settings) checkWorkers() error {
 	for _, spec := range s.workers {
 		program, ok := firstWord(spec.line)
@@ -24,7 +24,7 @@ func (s *settings) checkWorkers() error {
 	return nil
 }
 
-// lookupCause says why a program cannot be run, in as few words as there are.
+// lookupCause returns why a program cannot be executed, without the words around it.
 func lookupCause(err error) error {
 	var failed *exec.Error
 	if errors.As(err, &failed) {
@@ -37,8 +37,8 @@ func lookupCause(err error) error {
 	return err
 }
 
-// firstWord returns the first word of a shell's line. It reports false for one that is
-// more than that word to the shell, or an option of exec.
+// firstWord returns the first word of a shell command. It reports false if the word means
+// more than itself to the shell, or is an option of exec.
 func firstWord(line string) (string, bool) {
 	line = strings.TrimLeft(line, " \t\n")
 	if line == "" {

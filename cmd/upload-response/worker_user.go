@@ -18,12 +18,12 @@ import (
 type workerUser struct {
 	uid, gid   uint32
 	groups     []uint32
-	name, home string // empty: nobody knows
+	name, home string // empty: unknown
 }
 
-// asUser takes NAME, NAME:GROUP, UID:GID and the like. A name brings its groups with it,
-// a number only those of the user who has it, if there is one.
-func asUser(p **workerUser) func(string) error {
+// parseUser takes NAME, NAME:GROUP, UID:GID, or a mixture. A name also stands for the groups
+// of the user, and a number too if it is the number of a user.
+func parseUser(p **workerUser) func(string) error {
 	return func(s string) error {
 		name, group, grouped := strings.Cut(s, ":")
 		if name == "" || grouped && group == "" {
@@ -37,7 +37,7 @@ func asUser(p **workerUser) func(string) error {
 		case grouped:
 			w.gid, err = lookUpGroup(group)
 		case w.name == "":
-			err = fmt.Errorf("there is no user %s whose group could be known: want UID:GID", name)
+			err = fmt.Errorf("no user has the number %s, so the group is unknown: want UID:GID", name)
 		}
 		*p = w
 		return err
@@ -81,14 +81,14 @@ func lookUpGroup(name string) (uint32, error) {
 	return gid, nil
 }
 
-// numeric returns the number that a text is. The last is none: it means "leave it as
-// it is" to system calls.
+// numeric returns the number that a text is. The largest number is not valid: to system
+// calls it means "leave it unchanged".
 func numeric(text string) (uint32, bool) {
 	n, err := strconv.ParseUint(text, 10, 32)
 	return uint32(n), err == nil && n != math.MaxUint32
 }
 
-// credential has a process run as the user. Nil: as we do.
+// credential is what makes a process run as the user; nil: it runs as we do.
 func (w *workerUser) credential() *syscall.Credential {
 	if w == nil || int(w.uid) == os.Geteuid() && int(w.gid) == os.Getegid() {
 		return nil
@@ -96,7 +96,7 @@ func (w *workerUser) credential() *syscall.Credential {
 	return &syscall.Credential{Uid: w.uid, Gid: w.gid, Groups: w.groups}
 }
 
-// env returns what the user's processes find in their environment.
+// env returns the environment variables that depend on the user.
 func (w *workerUser) env() (list []string) {
 	if w == nil || w.name == "" {
 		return nil
@@ -104,18 +104,20 @@ func (w *workerUser) env() (list []string) {
 	return []string{"HOME=" + w.home, "USER=" + w.name, "LOGNAME=" + w.name}
 }
 
-// check compares the user with what we can do, and with the socket: it returns an error if
-// workers cannot be started, and a warning if they probably cannot reach the socket.
+// check returns an error if we cannot start processes of the user, and a warning if they
+// probably cannot reach the socket.
 func (w *workerUser) check(socket string) (warning string, err error) {
 	if w.credential() == nil {
 		return "", nil
 	}
 	if os.Geteuid() != 0 {
-		return "", fmt.Errorf("--worker-user: only root can start processes of user %d, and we are user %d", w.uid, os.Geteuid())
+		return "", fmt.Errorf("--worker-user: only root can start processes of user %d, and the server is user %d", w.uid,
+			os.Geteuid())
 	}
 	for dir := filepath.Dir(absolute(socket)); ; dir = filepath.Dir(dir) {
 		if info, err := os.Stat(dir); err == nil && !w.mayEnter(info) {
-			return fmt.Sprintf("%s is closed to user %d, who has to reach the socket: choose another path with --socket", dir, w.uid), nil
+			const format = "user %d cannot enter %s, and so cannot reach the socket: choose another path with --socket"
+			return fmt.Sprintf(format, w.uid, dir), nil
 		}
 		if dir == filepath.Dir(dir) {
 			return "", nil
@@ -123,8 +125,8 @@ func (w *workerUser) check(socket string) (warning string, err error) {
 	}
 }
 
-// mayEnter reports whether the mode of a folder lets the user through. There may be
-// other rules.
+// mayEnter reports whether the mode of a folder lets the user through. Other rules may
+// forbid it all the same.
 func (w *workerUser) mayEnter(folder fs.FileInfo) bool {
 	owner, mode := folder.Sys().(*syscall.Stat_t), folder.Mode().Perm()
 	switch {

@@ -7,7 +7,7 @@ import (
 
 	"google.golang.org/grpc"
 
-	"github.com/wavey-ai/upload-response/bench"
+	"github.com/wavey-ai/upload-response/bench/role"
 )
 
 // serve serves one request with the handler of the benchmarks.
@@ -19,7 +19,7 @@ func serve(_ any, stream grpc.ServerStream) error {
 	r := httptest.NewRequestWithContext(stream.Context(), h.Method, h.Path, &body{receive: stream.RecvMsg})
 	r.ContentLength = h.Length
 	w := &writer{stream: stream, header: http.Header{}}
-	bench.Handler.ServeHTTP(w, r)
+	role.Handler.ServeHTTP(w, r)
 	return w.finish()
 }
 

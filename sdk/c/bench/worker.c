@@ -1,5 +1,5 @@
 /* The worker of the benchmarks, one thread that blocks. The last part of the path selects
- * the response, as in bench/handler.go: /hello answers with a short text; /upload
+ * the response, as in bench/role/handler.go: /hello answers with a short text; /upload
  * reads a byte of every cache line of the upload and answers with its length and their
  * sum; /download?bytes=N sends N bytes; /echo sends the upload back; /first sends a
  * first part immediately, and continues when it has the upload. */

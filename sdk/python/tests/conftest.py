@@ -118,7 +118,7 @@ class Server(Process):
     def _start(self, *arguments: str, port: int = 0) -> None:
         listen = f"127.0.0.1:{port}"
         sizes = ("--memory", "64MiB", "--slot-size", str(SLOT), "--header-limit", str(SLOT))
-        settings = (*sizes, "--stall-time", "0")  # uploads wait for their test
+        settings = (*sizes, "--stall-timeout", "0")  # uploads wait for their test
         command = [program(), "serve", "--listen", listen, "--socket", self.socket, *settings, *arguments]
         super().__init__(command)
         self.port = int(self.says(r'msg=ready listen="?127.0.0.1:(\d+)')[1])

@@ -161,7 +161,7 @@ def end(pid: int) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_stopped_process_that_goes_on_serves_again(tmp_path: Path, kind: str) -> None:
-    server = Server(tmp_path, "--response-timeout", "300ms", "--queue-time", "300ms")
+    server = Server(tmp_path, "--response-timeout", "300ms", "--queue-timeout", "300ms")
     try:
         with (
             running(server, kind, f"{kind}_app:app") as process,

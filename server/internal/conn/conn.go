@@ -31,6 +31,9 @@ func New(client *Client) *Conn {
 	return c
 }
 
+// Peer returns who was at the other end last; nil: nobody has asked yet.
+func (c *Conn) Peer() *Client { return c.client.Load() }
+
 // Client returns who sent a request that came from an address; nil is a connection that
 // the server does not know. All requests of a connection have the same client, except over
 // HTTP/3, where clients may move.

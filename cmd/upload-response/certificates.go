@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/mholt/acmez/v3"
+
+	"github.com/wavey-ai/upload-response/cmd/internal/cli"
+	"github.com/wavey-ai/upload-response/server/tlscert"
+)
+
+// certificateSettings says which certificate the server shows, and demands of clients.
+type certificateSettings struct {
+	cert, key, clientCA string // files
+	selfSigned          bool
+	acme                acmeSettings
+}
+
+func (c *certificateSettings) fileFlags() []cli.Option {
+	return []cli.Option{
+		{
+			Name: "tls-cert", Arg: "FILE", Help: "certificate chain for https://, in PEM; read again when it changes",
+			Parse: cli.Text(&c.cert),
+		},
+		{Name: "tls-key", Arg: "FILE", Help: "private key of the certificate", Parse: cli.Text(&c.key)},
+		{
+			Name: "tls-self-signed", Help: "make a certificate for this machine, for development",
+			Parse: cli.Toggle(&c.selfSigned),
+		},
+		{
+			Name: "tls-client-ca", Arg: "FILE", Help: "accept only clients with a certificate that one of these has signed",
+			Parse: cli.Text(&c.clientCA),
+		},
+	}
+}
+
+// check compares the settings with each other, and with whether an address needs a
+// certificate.
+func (c *certificateSettings) check(secure bool) error {
+	sources := 0
+	for _, given := range []bool{c.cert != "", c.selfSigned, len(c.acme.domains) > 0} {
+		if given {
+			sources++
+		}
+	}
+	switch {
+	case (c.cert == "") != (c.key == ""):
+		return errors.New("--tls-cert and --tls-key go together")
+	case sources > 1:
+		return errors.New("--tls-cert, --tls-self-signed and --acme-domain exclude each other: give only one of them")
+	case secure && sources == 0:
+		return errors.New("--listen https://... needs a certificate: give --tls-cert and --tls-key, --acme-domain, " +
+			"or --tls-self-signed for development")
+	case !secure && (sources > 0 || c.clientCA != ""):
+		return errors.New("a certificate needs an address that uses it: give --listen https://HOST:PORT")
+	case c.clientCA != "" && len(c.acme.domains) > 0:
+		return errors.New("--tls-client-ca and --acme-domain exclude each other: " +
+			"the authority connects as a client, and has no certificate")
+	}
+	return nil
+}
+
+// certificates is what the server shows clients that connect over TLS.
+type certificates struct {
+	files *tlscert.Files    // nil: not in files
+	acme  *acmeCertificates // nil: not from an authority
+	tls   *tls.Config
+}
+
+// loadCertificates reads the certificate, or makes one. It returns nil if none is needed.
+func (l *listenerSettings) loadCertificates(log *slog.Logger) (_ *certificates, err error) {
+	s := &l.certificates
+	c := &certificates{}
+	var get func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	switch {
+	case s.selfSigned:
+		made, err := tlscert.SelfSigned()
+		if err != nil {
+			return nil, err
+		}
+		get = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return made, nil }
+		log.Info("certificate made", "sha256", tlscert.Fingerprint(made), "names", made.Leaf.DNSNames, "until",
+			made.Leaf.NotAfter)
+	case s.cert != "":
+		if c.files, err = tlscert.Load(s.cert, s.key, log); err != nil {
+			return nil, fmt.Errorf("--tls-cert %s, --tls-key %s: %w", s.cert, s.key, err)
+		}
+		get = c.files.Get
+	case len(s.acme.domains) > 0:
+		c.acme = s.acme.newCertificates(l.securePort(), log)
+		get = c.acme.magic.GetCertificate
+	default:
+		return nil, nil
+	}
+	if c.tls, err = tlscert.NewConfig(get, s.clientCA); err != nil {
+		return nil, fmt.Errorf("--tls-client-ca %s: %w", s.clientCA, err)
+	}
+	if c.acme != nil {
+		c.tls.NextProtos = append(c.tls.NextProtos, acmez.ACMETLS1Protocol)
+	}
+	return c, nil
+}
+
+// manage gets certificates from the authority, if there is one, and renews them until ctx
+// ends.
+func (c *certificates) manage(ctx context.Context) error {
+	if c == nil || c.acme == nil {
+		return nil
+	}
+	context.AfterFunc(ctx, c.acme.cache.Stop)
+	return c.acme.magic.ManageAsync(ctx, c.acme.domains)
+}
+
+func (c *certificates) tlsConfig() *tls.Config {
+	if c == nil {
+		return nil
+	}
+	return c.tls
+}
+
+// reload reads the certificate files again, and reports whether there are any.
+func (c *certificates) reload() bool {
+	if c == nil || c.files == nil {
+		return false
+	}
+	c.files.Reload()
+	return true
+}

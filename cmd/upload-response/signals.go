@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"reflect"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wavey-ai/upload-response/server"
+)
+
+// handle does what a signal asks for: it logs the counters, or reads the certificate files
+// again. It returns false for a signal that asks the service to end.
+func (v *service) handle(s os.Signal) bool {
+	switch s {
+	case unix.SIGUSR1:
+		attrs := append(statsAttrs(v.router.Stats()), slog.Int64("lost_log_lines", v.output.lostLines()))
+		v.log.LogAttrs(context.Background(), slog.LevelInfo, "stats", attrs...)
+	case unix.SIGHUP:
+		if !v.certificates.reload() {
+			v.log.Info("signal ignored", "signal", s, "because", "there are no certificate files to read again")
+		}
+	case unix.SIGUSR2:
+		v.log.Info("signal ignored", "signal", s, "because", "it has no meaning")
+	default:
+		return false
+	}
+	return true
+}
+
+// statsAttrs makes an attribute of each field, with the name that it has in JSON.
+func statsAttrs(stats server.Stats) (attrs []slog.Attr) {
+	values := reflect.ValueOf(stats)
+	for i, field := range reflect.VisibleFields(values.Type()) {
+		attrs = append(attrs, slog.Any(field.Tag.Get("json"), values.Field(i).Interface()))
+	}
+	return attrs
+}

@@ -1,0 +1,56 @@
+package accept
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"sync"
+
+	"github.com/wavey-ai/upload-response/server/internal/conn"
+	"github.com/wavey-ai/upload-response/server/internal/http1"
+)
+
+// socket is the connection of a client below TLS and HTTP. It counts against the address of
+// the client until it closes.
+type socket struct {
+	net.Conn
+	info    *conn.Conn
+	once    sync.Once
+	release func()
+}
+
+// Read tells before it waits, if somebody wants to know.
+func (s *socket) Read(p []byte) (int, error) {
+	if reader := s.info.Reader; reader != nil {
+		if idle := reader.Idle(); idle != nil {
+			return reader.Read(p, *idle)
+		}
+	}
+	return s.Conn.Read(p)
+}
+
+// Close closes the connection.
+func (s *socket) Close() error {
+	s.once.Do(s.release)
+	return s.Conn.Close()
+}
+
+// CloseWrite ends what the client reads.
+func (s *socket) CloseWrite() error { return conn.CloseWrite(s.Conn) }
+
+// ConnContext notes a connection of a [Listener] in the context of its requests, as
+// http.Server asks.
+func ConnContext(ctx context.Context, c net.Conn) context.Context {
+	var info *conn.Conn
+	switch c := c.(type) {
+	case *http1.GuardedConn:
+		info, ctx = c.Info(), c.With(ctx)
+	case *http1.SecureConn:
+		info, ctx = c.Info(), c.With(ctx)
+	case *tls.Conn:
+		info = c.NetConn().(*socket).info
+		ctx = conn.With(ctx, info)
+	}
+	info.Requests.Init(func(string) { _ = c.Close() })
+	return ctx
+}

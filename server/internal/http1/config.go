@@ -1,0 +1,21 @@
+// Package http1 serves HTTP/1.1: simple requests at once, without net/http, and all others
+// with it, behind a guard that lets through only messages whose end nobody can mistake.
+package http1
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Config is what all connections of a server have in common.
+type Config struct {
+	HeaderTime     time.Duration // for the first request of a connection to come
+	IdleTime       time.Duration // for the next one
+	WriteTime      time.Duration // for a client to take what is left of a response
+	HalfClosedTime time.Duration // see the function of this name
+	Log            *slog.Logger
+
+	// Refused counts and logs an answer to a message that never becomes a request. It
+	// returns the id that the response carries.
+	Refused func(*Refusal) (id string)
+}

@@ -1,0 +1,174 @@
+package http1
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wavey-ai/upload-response/server/internal/conn"
+)
+
+// FastServer serves plain requests, and looks after the connections over which they
+// come.
+type FastServer struct {
+	config  *Config
+	handler http.Handler
+
+	closing atomic.Bool // connections end after their response
+	stop    chan struct{}
+	once    sync.Once // of stop
+
+	mu      sync.Mutex
+	conns   map[*FastConn]struct{}
+	watched bool          // the watch runs
+	empty   chan struct{} // closed when there are no connections; nil: nobody waits
+}
+
+// NewFastServer returns a server whose requests the handler serves.
+func NewFastServer(config *Config, handler http.Handler) *FastServer {
+	return &FastServer{config: config, handler: handler, stop: make(chan struct{}), conns: map[*FastConn]struct{}{}}
+}
+
+// Serve serves a connection, see [newFastConn]. It reports whether net/http is to go
+// on with it.
+func (s *FastServer) Serve(whole, socket net.Conn) (goesOn bool) {
+	c := newFastConn(s, whole, socket)
+	s.mu.Lock()
+	s.conns[c] = struct{}{}
+	if !s.watched {
+		s.watched = true
+		go s.watch()
+	}
+	s.mu.Unlock()
+	defer s.forget(c)
+	return c.serve()
+}
+
+func (s *FastServer) forget(c *FastConn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+	if len(s.conns) == 0 && s.empty != nil {
+		close(s.empty)
+		s.empty = nil
+	}
+}
+
+// Shutdown ends the connections without a request; the others end after theirs. It
+// waits for them until ctx ends.
+func (s *FastServer) Shutdown(ctx context.Context) {
+	select {
+	case <-s.endIdle():
+	case <-ctx.Done():
+	}
+}
+
+// endIdle returns a channel that is closed when there are no connections any more.
+func (s *FastServer) endIdle() <-chan struct{} {
+	s.closing.Store(true)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		if c.state.Load() != stateActive {
+			_ = c.socket.SetReadDeadline(conn.Past)
+		}
+	}
+	empty := make(chan struct{})
+	if len(s.conns) == 0 {
+		close(empty)
+	} else {
+		s.empty = empty
+	}
+	return empty
+}
+
+// Close ends every connection.
+func (s *FastServer) Close() {
+	s.closing.Store(true)
+	s.once.Do(func() { close(s.stop) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		_ = c.socket.Close()
+	}
+}
+
+// watchEvery is how often the watch looks, and so how late it may notice that a client
+// is gone or has been idle for too long.
+const watchEvery = 250 * time.Millisecond
+
+// watch ends connections that are idle, or whose client does not read, and cancels the
+// requests of clients that are gone.
+func (s *FastServer) watch() {
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case now := <-ticker.C:
+			s.cancelGone(s.sweep(now), now)
+		}
+	}
+}
+
+// sweep ends the connections that have had their time, and returns those whose request
+// takes long.
+func (s *FastServer) sweep(now time.Time) (long []*FastConn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		spent := time.Duration(now.UnixNano() - c.since.Load())
+		switch state := c.state.Load(); {
+		case state == stateActive && spent > watchEvery:
+			long = append(long, c)
+		case state == stateIdle && spent > s.config.IdleTime, state == stateNew && spent > s.config.HeaderTime:
+			_ = c.socket.SetReadDeadline(conn.Past) // if a request comes just now, it is the last
+		case state == stateClosing && spent > s.config.WriteTime:
+			_ = c.socket.Close()
+		}
+	}
+	return long
+}
+
+// cancelGone asks the kernel whose client has closed its end, and is gone: net/http has a
+// goroutine for each request read for that. The number of a socket that is closed meanwhile may
+// be another's already, so who seems to be gone is asked for again while it is held.
+func (s *FastServer) cancelGone(conns []*FastConn, now time.Time) {
+	fds := make([]unix.PollFd, len(conns))
+	for i, c := range conns {
+		fds[i].Fd = -1 // ignored
+		withSocket(c.socket, func(fd int32) { fds[i] = unix.PollFd{Fd: fd, Events: unix.POLLRDHUP} })
+	}
+	if n, err := unix.Poll(fds, 0); n <= 0 || err != nil {
+		return
+	}
+	for i, c := range conns {
+		if fds[i].Revents == 0 {
+			continue
+		}
+		withSocket(c.socket, func(fd int32) {
+			again := []unix.PollFd{{Fd: fd, Events: unix.POLLRDHUP}}
+			if n, err := unix.Poll(again, 0); n > 0 && err == nil && (c.guarded.secure || c.half.gone(int(fd), now, s.config.HalfClosedTime-watchEvery)) {
+				c.cancel()
+			}
+		})
+	}
+}
+
+// withSocket calls f with the descriptor of a connection, unless it is closed.
+func withSocket(c net.Conn, f func(fd int32)) {
+	socket, ok := c.(syscall.Conn)
+	if !ok {
+		return
+	}
+	if raw, err := socket.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { f(int32(fd)) })
+	}
+}

@@ -1,0 +1,77 @@
+package http1
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// halfClosed tells a client that has only ended its sending side from one that is gone. TCP
+// says the same of both (FIN), until something is sent to it: a client that is there
+// acknowledges it, the kernel of one that is gone answers with RST. A Unix socket tells at
+// once.
+type halfClosed struct {
+	since time.Time // when it was seen; the zero value: not
+	acked uint64    // bytes that had been acknowledged then
+}
+
+// HalfClosedTime returns how long a client of TCP that sends no more is served without being
+// sent anything, which would show whether it is there. It is less than the stall time, after
+// which slow clients have to go when others wait: this one may wait for nothing. The stall
+// time is 0 if slow clients never have to go.
+func HalfClosedTime(stallTime time.Duration) time.Duration {
+	if stallTime == 0 {
+		return usualHalfClosed
+	}
+	return stallTime * 5 / 8
+}
+
+const usualHalfClosed = 1250 * time.Millisecond
+
+// gone reports whether the client of a socket is gone, which has been found to send no more.
+// The one of TCP is if it has got nothing in so long.
+func (h *halfClosed) gone(fd int, now time.Time, long time.Duration) bool {
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+	if n, err := unix.Poll(fds, 0); n > 0 && err == nil && fds[0].Revents&(unix.POLLERR|unix.POLLHUP) != 0 {
+		return true
+	}
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		return false // a Unix socket, which would have said so
+	}
+	if h.since.IsZero() {
+		h.since, h.acked = now, info.Bytes_acked
+	}
+	return info.Bytes_acked == h.acked && now.Sub(h.since) > long
+}
+
+// awaitGone is called at the end of what the client sends, and returns when it is gone, or
+// at the deadline for reading: net/http would take it for gone at once. Preconditions: the
+// reader is not nil, and there is no TLS.
+func (c *GuardedConn) awaitGone() error {
+	var h halfClosed
+	long := c.config.HalfClosedTime
+	_ = c.reader.Raw.Control(func(fd uintptr) { h.gone(int(fd), time.Now(), long) }) // its time begins before that of the timer
+	wake := time.AfterFunc(long+time.Millisecond, func() {
+		_ = c.reader.Raw.Control(func(fd uintptr) {
+			if _, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+				_ = unix.Shutdown(int(fd), unix.SHUT_RD) // changes nothing, but has Read look again
+			}
+		})
+	})
+	defer wake.Stop()
+	if err := c.reader.Raw.Read(func(fd uintptr) bool { return h.gone(int(fd), time.Now(), long) }); err != nil {
+		return err
+	}
+	return io.EOF
+}
+
+// lingers reports whether the end of what the client sends comes behind a whole request
+// that is still answered.
+func (c *GuardedConn) lingers(err error) bool {
+	s := &c.guard
+	return errors.Is(err, io.EOF) && c.reader != nil && !c.secure && !s.opaque.Load() && s.begun > int(c.refusals.ended.Load()) &&
+		(s.stage == stageStart && len(s.line) == 0 && !s.held || s.stage == stageShut)
+}
