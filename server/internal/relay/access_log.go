@@ -1,11 +1,11 @@
-package server
+package relay
 
 import (
 	"context"
 	"log/slog"
 	"time"
 
-	"github.com/wavey-ai/upload-response/server/internal/http1"
+	"github.com/wavey-ai/upload-response/server/internal/protocol"
 )
 
 // log writes the line of one exchange to the access log.
@@ -22,9 +22,9 @@ func (x *exchange) log(log *slog.Logger, status int, err error) {
 	log.LogAttrs(context.Background(), slog.LevelInfo, "exchange", attrs...)
 }
 
-// logRefusal counts and logs an answer to a message of HTTP/1 that never became a request. It
+// LogRefusal counts and logs an answer to a message of HTTP/1 that never became a request. It
 // returns the id of the answer.
-func (r *UploadResponseRouter) logRefusal(m *http1.Refusal) (id string) {
+func (r *Relay) LogRefusal(m *protocol.Refusal) (id string) {
 	id = newRequestID()
 	r.counters.Exchanges.Add(1)
 	r.counters.Failed.Add(1)

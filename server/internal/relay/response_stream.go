@@ -1,4 +1,4 @@
-package server
+package relay
 
 import (
 	"errors"
@@ -27,7 +27,7 @@ type responder struct {
 	request    *http.Request
 	origin     *origin
 	offer      *wsock.Handshake // nil: the request asks for no WebSocket
-	router     *UploadResponseRouter
+	relay      *Relay
 
 	websocket  *websocket // nil: no open WebSocket
 	begun      bool       // the headers are out, or on their way
@@ -88,14 +88,14 @@ func (r *responder) handle(slot shm.Slot) (done bool, err error) {
 		return false, r.begin(slot.Bytes)
 	case shm.KindBody:
 		if r.trailers {
-			return false, fmt.Errorf("%w: a body after the trailers", ErrWorkerInvalid)
+			return false, fmt.Errorf("%w: a body after the trailers", fault.ErrWorkerInvalid)
 		}
 		return false, r.body(r.gather(slot))
 	case shm.KindTrailers:
 		r.trailers = true
 		fields, _, err := proto.ParseFields(slot.Bytes, nil)
 		if err != nil {
-			return false, fmt.Errorf("%w: trailers: %w", ErrWorkerInvalid, err)
+			return false, fmt.Errorf("%w: trailers: %w", fault.ErrWorkerInvalid, err)
 		}
 		if err := r.flush(); err != nil { // or net/http would give a short body a length, and drop them
 			return false, err
@@ -106,7 +106,7 @@ func (r *responder) handle(slot shm.Slot) (done bool, err error) {
 		r.stream.NoteEnd(slot)
 		return true, r.end()
 	}
-	return false, fmt.Errorf("%w: a %v slot, and no WebSocket", ErrWorkerInvalid, slot.Kind)
+	return false, fmt.Errorf("%w: a %v slot, and no WebSocket", fault.ErrWorkerInvalid, slot.Kind)
 }
 
 // parse decodes a headers frame. It copies the frame before it looks at it, so what
@@ -116,12 +116,12 @@ func (r *responder) parse(frame []byte) (*proto.Response, error) {
 	n, err := response.Parse(frame)
 	switch id := r.stream.ID(); {
 	case err != nil:
-		return nil, fmt.Errorf("%w: headers frame: %w", ErrWorkerInvalid, err)
+		return nil, fmt.Errorf("%w: headers frame: %w", fault.ErrWorkerInvalid, err)
 	case n != len(frame):
-		return nil, fmt.Errorf("%w: headers frame: %d bytes too many", ErrWorkerInvalid, len(frame)-n)
+		return nil, fmt.Errorf("%w: headers frame: %d bytes too many", fault.ErrWorkerInvalid, len(frame)-n)
 	case response.StreamID != id: // a worker that mixes up its clients
 		return nil, fmt.Errorf("%w: headers frame of stream %d on the lane of %d",
-			ErrWorkerInvalid, response.StreamID, id)
+			fault.ErrWorkerInvalid, response.StreamID, id)
 	}
 	return response, nil
 }
@@ -165,7 +165,7 @@ func (r *responder) begin(frame []byte) error {
 	}
 	r.origin.sign(r.writer.Header())
 	r.start(head)
-	r.compressor = r.router.compression.Begin(r.writer, r.request, &head)
+	r.compressor = r.relay.compressors.Begin(r.writer, r.request, &head)
 	r.writer.WriteHeader(head.Status)
 	return nil
 }
@@ -189,9 +189,9 @@ func (r *responder) open(response *proto.Response) error {
 	if err != nil {
 		return err
 	}
-	r.websocket = newWebsocket(r.stream, r.controller, w, &r.router.config)
+	r.websocket = newWebsocket(r.stream, r.controller, w, &r.relay.config)
 	go r.websocket.pump.run()
-	r.router.dispatcher.OpenWebSocket(r.stream, r.websocket.leave)
+	r.relay.dispatcher.OpenWebSocket(r.stream, r.websocket.leave)
 	return nil
 }
 
@@ -202,7 +202,7 @@ func (r *responder) decline(status int) error {
 		return nil
 	}
 	if r.offer.Extended() && status < http.StatusMultipleChoices {
-		return fmt.Errorf("%w: the worker answered %d", ErrNoWebSocket, status)
+		return fmt.Errorf("%w: the worker answered %d", fault.ErrNoWebSocket, status)
 	}
 	r.stream.EndRequest()
 	return nil
@@ -229,7 +229,7 @@ func (r *responder) gather(slot shm.Slot) [][]byte {
 func (r *responder) body(pieces [][]byte) error {
 	r.sent += int64(protocol.Length(pieces))
 	if r.head.BodyAllowed && r.head.ContentLength >= 0 && r.sent > r.head.ContentLength {
-		return fmt.Errorf("%w: more bytes than its Content-Length of %d", ErrWorkerInvalid, r.head.ContentLength)
+		return fmt.Errorf("%w: more bytes than its Content-Length of %d", fault.ErrWorkerInvalid, r.head.ContentLength)
 	}
 	if !r.head.BodyAllowed {
 		return nil // drained, not sent (RFC 9110 sections 9.3.2 and 15.3.5, RFC 9112 section 6.3)
@@ -286,7 +286,7 @@ func (r *responder) end() error {
 		return err
 	}
 	if r.head.BodyAllowed && r.head.ContentLength >= 0 && r.sent != r.head.ContentLength {
-		return fmt.Errorf("%w: %d bytes, its Content-Length is %d", ErrWorkerInvalid, r.sent, r.head.ContentLength)
+		return fmt.Errorf("%w: %d bytes, its Content-Length is %d", fault.ErrWorkerInvalid, r.sent, r.head.ContentLength)
 	}
 	return r.finish()
 }
@@ -309,7 +309,7 @@ func clientError(p *progress.Exchange, err error) error {
 	case p.Preempted():
 		return fault.ErrPreempted
 	case p.ClientSlow():
-		return fmt.Errorf("%w: it took no byte of the response within the limit", ErrClientSlow)
+		return fmt.Errorf("%w: it took no byte of the response within the limit", fault.ErrClientSlow)
 	}
-	return fmt.Errorf("%w: %w", ErrClientGone, err)
+	return fmt.Errorf("%w: %w", fault.ErrClientGone, err)
 }

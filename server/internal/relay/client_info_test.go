@@ -1,4 +1,4 @@
-package server
+package relay
 
 import (
 	"net/http"
@@ -26,7 +26,8 @@ func fieldsOf(lines string) http.Header {
 // originFrom returns the origin of a request from an address with fields as of fieldsOf,
 // where 10.0.0.0/8 and fd00::/8 are trusted.
 func originFrom(remote, fields string) *origin {
-	r := &UploadResponseRouter{trust: conn.Trust{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}}}
+	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
+	r := &Relay{config: Config{Trust: &conn.Trust{Proxies: proxies}}}
 	request := httptest.NewRequest("GET", "/", nil)
 	request.RemoteAddr, request.Header = remote, fieldsOf(fields)
 	o := r.originOf(request, &protocol.Session{})

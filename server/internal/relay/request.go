@@ -1,4 +1,4 @@
-package server
+package relay
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/wavey-ai/upload-response/proto"
+	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/header"
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
 )
@@ -13,10 +14,10 @@ import (
 // requestFrame fills frame with what a worker gets of r.
 func requestFrame(frame *proto.Request, r *http.Request, o *origin, offered bool, streamID uint64) error {
 	if r.Method == http.MethodConnect {
-		return fmt.Errorf("%w: CONNECT", ErrMethod)
+		return fmt.Errorf("%w: CONNECT", fault.ErrMethod)
 	}
 	if r.Host == "" && r.ProtoAtLeast(1, 1) {
-		return fmt.Errorf("%w: no host", ErrBadRequest)
+		return fmt.Errorf("%w: no host", fault.ErrBadRequest)
 	}
 	frame.StreamID, frame.Version = streamID, protocol.VersionOf(r)
 	frame.Method, frame.Scheme, frame.Authority = r.Method, o.scheme, r.Host

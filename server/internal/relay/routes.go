@@ -1,8 +1,7 @@
-package server
+package relay
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -10,48 +9,30 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
 )
 
-// checkRoutes returns an error for a prefix that is no path or stands twice.
-func checkRoutes(routes []Route) error {
-	seen := map[string]bool{}
-	for _, r := range routes {
-		switch {
-		case !strings.HasPrefix(r.Prefix, "/"):
-			return fmt.Errorf("route %q: a prefix starts with /", r.Prefix)
-		case r.Pool == "":
-			return fmt.Errorf("route %q: no pool", r.Prefix)
-		case seen[r.Prefix]:
-			return fmt.Errorf("route %q stands twice", r.Prefix)
-		}
-		seen[r.Prefix] = true
-	}
-	if len(routes) == 0 {
-		return fmt.Errorf("no routes")
-	}
-	return nil
+// Route sends the requests under a path prefix to a pool. The prefix "/a" matches "/a" and
+// "/a/b" but not "/ab".
+type Route struct {
+	Prefix string
+	Pool   *dispatch.Pool
 }
 
-// routeTable finds the pool of a path.
-type routeTable []routeEntry
-
-type routeEntry struct {
-	prefix string // without a trailing slash; "" matches all
-	pool   *dispatch.Pool
-}
+// routeTable finds the pool of a path. Its prefixes have no slash at the end; "" matches all.
+type routeTable []Route
 
 // newRouteTable sorts the routes so that the first match is the longest.
-func newRouteTable(routes []Route, poolOf func(name string) *dispatch.Pool) routeTable {
+func newRouteTable(routes []Route) routeTable {
 	table := make(routeTable, 0, len(routes))
 	for _, r := range routes {
-		table = append(table, routeEntry{prefix: strings.TrimRight(r.Prefix, "/"), pool: poolOf(r.Pool)})
+		table = append(table, Route{Prefix: strings.TrimRight(r.Prefix, "/"), Pool: r.Pool})
 	}
-	slices.SortStableFunc(table, func(a, b routeEntry) int { return len(b.prefix) - len(a.prefix) })
+	slices.SortStableFunc(table, func(a, b Route) int { return len(b.Prefix) - len(a.Prefix) })
 	return table
 }
 
 func (t routeTable) find(path string) *dispatch.Pool {
 	for _, e := range t {
-		if rest, ok := strings.CutPrefix(path, e.prefix); ok && (rest == "" || rest[0] == '/' || e.prefix == "") {
-			return e.pool
+		if rest, ok := strings.CutPrefix(path, e.Prefix); ok && (rest == "" || rest[0] == '/' || e.Prefix == "") {
+			return e.Pool
 		}
 	}
 	return nil
@@ -66,7 +47,7 @@ var errReadings = errors.New("path: not everybody would find it under the same r
 // is refused if that would lead to another pool.
 func (t routeTable) choose(target *url.URL) (*dispatch.Pool, error) {
 	found := t.find(target.Path)
-	if len(t) == 1 && t[0].prefix == "" {
+	if len(t) == 1 && t[0].Prefix == "" {
 		return found, nil
 	}
 	if !t.agree(target.Path, found) {

@@ -1,4 +1,4 @@
-package server
+package relay
 
 import (
 	"fmt"
@@ -74,7 +74,7 @@ func (o *websocket) send(slot shm.Slot) (done bool, err error) {
 	case slot.Kind == shm.KindClose && !o.ours && o.part == 0:
 		return false, o.sendClose(slot.Bytes)
 	}
-	return false, fmt.Errorf("%w: a %v slot out of turn in a WebSocket", ErrWorkerInvalid, slot.Kind)
+	return false, fmt.Errorf("%w: a %v slot out of turn in a WebSocket", fault.ErrWorkerInvalid, slot.Kind)
 }
 
 // sendPart makes a frame of a slot.
@@ -90,9 +90,9 @@ func (o *websocket) sendPart(slot shm.Slot) error {
 	}
 	switch {
 	case slot.Kind != o.part:
-		return fmt.Errorf("%w: a %v slot within a %v message", ErrWorkerInvalid, slot.Kind, o.part)
+		return fmt.Errorf("%w: a %v slot within a %v message", fault.ErrWorkerInvalid, slot.Kind, o.part)
 	case o.part == shm.KindText && (!o.text.Add(payload) || slot.Final && !o.text.Whole()):
-		return fmt.Errorf("%w: text that is not UTF-8", ErrWorkerInvalid)
+		return fmt.Errorf("%w: text that is not UTF-8", fault.ErrWorkerInvalid)
 	}
 	if slot.Final {
 		o.part = 0
@@ -104,7 +104,7 @@ func (o *websocket) sendPart(slot shm.Slot) error {
 func (o *websocket) sendClose(b []byte) error {
 	payload := append([]byte(nil), b...)
 	if len(payload) > ws.MaxControlFramePayloadSize || wsock.CheckClose(payload) != nil {
-		return fmt.Errorf("%w: a close slot that is none", ErrWorkerInvalid)
+		return fmt.Errorf("%w: a close slot that is none", fault.ErrWorkerInvalid)
 	}
 	o.ours = true
 	return o.write(ws.OpClose, true, payload, true)

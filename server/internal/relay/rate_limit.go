@@ -1,4 +1,4 @@
-package server
+package relay
 
 import (
 	"hash/maphash"
@@ -8,6 +8,13 @@ import (
 
 	"golang.org/x/time/rate"
 )
+
+// RateLimit is how many requests a second a client may make.
+type RateLimit struct {
+	Rate   int // 0: any number
+	Burst  int
+	Header string // the field that names the client; empty: its address does
+}
 
 // rateTable bounds how many requests a second each client makes.
 type rateTable struct {
@@ -27,8 +34,8 @@ const mostRates = 1 << 16
 // evictFrom is how many clients are looked at to find one that the table forgets.
 const evictFrom = 8
 
-func (t *rateTable) init(c *Config) {
-	t.limit, t.burst, t.header = rate.Limit(c.RequestRate), max(c.RequestBurst, 1), http.CanonicalHeaderKey(c.RequestRateHeader)
+func (t *rateTable) init(c *RateLimit) {
+	t.limit, t.burst, t.header = rate.Limit(c.Rate), max(c.Burst, 1), http.CanonicalHeaderKey(c.Header)
 	t.clients, t.seed = map[uint64]*rate.Limiter{}, maphash.MakeSeed()
 }
 

@@ -1,10 +1,11 @@
-package server
+package relay
 
 import (
 	"net/netip"
 	"sync"
 
 	"github.com/wavey-ai/upload-response/server/internal/conn"
+	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
 )
 
@@ -34,12 +35,12 @@ func (x *exchange) claimWindow() error {
 	if c.most > 0 {
 		n = x.conn.Window.Add(n, c.most)
 	}
-	budget := x.router.windows
+	budget := x.relay.config.Windows
 	if !budget.Take(c.holder, n) {
 		if c.most > 0 {
 			x.conn.Window.Add(-c.bytes, c.most)
 		}
-		return ErrNoWindow
+		return fault.ErrNoWindow
 	}
 	c.budget = budget
 	return nil

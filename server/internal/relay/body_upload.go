@@ -1,4 +1,4 @@
-package server
+package relay
 
 import (
 	"errors"
@@ -83,7 +83,7 @@ func (p *pump) copyBody() error {
 		if n > 0 {
 			total := p.progress.Receive(n)
 			if p.limit > 0 && total > p.limit {
-				return fmt.Errorf("%w: over %d bytes", ErrBodyTooLarge, p.limit)
+				return fmt.Errorf("%w: over %d bytes", fault.ErrBodyTooLarge, p.limit)
 			}
 			if total > int64(p.lane.SlotSize()/2) {
 				p.stream.KeepNoMore() // too long to be held until the response begins
@@ -120,9 +120,9 @@ func (p *pump) readError(err error) error {
 		return fault.ErrPreempted
 	}
 	if p.progress.ClientSlow() {
-		return fmt.Errorf("%w: no byte of the body within the limit", ErrClientSlow)
+		return fmt.Errorf("%w: no byte of the body within the limit", fault.ErrClientSlow)
 	}
-	return fmt.Errorf("%w after %d bytes: %w", ErrBodyBroken, p.progress.Received(), err)
+	return fmt.Errorf("%w after %d bytes: %w", fault.ErrBodyBroken, p.progress.Received(), err)
 }
 
 // end publishes the trailers, if any, and the end of the request.
@@ -138,7 +138,7 @@ func (p *pump) end() error {
 func (p *pump) trailers(fields []proto.Field) error {
 	frame, err := proto.AppendFields(nil, fields)
 	if err != nil || len(frame) > p.lane.SlotSize() {
-		return fmt.Errorf("%w: trailers", ErrBadRequest)
+		return fmt.Errorf("%w: trailers", fault.ErrBadRequest)
 	}
 	space, err := p.lane.Reserve(len(frame))
 	if err != nil {

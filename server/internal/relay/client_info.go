@@ -1,4 +1,4 @@
-package server
+package relay
 
 import (
 	"cmp"
@@ -34,9 +34,9 @@ type origin struct {
 }
 
 // originOf finds out where a request comes from.
-func (r *UploadResponseRouter) originOf(request *http.Request, s *protocol.Session) origin {
+func (r *Relay) originOf(request *http.Request, s *protocol.Session) origin {
 	c := conn.Of(request)
-	o := origin{peer: c.Client(request.RemoteAddr, &r.trust), scheme: "http", via: s.Via()}
+	o := origin{peer: c.Client(request.RemoteAddr, r.config.Trust), scheme: "http", via: s.Via()}
 	o.client, o.node, o.holder = o.peer.Address, o.peer.Node, o.peer.Prefix
 	if request.TLS != nil {
 		o.scheme = "https"
@@ -45,7 +45,7 @@ func (r *UploadResponseRouter) originOf(request *http.Request, s *protocol.Sessi
 		o.altSvc = c.AltSvc
 	}
 	if o.peer.Trusted {
-		o.believe(&r.trust, request.Header)
+		o.believe(r.config.Trust, request.Header)
 	}
 	if o.id == "" {
 		o.id = newRequestID()

@@ -1,4 +1,4 @@
-package server
+package relay
 
 import (
 	"fmt"
@@ -18,7 +18,7 @@ import (
 
 // exchange is one request and its response.
 type exchange struct {
-	router     *UploadResponseRouter
+	relay      *Relay
 	writer     http.ResponseWriter
 	controller *http.ResponseController
 	request    *http.Request
@@ -51,7 +51,7 @@ func (x *exchange) serve() error {
 		return x.answerItself()
 	}
 	hasBody := x.hasBody()
-	s, err := x.router.dispatcher.Acquire(x.request.Context(), dispatch.Request{
+	s, err := x.relay.dispatcher.Acquire(x.request.Context(), dispatch.Request{
 		Client: x.clientOf(), Idempotent: idempotent(x.request.Method),
 		Upload: hasBody, Unasked: !x.session.AwaitsContinue, WebSocket: x.offer != nil,
 	})
@@ -76,27 +76,27 @@ func (x *exchange) admit() error {
 		x.session.CloseAfter(x.writer.Header())
 	}
 	if err := x.session.Check(x.request); err != nil {
-		return fmt.Errorf("%w: %w", ErrBadRequest, err)
+		return fmt.Errorf("%w: %w", fault.ErrBadRequest, err)
 	}
 	if err := x.checkOffer(); err != nil {
 		return err
 	}
-	if x.request.Method == http.MethodTrace && !x.router.config.AllowTrace {
+	if x.request.Method == http.MethodTrace && !x.relay.config.AllowTrace {
 		x.writer.Header().Set("Allow", usualMethods)
-		return ErrTrace
+		return fault.ErrTrace
 	}
 	if header.AsksServer(x.request) {
 		return nil
 	}
 	var err error
-	if x.pool, err = x.router.routes.choose(x.request.URL); err != nil {
-		return fmt.Errorf("%w: %w", ErrBadRequest, err)
+	if x.pool, err = x.relay.routes.choose(x.request.URL); err != nil {
+		return fmt.Errorf("%w: %w", fault.ErrBadRequest, err)
 	}
-	switch limit := x.router.config.BodyLimit; {
+	switch limit := x.relay.config.BodyLimit; {
 	case x.pool == nil:
-		return fmt.Errorf("%w for %s", ErrNoRoute, x.request.URL.Path)
+		return fmt.Errorf("%w for %s", fault.ErrNoRoute, x.request.URL.Path)
 	case limit > 0 && x.request.ContentLength > limit:
-		return fmt.Errorf("%w: %d bytes announced, the limit is %d", ErrBodyTooLarge, x.request.ContentLength, limit)
+		return fmt.Errorf("%w: %d bytes announced, the limit is %d", fault.ErrBodyTooLarge, x.request.ContentLength, limit)
 	}
 	return nil
 }
@@ -124,19 +124,19 @@ func (x *exchange) checkOffer() error {
 	}
 	if err := x.offer.Check(x.request); err != nil {
 		x.writer.Header().Set("Sec-WebSocket-Version", wsock.Version) // RFC 6455 section 4.4
-		return fmt.Errorf("%w: WebSocket: %w", ErrBadRequest, err)
+		return fmt.Errorf("%w: WebSocket: %w", fault.ErrBadRequest, err)
 	}
 	return nil
 }
 
 // publishHeaders writes slot 1, and the end of a request without a body.
 func (x *exchange) publishHeaders(hasBody bool) error {
-	s, limit, most := x.stream, x.router.config.HeaderLimit, x.router.config.FieldLimit
+	s, limit, most := x.stream, x.relay.config.HeaderLimit, x.relay.config.FieldLimit
 	if err := requestFrame(&s.RequestFrame, x.request, &x.origin, x.offer != nil, x.streamID); err != nil {
 		return err
 	}
 	if n := len(s.RequestFrame.Fields); n > most {
-		return fmt.Errorf("%w: %d fields, the limit is %d", ErrHeadersTooLarge, n, most)
+		return fmt.Errorf("%w: %d fields, the limit is %d", fault.ErrHeadersTooLarge, n, most)
 	}
 	space, err := s.ReserveHeaders(limit)
 	if err != nil {
@@ -145,12 +145,12 @@ func (x *exchange) publishHeaders(hasBody bool) error {
 	frame, err := proto.AppendRequest(space[:0:limit], &s.RequestFrame)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w: %w", ErrBadRequest, err)
+		return fmt.Errorf("%w: %w", fault.ErrBadRequest, err)
 	case len(frame) > limit && len(s.RequestFrame.Path) > len(frame)/2:
 		return fmt.Errorf("%w: %d bytes, the limit is %d for the whole header",
-			ErrTargetTooLong, len(s.RequestFrame.Path), limit)
+			fault.ErrTargetTooLong, len(s.RequestFrame.Path), limit)
 	case len(frame) > limit:
-		return fmt.Errorf("%w: %d bytes, the limit is %d", ErrHeadersTooLarge, len(frame), limit)
+		return fmt.Errorf("%w: %d bytes, the limit is %d", fault.ErrHeadersTooLarge, len(frame), limit)
 	}
 	return s.PublishHeaders(len(frame), !hasBody && x.offer == nil)
 }
@@ -161,7 +161,7 @@ func (x *exchange) exchange(hasBody bool) error {
 	s := x.stream
 	x.responder = responder{
 		stream: s, progress: x.progress, writer: x.writer, together: protocol.VectorWriterOf(x.writer, x.request),
-		controller: x.controller, request: x.request, origin: &x.origin, offer: x.offer, router: x.router,
+		controller: x.controller, request: x.request, origin: &x.origin, offer: x.offer, relay: x.relay,
 	}
 	x.progress.Attach(x.request.Context(), x.controller, x.transferCounter())
 	for {
@@ -223,7 +223,7 @@ func (x *exchange) startPump(hasBody bool) {
 	}
 	_ = x.controller.EnableFullDuplex() // HTTP/1.1 only; HTTP/2 and 3 always are
 	x.pump = &pump{
-		stream: x.stream, progress: x.progress, request: x.request, limit: x.router.config.BodyLimit,
+		stream: x.stream, progress: x.progress, request: x.request, limit: x.relay.config.BodyLimit,
 		session: &x.session, writer: x.writer, window: &x.window, done: make(chan struct{}),
 	}
 	x.pump.lane.Open(x.stream)
@@ -285,7 +285,7 @@ func (x *exchange) transferCounter() progress.TransferCounter {
 
 // conclude answers a failed exchange, and logs and counts every one.
 func (x *exchange) conclude(err error) {
-	c := &x.router.counters
+	c := &x.relay.counters
 	c.Exchanges.Add(1)
 	status := x.responder.head.Status
 	x.judge(err)
@@ -293,7 +293,7 @@ func (x *exchange) conclude(err error) {
 		c.Failed.Add(1)
 		status = x.fail(err)
 	}
-	if log := x.router.config.AccessLog; log != nil {
+	if log := x.relay.config.AccessLog; log != nil {
 		x.log(log, status, err)
 	}
 	if err != nil && x.responder.websocket == nil && (x.responder.begun || status == fault.StatusClientGone) {
@@ -303,12 +303,12 @@ func (x *exchange) conclude(err error) {
 
 // fail counts a failed exchange and answers it if that is still possible.
 func (x *exchange) fail(err error) (status int) {
-	c := &x.router.counters
+	c := &x.relay.counters
 	f := fault.Of(err)
 	status = f.Status
-	c.countFault(f.Counter)
+	c.count(f.Counter)
 	if status >= http.StatusInternalServerError && !f.Retry {
-		x.router.log.Warn("exchange failed", "stream", x.streamID,
+		x.relay.config.Log.Warn("exchange failed", "stream", x.streamID,
 			"method", x.request.Method, "path", x.request.URL.Path,
 			"worker", x.worker, "status", status, "begun", x.responder.begun, "error", err)
 	}

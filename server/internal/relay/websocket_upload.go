@@ -1,4 +1,4 @@
-package server
+package relay
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
+	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/progress"
 	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
 	"github.com/wavey-ai/upload-response/shm"
@@ -119,7 +120,7 @@ func (p *messagePump) fill(space []byte) error {
 			p.lane.Announce()
 		}
 		n, err := p.frames.Read(space[at:])
-		if at += n; err != nil && (at < len(space) || errors.Is(err, ErrWebSocket)) {
+		if at += n; err != nil && (at < len(space) || errors.Is(err, fault.ErrWebSocket)) {
 			return p.readError(err)
 		}
 		p.websocket.heard.Store(true)
@@ -177,14 +178,14 @@ func (p *messagePump) discard() {
 // readError says what it means that the next frame, or the rest of one, could not be read.
 func (p *messagePump) readError(err error) error {
 	switch {
-	case errors.Is(err, ErrWebSocket):
+	case errors.Is(err, fault.ErrWebSocket):
 		return err
 	case p.lane.Stopped():
 		return dispatch.ErrOver
 	case p.progress.ClientSlow():
-		return fmt.Errorf("%w: it answers no ping", ErrClientSlow)
+		return fmt.Errorf("%w: it answers no ping", fault.ErrClientSlow)
 	}
-	return fmt.Errorf("%w without a Close: %w", ErrClientGone, err)
+	return fmt.Errorf("%w without a Close: %w", fault.ErrClientGone, err)
 }
 
 func kindOf(op ws.OpCode) shm.Kind {
