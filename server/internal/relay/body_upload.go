@@ -18,10 +18,10 @@ import (
 	"github.com/wavey-ai/upload-response/shm"
 )
 
-// pump streams one request body into slots: the client's bytes go from the
-// kernel straight into shared memory. It runs in a goroutine of its own, so that
-// the response can stream at the same time.
-type pump struct {
+// bodyUpload streams one request body into slots: the client's bytes go from the kernel
+// straight into shared memory. It runs in a goroutine of its own, so that the response can
+// stream at the same time.
+type bodyUpload struct {
 	lane     dispatch.RequestLane
 	stream   *dispatch.Stream
 	progress *progress.Exchange // of the stream
@@ -32,7 +32,7 @@ type pump struct {
 	window   *windowClaim        // released when the whole body has been read
 	done     chan struct{}       // closed when nothing more is written
 
-	continued atomic.Bool  // it waits no more
+	continued atomic.Bool  // the client waits no more for 100 Continue
 	dropped   atomic.Int64 // bytes that came when nobody wanted them any more
 	early     earlyAnswer
 }
@@ -41,186 +41,175 @@ type pump struct {
 type earlyAnswer struct {
 	at     time.Time // when it ended; zero: there is none
 	status int
-	open   bool         // its end comes only with that of the exchange
-	flush  func() error // sends it
+	open   bool         // the end of the response comes only with that of the exchange
+	flush  func() error // sends the response
 }
 
-// The rest of an upload whose exchange is over is read and thrown away up to so
-// many bytes and so long: then the connection can serve the next request. What
-// is longer costs the client its connection.
-const (
-	leftoverBytes = conn.LingerBytes
-	leftoverTime  = conn.LingerTime
-)
-
-// longAgo is a deadline that has passed.
-var longAgo = time.Unix(1, 0)
-
-func (p *pump) run() {
-	defer close(p.done)
-	if err := p.copyBody(); err != nil && !errors.Is(err, dispatch.ErrOver) {
-		p.stream.FailUpload(err)
+func (u *bodyUpload) run() {
+	defer close(u.done)
+	if err := u.copyBody(); err != nil && !errors.Is(err, dispatch.ErrOver) {
+		u.stream.FailUpload(err)
 	}
 }
 
 // copyBody moves the body into slots until its end.
-func (p *pump) copyBody() error {
-	if err := p.awaitReader(); err != nil {
+func (u *bodyUpload) copyBody() error {
+	if err := u.awaitReader(); err != nil {
 		return err
 	}
-	defer p.watchIdle()()
+	defer u.watchIdle()()
 	for {
-		space, err := p.lane.ReserveSome()
+		space, err := u.lane.ReserveSome()
 		if err != nil {
 			return err
 		}
-		p.progress.StartRead()
-		n, err := p.request.Body.Read(space)
-		p.progress.EndRead()
-		if p.lane.Stopped() {
-			return p.discard(space, n, err)
+		u.progress.StartRead()
+		n, err := u.request.Body.Read(space)
+		u.progress.EndRead()
+		if u.lane.Stopped() {
+			return u.discard(space, n, err)
 		}
 		if n > 0 {
-			total := p.progress.Receive(n)
-			if p.limit > 0 && total > p.limit {
-				return fmt.Errorf("%w: over %d bytes", fault.ErrBodyTooLarge, p.limit)
+			total := u.progress.Receive(n)
+			if u.limit > 0 && total > u.limit {
+				return fmt.Errorf("%w: over %d bytes", fault.ErrBodyTooLarge, u.limit)
 			}
-			if total > int64(p.lane.SlotSize()/2) {
-				p.stream.KeepNoMore() // too long to be held until the response begins
+			if total > int64(u.lane.SlotSize()/2) {
+				u.stream.KeepNoMore() // too long to be held until the response begins
 			}
-			p.lane.Commit(n, shm.KindBody)
-			p.lane.Publish()
+			u.lane.Commit(n, shm.KindBody)
+			u.lane.Publish()
 		}
 		switch {
 		case errors.Is(err, io.EOF):
-			p.window.release()
-			return p.end()
+			u.window.release()
+			return u.end()
 		case err != nil:
-			return p.readError(err)
+			return u.readError(err)
 		}
 	}
 }
 
-// watchIdle has Announce called before a read waits for the client, where the
-// connection can tell. It returns what ends that.
-func (p *pump) watchIdle() (end func()) {
-	c := conn.Of(p.request)
-	if !p.session.Pipelined || c == nil || c.Reader == nil {
+// watchIdle has Announce called before a read waits for the client, where the connection
+// can tell. The function that it returns ends that.
+func (u *bodyUpload) watchIdle() (end func()) {
+	c := conn.Of(u.request)
+	if !u.session.Pipelined || c == nil || c.Reader == nil {
 		return func() {}
 	}
-	p.lane.AnnounceInBatches()
-	idle, reader := p.lane.Announce, c.Reader
+	u.lane.AnnounceInBatches()
+	idle, reader := u.lane.Announce, c.Reader
 	reader.OnIdle(&idle)
 	return func() { reader.OnIdle(nil) }
 }
 
-// readError says what the failure of a read means.
-func (p *pump) readError(err error) error {
-	if p.progress.Preempted() {
+// readError returns what the failure of a read means.
+func (u *bodyUpload) readError(err error) error {
+	if u.progress.Preempted() {
 		return fault.ErrPreempted
 	}
-	if p.progress.ClientSlow() {
+	if u.progress.ClientSlow() {
 		return fmt.Errorf("%w: no byte of the body within the limit", fault.ErrClientSlow)
 	}
-	return fmt.Errorf("%w after %d bytes: %w", fault.ErrBodyBroken, p.progress.Received(), err)
+	return fmt.Errorf("%w after %d bytes: %w", fault.ErrBodyBroken, u.progress.Received(), err)
 }
 
 // end publishes the trailers, if any, and the end of the request.
-func (p *pump) end() error {
-	if fields := header.RequestTrailers(p.request.Trailer); len(fields) > 0 {
-		if err := p.trailers(fields); err != nil {
+func (u *bodyUpload) end() error {
+	if fields := header.RequestTrailers(u.request.Trailer); len(fields) > 0 {
+		if err := u.publishTrailers(fields); err != nil {
 			return err
 		}
 	}
-	return p.lane.End()
+	return u.lane.End()
 }
 
-func (p *pump) trailers(fields []proto.Field) error {
+func (u *bodyUpload) publishTrailers(fields []proto.Field) error {
 	frame, err := proto.AppendFields(nil, fields)
-	if err != nil || len(frame) > p.lane.SlotSize() {
+	if err != nil || len(frame) > u.lane.SlotSize() {
 		return fmt.Errorf("%w: trailers", fault.ErrBadRequest)
 	}
-	space, err := p.lane.Reserve(len(frame))
+	space, err := u.lane.Reserve(len(frame))
 	if err != nil {
 		return err
 	}
-	p.lane.Commit(copy(space, frame), shm.KindTrailers)
+	u.lane.Commit(copy(space, frame), shm.KindTrailers)
 	return nil
 }
 
-// awaitReader waits until a worker wants the body, if the client asked to be told
-// (RFC 9110 section 10.1.1): net/http sends the 100 with the first Read.
-func (p *pump) awaitReader() error {
-	if !p.session.AwaitsContinue {
+// awaitReader waits until a worker wants the body, if the client asked to be told (RFC 9110
+// section 10.1.1), and tells the client.
+func (u *bodyUpload) awaitReader() error {
+	if !u.session.AwaitsContinue {
 		return nil
 	}
-	if err := p.lane.AwaitReader(); err != nil {
+	if err := u.lane.AwaitReader(); err != nil {
 		return err
 	}
-	p.continued.Store(true)
-	p.session.SendContinue(p.writer)
+	u.continued.Store(true)
+	u.session.SendContinue(u.writer)
 	return nil
 }
 
-// discard reads what is left of a small upload, so that its connection can be
-// used again. n and err are of the read that has just ended.
-func (p *pump) discard(space []byte, n int, err error) error {
-	for left := p.session.LeftoverBytes() - n; err == nil && left > 0; left -= n {
-		p.dropped.Add(int64(n))
-		p.progress.StartRead() // the client keeps the row waiting
-		n, err = p.request.Body.Read(space)
-		p.progress.EndRead()
+// discard reads the rest of a small upload, so that the connection can be used again. n and
+// err are of the read that has just ended.
+func (u *bodyUpload) discard(space []byte, n int, err error) error {
+	for left := u.session.LeftoverBytes() - n; err == nil && left > 0; left -= n {
+		u.dropped.Add(int64(n))
+		u.progress.StartRead() // the client keeps the row waiting
+		n, err = u.request.Body.Read(space)
+		u.progress.EndRead()
 	}
-	p.dropped.Add(int64(n))
+	u.dropped.Add(int64(n))
 	if !errors.Is(err, io.EOF) {
 		return dispatch.ErrOver
 	}
-	p.progress.EndUpload()
+	u.progress.EndUpload()
 	return dispatch.ErrOver
 }
 
-// halt ends the pump. What follows of the upload is thrown away, within bounds,
-// unless the exchange failed. An early response is sent meanwhile.
-func (p *pump) halt(controller *http.ResponseController, failure error) {
-	p.lane.Stop()
-	if p.progress.UploadEnded() {
-		<-p.done
+// halt ends the upload. The rest of the body is thrown away, within bounds, unless the
+// exchange failed. An early response is sent meanwhile.
+func (u *bodyUpload) halt(controller *http.ResponseController, failure error) {
+	u.lane.Stop()
+	if u.progress.UploadEnded() {
+		<-u.done
 		return
 	}
-	willCome := failure == nil && (!p.session.AwaitsContinue || p.continued.Load())
-	deadline := p.session.LeftoverDeadline(willCome, p.early.status)
-	_ = controller.SetReadDeadline(deadline) // for what reads after the pump, too
+	willCome := failure == nil && (!u.session.AwaitsContinue || u.continued.Load())
+	deadline := u.session.LeftoverDeadline(willCome, u.early.status)
+	_ = controller.SetReadDeadline(deadline) // for whoever reads after the upload, too
 	switch {
-	case deadline.Equal(longAgo):
-	case p.session.Pipelined:
-		p.hold(controller)
+	case deadline.Equal(conn.Past):
+	case u.session.Pipelined:
+		u.hold(controller)
 	default:
-		_ = p.early.flush() // no client loses it
+		_ = u.early.flush() // no client loses it
 	}
-	<-p.done
+	<-u.done
 }
 
 // hold waits for the rest of an upload over HTTP/1.1, but not for long: then the response
-// is sent. A client that has sent nothing meanwhile waits for the end of it.
-func (p *pump) hold(controller *http.ResponseController) {
-	wait := time.Until(p.early.at.Add(p.session.EarlyHold()))
+// is sent. A client that has sent nothing meanwhile waits for the end of the response.
+func (u *bodyUpload) hold(controller *http.ResponseController) {
+	wait := time.Until(u.early.at.Add(u.session.EarlyHold()))
 	if wait <= 0 {
-		_ = p.early.flush()
-		wait = p.session.EarlyHold()
+		_ = u.early.flush()
+		wait = u.session.EarlyHold()
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
-	case <-p.done:
+	case <-u.done:
 		return
 	case <-timer.C:
 	}
-	silent := p.early.open && p.dropped.Load() == 0
+	silent := u.early.open && u.dropped.Load() == 0
 	if silent {
-		p.session.CloseAfterReply(p.writer)
+		u.session.CloseAfterReply(u.writer)
 	}
-	_ = p.early.flush()
+	_ = u.early.flush()
 	if silent {
-		_ = controller.SetReadDeadline(longAgo)
+		_ = controller.SetReadDeadline(conn.Past)
 	}
 }

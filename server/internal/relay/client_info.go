@@ -16,87 +16,88 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
 )
 
-// origin is where a request comes from, as far as it is believed: what the peer
-// says of others counts if it is a proxy that we trust.
-type origin struct {
-	peer   *conn.Client // at the other end of the connection
-	client string       // address of the client; empty: it has none
-	node   string       // the same with the port, see proto.ClientField
-	holder netip.Prefix // that the address belongs to, see conn.PrefixOf; the zero value: none
-	scheme string       // by which the client came
-	id     string       // of the request
-	via    string
-	altSvc string // where else this server can be reached; empty: nowhere
+// clientInfo is who sent a request, and how, as far as the server believes it: what the peer
+// says of others counts if the peer is a trusted proxy.
+type clientInfo struct {
+	peer    *conn.Client // at the other end of the connection
+	address string       // of the client; empty: none
+	node    string       // the same with the port, see proto.ClientField
+	holder  netip.Prefix // that has the address, see conn.PrefixOf; the zero value: none
+	scheme  string       // by which the client came
+	id      string       // of the request
+	via     string
+	altSvc  string // where else clients can reach this server; empty: nowhere
 
 	hops       []string // a list of those before the peer, as a trusted one says
 	publicHost string   // that the client has asked for, likewise; empty: not said
-	disputed   bool     // the Forwarded field that came names another client than X-Forwarded-For does
+	disputed   bool     // the Forwarded field names another client than X-Forwarded-For does
 }
 
-// originOf finds out where a request comes from.
-func (r *Relay) originOf(request *http.Request, s *protocol.Session) origin {
-	c := conn.Of(request)
-	o := origin{peer: c.Client(request.RemoteAddr, r.config.Trust), scheme: "http", via: s.Via()}
-	o.client, o.node, o.holder = o.peer.Address, o.peer.Node, o.peer.Prefix
+// clientInfo finds out who sent a request that came in from a peer. C is nil if the
+// connection is not ours.
+func (r *Relay) clientInfo(peer *conn.Client, c *conn.Conn, request *http.Request, s *protocol.Session) clientInfo {
+	i := clientInfo{
+		peer: peer, address: peer.Address, node: peer.Node, holder: peer.Prefix, scheme: "http", via: s.Via(),
+	}
 	if request.TLS != nil {
-		o.scheme = "https"
+		i.scheme = "https"
 	}
 	if c != nil {
-		o.altSvc = c.AltSvc
+		i.altSvc = c.AltSvc
 	}
-	if o.peer.Trusted {
-		o.believe(r.config.Trust, request.Header)
+	if peer.Trusted {
+		i.applyForwarded(r.config.Trust, request.Header)
 	}
-	if o.id == "" {
-		o.id = newRequestID()
+	if i.id == "" {
+		i.id = newRequestID()
 	}
-	return o
+	return i
 }
 
-// believe takes over what a trusted proxy says. When there is one of X-Forwarded-For,
-// -Proto and -Host, Forwarded does not count: a proxy that writes the former mostly
-// passes the latter on as its client has sent it.
-func (o *origin) believe(trust *conn.Trust, fields http.Header) {
+// applyForwarded takes over what a trusted proxy says. When there is an X-Forwarded-For,
+// -Proto or -Host, Forwarded does not count: a proxy that writes the former mostly passes
+// the latter on as the client has sent it.
+func (i *clientInfo) applyForwarded(trust *conn.Trust, fields http.Header) {
 	if id := fields.Get("X-Request-Id"); validID(id) {
-		o.id = id
+		i.id = id
 	}
 	elements := header.ParseForwarded(fields["Forwarded"])
 	if fields["X-Forwarded-For"] == nil && fields["X-Forwarded-Proto"] == nil && fields["X-Forwarded-Host"] == nil {
-		o.hops = header.Nodes(elements)
-		o.follow(trust, elements)
+		i.hops = header.Nodes(elements)
+		i.follow(trust, elements)
 		return
 	}
-	o.hops = fields["X-Forwarded-For"]
-	o.follow(trust, header.ParseForwardedFor(o.hops))
-	o.scheme = cmp.Or(schemeOf(lastOf(fields["X-Forwarded-Proto"])), o.scheme)
-	o.publicHost = lastOf(fields["X-Forwarded-Host"])
+	i.hops = fields["X-Forwarded-For"]
+	i.follow(trust, header.ParseForwardedFor(i.hops))
+	i.scheme = cmp.Or(schemeOf(lastOf(fields["X-Forwarded-Proto"])), i.scheme)
+	i.publicHost = lastOf(fields["X-Forwarded-Host"])
 	if len(elements) > 0 {
-		other := origin{peer: o.peer, client: o.peer.Address}
+		other := clientInfo{peer: i.peer, address: i.peer.Address}
 		other.follow(trust, elements)
-		o.disputed = other.client != o.client
+		i.disputed = other.address != i.address
 	}
 }
 
 // follow goes back along the hops of a request, the nearest of which the peer vouches for:
 // each that we trust vouches for the one before it. The client is the first that we do not
-// trust, or the last whose address is known.
-func (o *origin) follow(trust *conn.Trust, hops []header.Hop) {
-	for i := len(hops) - 1; i >= 0; i-- {
-		hop := &hops[i]
-		o.scheme, o.publicHost = cmp.Or(schemeOf(hop.Proto), o.scheme), cmp.Or(hop.Host, o.publicHost)
+// trust, or the last with a known address.
+func (i *clientInfo) follow(trust *conn.Trust, hops []header.Hop) {
+	for at := len(hops) - 1; at >= 0; at-- {
+		hop := &hops[at]
+		i.scheme, i.publicHost = cmp.Or(schemeOf(hop.Proto), i.scheme), cmp.Or(hop.Host, i.publicHost)
 		node, ok := header.ParseNode(hop.Node)
 		if !ok {
 			return
 		}
-		o.client, o.node, o.holder = node.Addr().String(), node.String(), conn.PrefixOf(node.Addr())
+		i.address, i.node, i.holder = node.Addr().String(), node.String(), conn.PrefixOf(node.Addr())
 		if !trust.Trusts(node.Addr()) {
 			return
 		}
 	}
 }
 
-// schemeOf returns the scheme of HTTP that a proxy says, or nothing. Some call it by its
-// name for WebSockets.
+// schemeOf returns the scheme of HTTP that a proxy names, or nothing. Some use the name that
+// it has for WebSockets.
 func schemeOf(said string) string {
 	switch strings.ToLower(said) {
 	case "http", "ws":
@@ -119,9 +120,10 @@ func lastOf(values []string) string {
 // longestID bounds an id that we take over, and write to the log.
 const longestID = 128
 
-// validID reports whether an id is one that fits a log.
+// validID reports whether an id fits a log.
 func validID(id string) bool {
-	return id != "" && len(id) <= longestID && !strings.ContainsFunc(id, func(c rune) bool { return c <= ' ' || c > '~' })
+	return id != "" && len(id) <= longestID &&
+		!strings.ContainsFunc(id, func(c rune) bool { return c <= ' ' || c > '~' })
 }
 
 // newRequestID returns an id that no other request has.
@@ -132,36 +134,37 @@ func newRequestID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// appendClient adds the field that says who the client is, if it has an address.
-func (o *origin) appendClient(fields []proto.Field) []proto.Field {
-	if o.node == "" {
+// appendNode adds the field that says who the client is, if it has an address.
+func (i *clientInfo) appendNode(fields []proto.Field) []proto.Field {
+	if i.node == "" {
 		return fields
 	}
-	return append(fields, proto.Field{Name: proto.ClientField, Value: o.node})
+	return append(fields, proto.Field{Name: proto.ClientField, Value: i.node})
 }
 
-// appendFields adds what a worker is told of where the request comes from.
-func (o *origin) appendFields(fields []proto.Field, r *http.Request) []proto.Field {
+// appendFields adds the fields that tell a worker where the request comes from.
+func (i *clientInfo) appendFields(fields []proto.Field, r *http.Request) []proto.Field {
 	add := func(name, value string) {
 		if value != "" {
 			fields = append(fields, proto.Field{Name: name, Value: value})
 		}
 	}
-	add("x-forwarded-for", joined(o.hops, o.peer.Address))
-	add("x-forwarded-proto", o.scheme)
-	add("x-forwarded-host", cmp.Or(o.publicHost, r.Host))
-	add("forwarded", o.after(r.Header["Forwarded"], o.forwarded(r)))
-	add("via", joined(r.Header["Via"], o.via))
-	add("x-request-id", o.id)
+	add("x-forwarded-for", joined(i.hops, i.peer.Address))
+	add("x-forwarded-proto", i.scheme)
+	add("x-forwarded-host", cmp.Or(i.publicHost, r.Host))
+	add("forwarded", i.after(r.Header["Forwarded"], i.forwarded(r)))
+	add("via", joined(r.Header["Via"], i.via))
+	add("x-request-id", i.id)
 	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 { // RFC 9440 section 2.2
 		add("client-cert", ":"+base64.StdEncoding.EncodeToString(r.TLS.PeerCertificates[0].Raw)+":")
 	}
 	return fields
 }
 
-// after returns a list with ours at its end, if the list is to be believed.
-func (o *origin) after(values []string, own string) string {
-	if !o.peer.Trusted || o.disputed {
+// after returns a list with our element at the end; the element alone, if nobody vouches for
+// the list.
+func (i *clientInfo) after(values []string, own string) string {
+	if !i.peer.Trusted || i.disputed {
 		return own
 	}
 	return joined(values, own)
@@ -180,8 +183,8 @@ func joined(values []string, own string) string {
 }
 
 // forwarded returns our element of the Forwarded field (RFC 7239 section 4).
-func (o *origin) forwarded(r *http.Request) string {
-	peer := o.peer.Address
+func (i *clientInfo) forwarded(r *http.Request) string {
+	peer := i.peer.Address
 	switch {
 	case peer == "":
 		peer = "unknown"
@@ -200,10 +203,10 @@ func (o *origin) forwarded(r *http.Request) string {
 
 var quoted = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
-// sign adds to a response what it says of the way it came.
-func (o *origin) sign(header http.Header) {
-	header["X-Request-Id"] = []string{o.id}
-	if o.altSvc != "" && header["Alt-Svc"] == nil {
-		header["Alt-Svc"] = []string{o.altSvc}
+// setResponseFields sets the fields of a response that say how it came.
+func (i *clientInfo) setResponseFields(header http.Header) {
+	header["X-Request-Id"] = []string{i.id}
+	if i.altSvc != "" && header["Alt-Svc"] == nil {
+		header["Alt-Svc"] = []string{i.altSvc}
 	}
 }

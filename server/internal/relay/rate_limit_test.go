@@ -14,11 +14,11 @@ import (
 // tooFast makes requests at once and returns how many are too many.
 func tooFast(t *rateTable, n int, client string, header http.Header) (refused int) {
 	for range n {
-		o := &origin{client: client}
+		i := &clientInfo{address: client}
 		if addr, err := netip.ParseAddr(client); err == nil {
-			o.holder = conn.PrefixOf(addr)
+			i.holder = conn.PrefixOf(addr)
 		}
-		if !t.allow(&http.Request{Header: header}, o) {
+		if !t.allow(&http.Request{Header: header}, i) {
 			refused++
 		}
 	}

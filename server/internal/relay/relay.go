@@ -6,9 +6,9 @@
 //	route -> a stream (dispatch.Acquire) -> headers slot -> a worker's lane (Assign)
 //	      -> bodyUpload: body into slots      (body_upload.go, a goroutine of its own)
 //	      -> responseStream: slots to client  (response_stream.go, the handler's goroutine)
-//	      -> Finish: the stream goes back when its worker has let go of it
+//	      -> Finish: the stream goes back when the worker has let go of it
 //
-// What the versions of HTTP do differently an exchange asks its session (package protocol).
+// An exchange asks its session (package protocol) what the versions of HTTP do differently.
 package relay
 
 import (
@@ -23,10 +23,10 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
-	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
+	"github.com/wavey-ai/upload-response/server/internal/websocket"
 )
 
-// Config says how a [Relay] works. Its values have been checked.
+// Config says how a [Relay] works. The caller has checked the values.
 type Config struct {
 	Routes []Route
 	Trust  *conn.Trust
@@ -37,7 +37,7 @@ type Config struct {
 	AllowTrace  bool
 
 	MessageLimit int64         // bytes of a WebSocket message from the client; 0: no limit
-	PingInterval time.Duration // after which a silent client of a WebSocket is asked
+	PingInterval time.Duration // how long the client of a WebSocket may be silent before a ping
 
 	Rates   RateLimit
 	Windows *conn.Budget // of bodies that are not read yet
@@ -60,7 +60,7 @@ type Relay struct {
 
 	mu       sync.Mutex
 	draining bool
-	running  int           // exchanges in ServeHTTP
+	running  int           // exchanges in progress
 	quiet    chan struct{} // closed when draining and none is running
 	failOnce sync.Once
 }
@@ -73,35 +73,20 @@ func New(c Config, d *dispatch.Dispatcher) *Relay {
 	return r
 }
 
-// ServeHTTP carries one exchange: see the package's documentation for the way.
+// ServeHTTP carries one exchange: the documentation of the package shows the way.
 func (r *Relay) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	x := exchange{relay: r, request: request, conn: conn.Of(request), start: time.Now()}
+	x := exchange{relay: r, conn: conn.Of(request), start: time.Now()}
+	peer := x.conn.Client(request.RemoteAddr, r.config.Trust)
 	x.writer, x.session = protocol.Adapt(w, request)
 	defer protocol.Release(x.writer)
-	x.offer, x.request = wsock.NewHandshake(request)
-	x.origin = r.originOf(x.request, &x.session)
+	x.handshake, x.request = websocket.NewHandshake(request)
+	x.client = r.clientInfo(peer, x.conn, x.request, &x.session)
 	r.compressors.DropWeakRange(x.request.Header)
 	x.controller = http.NewResponseController(x.writer)
-	x.conclude(r.admit(&x))
+	x.finish(x.serve())
 }
 
-// admit serves an exchange if its client may have one now.
-func (r *Relay) admit(x *exchange) error {
-	if !r.rates.allow(x.request, &x.origin) {
-		return fault.ErrTooFast
-	}
-	if err := x.claimWindow(); err != nil {
-		return err
-	}
-	defer x.window.release()
-	if err := r.enter(); err != nil {
-		return err
-	}
-	defer r.leave()
-	return x.serve()
-}
-
-// enter counts an exchange in, unless the relay is draining.
+// enter counts an exchange in, unless the relay is draining. Release: leave.
 func (r *Relay) enter() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -121,9 +106,9 @@ func (r *Relay) leave() {
 	}
 }
 
-// Drain refuses new exchanges, has the dispatcher tell the workers, and waits until those
-// in progress have ended. When ctx is over first, the rest of them fail, and Drain returns
-// the error of ctx.
+// Drain refuses new exchanges, has the dispatcher tell the workers, and waits until the
+// exchanges in progress have ended. If ctx ends first, the rest of them fail, and Drain
+// returns the error of ctx.
 func (r *Relay) Drain(ctx context.Context) error {
 	r.mu.Lock()
 	if !r.draining {

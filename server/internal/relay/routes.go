@@ -38,7 +38,7 @@ func (t routeTable) find(path string) *dispatch.Pool {
 	return nil
 }
 
-// errReadings is the reason for refusing a path that is under one route for some, and under
+// errReadings is the reason to refuse a path that is under one route for some, and under
 // another for others.
 var errReadings = errors.New("path: not everybody would find it under the same route")
 
@@ -46,10 +46,14 @@ var errReadings = errors.New("path: not everybody would find it under the same r
 // and may remove dot segments, take two slashes for one, or an escaped slash for none: a path
 // is refused if that would lead to another pool.
 func (t routeTable) choose(target *url.URL) (*dispatch.Pool, error) {
-	found := t.find(target.Path)
 	if len(t) == 1 && t[0].Prefix == "" {
-		return found, nil
+		return t[0].Pool, nil
 	}
+	return t.chooseOne(target)
+}
+
+func (t routeTable) chooseOne(target *url.URL) (*dispatch.Pool, error) {
+	found := t.find(target.Path)
 	if !t.agree(target.Path, found) {
 		return nil, errReadings
 	}
@@ -67,8 +71,8 @@ func (t routeTable) agree(path string, found *dispatch.Pool) bool {
 		(!dots || !slashes || t.find(normal(path, true, true)) == found)
 }
 
-// normal returns a path without dot segments (RFC 3986 section 5.2.4), or with one slash
-// where there are several.
+// normal returns a path without dot segments (RFC 3986 section 5.2.4), or with one slash in
+// place of several.
 func normal(path string, dots, slashes bool) string {
 	var kept []string
 	for segment := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
@@ -83,8 +87,8 @@ func normal(path string, dots, slashes bool) string {
 	return "/" + strings.Join(kept, "/")
 }
 
-// unsplit decodes an escaped path, but for its escaped slashes: what it has in their place
-// stands in no prefix.
+// unsplit decodes an escaped path, except for the escaped slashes: in place of them it has a
+// byte that stands in no prefix.
 func unsplit(raw string) string {
 	segments := strings.Split(raw, "/")
 	for i, segment := range segments {

@@ -9,48 +9,49 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/progress"
-	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
+	"github.com/wavey-ai/upload-response/server/internal/websocket"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
-// messagePump streams the messages of a client into slots: their bytes go from the
-// kernel into shared memory, and are unmasked there. It answers pings.
-type messagePump struct {
-	lane      dispatch.RequestLane
-	stream    *dispatch.Stream
-	progress  *progress.Exchange // of the stream
-	websocket *websocket
-	frames    wsock.FrameReader
-	kind      shm.Kind      // of the message that is being received
-	done      chan struct{} // closed when nothing more is written
+// websocketUpload is the client's half of an open WebSocket: it streams the client's messages
+// into slots. Their bytes go from the kernel into shared memory, and are unmasked there. It
+// answers pings.
+type websocketUpload struct {
+	lane     dispatch.RequestLane
+	stream   *dispatch.Stream
+	progress *progress.Exchange // of the stream
+	conn     *websocketConn
+	frames   websocket.FrameReader
+	kind     shm.Kind      // of the message that is being received
+	done     chan struct{} // closed when nothing more is written
 }
 
-func (p *messagePump) run() {
-	defer close(p.done)
-	err := p.copyMessages()
-	if err != nil && p.websocket.leaving.Load() {
-		err = p.closed(wsock.ClosePayload(ws.StatusGoingAway, shutdownReason))
+func (u *websocketUpload) run() {
+	defer close(u.done)
+	err := u.copyMessages()
+	if err != nil && u.conn.leaving.Load() {
+		err = u.endMessages(websocket.ClosePayload(ws.StatusGoingAway, shutdownReason))
 	}
 	if err == nil || errors.Is(err, dispatch.ErrOver) {
-		p.discard()
+		u.discard()
 		return
 	}
-	p.stream.FailUpload(err)
+	u.stream.FailUpload(err)
 }
 
 // copyMessages moves messages into slots until the client closes.
-func (p *messagePump) copyMessages() error {
+func (u *websocketUpload) copyMessages() error {
 	for {
-		frame, err := p.next()
+		frame, err := u.next()
 		switch {
 		case err != nil:
 			return err
 		case frame.OpCode == ws.OpClose:
-			return p.close()
+			return u.takeClose()
 		case frame.OpCode.IsControl():
-			err = p.answer(frame)
+			err = u.answer(frame)
 		default:
-			err = p.message(frame)
+			err = u.message(frame)
 		}
 		if err != nil {
 			return err
@@ -59,130 +60,130 @@ func (p *messagePump) copyMessages() error {
 }
 
 // next reads the header of the next frame.
-func (p *messagePump) next() (ws.Header, error) {
-	if p.frames.Buffered() == 0 {
-		p.lane.Announce()
+func (u *websocketUpload) next() (ws.Header, error) {
+	if u.frames.Buffered() == 0 {
+		u.lane.Announce()
 	}
-	frame, err := p.frames.Next()
+	frame, err := u.frames.Next()
 	switch {
-	case p.lane.Stopped():
+	case u.lane.Stopped():
 		return frame, dispatch.ErrOver
 	case err != nil:
-		return frame, p.readError(err)
+		return frame, u.readError(err)
 	}
-	p.websocket.heard.Store(true)
+	u.conn.heard.Store(true)
 	return frame, nil
 }
 
 // message moves the payload of a frame into slots: one, if it fits.
-func (p *messagePump) message(frame ws.Header) error {
+func (u *websocketUpload) message(frame ws.Header) error {
 	if frame.OpCode != ws.OpContinuation {
-		p.kind = kindOf(frame.OpCode)
+		u.kind = kindOf(frame.OpCode)
 	}
-	for p.frames.Left() > 0 {
-		if err := p.part(frame); err != nil {
+	for u.frames.Left() > 0 {
+		if err := u.part(frame); err != nil {
 			return err
 		}
 	}
 	if !frame.Fin || frame.Length > 0 {
 		return nil
 	}
-	if err := p.lane.CommitEmpty(p.kind | shm.Final); err != nil {
+	if err := u.lane.CommitEmpty(u.kind | shm.Final); err != nil {
 		return err
 	}
-	p.lane.Publish()
+	u.lane.Publish()
 	return nil
 }
 
 // part moves as much of a payload as fits one slot.
-func (p *messagePump) part(frame ws.Header) error {
-	n := int(min(p.frames.Left(), int64(p.lane.SlotSize())))
-	space, err := p.lane.Reserve(n)
+func (u *websocketUpload) part(frame ws.Header) error {
+	n := int(min(u.frames.Left(), int64(u.lane.SlotSize())))
+	space, err := u.lane.Reserve(n)
 	if err != nil {
 		return err
 	}
-	if err := p.fill(space[:n]); err != nil {
+	if err := u.fill(space[:n]); err != nil {
 		return err
 	}
-	kind := p.kind
-	if frame.Fin && p.frames.Left() == 0 {
+	kind := u.kind
+	if frame.Fin && u.frames.Left() == 0 {
 		kind |= shm.Final
 	}
-	p.lane.Commit(n, kind)
-	p.lane.Publish()
+	u.lane.Commit(n, kind)
+	u.lane.Publish()
 	return nil
 }
 
 // fill reads a part of a message.
-func (p *messagePump) fill(space []byte) error {
+func (u *websocketUpload) fill(space []byte) error {
 	for at := 0; at < len(space); {
-		if p.frames.Buffered() == 0 {
-			p.lane.Announce()
+		if u.frames.Buffered() == 0 {
+			u.lane.Announce()
 		}
-		n, err := p.frames.Read(space[at:])
+		n, err := u.frames.Read(space[at:])
 		if at += n; err != nil && (at < len(space) || errors.Is(err, fault.ErrWebSocket)) {
-			return p.readError(err)
+			return u.readError(err)
 		}
-		p.websocket.heard.Store(true)
+		u.conn.heard.Store(true)
 	}
 	return nil
 }
 
 // answer answers a ping (RFC 6455 section 5.5.2).
-func (p *messagePump) answer(frame ws.Header) error {
-	payload, err := p.frames.Payload()
+func (u *websocketUpload) answer(frame ws.Header) error {
+	payload, err := u.frames.Payload()
 	if err != nil {
-		return p.readError(err)
+		return u.readError(err)
 	}
 	if frame.OpCode != ws.OpPing {
 		return nil
 	}
-	return p.websocket.control(ws.OpPong, payload)
+	return u.conn.control(ws.OpPong, payload)
 }
 
-// close takes the client's Close.
-func (p *messagePump) close() error {
-	payload, err := p.frames.Payload()
+// takeClose takes the client's Close.
+func (u *websocketUpload) takeClose() error {
+	payload, err := u.frames.Payload()
 	if err != nil {
-		return p.readError(err)
+		return u.readError(err)
 	}
-	if err := wsock.CheckClose(payload); err != nil {
+	if err := websocket.CheckClose(payload); err != nil {
 		return err
 	}
-	return p.closed(payload)
+	return u.endMessages(payload)
 }
 
-// closed tells the worker that no more messages come.
-func (p *messagePump) closed(payload []byte) error {
-	p.websocket.clientCloses(payload)
+// endMessages tells the worker that no more messages come.
+func (u *websocketUpload) endMessages(payload []byte) error {
+	u.conn.clientCloses(payload)
 	if len(payload) == 0 {
-		if err := p.lane.CommitEmpty(shm.KindClose); err != nil {
+		if err := u.lane.CommitEmpty(shm.KindClose); err != nil {
 			return err
 		}
-		return p.lane.End()
+		return u.lane.End()
 	}
-	space, err := p.lane.Reserve(len(payload))
+	space, err := u.lane.Reserve(len(payload))
 	if err != nil {
 		return err
 	}
-	p.lane.Commit(copy(space, payload), shm.KindClose)
-	return p.lane.End()
+	u.lane.Commit(copy(space, payload), shm.KindClose)
+	return u.lane.End()
 }
 
 // discard reads on until the client's Close: the worker wants no more messages.
-func (p *messagePump) discard() {
-	p.websocket.resume()
-	p.frames.Discard()
+func (u *websocketUpload) discard() {
+	u.conn.resume()
+	u.frames.Discard()
 }
 
-// readError says what it means that the next frame, or the rest of one, could not be read.
-func (p *messagePump) readError(err error) error {
+// readError returns what it means that the next frame, or the rest of one, could not be read.
+func (u *websocketUpload) readError(err error) error {
 	switch {
 	case errors.Is(err, fault.ErrWebSocket):
 		return err
-	case p.lane.Stopped():
+	case u.lane.Stopped():
 		return dispatch.ErrOver
-	case p.progress.ClientSlow():
+	case u.progress.ClientSlow():
 		return fmt.Errorf("%w: it answers no ping", fault.ErrClientSlow)
 	}
 	return fmt.Errorf("%w without a Close: %w", fault.ErrClientGone, err)

@@ -9,9 +9,10 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
 )
 
-// windowClaim is a request's part of the budget. The zero value holds nothing.
+// windowClaim is a request's part of the memory that bodies of HTTP/2 and 3 may fill before
+// they are read. The zero value holds nothing.
 type windowClaim struct {
-	budget *conn.Budget
+	budget *conn.Budget // nil: nothing is held
 	conn   *conn.Conn
 	holder netip.Prefix
 	bytes  int64 // of the request
@@ -20,15 +21,19 @@ type windowClaim struct {
 }
 
 // claimWindow takes what the body of a request may fill before it is read. Release:
-// windowClaim.release, which can be called more than once.
+// windowClaim.release, any number of times.
 func (x *exchange) claimWindow() error {
-	if x.session.Pipelined || x.conn == nil || x.offer == nil && !x.hasBody() {
+	if x.session.Pipelined || x.conn == nil || x.handshake == nil && !x.hasBody() {
 		return nil
 	}
+	return x.takeWindow()
+}
+
+func (x *exchange) takeWindow() error {
 	c := &x.window
-	c.conn, c.holder = x.conn, x.origin.holder
+	c.conn, c.holder = x.conn, x.client.holder
 	c.bytes, c.most = protocol.WindowOf(x.session.Version, x.request.ContentLength)
-	if x.origin.peer.Trusted { // its requests are those of many
+	if x.client.peer.Trusted { // the requests of a proxy are those of many
 		c.most = 0
 	}
 	n := c.bytes
@@ -46,15 +51,17 @@ func (x *exchange) claimWindow() error {
 	return nil
 }
 
+// release gives back what claimWindow took.
 func (c *windowClaim) release() {
-	if c.budget == nil {
-		return
+	if c.budget != nil {
+		c.once.Do(c.giveBack)
 	}
-	c.once.Do(func() {
-		n := c.bytes
-		if c.most > 0 {
-			n = -c.conn.Window.Add(-n, c.most)
-		}
-		c.budget.Give(c.holder, n)
-	})
+}
+
+func (c *windowClaim) giveBack() {
+	n := c.bytes
+	if c.most > 0 {
+		n = -c.conn.Window.Add(-n, c.most)
+	}
+	c.budget.Give(c.holder, n)
 }
