@@ -501,7 +501,7 @@ func TestRequestsDoNotWaitForWorkersThatNeverCameUp(t *testing.T) {
 	}
 	script := "sh -c 'test -e " + ready + " || exit 3; exec " + self + " worker echo --pool default'"
 	p := startProcess(t, "serve", "--listen", "unix:"+filepath.Join(dir, "c"), "--socket", filepath.Join(dir, "s"),
-		"--queue-time", "1h", "--worker", "default="+script, "--workers", "2")
+		"--queue-timeout", "1h", "--worker", "default="+script, "--workers", "2")
 	p.found("msg=ready")
 	client := unixClient(t, filepath.Join(dir, "c"))
 	status := func() int {
