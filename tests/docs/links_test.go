@@ -146,7 +146,7 @@ var notPaths = []string{"net/http"}
 
 // unmoved are packages that the page names already, and that are being made. Their files are
 // checked as soon as they are there.
-var unmoved = []string{"server/internal/dispatch", "server/internal/progress", "server/internal/relay"}
+var unmoved = []string{"server/internal/relay"}
 
 func isUnmoved(name string, names map[string]bool) bool {
 	return slices.ContainsFunc(unmoved, func(folder string) bool {
