@@ -30,8 +30,8 @@ func within(t *testing.T, limit time.Duration, what string, f func()) {
 func TestAnEarlyResponseIsNotHeldBackForTheRestOfTheUpload(t *testing.T) {
 	s, _ := e2etest.StartBoth(t, nil)
 	for _, query := range []string{"", "&flush"} { // with a length, and without
-		within(t, 5*time.Second, "20 responses", func() {
-			for range 20 {
+		within(t, 10*time.Second, "40 responses", func() {
+			for range 40 {
 				c := rawclient.Dial(t, s.Addr)
 				c.Begin("POST", "/early?status=401&n=5"+query, "Content-Length: 1000")
 				if body := c.Want("POST", http.StatusUnauthorized); len(body) != 5 {
@@ -45,8 +45,8 @@ func TestAnEarlyResponseIsNotHeldBackForTheRestOfTheUpload(t *testing.T) {
 
 func TestUploadsThatStallAfterTheirResponsesTakeNoWorker(t *testing.T) {
 	s, _ := e2etest.StartBoth(t, nil, e2etest.LanesVariable+"=1")
-	within(t, 5*time.Second, "a request beside 20 early responses", func() {
-		for range 20 {
+	within(t, 10*time.Second, "a request beside 40 early responses", func() {
+		for range 40 {
 			stalled := rawclient.Dial(t, s.Addr)
 			stalled.Begin("POST", "/early?status=401&n=5", "Content-Length: 1000")
 		}
@@ -56,10 +56,11 @@ func TestUploadsThatStallAfterTheirResponsesTakeNoWorker(t *testing.T) {
 }
 
 func TestWebSocketsWhoseClientsDoNotAnswerACloseTakeNoWorker(t *testing.T) {
-	for _, n := range []int{4, 24, 60} { // as many as are served at once, as there are lanes, and more
+	// Each would keep one of 4 lanes for 5 s.
+	for n, limit := range map[int]time.Duration{4: 4 * time.Second, 24: 20 * time.Second, 60: 30 * time.Second} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			s, _ := e2etest.StartBoth(t, nil, e2etest.LanesVariable+"=4")
-			within(t, 3*time.Second, "a request beside them", func() {
+			within(t, limit, "a request beside them", func() {
 				for range n {
 					leaveUnanswered(t, s)
 				}
@@ -86,7 +87,7 @@ func TestWebSocketsWhoseClientsDoNotAnswerACloseGiveUpTheirStreams(t *testing.T)
 	for range streams {
 		leaveUnanswered(t, s)
 	}
-	within(t, 3*time.Second, "a request when they have all streams", func() {
+	within(t, 4*time.Second, "a request when they have all streams", func() {
 		e2etest.WantStatus(t, e2etest.Get(t, s, "/beside"), http.StatusOK)
 	})
 	e2etest.WantCalm(t, s)
@@ -98,35 +99,46 @@ func TestAnUploadOverHTTP2IsNotResetAtOnceWhenItIsRefused(t *testing.T) {
 	for _, path := range []string{"/early?status=413&n=5", "/nowhere"} {
 		t.Run(path, func(t *testing.T) {
 			s, _ := e2etest.StartBoth(t, func(c *server.Config) { c.Routes = []server.Route{{Prefix: "/early", Pool: "default"}} })
-			c := rawclient.DialHTTP2(t, s.Addr, nil)
-			harness.Check(t, c.Begin(1, false, rawclient.Fields("POST", path, "content-length", "100000000")...))
-			harness.Check(t, c.Frames.WriteData(1, false, make([]byte, 1000)))
-			var head time.Time
-			for {
-				frame, err := c.Frames.ReadFrame()
-				harness.Check(t, err)
-				switch frame := frame.(type) {
-				case *http2.MetaHeadersFrame:
-					head = time.Now()
-				case *http2.RSTStreamFrame:
-					if frame.ErrCode != http2.ErrCodeNo || head.IsZero() {
-						t.Errorf("reset with %v, headers at %v", frame.ErrCode, head)
-					}
-					if gap := time.Since(head); gap < 30*time.Millisecond {
-						t.Errorf("reset %v after its headers", gap)
-					}
-					return
-				}
+			gap := time.Duration(0)
+			for try := 0; try < 5 && gap < 30*time.Millisecond; try++ { // a busy client may read both at once
+				gap = refusedUpload(t, s, path)
+			}
+			if gap < 30*time.Millisecond {
+				t.Errorf("reset %v after its headers", gap)
 			}
 		})
+	}
+}
+
+// refusedUpload begins an upload that is refused, and returns how long after the headers of the
+// response its stream is reset.
+func refusedUpload(t *testing.T, s *harness.Server, path string) time.Duration {
+	t.Helper()
+	c := rawclient.DialHTTP2(t, s.Addr, nil)
+	harness.Check(t, c.Begin(1, false, rawclient.Fields("POST", path, "content-length", "100000000")...))
+	harness.Check(t, c.Frames.WriteData(1, false, make([]byte, 1000)))
+	var head time.Time
+	for {
+		frame, err := c.Frames.ReadFrame()
+		harness.Check(t, err)
+		switch frame := frame.(type) {
+		case *http2.MetaHeadersFrame:
+			head = time.Now()
+		case *http2.RSTStreamFrame:
+			if frame.ErrCode != http2.ErrCodeNo || head.IsZero() {
+				t.Errorf("reset with %v, headers at %v", frame.ErrCode, head)
+			}
+			return time.Since(head)
+		}
 	}
 }
 
 // What the server does for slow clients of HTTP/2 is nothing that the worker waits for.
 func TestRefusedUploadsOverHTTP2TakeNoWorker(t *testing.T) {
 	s, _ := e2etest.StartBoth(t, nil, e2etest.LanesVariable+"=1")
-	within(t, 4*time.Second, "requests beside 100 refused uploads", func() {
-		for range 10 {
+	// Each would take 100 ms of the only lane.
+	within(t, 12*time.Second, "requests beside 200 refused uploads", func() {
+		for range 20 {
 			c := rawclient.DialHTTP2(t, s.Addr, nil)
 			for i := range uint32(10) {
 				harness.Check(t, c.Begin(2*i+1, false, rawclient.Fields("POST", "/early?status=413&n=5")...))
