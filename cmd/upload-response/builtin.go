@@ -55,7 +55,8 @@ func (s *workerSettings) flags(kind, summary string, getenv func(string) string)
 		Command: "upload-response worker " + kind,
 		Summary: "runs a worker that " + summary,
 		Groups: []cli.Group{{Heading: "Worker", Options: []cli.Option{
-			{Name: "socket", Arg: "PATH", Help: "Unix socket of the server", Default: s.socket, Parse: socketPath(&s.socket)},
+			{Name: "socket", Arg: "PATH", Help: "Unix socket of the server", Default: s.socket,
+				Parse: socketPath(&s.socket)},
 			{Name: "pool", Arg: "POOL", Help: "pool whose requests this worker serves", Default: s.pool,
 				Parse: poolName(&s.pool)},
 			{Name: "lanes", Arg: "N", Help: "most requests at once", Default: strconv.Itoa(s.lanes),

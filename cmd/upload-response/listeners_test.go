@@ -124,8 +124,8 @@ func TestSocketsOfSystemdAreTaken(t *testing.T) {
 	}
 	defer file.Close()
 	var log output
-	command := exec.Command("/bin/sh", "-c", `LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"`, "sh", os.Args[0], "serve", "--socket",
-		filepath.Join(t.TempDir(), "s"))
+	command := exec.Command("/bin/sh", "-c", `LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"`, "sh", os.Args[0],
+		"serve", "--socket", filepath.Join(t.TempDir(), "s"))
 	command.Env, command.ExtraFiles, command.Stderr = append(os.Environ(), asProgram+"=1"), []*os.File{file}, &log
 	if err := command.Start(); err != nil {
 		t.Fatal(err)

@@ -107,7 +107,8 @@ func (v *service) listen() (err error) {
 	for _, address := range s.listeners.addresses {
 		l, err := address.Listen(s.listeners.mode, s.listeners.http3)
 		if err != nil {
-			return fmt.Errorf("cannot listen on %s: %w (choose another address with --listen)", address, systemError(err))
+			return fmt.Errorf("cannot listen on %s: %w (choose another address with --listen)", address,
+				systemError(err))
 		}
 		v.listeners = append(v.listeners, l)
 	}
