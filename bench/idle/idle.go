@@ -32,7 +32,9 @@ type Options struct {
 
 // DefaultOptions returns what a whole run measures.
 func DefaultOptions() Options {
-	return Options{Options: bench.DefaultOptions(), Protocols: []string{load.H1, load.H2C}, Streams: []int{0, 1000, 10000}}
+	return Options{
+		Options: bench.DefaultOptions(), Protocols: []string{load.H1, load.H2C}, Streams: []int{0, 1000, 10000},
+	}
 }
 
 // Run measures the memory of the server while responses are open that send nothing for

@@ -14,7 +14,9 @@ import (
 // this process, not by splice.
 func rawRole() error {
 	at := RawAddresses{}
-	servers := map[string]func(net.Conn) error{load.CaseUpload: sink, load.CaseDownload: source, load.CaseEcho: echoBytes}
+	servers := map[string]func(net.Conn) error{
+		load.CaseUpload: sink, load.CaseDownload: source, load.CaseEcho: echoBytes,
+	}
 	for name, serve := range servers {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
