@@ -52,7 +52,9 @@ func startRig(t *testing.T, sdk sdk, door door, change func(*server.Config), env
 	r := &rig{sdk: sdk, door: door, server: s, url: s.URL}
 	r.client = harness.NewClient(t, door.major, r.security(t))
 	r.driver = startDriver(t, sdk, s.Socket, env...)
-	harness.Eventually(t, "the driver to attach", func() bool { return s.Router.Stats().Attached > 0 || r.driver.ended() })
+	harness.Eventually(t, "the driver to attach", func() bool {
+		return s.Router.Stats().Attached > 0 || r.driver.ended()
+	})
 	return r
 }
 
