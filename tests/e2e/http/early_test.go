@@ -88,14 +88,15 @@ func TestLargeLeftoversOfAnUploadAreNeverARequest(t *testing.T) {
 // The rest of the upload may come later than the server is ready to wait for.
 func TestAnUploadThatStallsAfterItsResponseIsCutOff(t *testing.T) {
 	s, _ := e2etest.StartBoth(t, nil)
-	e2etest.Together(t, []string{"Content-Length: 1000", "Content-Length: 100000", "Transfer-Encoding: chunked"}, func(t *testing.T, framing string) {
-		c := rawclient.Dial(t, s.Addr)
-		c.Begin("POST", "/early?status=200&n=5", framing)
-		if body := c.Want("POST", http.StatusOK); len(body) != 5 {
-			t.Errorf("%d bytes came", len(body))
-		}
-		c.WantClosed()
-	})
+	e2etest.Together(t, []string{"Content-Length: 1000", "Content-Length: 100000", "Transfer-Encoding: chunked"},
+		func(t *testing.T, framing string) {
+			c := rawclient.Dial(t, s.Addr)
+			c.Begin("POST", "/early?status=200&n=5", framing)
+			if body := c.Want("POST", http.StatusOK); len(body) != 5 {
+				t.Errorf("%d bytes came", len(body))
+			}
+			c.WantClosed()
+		})
 	e2etest.WantCalm(t, s)
 }
 
@@ -119,12 +120,13 @@ func TestAnUploadGoesOnAfterTheResponseWhileTheWorkerReads(t *testing.T) {
 // An error that needs no worker is an early response, too.
 func TestAnErrorIsAnsweredThoughTheUploadStalls(t *testing.T) {
 	s := harness.Start(t, nil) // no worker
-	e2etest.Together(t, []string{"Content-Length: 1000", "Content-Length: 1000000", "Transfer-Encoding: chunked"}, func(t *testing.T, framing string) {
-		c := rawclient.Dial(t, s.Addr)
-		c.Begin("POST", "/", framing)
-		c.Want("POST", http.StatusServiceUnavailable)
-		c.WantClosed()
-	})
+	e2etest.Together(t, []string{"Content-Length: 1000", "Content-Length: 1000000", "Transfer-Encoding: chunked"},
+		func(t *testing.T, framing string) {
+			c := rawclient.Dial(t, s.Addr)
+			c.Begin("POST", "/", framing)
+			c.Want("POST", http.StatusServiceUnavailable)
+			c.WantClosed()
+		})
 	e2etest.WantCalm(t, s)
 }
 

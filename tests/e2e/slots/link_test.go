@@ -153,7 +153,9 @@ func TestServeAttachesAgainToAServerThatIsBack(t *testing.T) {
 	a.AwaitSaid(t, "wait killed: context canceled, worker: request cancelled: server gone")
 
 	second := e2etest.StartServer(t, socket, e2etest.SmallServer(), harness.Patience) // over what the first left behind
-	harness.Eventually(t, "the app to attach again", func() bool { return strings.Contains(second.Output(), "link attached") })
+	harness.Eventually(t, "the app to attach again", func() bool {
+		return strings.Contains(second.Output(), "link attached")
+	})
 	e2etest.WantStatus(t, fetch(t, second, "/second"), http.StatusOK)
 	a.AwaitSaid(t, ">> GET /second")
 }

@@ -42,8 +42,9 @@ func TestARequestCannotBeUsedAfterItsEnd(t *testing.T) {
 			_, reserve := r.Reserve(ctx)
 			_, write := r.Write([]byte("more"))
 			for what, err := range map[string]error{
-				"TryTail": tryTail, "Tail": tail, "Reserve": reserve, "Write": write, "Respond": r.Respond(ctx, 200, nil),
-				"Flush": r.Flush(), "End": r.End(ctx), "EndTrailers": r.EndTrailers(ctx, nil),
+				"TryTail": tryTail, "Tail": tail, "Reserve": reserve, "Write": write,
+				"Respond": r.Respond(ctx, 200, nil),
+				"Flush":   r.Flush(), "End": r.End(ctx), "EndTrailers": r.EndTrailers(ctx, nil),
 			} {
 				wantError(t, what, err, worker.ErrEnded)
 			}
@@ -66,12 +67,15 @@ func TestAResponseOutOfOrderIsAnErrorAndCanStillBePutRight(t *testing.T) {
 	for _, status := range []int{-1, 0, 99, 100, 101, 199, 1000, 70000} {
 		wantError(t, fmt.Sprintf("status %d", status), r.Respond(ctx, status, nil), worker.ErrResponse)
 	}
-	for _, field := range []proto.Field{{Name: "a", Value: "b\r\nc: d"}, {Name: "a b", Value: "c"}, {Name: "", Value: "x"}, {Name: "a", Value: "\x00"}} {
+	for _, field := range []proto.Field{
+		{Name: "a", Value: "b\r\nc: d"}, {Name: "a b", Value: "c"}, {Name: "", Value: "x"}, {Name: "a", Value: "\x00"},
+	} {
 		if err := r.Respond(ctx, 200, []proto.Field{field}); err == nil {
 			t.Errorf("the field %q is accepted", field)
 		}
 	}
-	wantError(t, "large headers", r.Respond(ctx, 200, []proto.Field{{Name: "big", Value: strings.Repeat("x", l64KiB)}}), worker.ErrTooLarge)
+	wantError(t, "large headers", r.Respond(ctx, 200, []proto.Field{{Name: "big", Value: strings.Repeat("x", l64KiB)}}),
+		worker.ErrTooLarge)
 	harness.Check(t, r.Respond(ctx, 203, []proto.Field{{Name: "X-Right", Value: "yes"}}))
 	wantError(t, "Respond twice", r.Respond(ctx, 200, nil), worker.ErrResponse)
 	harness.Check(t, r.End(ctx))
@@ -253,7 +257,8 @@ func TestAWorkerHearsWhyItsRequestWasCancelled(t *testing.T) {
 	}
 	_, err := r.Tail(patience(t), 3)
 	var cancelled *worker.CancelledError
-	if !errors.As(err, &cancelled) || cancelled.Reason != shm.ReasonClientGone || !errors.Is(r.Cancelled(), worker.ErrCancelled) {
+	if !errors.As(err, &cancelled) || cancelled.Reason != shm.ReasonClientGone ||
+		!errors.Is(r.Cancelled(), worker.ErrCancelled) {
 		t.Errorf("Tail: %v; Cancelled: %v", err, r.Cancelled())
 	}
 	r.Abort()

@@ -63,8 +63,9 @@ func appRoutes() http.Handler {
 	for path, handler := range map[string]http.HandlerFunc{
 		"/echo": echo, "/copy": copyBody, "/read-from": readFrom, "/digest": digest, "/hold": hold, "/upload": upload,
 		"/seen": seen, "/reply": reply, "/early": early, "/events": events, "/trailers": trailers,
-		"/wait": wait, "/flood": flood, "/panic": panicking, "/abort": aborting, "/reply-big": replyBig, "/at-once": atOnce,
-		"/hints": hints, "/socket": socketEcho, "/mortal/socket": socketEcho, "/file": file, "/socket-bye": socketBye,
+		"/wait": wait, "/flood": flood, "/panic": panicking, "/abort": aborting, "/reply-big": replyBig,
+		"/at-once": atOnce,
+		"/hints":   hints, "/socket": socketEcho, "/mortal/socket": socketEcho, "/file": file, "/socket-bye": socketBye,
 	} {
 		mux.HandleFunc(path, handler)
 	}
@@ -140,7 +141,8 @@ func seen(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	json.NewEncoder(w).Encode(Sighting{r.Method, r.RequestURI, r.Host, r.Proto, r.RemoteAddr, r.ContentLength, r.Header, string(body)})
+	json.NewEncoder(w).Encode(Sighting{r.Method, r.RequestURI, r.Host, r.Proto, r.RemoteAddr, r.ContentLength,
+		r.Header, string(body)})
 }
 
 // reply answers what the query says: status, field (name:value, repeated), body,

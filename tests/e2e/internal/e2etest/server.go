@@ -112,7 +112,9 @@ func StartAppFor(t testing.TB, p *ServerProcess, socket string, env ...string) *
 	t.Helper()
 	before := strings.Count(p.Output(), "link attached")
 	a := &App{harness.StartProcess(t, "app", append(env, harness.SocketVariable+"="+socket)...)}
-	harness.Eventually(t, "the app to attach", func() bool { return strings.Count(p.Output(), "link attached") > before })
+	harness.Eventually(t, "the app to attach", func() bool {
+		return strings.Count(p.Output(), "link attached") > before
+	})
 	return a
 }
 

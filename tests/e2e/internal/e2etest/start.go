@@ -56,7 +56,9 @@ func StartBoth(t testing.TB, change func(*server.Config), env ...string) (*harne
 // AwaitSaid waits until the worker has printed a line with this text.
 func (a *App) AwaitSaid(t testing.TB, text string) {
 	t.Helper()
-	harness.Eventually(t, fmt.Sprintf("the worker to say %q", text), func() bool { return strings.Contains(a.Output(), text) })
+	harness.Eventually(t, fmt.Sprintf("the worker to say %q", text), func() bool {
+		return strings.Contains(a.Output(), text)
+	})
 }
 
 // Requests returns the requests whose path begins with prefix that the worker
