@@ -47,7 +47,9 @@ func descriptors() (list []string) {
 }
 
 // ours are the marks of what belongs to a link or to the server.
-var ours = []string{"memfd:upload-response requests", "memfd:upload-response responses", "anon_inode:[eventfd]", "socket:["}
+var ours = []string{
+	"memfd:upload-response requests", "memfd:upload-response responses", "anon_inode:[eventfd]", "socket:[",
+}
 
 func TestAProgramThatAWorkerOrTheServerStartsInheritsNothing(t *testing.T) {
 	s := harness.Start(t, small)
