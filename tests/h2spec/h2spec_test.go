@@ -63,7 +63,8 @@ func run(t *testing.T, address string, args ...string) (failed map[string]string
 	host, port, err := net.SplitHostPort(address)
 	harness.Check(t, err)
 	path := filepath.Join(t.TempDir(), "report.xml")
-	out, err := exec.Command(os.Getenv(program), append([]string{"--strict", "-h", host, "-p", port, "-j", path}, args...)...).CombinedOutput()
+	out, err := exec.Command(os.Getenv(program),
+		append([]string{"--strict", "-h", host, "-p", port, "-j", path}, args...)...).CombinedOutput()
 	if _, ended := err.(*exec.ExitError); err != nil && !ended { // it ends with 1 if a case fails
 		t.Fatalf("%s: %v", program, err)
 	}
