@@ -32,7 +32,8 @@ func headers(fields ...string) []byte { return rawclient.Head(fields...) }
 
 // get returns the HEADERS of a request that is in order, and more fields.
 func get(more ...string) []byte {
-	return headers(append([]string{":method", "GET", ":scheme", "https", ":authority", "test", ":path", "/"}, more...)...)
+	return headers(append([]string{":method", "GET", ":scheme", "https", ":authority", "test", ":path", "/"},
+		more...)...)
 }
 
 // saying is what a client says, stream for stream.

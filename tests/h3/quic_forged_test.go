@@ -63,7 +63,10 @@ func TestPacketsWithTheAddressOfSomebodyElseLockNobodyOut(t *testing.T) {
 	forge(t, e, "127.0.0.2", 20)
 	connect(t, e)
 	victim := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}, Timeout: harness.Patience}
-	client := &http.Client{Transport: &http.Transport{DialContext: victim.DialContext, TLSClientConfig: &tls.Config{RootCAs: e.Roots}, DisableKeepAlives: true}}
+	client := &http.Client{
+		Transport: &http.Transport{DialContext: victim.DialContext, TLSClientConfig: &tls.Config{RootCAs: e.Roots},
+			DisableKeepAlives: true},
+	}
 	response, err := client.Get(e.URL)
 	if err != nil {
 		t.Fatalf("the victim's connection: %v", err)
