@@ -101,8 +101,8 @@ const (
 
 // rows returns all of them.
 func rows() []row {
-	return slices.Concat(requestLines(), targets(), hosts(), fields(), transferEncodings(), contentLengths(), chunks(), trailers(),
-		truncations(), expectations(), upgrades(), methods(), sizes())
+	return slices.Concat(requestLines(), targets(), hosts(), fields(), transferEncodings(), contentLengths(),
+		chunks(), trailers(), truncations(), expectations(), upgrades(), methods(), sizes())
 }
 
 // as returns the text with the name of a row in place of "{id}".
