@@ -7,7 +7,8 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/proto"
-	"github.com/wavey-ai/upload-response/shm"
+	"github.com/wavey-ai/upload-response/server/internal/dispatch"
+	"github.com/wavey-ai/upload-response/server/internal/progress"
 )
 
 // Config says how a router works. Start from [DefaultConfig]; a zero field is
@@ -38,7 +39,7 @@ type Config struct {
 	ClientTimeout time.Duration
 	// StallTime is how long it may while others wait for its stream, or for
 	// its worker; less if its address has more than half of them. A few bytes now
-	// and then do not count: see patienceRate. No address can have the last
+	// and then do not count. No address can have the last
 	// quarter of them with slow clients. 0: clients may be slow at the cost of
 	// others.
 	StallTime time.Duration
@@ -136,6 +137,9 @@ type Config struct {
 	Log, AccessLog *slog.Logger
 }
 
+// PoolID is a user or group whose processes may serve one pool.
+type PoolID = dispatch.PoolID
+
 // Route sends the requests under a path prefix to a pool of workers. The prefix
 // "/a" matches "/a" and "/a/b" but not "/ab".
 type Route struct {
@@ -157,49 +161,50 @@ func DefaultConfig() Config {
 	}
 }
 
-// aheadLanes is how many lanes a link has beyond what it serves at once, for
-// streams that are assigned ahead of need.
-const aheadLanes = 16
-
-// requestGuarantee is the number of buffers that a stream can always have while
-// its body comes in: one to fill while the worker holds another.
-const requestGuarantee = 2
-
-// plan checks the configuration and fits the request segment into its half of
-// the memory.
-func (c *Config) plan() (shm.RequestGeometry, error) {
+// check returns an error for values that make no sense, or do not fit together.
+func (c *Config) check() error {
 	switch {
 	case c.ResponseTimeout <= 0 || c.ClientTimeout <= 0 || c.QueueTime <= 0 || c.PingInterval <= 0:
-		return shm.RequestGeometry{}, fmt.Errorf("timeouts have to be positive: response %v, client %v, queue %v, ping %v",
+		return fmt.Errorf("timeouts have to be positive: response %v, client %v, queue %v, ping %v",
 			c.ResponseTimeout, c.ClientTimeout, c.QueueTime, c.PingInterval)
 	case c.StallTime < 0:
-		return shm.RequestGeometry{}, fmt.Errorf("stall time %v: cannot be negative", c.StallTime)
+		return fmt.Errorf("stall time %v: cannot be negative", c.StallTime)
 	case c.QueueLength < 0 || c.BodyLimit < 0 || c.MinBodyRate < 0 || c.RequestRate < 0 || c.RequestBurst < 0:
-		return shm.RequestGeometry{}, fmt.Errorf("limits cannot be negative: queue length %d, body %d, its rate %d, requests a second %d, in a burst %d",
+		return fmt.Errorf("limits cannot be negative: "+
+			"queue length %d, body %d, its rate %d, requests a second %d, in a burst %d",
 			c.QueueLength, c.BodyLimit, c.MinBodyRate, c.RequestRate, c.RequestBurst)
 	case c.LinksPerProcess < 0 || c.LinksPerUser < 0 || c.LinksPerPool < 0 || c.StartedWorkers < 0:
-		return shm.RequestGeometry{}, fmt.Errorf("numbers of links cannot be negative: %d of a process, %d of a user, %d of a pool, %d kept",
+		return fmt.Errorf("numbers of links cannot be negative: %d of a process, %d of a user, %d of a pool, %d kept",
 			c.LinksPerProcess, c.LinksPerUser, c.LinksPerPool, c.StartedWorkers)
 	case c.WindowMemory < 0:
-		return shm.RequestGeometry{}, fmt.Errorf("window memory %d: cannot be negative", c.WindowMemory)
+		return fmt.Errorf("window memory %d: cannot be negative", c.WindowMemory)
 	case c.CompressMin < 1:
-		return shm.RequestGeometry{}, fmt.Errorf("compress at least %d bytes: want 1 or more", c.CompressMin)
+		return fmt.Errorf("compress at least %d bytes: want 1 or more", c.CompressMin)
 	case c.MessageLimit < 0:
-		return shm.RequestGeometry{}, fmt.Errorf("message limit %d: cannot be negative", c.MessageLimit)
+		return fmt.Errorf("message limit %d: cannot be negative", c.MessageLimit)
 	case c.FieldLimit < 1 || c.FieldLimit > proto.MaxFields:
-		return shm.RequestGeometry{}, fmt.Errorf("field limit %d: want 1 to %d", c.FieldLimit, proto.MaxFields)
+		return fmt.Errorf("field limit %d: want 1 to %d", c.FieldLimit, proto.MaxFields)
 	case c.HeaderLimit < 1 || c.HeaderLimit > c.SlotSize:
-		return shm.RequestGeometry{}, fmt.Errorf("header limit %d: want 1 to the slot size, %d", c.HeaderLimit, c.SlotSize)
+		return fmt.Errorf("header limit %d: want 1 to the slot size, %d", c.HeaderLimit, c.SlotSize)
 	}
-	if err := checkRoutes(c.Routes); err != nil {
-		return shm.RequestGeometry{}, err
-	}
-	return shm.PlanRequest(shm.RequestConfig{
-		SlotSize: c.SlotSize, SlotLimit: c.SlotsPerStream, Rows: c.NumStreams, Links: c.MaxLinks,
-		LinkLanes: c.mostLanes(), Bytes: c.Memory / 2,
-	})
+	return checkRoutes(c.Routes)
 }
 
-// mostLanes returns how many lanes a link can have at most: more than there are
-// streams would never be used.
-func (c *Config) mostLanes() int { return min(c.NumStreams, shm.MaxLanes/2) }
+// dispatch returns what the dispatcher has to know. Preconditions: check has found nothing.
+func (c *Config) dispatch() dispatch.Config {
+	d := dispatch.Config{
+		ServerName: Name + "/" + Version,
+		NumStreams: c.NumStreams, SlotSize: c.SlotSize, SlotsPerStream: c.SlotsPerStream,
+		Memory: c.Memory, LinkMemory: c.LinkMemory, MaxLinks: c.MaxLinks,
+		ResponseTimeout: c.ResponseTimeout, QueueLength: c.QueueLength, QueueTime: c.QueueTime,
+		Limits:     progress.Limits{ClientTimeout: c.ClientTimeout, StallTime: c.StallTime, MinBodyRate: c.MinBodyRate},
+		Supervised: c.Supervised, OpenPools: c.OpenPools, Started: c.Started, StartedWorkers: c.StartedWorkers,
+		AllowUIDs: c.AllowUIDs, AllowGIDs: c.AllowGIDs, PoolUIDs: c.PoolUIDs, PoolGIDs: c.PoolGIDs,
+		LinksPerProcess: c.LinksPerProcess, LinksPerUser: c.LinksPerUser, LinksPerPool: c.LinksPerPool,
+		Log: c.Log,
+	}
+	for _, route := range c.Routes {
+		d.Pools = append(d.Pools, route.Pool)
+	}
+	return d
+}

@@ -8,18 +8,11 @@ import (
 
 // counters count what happened since the start.
 type counters struct {
-	Exchanges    atomic.Int64
-	Failed       atomic.Int64 // answered with an error of ours, or aborted
-	Aborted      atomic.Int64 // failed after the response had begun
-	ClientGone   atomic.Int64
-	Reclaimed    atomic.Int64 // ended because others waited for the place of a slow client
-	Retried      atomic.Int64 // served again by another link
-	Timeouts     atomic.Int64 // workers that made no progress in time
-	Attached     atomic.Int64
-	Refused      atomic.Int64 // attaches
-	Lost         atomic.Int64 // links whose worker went away
-	Evicted      atomic.Int64 // links whose worker broke the protocol
-	StaleNotices atomic.Int64 // rounds of news that were of use to nobody
+	Exchanges  atomic.Int64
+	Failed     atomic.Int64 // answered with an error of ours, or aborted
+	Aborted    atomic.Int64 // failed after the response had begun
+	ClientGone atomic.Int64
+	Timeouts   atomic.Int64 // workers that made no progress in time
 }
 
 // countFault adds one to the counter of a fault that has one.

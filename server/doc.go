@@ -8,15 +8,11 @@
 //
 // An exchange is one pass through ServeHTTP (router.go):
 //
-//	route -> a stream (RequestChunkCache) -> headers slot -> a link (Dispatcher)
+//	route -> a stream (dispatch.Acquire) -> headers slot -> a worker's lane (Assign)
 //	      -> pump: body into slots    (pump.go, its own goroutine)
 //	      -> respond: slots to client (respond.go, the handler's goroutine)
-//	      -> finish: the stream goes back when its worker has let go of it
+//	      -> Finish: the stream goes back when its worker has let go of it
 //
 // What the versions of HTTP do differently an exchange asks its session (package protocol).
-// Connections are received in reception.go and package http3.
-//
-// Each link has a [ResponseWatcher], the goroutine that sleeps on the link's
-// bell and wakes the exchanges that have news. A clock goroutine looks after
-// every deadline, so that an exchange needs no timer of its own.
+// Packages accept and http3 take the connections of clients.
 package server

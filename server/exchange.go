@@ -1,7 +1,6 @@
 package server
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -9,11 +8,12 @@ import (
 
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server/internal/conn"
+	"github.com/wavey-ai/upload-response/server/internal/dispatch"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/header"
+	"github.com/wavey-ai/upload-response/server/internal/progress"
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
 	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
-	"github.com/wavey-ai/upload-response/shm"
 )
 
 // exchange is one request and its response.
@@ -29,17 +29,17 @@ type exchange struct {
 	offer      *wsock.Handshake // nil: the request asks for no WebSocket
 	window     windowClaim
 
-	stream    *stream
+	stream    *dispatch.Stream // nil: it has none yet
 	streamID  uint64
-	pool      *pool
+	progress  *progress.Exchange // of the stream
+	pool      *dispatch.Pool
 	pump      *pump // nil: no body, or not started
 	responder responder
-	retried   bool   // served again after a worker died with it
 	worker    string // name of the link that served it
 
 	received    int64 // bytes of body
 	uploadEnded bool  // the whole body came in
-	slow        bool  // its client has lost patience, see patience
+	slow        bool  // its client was slow at some time
 }
 
 // serve finds a worker for the exchange and streams both ways.
@@ -51,20 +51,16 @@ func (x *exchange) serve() error {
 		return x.answerItself()
 	}
 	hasBody := x.hasBody()
-	guarantee := 1
-	if hasBody || x.offer != nil {
-		guarantee = requestGuarantee
-	}
-	s, err := x.router.requests.acquire(x.request.Context(), &x.router.queue, x.clientOf(), guarantee)
+	s, err := x.router.dispatcher.Acquire(x.request.Context(), dispatch.Request{
+		Client: x.clientOf(), Idempotent: idempotent(x.request.Method),
+		Upload: hasBody, Unasked: !x.session.AwaitsContinue, WebSocket: x.offer != nil,
+	})
 	if err != nil {
 		return err
 	}
-	x.stream, x.streamID = s, s.id.Load()
-	s.request.Keep(idempotent(x.request.Method))
-	s.offered.Store(x.offer != nil)
-	s.bodied.Store(hasBody && !x.session.AwaitsContinue)
+	x.stream, x.streamID, x.progress = s, s.ID(), s.Progress()
 	if err := x.publishHeaders(hasBody); err != nil {
-		x.router.requests.release(s)
+		s.Finish(err)
 		return err
 	}
 	return x.exchange(hasBody)
@@ -136,56 +132,48 @@ func (x *exchange) checkOffer() error {
 // publishHeaders writes slot 1, and the end of a request without a body.
 func (x *exchange) publishHeaders(hasBody bool) error {
 	s, limit, most := x.stream, x.router.config.HeaderLimit, x.router.config.FieldLimit
-	if err := requestFrame(&s.frame, x.request, &x.origin, x.offer != nil, x.streamID); err != nil {
+	if err := requestFrame(&s.RequestFrame, x.request, &x.origin, x.offer != nil, x.streamID); err != nil {
 		return err
 	}
-	if n := len(s.frame.Fields); n > most {
+	if n := len(s.RequestFrame.Fields); n > most {
 		return fmt.Errorf("%w: %d fields, the limit is %d", ErrHeadersTooLarge, n, most)
 	}
-	space, err := s.request.Reserve(limit)
+	space, err := s.ReserveHeaders(limit)
 	if err != nil {
 		return err // cannot be: the lane is empty and its buffer guaranteed
 	}
-	frame, err := proto.AppendRequest(space[:0:limit], &s.frame)
+	frame, err := proto.AppendRequest(space[:0:limit], &s.RequestFrame)
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrBadRequest, err)
-	case len(frame) > limit && len(s.frame.Path) > len(frame)/2:
-		return fmt.Errorf("%w: %d bytes, the limit is %d for the whole header", ErrTargetTooLong, len(s.frame.Path), limit)
+	case len(frame) > limit && len(s.RequestFrame.Path) > len(frame)/2:
+		return fmt.Errorf("%w: %d bytes, the limit is %d for the whole header",
+			ErrTargetTooLong, len(s.RequestFrame.Path), limit)
 	case len(frame) > limit:
 		return fmt.Errorf("%w: %d bytes, the limit is %d", ErrHeadersTooLarge, len(frame), limit)
 	}
-	s.request.Commit(len(frame), shm.KindHeaders)
-	if !hasBody && x.offer == nil {
-		if err := s.request.CommitEmpty(shm.KindEnd); err != nil {
-			return err
-		}
-		s.upload.ended.Store(true)
-	}
-	s.request.Publish() // A1
-	return nil
+	return s.PublishHeaders(len(frame), !hasBody && x.offer == nil)
 }
 
-// exchange streams both ways with a link, and with another one if the first
-// failed before it mattered.
+// exchange streams both ways with a worker, and with another one if the first failed before
+// it mattered.
 func (x *exchange) exchange(hasBody bool) error {
 	s := x.stream
-	x.responder = responder{stream: s, writer: x.writer, together: protocol.VectorWriterOf(x.writer, x.request), controller: x.controller, request: x.request, origin: &x.origin,
-		offer: x.offer, router: x.router}
-	s.watch.attend(x.request.Context(), x.controller, x.meter())
+	x.responder = responder{
+		stream: s, progress: x.progress, writer: x.writer, together: protocol.VectorWriterOf(x.writer, x.request),
+		controller: x.controller, request: x.request, origin: &x.origin, offer: x.offer, router: x.router,
+	}
+	x.progress.Attach(x.request.Context(), x.controller, x.transferCounter())
 	for {
-		if err := x.pool.assign(x.request.Context(), s); err != nil {
+		if err := s.Assign(x.request.Context(), x.pool); err != nil {
 			x.haltPump(err)
-			s.watch.attend(nil, nil, meter{})
-			x.router.requests.release(s)
+			x.progress.Detach()
+			s.Finish(err)
 			return err
 		}
 		x.startPump(hasBody)
 		err := x.responder.run()
-		if x.mayRetry(err) {
-			x.responder.takenBack(errors.Is(err, errRevoked))
-			s.place.link.detach(s)
-			x.router.counters.Retried.Add(1)
+		if err != nil && !x.responder.begun && s.Retry(err) {
 			continue
 		}
 		if err == nil {
@@ -200,65 +188,22 @@ func (x *exchange) exchange(hasBody bool) error {
 // upload, or of a WebSocket, costs the worker nothing: only the stream's row waits for
 // the end of that.
 func (x *exchange) finish(err error) {
-	s, l, websocket := x.stream, x.stream.place.link, x.responder.websocket
-	x.worker = l.name
-	leftover := websocket != nil || x.pump != nil && !s.upload.ended.Load()
-	if leftover {
-		l.finish(s, cancelReason(err), true)
+	s, websocket := x.stream, x.responder.websocket
+	x.worker = s.Worker()
+	if websocket != nil || x.pump != nil && !x.progress.UploadEnded() {
+		s.EndResponse(err)
 	}
 	x.haltPump(err)
 	x.responder.compressor.Release()
 	if websocket != nil {
 		websocket.finish(err)
 	}
-	s.watch.attend(nil, nil, meter{})
-	x.slow = s.watch.wasSlow.Load()
-	if leftover {
-		l.leave(s)
-	} else {
-		l.finish(s, cancelReason(err), false)
-	}
+	x.progress.Detach()
+	x.slow = x.progress.WasSlow()
+	s.Finish(err)
 	if websocket != nil {
 		websocket.wire.Close()
 	}
-}
-
-// mostAttempts bounds how often a stream is assigned anew because its links
-// kept dying before they took it.
-const mostAttempts = 8
-
-// mayRetry reports whether another link can serve the exchange, and detaches the
-// request from the last one if so: the response has not begun, and the last link never
-// had the request as far as it can be known; or it died with it, the method is
-// idempotent, and it is the first time. In any case the request has to be whole in
-// memory. That is for the server to know: a worker may say whatever it likes.
-func (x *exchange) mayRetry(err error) bool {
-	s := x.stream
-	switch {
-	case !errors.Is(err, errRevoked) && !errors.Is(err, errLinkDead):
-		return false
-	case x.responder.begun || s.attempts >= mostAttempts || s.upload.failure() != nil:
-		return false
-	}
-	served := x.mayHaveBeenServed(err)
-	if served && (x.retried || !idempotent(x.request.Method)) {
-		return false
-	}
-	whole := s.request.Detach()
-	if !whole && !served {
-		s.place.link.evict(errors.New("it has released slots of a stream that it says it has not taken"))
-	}
-	x.retried = x.retried || served
-	return whole
-}
-
-// mayHaveBeenServed reports whether the last link may have begun with the request. It
-// has if it was ever seen to have accepted it, or has written anything. Of a link that
-// is dead even the taking counts: nobody can ask it any more whether it passed the
-// entry over.
-func (x *exchange) mayHaveBeenServed(err error) bool {
-	s, at := x.stream, x.stream.place
-	return at.hasAccepted(s.id.Load()) || s.next > 1 || errors.Is(err, errLinkDead) && at.link.end.Inbox.Took(at.entry)
 }
 
 // idempotent reports whether a method may be carried out twice (RFC 9110 section
@@ -278,37 +223,26 @@ func (x *exchange) startPump(hasBody bool) {
 	}
 	_ = x.controller.EnableFullDuplex() // HTTP/1.1 only; HTTP/2 and 3 always are
 	x.pump = &pump{
-		laneFeed: newLaneFeed(x.stream, x.router.config.SlotSize), request: x.request, limit: x.router.config.BodyLimit,
-		session: &x.session, writer: x.writer, window: &x.window,
+		stream: x.stream, progress: x.progress, request: x.request, limit: x.router.config.BodyLimit,
+		session: &x.session, writer: x.writer, window: &x.window, done: make(chan struct{}),
 	}
+	x.pump.lane.Open(x.stream)
 	go x.pump.run()
 }
 
 // awaitUpload lets the upload go on after the end of the response as long as the
 // worker reads it. Its client gets the response meanwhile.
 func (x *exchange) awaitUpload() {
-	s := x.stream
-	if x.pump == nil || s.upload.ended.Load() {
+	if x.pump == nil || x.progress.UploadEnded() {
 		return
 	}
-	at := s.place
-	at.link.answered(s)
+	x.stream.Answered()
 	r := &x.responder
 	open := r.head.BodyAllowed && (r.head.ContentLength < 0 || r.compressor != nil)
 	x.pump.early = earlyAnswer{at: time.Now(), status: r.head.Status, open: open, flush: r.flush}
 	hold := time.NewTimer(x.session.EarlyHold())
 	defer hold.Stop()
-	at.position.WantResponse(true) // S1
-	s.watch.waitSince.Store(shm.Now())
-	defer at.position.WantResponse(false)
-	defer s.watch.waitSince.Store(0)
-	for !s.upload.ended.Load() && x.responder.interrupted() == nil {
-		select {
-		case <-s.news:
-		case <-hold.C:
-			_ = r.flush()
-		}
-	}
+	x.stream.AwaitUpload(hold.C, r.flush)
 }
 
 // haltPump ends the upload. Net/http must not find the body half read on a
@@ -320,10 +254,33 @@ func (x *exchange) haltPump(err error) {
 	}
 	x.pump.halt(x.controller, err)
 	_ = x.request.Body.Close()
-	x.uploadEnded, x.received = x.stream.upload.ended.Load(), x.stream.upload.amount.Load()
+	x.uploadEnded, x.received = x.progress.UploadEnded(), x.progress.Received()
 	if !x.uploadEnded {
 		x.session.CloseAfterReply(x.writer)
 	}
+}
+
+// clientOf returns the client of an exchange. Behind a proxy that we trust a connection
+// is that of many.
+func (x *exchange) clientOf() dispatch.Client {
+	known := x.conn != nil && !x.origin.peer.Trusted && x.conn.Known.Load() &&
+		(x.session.Pipelined || x.conn.Requests.Alone())
+	return dispatch.NewClient(x.origin.holder, known)
+}
+
+// judge notes what the end of an exchange says of its client.
+func (x *exchange) judge(err error) {
+	known := err == nil && !x.slow
+	if x.conn != nil && x.conn.Known.Load() != known {
+		x.conn.Known.Store(known)
+	}
+}
+
+func (x *exchange) transferCounter() progress.TransferCounter {
+	if x.conn == nil {
+		return progress.TransferCounter{}
+	}
+	return progress.TransferCounter{Socket: x.conn.Socket(), Exclusive: x.session.Pipelined}
 }
 
 // conclude answers a failed exchange, and logs and counts every one.
@@ -351,7 +308,8 @@ func (x *exchange) fail(err error) (status int) {
 	status = f.Status
 	c.countFault(f.Counter)
 	if status >= http.StatusInternalServerError && !f.Retry {
-		x.router.log.Warn("exchange failed", "stream", x.streamID, "method", x.request.Method, "path", x.request.URL.Path,
+		x.router.log.Warn("exchange failed", "stream", x.streamID,
+			"method", x.request.Method, "path", x.request.URL.Path,
 			"worker", x.worker, "status", status, "begun", x.responder.begun, "error", err)
 	}
 	if x.responder.begun {

@@ -6,6 +6,8 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"github.com/wavey-ai/upload-response/server/internal/dispatch"
+	"github.com/wavey-ai/upload-response/server/internal/progress"
 	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
 	"github.com/wavey-ai/upload-response/shm"
 )
@@ -13,10 +15,13 @@ import (
 // messagePump streams the messages of a client into slots: their bytes go from the
 // kernel into shared memory, and are unmasked there. It answers pings.
 type messagePump struct {
-	laneFeed
+	lane      dispatch.RequestLane
+	stream    *dispatch.Stream
+	progress  *progress.Exchange // of the stream
 	websocket *websocket
 	frames    wsock.FrameReader
-	kind      shm.Kind // of the message that is being received
+	kind      shm.Kind      // of the message that is being received
+	done      chan struct{} // closed when nothing more is written
 }
 
 func (p *messagePump) run() {
@@ -25,14 +30,11 @@ func (p *messagePump) run() {
 	if err != nil && p.websocket.leaving.Load() {
 		err = p.closed(wsock.ClosePayload(ws.StatusGoingAway, shutdownReason))
 	}
-	if err == nil || errors.Is(err, errStopped) {
-		signal(p.stream.news)
+	if err == nil || errors.Is(err, dispatch.ErrOver) {
 		p.discard()
 		return
 	}
-	p.stream.upload.fail(err)
-	p.stream.cancel(cancelReason(p.stream.upload.failure())) // the first one
-	signal(p.stream.news)
+	p.stream.FailUpload(err)
 }
 
 // copyMessages moves messages into slots until the client closes.
@@ -58,12 +60,12 @@ func (p *messagePump) copyMessages() error {
 // next reads the header of the next frame.
 func (p *messagePump) next() (ws.Header, error) {
 	if p.frames.Buffered() == 0 {
-		p.announce()
+		p.lane.Announce()
 	}
 	frame, err := p.frames.Next()
 	switch {
-	case p.stopped():
-		return frame, errStopped
+	case p.lane.Stopped():
+		return frame, dispatch.ErrOver
 	case err != nil:
 		return frame, p.readError(err)
 	}
@@ -84,21 +86,17 @@ func (p *messagePump) message(frame ws.Header) error {
 	if !frame.Fin || frame.Length > 0 {
 		return nil
 	}
-	if err := p.wait(func() error { return p.stream.request.CommitEmpty(p.kind | shm.Final) }); err != nil {
+	if err := p.lane.CommitEmpty(p.kind | shm.Final); err != nil {
 		return err
 	}
-	p.publish()
+	p.lane.Publish()
 	return nil
 }
 
 // part moves as much of a payload as fits one slot.
 func (p *messagePump) part(frame ws.Header) error {
-	n := int(min(p.frames.Left(), int64(p.slot)))
-	var space []byte
-	err := p.wait(func() (err error) {
-		space, err = p.stream.request.Reserve(n)
-		return err
-	})
+	n := int(min(p.frames.Left(), int64(p.lane.SlotSize())))
+	space, err := p.lane.Reserve(n)
 	if err != nil {
 		return err
 	}
@@ -109,8 +107,8 @@ func (p *messagePump) part(frame ws.Header) error {
 	if frame.Fin && p.frames.Left() == 0 {
 		kind |= shm.Final
 	}
-	p.stream.request.Commit(n, kind)
-	p.publish()
+	p.lane.Commit(n, kind)
+	p.lane.Publish()
 	return nil
 }
 
@@ -118,7 +116,7 @@ func (p *messagePump) part(frame ws.Header) error {
 func (p *messagePump) fill(space []byte) error {
 	for at := 0; at < len(space); {
 		if p.frames.Buffered() == 0 {
-			p.announce()
+			p.lane.Announce()
 		}
 		n, err := p.frames.Read(space[at:])
 		if at += n; err != nil && (at < len(space) || errors.Is(err, ErrWebSocket)) {
@@ -157,21 +155,17 @@ func (p *messagePump) close() error {
 func (p *messagePump) closed(payload []byte) error {
 	p.websocket.clientCloses(payload)
 	if len(payload) == 0 {
-		if err := p.wait(func() error { return p.stream.request.CommitEmpty(shm.KindClose) }); err != nil {
+		if err := p.lane.CommitEmpty(shm.KindClose); err != nil {
 			return err
 		}
-		return p.publishEnd()
+		return p.lane.End()
 	}
-	var space []byte
-	err := p.wait(func() (err error) {
-		space, err = p.stream.request.Reserve(len(payload))
-		return err
-	})
+	space, err := p.lane.Reserve(len(payload))
 	if err != nil {
 		return err
 	}
-	p.stream.request.Commit(copy(space, payload), shm.KindClose)
-	return p.publishEnd()
+	p.lane.Commit(copy(space, payload), shm.KindClose)
+	return p.lane.End()
 }
 
 // discard reads on until the client's Close: the worker wants no more messages.
@@ -185,9 +179,9 @@ func (p *messagePump) readError(err error) error {
 	switch {
 	case errors.Is(err, ErrWebSocket):
 		return err
-	case p.stopped():
-		return errStopped
-	case p.stream.watch.clientSlow.Load():
+	case p.lane.Stopped():
+		return dispatch.ErrOver
+	case p.progress.ClientSlow():
 		return fmt.Errorf("%w: it answers no ping", ErrClientSlow)
 	}
 	return fmt.Errorf("%w without a Close: %w", ErrClientGone, err)

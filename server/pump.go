@@ -10,8 +10,10 @@ import (
 
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server/internal/conn"
+	"github.com/wavey-ai/upload-response/server/internal/dispatch"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/header"
+	"github.com/wavey-ai/upload-response/server/internal/progress"
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
 	"github.com/wavey-ai/upload-response/shm"
 )
@@ -20,12 +22,15 @@ import (
 // kernel straight into shared memory. It runs in a goroutine of its own, so that
 // the response can stream at the same time.
 type pump struct {
-	laneFeed
-	request *http.Request
-	limit   int64 // of the body; 0: none
-	session *protocol.Session
-	writer  http.ResponseWriter // to say 100 Continue with
-	window  *windowClaim        // released when the whole body has been read
+	lane     dispatch.RequestLane
+	stream   *dispatch.Stream
+	progress *progress.Exchange // of the stream
+	request  *http.Request
+	limit    int64 // of the body; 0: none
+	session  *protocol.Session
+	writer   http.ResponseWriter // to say 100 Continue with
+	window   *windowClaim        // released when the whole body has been read
+	done     chan struct{}       // closed when nothing more is written
 
 	continued atomic.Bool  // it waits no more
 	dropped   atomic.Int64 // bytes that came when nobody wanted them any more
@@ -48,18 +53,14 @@ const (
 	leftoverTime  = conn.LingerTime
 )
 
+// longAgo is a deadline that has passed.
+var longAgo = time.Unix(1, 0)
+
 func (p *pump) run() {
 	defer close(p.done)
-	err := p.copyBody()
-	if err == nil {
-		signal(p.stream.news) // the responder may wait for us only
+	if err := p.copyBody(); err != nil && !errors.Is(err, dispatch.ErrOver) {
+		p.stream.FailUpload(err)
 	}
-	if err == nil || errors.Is(err, errStopped) {
-		return
-	}
-	p.stream.upload.fail(err)
-	p.stream.cancel(cancelReason(p.stream.upload.failure())) // the first one
-	signal(p.stream.news)
 }
 
 // copyBody moves the body into slots until its end.
@@ -68,28 +69,27 @@ func (p *pump) copyBody() error {
 		return err
 	}
 	defer p.watchIdle()()
-	s := p.stream
 	for {
-		space, err := p.reserve()
+		space, err := p.lane.ReserveSome()
 		if err != nil {
 			return err
 		}
-		s.watch.readSince.Store(shm.Now())
+		p.progress.StartRead()
 		n, err := p.request.Body.Read(space)
-		s.watch.readSince.Store(0)
-		if p.stopped() {
+		p.progress.EndRead()
+		if p.lane.Stopped() {
 			return p.discard(space, n, err)
 		}
 		if n > 0 {
-			total := s.upload.amount.Add(int64(n))
+			total := p.progress.Receive(n)
 			if p.limit > 0 && total > p.limit {
 				return fmt.Errorf("%w: over %d bytes", ErrBodyTooLarge, p.limit)
 			}
-			if total > int64(p.slot/2) {
-				s.request.Keep(false) // too long to be held until the response begins
+			if total > int64(p.lane.SlotSize()/2) {
+				p.stream.KeepNoMore() // too long to be held until the response begins
 			}
-			s.request.Commit(n, shm.KindBody)
-			p.publish()
+			p.lane.Commit(n, shm.KindBody)
+			p.lane.Publish()
 		}
 		switch {
 		case errors.Is(err, io.EOF):
@@ -101,28 +101,28 @@ func (p *pump) copyBody() error {
 	}
 }
 
-// watchIdle has announce called before a read waits for the client, where the
+// watchIdle has Announce called before a read waits for the client, where the
 // connection can tell. It returns what ends that.
 func (p *pump) watchIdle() (end func()) {
 	c := conn.Of(p.request)
 	if !p.session.Pipelined || c == nil || c.Reader == nil {
 		return func() {}
 	}
-	p.patient = true
-	idle, reader := p.announce, c.Reader
+	p.lane.AnnounceInBatches()
+	idle, reader := p.lane.Announce, c.Reader
 	reader.OnIdle(&idle)
 	return func() { reader.OnIdle(nil) }
 }
 
 // readError says what the failure of a read means.
 func (p *pump) readError(err error) error {
-	if p.stream.watch.yields.Load() {
+	if p.progress.Preempted() {
 		return fault.ErrPreempted
 	}
-	if p.stream.watch.clientSlow.Load() {
+	if p.progress.ClientSlow() {
 		return fmt.Errorf("%w: no byte of the body within the limit", ErrClientSlow)
 	}
-	return fmt.Errorf("%w after %d bytes: %w", ErrBodyBroken, p.stream.upload.amount.Load(), err)
+	return fmt.Errorf("%w after %d bytes: %w", ErrBodyBroken, p.progress.Received(), err)
 }
 
 // end publishes the trailers, if any, and the end of the request.
@@ -132,23 +132,19 @@ func (p *pump) end() error {
 			return err
 		}
 	}
-	return p.publishEnd()
+	return p.lane.End()
 }
 
 func (p *pump) trailers(fields []proto.Field) error {
 	frame, err := proto.AppendFields(nil, fields)
-	if err != nil || len(frame) > p.slot {
+	if err != nil || len(frame) > p.lane.SlotSize() {
 		return fmt.Errorf("%w: trailers", ErrBadRequest)
 	}
-	var space []byte
-	err = p.wait(func() (err error) {
-		space, err = p.stream.request.Reserve(len(frame))
-		return err
-	})
+	space, err := p.lane.Reserve(len(frame))
 	if err != nil {
 		return err
 	}
-	p.stream.request.Commit(copy(space, frame), shm.KindTrailers)
+	p.lane.Commit(copy(space, frame), shm.KindTrailers)
 	return nil
 }
 
@@ -158,48 +154,36 @@ func (p *pump) awaitReader() error {
 	if !p.session.AwaitsContinue {
 		return nil
 	}
-	s := p.stream
-	s.row.WantRoom(true) // S1
-	defer s.row.WantRoom(false)
-	for {
-		wanted := false
-		s.withPlace(func(at *place) { wanted = at.lane.Accepted(s.id.Load()) && at.lane.WantsRequest() })
-		if wanted {
-			p.continued.Store(true)
-			p.session.SendContinue(p.writer)
-			return nil
-		}
-		select {
-		case <-s.room:
-		case <-p.stop:
-			return errStopped
-		}
+	if err := p.lane.AwaitReader(); err != nil {
+		return err
 	}
+	p.continued.Store(true)
+	p.session.SendContinue(p.writer)
+	return nil
 }
 
 // discard reads what is left of a small upload, so that its connection can be
 // used again. n and err are of the read that has just ended.
 func (p *pump) discard(space []byte, n int, err error) error {
-	since := &p.stream.watch.readSince
 	for left := p.session.LeftoverBytes() - n; err == nil && left > 0; left -= n {
 		p.dropped.Add(int64(n))
-		since.Store(shm.Now()) // the client keeps the row waiting
+		p.progress.StartRead() // the client keeps the row waiting
 		n, err = p.request.Body.Read(space)
-		since.Store(0)
+		p.progress.EndRead()
 	}
 	p.dropped.Add(int64(n))
 	if !errors.Is(err, io.EOF) {
-		return errStopped
+		return dispatch.ErrOver
 	}
-	p.stream.upload.ended.Store(true)
-	return errStopped
+	p.progress.EndUpload()
+	return dispatch.ErrOver
 }
 
 // halt ends the pump. What follows of the upload is thrown away, within bounds,
 // unless the exchange failed. An early response is sent meanwhile.
 func (p *pump) halt(controller *http.ResponseController, failure error) {
-	close(p.stop)
-	if p.stream.upload.ended.Load() {
+	p.lane.Stop()
+	if p.progress.UploadEnded() {
 		<-p.done
 		return
 	}
@@ -239,18 +223,4 @@ func (p *pump) hold(controller *http.ResponseController) {
 	if silent {
 		_ = controller.SetReadDeadline(longAgo)
 	}
-}
-
-// cancelReason returns what a worker is told when an exchange fails, or ends well.
-func cancelReason(err error) shm.Reason {
-	if err == nil {
-		return shm.ReasonFinished
-	}
-	return cancelReasons[fault.Of(err).Cancel]
-}
-
-var cancelReasons = [...]shm.Reason{
-	fault.CancelFinished: shm.ReasonFinished, fault.CancelClientGone: shm.ReasonClientGone, fault.CancelClientSlow: shm.ReasonClientSlow,
-	fault.CancelTooLarge: shm.ReasonTooLarge, fault.CancelDeadline: shm.ReasonDeadline, fault.CancelInvalid: shm.ReasonInvalid,
-	fault.CancelShutdown: shm.ReasonShutdown,
 }

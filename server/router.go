@@ -2,21 +2,24 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"log/slog"
-	"maps"
+	"net"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
-	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/server/internal/compress"
 	"github.com/wavey-ai/upload-response/server/internal/conn"
+	"github.com/wavey-ai/upload-response/server/internal/dispatch"
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
 	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
-	"github.com/wavey-ai/upload-response/shm"
+)
+
+// The parts of the router that own the shared memory; nothing outside it makes one.
+type (
+	RequestChunkCache  = dispatch.RequestChunkCache
+	ResponseChunkCache = dispatch.ResponseChunkCache
+	ResponseWatcher    = dispatch.ResponseWatcher
 )
 
 // UploadResponseRouter is an HTTP handler that streams each request to a worker
@@ -26,27 +29,17 @@ type UploadResponseRouter struct {
 	config      Config
 	log         *slog.Logger
 	trust       conn.Trust
-	instance    uint64
-	requests    *RequestChunkCache
-	responses   *ResponseChunkCache
-	queue       queue
-	pools       map[string]*pool
+	dispatcher  *dispatch.Dispatcher
 	routes      routeTable
 	counters    counters
 	rates       rateTable
 	windows     *conn.Budget
 	compression *compress.Compressors
-	admission   admission
-
-	stopClock chan struct{}
-	clockDone chan struct{}
 
 	mu       sync.Mutex
 	draining bool
 	running  int           // exchanges in ServeHTTP
 	quiet    chan struct{} // closed when draining and none is running
-	links    map[*link]struct{}
-	alive    sync.WaitGroup // links that use the request segment
 	failOnce sync.Once
 }
 
@@ -54,59 +47,36 @@ type UploadResponseRouter struct {
 // [shm.ErrNoMemory] when the machine has not enough, and [shm.ErrGeometry] when
 // the sizes do not fit together. Release: [UploadResponseRouter.Close].
 func NewRouter(c Config) (*UploadResponseRouter, error) {
-	geometry, err := c.plan()
-	if err != nil {
+	if err := c.check(); err != nil {
 		return nil, err
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	var random [8]byte
-	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
-	r := &UploadResponseRouter{
-		config: c, log: c.Log, trust: conn.Trust{Proxies: c.TrustedProxies, Unix: c.TrustUnix}, instance: binary.LittleEndian.Uint64(random[:]),
-		responses: newResponseChunkCache(&c), queue: queue{length: c.QueueLength, time: c.QueueTime, closed: make(chan struct{})},
-		stopClock: make(chan struct{}), clockDone: make(chan struct{}),
-		quiet: make(chan struct{}), links: map[*link]struct{}{},
-	}
-	if r.requests, err = newRequestChunkCache(geometry, r.instance, c.StallTime > 0); err != nil {
+	dispatcher, err := dispatch.New(c.dispatch())
+	if err != nil {
 		return nil, err
 	}
-	r.openPools()
+	r := &UploadResponseRouter{
+		config: c, log: c.Log, trust: conn.Trust{Proxies: c.TrustedProxies, Unix: c.TrustUnix}, dispatcher: dispatcher,
+		routes: newRouteTable(c.Routes, dispatcher.Pool), quiet: make(chan struct{}),
+	}
 	r.rates.init(&c)
 	r.windows = conn.NewBudget(c.WindowMemory)
 	r.compression = compress.New(c.Compress, c.CompressMin)
-	r.admission.init(&c, c.Log)
-	go func() {
-		defer close(r.clockDone)
-		r.clock(r.stopClock)
-	}()
 	return r, nil
+}
+
+// ServeWorkers attaches the workers that connect to the listener, until it is closed; it
+// then returns nil. [ListenWorkers] makes a listener.
+func (r *UploadResponseRouter) ServeWorkers(listener *net.UnixListener) error {
+	return r.dispatcher.ServeWorkers(listener)
 }
 
 // Hopeless notes that the workers of a supervised pool do not come up, and how the last
 // one ended: its requests fail at once, until a worker attaches, instead of waiting for
-// one. Of a pool whose workers have attached before they do wait.
-func (r *UploadResponseRouter) Hopeless(pool, how string) {
-	if p := r.pools[pool]; p != nil && p.hopeless() {
-		r.log.Error("no worker of the pool comes up, its requests fail", "pool", pool, "how", how)
-	}
-}
-
-func (r *UploadResponseRouter) openPools() {
-	r.pools = map[string]*pool{}
-	for _, route := range r.config.Routes {
-		if r.pools[route.Pool] == nil {
-			r.pools[route.Pool] = &pool{name: route.Pool, queue: &r.queue, counters: &r.counters, shared: r.config.StallTime > 0}
-		}
-	}
-	for _, name := range r.config.Supervised {
-		if p := r.pools[name]; p != nil {
-			p.supervised = true
-		}
-	}
-	r.routes = newRouteTable(r.config.Routes, r.pools)
-}
+// one. Requests for a pool whose workers have attached before do wait.
+func (r *UploadResponseRouter) Hopeless(pool, how string) { r.dispatcher.MarkHopeless(pool, how) }
 
 // ServeHTTP takes one exchange through the router: see the package's
 // documentation for its way.
@@ -159,15 +129,15 @@ func (r *UploadResponseRouter) leave() {
 
 // Stats returns what the router holds and what has happened so far.
 func (r *UploadResponseRouter) Stats() Stats {
-	pool, c := r.requests.pool.Stats(), &r.counters
-	r.mu.Lock()
-	links := len(r.links)
-	r.mu.Unlock()
+	c, d, held := &r.counters, r.dispatcher.Counters(), r.dispatcher.Holdings()
 	return Stats{
-		Links: links, ActiveStreams: r.requests.active.Load(), FreeBuffers: pool.Free, TotalBuffers: pool.Total, Waiting: int64(r.queue.waiting()),
-		Exchanges: c.Exchanges.Load(), Failed: c.Failed.Load(), Aborted: c.Aborted.Load(), ClientGone: c.ClientGone.Load(),
-		Reclaimed: c.Reclaimed.Load(), Retried: c.Retried.Load(), WorkerTimeouts: c.Timeouts.Load(), Attached: c.Attached.Load(), Refused: c.Refused.Load(),
-		Lost: c.Lost.Load(), Evicted: c.Evicted.Load(), StaleNotices: c.StaleNotices.Load(), Allocations: int64(Allocations()),
+		Links: held.Links, ActiveStreams: held.ActiveStreams, Waiting: int64(held.Waiting),
+		FreeBuffers: held.FreeBuffers, TotalBuffers: held.TotalBuffers,
+		Exchanges: c.Exchanges.Load(), Failed: c.Failed.Load(), Aborted: c.Aborted.Load(),
+		ClientGone: c.ClientGone.Load(), WorkerTimeouts: c.Timeouts.Load(),
+		Reclaimed: d.Preempted.Load(), Retried: d.Retried.Load(), Attached: d.Attached.Load(),
+		Refused: d.Refused.Load(), Lost: d.Lost.Load(), Evicted: d.Evicted.Load(),
+		StaleNotices: d.StaleNotices.Load(), Allocations: int64(Allocations()),
 	}
 }
 
@@ -178,9 +148,7 @@ func (r *UploadResponseRouter) Drain(ctx context.Context) error {
 	r.mu.Lock()
 	if !r.draining {
 		r.draining = true
-		r.requests.segment.SetState(shm.ServerDraining)
-		r.tellDraining(ctx)
-		r.leaveWebsockets()
+		r.dispatcher.Drain(ctx)
 		if r.running == 0 {
 			close(r.quiet)
 		}
@@ -191,76 +159,16 @@ func (r *UploadResponseRouter) Drain(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
-	r.failOnce.Do(r.failAll)
+	r.failOnce.Do(r.dispatcher.FailAll)
 	<-r.quiet
 	return ctx.Err()
 }
 
-// failAll ends every exchange in progress.
-func (r *UploadResponseRouter) failAll() {
-	close(r.queue.closed)
-	for _, s := range r.requests.streams {
-		if s.id.Load() != 0 {
-			s.upload.fail(ErrDraining)
-			s.watch.cut()
-			s.wake()
-		}
-	}
-}
-
-// Close drains without patience, ends every link, and frees the memory.
-// Preconditions: nobody calls ServeHTTP any more.
+// Close fails what is in progress, ends every link, and frees the memory. Preconditions:
+// nobody calls ServeHTTP any more.
 func (r *UploadResponseRouter) Close() error {
-	patience, cancel := context.WithCancel(context.Background())
+	now, cancel := context.WithCancel(context.Background())
 	cancel()
-	_ = r.Drain(patience)
-	close(r.stopClock)
-	<-r.clockDone
-	r.requests.segment.SetState(shm.ServerStopped)
-	r.closeLinks()
-	return r.requests.segment.Close()
-}
-
-// openWebsocket notes the open WebSocket of a stream, for Drain.
-func (r *UploadResponseRouter) openWebsocket(s *stream, o *websocket) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	s.websocket.Store(o)
-	if r.draining {
-		go o.leave()
-	}
-}
-
-// leaveWebsockets closes every open WebSocket: they would go on for as long as they like.
-// The caller holds the lock.
-func (r *UploadResponseRouter) leaveWebsockets() {
-	for _, s := range r.requests.streams {
-		if o := s.websocket.Load(); o != nil {
-			go o.leave()
-		}
-	}
-}
-
-// tellDraining tells every worker that the server is about to end, and when at
-// the latest. The caller holds the lock.
-func (r *UploadResponseRouter) tellDraining(ctx context.Context) {
-	var left time.Duration
-	if deadline, ok := ctx.Deadline(); ok {
-		left = max(time.Until(deadline), 0)
-	}
-	for l := range r.links {
-		go l.say(&attach.Drain{DeadlineMS: uint64(left.Milliseconds())})
-	}
-}
-
-// closeLinks ends every link and waits until none uses the request segment, also
-// of those that were dead already.
-func (r *UploadResponseRouter) closeLinks() {
-	r.mu.Lock()
-	links := slices.Collect(maps.Keys(r.links))
-	r.mu.Unlock()
-	for _, l := range links {
-		l.die(&attach.Bye{Reason: "server stopped"})
-	}
-	r.alive.Wait()
+	_ = r.Drain(now)
+	return r.dispatcher.Close()
 }

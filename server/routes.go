@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/wavey-ai/upload-response/server/internal/dispatch"
 )
 
 // checkRoutes returns an error for a prefix that is no path or stands twice.
@@ -33,20 +35,20 @@ type routeTable []routeEntry
 
 type routeEntry struct {
 	prefix string // without a trailing slash; "" matches all
-	pool   *pool
+	pool   *dispatch.Pool
 }
 
 // newRouteTable sorts the routes so that the first match is the longest.
-func newRouteTable(routes []Route, pools map[string]*pool) routeTable {
+func newRouteTable(routes []Route, poolOf func(name string) *dispatch.Pool) routeTable {
 	table := make(routeTable, 0, len(routes))
 	for _, r := range routes {
-		table = append(table, routeEntry{prefix: strings.TrimRight(r.Prefix, "/"), pool: pools[r.Pool]})
+		table = append(table, routeEntry{prefix: strings.TrimRight(r.Prefix, "/"), pool: poolOf(r.Pool)})
 	}
 	slices.SortStableFunc(table, func(a, b routeEntry) int { return len(b.prefix) - len(a.prefix) })
 	return table
 }
 
-func (t routeTable) find(path string) *pool {
+func (t routeTable) find(path string) *dispatch.Pool {
 	for _, e := range t {
 		if rest, ok := strings.CutPrefix(path, e.prefix); ok && (rest == "" || rest[0] == '/' || e.prefix == "") {
 			return e.pool
@@ -62,7 +64,7 @@ var errReadings = errors.New("path: not everybody would find it under the same r
 // choose returns the pool of a target's path, or nil. The worker gets the path as it came,
 // and may remove dot segments, take two slashes for one, or an escaped slash for none: a path
 // is refused if that would lead to another pool.
-func (t routeTable) choose(target *url.URL) (*pool, error) {
+func (t routeTable) choose(target *url.URL) (*dispatch.Pool, error) {
 	found := t.find(target.Path)
 	if len(t) == 1 && t[0].prefix == "" {
 		return found, nil
@@ -77,10 +79,11 @@ func (t routeTable) choose(target *url.URL) (*pool, error) {
 }
 
 // agree reports whether each way to read a path leads to a pool.
-func (t routeTable) agree(path string, found *pool) bool {
+func (t routeTable) agree(path string, found *dispatch.Pool) bool {
 	dots, slashes := strings.Contains(path, "/."), strings.Contains(path, "//")
 	return t.find(path) == found && (!dots || t.find(normal(path, true, false)) == found) &&
-		(!slashes || t.find(normal(path, false, true)) == found) && (!dots || !slashes || t.find(normal(path, true, true)) == found)
+		(!slashes || t.find(normal(path, false, true)) == found) &&
+		(!dots || !slashes || t.find(normal(path, true, true)) == found)
 }
 
 // normal returns a path without dot segments (RFC 3986 section 5.2.4), or with one slash

@@ -3,25 +3,42 @@ package server
 import (
 	"net/url"
 	"testing"
+
+	"github.com/wavey-ai/upload-response/server/internal/dispatch"
 )
 
+// testPools are pools by their names.
+type testPools map[string]*dispatch.Pool
+
+func (p testPools) of(name string) *dispatch.Pool { return p[name] }
+
+func (p testPools) nameOf(pool *dispatch.Pool) string {
+	for name, own := range p {
+		if own == pool {
+			return name
+		}
+	}
+	return "none"
+}
+
 func TestTheLongestPrefixWins(t *testing.T) {
-	root, a, ab := &pool{name: "root"}, &pool{name: "a"}, &pool{name: "ab"}
-	table := newRouteTable([]Route{{"/a", "a"}, {"/", "root"}, {"/a/b/", "ab"}}, map[string]*pool{"root": root, "a": a, "ab": ab})
-	for path, want := range map[string]*pool{
+	root, a, ab := new(dispatch.Pool), new(dispatch.Pool), new(dispatch.Pool)
+	pools := testPools{"root": root, "a": a, "ab": ab}
+	table := newRouteTable([]Route{{"/a", "a"}, {"/", "root"}, {"/a/b/", "ab"}}, pools.of)
+	for path, want := range map[string]*dispatch.Pool{
 		"/": root, "": root, "*": root, "/x": root, "/ab": root, "/a": a, "/a/": a, "/a/x": a, "/a/bc": a, "/a/b": ab, "/a/b/": ab, "/a/b/c": ab,
 	} {
 		if got := table.find(path); got != want {
-			t.Errorf("%q goes to %v, want %s", path, got, want.name)
+			t.Errorf("%q goes to %s, want %s", path, pools.nameOf(got), pools.nameOf(want))
 		}
 	}
 }
 
 func TestWithoutARootRouteOtherPathsHaveNoPool(t *testing.T) {
-	table := newRouteTable([]Route{{"/a", "a"}}, map[string]*pool{"a": {name: "a"}})
+	table := newRouteTable([]Route{{"/a", "a"}}, testPools{"a": new(dispatch.Pool)}.of)
 	for _, path := range []string{"/", "/b", "/ab", ""} {
 		if got := table.find(path); got != nil {
-			t.Errorf("%q goes to %s", path, got.name)
+			t.Errorf("%q goes to a pool", path)
 		}
 	}
 }
@@ -39,11 +56,11 @@ func TestRoutesThatMakeNoSenseAreRefused(t *testing.T) {
 // Routes are no access control: what the worker makes of a path is up to the worker. But
 // who reads it differently than we do finds it under the same route.
 func TestAPathThatOthersFindUnderAnotherRouteIsRefused(t *testing.T) {
-	root, files, admin := &pool{name: "root"}, &pool{name: "files"}, &pool{name: "admin"}
-	pools := map[string]*pool{"root": root, "files": files, "admin": admin}
-	table := newRouteTable([]Route{{"/", "root"}, {"/files", "files"}, {"/admin", "admin"}, {"/files/old", "files"}}, pools)
-	alone, single := newRouteTable([]Route{{"/", "root"}}, pools), newRouteTable([]Route{{"/files", "files"}}, pools)
-	for target, want := range map[string]*pool{
+	root, files, admin := new(dispatch.Pool), new(dispatch.Pool), new(dispatch.Pool)
+	pools := testPools{"root": root, "files": files, "admin": admin}
+	table := newRouteTable([]Route{{"/", "root"}, {"/files", "files"}, {"/admin", "admin"}, {"/files/old", "files"}}, pools.of)
+	alone, single := newRouteTable([]Route{{"/", "root"}}, pools.of), newRouteTable([]Route{{"/files", "files"}}, pools.of)
+	for target, want := range map[string]*dispatch.Pool{
 		"/files/../admin": nil, "/files/./x": files, "/files/a/../b": files, "/files/..": nil, "/files/.": files, "/files/..a": files, "/files/...": files,
 		"/files/%2e%2e/admin": nil, "/files/%2E./admin": nil, "/files/.%2e/admin": nil, "/files/%252e%252e/admin": files,
 		"//admin": nil, "/./admin": nil, "///": root, "/x//admin": root, "/files//admin": files, "//files/../x": nil,
@@ -58,10 +75,10 @@ func TestAPathThatOthersFindUnderAnotherRouteIsRefused(t *testing.T) {
 		}
 		got, err := table.choose(u)
 		if got != want || (err != nil) != (want == nil) {
-			t.Errorf("%s goes to %v, %v", target, got, err)
+			t.Errorf("%s goes to %s, %v", target, pools.nameOf(got), err)
 		}
 		if got, err := alone.choose(u); got != root || err != nil {
-			t.Errorf("with one route, %s goes to %v, %v", target, got, err)
+			t.Errorf("with one route, %s goes to %s, %v", target, pools.nameOf(got), err)
 		}
 	}
 	for target, refused := range map[string]bool{"/files/../x": true, "/x/../files": true, "/x/../y": false, "//files": true, "/files%2Fx": true} {

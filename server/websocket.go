@@ -9,7 +9,9 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"github.com/wavey-ai/upload-response/server/internal/dispatch"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
+	"github.com/wavey-ai/upload-response/server/internal/progress"
 	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
 	"github.com/wavey-ai/upload-response/shm"
 )
@@ -17,21 +19,21 @@ import (
 // websocket is an open WebSocket. Its responder sends the worker's messages, its pump
 // receives the client's, and each of them may send control frames.
 type websocket struct {
-	stream     *stream
+	stream     *dispatch.Stream
+	progress   *progress.Exchange // of the stream
 	controller *http.ResponseController
 	wire       *wsock.FrameConn
 	pump       messagePump
 
 	heard   atomic.Bool // the client has sent something since the last ping
 	leaving atomic.Bool // the server shuts down
-	overdue atomic.Bool // the client has closed, and the worker had its time
 
 	mu     sync.Mutex // guards the wire's writer: one frame at a time
 	shut   bool       // nothing may be sent any more
 	pinger *time.Timer
 	every  time.Duration // between pings
 	pinged bool          // and nothing has come since
-	closer *time.Timer   // of overdue
+	closer *time.Timer   // the worker's time after the client's Close
 	theirs []byte        // payload of the client's Close
 	closed bool          // it has come
 
@@ -48,17 +50,20 @@ const closeTime = 5 * time.Second
 const shutdownReason = "server shuts down"
 
 // newWebsocket returns a socket whose pump is to be started. Release: finish.
-func newWebsocket(s *stream, controller *http.ResponseController, w *wsock.FrameConn, c *Config) *websocket {
-	o := &websocket{stream: s, controller: controller, wire: w, every: c.PingInterval}
-	o.pump = messagePump{laneFeed: newLaneFeed(s, c.SlotSize), websocket: o, frames: w.Frames(c.MessageLimit)}
-	o.pump.patient = true
+func newWebsocket(s *dispatch.Stream, controller *http.ResponseController, w *wsock.FrameConn, c *Config) *websocket {
+	o := &websocket{stream: s, progress: s.Progress(), controller: controller, wire: w, every: c.PingInterval}
+	o.pump = messagePump{
+		stream: s, progress: o.progress, websocket: o, frames: w.Frames(c.MessageLimit), done: make(chan struct{}),
+	}
+	o.pump.lane.Open(s)
+	o.pump.lane.AnnounceInBatches()
 	o.pinger = time.AfterFunc(o.every, o.ping)
 	return o
 }
 
 // send sends what a slot of the worker carries. It reports done = true for the end.
 func (o *websocket) send(slot shm.Slot) (done bool, err error) {
-	failure := o.stream.upload.failure()
+	failure := o.progress.UploadFailure()
 	switch {
 	case failure != nil: // the worker gives up, or ends in spite of it
 		return false, failure
@@ -117,24 +122,22 @@ func (o *websocket) write(op ws.OpCode, final bool, payload []byte, flush bool) 
 	if o.shut {
 		return nil
 	}
-	since := &o.stream.watch.writeSince
-	since.Store(shm.Now())
-	defer since.Store(0)
+	o.progress.StartWrite()
+	defer o.progress.EndWrite()
 	err := o.wire.WriteFrame(op, final, payload)
 	if err == nil && flush {
 		err = o.wire.Flush()
 	}
-	return o.stream.clientError(err)
+	return clientError(o.progress, err)
 }
 
 // flush sends what has been written.
 func (o *websocket) flush() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	since := &o.stream.watch.writeSince
-	since.Store(shm.Now())
-	defer since.Store(0)
-	return o.stream.clientError(o.wire.Flush())
+	o.progress.StartWrite()
+	defer o.progress.EndWrite()
+	return clientError(o.progress, o.wire.Flush())
 }
 
 // ping asks a silent client whether it is there, and gives up one that did not
@@ -152,9 +155,9 @@ func (o *websocket) checkHeard() (due bool) {
 	if o.shut {
 		return false
 	}
-	quiet := !o.heard.Swap(false) && !o.stream.upload.waits.Load()
+	quiet := !o.heard.Swap(false) && !o.progress.UploadBlocked()
 	if quiet && o.pinged {
-		o.stream.watch.cut() // the pump's read fails
+		o.progress.Abort() // the pump's read fails
 		return false
 	}
 	o.pinged = quiet
@@ -168,7 +171,7 @@ func (o *websocket) leave() {
 	defer o.mu.Unlock()
 	if !o.shut {
 		o.leaving.Store(true)
-		o.stream.watch.interrupt()
+		o.progress.InterruptRead()
 	}
 }
 
@@ -185,10 +188,16 @@ func (o *websocket) clientCloses(payload []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.theirs, o.closed = payload, true
-	o.closer = time.AfterFunc(closeTime, func() {
-		o.overdue.Store(true)
-		signal(o.stream.news)
-	})
+	o.closer = time.AfterFunc(closeTime, o.stopWaiting)
+}
+
+// stopWaiting ends the worker's time after the client's Close.
+func (o *websocket) stopWaiting() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.shut { // else the stream may be another exchange's
+		o.stream.StopWaiting()
+	}
 }
 
 // clientClosed reports whether the client waits for nothing but our Close.
@@ -203,7 +212,7 @@ func (o *websocket) clientClosed() bool {
 // still to be closed.
 func (o *websocket) finish(err error) {
 	if err != nil {
-		o.stream.cancel(cancelReason(err))
+		o.stream.Cancel(err)
 	}
 	o.pinger.Stop()
 	if !o.ours {
@@ -235,16 +244,15 @@ func (o *websocket) lastWords(err error) []byte {
 
 // awaitClose waits until the pump has seen the client's Close.
 func (o *websocket) awaitClose() {
-	close(o.pump.stop)
-	since := &o.stream.watch.readSince
-	since.Store(shm.Now()) // the client keeps the row waiting
-	defer since.Store(0)
+	o.pump.lane.Stop()
+	o.progress.StartRead() // the client keeps the row waiting
+	defer o.progress.EndRead()
 	timer := time.NewTimer(closeTime)
 	defer timer.Stop()
 	select {
 	case <-o.pump.done:
 	case <-timer.C:
-		o.stream.watch.interrupt()
+		o.progress.InterruptRead()
 		<-o.pump.done
 	}
 }

@@ -36,9 +36,13 @@ var layers = map[string][]string{
 		standard, "golang.org/x/sys/unix", "github.com/pires/go-proxyproto",
 		module + "/server/internal/conn", module + "/server/internal/http1",
 	},
-	"server/internal/compress": {standard, "github.com/klauspost/compress",
-		module + "/server/internal/header"},
-	"server/internal/conn":   {standard, "golang.org/x/sys/unix", "golang.org/x/time/rate"},
+	"server/internal/compress": {standard, "github.com/klauspost/compress", module + "/server/internal/header"},
+	"server/internal/conn":     {standard, "golang.org/x/sys/unix", "golang.org/x/time/rate"},
+	"server/internal/dispatch": {
+		standard, "golang.org/x/sys/unix", "golang.org/x/time/rate", module + "/shm", module + "/proto/attach",
+		module + "/proto", module + "/server/listen",
+		module + "/server/internal/progress", module + "/server/internal/fault",
+	},
 	"server/internal/fault":  {standard},
 	"server/internal/header": {standard, module + "/proto", module + "/server/internal/fault"},
 	"server/internal/http1": {standard, "golang.org/x/sys/unix", module + "/server/internal/conn",
@@ -47,6 +51,7 @@ var layers = map[string][]string{
 	"server/internal/http2/extendedconnect": {"os"},
 	"server/internal/http3": {standard, "golang.org/x/sys/unix", "github.com/quic-go/quic-go",
 		module + "/server/internal/conn"},
+	"server/internal/progress": {standard, "golang.org/x/sys/unix", module + "/shm"},
 	"server/internal/protocol": {
 		standard, module + "/proto", module + "/server/internal/conn", module + "/server/internal/header",
 		module + "/server/internal/http1", module + "/server/internal/http2", module + "/server/internal/http3",
@@ -116,6 +121,21 @@ func listPackages(t *testing.T) (list []goPackage) {
 	return list
 }
 
+// The dispatcher knows rows, lanes, links, pools and clients; it must stay free of HTTP.
+func TestTheDispatcherKnowsNothingOfHTTP(t *testing.T) {
+	command := exec.Command("go", "list", "-deps", module+"/server/internal/dispatch")
+	command.Dir, command.Stderr = "..", os.Stderr
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for _, imported := range strings.Fields(string(out)) {
+		if imported == "net/http" || strings.HasPrefix(imported, "net/http/") || imported == "crypto/tls" {
+			t.Errorf("it depends on %s", imported)
+		}
+	}
+}
+
 // layerOf returns the layer of a package of ours: its own, or that of the
 // nearest folder above it.
 func layerOf(importPath string) (allowed []string, found bool) {
@@ -170,6 +190,11 @@ func TestTheTableForbidsWhatTheDesignDoes(t *testing.T) {
 		{"server/internal/conn", "server/internal/http1"}, {"server/internal/accept", "server/listen"},
 		{"examples", "tests"}, {"examples", "shm"}, {"server", "cmd/upload-response"}, {"server", "bench"},
 		{"worker", "bench"}, {"shm", "bench"}, {"bench", "tests"},
+		{"server/internal/http1", "server/internal/http2"}, {"server/internal/http1", "server/internal/http3"},
+		{"server/internal/http2", "server/internal/http1"}, {"server/internal/http2", "server/internal/http3"},
+		{"server/internal/http3", "server/internal/http1"}, {"server/internal/http3", "server/internal/http2"},
+		{"server/internal/websocket", "shm"}, {"server/internal/websocket", "server/internal/protocol"},
+		{"server/internal/header", "server/internal/conn"}, {"server/internal/compress", "server/internal/conn"},
 		{"bench/report", "bench"}, {"bench/load", "bench"}, {"bench/usage", "bench"}, {"bench/role", "bench/ring"},
 		{"bench/role", "bench/exchange"}, {"cmd/upload-response", "bench"}, {"cmd/internal/cli", "server"},
 	} {

@@ -61,6 +61,13 @@ static int serve_in_turn(ur_link *link, const struct settings *s) {
     return err;
 }
 
+/* Returns the number of threads that a text says, or 0. */
+static int thread_count(const char *text) {
+    char *end;
+    long n = strtol(text, &end, 10);
+    return *end == '\0' && n > 0 && n <= 1024 ? (int)n : 0;
+}
+
 /* Reads the command line, or ends the process. */
 static struct settings read_settings(int argc, char **argv) {
     struct settings s;
@@ -78,8 +85,8 @@ static struct settings read_settings(int argc, char **argv) {
             s.pool = argv[i + 1];
         } else if (i + 1 < argc && strcmp(argv[i], "--file") == 0) {
             s.file = argv[i + 1];
-        } else if (i + 1 < argc && strcmp(argv[i], "--threads") == 0 && atoi(argv[i + 1]) > 0) {
-            s.threads = atoi(argv[i + 1]);
+        } else if (i + 1 < argc && strcmp(argv[i], "--threads") == 0 && thread_count(argv[i + 1]) > 0) {
+            s.threads = thread_count(argv[i + 1]);
         } else {
             fprintf(stderr, "usage: %s [--socket PATH] [--pool NAME] [--threads N] [--file PATH]\n", argv[0]);
             exit(2);
@@ -133,8 +140,8 @@ static int run_worker(struct settings *s) {
     stop_on_signals();
     for (int i = 0; i < s->threads; i++) {
         if (threads == NULL || pthread_create(&threads[i], NULL, run_thread, s) != 0) {
-            fprintf(stderr, "cannot start %d threads\n", s->threads);
-            return 1;
+            (void)fprintf(stderr, "cannot start %d threads\n", s->threads);
+            return 1; /* the process ends, and its threads with it */
         }
     }
     for (int i = 0; i < s->threads; i++) {

@@ -3029,8 +3029,8 @@ static inline int ur__header_fits(const struct ur_shm_header *h, uint64_t bytes)
         h->buffers > UR__MAX_BUFFERS) {
         return 0;
     }
-    if (!ur__pow2(h->ring, UR__MAX_RING) || !ur__pow2(h->inbox_entries, 2 * UR__MAX_LANES) ||
-        !ur__pow2(h->notice_entries, 4 * UR__MAX_LANES)) {
+    if (!ur__pow2(h->ring, UR__MAX_RING) || !ur__pow2(h->inbox_entries, UINT64_C(2) * UR__MAX_LANES) ||
+        !ur__pow2(h->notice_entries, UINT64_C(4) * UR__MAX_LANES)) {
         return 0;
     }
     if (h->mailbox_stride < ur__positions_at(h) + (uint64_t)h->inbox_entries * sizeof(struct ur_shm_position) ||
@@ -3053,7 +3053,7 @@ static inline int ur__mailbox_fits(const struct ur_shm_header *h, const struct u
         b->buffers > UR__MAX_BUFFERS) {
         return 0;
     }
-    if (!ur__pow2(b->ring, UR__MAX_RING) || !ur__pow2(b->outbox_entries, 4 * UR__MAX_LANES)) {
+    if (!ur__pow2(b->ring, UR__MAX_RING) || !ur__pow2(b->outbox_entries, UINT64_C(4) * UR__MAX_LANES)) {
         return 0;
     }
     const struct ur__area areas[] = {
@@ -3516,7 +3516,7 @@ static inline int ur__open_poll(ur_link *l) {
  * of file: a write to a pipe or a socket may raise SIGPIPE, one to a file SIGXFSZ. */
 static inline int ur__is_bell(int fd) {
     struct stat info;
-    return fstat(fd, &info) == 0 && (info.st_mode & S_IFMT) == 0;
+    return fd >= 0 && fstat(fd, &info) == 0 && (info.st_mode & S_IFMT) == 0;
 }
 
 /* Checks the bells that the server handed out; only event loops have one of their own. */

@@ -72,8 +72,9 @@ static inline struct ur_shm_header *heap_requests(size_t *bytes) {
     h.rows_offset = h.mailboxes_offset + h.mailbox_stride;
     h.descriptors_offset = h.rows_offset + HEAP_ROWS * sizeof(struct ur_shm_row);
     h.buffers_offset =
-        (h.descriptors_offset + HEAP_ROWS * HEAP_RING * sizeof(struct ur_shm_descriptor) + 4095) / 4096 * 4096;
-    h.segment_bytes = h.buffers_offset + HEAP_BUFFERS * HEAP_SLOT;
+        (h.descriptors_offset + (uint64_t)HEAP_ROWS * HEAP_RING * sizeof(struct ur_shm_descriptor) + 4095) / 4096 *
+        4096;
+    h.segment_bytes = h.buffers_offset + (uint64_t)HEAP_BUFFERS * HEAP_SLOT;
     *bytes = h.segment_bytes;
     struct ur_shm_header *at = (struct ur_shm_header *)(void *)heap_map(*bytes);
     *at = h;
@@ -90,8 +91,9 @@ static inline void heap_mailbox(struct ur_shm_mailbox *b) {
     b->lanes_offset = sizeof(struct ur_shm_link) + 64;
     b->descriptors_offset = b->lanes_offset + HEAP_LANES * sizeof(struct ur_shm_lane);
     b->buffers_offset =
-        (b->descriptors_offset + HEAP_LANES * HEAP_RING * sizeof(struct ur_shm_descriptor) + 4095) / 4096 * 4096;
-    b->response_bytes = b->buffers_offset + HEAP_BUFFERS / 2 * HEAP_SLOT;
+        (b->descriptors_offset + (uint64_t)HEAP_LANES * HEAP_RING * sizeof(struct ur_shm_descriptor) + 4095) / 4096 *
+        4096;
+    b->response_bytes = b->buffers_offset + (uint64_t)HEAP_BUFFERS / 2 * HEAP_SLOT;
 }
 
 /* Makes a link and its server. Release: heap_close. */
@@ -136,8 +138,8 @@ static inline ur_link *heap_open(struct heap_server *s) {
     CHECK(ur__pool_open(&s->pool, HEAP_BUFFERS, HEAP_ROWS) == 0);
     for (uint32_t i = 0; i < HEAP_ROWS; i++) {
         struct ur__writer *w = &s->writers[i];
-        w->ring =
-            (struct ur_shm_descriptor *)(void *)((uint8_t *)s->header + s->header->descriptors_offset) + i * HEAP_RING;
+        w->ring = (struct ur_shm_descriptor *)(void *)((uint8_t *)s->header + s->header->descriptors_offset) +
+                  (size_t)i * HEAP_RING;
         w->mask = HEAP_RING - 1;
         w->limit = HEAP_RING;
         w->buffers = (uint8_t *)s->header + s->header->buffers_offset;

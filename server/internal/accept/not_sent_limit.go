@@ -6,11 +6,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What the kernel holds of responses that it cannot send yet, megabytes for each client
-// that does not read, it takes as fast as workers make it. So the later of many
-// connections may have less of it: a share of notSentBudget, down to minNotSent, which
-// keeps a connection busy. What is on its way does not count. While there are few,
-// there is no bound, which would cost them some speed.
+// For each client that does not read, the kernel holds megabytes of responses that it cannot
+// send yet, and takes them as fast as workers make them. So the later of many connections get
+// less of that memory: a share of notSentBudget, down to minNotSent, which keeps a connection
+// busy. Bytes that were sent and not acknowledged do not count. While there are few
+// connections there is no limit, which would cost them some speed.
 const (
 	notSentBudget = 64 << 20
 	minNotSent    = 128 << 10
@@ -26,9 +26,9 @@ func notSentLimit(conns int64) int {
 	return int(max(share, minNotSent))
 }
 
-// setNotSentLimit sets it for a client's connection, if it is one of TCP.
-func setNotSentLimit(conn net.Conn, most int) {
-	socket, ok := conn.(*net.TCPConn)
+// setNotSentLimit sets the limit for the connection of a client, if it is one of TCP.
+func setNotSentLimit(c net.Conn, most int) {
+	socket, ok := c.(*net.TCPConn)
 	if !ok || most == 0 {
 		return
 	}
@@ -36,5 +36,7 @@ func setNotSentLimit(conn net.Conn, most int) {
 	if err != nil {
 		return
 	}
-	_ = raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, most) })
+	_ = raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, most)
+	})
 }

@@ -13,7 +13,8 @@ func (l *Listener) readProxyHeader(inner net.Conn) (net.Conn, error) {
 	if !l.config.ProxyProtocol || !l.config.Trust.NewClient(inner.RemoteAddr().String()).Trusted {
 		return inner, nil
 	}
-	p := proxyproto.NewConn(inner, proxyproto.WithPolicy(proxyproto.USE), proxyproto.SetReadHeaderTimeout(l.config.HandshakeTime))
+	p := proxyproto.NewConn(inner,
+		proxyproto.WithPolicy(proxyproto.USE), proxyproto.SetReadHeaderTimeout(l.config.HandshakeTime))
 	if _, err := p.Read(nil); err != nil {
 		return nil, err
 	}

@@ -41,16 +41,12 @@ func (s *socket) CloseWrite() error { return conn.CloseWrite(s.Conn) }
 // ConnContext notes a connection of a [Listener] in the context of its requests, as
 // http.Server asks.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
-	var info *conn.Conn
-	switch c := c.(type) {
-	case *http1.GuardedConn:
-		info, ctx = c.Info(), c.With(ctx)
-	case *http1.SecureConn:
-		info, ctx = c.Info(), c.With(ctx)
-	case *tls.Conn:
-		info = c.NetConn().(*socket).info
-		ctx = conn.With(ctx, info)
+	closing := func(string) { _ = c.Close() }
+	if guarded := http1.Guarded(c); guarded != nil {
+		guarded.Info().Requests.Init(closing)
+		return guarded.With(ctx)
 	}
-	info.Requests.Init(func(string) { _ = c.Close() })
-	return ctx
+	info := c.(*tls.Conn).NetConn().(*socket).info
+	info.Requests.Init(closing)
+	return conn.With(ctx, info)
 }

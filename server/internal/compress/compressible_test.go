@@ -31,7 +31,7 @@ func TestOnlyWhatMayAndShouldBeIsCompressed(t *testing.T) {
 		status     int
 		length     int64
 		compressed bool
-		varies     bool // whoever asks
+		varies     bool // for every request
 	}{
 		{html, 200, -1, true, true},
 		{html, 404, 100, true, true},

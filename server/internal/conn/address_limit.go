@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// ErrTooMany is why a connection is refused whose client has too many.
+// ErrTooMany is why a connection is refused if the client has too many.
 var ErrTooMany = errors.New("too many connections from its address")
 
 // AddressLimit bounds the connections of each address.

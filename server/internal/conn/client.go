@@ -9,10 +9,10 @@ type Client struct {
 	Address string       // empty: a Unix socket, or nobody knows
 	Node    string       // the address with the port
 	Prefix  netip.Prefix // that the address belongs to, see PrefixOf; the zero value: none
-	Trusted bool         // a proxy whose word counts
+	Trusted bool         // a trusted proxy
 }
 
-// Nameless is the remote address of a client of which a proxy knows no address.
+// Nameless is the remote address of a client whose address the proxy does not know.
 const Nameless = "unknown"
 
 // Counted returns the prefix against which the connections and handshakes of the client
@@ -24,7 +24,7 @@ func (c *Client) Counted() netip.Prefix {
 	return c.Prefix
 }
 
-// Trust says which proxies' word counts.
+// Trust says which proxies are trusted: what they say of clients counts.
 type Trust struct {
 	Proxies []netip.Prefix
 	Unix    bool // whatever comes in over a Unix socket

@@ -1,6 +1,5 @@
-// Package conn holds what the server keeps of a client's connection, whatever version of
-// HTTP it carries: who is at the other end, what the kernel says of its socket, and what
-// its requests take together.
+// Package conn has what the server keeps of the connection of a client, in every version of
+// HTTP: who is at the other end, the socket, and what all requests of the connection take.
 package conn
 
 import (
@@ -12,7 +11,7 @@ import (
 	"time"
 )
 
-// Conn is what the server keeps of a client's connection.
+// Conn is what the server keeps of the connection of a client.
 type Conn struct {
 	Guarded  bool        // it carries HTTP/1, and a guard checks where each message ends
 	Reader   *IdleReader // of the socket; nil: the connection has none of its own
@@ -57,7 +56,7 @@ func (c *Conn) Socket() syscall.RawConn {
 	return c.Reader.Raw
 }
 
-// key is the key of a request's connection in its context.
+// key is the key of the connection in the context of a request.
 type key struct{}
 
 // With notes the connection in the context of its requests.

@@ -10,12 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// IdleReader reads from a connection's socket and tells when a read is about to
-// wait for the client. The pump puts off waking the worker for a few slots while
-// bytes keep coming in, and must not sleep on what it has put off.
+// IdleReader reads from the socket of a connection and tells when a read is about to wait
+// for the client. While bytes keep coming in, an upload wakes the worker only every few
+// slots, and must not wait before it has woken the worker for all of them.
 type IdleReader struct {
 	Raw  syscall.RawConn
-	idle atomic.Pointer[func()] // nil: nobody wants to be told
+	idle atomic.Pointer[func()] // nil: nobody wants to know
 }
 
 // NewIdleReader returns nil for a connection that is not a socket.

@@ -6,7 +6,6 @@ package fault
 import (
 	"errors"
 	"fmt"
-	"net/http"
 )
 
 // The ways in which an exchange fails. Each has a row in the table.
@@ -104,6 +103,24 @@ const (
 	closeBadGateway      = 1014
 )
 
+// Statuses of RFC 9110 section 15 and RFC 6585. Package http has them, too; the dispatcher,
+// which knows nothing of HTTP, imports this package.
+const (
+	statusBadRequest                  = 400
+	statusNotFound                    = 404
+	statusMethodNotAllowed            = 405
+	statusRequestTimeout              = 408
+	statusRequestEntityTooLarge       = 413
+	statusRequestURITooLong           = 414
+	statusTooManyRequests             = 429
+	statusRequestHeaderFieldsTooLarge = 431
+	statusInternalServerError         = 500
+	statusNotImplemented              = 501
+	statusBadGateway                  = 502
+	statusServiceUnavailable          = 503
+	statusGatewayTimeout              = 504
+)
+
 // Fault is a row of the table.
 type Fault struct {
 	Err       error
@@ -120,32 +137,32 @@ type Fault struct {
 // table is looked up from the top; the first match counts. RFC 9110 section 15 defines
 // the statuses, RFC 6585 those from 429 to 431.
 var table = [...]Fault{
-	{Err: ErrNoRoute, Status: http.StatusNotFound},
-	{Err: ErrBadRequest, Status: http.StatusBadRequest, EndsConnection: true},
-	{Err: ErrMethod, Status: http.StatusNotImplemented, EndsConnection: true},
-	{Err: ErrTrace, Status: http.StatusMethodNotAllowed},
-	{Err: ErrTargetTooLong, Status: http.StatusRequestURITooLong, EndsConnection: true},
-	{Err: ErrNoWebSocket, Status: http.StatusNotImplemented}, // RFC 9220 section 3
-	{Err: ErrWebSocket, Status: http.StatusBadRequest, Cancel: CancelClientGone},
-	{Err: ErrHeadersTooLarge, Status: http.StatusRequestHeaderFieldsTooLarge, EndsConnection: true},
-	{Err: ErrBodyTooLarge, Status: http.StatusRequestEntityTooLarge, Cancel: CancelTooLarge},
-	{Err: ErrTooFast, Status: http.StatusTooManyRequests, Retry: true},
-	{Err: ErrBodyBroken, Status: http.StatusBadRequest, Cancel: CancelClientGone, Counter: CountClientGone},
-	{Err: ErrClientSlow, Status: http.StatusRequestTimeout, CloseCode: closePolicyViolation, Cancel: CancelClientSlow},
+	{Err: ErrNoRoute, Status: statusNotFound},
+	{Err: ErrBadRequest, Status: statusBadRequest, EndsConnection: true},
+	{Err: ErrMethod, Status: statusNotImplemented, EndsConnection: true},
+	{Err: ErrTrace, Status: statusMethodNotAllowed},
+	{Err: ErrTargetTooLong, Status: statusRequestURITooLong, EndsConnection: true},
+	{Err: ErrNoWebSocket, Status: statusNotImplemented}, // RFC 9220 section 3
+	{Err: ErrWebSocket, Status: statusBadRequest, Cancel: CancelClientGone},
+	{Err: ErrHeadersTooLarge, Status: statusRequestHeaderFieldsTooLarge, EndsConnection: true},
+	{Err: ErrBodyTooLarge, Status: statusRequestEntityTooLarge, Cancel: CancelTooLarge},
+	{Err: ErrTooFast, Status: statusTooManyRequests, Retry: true},
+	{Err: ErrBodyBroken, Status: statusBadRequest, Cancel: CancelClientGone, Counter: CountClientGone},
+	{Err: ErrClientSlow, Status: statusRequestTimeout, CloseCode: closePolicyViolation, Cancel: CancelClientSlow},
 	{Err: ErrClientGone, Status: StatusClientGone, Cancel: CancelClientGone, Counter: CountClientGone},
-	{Err: ErrNoWorker, Status: http.StatusServiceUnavailable, Retry: true},
-	{Err: ErrBusy, Status: http.StatusServiceUnavailable, Retry: true},
-	{Err: ErrNoWindow, Status: http.StatusServiceUnavailable, Retry: true},
-	{Err: ErrQueueTimeout, Status: http.StatusServiceUnavailable, Retry: true},
-	{Err: ErrDraining, Status: http.StatusServiceUnavailable, Retry: true, CloseCode: closeGoingAway, Cancel: CancelShutdown},
-	{Err: ErrWorkerTimeout, Status: http.StatusGatewayTimeout, CloseCode: closeBadGateway, Cancel: CancelDeadline, Counter: CountWorkerTimeout},
-	{Err: ErrWorkerLost, Status: http.StatusBadGateway, CloseCode: closeBadGateway},
-	{Err: ErrWorkerInvalid, Status: http.StatusBadGateway, CloseCode: closeBadGateway, Cancel: CancelInvalid},
-	{Err: ErrWorkerAborted, Status: http.StatusBadGateway, CloseCode: closeInternalError},
+	{Err: ErrNoWorker, Status: statusServiceUnavailable, Retry: true},
+	{Err: ErrBusy, Status: statusServiceUnavailable, Retry: true},
+	{Err: ErrNoWindow, Status: statusServiceUnavailable, Retry: true},
+	{Err: ErrQueueTimeout, Status: statusServiceUnavailable, Retry: true},
+	{Err: ErrDraining, Status: statusServiceUnavailable, Retry: true, CloseCode: closeGoingAway, Cancel: CancelShutdown},
+	{Err: ErrWorkerTimeout, Status: statusGatewayTimeout, CloseCode: closeBadGateway, Cancel: CancelDeadline, Counter: CountWorkerTimeout},
+	{Err: ErrWorkerLost, Status: statusBadGateway, CloseCode: closeBadGateway},
+	{Err: ErrWorkerInvalid, Status: statusBadGateway, CloseCode: closeBadGateway, Cancel: CancelInvalid},
+	{Err: ErrWorkerAborted, Status: statusBadGateway, CloseCode: closeInternalError},
 }
 
 // internal is the fault of an error that has no row.
-var internal = Fault{Err: errors.New("internal error"), Status: http.StatusInternalServerError}
+var internal = Fault{Err: errors.New("internal error"), Status: statusInternalServerError}
 
 // Of returns the row of an error, or that of an internal error. The caller does not
 // change it.

@@ -13,61 +13,61 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 )
 
-// FastConn is a connection of HTTP/1.1 as long as its requests are plain. With the
-// first that is not it becomes net/http's.
+// FastConn is a connection of HTTP/1.1 until the first request that the fast path does not
+// take. With that one it becomes a connection of net/http.
 type FastConn struct {
 	server  *FastServer
-	conn    net.Conn     // what the client's bytes are read from
-	socket  net.Conn     // its TCP connection or Unix socket
-	guarded *GuardedConn // for net/http
-	whole   net.Conn     // likewise
+	inner   net.Conn     // what the bytes of the client are read from
+	socket  net.Conn     // the TCP connection or Unix socket below
+	outer   net.Conn     // what net/http gets
+	guarded *GuardedConn // the same
 
 	request FastRequest
 	writer  FastWriter
-	cancel  context.CancelFunc // of the requests' context: the client is gone
+	cancel  context.CancelFunc // of the context of all requests: the client is gone
 	buffer  [maxHead]byte
 	ahead   []byte // of buffer: read, and not used yet
 
-	half halfClosed // the watch's
-
-	// For the server's watch. The state changes together with its time.
+	// For the watch of the server. The state changes together with its time.
 	state atomic.Int32
 	since atomic.Int64 // UnixNano
+	half  halfClosed   // only the watch uses it
 }
 
-// States of a plain connection.
+// The states of a FastConn:
+//
+//	new -> active -> closing -> active ...
+//	                         -> idle -> active ...
 const (
 	stateNew int32 = iota // no request has come yet
 	stateIdle
 	stateActive
-	stateClosing // the exchange is over, and not all of the response is written
+	stateClosing // the handler has returned, and not all of the response is written
 )
 
-// newFastConn returns a connection that serves requests when serve is called.
-// Preconditions: whole is a *GuardedConn or a *SecureConn over the socket.
-func newFastConn(s *FastServer, whole, socket net.Conn) *FastConn {
-	c := &FastConn{server: s, socket: socket, whole: whole}
-	switch w := whole.(type) {
-	case *GuardedConn:
-		c.guarded, c.conn = w, w.Conn
-		if w.reader != nil {
-			c.conn = socket // there is nothing in between that has read ahead
-		}
-	case *SecureConn:
-		c.guarded, c.conn = &w.GuardedConn, w.tls
+// newFastConn returns a connection that serves requests when serve is called. Preconditions:
+// outer is a *GuardedConn or a *SecureConn over the socket.
+func newFastConn(s *FastServer, outer, socket net.Conn) *FastConn {
+	c := &FastConn{server: s, socket: socket, outer: outer, guarded: Guarded(outer)}
+	c.inner = c.guarded.Conn
+	if c.guarded.reader != nil && !c.guarded.secure {
+		c.inner = socket // nothing in between has read ahead
 	}
 	ctx, cancel := context.WithCancel(conn.With(context.Background(), c.guarded.info))
 	c.cancel = cancel
 	c.request.Request = *(&http.Request{
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: make(http.Header, 8), Body: http.NoBody,
-		RemoteAddr: whole.RemoteAddr().String(), TLS: stateOf(whole),
+		RemoteAddr: outer.RemoteAddr().String(), TLS: tlsState(outer),
 	}).WithContext(ctx)
-	c.writer = FastWriter{conn: c.conn, socket: c.guarded.held.socket, request: &c.request.Request, closing: &s.closing, header: make(http.Header, 8)}
+	c.writer = FastWriter{
+		conn: c.inner, socket: c.guarded.corked.socket, request: &c.request.Request,
+		closing: &s.closing, header: make(http.Header, 8),
+	}
 	c.since.Store(time.Now().UnixNano())
 	return c
 }
 
-func stateOf(c net.Conn) *tls.ConnectionState {
+func tlsState(c net.Conn) *tls.ConnectionState {
 	secure, ok := c.(*SecureConn)
 	if !ok {
 		return nil
@@ -76,27 +76,27 @@ func stateOf(c net.Conn) *tls.ConnectionState {
 	return &state
 }
 
-// serve serves plain requests. It returns true if the connection goes on with a
-// request that is not, which the guarded connection then begins with.
+// serve serves requests until the connection ends, or returns true before the first request
+// that is for net/http, which the guarded connection then begins with.
 func (c *FastConn) serve() (goesOn bool) {
 	defer c.cancel()
 	for served := false; c.await(); served = true {
 		end := headEnd(c.ahead)
 		if end == 0 || !c.request.parse(string(c.ahead[:end])) {
-			c.guarded.takeUp(c.ahead, served)
+			c.guarded.resume(c.ahead, served)
 			return true
 		}
 		c.ahead = c.ahead[end:]
-		switch c.exchange() {
+		switch c.serveRequest() {
 		case broken:
-			_ = c.whole.Close()
+			_ = c.outer.Close()
 			return false
 		case closeAfter:
-			c.end()
+			c.linger()
 			return false
 		}
 	}
-	_ = c.whole.Close()
+	_ = c.outer.Close()
 	return false
 }
 
@@ -106,26 +106,26 @@ func (c *FastConn) await() bool {
 		return true
 	}
 	if c.state.Load() != stateNew {
-		c.enter(stateIdle)
+		c.setState(stateIdle)
 	}
 	if c.server.closing.Load() {
 		return false
 	}
-	n, err := c.conn.Read(c.buffer[:])
+	n, err := c.inner.Read(c.buffer[:])
 	if err != nil {
 		return false
 	}
-	c.enter(stateActive) // or somebody might end it as idle
+	c.setState(stateActive) // or somebody might end it as idle
 	c.ahead = c.buffer[:n]
 	return true
 }
 
-func (c *FastConn) enter(state int32) {
+func (c *FastConn) setState(state int32) {
 	c.since.Store(time.Now().UnixNano())
 	c.state.Store(state)
 }
 
-// What becomes of a connection after a request.
+// outcome is what becomes of a connection after a request.
 type outcome int
 
 const (
@@ -134,24 +134,24 @@ const (
 	broken             // it ends, and must not look as if the response were complete
 )
 
-// exchange serves one request.
-func (c *FastConn) exchange() (fate outcome) {
+// serveRequest serves the request that was parsed.
+func (c *FastConn) serveRequest() (result outcome) {
 	defer func() {
 		p := recover()
 		if p == nil {
 			return
 		}
-		fate = broken
+		result = broken
 		if p != http.ErrAbortHandler {
 			c.server.config.Log.Error("panic", "serving", c.request.RemoteAddr, "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
 	c.writer.reset()
 	if c.state.Load() != stateActive {
-		c.enter(stateActive)
+		c.setState(stateActive)
 	}
 	c.server.handler.ServeHTTP(&c.writer, &c.request.Request)
-	c.enter(stateClosing)
+	c.setState(stateClosing)
 	switch {
 	case c.writer.finish():
 		return keepAlive
@@ -161,11 +161,11 @@ func (c *FastConn) exchange() (fate outcome) {
 	return closeAfter
 }
 
-// end closes the connection after its last response, which could be lost if what the
+// linger closes the connection after the last response, which could be lost if what the
 // client has sent after the request were not read.
-func (c *FastConn) end() {
+func (c *FastConn) linger() {
 	_ = c.guarded.CloseWrite()
-	_ = c.conn.SetReadDeadline(time.Now().Add(conn.LingerTime))
-	_, _ = io.CopyN(io.Discard, c.conn, conn.LingerBytes)
-	_ = c.whole.Close()
+	_ = c.inner.SetReadDeadline(time.Now().Add(conn.LingerTime))
+	_, _ = io.CopyN(io.Discard, c.inner, conn.LingerBytes)
+	_ = c.outer.Close()
 }

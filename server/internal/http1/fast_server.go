@@ -14,8 +14,8 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 )
 
-// FastServer serves plain requests, and looks after the connections over which they
-// come.
+// FastServer serves connections of HTTP/1.1 without net/http for as long as their requests
+// are simple (see [FastRequest]), and watches these connections.
 type FastServer struct {
 	config  *Config
 	handler http.Handler
@@ -35,10 +35,10 @@ func NewFastServer(config *Config, handler http.Handler) *FastServer {
 	return &FastServer{config: config, handler: handler, stop: make(chan struct{}), conns: map[*FastConn]struct{}{}}
 }
 
-// Serve serves a connection, see [newFastConn]. It reports whether net/http is to go
-// on with it.
-func (s *FastServer) Serve(whole, socket net.Conn) (goesOn bool) {
-	c := newFastConn(s, whole, socket)
+// Serve serves a connection over a socket, a *GuardedConn or a *SecureConn. It reports whether
+// net/http is to go on with it.
+func (s *FastServer) Serve(outer, socket net.Conn) (goesOn bool) {
+	c := newFastConn(s, outer, socket)
 	s.mu.Lock()
 	s.conns[c] = struct{}{}
 	if !s.watched {
@@ -60,8 +60,8 @@ func (s *FastServer) forget(c *FastConn) {
 	}
 }
 
-// Shutdown ends the connections without a request; the others end after theirs. It
-// waits for them until ctx ends.
+// Shutdown ends the connections without a request; the others end after theirs. It waits for
+// them until ctx ends.
 func (s *FastServer) Shutdown(ctx context.Context) {
 	select {
 	case <-s.endIdle():
@@ -69,7 +69,8 @@ func (s *FastServer) Shutdown(ctx context.Context) {
 	}
 }
 
-// endIdle returns a channel that is closed when there are no connections any more.
+// endIdle ends the connections without a request. It returns a channel that is closed when no
+// connection is left.
 func (s *FastServer) endIdle() <-chan struct{} {
 	s.closing.Store(true)
 	s.mu.Lock()
@@ -99,11 +100,11 @@ func (s *FastServer) Close() {
 	}
 }
 
-// watchEvery is how often the watch looks, and so how late it may notice that a client
-// is gone or has been idle for too long.
+// watchEvery is how often the watch looks at all connections, and so how late it may notice
+// that a client is gone or has been idle for too long.
 const watchEvery = 250 * time.Millisecond
 
-// watch ends connections that are idle, or whose client does not read, and cancels the
+// watch ends connections that are idle or have a client that does not read, and cancels the
 // requests of clients that are gone.
 func (s *FastServer) watch() {
 	ticker := time.NewTicker(watchEvery)
@@ -118,7 +119,7 @@ func (s *FastServer) watch() {
 	}
 }
 
-// sweep ends the connections that have had their time, and returns those whose request
+// sweep ends the connections that are out of time, and returns those with a request that
 // takes long.
 func (s *FastServer) sweep(now time.Time) (long []*FastConn) {
 	s.mu.Lock()
@@ -137,9 +138,9 @@ func (s *FastServer) sweep(now time.Time) (long []*FastConn) {
 	return long
 }
 
-// cancelGone asks the kernel whose client has closed its end, and is gone: net/http has a
-// goroutine for each request read for that. The number of a socket that is closed meanwhile may
-// be another's already, so who seems to be gone is asked for again while it is held.
+// cancelGone asks the kernel which clients have closed their end and are gone: net/http has a
+// goroutine for each request that reads to find out. When a socket is closed meanwhile, another
+// may have got its number, so cancelGone asks again while it holds the socket.
 func (s *FastServer) cancelGone(conns []*FastConn, now time.Time) {
 	fds := make([]unix.PollFd, len(conns))
 	for i, c := range conns {
@@ -155,7 +156,10 @@ func (s *FastServer) cancelGone(conns []*FastConn, now time.Time) {
 		}
 		withSocket(c.socket, func(fd int32) {
 			again := []unix.PollFd{{Fd: fd, Events: unix.POLLRDHUP}}
-			if n, err := unix.Poll(again, 0); n > 0 && err == nil && (c.guarded.secure || c.half.gone(int(fd), now, s.config.HalfClosedTime-watchEvery)) {
+			if n, err := unix.Poll(again, 0); n <= 0 || err != nil {
+				return
+			}
+			if c.guarded.secure || c.half.gone(int(fd), now, s.config.HalfClosedTime-watchEvery) {
 				c.cancel()
 			}
 		})

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// FastWriter writes the response to a plain request. Its head, and a body that is
+// FastWriter writes the response to a request of the fast path. The head, and a body that is
 // short or comes at once, go out in one write.
 //
 // The header is written as it is when the head goes out, and what is added later are
@@ -32,8 +32,8 @@ type FastWriter struct {
 	err     error // of the connection
 }
 
-// holdBack is how much of a body is held back, as by net/http, and outBytes how much
-// is put together before it is written.
+// holdBack is how much of a body is held back, as by net/http, and outBytes how much is put
+// together before it is written.
 const (
 	holdBack = 2 << 10
 	outBytes = 16 << 10
@@ -48,7 +48,7 @@ func (w *FastWriter) reset() {
 // Header returns the fields to be sent.
 func (w *FastWriter) Header() http.Header { return w.header }
 
-// WriteHeader sets the status; one that precedes the final one is sent at once.
+// WriteHeader sets the status; an interim response is sent at once.
 func (w *FastWriter) WriteHeader(status int) {
 	switch {
 	case w.status != 0:
@@ -125,8 +125,8 @@ func (w *FastWriter) FlushError() error {
 func (w *FastWriter) SetReadDeadline(t time.Time) error  { return w.conn.SetReadDeadline(t) }
 func (w *FastWriter) SetWriteDeadline(t time.Time) error { return w.conn.SetWriteDeadline(t) }
 
-// finish sends the rest of the response. It reports whether the connection can have
-// another one.
+// finish sends the rest of the response. It reports whether the connection can serve another
+// request.
 func (w *FastWriter) finish() bool {
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
@@ -141,8 +141,8 @@ func (w *FastWriter) finish() bool {
 	return w.err == nil && !w.last
 }
 
-// begin puts the head into out, and what was held back. Whole says that this is all
-// of the body.
+// begin puts the head into out, and what was held back. Whole says that this is all of the
+// body.
 func (w *FastWriter) begin(whole bool) {
 	if w.begun {
 		return
@@ -172,7 +172,7 @@ func (w *FastWriter) appendStatus(status int) {
 	w.out = append(append(w.out, text...), "\r\n"...)
 }
 
-// appendFields writes the header but for what begin says itself.
+// appendFields writes the header, except for the fields that begin writes.
 func (w *FastWriter) appendFields() {
 	for name, values := range w.header {
 		if name == "Connection" || strings.HasPrefix(name, http.TrailerPrefix) {

@@ -7,12 +7,12 @@ import (
 )
 
 // FramingGuard follows the bytes of an HTTP/1 connection from one message to the next and
-// stops those that not everybody would read in the same way: whoever takes the end of
-// a body for somewhere else finds a request in it that nobody sent (request
-// smuggling). Net/http reads such messages somehow, and does not tell.
+// rejects messages that recipients may read in different ways: whoever finds the end of a
+// body somewhere else finds a request there that nobody sent (request smuggling). Net/http
+// reads such messages in some way, and does not tell.
 //
-// What net/http refuses by itself the FramingGuard leaves to it. The two have to agree on
-// where each message ends in all that both let through.
+// The guard leaves to net/http what net/http refuses. The two have to agree where each
+// message ends in everything that both let through.
 //
 //	start -> fields -> start                           no body
 //	         fields -> bytes -> start                  Content-Length
@@ -26,13 +26,13 @@ type FramingGuard struct {
 	head  messageHead
 
 	begun int    // messages
-	first []byte // the beginning of the last one's first line
+	first []byte // the beginning of the first line of the latest one
 
 	later  bool // not the first message of the connection
-	passed bool // an empty line in front of the message was passed over
-	held   bool // its carriage return came, and nothing behind it
+	passed bool // an empty line in front of the message was left out
+	held   bool // the carriage return of one came, and nothing after it
 
-	poison []byte      // to be handed on next: what has net/http refuse the message
+	reject []byte      // rejectBytes, as far as net/http has not read them
 	opaque atomic.Bool // what comes is not HTTP/1
 }
 
@@ -47,116 +47,111 @@ const (
 	stageShut // nothing more is let through
 )
 
-// poison has net/http refuse whatever it stands in, at once: NUL belongs neither into a
-// head nor into trailers, a chunk's line does not end in a bare line feed, and there
-// is as much as it waits for before it looks: a preface of HTTP/2, or two line ends.
-var poison = []byte(strings.Repeat("\x00", 24) + "\n\r\n\r\n")
+// rejectBytes make net/http refuse the message that they are in, at once: NUL may be neither
+// in a head nor in trailers, the line of a chunk does not end in a bare line feed, and they
+// are as long as what net/http waits for before it looks: a preface of HTTP/2, or two line
+// ends.
+var rejectBytes = []byte(strings.Repeat("\x00", 24) + "\n\r\n\r\n")
 
-// filter looks at bytes that have come in. It returns how many of them to hand on,
-// which it leaves at the beginning of p.
-func (s *FramingGuard) filter(p []byte) (n int) {
-	for n < len(p) && s.stage != stageShut && !s.opaque.Load() {
+// filter looks at bytes that have come in. It returns how many of them to hand on, and
+// leaves those at the beginning of p.
+func (g *FramingGuard) filter(p []byte) (n int) {
+	for n < len(p) && g.stage != stageShut && !g.opaque.Load() {
 		switch {
-		case s.stage == stageBytes:
-			n += s.skip(len(p) - n)
-		case s.stage == stageStart && len(s.line) == 0 && (s.held || p[n] == '\r'):
-			p = p[:n+s.passOver(p[n:])]
+		case g.stage == stageBytes:
+			n += g.skip(len(p) - n)
+		case g.stage == stageStart && len(g.line) == 0 && (g.held || p[n] == '\r'):
+			p = p[:n+g.dropEmptyLine(p[n:])]
 		default:
-			n += s.readLine(p[n:])
+			n += g.readLine(p[n:])
 		}
 	}
-	if s.opaque.Load() {
+	if g.opaque.Load() {
 		return len(p)
 	}
 	return n
 }
 
 // shut reports whether nothing more is to be handed on.
-func (s *FramingGuard) shut() bool {
-	return s.stage == stageShut && len(s.poison) == 0 && !s.opaque.Load()
+func (g *FramingGuard) shut() bool {
+	return g.stage == stageShut && len(g.reject) == 0 && !g.opaque.Load()
 }
 
-func (s *FramingGuard) skip(most int) int {
-	n := int(min(s.left, uint64(most)))
-	if s.left -= uint64(n); s.left == 0 {
-		s.stage = s.next
+func (g *FramingGuard) skip(most int) int {
+	n := int(min(g.left, uint64(most)))
+	if g.left -= uint64(n); g.left == 0 {
+		g.stage = g.next
 	}
 	return n
 }
 
-// passOver takes one empty line in front of a message out of p, which some clients
-// send behind a body (RFC 9112 section 2.2). It returns how many bytes are left in p.
-func (s *FramingGuard) passOver(p []byte) int {
+// dropEmptyLine takes one empty line in front of a message out of p, which some clients send
+// after a body (RFC 9112 section 2.2). It returns how many bytes are left in p.
+func (g *FramingGuard) dropEmptyLine(p []byte) int {
 	rest := p
-	if !s.held {
-		rest, s.held = p[1:], true
+	if !g.held {
+		rest, g.held = p[1:], true
 	}
 	switch {
 	case len(rest) == 0:
 		return 0
-	case s.passed || rest[0] != '\n':
-		s.refuse()
+	case g.passed || rest[0] != '\n':
+		g.refuse()
 		return 0
 	}
-	s.held, s.passed = false, true
+	g.held, g.passed = false, true
 	return copy(p, rest[1:])
 }
 
-// refuse has net/http refuse the message, and nothing of it come behind.
-func (s *FramingGuard) refuse() {
-	s.stage, s.poison = stageShut, poison
+// refuse makes net/http refuse the message, and lets nothing of it through after that.
+func (g *FramingGuard) refuse() {
+	g.stage, g.reject = stageShut, rejectBytes
 }
 
-// readLine looks at the next line, when all of it is there. It returns how much of p
-// to hand on: of a line that is refused, all but its end.
-func (s *FramingGuard) readLine(p []byte) int {
+// readLine looks at the next line, when all of it is there. It returns how much of p to hand
+// on: of a line that is refused, all but the line feed.
+func (g *FramingGuard) readLine(p []byte) int {
 	end := bytes.IndexByte(p, '\n')
 	if end < 0 {
-		s.line = append(s.line, p...) // net/http limits how long it gets
+		g.line = append(g.line, p...) // net/http limits how long it gets
 		return len(p)
 	}
 	line := p[:end+1]
-	if len(s.line) > 0 {
-		line = append(s.line, line...)
-		s.line = nil
+	if len(g.line) > 0 {
+		line = append(g.line, line...)
+		g.line = nil
 	}
-	if !s.judge(line) {
-		s.refuse()
+	if !g.acceptLine(line) {
+		g.refuse()
 		return end
 	}
 	return end + 1
 }
 
-// judge reports whether there is only one way to read a line, and knows then what
-// comes behind it.
-func (s *FramingGuard) judge(line []byte) bool {
-	if s.stage == stageStart {
-		s.begun++
-		s.first = append(s.first[:0], line[:min(len(line), keptOfLine)]...)
+// acceptLine reports whether there is only one way to read a line, and knows then what
+// follows it.
+func (g *FramingGuard) acceptLine(line []byte) bool {
+	if g.stage == stageStart {
+		g.begun++
+		g.first = append(g.first[:0], line[:min(len(line), loggedBytes)]...)
 	}
-	if !bytes.HasSuffix(line, crlf) {
-		return false // RFC 9112 section 2.2 lets a bare line feed end a line of a head; not everybody does
+	line, ok := bytes.CutSuffix(line, crlf)
+	if !ok {
+		return false // RFC 9112 section 2.2 lets a bare line feed end a line of a head; not every recipient does
 	}
-	empty := len(line) == len(crlf)
-	switch s.stage {
+	switch g.stage {
 	case stageStart:
-		if bytes.Equal(line, http2Preface) {
-			s.opaque.Store(!s.later)
-			return !s.later
-		}
-		s.head, s.later, s.passed, s.stage = messageHead{}, true, false, stageFields
-		s.head.begin(line)
-		return !empty
+		return g.startMessage(line)
 	case stageFields:
-		if empty {
-			return s.endHead()
+		if len(line) == 0 {
+			return g.endHead()
 		}
-		return s.head.field(line)
+		return g.head.addField(line)
 	case stageSize:
-		return s.beginChunk(line)
+		return g.beginChunk(line)
 	}
-	if empty {
-		s.stage = stageStart
+	if len(line) == 0 {
+		g.stage = stageStart
 	}
 	return !isFolded(line)
 }
@@ -164,49 +159,77 @@ func (s *FramingGuard) judge(line []byte) bool {
 var crlf = []byte("\r\n")
 
 // http2Preface begins a connection of HTTP/2 (RFC 9113 section 3.4).
-var http2Preface = []byte("PRI * HTTP/2.0\r\n")
+const http2Preface = "PRI * HTTP/2.0"
+
+// startMessage reads the first line of a message.
+func (g *FramingGuard) startMessage(line []byte) bool {
+	if string(line) == http2Preface {
+		g.opaque.Store(!g.later)
+		return !g.later
+	}
+	g.head, g.later, g.passed, g.stage = messageHead{}, true, false, stageFields
+	g.head.start(line)
+	return len(line) > 0
+}
 
 // endHead knows what body follows the head.
-func (s *FramingGuard) endHead() bool {
-	s.next, s.left = stageStart, s.head.length
-	switch body := s.head.body(); body {
+func (g *FramingGuard) endHead() bool {
+	g.next, g.left = stageStart, g.head.length
+	switch g.head.body() {
 	case bodyNone:
-		s.stage = stageStart
+		g.stage = stageStart
 	case bodyLength:
-		s.stage = stageBytes
+		g.stage = stageBytes
 	case bodyChunked:
-		s.stage, s.next = stageSize, stageSize
+		g.stage, g.next = stageSize, stageSize
 	case bodyUnknown:
-		s.stage = stageShut // net/http says 501
+		g.stage = stageShut // net/http says 501
 	default:
 		return false
 	}
 	return true
 }
 
-// beginChunk knows how long the chunk is. Net/http looks at its end.
-func (s *FramingGuard) beginChunk(line []byte) bool {
+// beginChunk knows how long the chunk is. Net/http looks at the end of it.
+func (g *FramingGuard) beginChunk(line []byte) bool {
 	size, ok := chunkSize(line)
 	if !ok {
 		return false
 	}
-	if s.stage, s.left = stageBytes, size+2; size == 0 {
-		s.stage = stageTrailers
+	if g.stage, g.left = stageBytes, size+uint64(len(crlf)); size == 0 {
+		g.stage = stageTrailers
 	}
 	return true
 }
 
-// isFolded reports whether a line belongs to the field of the line before (obsolete
-// line folding, RFC 9112 section 5.2).
-func isFolded(line []byte) bool { return line[0] == ' ' || line[0] == '\t' }
-
-// chunkSize reads the first line of a chunk (RFC 9112 section 7.1). Net/http takes
-// fewer.
+// chunkSize reads the first line of a chunk (RFC 9112 section 7.1). Net/http takes fewer.
 func chunkSize(line []byte) (size uint64, ok bool) {
-	line, ok = bytes.CutSuffix(line, crlf)
-	digits, extension, _ := bytes.Cut(line, []byte(";"))
-	size, valid := parseNumber(bytes.TrimRight(digits, " \t"), 16)
-	return size, ok && valid && !bytes.ContainsFunc(extension, isControl)
+	digits, extension, _ := cut(line, ';')
+	size, ok = parseNumber(bytes.TrimRight(digits, " \t"), 16)
+	return size, ok && all(extension, charValue)
 }
 
-func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
+// betweenMessages reports whether all of a message has come in, and nothing after it.
+func (g *FramingGuard) betweenMessages() bool {
+	return g.stage == stageStart && len(g.line) == 0 && !g.held || g.stage == stageShut
+}
+
+// loggedBytes is how much of the first line of a message is kept for the log.
+const loggedBytes = 256
+
+// inTarget reports whether the first line of a message has come as far as the target, and
+// not further.
+func (g *FramingGuard) inTarget() bool {
+	return g.stage == stageStart && bytes.IndexByte(g.line[:min(len(g.line), loggedBytes)], ' ') > 0
+}
+
+// requestLine returns the method and the path of the latest message, as they stand there.
+func (g *FramingGuard) requestLine() (method, path string) {
+	line := g.first
+	if g.inTarget() {
+		line = g.line[:min(len(g.line), loggedBytes)]
+	}
+	method, target, _, _ := cutRequestLine(strings.TrimRight(string(line), "\r\n"))
+	path, _, _ = strings.Cut(target, "?")
+	return method, path
+}

@@ -12,14 +12,14 @@ import (
 )
 
 // guarded returns what a FramingGuard lets through of a text that comes in pieces, with its
-// poison, and where in it each message ends.
+// rejectBytes, and where in that each message ends.
 func guarded(text []byte, piece func() int) (out []byte, ends []int) {
 	var s FramingGuard
 	for len(text) > 0 && !s.shut() {
 		n := min(max(piece(), 1), len(text))
 		b := bytes.Clone(text[:n])
 		out, text = append(out, b[:s.filter(b)]...), text[n:]
-		out, s.poison = append(out, s.poison...), nil
+		out, s.reject = append(out, s.reject...), nil
 		if s.stage == stageStart && len(s.line) == 0 && len(out) > 0 && !slices.Contains(ends, len(out)) {
 			ends = append(ends, len(out))
 		}
@@ -76,14 +76,15 @@ func TestWhatIsInOrderIsLetThroughAsItIs(t *testing.T) {
 }
 
 func TestALineThatEndsInABareLineFeedIsRefusedWhereverItStands(t *testing.T) {
-	head, chunked := "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nA: b\r\n\r\n"
+	head := "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+	chunked := "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nA: b\r\n\r\n"
 	for _, text := range []string{head, chunked} {
 		for i := range text {
 			if text[i] != '\r' || i == strings.Index(text, "hello")+5 { // the end of a chunk is net/http's to judge
 				continue
 			}
 			bare := text[:i] + text[i+1:]
-			if out, ends := guarded([]byte(bare+head), bytewise); !bytes.Contains(out, poison) || len(ends) > 0 {
+			if out, ends := guarded([]byte(bare+head), bytewise); !bytes.Contains(out, rejectBytes) || len(ends) > 0 {
 				t.Errorf("%q: %q, ends at %d", bare, out, ends)
 			}
 		}
@@ -93,25 +94,25 @@ func TestALineThatEndsInABareLineFeedIsRefusedWhereverItStands(t *testing.T) {
 // A connection that has been ConnState over, or begins with HTTP/2, carries anything.
 func TestWhatIsNotHTTP1IsLetThrough(t *testing.T) {
 	rest := "\r\n\r\n\n \x00"
-	if got, _ := guarded([]byte(string(http2Preface)+rest), bytewise); string(got) != string(http2Preface)+rest {
+	if got, _ := guarded([]byte(http2Preface+"\r\n"+rest), bytewise); string(got) != http2Preface+"\r\n"+rest {
 		t.Errorf("%q", got)
 	}
 	c := GuardedConn{}
-	c.takeOver()
+	c.hijacked()
 	if n := c.guard.filter([]byte(rest)); n != len(rest) {
 		t.Errorf("%d bytes", n)
 	}
 }
 
-// Net/http takes the end of each message for where the FramingGuard does.
-func FuzzTheScreenAgreesWithNetHTTP(f *testing.F) {
+// Net/http finds the end of each message where the FramingGuard does.
+func FuzzTheGuardAgreesWithNetHTTP(f *testing.F) {
 	for _, first := range messages {
 		for _, second := range messages {
 			f.Add([]byte(first + second))
 		}
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if bytes.HasPrefix(text, http2Preface) {
+		if bytes.HasPrefix(text, []byte(http2Preface+"\r\n")) {
 			return
 		}
 		out, ends := guarded(text, bytewise)
@@ -127,7 +128,7 @@ func FuzzTheScreenAgreesWithNetHTTP(f *testing.F) {
 			}
 			end := len(out) - from.Len() - r.Buffered()
 			if i >= len(ends) || ends[i] != end {
-				t.Fatalf("%q: message %d ends at %d, for the FramingGuard at %d", out, i, end, ends)
+				t.Fatalf("%q: message %d ends at %d, for the guard at %d", out, i, end, ends)
 			}
 		}
 	})

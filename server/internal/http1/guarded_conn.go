@@ -3,39 +3,21 @@ package http1
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"net"
 	"net/http"
 
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 )
 
-// guardedKey is the key of a request's connection in its context.
-type guardedKey struct{}
-
-// With notes the connection in the context of its requests.
-func (c *GuardedConn) With(ctx context.Context) context.Context {
-	return conn.With(context.WithValue(ctx, guardedKey{}, c), c.info)
-}
-
-// Info returns what the server keeps of the connection.
-func (c *GuardedConn) Info() *conn.Conn { return c.info }
-
-// guardedOf returns the connection of a request that may carry HTTP/1, or nil.
-func guardedOf(r *http.Request) *GuardedConn {
-	c, _ := r.Context().Value(guardedKey{}).(*GuardedConn)
-	return c
-}
-
-// GuardedConn is a connection that may carry HTTP/1: net/http gets of it what its
-// FramingGuard lets through.
+// GuardedConn is a connection that may carry HTTP/1: net/http reads from it what the guard
+// lets through.
 type GuardedConn struct {
 	net.Conn
 	info   *conn.Conn       // what the server keeps of it
 	reader *conn.IdleReader // of the socket; nil: something in between has read ahead
 	secure bool             // TLS is in between, and uses the reader
-	config *Config
-	held   corkedConn
+	config *Config          // of the server
+	corked corkedConn
 
 	refusals refusals
 
@@ -48,21 +30,48 @@ type GuardedConn struct {
 func NewGuardedConn(inner net.Conn, info *conn.Conn, config *Config) *GuardedConn {
 	info.Guarded = true
 	c := &GuardedConn{Conn: inner, info: info, reader: info.Reader, config: config}
-	c.held.socket = info.Socket()
+	c.corked.socket = info.Socket()
 	return c
 }
 
-// discardBytes is the size of the pieces in which the rest of a connection is thrown
-// away.
+// guardedKey is the key of the connection in the context of a request.
+type guardedKey struct{}
+
+// With notes the connection in the context of its requests.
+func (c *GuardedConn) With(ctx context.Context) context.Context {
+	return conn.With(context.WithValue(ctx, guardedKey{}, c), c.info)
+}
+
+// Info returns what the server keeps of the connection.
+func (c *GuardedConn) Info() *conn.Conn { return c.info }
+
+// Guarded returns the GuardedConn that a connection is, in the clear or over TLS, or nil.
+func Guarded(c net.Conn) *GuardedConn {
+	switch c := c.(type) {
+	case *GuardedConn:
+		return c
+	case *SecureConn:
+		return &c.GuardedConn
+	}
+	return nil
+}
+
+// guardedOf returns the connection of a request, or nil if none of ours carries it.
+func guardedOf(r *http.Request) *GuardedConn {
+	c, _ := r.Context().Value(guardedKey{}).(*GuardedConn)
+	return c
+}
+
+// discardBytes is the size of the pieces in which the rest of a connection is thrown away.
 const discardBytes = 4096
 
-// Read returns what is let through. When nothing more is, it waits for the end of the
-// connection, so that a request that is still answered does not seem to have lost its
-// client.
+// Read returns what the guard lets through. When that is nothing more, Read waits for the
+// end of the connection, so that the client of a request that is still being served does not
+// seem to be gone.
 func (c *GuardedConn) Read(p []byte) (n int, err error) {
 	for err == nil {
-		if n = copy(p, c.guard.poison); n > 0 {
-			c.guard.poison = c.guard.poison[n:]
+		if n = copy(p, c.guard.reject); n > 0 {
+			c.guard.reject = c.guard.reject[n:]
 			return n, nil
 		}
 		if c.guard.shut() {
@@ -94,9 +103,9 @@ func (c *GuardedConn) receive(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// Write writes p, or holds it.
+// Write writes p, or keeps it while the connection is corked.
 func (c *GuardedConn) Write(p []byte) (int, error) {
-	if c.held.take(p) {
+	if c.corked.keep(p) {
 		return len(p), nil
 	}
 	if !c.refusals.serving.Load() && !c.guard.opaque.Load() {
@@ -108,35 +117,29 @@ func (c *GuardedConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// takeUp has net/http begin with bytes that were read before. Later says that there
-// have been requests.
-func (c *GuardedConn) takeUp(ahead []byte, later bool) {
+// resume makes net/http begin with bytes that were read before. Later says that there have
+// been requests.
+func (c *GuardedConn) resume(ahead []byte, later bool) {
 	c.ahead, c.guard.later = bytes.Clone(ahead), later
 }
 
-// takeOver ends the screening: what comes from now on is not HTTP/1.
-func (c *GuardedConn) takeOver() { c.guard.opaque.Store(true) }
+// hijacked ends the checks of the guard: what comes from now on is not HTTP/1.
+func (c *GuardedConn) hijacked() { c.guard.opaque.Store(true) }
 
-// answered notes that a response is out.
-func (c *GuardedConn) answered() { c.refusals.end() }
-
-// ConnState is for http.Server's ConnState.
+// ConnState tells a connection how far net/http is with it, as the field of http.Server asks.
 func ConnState(c net.Conn, state http.ConnState) {
-	guarded, ok := c.(interface {
-		takeOver()
-		answered()
-	})
+	guarded := Guarded(c)
 	switch {
-	case !ok:
+	case guarded == nil:
 	case state == http.StateHijacked:
-		guarded.takeOver()
+		guarded.hijacked()
 	case state == http.StateIdle:
-		guarded.answered()
+		guarded.refusals.end()
 	}
 }
 
-// CloseWrite ends what the client reads: net/http does that before it closes a
-// connection whose client may still write, or the client could lose the response.
+// CloseWrite ends what the client reads: net/http does that before it closes a connection to
+// which the client may still write, or the client could lose the response.
 func (c *GuardedConn) CloseWrite() error { return conn.CloseWrite(c.Conn) }
 
 // onIdle returns what is to be called before a read waits, or nil.
@@ -146,18 +149,3 @@ func (c *GuardedConn) onIdle() *func() {
 	}
 	return c.reader.Idle()
 }
-
-// SecureConn is HTTP/1.1 over TLS.
-type SecureConn struct {
-	GuardedConn
-	tls *tls.Conn
-}
-
-// NewSecureConn returns a connection whose handshake is over.
-func NewSecureConn(inner *tls.Conn, info *conn.Conn, config *Config) *SecureConn {
-	info.Guarded = true
-	return &SecureConn{GuardedConn: GuardedConn{Conn: inner, info: info, reader: info.Reader, secure: true, config: config}, tls: inner}
-}
-
-// ConnectionState makes net/http see that the connection is secure.
-func (c *SecureConn) ConnectionState() tls.ConnectionState { return c.tls.ConnectionState() }

@@ -8,10 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// halfClosed tells a client that has only ended its sending side from one that is gone. TCP
-// says the same of both (FIN), until something is sent to it: a client that is there
-// acknowledges it, the kernel of one that is gone answers with RST. A Unix socket tells at
-// once.
+// halfClosed tells a client that has only ended the sending side from one that is gone. Over
+// TCP both look the same (FIN) until something is sent: a client that is there acknowledges
+// it, the kernel of one that is gone answers with RST. A Unix socket shows it at once.
 type halfClosed struct {
 	since time.Time // when it was seen; the zero value: not
 	acked uint64    // bytes that had been acknowledged then
@@ -30,8 +29,8 @@ func HalfClosedTime(stallTime time.Duration) time.Duration {
 
 const usualHalfClosed = 1250 * time.Millisecond
 
-// gone reports whether the client of a socket is gone, which has been found to send no more.
-// The one of TCP is if it has got nothing in so long.
+// gone reports whether the client of a socket, which sends no more, is gone. Over TCP it is
+// when it has acknowledged nothing for so long.
 func (h *halfClosed) gone(fd int, now time.Time, long time.Duration) bool {
 	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
 	if n, err := unix.Poll(fds, 0); n > 0 && err == nil && fds[0].Revents&(unix.POLLERR|unix.POLLHUP) != 0 {
@@ -47,13 +46,13 @@ func (h *halfClosed) gone(fd int, now time.Time, long time.Duration) bool {
 	return info.Bytes_acked == h.acked && now.Sub(h.since) > long
 }
 
-// awaitGone is called at the end of what the client sends, and returns when it is gone, or
-// at the deadline for reading: net/http would take it for gone at once. Preconditions: the
+// awaitGone waits, after the end of what the client sends, until the client is gone or the
+// deadline for reading passes: net/http would take it for gone at once. Preconditions: the
 // reader is not nil, and there is no TLS.
 func (c *GuardedConn) awaitGone() error {
 	var h halfClosed
 	long := c.config.HalfClosedTime
-	_ = c.reader.Raw.Control(func(fd uintptr) { h.gone(int(fd), time.Now(), long) }) // its time begins before that of the timer
+	_ = c.reader.Raw.Control(func(fd uintptr) { h.gone(int(fd), time.Now(), long) }) // starts its clock before the timer
 	wake := time.AfterFunc(long+time.Millisecond, func() {
 		_ = c.reader.Raw.Control(func(fd uintptr) {
 			if _, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
@@ -68,10 +67,11 @@ func (c *GuardedConn) awaitGone() error {
 	return io.EOF
 }
 
-// lingers reports whether the end of what the client sends comes behind a whole request
-// that is still answered.
+// lingers reports whether the end of what the client sends comes after a whole request that
+// is still being served.
 func (c *GuardedConn) lingers(err error) bool {
-	s := &c.guard
-	return errors.Is(err, io.EOF) && c.reader != nil && !c.secure && !s.opaque.Load() && s.begun > int(c.refusals.ended.Load()) &&
-		(s.stage == stageStart && len(s.line) == 0 && !s.held || s.stage == stageShut)
+	if !errors.Is(err, io.EOF) || c.reader == nil || c.secure {
+		return false
+	}
+	return !c.guard.opaque.Load() && c.guard.begun > int(c.refusals.ended.Load()) && c.guard.betweenMessages()
 }

@@ -1,9 +1,6 @@
 package http1
 
-import (
-	"bytes"
-	"math"
-)
+import "bytes"
 
 // messageHead is what the head of an HTTP/1 message says of the body behind it.
 type messageHead struct {
@@ -14,7 +11,7 @@ type messageHead struct {
 	chunked bool
 }
 
-// bodyKind is how the end of a body is found (RFC 9112 section 6.3).
+// bodyKind says how to find the end of a body (RFC 9112 section 6.3).
 type bodyKind uint8
 
 const (
@@ -22,34 +19,35 @@ const (
 	bodyLength
 	bodyChunked
 	bodyUnknown // net/http refuses the message
-	bodyUnclear // so has the FramingGuard to
+	bodyUnclear // the guard has to refuse it
 )
 
-// begin reads the first line. Net/http refuses one that has not three words.
-func (h *messageHead) begin(line []byte) {
-	h.old = bytes.HasSuffix(bytes.TrimRight(line, "\r\n"), []byte(" HTTP/1.0"))
+// start reads the first line. Net/http refuses one that does not have three words.
+func (h *messageHead) start(line []byte) {
+	_, _, version, _ := cutRequestLine(line)
+	h.old = string(version) == "HTTP/1.0"
 }
 
-// field reads a field's line. It reports false for one that is refused whatever
-// comes behind it.
-func (h *messageHead) field(line []byte) bool {
+// addField reads the line of a field. It reports false for one with which the message is
+// refused, whatever follows.
+func (h *messageHead) addField(line []byte) bool {
 	if isFolded(line) {
 		return false
 	}
-	name, value, _ := bytes.Cut(line, []byte(":"))
+	name, value, _ := cutField(line)
 	switch {
 	case bytes.EqualFold(name, []byte("content-length")):
-		return h.addLength(trimField(value))
+		return h.addLength(value)
 	case bytes.EqualFold(name, []byte("transfer-encoding")):
-		return h.addCoding(trimField(value))
+		return h.addCoding(value)
 	case bytes.EqualFold(name, []byte("host")): // net/http forgets it beside a target that has one
-		return len(trimField(value)) > 0
+		return len(value) > 0
 	}
 	return true
 }
 
-// addLength takes one field that is a plain number. RFC 9112 section 6.3 would have
-// us take several that are equal; but then not everybody does.
+// addLength takes one field that is a plain number. RFC 9112 section 6.3 would allow several
+// equal ones, but not every recipient does.
 func (h *messageHead) addLength(value []byte) (ok bool) {
 	h.lengths++
 	h.length, ok = parseNumber(value, 10)
@@ -77,34 +75,6 @@ func (h *messageHead) body() bodyKind {
 	return bodyNone
 }
 
-// trimField takes the optional whitespace and the line's end off a value.
-func trimField(value []byte) []byte { return bytes.Trim(value, " \t\r\n") }
-
-// parseNumber reads a number below 2^63 that is written in digits alone; to base 16,
-// in at most 16 of them.
-func parseNumber(text []byte, base uint64) (n uint64, ok bool) {
-	if len(text) == 0 || base == 16 && len(text) > 16 {
-		return 0, false
-	}
-	for _, char := range text {
-		digit := hexDigit(char)
-		if digit >= base || n > (math.MaxInt64-digit)/base {
-			return 0, false
-		}
-		n = n*base + digit
-	}
-	return n, true
-}
-
-// hexDigit returns the value of a digit, or something larger than any.
-func hexDigit(char byte) uint64 {
-	switch {
-	case char >= '0' && char <= '9':
-		return uint64(char - '0')
-	case char >= 'a' && char <= 'f':
-		return uint64(char-'a') + 10
-	case char >= 'A' && char <= 'F':
-		return uint64(char-'A') + 10
-	}
-	return math.MaxInt64
-}
+// isFolded reports whether a line continues the field of the line before (obsolete line
+// folding, RFC 9112 section 5.2).
+func isFolded(line []byte) bool { return len(line) > 0 && isSpace(line[0]) }

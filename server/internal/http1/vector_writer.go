@@ -8,33 +8,34 @@ type VectorWriter interface {
 	WriteVector(pieces [][]byte, progress func()) error
 }
 
-// VectorWriterOf returns how the response to a request takes pieces; nil: one by one.
+// VectorWriterOf returns the writer that takes several pieces of the response to a request at
+// once; nil: there is none.
 func VectorWriterOf(w http.ResponseWriter, r *http.Request) VectorWriter {
-	if plain, ok := w.(*FastWriter); ok {
-		return plain
+	if fast, ok := w.(*FastWriter); ok {
+		return fast
 	}
 	c := guardedOf(r)
-	if r.ProtoMajor != 1 || c == nil || c.held.socket == nil {
+	if r.ProtoMajor != 1 || c == nil || c.corked.socket == nil {
 		return nil
 	}
-	return &corkedWriter{w, &c.held}
+	return &corkedWriter{w, &c.corked}
 }
 
-// corkedWriter hands pieces to net/http.
+// corkedWriter hands pieces to net/http while the connection is corked.
 type corkedWriter struct {
 	writer http.ResponseWriter
-	held   *corkedConn
+	conn   *corkedConn
 }
 
 func (w *corkedWriter) WriteVector(pieces [][]byte, progress func()) error {
-	w.held.hold()
+	w.conn.cork()
 	for _, p := range pieces {
 		if _, err := w.writer.Write(p); err != nil {
-			_ = w.held.release(progress)
+			_ = w.conn.uncork(progress)
 			return err
 		}
 	}
-	return w.held.release(progress)
+	return w.conn.uncork(progress)
 }
 
 // Length returns how many bytes there are in pieces.

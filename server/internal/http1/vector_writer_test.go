@@ -66,9 +66,10 @@ func serveOnce(t *testing.T, handler http.HandlerFunc) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &http.Server{Handler: BoundWrites(handler, time.Minute), ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+	s := &http.Server{Handler: BoundWrites(handler, time.Minute)}
+	s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		return c.(*GuardedConn).With(ctx)
-	}}
+	}
 	t.Cleanup(func() { _ = s.Close() })
 	go func() { _ = s.Serve(guardedListener{l}) }()
 	response, err := http.Get("http://" + l.Addr().String() + "/")
@@ -91,7 +92,8 @@ func (l guardedListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewGuardedConn(socket, &conn.Conn{Reader: conn.NewIdleReader(socket)}, &Config{HalfClosedTime: usualHalfClosed}), nil
+	info := &conn.Conn{Reader: conn.NewIdleReader(socket)}
+	return NewGuardedConn(socket, info, &Config{HalfClosedTime: usualHalfClosed}), nil
 }
 
 func TestASlowClientsProgressIsSeenBeforeItHasEverything(t *testing.T) {
@@ -100,7 +102,8 @@ func TestASlowClientsProgressIsSeenBeforeItHasEverything(t *testing.T) {
 	progress := make(chan struct{}, 1000)
 	written := make(chan error, 1)
 	go func() {
-		written <- writev(conn.NewIdleReader(ours).Raw, net.Buffers{make([]byte, most/2), make([]byte, most/2)}, func() { progress <- struct{}{} })
+		pieces := net.Buffers{make([]byte, most/2), make([]byte, most/2)}
+		written <- writev(conn.NewIdleReader(ours).Raw, pieces, func() { progress <- struct{}{} })
 	}()
 	<-progress // nothing is read yet, and the kernel does not hold all
 	select {

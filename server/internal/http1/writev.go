@@ -8,10 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// writev writes all of the pieces to a socket, with as few system calls as it
-// takes them in, and calls progress after each that wrote something: a slow client may
-// take long for all of them. It honours the connection's deadlines, and uses up the
-// list.
+// writev writes all pieces to a socket with as few system calls as the kernel takes them in,
+// and calls progress after each that wrote something: a slow client may take long for all of
+// them. It honours the deadlines of the connection, and uses up the list.
 func writev(socket syscall.RawConn, pieces net.Buffers, progress func()) (err error) {
 	waited := socket.Write(func(fd uintptr) (done bool) {
 		for len(pieces) > 0 {
@@ -33,7 +32,7 @@ func writev(socket syscall.RawConn, pieces net.Buffers, progress func()) (err er
 	return err
 }
 
-// after returns what is left of pieces behind the first n bytes.
+// after returns what is left of pieces after the first n bytes.
 func after(pieces net.Buffers, n int) net.Buffers {
 	for len(pieces) > 0 && n >= len(pieces[0]) {
 		n -= len(pieces[0])

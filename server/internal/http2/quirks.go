@@ -19,8 +19,8 @@ func init() { extendedconnect.Done() }
 // AwaitsContinue reports whether the client of a request waits for 100 Continue. Net/http
 // removes the Expect field, which it leaves there over HTTP/1.1
 // (https://go.dev/issue/13893), and only the field needsContinue of the body knows
-// (http2requestBody in h2_bundle.go of Go 1.26). A body without that field is one whose
-// client is taken to wait: the body is read a little later then.
+// (http2requestBody in h2_bundle.go of Go 1.26). If there is no such field, every client is
+// taken to wait: its body is read a little later then.
 func AwaitsContinue(body io.ReadCloser) bool {
 	v := reflect.Indirect(reflect.ValueOf(body))
 	if v.Kind() != reflect.Struct {

@@ -15,7 +15,7 @@ import (
 // claimKey is the key of a connection's claim in its context.
 type claimKey struct{}
 
-// claim is what a connection takes of what is bounded.
+// claim is the part of the bounded resources that a connection holds.
 type claim struct {
 	leave  func() // see handshakes.enter
 	client netip.Prefix

@@ -9,10 +9,10 @@ import (
 // address is theirs. A sender can write any source into a UDP packet: until the handshake
 // has ended, nothing counts against the connections of an address.
 //
-//	unverified: the address may be forged. At most mostUnverified; those beyond it are
+//	unverified: the address may be forged. At most maxUnverified; those beyond it are
 //	            asked for a token first (Retry, RFC 9000 section 8.1.2), which keeps no state.
 //	verified:   a token shows that packets reached the client at the address within tokenAge.
-//	            At most mostVerified, and mostVerifiedPerAddress for each address: a token
+//	            At most maxVerified, and maxVerifiedPerAddress for each address: a token
 //	            can be used more than once.
 type handshakes struct {
 	mu         sync.Mutex
@@ -25,16 +25,16 @@ type handshakes struct {
 // 100 ms, 128 of them are 1,280 new connections a second; under a flood new connections
 // take one round trip more.
 const (
-	mostUnverified         = 128
-	mostVerified           = 1024
-	mostVerifiedPerAddress = 128
+	maxUnverified         = 128
+	maxVerified           = 1024
+	maxVerifiedPerAddress = 128
 )
 
 // full reports whether a client without a token has to get one first.
 func (h *handshakes) full() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.unverified >= mostUnverified
+	return h.unverified >= maxUnverified
 }
 
 // enter counts a handshake. Release: the returned function, which can be called more
@@ -46,7 +46,7 @@ func (h *handshakes) enter(client netip.Prefix, verified bool) (leave func(), ok
 		h.unverified++ // the same goroutine has asked full
 		return sync.OnceFunc(h.leaveUnverified), true
 	}
-	if h.verified >= mostVerified || h.addresses[client] >= mostVerifiedPerAddress {
+	if h.verified >= maxVerified || h.addresses[client] >= maxVerifiedPerAddress {
 		return nil, false
 	}
 	if h.addresses == nil {

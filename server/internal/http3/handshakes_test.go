@@ -9,7 +9,7 @@ func TestHandshakesAreBoundedAltogetherAndForEachAddress(t *testing.T) {
 	var h handshakes
 	one := netip.MustParsePrefix("192.0.2.1/32")
 	var leave []func()
-	for i := range mostVerifiedPerAddress {
+	for i := range maxVerifiedPerAddress {
 		end, ok := h.enter(one, true)
 		if !ok {
 			t.Fatalf("the address has %d", i)
@@ -19,7 +19,7 @@ func TestHandshakesAreBoundedAltogetherAndForEachAddress(t *testing.T) {
 	if _, ok := h.enter(one, true); ok {
 		t.Error("an address may have more than its share")
 	}
-	for i := range mostVerified - mostVerifiedPerAddress {
+	for i := range maxVerified - maxVerifiedPerAddress {
 		end, ok := h.enter(netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 51, byte(i >> 8), byte(i)}), 32), true)
 		if !ok {
 			t.Fatalf("there are %d", i)
@@ -29,7 +29,7 @@ func TestHandshakesAreBoundedAltogetherAndForEachAddress(t *testing.T) {
 	if _, ok := h.enter(netip.MustParsePrefix("203.0.113.1/32"), true); ok {
 		t.Error("there may be more than the most")
 	}
-	for range mostUnverified {
+	for range maxUnverified {
 		if h.full() {
 			t.Fatal("full too early")
 		}

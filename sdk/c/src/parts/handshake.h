@@ -197,7 +197,7 @@ static inline int ur__open_poll(ur_link *l) {
  * of file: a write to a pipe or a socket may raise SIGPIPE, one to a file SIGXFSZ. */
 static inline int ur__is_bell(int fd) {
     struct stat info;
-    return fstat(fd, &info) == 0 && (info.st_mode & S_IFMT) == 0;
+    return fd >= 0 && fstat(fd, &info) == 0 && (info.st_mode & S_IFMT) == 0;
 }
 
 /* Checks the bells that the server handed out; only event loops have one of their own. */

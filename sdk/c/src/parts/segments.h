@@ -32,8 +32,8 @@ static inline int ur__header_fits(const struct ur_shm_header *h, uint64_t bytes)
         h->buffers > UR__MAX_BUFFERS) {
         return 0;
     }
-    if (!ur__pow2(h->ring, UR__MAX_RING) || !ur__pow2(h->inbox_entries, 2 * UR__MAX_LANES) ||
-        !ur__pow2(h->notice_entries, 4 * UR__MAX_LANES)) {
+    if (!ur__pow2(h->ring, UR__MAX_RING) || !ur__pow2(h->inbox_entries, UINT64_C(2) * UR__MAX_LANES) ||
+        !ur__pow2(h->notice_entries, UINT64_C(4) * UR__MAX_LANES)) {
         return 0;
     }
     if (h->mailbox_stride < ur__positions_at(h) + (uint64_t)h->inbox_entries * sizeof(struct ur_shm_position) ||
@@ -56,7 +56,7 @@ static inline int ur__mailbox_fits(const struct ur_shm_header *h, const struct u
         b->buffers > UR__MAX_BUFFERS) {
         return 0;
     }
-    if (!ur__pow2(b->ring, UR__MAX_RING) || !ur__pow2(b->outbox_entries, 4 * UR__MAX_LANES)) {
+    if (!ur__pow2(b->ring, UR__MAX_RING) || !ur__pow2(b->outbox_entries, UINT64_C(4) * UR__MAX_LANES)) {
         return 0;
     }
     const struct ur__area areas[] = {

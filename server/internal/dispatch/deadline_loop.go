@@ -1,0 +1,88 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/wavey-ai/upload-response/shm"
+)
+
+// checkEvery is how often the deadline loop checks every stream, and so how late a deadline
+// may be noticed.
+const checkEvery = 10 * time.Millisecond
+
+// runDeadlines looks after the deadlines of all streams until stop is closed.
+func (d *Dispatcher) runDeadlines(stop <-chan struct{}) {
+	ticker := time.NewTicker(checkEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-ticker.C:
+		}
+		if d.requests.active.Load() > 0 {
+			d.checkAll(shm.Now())
+		}
+	}
+}
+
+// checkAll is one round of the deadline loop.
+func (d *Dispatcher) checkAll(now int64) {
+	for _, s := range d.requests.streams {
+		if id := s.id.Load(); id != 0 {
+			d.check(s, id, now)
+		}
+	}
+	d.requests.retryQueue()
+	for _, p := range d.pools {
+		p.retryQueue()
+	}
+	d.preempt(now)
+	d.evictStuckWorker(now)
+}
+
+// check checks the deadlines of one stream.
+func (d *Dispatcher) check(s *Stream, id uint64, now int64) {
+	since := s.progress.WaitingSince()
+	var at *assignment
+	s.withAssignment(func(a *assignment) {
+		at = a
+		if since != 0 {
+			s.checkTurn(a, id, now)
+		}
+	})
+	if since != 0 && now-max(since, s.turn.since) > int64(d.config.ResponseTimeout) {
+		s.progress.Expire(id)
+		signal(s.responseNews)
+	}
+	if s.progress.Check(id, now, &d.config.Limits) {
+		signal(s.responseNews)
+	}
+	if at != nil {
+		at.link.pool.reconsider(s, at, now)
+	}
+}
+
+// checkTurn begins the worker's turn anew if the worker has made progress, or if it is not
+// its turn. A count of released slots that goes back is no progress.
+func (s *Stream) checkTurn(a *assignment, id uint64, now int64) {
+	t := &s.turn
+	released := s.request.Progress()
+	if a != t.assignment || id != t.stream || released > t.released || !s.workersTurn(a) {
+		t.assignment, t.stream, t.released, t.since = a, id, released, now
+	}
+}
+
+// workersTurn reports whether the exchange can only go on if the worker does something: it
+// has the whole request, or slots that it neither released nor waits behind, or the upload
+// waits for it to release some. It has to answer a request for a WebSocket; in an open one
+// it may leave messages lying.
+func (s *Stream) workersTurn(a *assignment) bool {
+	switch {
+	case s.progress.UploadEnded() || s.progress.UploadBlocked():
+		return true
+	case s.websocket.Load():
+		return s.onDrain.Load() == nil
+	}
+	return s.request.Outstanding() > 0 && !a.lane.WantsRequest()
+}

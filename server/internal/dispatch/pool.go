@@ -1,0 +1,217 @@
+package dispatch
+
+import (
+	"context"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/wavey-ai/upload-response/server/internal/fault"
+	"github.com/wavey-ai/upload-response/shm"
+)
+
+// Pool is the links that serve the same routes, and the streams that wait for one of them.
+// The server assigns; workers never race for a stream.
+type Pool struct {
+	name       string
+	supervised bool // its workers come back by themselves
+	waits      *waitLimit
+	counters   *Counters
+	fair       bool // an address can keep only so many lanes waiting
+
+	mu       sync.Mutex
+	links    []*link
+	attached bool // a link was added, ever
+	hopeless bool // none was, and none is to be expected
+	held     holdings
+	queue    fairQueue
+	idles    uint64 // how often a link of this pool became idle
+}
+
+// assign gives s a lane, and waits in the queue if all links are busy. A stream that comes
+// back because its link was closed goes to the front. Release: Finish.
+func (p *Pool) assign(ctx context.Context, s *Stream) error {
+	p.mu.Lock()
+	if len(p.links) == 0 && (!p.supervised || p.hopeless) {
+		p.mu.Unlock()
+		return fault.ErrNoWorker
+	}
+	if p.queue.size == 0 && p.share(s.client) != exhausted {
+		if l := p.pick(s); l != nil {
+			l.assign(s)
+			p.mu.Unlock()
+			l.end.Offered()
+			return nil
+		}
+	}
+	w := newWaiter(s.client, s, shm.Now())
+	p.queue.push(w, s.attempts > 0)
+	p.serveQueue()
+	p.mu.Unlock()
+	return p.await(ctx, w)
+}
+
+func (p *Pool) await(ctx context.Context, w *waiter) error {
+	result, err := await(ctx, p.waits, w, w.done)
+	if err == nil {
+		return result
+	}
+	p.mu.Lock()
+	left := p.queue.remove(w)
+	p.mu.Unlock()
+	if !left {
+		return <-w.done // answered in the meantime
+	}
+	return err
+}
+
+// pick returns the link that is to serve s, or nil if all are busy: an idle one if there is
+// any, and of these the one that was idle last, whose caches are warm; else the one with
+// the most room.
+func (p *Pool) pick(s *Stream) *link {
+	var best *link
+	id := s.id.Load()
+	for _, l := range p.links {
+		if !l.hasRoom(id) {
+			continue
+		}
+		switch {
+		case best == nil,
+			l.inflight == 0 && (best.inflight > 0 || l.idleSince > best.idleSince),
+			best.inflight > 0 && l.load() < best.load():
+			best = l
+		}
+	}
+	return best
+}
+
+// serveQueue assigns waiting streams while links have room. The caller holds the lock.
+// Rings under the lock are safe: a link of the pool is not closed.
+func (p *Pool) serveQueue() {
+	for p.queue.size > 0 && p.hasRoom() {
+		w := p.queue.next(p.share)
+		if w == nil {
+			return
+		}
+		l := p.pick(w.stream)
+		if l == nil {
+			return
+		}
+		p.queue.serve(w)
+		l.assign(w.stream)
+		l.end.Offered()
+		w.done <- nil
+	}
+}
+
+// retryQueue looks again whether somebody in the queue can be served: a stuck link may have
+// come back.
+func (p *Pool) retryQueue() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.serveQueue()
+}
+
+// add makes l one of the links of the pool, unless it is closed already.
+func (p *Pool) add(l *link) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if l.closed {
+		return
+	}
+	p.links = append(p.links, l)
+	p.attached, p.hopeless = true, false
+	p.serveQueue()
+}
+
+// markHopeless notes that the workers of the pool do not come up. It reports whether that
+// is news: one that has attached may come back.
+func (p *Pool) markHopeless() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.attached || p.hopeless {
+		return false
+	}
+	p.hopeless = true
+	p.queue.fail(fault.ErrNoWorker)
+	return true
+}
+
+// remove takes l out of the pool. The caller holds the lock.
+func (p *Pool) remove(l *link) {
+	if i := slices.Index(p.links, l); i >= 0 {
+		p.links = slices.Delete(p.links, i, i+1)
+	}
+	if len(p.links) == 0 && !p.supervised {
+		p.queue.fail(fault.ErrNoWorker)
+	}
+}
+
+// hasRoom reports whether any link could take a stream. The caller holds the lock.
+func (p *Pool) hasRoom() bool {
+	return slices.ContainsFunc(p.links, func(l *link) bool { return l.hasRoom(noStream) })
+}
+
+// noStream is the id of no stream.
+const noStream = math.MaxUint64
+
+// lanes returns how many streams the links serve at once. The caller holds the lock.
+func (p *Pool) lanes() (n int) {
+	for _, l := range p.links {
+		n += l.concurrency
+	}
+	return n
+}
+
+// each calls f for every lane of the pool that has a stream. The caller holds the lock.
+func (p *Pool) each(f func(*assignment)) {
+	for _, l := range p.links {
+		l.each(f)
+	}
+}
+
+// share returns how a client stands with the lanes of the pool. The caller holds the lock.
+func (p *Pool) share(client Client) share {
+	all := p.lanes()
+	if !p.fair || p.held.few(client, all) {
+		return under
+	}
+	return p.held.share(client, all, shm.Now(), func(look func(*Stream)) {
+		p.each(func(a *assignment) { look(a.stream) })
+	})
+}
+
+// takeBackAfter is how long a stream may lie in the inbox of a link before the server
+// looks for a better one.
+const takeBackAfter = 5 * time.Millisecond
+
+// stuckAfter is how long a stream may lie in the inbox of the only link there is before
+// the next ones wait in the queue rather than behind it.
+const stuckAfter = 100 * time.Millisecond
+
+// reconsider takes s back from a link that has not taken it for a while, if another has
+// room. Its exchange then assigns it again. The link gets no more streams until it has
+// emptied its inbox.
+func (p *Pool) reconsider(s *Stream, a *assignment, now int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if a.stream != s || a.link.closed || now-a.assignedAt < int64(takeBackAfter) ||
+		s.attempts >= mostAttempts || a.hasAccepted(s.id.Load()) {
+		return
+	}
+	l, age := a.link, now-a.assignedAt
+	before := l.stuck
+	l.stuck = true // pick another
+	if !l.draining && p.pick(s) == nil {
+		l.stuck = before || age > int64(stuckAfter)
+		return
+	}
+	untouched, err := l.end.Inbox.Revoke(a.entry)
+	if err != nil || !untouched {
+		a.tooLate.Store(err == nil)
+		return // evicted elsewhere, or taken: it serves the stream or lets go of it
+	}
+	s.revoked.Store(true)
+	signal(s.responseNews)
+}
