@@ -16,7 +16,7 @@ import (
 	"github.com/wavey-ai/upload-response/bench/usage"
 )
 
-// AllProtocols are those that can be chosen from.
+// AllProtocols are the protocols to choose among.
 var AllProtocols = []string{load.H1, load.H2C, load.TLS, load.H2, load.H3}
 
 // Options says what is measured, and how. Start from DefaultOptions; a zero field is not a

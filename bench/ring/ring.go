@@ -22,7 +22,7 @@ const (
 	CaseTrips   = "round-trips"
 )
 
-// AllCases are those that can be chosen from.
+// AllCases are the cases to choose among.
 var AllCases = []string{CaseSlots, CaseStreams, CaseReaders, CaseTrips}
 
 // Options says what is measured, and how. Start from DefaultOptions; a zero field is not a

@@ -61,7 +61,7 @@ func sink(conn net.Conn) error {
 	return err
 }
 
-// source sends as many bytes as the client asks for.
+// source sends as many bytes as the client requests.
 func source(conn net.Conn) error {
 	line, err := bufio.NewReader(conn).ReadString('\n')
 	if err != nil {

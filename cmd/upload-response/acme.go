@@ -47,7 +47,7 @@ func (a *acmeSettings) flags() []cli.Option {
 	}
 }
 
-// validDomain matches names that an authority can give certificates for.
+// validDomain matches names for which an authority can give certificates.
 var validDomain = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 // domain adds the name of a host.

@@ -67,7 +67,7 @@ func startCommand(t *testing.T, command *exec.Cmd) *process {
 	p := &process{t: t, cmd: command, ended: make(chan struct{})}
 	p.cmd.Env = append(append(os.Environ(), asProgram+"=1"), command.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.err
-	p.cmd.WaitDelay = 10 * time.Second // its workers hold its pipes, too
+	p.cmd.WaitDelay = 10 * time.Second // workers hold the pipes of the server, too
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -161,8 +161,7 @@ func (v *service) start() {
 		v.settings.memoryPlan(v.router.Stats().TotalBuffers))
 }
 
-// prepareWorkers makes the supervisor, which the router asks for the worker that a process
-// belongs to.
+// prepareWorkers makes the supervisor, which tells the router to which worker a process belongs.
 func (v *service) prepareWorkers() {
 	s := v.settings
 	v.workers = newSupervisor(v.log, append(s.user.env(),

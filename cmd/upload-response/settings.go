@@ -27,7 +27,7 @@ type settings struct {
 }
 
 // linkSlots is how many slots the memory of a link has by default: enough for the lanes
-// that a Go worker asks for.
+// that a Go worker requests.
 const linkSlots = 128
 
 // parse takes the command line and the environment, and checks that the settings fit

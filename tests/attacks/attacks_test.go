@@ -200,7 +200,7 @@ func silentWorkers(s *target) {
 	for range 500 {
 		conn, err := net.Dial("unixpacket", s.socket)
 		if err != nil {
-			break // its backlog is full
+			break // the backlog of the socket is full
 		}
 		list = append(list, conn)
 	}

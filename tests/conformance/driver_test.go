@@ -42,7 +42,7 @@ var otherDoors = map[string]door{"http1-tls": {1, true}, "h2c": {2, false}, "htt
 func startRig(t *testing.T, sdk sdk, door door, change func(*server.Config), env ...string) *rig {
 	t.Helper()
 	s := harness.Start(t, func(c *server.Config) {
-		c.StallTime = 0 // whose uploads wait is up to the cases
+		c.StallTime = 0 // the cases decide which uploads wait
 		c.Memory, c.SlotSize, c.HeaderLimit, c.MaxLinks = 32<<20, slotSize, slotSize, 4
 		c.LinkMemory = 4 << 20
 		if change != nil {

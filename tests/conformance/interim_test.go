@@ -59,7 +59,7 @@ var interimCases = []conformanceCase{
 	}},
 	{promise: "a client may leave after an interim response", check: func(t *testing.T, r *rig) {
 		times := 1
-		if r.door.major == 2 { // whose writer may still be at it
+		if r.door.major == 2 { // the writer of net/http may still be at work
 			times = 20
 		}
 		for range times {

@@ -25,7 +25,7 @@ func TestAStoppedCWorkerCostsATimeoutAndIsToldSoWhenItIsBack(t *testing.T) {
 		t.Run(path, func(t *testing.T) {
 			s, stuck := startWithC(t, func(c *server.Config) {
 				impatientC(c)
-				c.NumStreams = 1 // what is out of use is missed at once
+				c.NumStreams = 1 // a stream that is out of use is missed at once
 			})
 			s.StartWorker(t, "handler")
 			client := rawclient.Dial(t, s.Addr)

@@ -34,7 +34,7 @@ func executorRole() {
 	must(worker.Serve(context.Background(), os.Getenv(harness.SocketVariable), handler))
 }
 
-// descriptors returns what this process's descriptors lead to.
+// descriptors returns the targets of this process's descriptors.
 func descriptors() (list []string) {
 	entries, err := os.ReadDir("/proc/self/fd")
 	must(err)

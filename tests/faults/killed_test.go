@@ -69,7 +69,7 @@ func TestARequestThatAKilledWorkerHadNotTakenIsServedByAnother(t *testing.T) {
 	}
 }
 
-// jobs are requests that a worker takes and dies with.
+// jobs are requests that a worker holds when it dies.
 var jobs = []struct {
 	name   string
 	method string

@@ -234,7 +234,7 @@ func TestABodyThatMayNotBeIsReadAndNotSent(t *testing.T) {
 		if r := client.WantReply(c.method, c.status); r.Body != "" {
 			t.Errorf("%s %s: the body is %q", c.method, c.script, r.Body)
 		}
-		client.Begin("GET", "/echo") // what was not sent is not in the way of the next response
+		client.Begin("GET", "/echo") // the bytes that were not sent are not in the way of the next response
 		client.WantReply("GET", 200)
 	}
 	if failed := h.Router.Stats().Failed; failed != 0 {

@@ -30,7 +30,7 @@ type scribbler struct {
 	theirs    []byte // the request segment, read-only
 }
 
-// scribblerLanes is how many lanes a scribbler asks for.
+// scribblerLanes is how many lanes a scribbler requests.
 const scribblerLanes = 4
 
 // newScribbler attaches to a pool.

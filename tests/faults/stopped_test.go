@@ -31,7 +31,7 @@ func wantSaid(t testing.TB, p *harness.Process, list ...string) {
 func TestAStoppedWorkerCostsItsClientATimeoutAndItsLaneIsOutOfUseUntilItIsBack(t *testing.T) {
 	s := harness.Start(t, func(c *server.Config) {
 		impatient(c)
-		c.NumStreams = 1 // what is out of use is missed at once
+		c.NumStreams = 1 // a stream that is out of use is missed at once
 	})
 	stuck := s.StartWorker(t, "slots")
 	s.StartWorker(t, "handler")

@@ -29,7 +29,7 @@ type vandal struct {
 
 // vandalLane is what a vandal has made of a lane.
 type vandalLane struct {
-	turn  *turn // whose words they are; nil: never used
+	turn  *turn // the last one in this lane; nil: never used
 	slots uint64
 	began bool
 }

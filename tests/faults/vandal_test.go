@@ -85,7 +85,7 @@ func visit(t *testing.T, s *harness.Server, seed uint64, clients int, d time.Dur
 			}
 		})
 	}
-	time.Sleep(d) // how long the run is, not what it waits for
+	time.Sleep(d) // the length of the run, not a wait for something
 	v.over.Store(true)
 	all.Wait()
 	return v

@@ -175,8 +175,8 @@ func TestACountOfReleasedRequestSlotsOutOfBoundsEndsTheLink(t *testing.T) {
 	}
 }
 
-// The upload of a request whose worker was evicted has ended with it: a second
-// worker would wait for the rest for ever.
+// The upload of a request whose worker was evicted has ended with it: a second worker
+// would wait for the rest forever.
 func TestAnUploadThatItsWorkerHasSpoiledIsNotServedAgain(t *testing.T) {
 	h := startHostile(t, nil)
 	client := rawclient.Dial(t, h.Server.Addr)

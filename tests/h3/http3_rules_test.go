@@ -178,7 +178,8 @@ func TestWhoBreaksTheRulesOfHTTP3IsToldWhich(t *testing.T) {
 	}
 }
 
-// What is there to be ignored is ignored (RFC 9114 sections 6.2.3, 7.2.4.1 and 7.2.8).
+// The parts of the protocol that are there to be ignored are ignored (RFC 9114 sections
+// 6.2.3, 7.2.4.1 and 7.2.8).
 func TestWhatAClientOfHTTP3MaySayIsNoError(t *testing.T) {
 	s := harness.Start(t, nil)
 	s.StartWorker(t, "answer")

@@ -8,8 +8,8 @@ type known struct {
 	link string // to who knows of it
 }
 
-// judge fails the test if a case has not the outcome that it should have, unless it is
-// known to; or if it has, and is known not to.
+// judge fails the test if a case has another outcome than it should have, unless that is
+// known; or if it has the right one, and is known to have another.
 func judge(t *testing.T, known *known, problem error) {
 	t.Helper()
 	switch {

@@ -17,8 +17,8 @@ import (
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
 
-// initial returns a packet that asks for a connection, as far as its head goes. Nothing in
-// it shows where it comes from.
+// initial returns a packet that asks for a connection, as far as its head goes. Nothing
+// in it shows who sent it.
 func initial() []byte {
 	b := append([]byte{0xc3, 0, 0, 0, 1, 8}, make([]byte, 8)...)
 	_, _ = rand.Read(b[6:])
@@ -89,7 +89,7 @@ func TestAddressesThatNobodyHasCheckedAreAskedToShowThatTheyAreReal(t *testing.T
 			break
 		}
 	}
-	connect(t, e) // who is real gets in
+	connect(t, e) // a real client gets in
 }
 
 func TestAnAddressHasOnlySoManyConnectionsOfHTTP3(t *testing.T) {

@@ -40,7 +40,7 @@ func slowness() []row {
 	}
 }
 
-// impatient returns limits that a test can wait for.
+// impatient returns limits that are short enough for a test.
 func impatient() (server.Limits, func(*server.Config)) {
 	limits := server.DefaultLimits()
 	limits.HeaderTime, limits.IdleTime = 300*time.Millisecond, 300*time.Millisecond

@@ -102,7 +102,7 @@ func (a *account) String() string {
 	return text
 }
 
-// check compares what came of a row with what has to.
+// check compares the outcome of a row with the one that it has to have.
 func (r *row) check(t *testing.T, id string, a account) {
 	t.Helper()
 	if got := a.outcome(); got != r.want {

@@ -248,7 +248,7 @@ func main() {
 	var shortest []int32
 	for i := range 200 {
 		get(listener.Addr().String())
-		time.Sleep(2 * time.Millisecond) // what is still to be done of the last one
+		time.Sleep(2 * time.Millisecond) // the rest of the work of the last request
 		entered.On.Store(i > 20)
 		get(listener.Addr().String())
 		time.Sleep(2 * time.Millisecond)

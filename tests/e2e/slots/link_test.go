@@ -51,7 +51,7 @@ func TestAClosedLinkLeavesItsRequestsCancelled(t *testing.T) {
 		t.Errorf("cancelled: %v", r.Cancelled())
 	}
 	c.Want("POST", http.StatusBadGateway)
-	slot, err := r.TryTail(1) // its memory stays until it has ended
+	slot, err := r.TryTail(1) // the memory of a request stays until the request has ended
 	if err == nil && len(slot.Bytes) == 0 {
 		t.Error("an empty headers slot")
 	}

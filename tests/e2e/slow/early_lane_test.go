@@ -135,7 +135,7 @@ func refusedUpload(t *testing.T, s *harness.Server, path string) time.Duration {
 	}
 }
 
-// What the server does for slow clients of HTTP/2 is nothing that the worker waits for.
+// The worker does not wait for what the server does for slow clients of HTTP/2.
 func TestRefusedUploadsOverHTTP2TakeNoWorker(t *testing.T) {
 	s, _ := e2etest.StartBoth(t, nil, e2etest.LanesVariable+"=1")
 	// Each would take 100 ms of the only lane.

@@ -19,7 +19,7 @@ const (
 	fairMost  = 6
 )
 
-// wantServed makes a request without a body and one with.
+// wantServed makes a request with a body and one without.
 func wantServed(t *testing.T, s *harness.Server, c *http.Client) {
 	t.Helper()
 	response, err := c.Get(s.URL + "/quick")
@@ -54,7 +54,7 @@ func TestSlowUploadsOfOneAddressLeavePlacesForTheOthers(t *testing.T) {
 			e2etest.AwaitWaiting(t, s, int64(len(slow)-fairMost))
 			wantServed(t, s, e2etest.ClientFrom(t, "127.0.0.2"))
 			wantServed(t, s, known)
-			for _, c := range slow { // who was let in last is served before who came before
+			for _, c := range slow { // the client that was let in last is served before those that came before it
 				c.Send("12345")
 			}
 			for _, c := range slow {

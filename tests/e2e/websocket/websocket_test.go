@@ -239,7 +239,7 @@ func TestAWorkerThatDoesNotReadHoldsTheClientBack(t *testing.T) {
 			}
 			v.Error("all of it was taken")
 		})
-		p.WantClose(1014) // its time is up, since it stands in the way
+		p.WantClose(1014) // the time of the deaf client is up, since it stands in the way
 		p.Leave()
 		writing.Wait()
 		v.WantSaid("socket %s: context canceled", v.ID("deaf"))

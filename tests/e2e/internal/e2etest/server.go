@@ -102,7 +102,7 @@ func StartServer(t testing.TB, socket string, s Settings, grace time.Duration) *
 	return p
 }
 
-// SmallServer is settings that a small machine has no trouble with.
+// SmallServer is settings that suit a small machine.
 func SmallServer() Settings {
 	return Settings{Memory: 64 << 20, LinkMemory: 8 << 20, MaxLinks: 4, ResponseTimeout: harness.Patience}
 }
