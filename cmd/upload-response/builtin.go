@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"log/slog"
 	"net/http"
@@ -164,7 +163,7 @@ func (f flushWriter) Write(b []byte) (int, error) {
 
 // digest hashes the body where it lies in shared memory.
 func digest(w http.ResponseWriter, r *http.Request) {
-	var sum hash.Hash = sha256.New()
+	sum := sha256.New()
 	n, err := io.Copy(sum, r.Body)
 	abortOn(err)
 	writeJSON(w, struct {

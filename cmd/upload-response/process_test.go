@@ -41,13 +41,6 @@ func (o *output) Write(b []byte) (int, error) {
 	return o.text.Write(b)
 }
 
-// reset forgets what has been printed.
-func (o *output) reset() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.text.Reset()
-}
-
 func (o *output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
