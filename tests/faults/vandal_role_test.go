@@ -31,7 +31,6 @@ type vandal struct {
 type vandalLane struct {
 	turn  *turn // the last one in this lane; nil: never used
 	slots uint64
-	began bool
 }
 
 // seedVariable names the environment variable with the seed of a vandal's lots.

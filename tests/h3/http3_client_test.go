@@ -74,7 +74,7 @@ func say(t *testing.T, e *harness.Secure, words *saying, patience time.Duration)
 	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
 	defer cancel()
 	conn := rawclient.DialQUIC(t, e)
-	defer conn.CloseWithError(0, "")
+	defer func() { _ = conn.CloseWithError(0, "") }()
 	control := words.control
 	if control == nil {
 		control = [][]byte{settings()}

@@ -114,7 +114,7 @@ func TestAnAddressHasOnlySoManyConnectionsOfHTTP3(t *testing.T) {
 		if err != nil {
 			return true
 		}
-		defer conn.CloseWithError(0, "")
+		defer func() { _ = conn.CloseWithError(0, "") }()
 		select {
 		case <-conn.Context().Done():
 			return true
@@ -130,7 +130,7 @@ func TestAnAddressHasOnlySoManyConnectionsOfHTTP3(t *testing.T) {
 		if err != nil {
 			return false
 		}
-		defer conn.CloseWithError(0, "")
+		defer func() { _ = conn.CloseWithError(0, "") }()
 		_, err = conn.AcceptUniStream(ctx)
 		return err == nil
 	})

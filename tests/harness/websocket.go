@@ -86,7 +86,7 @@ func (w *WebSocket) TrySay(op ws.OpCode, final bool, payload []byte) error {
 // Hear returns the next frame.
 func (w *WebSocket) Hear() ws.Frame {
 	w.t.Helper()
-	f, err := ws.ReadFrame(w.in)
+	f, err := ws.ReadFrame(w.in) //nolint:staticcheck // the server under test decides how long frames are
 	if err != nil {
 		w.t.Fatalf("frame: %v", err)
 	}

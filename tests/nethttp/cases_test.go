@@ -260,11 +260,13 @@ var cases = []testCase{
 			}
 			http.Redirect(w, r, "?there&id="+r.URL.Query().Get("id")+"-2", http.StatusSeeOther)
 		}},
-	{name: "error", handler: func(w http.ResponseWriter, _ *http.Request, _ *notes) { http.Error(w, "no", 418) }},
+	{name: "error", handler: func(w http.ResponseWriter, _ *http.Request, _ *notes) {
+		http.Error(w, "no", http.StatusTeapot)
+	}},
 }
 
 // silence is a body that does not go on before the other side has answered.
-type silence struct{ closed chan struct{} }
+type silence struct{}
 
 func (*silence) Read([]byte) (int, error) {
 	time.Sleep(200 * time.Millisecond) // the deadline is long over; the end comes in any case

@@ -124,7 +124,7 @@ func try(t *testing.T, env ...string) {
 	}
 }
 
-// slowAddress is the address of slowhttptest.
+// slowAddress is the client address of slowhttptest.
 var slowAddress = net.IPv4(127, 0, 0, 1)
 
 // With the defaults slow clients want all the streams there are, and more.

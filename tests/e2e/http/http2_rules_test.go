@@ -60,7 +60,7 @@ func TestRequestsOfHTTP2ThatBreakItsRulesReachNoWorker(t *testing.T) {
 }
 
 func TestAnUploadOverHTTP2OfAnotherLengthThanItSaysNeverLooksComplete(t *testing.T) {
-	e2etest.ThroughBothHTTP2(t, func(t *testing.T, s *harness.Server, worker *e2etest.App, dialed e2etest.Dialer) {
+	e2etest.ThroughBothHTTP2(t, func(t *testing.T, _ *harness.Server, worker *e2etest.App, dialed e2etest.Dialer) {
 		for id, body := range map[string]string{"short": "12345", "long": strings.Repeat("x", 1001)} {
 			c := dialed(t)
 			harness.Check(t, c.Begin(1, false, rawclient.Fields("POST", "/upload?id="+id, "content-length", "1000")...))

@@ -72,7 +72,7 @@ func TestTrailersOfHTTP3NeedNotBeAnnounced(t *testing.T) {
 
 // What has a meaning for the frame layer is an error there.
 func TestFramingFieldsInTrailersOfHTTP2ResetTheStream(t *testing.T) {
-	e2etest.ThroughBothHTTP2(t, func(t *testing.T, s *harness.Server, worker *e2etest.App, dialed e2etest.Dialer) {
+	e2etest.ThroughBothHTTP2(t, func(t *testing.T, _ *harness.Server, worker *e2etest.App, dialed e2etest.Dialer) {
 		for _, name := range []string{"content-length", "transfer-encoding", "connection", ":path"} {
 			c := dialed(t)
 			harness.Check(t, c.Begin(1, false, rawclient.Fields("POST", "/upload?id="+name, "trailer", "x-sum")...))

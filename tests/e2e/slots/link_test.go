@@ -67,8 +67,8 @@ func TestADrainedLinkFinishesWhatItHasAndGetsNoMore(t *testing.T) {
 	go func() { drained <- l.Drain(patience(t)) }()
 	for range 100 { // until the server has heard of it, some may still go to l
 		select {
-		case <-drained:
-			t.Fatal("drained with a request in progress")
+		case err := <-drained:
+			t.Fatalf("drained with a request in progress: %v", err)
 		default:
 		}
 		c2 := rawclient.Dial(t, s.Addr)

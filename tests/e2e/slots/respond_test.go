@@ -126,7 +126,7 @@ func TestWhatIsNotFlushedIsHeldBack(t *testing.T) {
 	harness.Check(t, r.Flush())
 	response := c.Response("GET")
 	for i := range 10 {
-		_, err := r.Write([]byte(fmt.Sprint(i)))
+		_, err := fmt.Fprint(r, i)
 		harness.Check(t, err)
 		harness.Check(t, r.Flush())
 		c.Expect(response.Body, fmt.Sprint(i))
@@ -157,7 +157,7 @@ func TestRequestsOfOneLinkAreAnsweredInAnyOrder(t *testing.T) {
 	for _, i := range []int{1, 3, 5, 7, 0, 2, 4, 6} {
 		clients[i].Finish()
 		wantSlot(t, requests[i], 3, worker.End, "")
-		_, err := requests[i].Write([]byte(fmt.Sprint("answer ", i)))
+		_, err := fmt.Fprint(requests[i], "answer ", i)
 		harness.Check(t, err)
 		harness.Check(t, requests[i].End(patience(t)))
 		if i != 4 && i != 5 { // 204 and 205 have no body
