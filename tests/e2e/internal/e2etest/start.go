@@ -47,6 +47,10 @@ func StartApp(t testing.TB, s *harness.Server, env ...string) *App {
 	return &App{s.StartWorker(t, "app", env...)}
 }
 
+// KeepSlowClients is a configuration in which a client that holds a worker keeps it, however
+// busy the machine is, while others wait for that worker.
+func KeepSlowClients(c *server.Config) { c.StallTime = 0 }
+
 // StartBoth starts a server and one app for it.
 func StartBoth(t testing.TB, change func(*server.Config), env ...string) (*harness.Server, *App) {
 	t.Helper()
