@@ -62,7 +62,7 @@ func (g graph) add(folder string, file *ast.File) {
 	})
 }
 
-// typesIn returns the types of our own that a type is made of.
+// typesIn returns the types of our own that make up a type.
 func typesIn(t ast.Expr, folder string, imports map[string]string) (names []string) {
 	ast.Inspect(t, func(n ast.Node) bool {
 		switch n := n.(type) {

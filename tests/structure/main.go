@@ -72,7 +72,8 @@ type Measures struct {
 
 // String returns the figures in a line.
 func (m Measures) String() string {
-	return fmt.Sprintf("%d calls of %d functions in %d files of %d packages; back to a file %d times, on to another package %d times",
+	return fmt.Sprintf("%d calls of %d functions in %d files of %d packages; "+
+		"back to a file %d times, on to another package %d times",
 		m.Calls, m.Functions, m.Files, m.Packages, m.Returns, m.Moves)
 }
 

@@ -80,7 +80,8 @@ func (o *overlay) put(name string, content []byte) error {
 // instrument adds the files of a folder, and those below it.
 func (o *overlay) instrument(folder string) error {
 	return filepath.WalkDir(filepath.Join(o.root, folder), func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.HasSuffix(path, "_unsafe.go") {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") ||
+			strings.HasSuffix(path, "_unsafe.go") {
 			return err
 		}
 		name, err := filepath.Rel(o.root, path)
@@ -221,7 +222,8 @@ import (
 
 func main() {
 	if len(os.Args) > 1 {
-		_ = worker.Serve(context.Background(), os.Args[1], http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }))
+		_ = worker.Serve(context.Background(), os.Args[1],
+			http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }))
 		return
 	}
 	dir, err := os.MkdirTemp("", "structure")
@@ -246,7 +248,7 @@ func main() {
 	var shortest []int32
 	for i := range 200 {
 		get(listener.Addr().String())
-		time.Sleep(2 * time.Millisecond) // what is still to be done of the last one
+		time.Sleep(2 * time.Millisecond) // the rest of the work of the last request
 		entered.On.Store(i > 20)
 		get(listener.Addr().String())
 		time.Sleep(2 * time.Millisecond)

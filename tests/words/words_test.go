@@ -24,15 +24,20 @@ const prepositions = `(?:of|for|with|from|to|into|upon|than)`
 var rules = []rule{
 	{regexp.MustCompile(`(?i)\bfor ever\b`), `"forever", or how long`, false},
 	{regexp.MustCompile(`(?i)\b(?:and|or) the like\b`), `name them, or "such as"`, false},
-	{regexp.MustCompile(`(?i)\bas (?:long|much|many|often|fast) as (?:it|he|she|they|you|one) likes?\b`), `"without a limit", "at any time", "any number of"`, false},
+	{regexp.MustCompile(`(?i)\bas (?:long|much|many|often|fast) as (?:it|he|she|they|you|one) likes?\b`),
+		`"without a limit", "at any time", "any number of"`, false},
 	{regexp.MustCompile(`^(?:Its|Whose|What (?:is|are|was))\b`), "begin with the noun", false},
 	{regexp.MustCompile(`^(?:its|whose|what (?:is|are|was)|who)\b`), "begin with the noun", false},
 	{regexp.MustCompile(`\b` + prepositions + `[.;:]?$`), "do not end in a preposition", false},
-	{regexp.MustCompile(`(?i)\b(?:hoard(?:er|s)?|evictHoarder|hush|plainFate|lingers|messagePump|laneFeed|gatheringWriter|heldWrites|pieceWriter|streamWatch|ur_doze|ur_news|ur_take|ur_take_apart|ur_answer|ur_reply|ur_replied)\b`), "ARCHITECTURE.md has the word for it", true},
+	{regexp.MustCompile(`(?i)\b(?:hoard(?:er|s)?|evictHoarder|hush|plainFate|lingers|messagePump|laneFeed|` +
+		`gatheringWriter|heldWrites|pieceWriter|streamWatch|` +
+		`ur_doze|ur_news|ur_take|ur_take_apart|ur_answer|ur_reply|ur_replied)\b`),
+		"ARCHITECTURE.md has the word for it", true},
 }
 
 // skipped are files that are made by programs, kept as they came, or about words.
-var skipped = regexp.MustCompile(`^(?:CHANGELOG\.md|docs/http-conformance\.md|docs/benchmarks\.md|tests/words/|.*/testdata/|LICENSE|.*\.(?:svg|sum|json|golden|snap)$)`)
+var skipped = regexp.MustCompile(`^(?:CHANGELOG\.md|docs/http-conformance\.md|docs/benchmarks\.md|` +
+	`tests/words/|.*/testdata/|LICENSE|.*\.(?:svg|sum|json|golden|snap)$)`)
 
 // passage is a piece of prose, or a line of code.
 type passage struct {

@@ -26,7 +26,8 @@ func TestRequestsOfHTTP3ThatBreakItsRulesReachNoWorker(t *testing.T) {
 		"a space in authority": {":method", "GET", ":scheme", "https", ":authority", "a b", ":path", "/bad"},
 		"a path in authority":  {":method", "GET", ":scheme", "https", ":authority", "a/b", ":path", "/bad"},
 		"a user in authority":  {":method", "GET", ":scheme", "https", ":authority", "me@a", ":path", "/bad"},
-		"two authorities":      {":method", "GET", ":scheme", "https", ":authority", "a", ":authority", "b", ":path", "/bad"},
+		"two authorities": {":method", "GET", ":scheme", "https", ":authority", "a", ":authority", "b",
+			":path", "/bad"},
 		"no path":              {":method", "GET", ":scheme", "https", ":authority", "test"},
 		"a path without slash": rawclient.Fields("GET", "bad"),
 		"an absolute path":     rawclient.Fields("GET", "http://other/bad"),
@@ -113,7 +114,8 @@ func TestAClientOfHTTP3ThatResetsRequestsRapidlyLosesItsConnectionAndHarmsNobody
 	}
 	harness.Eventually(t, "the connection to close", func() bool { return c.Conn.Context().Err() != nil })
 	var closed *quic.ApplicationError
-	if cause := context.Cause(c.Conn.Context()); !errors.As(cause, &closed) || closed.ErrorCode != quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad) {
+	if cause := context.Cause(c.Conn.Context()); !errors.As(cause, &closed) ||
+		closed.ErrorCode != quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad) {
 		t.Errorf("after %d requests: %v", sent, cause)
 	}
 	e2etest.WantOpen(other)
