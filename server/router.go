@@ -55,7 +55,8 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 func (r *UploadResponseRouter) relayConfig() relay.Config {
 	c := &r.config
 	config := relay.Config{
-		Trust: &r.trust, HeaderLimit: c.HeaderLimit, FieldLimit: c.FieldLimit, BodyLimit: c.BodyLimit, AllowTrace: c.AllowTrace,
+		Trust: &r.trust, HeaderLimit: c.HeaderLimit, FieldLimit: c.FieldLimit, BodyLimit: c.BodyLimit,
+		AllowTrace:   c.AllowTrace,
 		MessageLimit: c.MessageLimit, PingInterval: c.PingInterval,
 		Rates:   relay.RateLimit{Rate: c.RequestRate, Burst: c.RequestBurst, Header: c.RequestRateHeader},
 		Windows: r.windows, Compress: c.Compress, CompressMin: c.CompressMin, Log: c.Log, AccessLog: c.AccessLog,

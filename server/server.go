@@ -65,8 +65,9 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 		Trust: &router.trust, Addresses: addresses, Budget: router.windows, Log: log,
 	})
 	s.accept = accept.Config{
-		Trust: &router.trust, ProxyProtocol: limits.ProxyProtocol, Addresses: addresses, HandshakeTime: limits.HeaderTime,
-		AltSvc: s.http3.AltSvc, HTTP1: base, Fast: s.fast, Log: log,
+		Trust: &router.trust, ProxyProtocol: limits.ProxyProtocol, Addresses: addresses,
+		HandshakeTime: limits.HeaderTime,
+		AltSvc:        s.http3.AltSvc, HTTP1: base, Fast: s.fast, Log: log,
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)

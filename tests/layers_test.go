@@ -55,7 +55,8 @@ var layers = map[string][]string{
 	},
 	"server/internal/relay": {
 		standard, "github.com/gobwas/ws", "golang.org/x/time/rate", module + "/shm", module + "/proto",
-		module + "/server/internal/protocol", module + "/server/internal/websocket", module + "/server/internal/dispatch",
+		module + "/server/internal/protocol", module + "/server/internal/websocket",
+		module + "/server/internal/dispatch",
 		module + "/server/internal/header", module + "/server/internal/compress", module + "/server/internal/conn",
 		module + "/server/internal/progress", module + "/server/internal/fault",
 	},

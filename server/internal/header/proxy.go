@@ -20,7 +20,8 @@ var proxyNames = []string{
 	"X-Remote-Addr", "Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Cf-Connecting-Ipv6", "Cf-Ipcountry",
 	"Fastly-Client-Ip", "Fly-Client-Ip", "X-Azure-Clientip",
 	// how the request came, and what it asked for
-	"Front-End-Https", "X-Url-Scheme", "X-Scheme", "X-Script-Name", "X-Original-Url", "X-Original-Uri", "X-Original-Host",
+	"Front-End-Https", "X-Url-Scheme", "X-Scheme", "X-Script-Name", "X-Original-Url", "X-Original-Uri",
+	"X-Original-Host",
 	"X-Original-Method", "X-Rewrite-Url", "X-Accel-Mapping", "X-Sendfile-Type",
 	// who the user is
 	"Remote-User", "Remote-Name", "Remote-Email", "Remote-Group", "Remote-Groups", "X-Remote-User", "X-Remote-Name",

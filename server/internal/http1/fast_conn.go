@@ -143,7 +143,8 @@ func (c *FastConn) serveRequest() (result outcome) {
 		}
 		result = broken
 		if p != http.ErrAbortHandler {
-			c.server.config.Log.Error("panic", "serving", c.request.RemoteAddr, "panic", p, "stack", string(debug.Stack()))
+			c.server.config.Log.Error("panic", "serving", c.request.RemoteAddr, "panic", p, "stack",
+				string(debug.Stack()))
 		}
 	}()
 	c.writer.reset()

@@ -52,7 +52,8 @@ func (h *halfClosed) gone(fd int, now time.Time, long time.Duration) bool {
 func (c *GuardedConn) awaitGone() error {
 	var h halfClosed
 	long := c.config.HalfClosedTime
-	_ = c.reader.Raw.Control(func(fd uintptr) { h.gone(int(fd), time.Now(), long) }) // starts its clock before the timer
+	// starts its clock before the timer
+	_ = c.reader.Raw.Control(func(fd uintptr) { h.gone(int(fd), time.Now(), long) })
 	wake := time.AfterFunc(long+time.Millisecond, func() {
 		_ = c.reader.Raw.Control(func(fd uintptr) {
 			if _, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {

@@ -289,7 +289,8 @@ func (r *responseStream) end() error {
 		return err
 	}
 	if r.head.BodyAllowed && r.head.ContentLength >= 0 && r.sent != r.head.ContentLength {
-		return fmt.Errorf("%w: %d bytes, its Content-Length is %d", fault.ErrWorkerInvalid, r.sent, r.head.ContentLength)
+		return fmt.Errorf("%w: %d bytes, its Content-Length is %d", fault.ErrWorkerInvalid, r.sent,
+			r.head.ContentLength)
 	}
 	return r.finish()
 }
