@@ -64,8 +64,11 @@ var scenes = []scene{
 		before: []string{"head -c 100M /dev/urandom > big.file"},
 	},
 	{
-		name: "benchmarks", blocks: []string{"./build/upload-response-bench http --quick            # whole requests, in a minute or two"},
-		not: "they measure for minutes, and other tests run beside this one; tests of cmd/upload-response-bench run them for a moment",
+		name: "benchmarks",
+		blocks: []string{
+			"./build/upload-response-bench http --quick            # whole requests, in a minute or two",
+		},
+		not: "they measure for minutes; the tests of cmd/upload-response-bench run them for a moment",
 	},
 }
 
@@ -95,7 +98,8 @@ func TestTheConsoleBlocksOfTheReadmeWork(t *testing.T) {
 		var lines []string
 		for _, first := range s.blocks {
 			if len(blocks) == 0 || blocks[0][0] != first {
-				t.Fatalf("README.md has another console block where the table has %q: is there a row for each, in their order?", first)
+				t.Fatalf("README.md has no console block that begins with %q here: "+
+					"is there a row for each, in their order?", first)
 			}
 			lines, blocks = append(lines, blocks[0]...), blocks[1:]
 		}
@@ -162,10 +166,12 @@ func newShell(t *testing.T, programs string, s *scene) *shell {
 	clear, secure := freeAddress(t), freePair(t)
 	sh := &shell{t: t, folder: folder, env: append(os.Environ(),
 		"UPLOAD_RESPONSE_LISTEN="+clear, "UPLOAD_RESPONSE_SOCKET="+folder+"/ur.sock", "TMPDIR="+folder,
-		"PATH="+programs+":"+os.Getenv("PATH"), "MAKEFLAGS=", "MAKELEVEL=", "GOFLAGS=-buildvcs=false", "PYTHONDONTWRITEBYTECODE=1")}
+		"PATH="+programs+":"+os.Getenv("PATH"), "MAKEFLAGS=", "MAKELEVEL=", "GOFLAGS=-buildvcs=false",
+		"PYTHONDONTWRITEBYTECODE=1")}
 	sh.open = strings.NewReplacer(s.stands...)
 	names := []string{
-		"127.0.0.1:8080", clear, "--listen :8080", "--listen " + clear, "127.0.0.1:8443", secure, "https://:8443", "https://" + secure,
+		"127.0.0.1:8080", clear, "--listen :8080", "--listen " + clear,
+		"127.0.0.1:8443", secure, "https://:8443", "https://" + secure,
 		"/tmp/", folder + "/", "big.file", folder + "/big.file", "head -c 100M", "head -c 16M",
 		"-o build/", "-o " + programs + "/", "./build/", programs + "/",
 	}
