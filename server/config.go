@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/wavey-ai/upload-response/proto"
@@ -207,4 +208,24 @@ func (c *Config) dispatch() dispatch.Config {
 		d.Pools = append(d.Pools, route.Pool)
 	}
 	return d
+}
+
+// checkRoutes returns an error for a prefix that is no path or stands twice.
+func checkRoutes(routes []Route) error {
+	seen := map[string]bool{}
+	for _, r := range routes {
+		switch {
+		case !strings.HasPrefix(r.Prefix, "/"):
+			return fmt.Errorf("route %q: a prefix starts with /", r.Prefix)
+		case r.Pool == "":
+			return fmt.Errorf("route %q: no pool", r.Prefix)
+		case seen[r.Prefix]:
+			return fmt.Errorf("route %q stands twice", r.Prefix)
+		}
+		seen[r.Prefix] = true
+	}
+	if len(routes) == 0 {
+		return fmt.Errorf("no routes")
+	}
+	return nil
 }

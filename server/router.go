@@ -5,14 +5,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
-	"time"
 
-	"github.com/wavey-ai/upload-response/server/internal/compress"
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
-	"github.com/wavey-ai/upload-response/server/internal/protocol"
-	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
+	"github.com/wavey-ai/upload-response/server/internal/relay"
 )
 
 // The parts of the router that own the shared memory; nothing outside it makes one.
@@ -26,21 +22,11 @@ type (
 // process through shared memory and the worker's response back. Mount it in any
 // server; workers attach through [UploadResponseRouter.ServeWorkers].
 type UploadResponseRouter struct {
-	config      Config
-	log         *slog.Logger
-	trust       conn.Trust
-	dispatcher  *dispatch.Dispatcher
-	routes      routeTable
-	counters    counters
-	rates       rateTable
-	windows     *conn.Budget
-	compression *compress.Compressors
-
-	mu       sync.Mutex
-	draining bool
-	running  int           // exchanges in ServeHTTP
-	quiet    chan struct{} // closed when draining and none is running
-	failOnce sync.Once
+	config     Config
+	trust      conn.Trust
+	windows    *conn.Budget
+	dispatcher *dispatch.Dispatcher
+	relay      *relay.Relay
 }
 
 // NewRouter reserves the memory and returns a router without workers. It returns
@@ -58,13 +44,26 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 		return nil, err
 	}
 	r := &UploadResponseRouter{
-		config: c, log: c.Log, trust: conn.Trust{Proxies: c.TrustedProxies, Unix: c.TrustUnix}, dispatcher: dispatcher,
-		routes: newRouteTable(c.Routes, dispatcher.Pool), quiet: make(chan struct{}),
+		config: c, trust: conn.Trust{Proxies: c.TrustedProxies, Unix: c.TrustUnix},
+		windows: conn.NewBudget(c.WindowMemory), dispatcher: dispatcher,
 	}
-	r.rates.init(&c)
-	r.windows = conn.NewBudget(c.WindowMemory)
-	r.compression = compress.New(c.Compress, c.CompressMin)
+	r.relay = relay.New(r.relayConfig(), dispatcher)
 	return r, nil
+}
+
+// relayConfig returns what the relay has to know.
+func (r *UploadResponseRouter) relayConfig() relay.Config {
+	c := &r.config
+	config := relay.Config{
+		Trust: &r.trust, HeaderLimit: c.HeaderLimit, FieldLimit: c.FieldLimit, BodyLimit: c.BodyLimit, AllowTrace: c.AllowTrace,
+		MessageLimit: c.MessageLimit, PingInterval: c.PingInterval,
+		Rates:   relay.RateLimit{Rate: c.RequestRate, Burst: c.RequestBurst, Header: c.RequestRateHeader},
+		Windows: r.windows, Compress: c.Compress, CompressMin: c.CompressMin, Log: c.Log, AccessLog: c.AccessLog,
+	}
+	for _, route := range c.Routes {
+		config.Routes = append(config.Routes, relay.Route{Prefix: route.Prefix, Pool: r.dispatcher.Pool(route.Pool)})
+	}
+	return config
 }
 
 // ServeWorkers attaches the workers that connect to the listener, until it is closed; it
@@ -78,91 +77,15 @@ func (r *UploadResponseRouter) ServeWorkers(listener *net.UnixListener) error {
 // one. Requests for a pool whose workers have attached before do wait.
 func (r *UploadResponseRouter) Hopeless(pool, how string) { r.dispatcher.MarkHopeless(pool, how) }
 
-// ServeHTTP takes one exchange through the router: see the package's
-// documentation for its way.
+// ServeHTTP carries one request to a worker, and the response back.
 func (r *UploadResponseRouter) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	x := exchange{router: r, request: request, conn: conn.Of(request), start: time.Now()}
-	x.writer, x.session = protocol.Adapt(w, request)
-	defer protocol.Release(x.writer)
-	x.offer, x.request = wsock.NewHandshake(request)
-	x.origin = r.originOf(x.request, &x.session)
-	r.compression.DropWeakRange(x.request.Header)
-	x.controller = http.NewResponseController(x.writer)
-	x.conclude(r.admit(&x))
-}
-
-// admit serves an exchange if its client may have one now.
-func (r *UploadResponseRouter) admit(x *exchange) error {
-	if !r.rates.allow(x.request, &x.origin) {
-		return ErrTooFast
-	}
-	if err := x.claimWindow(); err != nil {
-		return err
-	}
-	defer x.window.release()
-	if err := r.enter(); err != nil {
-		return err
-	}
-	defer r.leave()
-	return x.serve()
-}
-
-// enter counts an exchange in, unless the router is draining.
-func (r *UploadResponseRouter) enter() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.draining {
-		return ErrDraining
-	}
-	r.running++
-	return nil
-}
-
-func (r *UploadResponseRouter) leave() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.running--
-	if r.draining && r.running == 0 {
-		close(r.quiet)
-	}
-}
-
-// Stats returns what the router holds and what has happened so far.
-func (r *UploadResponseRouter) Stats() Stats {
-	c, d, held := &r.counters, r.dispatcher.Counters(), r.dispatcher.Holdings()
-	return Stats{
-		Links: held.Links, ActiveStreams: held.ActiveStreams, Waiting: int64(held.Waiting),
-		FreeBuffers: held.FreeBuffers, TotalBuffers: held.TotalBuffers,
-		Exchanges: c.Exchanges.Load(), Failed: c.Failed.Load(), Aborted: c.Aborted.Load(),
-		ClientGone: c.ClientGone.Load(), WorkerTimeouts: c.Timeouts.Load(),
-		Reclaimed: d.Preempted.Load(), Retried: d.Retried.Load(), Attached: d.Attached.Load(),
-		Refused: d.Refused.Load(), Lost: d.Lost.Load(), Evicted: d.Evicted.Load(),
-		StaleNotices: d.StaleNotices.Load(), Allocations: int64(Allocations()),
-	}
+	r.relay.ServeHTTP(w, request)
 }
 
 // Drain refuses new exchanges, tells the workers, and waits until those in
 // progress have ended. When ctx is over first, the rest of them fail, and Drain
 // returns ctx's error.
-func (r *UploadResponseRouter) Drain(ctx context.Context) error {
-	r.mu.Lock()
-	if !r.draining {
-		r.draining = true
-		r.dispatcher.Drain(ctx)
-		if r.running == 0 {
-			close(r.quiet)
-		}
-	}
-	r.mu.Unlock()
-	select {
-	case <-r.quiet:
-		return nil
-	case <-ctx.Done():
-	}
-	r.failOnce.Do(r.dispatcher.FailAll)
-	<-r.quiet
-	return ctx.Err()
-}
+func (r *UploadResponseRouter) Drain(ctx context.Context) error { return r.relay.Drain(ctx) }
 
 // Close fails what is in progress, ends every link, and frees the memory. Preconditions:
 // nobody calls ServeHTTP any more.

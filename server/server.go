@@ -54,10 +54,10 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 	addresses := conn.NewAddressLimit(limits.ConnsPerAddress)
 	base := &http1.Config{
 		HeaderTime: limits.HeaderTime, IdleTime: limits.IdleTime, WriteTime: router.config.ClientTimeout,
-		HalfClosedTime: http1.HalfClosedTime(router.config.StallTime), Log: log, Refused: router.logRefusal,
+		HalfClosedTime: http1.HalfClosedTime(router.config.StallTime), Log: log, Refused: router.relay.LogRefusal,
 	}
-	s.fast = http1.NewFastServer(base, router)
-	handler := conn.CountRequests(router)
+	s.fast = http1.NewFastServer(base, router.relay)
+	handler := conn.CountRequests(router.relay)
 	s.http3 = http3.NewServer(http3.Config{
 		Handler: handler, MaxHeaderBytes: headerRoom * router.config.HeaderLimit,
 		HeaderTime: limits.HeaderTime, IdleTime: limits.IdleTime, Streams: limits.StreamsPerConn,

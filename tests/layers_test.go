@@ -28,10 +28,7 @@ var layers = map[string][]string{
 	"proto":        {standard},
 	"proto/attach": {standard, "github.com/vmihailenco/msgpack/v5"},
 	"shm":          {standard, "golang.org/x/sys/unix", "github.com/edsrzf/mmap-go"},
-	"server": {
-		standard, "golang.org/x/sys/unix", "golang.org/x/time/rate",
-		"github.com/gobwas/ws", module + "/shm", module + "/proto", module + "/server",
-	},
+	"server":       {standard, module + "/proto", module + "/server"},
 	"server/internal/accept": {
 		standard, "golang.org/x/sys/unix", "github.com/pires/go-proxyproto",
 		module + "/server/internal/conn", module + "/server/internal/http1",
@@ -53,6 +50,12 @@ var layers = map[string][]string{
 	"server/internal/protocol": {
 		standard, module + "/proto", module + "/server/internal/conn", module + "/server/internal/header",
 		module + "/server/internal/http1", module + "/server/internal/http2", module + "/server/internal/http3",
+	},
+	"server/internal/relay": {
+		standard, "github.com/gobwas/ws", "golang.org/x/time/rate", module + "/shm", module + "/proto",
+		module + "/server/internal/protocol", module + "/server/internal/websocket", module + "/server/internal/dispatch",
+		module + "/server/internal/header", module + "/server/internal/compress", module + "/server/internal/conn",
+		module + "/server/internal/progress", module + "/server/internal/fault",
 	},
 	"server/internal/websocket": {standard, "github.com/gobwas/ws", module + "/server/internal/conn", module + "/server/internal/fault", module + "/server/internal/header"},
 	"server/listen":             {standard, "golang.org/x/sys/unix", module + "/proto/attach"},
@@ -185,6 +188,10 @@ func TestTheTableForbidsWhatTheDesignDoes(t *testing.T) {
 		{"server/internal/http3", "server/internal/http1"}, {"server/internal/http3", "server/internal/http2"},
 		{"server/internal/websocket", "shm"}, {"server/internal/websocket", "server/internal/protocol"},
 		{"server/internal/header", "server/internal/conn"}, {"server/internal/compress", "server/internal/conn"},
+		{"server/internal/relay", "server/internal/http1"}, {"server/internal/relay", "server/internal/http2"},
+		{"server/internal/relay", "server/internal/http3"}, {"server/internal/relay", "server/internal/accept"},
+		{"server/internal/relay", "server/listen"}, {"server/internal/dispatch", "server/internal/relay"},
+		{"server/internal/protocol", "server/internal/relay"}, {"server", "shm"},
 		{"bench/report", "bench"}, {"bench/load", "bench"}, {"bench/usage", "bench"}, {"bench/role", "bench/ring"},
 		{"bench/role", "bench/exchange"}, {"cmd/upload-response", "bench"}, {"cmd/internal/cli", "server"},
 	} {

@@ -145,16 +145,6 @@ var path = regexp.MustCompile("`((?:[\\w.-]+/)+[\\w.-]*|[\\w-]+\\.(?:go|h|c|py|m
 // notPaths are code spans that look like paths.
 var notPaths = []string{"net/http"}
 
-// unmoved are packages that the page names already, and that are being made. Their files are
-// checked as soon as they are there.
-var unmoved = []string{"server/internal/relay"}
-
-func isUnmoved(name string, names map[string]bool) bool {
-	return slices.ContainsFunc(unmoved, func(folder string) bool {
-		return strings.HasPrefix(name+"/", folder+"/") && !names[folder]
-	})
-}
-
 func TestTheFilesThatTheArchitectureNamesAreThere(t *testing.T) {
 	names := map[string]bool{}
 	for _, name := range files(t, func(string) bool { return true }) {
@@ -170,7 +160,7 @@ func TestTheFilesThatTheArchitectureNamesAreThere(t *testing.T) {
 			continue
 		}
 		found++
-		if !names[name] && !isUnmoved(name, names) {
+		if !names[name] {
 			t.Errorf("ARCHITECTURE.md names %s, which is not there", name)
 		}
 	}

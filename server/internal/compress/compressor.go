@@ -72,9 +72,12 @@ func (c *Compressor) Finish() error {
 
 // Release gives the encoder back.
 func (c *Compressor) Release() {
-	if c == nil || c.encoder == nil {
-		return
+	if c != nil && c.encoder != nil {
+		c.release()
 	}
+}
+
+func (c *Compressor) release() {
 	c.encoder.Reset(io.Discard) // keeps nothing of the response
 	c.all.encoders[c.coding].Put(c.encoder)
 	c.encoder = nil

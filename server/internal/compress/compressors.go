@@ -36,10 +36,14 @@ func New(on bool, minimum int64) *Compressors {
 // yet. It returns the compressor through which the body has to go, or nil. Release:
 // [Compressor.Release].
 func (c *Compressors) Begin(w http.ResponseWriter, r *http.Request, head *header.ResponseHead) *Compressor {
-	fields := w.Header()
 	if !c.on {
 		return nil
 	}
+	return c.begin(w, r, head)
+}
+
+func (c *Compressors) begin(w http.ResponseWriter, r *http.Request, head *header.ResponseHead) *Compressor {
+	fields := w.Header()
 	if standsForWhole(fields, head, c.minimum) {
 		vary(fields)
 		if head.Status == http.StatusNotModified {

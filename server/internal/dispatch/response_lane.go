@@ -134,6 +134,10 @@ func (s *Stream) checkSlot(err error) error {
 	if err == nil {
 		return nil
 	}
+	return s.evictFor(err)
+}
+
+func (s *Stream) evictFor(err error) error {
 	s.assignment.link.close(evicted, err)
 	return fmt.Errorf("%w: %w", fault.ErrWorkerLost, err)
 }

@@ -83,6 +83,10 @@ func connectionNames(values []string) map[string]bool {
 	if len(values) == 0 {
 		return nil
 	}
+	return canonicalNames(values)
+}
+
+func canonicalNames(values []string) map[string]bool {
 	names := map[string]bool{}
 	for _, value := range values {
 		for name := range strings.SplitSeq(value, ",") {

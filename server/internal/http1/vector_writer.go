@@ -3,7 +3,7 @@ package http1
 import "net/http"
 
 // VectorWriter sends several pieces of a response's body at once, and does not use them
-// after it has returned. It calls progress whenever the client has ConnState some of them.
+// after it has returned. It calls progress whenever the client has taken some of them.
 type VectorWriter interface {
 	WriteVector(pieces [][]byte, progress func()) error
 }
@@ -14,6 +14,11 @@ func VectorWriterOf(w http.ResponseWriter, r *http.Request) VectorWriter {
 	if fast, ok := w.(*FastWriter); ok {
 		return fast
 	}
+	return corkedWriterOf(w, r)
+}
+
+// corkedWriterOf returns a writer that hands several pieces to net/http at once, or nil.
+func corkedWriterOf(w http.ResponseWriter, r *http.Request) VectorWriter {
 	c := guardedOf(r)
 	if r.ProtoMajor != 1 || c == nil || c.corked.socket == nil {
 		return nil

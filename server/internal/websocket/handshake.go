@@ -40,6 +40,13 @@ const (
 // no WebSocket. It turns an extended CONNECT into the GET that would ask for the same over
 // HTTP/1.1 (RFC 6455 section 4.1).
 func NewHandshake(r *http.Request) (*Handshake, *http.Request) {
+	if r.ProtoMajor == 1 && r.Header["Upgrade"] == nil {
+		return nil, r
+	}
+	return newHandshake(r)
+}
+
+func newHandshake(r *http.Request) (*Handshake, *http.Request) {
 	switch {
 	case r.ProtoMajor == 1:
 		return newUpgrade(r), r

@@ -1,4 +1,4 @@
-package server
+package relay
 
 import (
 	"errors"
@@ -12,35 +12,35 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/header"
 	"github.com/wavey-ai/upload-response/server/internal/progress"
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
-	wsock "github.com/wavey-ai/upload-response/server/internal/websocket"
+	"github.com/wavey-ai/upload-response/server/internal/websocket"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
-// responder streams one response from slots to the client, as they are
-// published, and flushes when the worker has nothing more ready.
-type responder struct {
+// responseStream streams one response from slots to the client, as they are published, and
+// flushes when the worker has nothing more ready.
+type responseStream struct {
 	stream     *dispatch.Stream
 	progress   *progress.Exchange // of the stream
 	writer     http.ResponseWriter
-	together   protocol.VectorWriter // nil: pieces are written one by one
+	vectors    protocol.VectorWriter // nil: pieces are written one by one
 	controller *http.ResponseController
 	request    *http.Request
-	origin     *origin
-	offer      *wsock.Handshake // nil: the request asks for no WebSocket
-	router     *UploadResponseRouter
+	client     *clientInfo
+	handshake  *websocket.Handshake // nil: the request asks for no WebSocket
+	relay      *Relay
 
-	websocket  *websocket // nil: no open WebSocket
-	begun      bool       // the headers are out, or on their way
-	dirty      bool       // written and not flushed
-	trailers   bool       // they have come
-	sent       int64      // bytes of body from the worker
+	websocket  *websocketResponse // nil: no open WebSocket
+	begun      bool               // the headers are out, or on their way
+	dirty      bool               // something is written and not flushed
+	trailers   bool               // they have come
+	sent       int64              // bytes of body from the worker
 	head       header.ResponseHead
-	pieces     [][]byte             // of the body, that are sent at once
+	pieces     [][]byte             // of the body, to be sent at once
 	compressor *compress.Compressor // nil: the body is sent as it is
 }
 
 // run streams the response.
-func (r *responder) run() error {
+func (r *responseStream) run() error {
 	for {
 		slot, err := r.slot()
 		if errors.Is(err, dispatch.ErrStopped) {
@@ -51,7 +51,7 @@ func (r *responder) run() error {
 		}
 		done, err := r.handle(slot)
 		if err != nil && r.begun {
-			_ = r.flush() // what came before is the client's, also if nothing more comes
+			_ = r.flush() // the client gets what came before, also if nothing more comes
 		}
 		if err != nil || done {
 			return err
@@ -60,8 +60,8 @@ func (r *responder) run() error {
 	}
 }
 
-// slot returns the next response slot, and waits for it.
-func (r *responder) slot() (shm.Slot, error) {
+// slot returns the next response slot, and waits for one.
+func (r *responseStream) slot() (shm.Slot, error) {
 	slot, err := r.stream.Next()
 	if !errors.Is(err, dispatch.ErrNothingYet) {
 		return slot, err
@@ -72,8 +72,8 @@ func (r *responder) slot() (shm.Slot, error) {
 	return r.stream.Await()
 }
 
-// handle sends what a slot carries. It reports done = true for the end.
-func (r *responder) handle(slot shm.Slot) (done bool, err error) {
+// handle sends what a slot carries. It reports done = true at the end.
+func (r *responseStream) handle(slot shm.Slot) (done bool, err error) {
 	if slot.Kind == shm.KindAbort {
 		return false, r.stream.AbortCause()
 	}
@@ -83,51 +83,56 @@ func (r *responder) handle(slot shm.Slot) (done bool, err error) {
 	}
 	switch slot.Kind {
 	case shm.KindInterim:
-		return false, r.precede(slot.Bytes)
+		return false, r.sendInterim(slot.Bytes)
 	case shm.KindHeaders:
 		return false, r.begin(slot.Bytes)
 	case shm.KindBody:
 		if r.trailers {
-			return false, fmt.Errorf("%w: a body after the trailers", ErrWorkerInvalid)
+			return false, fmt.Errorf("%w: a body after the trailers", fault.ErrWorkerInvalid)
 		}
 		return false, r.body(r.gather(slot))
 	case shm.KindTrailers:
-		r.trailers = true
-		fields, _, err := proto.ParseFields(slot.Bytes, nil)
-		if err != nil {
-			return false, fmt.Errorf("%w: trailers: %w", ErrWorkerInvalid, err)
-		}
-		if err := r.flush(); err != nil { // or net/http would give a short body a length, and drop them
-			return false, err
-		}
-		header.WriteTrailers(r.writer.Header(), fields)
-		return false, nil
+		return false, r.sendTrailers(slot.Bytes)
 	case shm.KindEnd:
 		r.stream.NoteEnd(slot)
 		return true, r.end()
 	}
-	return false, fmt.Errorf("%w: a %v slot, and no WebSocket", ErrWorkerInvalid, slot.Kind)
+	return false, fmt.Errorf("%w: a %v slot, and no WebSocket", fault.ErrWorkerInvalid, slot.Kind)
 }
 
-// parse decodes a headers frame. It copies the frame before it looks at it, so what
-// was checked is what is sent. The response is valid until the next call.
-func (r *responder) parse(frame []byte) (*proto.Response, error) {
+// sendTrailers hands the trailers to the writer, which sends them after the body.
+func (r *responseStream) sendTrailers(frame []byte) error {
+	r.trailers = true
+	fields, _, err := proto.ParseFields(frame, nil)
+	if err != nil {
+		return fmt.Errorf("%w: trailers: %w", fault.ErrWorkerInvalid, err)
+	}
+	if err := r.flush(); err != nil { // or net/http would give a short body a length, and drop them
+		return err
+	}
+	header.WriteTrailers(r.writer.Header(), fields)
+	return nil
+}
+
+// parse decodes a headers frame. It copies the frame before it looks at it, so the client
+// gets exactly the bytes that were checked. The response is valid until the next call.
+func (r *responseStream) parse(frame []byte) (*proto.Response, error) {
 	response := &r.stream.ResponseFrame
 	n, err := response.Parse(frame)
 	switch id := r.stream.ID(); {
 	case err != nil:
-		return nil, fmt.Errorf("%w: headers frame: %w", ErrWorkerInvalid, err)
+		return nil, fmt.Errorf("%w: headers frame: %w", fault.ErrWorkerInvalid, err)
 	case n != len(frame):
-		return nil, fmt.Errorf("%w: headers frame: %d bytes too many", ErrWorkerInvalid, len(frame)-n)
+		return nil, fmt.Errorf("%w: headers frame: %d bytes too many", fault.ErrWorkerInvalid, len(frame)-n)
 	case response.StreamID != id: // a worker that mixes up its clients
 		return nil, fmt.Errorf("%w: headers frame of stream %d on the lane of %d",
-			ErrWorkerInvalid, response.StreamID, id)
+			fault.ErrWorkerInvalid, response.StreamID, id)
 	}
 	return response, nil
 }
 
-// precede sends a response that precedes the final one.
-func (r *responder) precede(frame []byte) error {
+// sendInterim sends a response that precedes the final one (RFC 9110 section 15.2).
+func (r *responseStream) sendInterim(frame []byte) error {
 	response, err := r.parse(frame)
 	if err != nil {
 		return err
@@ -143,76 +148,74 @@ func (r *responder) precede(frame []byte) error {
 }
 
 // begin sends the response's status and fields.
-func (r *responder) begin(frame []byte) error {
+func (r *responseStream) begin(frame []byte) error {
 	response, err := r.parse(frame)
 	if err != nil {
 		return err
 	}
-	if r.offer != nil && response.Status == http.StatusSwitchingProtocols {
-		return r.open(response)
+	if r.handshake != nil && response.Status == http.StatusSwitchingProtocols {
+		return r.openWebSocket(response)
 	}
 	head, err := header.WriteResponse(r.writer.Header(), response, r.request.Method)
 	if err != nil {
 		clear(r.writer.Header())
 		return err
 	}
-	if err := r.decline(head.Status); err != nil {
-		clear(r.writer.Header())
-		return err
+	if r.handshake != nil {
+		if err := r.rejectUpgrade(head.Status); err != nil {
+			clear(r.writer.Header())
+			return err
+		}
 	}
 	if protocol.MissesBody(r.request, head.Status) {
 		delete(r.writer.Header(), "Content-Length")
 	}
-	r.origin.sign(r.writer.Header())
+	r.client.setResponseFields(r.writer.Header())
 	r.start(head)
-	r.compressor = r.router.compression.Begin(r.writer, r.request, &head)
+	r.compressor = r.relay.compressors.Begin(r.writer, r.request, &head)
 	r.writer.WriteHeader(head.Status)
 	return nil
 }
 
 // start notes that the response has begun, or is just about to.
-func (r *responder) start(head header.ResponseHead) {
+func (r *responseStream) start(head header.ResponseHead) {
 	r.head, r.begun, r.dirty = head, true, true
 	r.stream.KeepNoMore() // too late to serve it again
 	r.progress.StartResponse()
 }
 
-// open opens the WebSocket that the worker has accepted.
-func (r *responder) open(response *proto.Response) error {
+// openWebSocket opens the WebSocket that the worker has accepted.
+func (r *responseStream) openWebSocket(response *proto.Response) error {
 	fields := header.Upgraded(response.Fields)
-	if err := r.offer.CheckProtocol(fields); err != nil {
+	if err := r.handshake.CheckProtocol(fields); err != nil {
 		return err
 	}
-	r.origin.sign(fields)
+	r.client.setResponseFields(fields)
 	r.start(header.ResponseHead{Status: http.StatusSwitchingProtocols, ContentLength: -1})
-	w, err := r.offer.Accept(r.writer, r.request, fields)
+	frames, err := r.handshake.Accept(r.writer, r.request, fields)
 	if err != nil {
 		return err
 	}
-	r.websocket = newWebsocket(r.stream, r.controller, w, &r.router.config)
-	go r.websocket.pump.run()
-	r.router.dispatcher.OpenWebSocket(r.stream, r.websocket.leave)
+	r.websocket = openWebSocket(r.stream, r.controller, frames, &r.relay.config)
+	r.relay.dispatcher.OpenWebSocket(r.stream, r.websocket.conn.leave)
 	return nil
 }
 
-// decline ends the request of a WebSocket to which the worker gives an ordinary
-// answer. To an extended CONNECT, success would open it (RFC 8441 section 5).
-func (r *responder) decline(status int) error {
-	if r.offer == nil {
-		return nil
-	}
-	if r.offer.Extended() && status < http.StatusMultipleChoices {
-		return fmt.Errorf("%w: the worker answered %d", ErrNoWebSocket, status)
+// rejectUpgrade ends the request for a WebSocket to which the worker gives an ordinary
+// response. To an extended CONNECT, success would open it (RFC 8441 section 5).
+func (r *responseStream) rejectUpgrade(status int) error {
+	if r.handshake.Extended() && status < http.StatusMultipleChoices {
+		return fmt.Errorf("%w: the worker answered %d", fault.ErrNoWebSocket, status)
 	}
 	r.stream.EndRequest()
 	return nil
 }
 
-// gather returns the bytes of a body slot, and of those after it that are ready, if the
-// writer takes several at once. They are released together.
-func (r *responder) gather(slot shm.Slot) [][]byte {
+// gather returns the bytes of a body slot, and of the next ones that are ready, if the writer
+// takes several at once. They are released together.
+func (r *responseStream) gather(slot shm.Slot) [][]byte {
 	r.pieces = append(r.pieces[:0], slot.Bytes)
-	if r.together == nil || r.compressor != nil {
+	if r.vectors == nil || r.compressor != nil {
 		return r.pieces
 	}
 	for n := len(slot.Bytes); len(r.pieces) < protocol.MaxPieces && n < protocol.MaxPieceBytes; n += len(slot.Bytes) {
@@ -226,10 +229,10 @@ func (r *responder) gather(slot shm.Slot) [][]byte {
 }
 
 // body sends pieces of the body straight from shared memory.
-func (r *responder) body(pieces [][]byte) error {
+func (r *responseStream) body(pieces [][]byte) error {
 	r.sent += int64(protocol.Length(pieces))
 	if r.head.BodyAllowed && r.head.ContentLength >= 0 && r.sent > r.head.ContentLength {
-		return fmt.Errorf("%w: more bytes than its Content-Length of %d", ErrWorkerInvalid, r.head.ContentLength)
+		return fmt.Errorf("%w: more bytes than its Content-Length of %d", fault.ErrWorkerInvalid, r.head.ContentLength)
 	}
 	if !r.head.BodyAllowed {
 		return nil // drained, not sent (RFC 9110 sections 9.3.2 and 15.3.5, RFC 9112 section 6.3)
@@ -242,16 +245,16 @@ func (r *responder) body(pieces [][]byte) error {
 	return clientError(r.progress, err)
 }
 
-// tookSome notes that the client has taken something, and is waited for to take the rest.
-func (r *responder) tookSome() { r.progress.StartWrite() }
+// tookSome notes that the client has taken something, and has the rest to take.
+func (r *responseStream) tookSome() { r.progress.StartWrite() }
 
 // write sends pieces: one, unless they can go together.
-func (r *responder) write(pieces [][]byte) (err error) {
+func (r *responseStream) write(pieces [][]byte) (err error) {
 	switch {
 	case r.compressor != nil:
 		_, err = r.compressor.Write(pieces[0])
 	case len(pieces) > 1:
-		err = r.together.WriteVector(pieces, r.tookSome)
+		err = r.vectors.WriteVector(pieces, r.tookSome)
 	default:
 		_, err = r.writer.Write(pieces[0])
 	}
@@ -259,13 +262,13 @@ func (r *responder) write(pieces [][]byte) (err error) {
 }
 
 // flush sends what has been written when the worker has nothing more ready.
-func (r *responder) flush() error {
+func (r *responseStream) flush() error {
 	if !r.dirty {
 		return nil
 	}
 	r.dirty = false
 	if r.websocket != nil {
-		return r.websocket.flush()
+		return r.websocket.conn.flush()
 	}
 	r.progress.StartWrite()
 	if protocol.EndsWithHeaders(r.request) {
@@ -279,21 +282,21 @@ func (r *responder) flush() error {
 	return clientError(r.progress, err)
 }
 
-// end checks the response as a whole. A worker may have ended it in spite of the
-// request's failure.
-func (r *responder) end() error {
+// end checks the response as a whole. A worker may have ended it although the request
+// failed.
+func (r *responseStream) end() error {
 	if err := r.progress.UploadFailure(); err != nil {
 		return err
 	}
 	if r.head.BodyAllowed && r.head.ContentLength >= 0 && r.sent != r.head.ContentLength {
-		return fmt.Errorf("%w: %d bytes, its Content-Length is %d", ErrWorkerInvalid, r.sent, r.head.ContentLength)
+		return fmt.Errorf("%w: %d bytes, its Content-Length is %d", fault.ErrWorkerInvalid, r.sent, r.head.ContentLength)
 	}
 	return r.finish()
 }
 
-// finish sends what only the end of the body brings out of the compressor, and what
-// the writer has gathered.
-func (r *responder) finish() error {
+// finish sends the rest: what the compressor holds until the body ends, and what the writer
+// has gathered.
+func (r *responseStream) finish() error {
 	r.progress.StartWrite()
 	err := errors.Join(r.compressor.Finish(), protocol.Push(r.writer))
 	r.progress.EndWrite()
@@ -309,7 +312,7 @@ func clientError(p *progress.Exchange, err error) error {
 	case p.Preempted():
 		return fault.ErrPreempted
 	case p.ClientSlow():
-		return fmt.Errorf("%w: it took no byte of the response within the limit", ErrClientSlow)
+		return fmt.Errorf("%w: it took no byte of the response within the limit", fault.ErrClientSlow)
 	}
-	return fmt.Errorf("%w: %w", ErrClientGone, err)
+	return fmt.Errorf("%w: %w", fault.ErrClientGone, err)
 }

@@ -1,4 +1,4 @@
-package server
+package relay
 
 import (
 	"fmt"
@@ -14,11 +14,11 @@ import (
 // tooFast makes requests at once and returns how many are too many.
 func tooFast(t *rateTable, n int, client string, header http.Header) (refused int) {
 	for range n {
-		o := &origin{client: client}
+		i := &clientInfo{address: client}
 		if addr, err := netip.ParseAddr(client); err == nil {
-			o.holder = conn.PrefixOf(addr)
+			i.holder = conn.PrefixOf(addr)
 		}
-		if !t.allow(&http.Request{Header: header}, o) {
+		if !t.allow(&http.Request{Header: header}, i) {
 			refused++
 		}
 	}
@@ -27,7 +27,7 @@ func tooFast(t *rateTable, n int, client string, header http.Header) (refused in
 
 func newRates(header string) *rateTable {
 	t := new(rateTable)
-	t.init(&Config{RequestRate: 1, RequestBurst: 5, RequestRateHeader: header})
+	t.init(&RateLimit{Rate: 1, Burst: 5, Header: header})
 	t.limit = 1e-6 // time does not matter
 	return t
 }
@@ -53,7 +53,7 @@ func TestEachClientHasABurstOfItsOwn(t *testing.T) {
 
 func TestWithoutARateNobodyIsTooFast(t *testing.T) {
 	rates := new(rateTable)
-	rates.init(&Config{})
+	rates.init(&RateLimit{})
 	if got := tooFast(rates, 1000, "1.2.3.4", nil); got != 0 {
 		t.Errorf("%d refused", got)
 	}

@@ -1,30 +1,5 @@
 package server
 
-import (
-	"sync/atomic"
-
-	"github.com/wavey-ai/upload-response/server/internal/fault"
-)
-
-// counters count what happened since the start.
-type counters struct {
-	Exchanges  atomic.Int64
-	Failed     atomic.Int64 // answered with an error of ours, or aborted
-	Aborted    atomic.Int64 // failed after the response had begun
-	ClientGone atomic.Int64
-	Timeouts   atomic.Int64 // workers that made no progress in time
-}
-
-// countFault adds one to the counter of a fault that has one.
-func (c *counters) countFault(which fault.Counter) {
-	switch which {
-	case fault.CountClientGone:
-		c.ClientGone.Add(1)
-	case fault.CountWorkerTimeout:
-		c.Timeouts.Add(1)
-	}
-}
-
 // Stats is a snapshot of what the router holds and of what has happened since
 // its start.
 type Stats struct {
@@ -46,4 +21,18 @@ type Stats struct {
 	Evicted        int64 `json:"evicted"`         // links whose worker broke the protocol
 	StaleNotices   int64 `json:"stale_notices"`   // news from workers that was of use to nobody
 	Allocations    int64 `json:"allocations"`     // objects on the heap of this process, ever
+}
+
+// Stats returns what the router holds and what has happened so far.
+func (r *UploadResponseRouter) Stats() Stats {
+	c, d, held := r.relay.Counters(), r.dispatcher.Counters(), r.dispatcher.Holdings()
+	return Stats{
+		Links: held.Links, ActiveStreams: held.ActiveStreams, Waiting: int64(held.Waiting),
+		FreeBuffers: held.FreeBuffers, TotalBuffers: held.TotalBuffers,
+		Exchanges: c.Exchanges.Load(), Failed: c.Failed.Load(), Aborted: c.Aborted.Load(),
+		ClientGone: c.ClientGone.Load(), WorkerTimeouts: c.Timeouts.Load(),
+		Reclaimed: d.Preempted.Load(), Retried: d.Retried.Load(), Attached: d.Attached.Load(),
+		Refused: d.Refused.Load(), Lost: d.Lost.Load(), Evicted: d.Evicted.Load(),
+		StaleNotices: d.StaleNotices.Load(), Allocations: int64(Allocations()),
+	}
 }

@@ -1,20 +1,21 @@
-package server
+package relay
 
 import (
 	"context"
 	"log/slog"
 	"time"
 
-	"github.com/wavey-ai/upload-response/server/internal/http1"
+	"github.com/wavey-ai/upload-response/server/internal/protocol"
 )
 
 // log writes the line of one exchange to the access log.
 func (x *exchange) log(log *slog.Logger, status int, err error) {
 	attrs := []slog.Attr{
 		slog.String("method", x.request.Method), slog.String("path", x.request.URL.Path), slog.Int("status", status),
-		slog.Int64("received", x.received), slog.Int64("sent", x.responder.sent), slog.Float64("duration_s", seconds(time.Since(x.start))),
-		slog.String("client", x.origin.client), slog.Uint64("stream", x.streamID), slog.String("worker", x.worker),
-		slog.String("protocol", x.request.Proto), slog.String("id", x.origin.id),
+		slog.Int64("received", x.received), slog.Int64("sent", x.response.sent),
+		slog.Float64("duration_s", seconds(time.Since(x.start))),
+		slog.String("client", x.client.address), slog.Uint64("stream", x.streamID), slog.String("worker", x.worker),
+		slog.String("protocol", x.request.Proto), slog.String("id", x.client.id),
 	}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
@@ -22,9 +23,9 @@ func (x *exchange) log(log *slog.Logger, status int, err error) {
 	log.LogAttrs(context.Background(), slog.LevelInfo, "exchange", attrs...)
 }
 
-// logRefusal counts and logs an answer to a message of HTTP/1 that never became a request. It
+// LogRefusal counts and logs an answer to a message of HTTP/1 that never became a request. It
 // returns the id of the answer.
-func (r *UploadResponseRouter) logRefusal(m *http1.Refusal) (id string) {
+func (r *Relay) LogRefusal(m *protocol.Refusal) (id string) {
 	id = newRequestID()
 	r.counters.Exchanges.Add(1)
 	r.counters.Failed.Add(1)

@@ -1,4 +1,4 @@
-package server
+package relay
 
 import (
 	"net/http"
@@ -10,6 +10,7 @@ import (
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
+	"github.com/wavey-ai/upload-response/server/internal/websocket"
 )
 
 // fieldsOf makes the fields of lines, NAME: VALUE with | between them.
@@ -23,14 +24,15 @@ func fieldsOf(lines string) http.Header {
 	return fields
 }
 
-// originFrom returns the origin of a request from an address with fields as of fieldsOf,
+// clientFrom returns the client of a request from an address with fields as of fieldsOf,
 // where 10.0.0.0/8 and fd00::/8 are trusted.
-func originFrom(remote, fields string) *origin {
-	r := &UploadResponseRouter{trust: conn.Trust{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}}}
+func clientFrom(remote, fields string) *clientInfo {
+	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
+	r := &Relay{config: Config{Trust: &conn.Trust{Proxies: proxies}}}
 	request := httptest.NewRequest("GET", "/", nil)
 	request.RemoteAddr, request.Header = remote, fieldsOf(fields)
-	o := r.originOf(request, &protocol.Session{})
-	return &o
+	i := r.clientInfo(r.config.Trust.NewClient(remote), nil, request, &protocol.Session{})
+	return &i
 }
 
 func TestTheClientIsTheFirstThatNoTrustedProxyIs(t *testing.T) {
@@ -92,12 +94,12 @@ func TestTheClientIsTheFirstThatNoTrustedProxyIs(t *testing.T) {
 		{"10.0.0.1:80", `X-Forwarded-For: 203.0.113.1|Forwarded: for=6.6.6.6`, "203.0.113.1:0"},
 		{"10.0.0.1:80", `X-Forwarded-Proto: https|Forwarded: for=6.6.6.6`, "10.0.0.1:80"},
 	} {
-		o := originFrom(c.remote, c.fields)
-		if o.node != c.want {
-			t.Errorf("%s with %s is taken for %q, want %q", c.remote, c.fields, o.node, c.want)
+		i := clientFrom(c.remote, c.fields)
+		if i.node != c.want {
+			t.Errorf("%s with %s is taken for %q, want %q", c.remote, c.fields, i.node, c.want)
 		}
-		if node, err := netip.ParseAddrPort(o.node); o.node != "" && (err != nil || o.client != node.Addr().String() || !o.holder.Contains(node.Addr().WithZone(""))) {
-			t.Errorf("%s with %s: the client is %q, %v, and the node %q", c.remote, c.fields, o.client, o.holder, o.node)
+		if node, err := netip.ParseAddrPort(i.node); i.node != "" && (err != nil || i.address != node.Addr().String() || !i.holder.Contains(node.Addr().WithZone(""))) {
+			t.Errorf("%s with %s: the client is %q, %v, and the node %q", c.remote, c.fields, i.address, i.holder, i.node)
 		}
 	}
 }
@@ -121,12 +123,15 @@ func TestTheSchemeIsThatOfTheClient(t *testing.T) {
 		{"Forwarded: for=1.2.3.4, for=10.0.0.2;proto=https", "https", ""},
 		{`Forwarded: proto="https;for=1.2.3.4`, "http", ""},
 	} {
-		if o := originFrom("10.0.0.1:80", c.fields); o.scheme != c.scheme || o.publicHost != c.host {
-			t.Errorf("with %s: %s, host %q, want %s, %q", c.fields, o.scheme, o.publicHost, c.scheme, c.host)
+		if i := clientFrom("10.0.0.1:80", c.fields); i.scheme != c.scheme || i.publicHost != c.host {
+			t.Errorf("with %s: %s, host %q, want %s, %q", c.fields, i.scheme, i.publicHost, c.scheme, c.host)
 		}
 		var frame proto.Request
 		request := httptest.NewRequest("GET", "/", nil)
-		if err := requestFrame(&frame, request, originFrom("10.0.0.1:80", c.fields), true, 1); err != nil || frame.Scheme != strings.Replace(c.scheme, "http", "ws", 1) {
+		x := exchange{
+			request: request, client: *clientFrom("10.0.0.1:80", c.fields), handshake: new(websocket.Handshake),
+		}
+		if err := x.fillFrame(&frame); err != nil || frame.Scheme != strings.Replace(c.scheme, "http", "ws", 1) {
 			t.Errorf("with %s a WebSocket has the scheme %s, %v", c.fields, frame.Scheme, err)
 		}
 	}
@@ -141,9 +146,9 @@ func TestTheListsThatWorkersGetDoNotContradictEachOther(t *testing.T) {
 			`for="a, b", for="[2001:db8::1]:7", for=_x, for=unknown, for=10.0.0.1`},
 	} {
 		request := &http.Request{Header: fieldsOf(c.fields), Host: ""}
-		o := originFrom("10.0.0.1:80", c.fields)
+		i := clientFrom("10.0.0.1:80", c.fields)
 		got := map[string]string{}
-		for _, f := range o.appendFields(nil, request) {
+		for _, f := range i.appendFields(nil, request) {
 			got[f.Name] = f.Value
 		}
 		if list, own, _ := strings.Cut(got["forwarded"], ";proto=http"); got["x-forwarded-for"] != c.list || list != c.forwarded || own != "" {

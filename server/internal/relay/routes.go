@@ -1,8 +1,7 @@
-package server
+package relay
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -10,54 +9,36 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
 )
 
-// checkRoutes returns an error for a prefix that is no path or stands twice.
-func checkRoutes(routes []Route) error {
-	seen := map[string]bool{}
-	for _, r := range routes {
-		switch {
-		case !strings.HasPrefix(r.Prefix, "/"):
-			return fmt.Errorf("route %q: a prefix starts with /", r.Prefix)
-		case r.Pool == "":
-			return fmt.Errorf("route %q: no pool", r.Prefix)
-		case seen[r.Prefix]:
-			return fmt.Errorf("route %q stands twice", r.Prefix)
-		}
-		seen[r.Prefix] = true
-	}
-	if len(routes) == 0 {
-		return fmt.Errorf("no routes")
-	}
-	return nil
+// Route sends the requests under a path prefix to a pool. The prefix "/a" matches "/a" and
+// "/a/b" but not "/ab".
+type Route struct {
+	Prefix string
+	Pool   *dispatch.Pool
 }
 
-// routeTable finds the pool of a path.
-type routeTable []routeEntry
-
-type routeEntry struct {
-	prefix string // without a trailing slash; "" matches all
-	pool   *dispatch.Pool
-}
+// routeTable finds the pool of a path. Its prefixes have no slash at the end; "" matches all.
+type routeTable []Route
 
 // newRouteTable sorts the routes so that the first match is the longest.
-func newRouteTable(routes []Route, poolOf func(name string) *dispatch.Pool) routeTable {
+func newRouteTable(routes []Route) routeTable {
 	table := make(routeTable, 0, len(routes))
 	for _, r := range routes {
-		table = append(table, routeEntry{prefix: strings.TrimRight(r.Prefix, "/"), pool: poolOf(r.Pool)})
+		table = append(table, Route{Prefix: strings.TrimRight(r.Prefix, "/"), Pool: r.Pool})
 	}
-	slices.SortStableFunc(table, func(a, b routeEntry) int { return len(b.prefix) - len(a.prefix) })
+	slices.SortStableFunc(table, func(a, b Route) int { return len(b.Prefix) - len(a.Prefix) })
 	return table
 }
 
 func (t routeTable) find(path string) *dispatch.Pool {
 	for _, e := range t {
-		if rest, ok := strings.CutPrefix(path, e.prefix); ok && (rest == "" || rest[0] == '/' || e.prefix == "") {
-			return e.pool
+		if rest, ok := strings.CutPrefix(path, e.Prefix); ok && (rest == "" || rest[0] == '/' || e.Prefix == "") {
+			return e.Pool
 		}
 	}
 	return nil
 }
 
-// errReadings is the reason for refusing a path that is under one route for some, and under
+// errReadings is the reason to refuse a path that is under one route for some, and under
 // another for others.
 var errReadings = errors.New("path: not everybody would find it under the same route")
 
@@ -65,10 +46,14 @@ var errReadings = errors.New("path: not everybody would find it under the same r
 // and may remove dot segments, take two slashes for one, or an escaped slash for none: a path
 // is refused if that would lead to another pool.
 func (t routeTable) choose(target *url.URL) (*dispatch.Pool, error) {
-	found := t.find(target.Path)
-	if len(t) == 1 && t[0].prefix == "" {
-		return found, nil
+	if len(t) == 1 && t[0].Prefix == "" {
+		return t[0].Pool, nil
 	}
+	return t.chooseOne(target)
+}
+
+func (t routeTable) chooseOne(target *url.URL) (*dispatch.Pool, error) {
+	found := t.find(target.Path)
 	if !t.agree(target.Path, found) {
 		return nil, errReadings
 	}
@@ -86,8 +71,8 @@ func (t routeTable) agree(path string, found *dispatch.Pool) bool {
 		(!dots || !slashes || t.find(normal(path, true, true)) == found)
 }
 
-// normal returns a path without dot segments (RFC 3986 section 5.2.4), or with one slash
-// where there are several.
+// normal returns a path without dot segments (RFC 3986 section 5.2.4), or with one slash in
+// place of several.
 func normal(path string, dots, slashes bool) string {
 	var kept []string
 	for segment := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
@@ -102,8 +87,8 @@ func normal(path string, dots, slashes bool) string {
 	return "/" + strings.Join(kept, "/")
 }
 
-// unsplit decodes an escaped path, but for its escaped slashes: what it has in their place
-// stands in no prefix.
+// unsplit decodes an escaped path, except for the escaped slashes: in place of them it has a
+// byte that stands in no prefix.
 func unsplit(raw string) string {
 	segments := strings.Split(raw, "/")
 	for i, segment := range segments {

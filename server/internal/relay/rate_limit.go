@@ -1,4 +1,4 @@
-package server
+package relay
 
 import (
 	"hash/maphash"
@@ -8,6 +8,13 @@ import (
 
 	"golang.org/x/time/rate"
 )
+
+// RateLimit is how many requests a second a client may make.
+type RateLimit struct {
+	Rate   int // 0: any number
+	Burst  int
+	Header string // the field that names the client; empty: its address does
+}
 
 // rateTable bounds how many requests a second each client makes.
 type rateTable struct {
@@ -27,24 +34,27 @@ const mostRates = 1 << 16
 // evictFrom is how many clients are looked at to find one that the table forgets.
 const evictFrom = 8
 
-func (t *rateTable) init(c *Config) {
-	t.limit, t.burst, t.header = rate.Limit(c.RequestRate), max(c.RequestBurst, 1), http.CanonicalHeaderKey(c.RequestRateHeader)
+func (t *rateTable) init(c *RateLimit) {
+	t.limit, t.burst = rate.Limit(c.Rate), max(c.Burst, 1)
+	t.header = http.CanonicalHeaderKey(c.Header)
 	t.clients, t.seed = map[uint64]*rate.Limiter{}, maphash.MakeSeed()
 }
 
-// allow reports whether a request comes in time. Clients that cannot be told from
-// others are not bounded.
-func (t *rateTable) allow(r *http.Request, o *origin) bool {
-	if t.limit == 0 {
-		return true
-	}
-	key, ok := t.keyOf(r, o)
+// allow reports whether a request comes in time. Clients that cannot be told from others are
+// not bounded.
+func (t *rateTable) allow(r *http.Request, client *clientInfo) bool {
+	return t.limit == 0 || t.take(r, client)
+}
+
+// take takes a request from what the client may make now.
+func (t *rateTable) take(r *http.Request, client *clientInfo) bool {
+	key, ok := t.keyOf(r, client)
 	return !ok || t.limiter(key).Allow()
 }
 
 // keyOf returns the key of a request's client, which is as short for a long value. It
-// reports false if nothing names it.
-func (t *rateTable) keyOf(r *http.Request, o *origin) (key uint64, ok bool) {
+// reports false if nothing names the client.
+func (t *rateTable) keyOf(r *http.Request, client *clientInfo) (key uint64, ok bool) {
 	var h maphash.Hash
 	h.SetSeed(t.seed)
 	if t.header != "" {
@@ -54,10 +64,10 @@ func (t *rateTable) keyOf(r *http.Request, o *origin) (key uint64, ok bool) {
 			return h.Sum64(), true
 		}
 	}
-	if !o.holder.IsValid() {
+	if !client.holder.IsValid() {
 		return 0, false
 	}
-	address := o.holder.Addr().As16()
+	address := client.holder.Addr().As16()
 	_ = h.WriteByte('@')
 	_, _ = h.Write(address[:])
 	return h.Sum64(), true
@@ -77,9 +87,9 @@ func (t *rateTable) limiter(key uint64) *rate.Limiter {
 	return l
 }
 
-// evict forgets a client, of a few that it happens upon the one that has used least of
-// its burst. Whoever fills the table has as many names as he likes, and is not bounded by
-// it; all others must not be made to share what one may have. The caller holds the lock.
+// evict forgets a client: of the first few in the map, the one that has used least of the
+// burst. Whoever fills the table has any number of names, and the table does not bound them;
+// all others must not have to share what one may have. The caller holds the lock.
 func (t *rateTable) evict() {
 	var victim uint64
 	most, looked := math.Inf(-1), 0
