@@ -40,8 +40,7 @@ var scenes = []scene{
 	{name: "quick start", blocks: []string{"make run", "head -c 100M /dev/urandom > big.file"}},
 	{name: "a worker", blocks: []string{"go build -o build/ ./cmd/upload-response ./examples/go/hello"}},
 	{
-		name:   "gateways of Python",
-		blocks: []string{"python -m upload_response wsgi module:app --processes 2 --threads 8"},
+		name: "gateways of Python", blocks: []string{"python -m upload_response wsgi module:app --processes 2 --threads 8"},
 		before: []string{"./build/upload-response serve --listen 127.0.0.1:8080"},
 		after:  []string{"curl http://127.0.0.1:8080/"},
 		stands: []string{"wsgi module:app", "wsgi wsgi_app:app --app-dir sdk/python/examples",
@@ -65,9 +64,11 @@ var scenes = []scene{
 		before: []string{"head -c 100M /dev/urandom > big.file"},
 	},
 	{
-		name:   "benchmarks",
-		blocks: []string{"./build/upload-response-bench http --quick            # whole requests, in a minute or two"},
-		not:    "they measure for minutes, and other tests run beside this one; tests of cmd/upload-response-bench run them for a moment",
+		name: "benchmarks",
+		blocks: []string{
+			"./build/upload-response-bench http --quick            # whole requests, in a minute or two",
+		},
+		not: "they measure for minutes; the tests of cmd/upload-response-bench run them for a moment",
 	},
 }
 
@@ -97,7 +98,8 @@ func TestTheConsoleBlocksOfTheReadmeWork(t *testing.T) {
 		var lines []string
 		for _, first := range s.blocks {
 			if len(blocks) == 0 || blocks[0][0] != first {
-				t.Fatalf("README.md has another console block where the table has %q: is there a row for each, in their order?", first)
+				t.Fatalf("README.md has no console block that begins with %q here: "+
+					"is there a row for each, in their order?", first)
 			}
 			lines, blocks = append(lines, blocks[0]...), blocks[1:]
 		}
@@ -113,8 +115,7 @@ func TestTheConsoleBlocksOfTheReadmeWork(t *testing.T) {
 		}
 	}
 	if len(blocks) > 0 {
-		t.Errorf("no row for the console block that begins with %q: add one, and say how it is run, or why not",
-			blocks[0][0])
+		t.Errorf("no row for the console block that begins with %q: add one, and say how it is run, or why not", blocks[0][0])
 	}
 }
 
@@ -169,8 +170,8 @@ func newShell(t *testing.T, programs string, s *scene) *shell {
 		"PYTHONDONTWRITEBYTECODE=1")}
 	sh.open = strings.NewReplacer(s.stands...)
 	names := []string{
-		"127.0.0.1:8080", clear, "--listen :8080", "--listen " + clear, "127.0.0.1:8443", secure, "https://:8443",
-		"https://" + secure,
+		"127.0.0.1:8080", clear, "--listen :8080", "--listen " + clear,
+		"127.0.0.1:8443", secure, "https://:8443", "https://" + secure,
 		"/tmp/", folder + "/", "big.file", folder + "/big.file", "head -c 100M", "head -c 16M",
 		"-o build/", "-o " + programs + "/", "./build/", programs + "/",
 	}
