@@ -46,15 +46,15 @@ var cancelCases = []conformanceCase{
 	{promise: "a worker that neither reads nor writes learns that its client is gone",
 		check: func(t *testing.T, r *rig) {
 			for _, c := range []struct {
-				method, script string
-				fields         []string
+				method, script, before string
+				fields                 []string
 			}{
-				{"GET", "await-cancel", nil},
-				{"GET", "respond 200; write 5; flush; await-cancel", nil},
-				{"POST", "await-cancel", []string{"Transfer-Encoding: chunked"}},
+				{"GET", "await-cancel", "begin", nil},
+				{"GET", "respond 200; write 5; flush; await-cancel", "flush ok", nil},
+				{"POST", "await-cancel", "begin", []string{"Transfer-Encoding: chunked"}},
 			} {
 				connection, id := r.open(t, c.method, c.script, c.fields...)
-				r.driver.await(t, id, "begin")
+				r.driver.await(t, id, c.before)
 				harness.Check(t, connection.Close())
 				wantLast(t, r.driver.story(t, id), "await-cancel cancelled 1")
 			}
