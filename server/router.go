@@ -13,9 +13,12 @@ import (
 
 // The parts of the router that own the shared memory; nothing outside it makes one.
 type (
-	RequestChunkCache  = dispatch.RequestChunkCache
+	// RequestChunkCache has the slots of all requests.
+	RequestChunkCache = dispatch.RequestChunkCache
+	// ResponseChunkCache has the memory for the slots of responses.
 	ResponseChunkCache = dispatch.ResponseChunkCache
-	ResponseWatcher    = dispatch.ResponseWatcher
+	// ResponseWatcher wakes the requests for which a worker has written slots.
+	ResponseWatcher = dispatch.ResponseWatcher
 )
 
 // UploadResponseRouter is an HTTP handler that streams each request to a worker

@@ -19,9 +19,9 @@ import (
 	"github.com/wavey-ai/upload-response/server/listen"
 )
 
-// lastWords is how long, after the last exchange has ended, its response may take
+// responseGrace is how long, after the last exchange has ended, its response may take
 // to get out.
-const lastWords = time.Second
+const responseGrace = time.Second
 
 // Server serves HTTP/1.1, 2 and 3 with a router.
 type Server struct {
@@ -147,7 +147,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	closing.Go(func() { s.fast.Shutdown(quiet) })
 	closing.Go(func() { s.http3.Shutdown(quiet) })
 	err := s.router.Drain(ctx)
-	timer := time.AfterFunc(lastWords, cancel) // what is left has no request: connections that were opened and not used
+	// Those that are left have no request: connections that were opened and not used.
+	timer := time.AfterFunc(responseGrace, cancel)
 	defer timer.Stop()
 	closing.Wait()
 	err = errors.Join(err, s.http3.Close())

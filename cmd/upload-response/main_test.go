@@ -46,7 +46,7 @@ func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 		{"serve --listen", "--listen needs a value"},
 		{"serve extra", `unexpected argument "extra"`},
 		{"serve --listen 8080", `--listen "8080": want HOST:PORT, https://HOST:PORT, unix:PATH`},
-		{"serve --listen unix:", "want a path of 1 to 107 bytes after unix:"},
+		{"serve --listen unix:", "want unix: and a path of 1 to 107 bytes"},
 		{"serve --listen :1 --listen :1", `--listen ":1": given twice`},
 		{"serve --listen https://:8443",
 			"needs a certificate: give --tls-cert and --tls-key, --acme-domain, or --tls-self-signed for development"},

@@ -68,9 +68,9 @@ func (c *GuardedConn) awaitGone() error {
 	return io.EOF
 }
 
-// lingers reports whether the end of what the client sends comes after a whole request that
+// endsAfterRequest reports whether the end of what the client sends comes after a whole request that
 // is still being served.
-func (c *GuardedConn) lingers(err error) bool {
+func (c *GuardedConn) endsAfterRequest(err error) bool {
 	if !errors.Is(err, io.EOF) || c.reader == nil || c.secure {
 		return false
 	}

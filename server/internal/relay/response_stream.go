@@ -177,7 +177,7 @@ func (r *responseStream) begin(frame []byte) error {
 	return nil
 }
 
-// start notes that the response has begun, or is just about to.
+// start notes that the response has begun, or begins now.
 func (r *responseStream) start(head header.ResponseHead) {
 	r.head, r.begun, r.dirty = head, true, true
 	r.stream.KeepNoMore() // too late to serve it again
