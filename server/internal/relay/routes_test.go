@@ -11,12 +11,13 @@ import (
 type testPools map[string]*dispatch.Pool
 
 // table makes a table of prefixes and names of pools, in turns.
-func (p testPools) table(routes ...string) routeTable {
+func (p testPools) table(routes ...string) *routeTable {
 	var list []Route
 	for i := 0; i < len(routes); i += 2 {
 		list = append(list, Route{routes[i], p[routes[i+1]]})
 	}
-	return newRouteTable(list)
+	table := newRouteTable(list)
+	return &table
 }
 
 func (p testPools) nameOf(pool *dispatch.Pool) string {
