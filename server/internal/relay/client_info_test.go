@@ -62,7 +62,9 @@ func TestTheClientIsTheFirstThatNoTrustedProxyIs(t *testing.T) {
 		{"[fd00::1]:80", "X-Forwarded-For: , 203.0.113.1", "203.0.113.1:0"},
 		// several proxies, several lines, and what the client has put in front
 		{"10.0.0.1:80", "X-Forwarded-For: 6.6.6.6, 203.0.113.1, 10.0.0.2", "203.0.113.1:0"},
-		{"10.0.0.1:80", "X-Forwarded-For: 6.6.6.6|X-Forwarded-For: 203.0.113.1:5, 10.0.0.2:6|X-Forwarded-For: [fd00::2]:7", "203.0.113.1:5"},
+		{"10.0.0.1:80",
+			"X-Forwarded-For: 6.6.6.6|X-Forwarded-For: 203.0.113.1:5, 10.0.0.2:6|X-Forwarded-For: [fd00::2]:7",
+			"203.0.113.1:5"},
 		{"10.0.0.1:80", "X-Forwarded-For: 10.0.0.3:8, 10.0.0.2:9", "10.0.0.3:8"},
 		{"10.0.0.1:80", "X-Forwarded-For: 10.6.6.6, 203.0.113.1", "203.0.113.1:0"},
 		// no address: the last one that is known
@@ -98,8 +100,11 @@ func TestTheClientIsTheFirstThatNoTrustedProxyIs(t *testing.T) {
 		if i.node != c.want {
 			t.Errorf("%s with %s is taken for %q, want %q", c.remote, c.fields, i.node, c.want)
 		}
-		if node, err := netip.ParseAddrPort(i.node); i.node != "" && (err != nil || i.address != node.Addr().String() || !i.holder.Contains(node.Addr().WithZone(""))) {
-			t.Errorf("%s with %s: the client is %q, %v, and the node %q", c.remote, c.fields, i.address, i.holder, i.node)
+		node, err := netip.ParseAddrPort(i.node)
+		same := err == nil && i.address == node.Addr().String() && i.holder.Contains(node.Addr().WithZone(""))
+		if i.node != "" && !same {
+			t.Errorf("%s with %s: the client is %q, %v, and the node %q",
+				c.remote, c.fields, i.address, i.holder, i.node)
 		}
 	}
 }
@@ -142,7 +147,8 @@ func TestTheListsThatWorkersGetDoNotContradictEachOther(t *testing.T) {
 		{"X-Forwarded-For: 6.6.6.6, 1.2.3.4", "6.6.6.6, 1.2.3.4, 10.0.0.1", "for=10.0.0.1"},
 		{"X-Forwarded-For: 1.2.3.4|Forwarded: for=6.6.6.6", "1.2.3.4, 10.0.0.1", "for=10.0.0.1"},
 		{"X-Forwarded-For: 1.2.3.4|Forwarded: for=1.2.3.4;by=x", "1.2.3.4, 10.0.0.1", "for=1.2.3.4;by=x, for=10.0.0.1"},
-		{`Forwarded: for="a, b", for="[2001:db8::1]:7", for=_x, for=unknown`, "unknown, 2001:db8::1, _x, unknown, 10.0.0.1",
+		{`Forwarded: for="a, b", for="[2001:db8::1]:7", for=_x, for=unknown`,
+			"unknown, 2001:db8::1, _x, unknown, 10.0.0.1",
 			`for="a, b", for="[2001:db8::1]:7", for=_x, for=unknown, for=10.0.0.1`},
 	} {
 		request := &http.Request{Header: fieldsOf(c.fields), Host: ""}
@@ -151,7 +157,8 @@ func TestTheListsThatWorkersGetDoNotContradictEachOther(t *testing.T) {
 		for _, f := range i.appendFields(nil, request) {
 			got[f.Name] = f.Value
 		}
-		if list, own, _ := strings.Cut(got["forwarded"], ";proto=http"); got["x-forwarded-for"] != c.list || list != c.forwarded || own != "" {
+		list, own, _ := strings.Cut(got["forwarded"], ";proto=http")
+		if got["x-forwarded-for"] != c.list || list != c.forwarded || own != "" {
 			t.Errorf("%s becomes %s and %s", c.fields, got["x-forwarded-for"], got["forwarded"])
 		}
 	}

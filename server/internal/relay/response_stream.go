@@ -174,7 +174,7 @@ func (r *responseStream) begin(frame []byte) error {
 	return nil
 }
 
-// start notes that the response has begun, or is just about to.
+// start notes that the response begins.
 func (r *responseStream) start(head header.ResponseHead) {
 	r.head, r.begun, r.dirty = head, true, true
 	r.stream.KeepNoMore() // too late to serve it again
@@ -285,7 +285,8 @@ func (r *responseStream) end() error {
 		return err
 	}
 	if r.head.BodyAllowed && r.head.ContentLength >= 0 && r.sent != r.head.ContentLength {
-		return fmt.Errorf("%w: %d bytes, its Content-Length is %d", fault.ErrWorkerInvalid, r.sent, r.head.ContentLength)
+		return fmt.Errorf("%w: %d bytes, its Content-Length is %d",
+			fault.ErrWorkerInvalid, r.sent, r.head.ContentLength)
 	}
 	return r.finish()
 }
