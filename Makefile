@@ -66,7 +66,7 @@ PACKAGES ?= 3
 
 .PHONY: race
 race: build need-cc ## Test everything under the race detector
-	UPLOAD_RESPONSE=$(CURDIR)/build/upload-response CGO_ENABLED=1 $(GO) test -race -vet=off -p $(PACKAGES) ./tests/conformance ./...
+	UPLOAD_RESPONSE=$(CURDIR)/build/upload-response CGO_ENABLED=1 $(GO) test -race -vet=off -timeout 30m -p $(PACKAGES) ./tests/conformance ./...
 
 .PHONY: test-c-parts
 test-c-parts: need-cc

@@ -17,7 +17,7 @@ func manual(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(sdk, "include/upload_response.h"))
 	harness.Check(t, err)
-	_, text2, ok := strings.Cut(string(text), " * A WORKER\n")
+	_, text2, ok := strings.Cut(string(text), " * ## A worker\n")
 	shown, _, ok2 := strings.Cut(text2, " * The folder examples/")
 	if !ok || !ok2 {
 		t.Fatal("no worker in the header's manual")

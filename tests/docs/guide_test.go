@@ -55,7 +55,8 @@ func source(block string) string {
 	var b strings.Builder
 	b.WriteString("package snippet\n\n")
 	for _, path := range imports {
-		if name := path[strings.LastIndexByte(path, '/')+1:]; regexp.MustCompile(`\b` + name + `\.[A-Z]`).MatchString(block) {
+		name := path[strings.LastIndexByte(path, '/')+1:]
+		if regexp.MustCompile(`\b` + name + `\.[A-Z]`).MatchString(block) {
 			fmt.Fprintf(&b, "import %q\n", path)
 		}
 	}

@@ -79,7 +79,9 @@ func readWelcome(conn *net.UnixConn) (*Attachment, error) {
 	_ = conn.SetReadDeadline(time.Time{})
 	a := &Attachment{
 		Conn: conn, Welcome: welcome,
-		Request: os.NewFile(uintptr(fds[0]), "request"), Response: os.NewFile(uintptr(fds[1]), "response"), Bell: os.NewFile(uintptr(fds[2]), "bell"),
+		Request:  os.NewFile(uintptr(fds[0]), "request"),
+		Response: os.NewFile(uintptr(fds[1]), "response"),
+		Bell:     os.NewFile(uintptr(fds[2]), "bell"),
 	}
 	if len(fds) > 3 {
 		a.Own = os.NewFile(uintptr(fds[3]), "own bell")

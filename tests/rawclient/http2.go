@@ -42,7 +42,9 @@ func DialHTTP2(t testing.TB, addr string, secure *tls.Config) *HTTP2 {
 
 // Begin sends a request's headers.
 func (c *HTTP2) Begin(id uint32, end bool, fields ...string) error {
-	return c.Frames.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: Block(fields...), EndHeaders: true, EndStream: end})
+	return c.Frames.WriteHeaders(http2.HeadersFrameParam{
+		StreamID: id, BlockFragment: Block(fields...), EndHeaders: true, EndStream: end,
+	})
 }
 
 // Outcome reads until something is final for a stream: its status, the code of its

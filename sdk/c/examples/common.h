@@ -135,16 +135,17 @@ static void *run_thread(void *settings) { return (void *)(intptr_t)keep_serving(
 
 /* Runs a worker with as many threads as asked for, a link each. */
 static int run_worker(struct settings *s) {
-    pthread_t *threads = (pthread_t *)calloc((size_t)s->threads, sizeof *threads);
+    const int count = s->threads > 1 ? s->threads : 1;
+    pthread_t *threads = (pthread_t *)calloc((size_t)count, sizeof *threads);
     int status = 0;
     stop_on_signals();
-    for (int i = 0; i < s->threads; i++) {
+    for (int i = 0; i < count; i++) {
         if (threads == NULL || pthread_create(&threads[i], NULL, run_thread, s) != 0) {
-            (void)fprintf(stderr, "cannot start %d threads\n", s->threads);
+            (void)fprintf(stderr, "cannot start %d threads\n", count);
             return 1; /* the process ends, and its threads with it */
         }
     }
-    for (int i = 0; i < s->threads; i++) {
+    for (int i = 0; i < count; i++) {
         void *result = NULL;
         (void)pthread_join(threads[i], &result);
         status |= result != NULL;

@@ -253,6 +253,7 @@ static void take_request(struct script *s) {
     case 0:
         err = ur_next(worker, UR_NOW, &r);
         t.request = r;
+        t.body = NULL;
         t.text_length = t.body_length = 0;
         break;
     case 1: err = ur_next_flat(worker, UR_NOW, &t, text, size); break;

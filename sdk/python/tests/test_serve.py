@@ -120,6 +120,28 @@ def test_a_signal_to_the_whole_group_lets_what_is_running_finish(server: Server,
     assert worker.wait() == 0
 
 
+SIGNAL_AT_THE_FORK = """
+    import os, signal
+
+    def signalled_at_once():
+        if not os.path.exists("signalled"):
+            open("signalled", "w").close()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    os.register_at_fork(after_in_child=signalled_at_once)
+"""
+
+
+def test_a_signal_ends_a_process_that_has_only_just_been_forked(
+    server: Server, scripts: Scripts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    worker = scripts.attached(SIGNAL_AT_THE_FORK + ECHO.format(options="processes=2"), links=2)
+    worker.says("ended with -15, starting another")
+    worker.signal(signal.SIGTERM)
+    assert worker.wait() == 0
+
+
 def test_a_server_that_comes_back_is_found_again(server: Server, scripts: Scripts) -> None:
     worker = scripts.attached(ECHO.format(options=""))
     server.signal(signal.SIGKILL)

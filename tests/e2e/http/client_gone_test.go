@@ -55,7 +55,7 @@ func TestAWorkerHearsThatTheClientLeftWhileNothingMoves(t *testing.T) {
 }
 
 func TestAClientThatLeavesTheQueueLeavesNothingBehind(t *testing.T) {
-	s, _ := e2etest.StartBoth(t, nil, e2etest.LanesVariable+"=1")
+	s, _ := e2etest.StartBoth(t, e2etest.KeepSlowClients, e2etest.LanesVariable+"=1")
 	busy := e2etest.StartHold(t, s)
 	queued := rawclient.Dial(t, s.Addr)
 	queued.Begin("GET", "/queued")

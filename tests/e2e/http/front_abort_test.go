@@ -126,7 +126,10 @@ func continued(r *http.Request) (*http.Request, *atomic.Bool) {
 }
 
 func TestA100ContinueComesOnlyOnceAWorkerReadsThroughEachDoor(t *testing.T) {
-	route := func(c *server.Config) { c.Routes = append(c.Routes, server.Route{Prefix: "/nobody", Pool: "nobody"}) }
+	route := func(c *server.Config) {
+		e2etest.KeepSlowClients(c)
+		c.Routes = append(c.Routes, server.Route{Prefix: "/nobody", Pool: "nobody"})
+	}
 	e2etest.ThroughEachDoor(t, route, func(v *e2etest.Visitor) {
 		busy := e2etest.StartHold(v, v.Server)
 		request, told := continued(v.Request("POST", "/upload?id="+v.ID("expects"), strings.NewReader(e2etest.Text(1000))))

@@ -149,7 +149,7 @@ func TestMethodsThatAProxyOfThisKindCannotServeAreRefused(t *testing.T) {
 }
 
 func TestA100ContinueComesOnlyOnceAWorkerReads(t *testing.T) {
-	s, worker := e2etest.StartBoth(t, nil, e2etest.LanesVariable+"=1")
+	s, worker := e2etest.StartBoth(t, e2etest.KeepSlowClients, e2etest.LanesVariable+"=1")
 	busy := e2etest.StartHold(t, s)
 
 	c := rawclient.Dial(t, s.Addr)

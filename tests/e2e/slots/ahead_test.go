@@ -25,7 +25,7 @@ func TestAWorkerServesNoMoreAtOnceThanItHasLanes(t *testing.T) {
 // A worker that takes one request after the other may be given some ahead, which
 // go elsewhere when the one before them takes long.
 func TestARequestThatWasAssignedAheadDoesNotWaitBehindASlowOne(t *testing.T) {
-	s := harness.Start(t, nil)
+	s := harness.Start(t, e2etest.KeepSlowClients)
 	for range 2 {
 		go oneByOne(attach(t, s, worker.WithLanes(1)), t)
 	}

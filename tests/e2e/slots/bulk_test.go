@@ -119,7 +119,7 @@ func runBulk(t *testing.T, s *harness.Server, base uint64) {
 func bulkSeed() uint64 { return uint64(time.Now().UnixNano()) / bulkUploads * bulkUploads }
 
 func TestTwoHundredUploadsAtOnceArriveByteForByte(t *testing.T) {
-	s, _ := e2etest.StartBoth(t, func(c *server.Config) { c.QueueTime = harness.Patience })
+	s, _ := e2etest.StartBoth(t, func(c *server.Config) { c.StallTime, c.QueueTime = 0, harness.Patience })
 	e2etest.StartApp(t, s)
 	beside := startDrip(t, s)
 	runBulk(t, s, bulkSeed())
@@ -129,6 +129,7 @@ func TestTwoHundredUploadsAtOnceArriveByteForByte(t *testing.T) {
 // With so little memory the pool is empty most of the time.
 func TestTwoHundredUploadsAtOnceFinishInFourMiB(t *testing.T) {
 	s, _ := e2etest.StartBoth(t, func(c *server.Config) {
+		e2etest.KeepSlowClients(c)
 		c.QueueTime, c.Memory, c.LinkMemory, c.MaxLinks = 2*harness.Patience, 4<<20, 2<<20, 1
 	})
 	beside := startDrip(t, s)

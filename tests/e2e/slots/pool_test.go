@@ -76,8 +76,8 @@ func TestWhenAllStreamsAreInUseRequestsWaitUpToTheLimitAndThenAre503(t *testing.
 
 func TestARequestThatWaitedTooLongInTheQueueIs503(t *testing.T) {
 	for name, change := range map[string]func(*server.Config){
-		"for a worker": func(c *server.Config) { c.QueueTime = 100 * time.Millisecond },
-		"for a stream": func(c *server.Config) { c.QueueTime, c.NumStreams = 100*time.Millisecond, 1 },
+		"for a worker": func(c *server.Config) { c.StallTime, c.QueueTime = 0, 100*time.Millisecond },
+		"for a stream": func(c *server.Config) { c.StallTime, c.QueueTime, c.NumStreams = 0, 100*time.Millisecond, 1 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, _ := e2etest.StartBoth(t, change, e2etest.LanesVariable+"=1")
@@ -95,8 +95,8 @@ func TestARequestThatWaitedTooLongInTheQueueIs503(t *testing.T) {
 
 func TestRequestsAreServedInTheOrderInWhichTheyCame(t *testing.T) {
 	for name, change := range map[string]func(*server.Config){
-		"waiting for a worker": nil,
-		"waiting for a stream": func(c *server.Config) { c.NumStreams = 1 },
+		"waiting for a worker": e2etest.KeepSlowClients,
+		"waiting for a stream": func(c *server.Config) { c.StallTime, c.NumStreams = 0, 1 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, worker := e2etest.StartBoth(t, change, e2etest.LanesVariable+"=1")
@@ -125,7 +125,7 @@ func TestRequestsAreServedInTheOrderInWhichTheyCame(t *testing.T) {
 // Requests are assigned ahead of need to a worker that has been fast. When it
 // is not any more they go elsewhere.
 func TestASlowRequestDoesNotHoldUpQuickOnesWhileAnotherWorkerIsFree(t *testing.T) {
-	s, _ := e2etest.StartBoth(t, nil, e2etest.LanesVariable+"=1")
+	s, _ := e2etest.StartBoth(t, e2etest.KeepSlowClients, e2etest.LanesVariable+"=1")
 	e2etest.StartApp(t, s, e2etest.LanesVariable+"=1")
 	for range 3 {
 		e2etest.Quickly(t, s, "/quick", 16, 20)

@@ -140,7 +140,9 @@ func seen(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	json.NewEncoder(w).Encode(Sighting{r.Method, r.RequestURI, r.Host, r.Proto, r.RemoteAddr, r.ContentLength, r.Header, string(body)})
+	json.NewEncoder(w).Encode(Sighting{
+		r.Method, r.RequestURI, r.Host, r.Proto, r.RemoteAddr, r.ContentLength, r.Header, string(body),
+	})
 }
 
 // reply answers what the query says: status, field (name:value, repeated), body,

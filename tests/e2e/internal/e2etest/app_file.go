@@ -12,6 +12,7 @@ var (
 	FileChanged = time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC)
 )
 
+// FileTag is the entity tag of the file.
 const FileTag = `"v1"`
 
 // file answers as a server of files does, with ranges and conditions.

@@ -20,7 +20,9 @@ func socketEcho(w http.ResponseWriter, r *http.Request) {
 	if protocol := q.Get("protocol"); protocol != "" {
 		w.Header().Set("Sec-Websocket-Protocol", protocol)
 	}
-	w.Header().Set("X-Seen", strings.Join([]string{r.Method, r.Header.Get("Upgrade"), r.Header.Get("Sec-Websocket-Key"), r.Header.Get("Sec-Websocket-Version")}, "|"))
+	w.Header().Set("X-Seen", strings.Join([]string{
+		r.Method, r.Header.Get("Upgrade"), r.Header.Get("Sec-Websocket-Key"), r.Header.Get("Sec-Websocket-Version"),
+	}, "|"))
 	socket, err := worker.AcceptWebSocket(w, r)
 	if err != nil {
 		say("socket %s: %v", q.Get("id"), err)

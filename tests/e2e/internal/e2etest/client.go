@@ -51,6 +51,7 @@ func WantRetry(t testing.TB, response *http.Response) {
 	}
 }
 
+// Decode reads what the app answers in JSON.
 func Decode[T any](t testing.TB, text string) (v T) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(text), &v); err != nil {

@@ -22,7 +22,10 @@ type Door struct {
 	Secure bool
 }
 
-var Doors = []Door{{"http1", 1, false}, {"http1-tls", 1, true}, {"h2c", 2, false}, {"http2", 2, true}, {"http3", 3, true}}
+// Doors are all of them.
+var Doors = []Door{
+	{"http1", 1, false}, {"http1-tls", 1, true}, {"h2c", 2, false}, {"http2", 2, true}, {"http3", 3, true},
+}
 
 // Visitor is a client that comes through one door.
 type Visitor struct {
@@ -64,6 +67,7 @@ func ThroughAllDoors(t *testing.T, change func(*server.Config), f func(v *Visito
 	})
 }
 
+// NewVisitor returns a client for a door of a server.
 func NewVisitor(t *testing.T, d Door, s *harness.Server, worker *App, secure *harness.Secure) *Visitor {
 	v := &Visitor{Door: d, T: t, Server: s, App: worker, url: s.URL, TLS: secure}
 	if d.Secure {
@@ -109,12 +113,13 @@ func (v *Visitor) Do(r *http.Request) *http.Response {
 	return response
 }
 
-// Get and post are do for the usual requests.
+// Get sends a request without a body.
 func (v *Visitor) Get(path string) *http.Response {
 	v.Helper()
 	return v.Do(v.Request("GET", path, nil))
 }
 
+// Post sends a request with a body.
 func (v *Visitor) Post(path string, body io.Reader) *http.Response {
 	v.Helper()
 	return v.Do(v.Request("POST", path, body))
@@ -143,6 +148,7 @@ func (v *Visitor) Converse(path, first string) *Conversation {
 	return c
 }
 
+// Say sends more of the body.
 func (c *Conversation) Say(text string) {
 	c.Visitor.Helper()
 	if _, err := io.WriteString(c.Upload, text); err != nil {
@@ -207,6 +213,7 @@ type Trailing struct {
 	AtEnd func()
 }
 
+// Read reads from the body.
 func (b *Trailing) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err == io.EOF {
@@ -216,7 +223,10 @@ func (b *Trailing) Read(p []byte) (int, error) {
 }
 
 // ThroughBothHTTP2 runs f for both doors of HTTP/2.
-func ThroughBothHTTP2(t *testing.T, f func(t *testing.T, s *harness.Server, worker *App, dialed func(t *testing.T) *rawclient.HTTP2)) {
+func ThroughBothHTTP2(
+	t *testing.T,
+	f func(t *testing.T, s *harness.Server, worker *App, dialed func(t *testing.T) *rawclient.HTTP2),
+) {
 	t.Helper()
 	for _, d := range Doors {
 		if d.Major != 2 {

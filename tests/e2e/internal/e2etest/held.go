@@ -28,7 +28,8 @@ func StartHold(t testing.TB, s *harness.Server) *Held {
 // WantEnd reads the response to its end. Call finish first.
 func (h *Held) WantEnd() {
 	h.T.Helper()
-	if got := string(harness.ReadAll(h.T, h.response.Body)); !strings.HasPrefix(got, "held ") || !strings.HasSuffix(got, ", <nil>") {
+	got := string(harness.ReadAll(h.T, h.response.Body))
+	if !strings.HasPrefix(got, "held ") || !strings.HasSuffix(got, ", <nil>") {
 		h.T.Fatalf("the held request ended with %q", got)
 	}
 }

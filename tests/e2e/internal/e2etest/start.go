@@ -18,6 +18,7 @@ func WantCalm(t *testing.T, s *harness.Server) {
 	}
 }
 
+// Endless is a body without an end.
 type Endless struct{}
 
 func (*Endless) Read(p []byte) (int, error) { return len(p), nil }
@@ -46,6 +47,10 @@ func StartApp(t testing.TB, s *harness.Server, env ...string) *App {
 	return &App{s.StartWorker(t, "app", env...)}
 }
 
+// KeepSlowClients is a configuration in which a client that holds a worker keeps it, however
+// busy the machine is, while others wait for that worker.
+func KeepSlowClients(c *server.Config) { c.StallTime = 0 }
+
 // StartBoth starts a server and one app for it.
 func StartBoth(t testing.TB, change func(*server.Config), env ...string) (*harness.Server, *App) {
 	t.Helper()
@@ -56,7 +61,8 @@ func StartBoth(t testing.TB, change func(*server.Config), env ...string) (*harne
 // AwaitSaid waits until the worker has printed a line with this text.
 func (a *App) AwaitSaid(t testing.TB, text string) {
 	t.Helper()
-	harness.Eventually(t, fmt.Sprintf("the worker to say %q", text), func() bool { return strings.Contains(a.Output(), text) })
+	said := func() bool { return strings.Contains(a.Output(), text) }
+	harness.Eventually(t, fmt.Sprintf("the worker to say %q", text), said)
 }
 
 // Requests returns the requests whose path begins with prefix that the worker

@@ -80,7 +80,9 @@ func (v *Visitor) dialDoor(protocols ...string) net.Conn {
 func (v *Visitor) upgrade(r *http.Request) (*Socket, *http.Response) {
 	v.Helper()
 	conn := v.dialDoor()
-	for name, value := range map[string]string{"Connection": "keep-alive, Upgrade", "Upgrade": "WebSocket", "Sec-Websocket-Key": TestKey} {
+	for name, value := range map[string]string{
+		"Connection": "keep-alive, Upgrade", "Upgrade": "WebSocket", "Sec-Websocket-Key": TestKey,
+	} {
 		if r.Header[name] == nil {
 			r.Header.Set(name, value)
 		}
@@ -129,7 +131,8 @@ func (v *Visitor) connectHTTP3(r *http.Request) (*Socket, *http.Response) {
 	v.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*harness.Patience)
 	v.Cleanup(cancel)
-	conn, err := quic.DialAddr(ctx, r.URL.Host, &tls.Config{RootCAs: v.TLS.Roots, NextProtos: []string{http3.NextProtoH3}}, &quic.Config{})
+	secure := &tls.Config{RootCAs: v.TLS.Roots, NextProtos: []string{http3.NextProtoH3}}
+	conn, err := quic.DialAddr(ctx, r.URL.Host, secure, &quic.Config{})
 	harness.Check(v, err)
 	v.Cleanup(func() { _ = conn.CloseWithError(0, "") })
 	client := (&http3.Transport{}).NewClientConn(conn)
@@ -166,10 +169,12 @@ func (p *Socket) sayFrame(f ws.Frame) {
 	harness.Check(p.v, p.TrySay(f))
 }
 
+// TrySay sends a frame, and returns why it cannot.
 func (p *Socket) TrySay(f ws.Frame) error {
 	return ws.WriteFrame(p.Out, ws.MaskFrameInPlaceWith(f, [4]byte{1, 2, 3, 4}))
 }
 
+// Text sends a message of text.
 func (p *Socket) Text(message string) { p.Say(ws.OpText, true, message) }
 
 // Close sends a Close.
@@ -195,7 +200,8 @@ func (p *Socket) Hear() ws.Frame {
 func (p *Socket) Want(op ws.OpCode, final bool, payload string) {
 	p.v.Helper()
 	if f := p.Hear(); f.Header.OpCode != op || f.Header.Fin != final || string(f.Payload) != payload {
-		p.v.Fatalf("a frame of kind %d (final: %v) with %.100q, want kind %d (%v) with %.100q", f.Header.OpCode, f.Header.Fin, f.Payload, op, final, payload)
+		p.v.Fatalf("a frame of kind %d (final: %v) with %.100q, want kind %d (%v) with %.100q",
+			f.Header.OpCode, f.Header.Fin, f.Payload, op, final, payload)
 	}
 }
 
@@ -228,6 +234,7 @@ func (p *Socket) CloseCode() ws.StatusCode {
 	return ws.StatusCode(binary.BigEndian.Uint16(f.Payload))
 }
 
+// WantClose takes a Close, which has to have this code.
 func (p *Socket) WantClose(code ws.StatusCode) {
 	p.v.Helper()
 	if got := p.CloseCode(); got != code {

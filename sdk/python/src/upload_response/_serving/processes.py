@@ -15,7 +15,7 @@ from typing import Any
 
 from .._core.errors import AttachError, CannotServe
 from .._core.native_threads import LONGEST_SLEEP
-from .stop import Stop, stop_on_signals
+from .stop import SIGNALS, Stop, stop_on_signals
 
 log = logging.getLogger("upload_response")
 
@@ -56,10 +56,15 @@ def _child(run: Callable[[], None], parent: int, streams: tuple[Any, Any]) -> No
 
 
 def _serve(run: Callable[[], None], parent: int) -> None:
-    """Serve until the parent ends, which also forwards signals: those of a terminal reach both."""
+    """Serve until the parent ends, which also forwards signals: those of a terminal reach both.
+
+    The signals are blocked until they have handlers of this process: to those of the parent, which
+    a fork copies, they would be lost.
+    """
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     if os.getppid() != parent:
         return
     try:
@@ -80,11 +85,13 @@ class _Children:
     def add(self) -> None:
         streams = sys.stdout, sys.stderr
         process = self._context.Process(target=_child, args=(self._run, os.getpid(), streams))
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
             if not _can_flush():
                 sys.stdout = sys.stderr = None
             process.start()
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             sys.stdout, sys.stderr = streams
         self.started[process] = time.monotonic()
 
