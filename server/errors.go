@@ -8,11 +8,10 @@ var (
 	ErrNoRoute = fault.ErrNoRoute
 	// ErrBadRequest is returned when a request cannot be passed on.
 	ErrBadRequest = fault.ErrBadRequest
-	// ErrMethod is returned for a method that a proxy of this kind does not
-	// serve.
+	// ErrMethod is returned for a method that a proxy of this kind does not serve.
 	ErrMethod = fault.ErrMethod
-	// ErrTrace is returned for TRACE, unless it is allowed: it would show whoever sends it
-	// what others have added to a request, such as credentials (RFC 9110 section 9.3.8).
+	// ErrTrace is returned for TRACE, unless it is allowed: the response would show the sender
+	// what others have added to the request, such as credentials (RFC 9110 section 9.3.8).
 	ErrTrace = fault.ErrTrace
 	// ErrTargetTooLong is returned when the headers frame passes its limit, mostly because
 	// of the target.
@@ -30,8 +29,7 @@ var (
 	ErrTooFast = fault.ErrTooFast
 	// ErrBodyBroken is returned when the body breaks off or is malformed.
 	ErrBodyBroken = fault.ErrBodyBroken
-	// ErrClientSlow is returned when the client makes no progress within its
-	// deadline.
+	// ErrClientSlow is returned when the client makes no progress within its deadline.
 	ErrClientSlow = fault.ErrClientSlow
 	// ErrClientGone is returned when the client has closed its connection.
 	ErrClientGone = fault.ErrClientGone
@@ -43,8 +41,8 @@ var (
 	ErrQueueTimeout = fault.ErrQueueTimeout
 	// ErrDraining is returned when the server is shutting down.
 	ErrDraining = fault.ErrDraining
-	// ErrWorkerTimeout is returned when the worker makes no progress within
-	// the response timeout.
+	// ErrWorkerTimeout is returned when the worker makes no progress within the response
+	// timeout.
 	ErrWorkerTimeout = fault.ErrWorkerTimeout
 	// ErrWorkerLost is returned when the worker died or was evicted.
 	ErrWorkerLost = fault.ErrWorkerLost

@@ -19,9 +19,9 @@ import (
 	"github.com/wavey-ai/upload-response/server/listen"
 )
 
-// responseGrace is how long, after the last exchange has ended, its response may take
-// to get out.
-const responseGrace = time.Second
+// lastWriteTime is how long, after the last exchange has ended, the response may take to get
+// out.
+const lastWriteTime = time.Second
 
 // Server serves HTTP/1.1, 2 and 3 with a router.
 type Server struct {
@@ -34,13 +34,12 @@ type Server struct {
 	accept accept.Config
 }
 
-// headerRoom is how many times their limit headers may be before they are not
-// looked at: the router refuses those within it, while net/http ends a connection
-// of HTTP/2 over a single field that is too long.
+// headerRoom is how many times the header limit a request may have before nobody looks at it:
+// the router refuses requests up to there, while net/http ends a connection of HTTP/2 over a
+// single field that is too long.
 const headerRoom = 4
 
-// NewServer returns a server with the default limits around a router, which it does
-// not own.
+// NewServer returns a server with the default limits around a router, which it does not own.
 func NewServer(router *UploadResponseRouter, log *slog.Logger) *Server {
 	return NewLimitedServer(router, DefaultLimits(), log)
 }
@@ -66,8 +65,7 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 	})
 	s.accept = accept.Config{
 		Trust: &router.trust, ProxyProtocol: limits.ProxyProtocol, Addresses: addresses,
-		HandshakeTime: limits.HeaderTime,
-		AltSvc:        s.http3.AltSvc, HTTP1: base, Fast: s.fast, Log: log,
+		HandshakeTime: limits.HeaderTime, AltSvc: s.http3.AltSvc, HTTP1: base, Fast: s.fast, Log: log,
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -83,7 +81,7 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		Protocols:         protocols,
 
-		DisableGeneralOptionsHandler: true, // the router answers OPTIONS *, over all versions
+		DisableGeneralOptionsHandler: true, // the relay answers OPTIONS *, over all versions
 		HTTP2:                        http2.Config(limits.StreamsPerConn, router.config.ClientTimeout),
 	}
 	return s
@@ -99,8 +97,8 @@ func (s *Server) ServeTLS(listener net.Listener, config *tls.Config) error {
 	return s.serve(listener, config)
 }
 
-// ServeListener serves what comes in through a listener until Shutdown; it then returns nil.
-// The configuration is for a secure address.
+// ServeListener serves the connections of a listener until Shutdown; it then returns nil. The
+// configuration is for a secure address.
 func (s *Server) ServeListener(l *listen.Listener, config *tls.Config) error {
 	if !l.Address.Secure {
 		return s.Serve(l.Listener)
@@ -137,8 +135,8 @@ func (s *Server) ServeQUIC(conn net.PacketConn, config *tls.Config) error {
 	return s.http3.Serve(conn, config)
 }
 
-// Shutdown accepts no more connections and waits for the exchanges in progress
-// until ctx ends; the rest of them is then broken off.
+// Shutdown accepts no more connections and waits for the exchanges in progress until ctx ends;
+// it then breaks off the rest of them.
 func (s *Server) Shutdown(ctx context.Context) error {
 	quiet, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -147,8 +145,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	closing.Go(func() { s.fast.Shutdown(quiet) })
 	closing.Go(func() { s.http3.Shutdown(quiet) })
 	err := s.router.Drain(ctx)
-	// Those that are left have no request: connections that were opened and not used.
-	timer := time.AfterFunc(responseGrace, cancel)
+	timer := time.AfterFunc(lastWriteTime, cancel) // connections that are still open have no request
 	defer timer.Stop()
 	closing.Wait()
 	err = errors.Join(err, s.http3.Close())

@@ -1,7 +1,6 @@
 package server
 
-// Stats is a snapshot of what the router holds and of what has happened since
-// its start.
+// Stats is a snapshot of what the router holds, and of what has happened since the start.
 type Stats struct {
 	Links          int   `json:"links"`           // attached
 	ActiveStreams  int64 `json:"active_streams"`  // rows in use, quarantined ones too
@@ -19,7 +18,7 @@ type Stats struct {
 	Refused        int64 `json:"refused"`         // attaches refused
 	Lost           int64 `json:"lost"`            // links whose worker went away
 	Evicted        int64 `json:"evicted"`         // links whose worker broke the protocol
-	StaleNotices   int64 `json:"stale_notices"`   // news from workers that was of use to nobody
+	StaleNotices   int64 `json:"stale_notices"`   // news from workers that nobody needed
 	Allocations    int64 `json:"allocations"`     // objects on the heap of this process, ever
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server/internal/conn"
+	"github.com/wavey-ai/upload-response/server/internal/http1"
 	"github.com/wavey-ai/upload-response/server/internal/http2"
 	"github.com/wavey-ai/upload-response/server/internal/http3"
 )
@@ -16,9 +17,10 @@ import (
 // Session is one request and its response in the version of HTTP that the client speaks.
 type Session struct {
 	Version        proto.Version
-	Pipelined      bool // requests follow each other on the connection: HTTP/1
-	Ambiguous      bool // recipients may disagree where the request ends
-	AwaitsContinue bool // the client waits for 100 Continue
+	Pipelined      bool         // requests follow each other on the connection: HTTP/1
+	Ambiguous      bool         // recipients may disagree where the request ends
+	AwaitsContinue bool         // the client waits for 100 Continue
+	Vectors        VectorWriter // nil: pieces of the body are written one by one
 }
 
 // Adapt returns the session of a request, and the writer through which an exchange writes
@@ -37,6 +39,7 @@ func Adapt(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, Session
 		if expects {
 			w = newInterimWriter(w)
 		}
+		s.Vectors = http1.VectorWriterOf(w, r)
 	}
 	return w, s
 }

@@ -28,7 +28,7 @@ type bodyUpload struct {
 	request  *http.Request
 	limit    int64 // of the body; 0: none
 	session  *protocol.Session
-	writer   http.ResponseWriter // for 100 Continue
+	writer   http.ResponseWriter // sends 100 Continue
 	window   *windowClaim        // released when the whole body has been read
 	done     chan struct{}       // closed when nothing more is written
 

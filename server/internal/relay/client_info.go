@@ -142,7 +142,7 @@ func (i *clientInfo) appendNode(fields []proto.Field) []proto.Field {
 	return append(fields, proto.Field{Name: proto.ClientField, Value: i.node})
 }
 
-// appendFields adds the fields that tell a worker about the origin of the request.
+// appendFields adds the fields that tell a worker who sent the request, and how.
 func (i *clientInfo) appendFields(fields []proto.Field, r *http.Request) []proto.Field {
 	add := func(name, value string) {
 		if value != "" {

@@ -100,10 +100,11 @@ func TestTheClientIsTheFirstThatNoTrustedProxyIs(t *testing.T) {
 		if i.node != c.want {
 			t.Errorf("%s with %s is taken for %q, want %q", c.remote, c.fields, i.node, c.want)
 		}
-		if node, err := netip.ParseAddrPort(i.node); i.node != "" && (err != nil || i.address != node.Addr().String() ||
-			!i.holder.Contains(node.Addr().WithZone(""))) {
-			t.Errorf("%s with %s: the client is %q, %v, and the node %q", c.remote, c.fields, i.address, i.holder,
-				i.node)
+		node, err := netip.ParseAddrPort(i.node)
+		same := err == nil && i.address == node.Addr().String() && i.holder.Contains(node.Addr().WithZone(""))
+		if i.node != "" && !same {
+			t.Errorf("%s with %s: the client is %q, %v, and the node %q",
+				c.remote, c.fields, i.address, i.holder, i.node)
 		}
 	}
 }
@@ -156,8 +157,8 @@ func TestTheListsThatWorkersGetDoNotContradictEachOther(t *testing.T) {
 		for _, f := range i.appendFields(nil, request) {
 			got[f.Name] = f.Value
 		}
-		if list, own, _ := strings.Cut(got["forwarded"], ";proto=http"); got["x-forwarded-for"] != c.list ||
-			list != c.forwarded || own != "" {
+		list, own, _ := strings.Cut(got["forwarded"], ";proto=http")
+		if got["x-forwarded-for"] != c.list || list != c.forwarded || own != "" {
 			t.Errorf("%s becomes %s and %s", c.fields, got["x-forwarded-for"], got["forwarded"])
 		}
 	}

@@ -45,8 +45,7 @@ func (x *exchange) serve() error {
 	if err := x.checkLimits(); err != nil {
 		return err
 	}
-	defer x.window.release()
-	defer x.relay.leave()
+	defer x.leave()
 	if err := x.checkRequest(); err != nil {
 		return err
 	}
@@ -69,20 +68,26 @@ func (x *exchange) serve() error {
 	return x.run(hasBody)
 }
 
-// checkLimits refuses a request whose client may have no more now. Release: windowClaim.release
-// and Relay.leave.
+// checkLimits refuses a request whose client may have no more now. Release: leave.
 func (x *exchange) checkLimits() error {
 	if !x.relay.rates.allow(x.request, &x.client) {
 		return fault.ErrTooFast
 	}
-	if err := x.claimWindow(); err != nil {
-		return err
+	if !x.session.Pipelined && (x.handshake != nil || x.hasBody()) {
+		if err := x.claimWindow(); err != nil {
+			return err
+		}
 	}
 	err := x.relay.enter()
 	if err != nil {
 		x.window.release()
 	}
 	return err
+}
+
+func (x *exchange) leave() {
+	x.relay.leave()
+	x.window.release()
 }
 
 // checkRequest refuses a request that no worker has to see for that, and finds the pool.
@@ -137,7 +142,7 @@ func (x *exchange) dispatchClient() dispatch.Client {
 func (x *exchange) run(hasBody bool) error {
 	s := x.stream
 	x.response = responseStream{
-		stream: s, progress: x.progress, writer: x.writer, vectors: protocol.VectorWriterOf(x.writer, x.request),
+		stream: s, progress: x.progress, writer: x.writer, vectors: x.session.Vectors,
 		controller: x.controller, request: x.request, client: &x.client, handshake: x.handshake, relay: x.relay,
 	}
 	x.progress.Attach(x.request.Context(), x.controller, x.transferCounter())

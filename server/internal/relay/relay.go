@@ -75,11 +75,13 @@ func New(c Config, d *dispatch.Dispatcher) *Relay {
 
 // ServeHTTP carries one exchange: the documentation of the package shows the way.
 func (r *Relay) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	x := exchange{relay: r, conn: conn.Of(request), start: time.Now()}
+	x := exchange{relay: r, request: request, conn: conn.Of(request), start: time.Now()}
 	peer := x.conn.Client(request.RemoteAddr, r.config.Trust)
 	x.writer, x.session = protocol.Adapt(w, request)
 	defer protocol.Release(x.writer)
-	x.handshake, x.request = websocket.NewHandshake(request)
+	if websocket.Possible(request) {
+		x.handshake, x.request = websocket.NewHandshake(request)
+	}
 	x.client = r.clientInfo(peer, x.conn, x.request, &x.session)
 	r.compressors.DropWeakRange(x.request.Header)
 	x.controller = http.NewResponseController(x.writer)

@@ -87,10 +87,7 @@ func (r *responseStream) handle(slot shm.Slot) (done bool, err error) {
 	case shm.KindHeaders:
 		return false, r.begin(slot.Bytes)
 	case shm.KindBody:
-		if r.trailers {
-			return false, fmt.Errorf("%w: a body after the trailers", fault.ErrWorkerInvalid)
-		}
-		return false, r.body(r.gather(slot))
+		return false, r.sendBody(slot)
 	case shm.KindTrailers:
 		return false, r.sendTrailers(slot.Bytes)
 	case shm.KindEnd:
@@ -177,7 +174,7 @@ func (r *responseStream) begin(frame []byte) error {
 	return nil
 }
 
-// start notes that the response has begun, or begins now.
+// start notes that the response begins.
 func (r *responseStream) start(head header.ResponseHead) {
 	r.head, r.begun, r.dirty = head, true, true
 	r.stream.KeepNoMore() // too late to serve it again
@@ -228,9 +225,14 @@ func (r *responseStream) gather(slot shm.Slot) [][]byte {
 	return r.pieces
 }
 
-// body sends pieces of the body straight from shared memory.
-func (r *responseStream) body(pieces [][]byte) error {
-	r.sent += int64(protocol.Length(pieces))
+// sendBody sends the body straight from shared memory: a slot, and what follows it.
+func (r *responseStream) sendBody(slot shm.Slot) (err error) {
+	if r.trailers {
+		return fmt.Errorf("%w: a body after the trailers", fault.ErrWorkerInvalid)
+	}
+	pieces := r.gather(slot)
+	n := protocol.Length(pieces)
+	r.sent += int64(n)
 	if r.head.BodyAllowed && r.head.ContentLength >= 0 && r.sent > r.head.ContentLength {
 		return fmt.Errorf("%w: more bytes than its Content-Length of %d", fault.ErrWorkerInvalid, r.head.ContentLength)
 	}
@@ -238,28 +240,22 @@ func (r *responseStream) body(pieces [][]byte) error {
 		return nil // drained, not sent (RFC 9110 sections 9.3.2 and 15.3.5, RFC 9112 section 6.3)
 	}
 	r.progress.StartWrite()
-	err := r.write(pieces)
+	switch {
+	case r.compressor != nil:
+		_, err = r.compressor.Write(slot.Bytes)
+	case len(pieces) > 1:
+		err = r.vectors.WriteVector(pieces, r.tookSome)
+	default:
+		_, err = r.writer.Write(slot.Bytes)
+	}
 	r.progress.EndWrite()
-	r.progress.Sent(protocol.Length(pieces))
+	r.progress.Sent(n)
 	r.dirty = true
 	return clientError(r.progress, err)
 }
 
 // tookSome notes that the client has taken something, and has the rest to take.
 func (r *responseStream) tookSome() { r.progress.StartWrite() }
-
-// write sends pieces: one, unless they can go together.
-func (r *responseStream) write(pieces [][]byte) (err error) {
-	switch {
-	case r.compressor != nil:
-		_, err = r.compressor.Write(pieces[0])
-	case len(pieces) > 1:
-		err = r.vectors.WriteVector(pieces, r.tookSome)
-	default:
-		_, err = r.writer.Write(pieces[0])
-	}
-	return err
-}
 
 // flush sends what has been written when the worker has nothing more ready.
 func (r *responseStream) flush() error {
@@ -289,8 +285,8 @@ func (r *responseStream) end() error {
 		return err
 	}
 	if r.head.BodyAllowed && r.head.ContentLength >= 0 && r.sent != r.head.ContentLength {
-		return fmt.Errorf("%w: %d bytes, its Content-Length is %d", fault.ErrWorkerInvalid, r.sent,
-			r.head.ContentLength)
+		return fmt.Errorf("%w: %d bytes, its Content-Length is %d",
+			fault.ErrWorkerInvalid, r.sent, r.head.ContentLength)
 	}
 	return r.finish()
 }
@@ -307,8 +303,15 @@ func (r *responseStream) finish() error {
 
 // clientError returns what the failure of a write to the client means.
 func clientError(p *progress.Exchange, err error) error {
+	if err == nil {
+		return nil
+	}
+	return writeError(p, err)
+}
+
+func writeError(p *progress.Exchange, err error) error {
 	switch {
-	case err == nil, errors.Is(err, http.ErrNotSupported):
+	case errors.Is(err, http.ErrNotSupported):
 		return nil
 	case p.Preempted():
 		return fault.ErrPreempted

@@ -16,23 +16,28 @@ type Route struct {
 	Pool   *dispatch.Pool
 }
 
-// routeTable finds the pool of a path. Its prefixes have no slash at the end; "" matches all.
-type routeTable []Route
-
-// newRouteTable sorts the routes so that the first match is the longest.
-func newRouteTable(routes []Route) routeTable {
-	table := make(routeTable, 0, len(routes))
-	for _, r := range routes {
-		table = append(table, Route{Prefix: strings.TrimRight(r.Prefix, "/"), Pool: r.Pool})
-	}
-	slices.SortStableFunc(table, func(a, b Route) int { return len(b.Prefix) - len(a.Prefix) })
-	return table
+// routeTable finds the pool of a path.
+type routeTable struct {
+	routes []Route        // without a slash at the end of the prefix; "" matches all
+	only   *dispatch.Pool // of every path; nil: it depends on the path
 }
 
-func (t routeTable) find(path string) *dispatch.Pool {
-	for _, e := range t {
-		if rest, ok := strings.CutPrefix(path, e.Prefix); ok && (rest == "" || rest[0] == '/' || e.Prefix == "") {
-			return e.Pool
+// newRouteTable sorts the routes so that the first match is the longest.
+func newRouteTable(routes []Route) (t routeTable) {
+	for _, r := range routes {
+		t.routes = append(t.routes, Route{Prefix: strings.TrimRight(r.Prefix, "/"), Pool: r.Pool})
+	}
+	slices.SortStableFunc(t.routes, func(a, b Route) int { return len(b.Prefix) - len(a.Prefix) })
+	if len(t.routes) == 1 && t.routes[0].Prefix == "" {
+		t.only = t.routes[0].Pool
+	}
+	return t
+}
+
+func (t *routeTable) find(path string) *dispatch.Pool {
+	for _, r := range t.routes {
+		if rest, ok := strings.CutPrefix(path, r.Prefix); ok && (rest == "" || rest[0] == '/' || r.Prefix == "") {
+			return r.Pool
 		}
 	}
 	return nil
@@ -45,14 +50,14 @@ var errReadings = errors.New("path: not everybody would find it under the same r
 // choose returns the pool of a target's path, or nil. The worker gets the path as it came,
 // and may remove dot segments, take two slashes for one, or an escaped slash for none: a path
 // is refused if that would lead to another pool.
-func (t routeTable) choose(target *url.URL) (*dispatch.Pool, error) {
-	if len(t) == 1 && t[0].Prefix == "" {
-		return t[0].Pool, nil
+func (t *routeTable) choose(target *url.URL) (*dispatch.Pool, error) {
+	if t.only != nil {
+		return t.only, nil
 	}
 	return t.chooseOne(target)
 }
 
-func (t routeTable) chooseOne(target *url.URL) (*dispatch.Pool, error) {
+func (t *routeTable) chooseOne(target *url.URL) (*dispatch.Pool, error) {
 	found := t.find(target.Path)
 	if !t.agree(target.Path, found) {
 		return nil, errReadings
@@ -64,7 +69,7 @@ func (t routeTable) chooseOne(target *url.URL) (*dispatch.Pool, error) {
 }
 
 // agree reports whether each way to read a path leads to a pool.
-func (t routeTable) agree(path string, found *dispatch.Pool) bool {
+func (t *routeTable) agree(path string, found *dispatch.Pool) bool {
 	dots, slashes := strings.Contains(path, "/."), strings.Contains(path, "//")
 	return t.find(path) == found && (!dots || t.find(normal(path, true, false)) == found) &&
 		(!slashes || t.find(normal(path, false, true)) == found) &&

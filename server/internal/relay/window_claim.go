@@ -23,13 +23,9 @@ type windowClaim struct {
 // claimWindow takes what the body of a request may fill before it is read. Release:
 // windowClaim.release, any number of times.
 func (x *exchange) claimWindow() error {
-	if x.session.Pipelined || x.conn == nil || x.handshake == nil && !x.hasBody() {
+	if x.conn == nil {
 		return nil
 	}
-	return x.takeWindow()
-}
-
-func (x *exchange) takeWindow() error {
 	c := &x.window
 	c.conn, c.holder = x.conn, x.client.holder
 	c.bytes, c.most = protocol.WindowOf(x.session.Version, x.request.ContentLength)
@@ -54,14 +50,16 @@ func (x *exchange) takeWindow() error {
 // release gives back what claimWindow took.
 func (c *windowClaim) release() {
 	if c.budget != nil {
-		c.once.Do(c.giveBack)
+		c.giveBack()
 	}
 }
 
 func (c *windowClaim) giveBack() {
-	n := c.bytes
-	if c.most > 0 {
-		n = -c.conn.Window.Add(-n, c.most)
-	}
-	c.budget.Give(c.holder, n)
+	c.once.Do(func() {
+		n := c.bytes
+		if c.most > 0 {
+			n = -c.conn.Window.Add(-n, c.most)
+		}
+		c.budget.Give(c.holder, n)
+	})
 }

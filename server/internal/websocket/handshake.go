@@ -36,17 +36,15 @@ const (
 	keyBytes     = 16
 )
 
+// Possible reports whether a request may ask for a WebSocket: most do not, at first sight.
+func Possible(r *http.Request) bool {
+	return r.ProtoMajor != 1 || r.Header["Upgrade"] != nil
+}
+
 // NewHandshake returns the handshake that a request begins, or nil if the request asks for
 // no WebSocket. It turns an extended CONNECT into the GET that would ask for the same over
 // HTTP/1.1 (RFC 6455 section 4.1).
 func NewHandshake(r *http.Request) (*Handshake, *http.Request) {
-	if r.ProtoMajor == 1 && r.Header["Upgrade"] == nil {
-		return nil, r
-	}
-	return newHandshake(r)
-}
-
-func newHandshake(r *http.Request) (*Handshake, *http.Request) {
 	switch {
 	case r.ProtoMajor == 1:
 		return newUpgrade(r), r

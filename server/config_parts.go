@@ -1,0 +1,42 @@
+package server
+
+import (
+	"github.com/wavey-ai/upload-response/server/internal/conn"
+	"github.com/wavey-ai/upload-response/server/internal/dispatch"
+	"github.com/wavey-ai/upload-response/server/internal/progress"
+	"github.com/wavey-ai/upload-response/server/internal/relay"
+)
+
+// forDispatcher returns the part of a checked configuration that the dispatcher has to know.
+func (c *Config) forDispatcher() dispatch.Config {
+	d := dispatch.Config{
+		ServerName: Name + "/" + Version,
+		NumStreams: c.NumStreams, SlotSize: c.SlotSize, SlotsPerStream: c.SlotsPerStream,
+		Memory: c.Memory, LinkMemory: c.LinkMemory, MaxLinks: c.MaxLinks,
+		ResponseTimeout: c.ResponseTimeout, QueueLength: c.QueueLength, QueueTime: c.QueueTime,
+		Limits:     progress.Limits{ClientTimeout: c.ClientTimeout, StallTime: c.StallTime, MinBodyRate: c.MinBodyRate},
+		Supervised: c.Supervised, OpenPools: c.OpenPools, Started: c.Started, StartedWorkers: c.StartedWorkers,
+		AllowUIDs: c.AllowUIDs, AllowGIDs: c.AllowGIDs, PoolUIDs: c.PoolUIDs, PoolGIDs: c.PoolGIDs,
+		LinksPerProcess: c.LinksPerProcess, LinksPerUser: c.LinksPerUser, LinksPerPool: c.LinksPerPool,
+		Log: c.Log,
+	}
+	for _, route := range c.Routes {
+		d.Pools = append(d.Pools, route.Pool)
+	}
+	return d
+}
+
+// forRelay returns the part of a checked configuration that the relay has to know. The pools
+// are those of d.
+func (c *Config) forRelay(d *dispatch.Dispatcher, trust *conn.Trust, windows *conn.Budget) relay.Config {
+	r := relay.Config{
+		Trust: trust, HeaderLimit: c.HeaderLimit, FieldLimit: c.FieldLimit, BodyLimit: c.BodyLimit,
+		AllowTrace: c.AllowTrace, MessageLimit: c.MessageLimit, PingInterval: c.PingInterval,
+		Rates:   relay.RateLimit{Rate: c.RequestRate, Burst: c.RequestBurst, Header: c.RequestRateHeader},
+		Windows: windows, Compress: c.Compress, CompressMin: c.CompressMin, Log: c.Log, AccessLog: c.AccessLog,
+	}
+	for _, route := range c.Routes {
+		r.Routes = append(r.Routes, relay.Route{Prefix: route.Prefix, Pool: d.Pool(route.Pool)})
+	}
+	return r
+}
