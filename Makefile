@@ -255,7 +255,7 @@ lint-c: need-python need-cc $(LINT)/wheels
 
 .PHONY: lint-shell
 lint-shell: need-python $(LINT)/wheels
-	$(LINT)/venv/bin/shellcheck .ci/run $$(git ls-files '*.sh')
+	$(LINT)/venv/bin/shellcheck .ci/run .ci/side-by-side $$(git ls-files '*.sh')
 
 .PHONY: reference
 reference: reference-c reference-python ## Make the references of the APIs in C and Python, in build/reference
