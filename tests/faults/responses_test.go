@@ -317,6 +317,7 @@ func TestAnAnswerForAStreamOfThePastIsDropped(t *testing.T) {
 }
 
 func init() {
+	neverAccepted["answer-of-the-past"] = true
 	scripts["answer-of-the-past"] = func(t *turn) {
 		t.head(200, proto.Field{Name: "content-length", Value: "4"})
 		t.text("evil")
