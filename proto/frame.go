@@ -22,6 +22,7 @@ const (
 // FrameType is the type of a frame.
 type FrameType uint8
 
+// The types of frame.
 const (
 	FrameHeaders FrameType = 1 // a Request or a Response
 	FrameBody    FrameType = 2 // a piece of the body
@@ -44,6 +45,7 @@ func (t FrameType) String() string {
 // Kind says whether a headers frame holds a request or a response.
 type Kind uint8
 
+// The kinds of headers frame.
 const (
 	KindRequest  Kind = 1
 	KindResponse Kind = 2

@@ -142,7 +142,7 @@ type (
 	endFrame struct{ streamID uint64 }
 )
 
-// want is what the vector decodes to.
+// want is the message in the vector.
 func (v *vector) want() any {
 	switch v.Kind {
 	case "request":

@@ -6,6 +6,7 @@ import "strconv"
 // workers as HTTP11.
 type Version uint8
 
+// The versions.
 const (
 	HTTP11 Version = 1
 	HTTP2  Version = 2

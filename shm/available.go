@@ -56,7 +56,8 @@ func cgroupAvailable() uint64 {
 	}
 	path, _, _ = strings.Cut(path, "\n")
 	have := uint64(math.MaxUint64)
-	for dir := filepath.Join("/sys/fs/cgroup", path); strings.HasPrefix(dir, "/sys/fs/cgroup"); dir = filepath.Dir(dir) {
+	const root = "/sys/fs/cgroup"
+	for dir := filepath.Join(root, path); strings.HasPrefix(dir, root); dir = filepath.Dir(dir) {
 		limit, okLimit := readNumber(filepath.Join(dir, "memory.max"))
 		used, okUsed := readNumber(filepath.Join(dir, "memory.current"))
 		if okLimit && okUsed {

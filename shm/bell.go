@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Eventfd is a bell that a poller can wait for.
+// Eventfd is a bell for a poller.
 type Eventfd struct {
 	file *os.File        // nil: it rests, or is only rung here
 	raw  syscall.RawConn // nil: it is only rung here
@@ -75,7 +75,8 @@ func NewPeerEventfd() (*Eventfd, error) {
 		return nil, fmt.Errorf("shm: epoll: %w", err)
 	}
 	e := &Eventfd{fd: fd, peer: guard, closed: make(chan struct{})}
-	if err := unix.EpollCtl(guard, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET}); err != nil {
+	if err := unix.EpollCtl(guard, unix.EPOLL_CTL_ADD, fd,
+		&unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET}); err != nil {
 		_ = e.Close()
 		return nil, fmt.Errorf("shm: epoll: %w", err)
 	}

@@ -162,8 +162,8 @@ func TestABellOfAnotherProcessIsQuietOnceItsRingIsTaken(t *testing.T) {
 	}
 }
 
-// Whoever has the eventfd itself can fill it up and make the next ring wait for
-// ever. What a worker gets does not let it.
+// Whoever has the eventfd itself can fill it up and make the next ring wait forever. What
+// a worker gets does not let it.
 func TestAWorkerCannotMakeARingHang(t *testing.T) {
 	ringer, waiter := testPeerBell(t)
 	fd := waiter.FD()
@@ -282,7 +282,8 @@ func TestAFutexDoesNotSleepOverARing(t *testing.T) {
 func TestAFutexSleepsNoLongerThanItMay(t *testing.T) {
 	l := newHeapLink(t, fewSlots)
 	for err := error(nil); !errors.Is(err, os.ErrDeadlineExceeded); {
-		if err = l.worker.WaitBell(l.worker.Bell(), time.Millisecond); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		if err = l.worker.WaitBell(l.worker.Bell(), time.Millisecond); err != nil &&
+			!errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatal(err)
 		}
 	}

@@ -95,7 +95,7 @@ func BenchmarkNotice(b *testing.B) {
 	}
 }
 
-// An assignment is appended, taken, accepted and let go of.
+// An assignment is appended, taken, accepted and released.
 func BenchmarkAssignment(b *testing.B) {
 	l := newHeapLink(b, fewSlots)
 	id := uint64(0)

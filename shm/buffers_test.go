@@ -92,9 +92,9 @@ func TestAReservationSurvivesAReclaim(t *testing.T) {
 	})
 }
 
-// A reservation that was given up held back the reuse of its buffer; the next
-// one must not suffer, or a lane whose every slot is released would wait for
-// ever for one more to be.
+// A reservation that was given up held back the reuse of its buffer; the next one must
+// not suffer, or a lane whose every slot is released would wait forever for one more to
+// be.
 func TestAReservationThatWasGivenUpCostsNoRoom(t *testing.T) {
 	s := fewSlots
 	s.requestBuffers, s.responseBuffers, s.lanes = 1, 1, 1

@@ -55,8 +55,9 @@ func PlanRequest(c RequestConfig) (RequestGeometry, error) {
 	g.DescriptorsAt = g.RowsAt + uint64(g.Rows)*RowBytes
 	g.Ring, g.BuffersAt = planDescriptors(g.DescriptorsAt, c.Bytes, 2*uint64(g.SlotSize), g.Rows, g.SlotLimit)
 	if g.BuffersAt+2*uint64(g.SlotSize) > c.Bytes {
-		return RequestGeometry{}, geometryError("%d bytes are too few for %d streams with slots of %d bytes: at least %d are needed",
-			c.Bytes, c.Rows, c.SlotSize, g.BuffersAt+2*uint64(g.SlotSize))
+		return RequestGeometry{},
+			geometryError("%d bytes are too few for %d streams with slots of %d bytes: at least %d are needed",
+				c.Bytes, c.Rows, c.SlotSize, g.BuffersAt+2*uint64(g.SlotSize))
 	}
 	g.Buffers = uint32(min((c.Bytes-g.BuffersAt)/uint64(g.SlotSize), MaxBuffers))
 	g.Len = g.BuffersAt + uint64(g.Buffers)*uint64(g.SlotSize)
@@ -66,7 +67,8 @@ func PlanRequest(c RequestConfig) (RequestGeometry, error) {
 func (c RequestConfig) check() error {
 	switch {
 	case c.SlotSize < MinSlotSize || c.SlotSize > MaxSlotSize || c.SlotSize%pageBytes != 0:
-		return geometryError("slot size %d: want a multiple of %d from %d to %d bytes", c.SlotSize, pageBytes, MinSlotSize, MaxSlotSize)
+		return geometryError("slot size %d: want a multiple of %d from %d to %d bytes", c.SlotSize, pageBytes,
+			MinSlotSize, MaxSlotSize)
 	case c.SlotLimit < 1 || c.SlotLimit > MaxRing:
 		return geometryError("%d slots per stream: want 1 to %d", c.SlotLimit, MaxRing)
 	case c.Rows < 1 || c.Rows > MaxRows:
@@ -81,7 +83,8 @@ func (c RequestConfig) check() error {
 
 // positionsAt returns where the positions stand in a mailbox: after its rings.
 func (g *RequestGeometry) positionsAt() uint64 {
-	return MailboxBytes + uint64(g.InboxEntries)*InboxEntryBytes + roundUp(uint64(g.NoticeEntries)*NoticeBytes, lineBytes)
+	return MailboxBytes + uint64(g.InboxEntries)*InboxEntryBytes +
+		roundUp(uint64(g.NoticeEntries)*NoticeBytes, lineBytes)
 }
 
 // planRing returns how many descriptors each of n lanes gets: enough for the
@@ -116,11 +119,14 @@ func (g *RequestGeometry) Check(segmentBytes uint64) error {
 	switch {
 	case g.SlotSize < MinSlotSize || g.SlotSize > MaxSlotSize || g.SlotSize%SlotAlign != 0:
 		return geometryError("slot size %d", g.SlotSize)
-	case g.SlotLimit == 0 || g.Rows == 0 || g.Rows > MaxRows || g.Links == 0 || g.Links > MaxLinks || g.Buffers > MaxBuffers:
+	case g.SlotLimit == 0 || g.Rows == 0 || g.Rows > MaxRows || g.Links == 0 || g.Links > MaxLinks ||
+		g.Buffers > MaxBuffers:
 		return geometryError("slot limit %d, rows %d, links %d, buffers %d", g.SlotLimit, g.Rows, g.Links, g.Buffers)
-	case !isPow2(g.Ring) || g.Ring > MaxRing || !isPow2(g.InboxEntries) || g.InboxEntries > 2*MaxLanes || !isPow2(g.NoticeEntries) || g.NoticeEntries > 4*MaxLanes:
+	case !isPow2(g.Ring) || g.Ring > MaxRing || !isPow2(g.InboxEntries) || g.InboxEntries > 2*MaxLanes ||
+		!isPow2(g.NoticeEntries) || g.NoticeEntries > 4*MaxLanes:
 		return geometryError("rings %d, %d, %d", g.Ring, g.InboxEntries, g.NoticeEntries)
-	case uint64(g.MailboxStride) < g.positionsAt()+uint64(g.InboxEntries)*PositionBytes || g.MailboxStride%lineBytes != 0:
+	case uint64(g.MailboxStride) < g.positionsAt()+uint64(g.InboxEntries)*PositionBytes ||
+		g.MailboxStride%lineBytes != 0:
 		return geometryError("mailbox stride %d", g.MailboxStride)
 	}
 	return checkAreas(segmentBytes, g.Len,
@@ -155,7 +161,9 @@ func PlanResponse(slotSize, slotLimit, lanes int, budget uint64) (ResponseGeomet
 	g.Ring, g.BuffersAt = planDescriptors(g.DescriptorsAt, budget, uint64(lanes)*uint64(slotSize), g.Lanes, g.SlotLimit)
 	need := g.BuffersAt + uint64(lanes)*uint64(slotSize)
 	if need > budget {
-		return ResponseGeometry{}, geometryError("%d bytes are too few for a link of %d lanes with slots of %d bytes: %d are needed", budget, lanes, slotSize, need)
+		return ResponseGeometry{},
+			geometryError("%d bytes are too few for a link of %d lanes with slots of %d bytes: %d are needed", budget,
+				lanes, slotSize, need)
 	}
 	g.Buffers = uint32(min((budget-g.BuffersAt)/uint64(slotSize), MaxBuffers))
 	g.Len = g.BuffersAt + uint64(g.Buffers)*uint64(slotSize)
@@ -192,7 +200,8 @@ func checkAreas(segmentBytes, announced uint64, areas ...area) error {
 	var end uint64
 	for _, a := range areas {
 		if a.at < end || a.at%lineBytes != 0 || a.at > announced || a.length > announced-a.at {
-			return geometryError("area of %d bytes at %d, previous ends at %d, segment at %d", a.length, a.at, end, announced)
+			return geometryError("area of %d bytes at %d, previous ends at %d, segment at %d", a.length, a.at, end,
+				announced)
 		}
 		end = a.at + a.length
 	}

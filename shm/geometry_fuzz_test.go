@@ -32,16 +32,21 @@ func wantInside(tb testing.TB, bytes uint64, areas ...[2]*big.Int) {
 
 func FuzzGeometryCheck(f *testing.F) {
 	for _, g := range []RequestGeometry{goodRequest(f), {SlotSize: 4096}} {
-		f.Add(g.SlotSize, g.SlotLimit, g.Links, g.MailboxStride, g.InboxEntries, g.NoticeEntries, g.Rows, g.Ring, g.Buffers,
+		f.Add(g.SlotSize, g.SlotLimit, g.Links, g.MailboxStride, g.InboxEntries, g.NoticeEntries, g.Rows, g.Ring,
+			g.Buffers,
 			g.MailboxesAt, g.RowsAt, g.DescriptorsAt, g.BuffersAt, g.Len, g.Len)
 	}
-	f.Fuzz(func(t *testing.T, slotSize, limit, links, stride, inbox, notices, rows, ring, buffers uint32, mailboxesAt, rowsAt, descriptorsAt, buffersAt, length, bytes uint64) {
-		g := RequestGeometry{slotSize, limit, links, stride, inbox, notices, rows, ring, buffers, mailboxesAt, rowsAt, descriptorsAt, buffersAt, length}
+	f.Fuzz(func(t *testing.T, slotSize, limit, links, stride, inbox, notices, rows, ring, buffers uint32, mailboxesAt,
+		rowsAt, descriptorsAt, buffersAt, length, bytes uint64) {
+		g := RequestGeometry{slotSize, limit, links, stride, inbox, notices, rows, ring, buffers, mailboxesAt, rowsAt,
+			descriptorsAt, buffersAt, length}
 		if g.Check(bytes) != nil {
 			return
 		}
-		wantInside(t, bytes, bigArea(0, HeaderBytes), bigArea(mailboxesAt, uint64(links), uint64(stride)), bigArea(rowsAt, uint64(rows), RowBytes),
-			bigArea(descriptorsAt, uint64(rows), uint64(ring), DescriptorBytes), bigArea(buffersAt, uint64(buffers), uint64(slotSize)))
+		wantInside(t, bytes, bigArea(0, HeaderBytes), bigArea(mailboxesAt, uint64(links), uint64(stride)),
+			bigArea(rowsAt, uint64(rows), RowBytes),
+			bigArea(descriptorsAt, uint64(rows), uint64(ring), DescriptorBytes),
+			bigArea(buffersAt, uint64(buffers), uint64(slotSize)))
 		if bytes > 1<<20 {
 			return
 		}
@@ -71,14 +76,18 @@ func touchRequestSegment(s *RequestSegment) {
 
 func FuzzResponseGeometryCheck(f *testing.F) {
 	g := fewSlots.responseGeometry(f)
-	f.Add(g.SlotSize, g.SlotLimit, g.Lanes, g.Ring, g.OutboxEntries, g.Buffers, g.LanesAt, g.DescriptorsAt, g.BuffersAt, g.Len, g.Len)
-	f.Fuzz(func(t *testing.T, slotSize, limit, lanes, ring, outbox, buffers uint32, lanesAt, descriptorsAt, buffersAt, length, bytes uint64) {
+	f.Add(g.SlotSize, g.SlotLimit, g.Lanes, g.Ring, g.OutboxEntries, g.Buffers, g.LanesAt, g.DescriptorsAt, g.BuffersAt,
+		g.Len, g.Len)
+	f.Fuzz(func(t *testing.T, slotSize, limit, lanes, ring, outbox, buffers uint32, lanesAt, descriptorsAt, buffersAt,
+		length, bytes uint64) {
 		g := ResponseGeometry{slotSize, limit, lanes, ring, outbox, buffers, lanesAt, descriptorsAt, buffersAt, length}
 		if g.Check(bytes) != nil {
 			return
 		}
-		wantInside(t, bytes, bigArea(0, LinkBytes), bigArea(LinkBytes, uint64(outbox), NoticeBytes), bigArea(lanesAt, uint64(lanes), LaneBytes),
-			bigArea(descriptorsAt, uint64(lanes), uint64(ring), DescriptorBytes), bigArea(buffersAt, uint64(buffers), uint64(slotSize)))
+		wantInside(t, bytes, bigArea(0, LinkBytes), bigArea(LinkBytes, uint64(outbox), NoticeBytes),
+			bigArea(lanesAt, uint64(lanes), LaneBytes),
+			bigArea(descriptorsAt, uint64(lanes), uint64(ring), DescriptorBytes),
+			bigArea(buffersAt, uint64(buffers), uint64(slotSize)))
 		if bytes > 1<<20 {
 			return
 		}

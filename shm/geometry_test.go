@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-var example = RequestConfig{SlotSize: 64 << 10, SlotLimit: 16384, Rows: 100, Links: 64, LinkLanes: 128, Bytes: 256 << 20}
+var example = RequestConfig{SlotSize: 64 << 10, SlotLimit: 16384, Rows: 100, Links: 64, LinkLanes: 128,
+	Bytes: 256 << 20}
 
 func TestTheExampleConfigurationFitsItsBudget(t *testing.T) {
 	g, err := PlanRequest(example)

@@ -25,7 +25,8 @@ var fewSlots = sizes{slotSize: 4096, limit: 5, rows: 3, lanes: 2, requestBuffers
 // for, and descriptor rings no larger than the limit makes them.
 func (s sizes) requestGeometry(tb testing.TB) RequestGeometry {
 	tb.Helper()
-	g, err := PlanRequest(RequestConfig{SlotSize: s.slotSize, SlotLimit: s.limit, Rows: s.rows, Links: 2, LinkLanes: s.lanes, Bytes: 1 << 32})
+	g, err := PlanRequest(RequestConfig{SlotSize: s.slotSize, SlotLimit: s.limit, Rows: s.rows, Links: 2,
+		LinkLanes: s.lanes, Bytes: 1 << 32})
 	if err != nil {
 		tb.Fatal(err)
 	}

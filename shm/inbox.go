@@ -95,7 +95,7 @@ func (w *InboxWriter) Revoke(i uint64) (bool, error) {
 // InboxReader is the worker's end of an inbox. One goroutine uses it.
 type InboxReader struct {
 	ring  inboxRing
-	ours  func() bool   // what was read before was written for us
+	ours  func() bool   // the words read before were written for us
 	taken atomic.Uint64 // what the word says: the server takes that memory back when the link is over
 }
 

@@ -8,14 +8,15 @@ import (
 	"time"
 )
 
-// offer appends a stream with this id, which the inbox must have room for.
+// offer appends a stream with this id, for which the inbox must have room.
 func (l *heapLink) offer(tb testing.TB, id uint64) (entry uint64) {
 	tb.Helper()
 	room, _, err := l.server.Inbox.Room()
 	if err != nil || !room {
 		tb.Fatalf("no room for stream %d: %v", id, err)
 	}
-	return l.server.Inbox.Append(Assignment{StreamID: id, Row: uint32(id % 3), Lane: uint32(id % 2), Time: int64(id) * 10})
+	return l.server.Inbox.Append(Assignment{StreamID: id, Row: uint32(id % 3), Lane: uint32(id % 2),
+		Time: int64(id) * 10})
 }
 
 // take takes a stream, which must be there.
@@ -47,7 +48,8 @@ func TestStreamsAreTakenInTheOrderInWhichTheyWereAssigned(t *testing.T) {
 			l.offer(t, id+i)
 		}
 		for i := range uint64(3) {
-			want := Assignment{StreamID: id + i, Row: uint32((id + i) % 3), Lane: uint32((id + i) % 2), Time: int64(id+i) * 10}
+			want := Assignment{StreamID: id + i, Row: uint32((id + i) % 3), Lane: uint32((id + i) % 2),
+				Time: int64(id+i) * 10}
 			if got, revoked := l.take(t); got != want || revoked {
 				t.Fatalf("took %+v (revoked %v), want %+v", got, revoked, want)
 			}
@@ -179,7 +181,7 @@ func TestAStreamIsNeverServedByTwo(t *testing.T) {
 				}
 				runtime.Gosched()
 			}
-			spin(pauses[n%4096] / 16)
+			runtime.KeepAlive(spin(pauses[n%4096] / 16))
 			a, revoked, _ := l.worker.Inbox.Take()
 			if a.StreamID != n {
 				t.Errorf("took stream %d, want %d", a.StreamID, n)
@@ -204,7 +206,7 @@ func TestAStreamIsNeverServedByTwo(t *testing.T) {
 			}
 		}
 		entry := l.server.Inbox.Append(Assignment{StreamID: n})
-		spin(pauses[(n*7+3)%4096])
+		runtime.KeepAlive(spin(pauses[(n*7+3)%4096]))
 		gotBack = append(gotBack, l.revoke(t, entry))
 	}
 	<-taken

@@ -35,7 +35,8 @@ const (
 // Final is added to the kind of the last, or only, slot of a message.
 const Final Kind = 1 << 8
 
-var kindNames = [...]string{KindHeaders: "headers", KindBody: "body", KindTrailers: "trailers", KindEnd: "end", KindAbort: "abort",
+var kindNames = [...]string{KindHeaders: "headers", KindBody: "body", KindTrailers: "trailers", KindEnd: "end",
+	KindAbort:   "abort",
 	KindInterim: "interim", KindText: "text", KindBinary: "binary", KindClose: "close"}
 
 // Valid reports whether k is a kind that this layout defines, without Final.

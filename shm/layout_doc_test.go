@@ -48,7 +48,8 @@ func wantRows(tb testing.TB, got, want [][]string) {
 func TestThePageHasExactlyTheTable(t *testing.T) {
 	var want [][]string
 	for _, f := range LayoutTable() {
-		want = append(want, []string{f.Struct, f.Name, strconv.Itoa(f.Offset), strconv.Itoa(f.Size), f.Writer, f.Meaning})
+		want = append(want, []string{f.Struct, f.Name, strconv.Itoa(f.Offset), strconv.Itoa(f.Size), f.Writer,
+			f.Meaning})
 	}
 	wantRows(t, tableOf(t, layoutpage.Words...), want)
 }
@@ -86,7 +87,8 @@ func TestThePageHasEveryKindReasonAndState(t *testing.T) {
 		{[]string{"kind", "name", "meaning"}, kinds},
 		{[]string{"reason", "name", "meaning"}, reasons},
 		{[]string{"`header.state`", "name", "meaning"}, [][]string{
-			{fmt.Sprint(ServerRunning), "running"}, {fmt.Sprint(ServerDraining), "draining"}, {fmt.Sprint(ServerStopped), "stopped"},
+			{fmt.Sprint(ServerRunning), "running"}, {fmt.Sprint(ServerDraining), "draining"},
+			{fmt.Sprint(ServerStopped), "stopped"},
 		}},
 		{[]string{"`mailbox.state`", "name", "meaning"}, [][]string{
 			{fmt.Sprint(LinkClosed), "closed"}, {fmt.Sprint(LinkOpen), "open"}, {fmt.Sprint(LinkDraining), "draining"},
@@ -107,8 +109,10 @@ func TestThePageHasEveryBound(t *testing.T) {
 	page := strings.Join(strings.Fields(layoutPage(t)), " ")
 	for _, want := range []string{
 		fmt.Sprintf("`slot_size` is from %d to %d and a multiple of %d", MinSlotSize, MaxSlotSize, SlotAlign),
-		fmt.Sprintf("`rows` is at most %d, `links` and `lanes` at most %d, `buffers` at most %d", MaxRows, MaxLinks, MaxBuffers),
-		fmt.Sprintf("`ring` is at most %d, `inbox_entries` at most %d, the other two at most %d", MaxRing, 2*MaxLanes, 4*MaxLanes),
+		fmt.Sprintf("`rows` is at most %d, `links` and `lanes` at most %d, `buffers` at most %d", MaxRows, MaxLinks,
+			MaxBuffers),
+		fmt.Sprintf("`ring` is at most %d, `inbox_entries` at most %d, the other two at most %d", MaxRing, 2*MaxLanes,
+			4*MaxLanes),
 		fmt.Sprintf("(%#x)", RequestMagic),
 		fmt.Sprintf("`buffer` %#x", NoBuffer),
 	} {

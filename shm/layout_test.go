@@ -110,7 +110,8 @@ func TestWordsOfDifferentThreadsAreOnDifferentLines(t *testing.T) {
 		"link":     {{"asleep"}, {"taken"}, {"outbox_head"}},
 		"position": {{"stream_id", "released", "wants_response"}},
 		"mailbox": {
-			{"generation", "state", "lanes", "ring", "outbox_entries", "buffers", "lanes_offset", "descriptors_offset", "buffers_offset", "response_bytes"},
+			{"generation", "state", "lanes", "ring", "outbox_entries", "buffers", "lanes_offset", "descriptors_offset",
+				"buffers_offset", "response_bytes"},
 			{"bell"}, {"inbox_head", "notice_head"}, {"watcher_asleep"},
 		},
 	}
@@ -135,7 +136,8 @@ func TestWordsOfDifferentThreadsAreOnDifferentLines(t *testing.T) {
 			t.Errorf("%s has %d words, this test knows %d", name, len(fieldsOf(name)), words)
 		}
 	}
-	if state := fieldAt(t, "header.state"); state.Offset/lineBytes == fieldAt(t, "header.buffers_offset").Offset/lineBytes {
+	state, buffers := fieldAt(t, "header.state"), fieldAt(t, "header.buffers_offset")
+	if state.Offset/lineBytes == buffers.Offset/lineBytes {
 		t.Error("the one word of the header that changes shares a line with those that do not")
 	}
 }
@@ -186,7 +188,10 @@ func TestThePrintedTableHasALineForEveryStructureAndWord(t *testing.T) {
 	}
 	for _, f := range LayoutTable() {
 		want := fmt.Sprintf("%s %s %d %d %s %s", f.Struct, f.Name, f.Offset, f.Size, f.Writer, f.Meaning)
-		if !slices.ContainsFunc(lines, func(line string) bool { return strings.Join(strings.Fields(line), " ") == want }) {
+		if !slices.ContainsFunc(lines, func(line string) bool {
+			return strings.Join(strings.Fields(line),
+				" ") == want
+		}) {
 			t.Errorf("no line for %q", want)
 		}
 	}
@@ -206,7 +211,8 @@ func TestTheMarksOfTheLayoutAreWhatTheTableCallsThem(t *testing.T) {
 	if Final != 256 {
 		t.Errorf("the final bit is %d", Final)
 	}
-	for kind, name := range map[Kind]string{1: "headers", 2: "body", 3: "trailers", 4: "end", 5: "abort", 6: "interim", 7: "text",
+	for kind, name := range map[Kind]string{1: "headers", 2: "body", 3: "trailers", 4: "end", 5: "abort", 6: "interim",
+		7: "text",
 		8: "binary", 9: "close", 0: "unknown", 10: "unknown", Final: "unknown", KindText | Final: "unknown"} {
 		if kind.String() != name || kind.Valid() != (name != "unknown") {
 			t.Errorf("kind %d is called %q", kind, kind)

@@ -16,7 +16,8 @@ type mailbox struct {
 func newMailbox(mem []byte) mailbox {
 	return mailbox{
 		mem: mem, generation: u32at(mem, mbxGeneration), state: u32at(mem, mbxState), bell: u32at(mem, mbxBell),
-		inboxHead: u64at(mem, mbxInboxHead), noticeHead: u64at(mem, mbxNoticeHead), watcherAsleep: u64at(mem, mbxWatcherAsleep),
+		inboxHead: u64at(mem, mbxInboxHead), noticeHead: u64at(mem, mbxNoticeHead),
+		watcherAsleep: u64at(mem, mbxWatcherAsleep),
 	}
 }
 

@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// noticePair is both ends of a ring of notices.
-func noticePair(entries uint32) (*NoticeWriter, *NoticeReader) {
-	mem := alignedHeap(lineBytes + uint64(entries)*NoticeBytes)
+// noticePair is both ends of a ring of four notices.
+func noticePair() (*NoticeWriter, *NoticeReader) {
+	const entries = 4
+	mem := alignedHeap(lineBytes + entries*NoticeBytes)
 	ring := newNoticeRing(u64at(mem, 0), mem[lineBytes:], entries)
 	return &NoticeWriter{ring: ring}, &NoticeReader{ring: ring}
 }
@@ -26,7 +27,7 @@ func drained(tb testing.TB, r *NoticeReader) (lanes []uint32, all bool) {
 }
 
 func TestNoticesArriveInOrderRoundAfterRound(t *testing.T) {
-	w, r := noticePair(4)
+	w, r := noticePair()
 	for round := range uint32(10) {
 		if !r.Empty() {
 			t.Fatal("a ring that was drained is not empty")
@@ -46,7 +47,7 @@ func TestNoticesArriveInOrderRoundAfterRound(t *testing.T) {
 
 func TestNoticesThatWereOverwrittenAreReported(t *testing.T) {
 	for _, pushes := range []int{5, 6, 100} {
-		w, r := noticePair(4)
+		w, r := noticePair()
 		for i := range uint32(pushes) {
 			w.Push(i)
 		}
@@ -66,7 +67,7 @@ func TestNoticesThatWereOverwrittenAreReported(t *testing.T) {
 // A writer that is about to announce one more than the ring holds has already
 // overwritten the oldest.
 func TestANoticeThatIsBeingOverwrittenIsNotLost(t *testing.T) {
-	w, r := noticePair(4)
+	w, r := noticePair()
 	for lane := range uint32(4) {
 		w.Push(lane)
 	}
@@ -83,7 +84,7 @@ func TestANoticeThatIsBeingOverwrittenIsNotLost(t *testing.T) {
 }
 
 func TestAHeadThatRunsBackwardsIsAViolation(t *testing.T) {
-	w, r := noticePair(4)
+	w, r := noticePair()
 	w.Push(1)
 	w.Push(2)
 	drained(t, r)
@@ -93,7 +94,7 @@ func TestAHeadThatRunsBackwardsIsAViolation(t *testing.T) {
 }
 
 func TestAHeadThatJumpsCostsNoMoreThanALookAtEveryLane(t *testing.T) {
-	w, r := noticePair(4)
+	w, r := noticePair()
 	w.ring.head.Store(1 << 60)
 	if lanes, all := drained(t, r); len(lanes) != 0 || !all {
 		t.Errorf("read %d notices (all %v)", len(lanes), all)
@@ -106,7 +107,7 @@ func TestNoHintIsLost(t *testing.T) {
 	const lanes, rounds = 6, 40_000 / raceSlowdown
 	watchdog, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	w, r := noticePair(4)
+	w, r := noticePair()
 	random := testRand(t)
 	order := make([]uint32, 4099)
 	for i := range order {

@@ -119,7 +119,10 @@ func startPeer(t *testing.T, role string, note peerNote, fds ...int) *peer {
 	}
 	p := &peer{socket: pair[0], exited: make(chan error, 1)}
 	go func() { p.exited <- command.Wait() }()
-	t.Cleanup(func() { cancel(); <-p.exited })
+	t.Cleanup(func() {
+		cancel()
+		<-p.exited //nolint:errcheck // the process was killed
+	})
 
 	text, err := json.Marshal(note)
 	if err != nil {

@@ -131,7 +131,7 @@ func TestWhatIsPromisedIsThereForWhoeverComes(t *testing.T) {
 	p := NewPool(10)
 	p.Promise(6)
 	greedy := mustOpen(t, p, 2)
-	for range 2 + 4 { // its own, and what nobody else is to have
+	for range 2 + 4 { // the account's own, and what nobody else is to have
 		mustTake(t, greedy)
 	}
 	if b, ok := greedy.Take(); ok {

@@ -13,7 +13,8 @@ type Position struct {
 }
 
 func newPosition(mem []byte) Position {
-	return Position{streamID: u64at(mem, posStreamID), released: u64at(mem, posReleased), wantsResponse: u32at(mem, posWantsResponse)}
+	return Position{streamID: u64at(mem, posStreamID), released: u64at(mem, posReleased),
+		wantsResponse: u32at(mem, posWantsResponse)}
 }
 
 // Open makes the position that of a stream's response. Server only; the stream

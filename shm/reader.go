@@ -70,9 +70,11 @@ func (r *Reader) slot(n uint64) (Slot, error) {
 	case d.buffer >= r.buffers.count:
 		return Slot{}, &Violation{What: "slot buffer", Got: uint64(d.buffer), Max: uint64(r.buffers.count) - 1}
 	case d.length > r.buffers.slotSize || d.offset > r.buffers.slotSize-d.length:
-		return Slot{}, &Violation{What: "end of slot", Got: uint64(d.offset) + uint64(d.length), Max: uint64(r.buffers.slotSize)}
+		return Slot{}, &Violation{What: "end of slot", Got: uint64(d.offset) + uint64(d.length),
+			Max: uint64(r.buffers.slotSize)}
 	}
-	return Slot{Number: n, Kind: kind, Final: final, Time: d.time, Bytes: r.buffers.at(d.buffer, d.offset, d.length)}, nil
+	return Slot{Number: n, Kind: kind, Final: final, Time: d.time, Bytes: r.buffers.at(d.buffer, d.offset, d.length)},
+		nil
 }
 
 // inPlace reports whether slot n may be of a kind: interim responses come first,

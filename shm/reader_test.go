@@ -28,29 +28,39 @@ func TestADescriptorThatMakesNoSenseIsAViolation(t *testing.T) {
 		{"a kind that does not exist", 2, descriptor{number: 2, length: 1, kind: 10}, "slot kind"},
 		{"a body that is final", 2, descriptor{number: 2, length: 1, kind: body | uint32(Final)}, "slot kind"},
 		{"a close that is final", 2, descriptor{number: 2, length: 1, kind: uint32(KindClose | Final)}, "slot kind"},
-		{"a text with a bit that does not exist", 2, descriptor{number: 2, length: 1, kind: uint32(KindText) | 512}, "slot kind"},
+		{"a text with a bit that does not exist", 2, descriptor{number: 2, length: 1, kind: uint32(KindText) | 512},
+			"slot kind"},
 		{"the largest kind", 2, descriptor{number: 2, length: 1, kind: math.MaxUint32}, "slot kind"},
-		{"the first buffer that is not there", 2, descriptor{number: 2, buffer: 4, length: 1, kind: body}, "slot buffer"},
+		{"the first buffer that is not there", 2, descriptor{number: 2, buffer: 4, length: 1, kind: body},
+			"slot buffer"},
 		{"no buffer at all", 2, descriptor{number: 2, buffer: NoBuffer, length: 1, kind: body}, "slot buffer"},
 		{"longer than a slot", 2, descriptor{number: 2, length: 4097, kind: body}, "end of slot"},
 		{"the largest length", 2, descriptor{number: 2, length: math.MaxUint32, kind: body}, "end of slot"},
 		{"one byte beyond its buffer", 2, descriptor{number: 2, offset: 64, length: 4033, kind: body}, "end of slot"},
 		{"wholly beyond its buffer", 2, descriptor{number: 2, offset: 4096, length: 1, kind: body}, "end of slot"},
-		{"an end that overflows", 2, descriptor{number: 2, offset: math.MaxUint32, length: 1, kind: body}, "end of slot"},
-		{"an end that overflows to its start", 2, descriptor{number: 2, offset: math.MaxUint32 - 63, length: 64, kind: body}, "end of slot"},
+		{"an end that overflows", 2, descriptor{number: 2, offset: math.MaxUint32, length: 1, kind: body},
+			"end of slot"},
+		{"an end that overflows to its start", 2, descriptor{number: 2, offset: math.MaxUint32 - 63, length: 64,
+			kind: body}, "end of slot"},
 		{"a body without bytes", 2, descriptor{number: 2, kind: body}, "length of body slot"},
 		{"trailers without bytes", 2, descriptor{number: 2, kind: uint32(KindTrailers)}, "length of trailers slot"},
 		{"headers without bytes", 1, descriptor{number: 1, kind: uint32(KindHeaders)}, "length of headers slot"},
 		{"an end with bytes", 2, descriptor{number: 2, length: 1, kind: uint32(KindEnd)}, "length of end slot"},
 		{"an abort with bytes", 2, descriptor{number: 2, length: 1, kind: uint32(KindAbort)}, "length of abort slot"},
-		{"headers that are not first", 2, descriptor{number: 2, length: 1, kind: uint32(KindHeaders)}, "kind of slot headers"},
+		{"headers that are not first", 2, descriptor{number: 2, length: 1, kind: uint32(KindHeaders)},
+			"kind of slot headers"},
 		{"a body that is first", 1, descriptor{number: 1, length: 1, kind: body}, "kind of slot body"},
-		{"trailers that are first", 1, descriptor{number: 1, length: 1, kind: uint32(KindTrailers)}, "kind of slot trailers"},
-		{"an interim response after the headers", 2, descriptor{number: 2, length: 1, kind: uint32(KindInterim)}, "kind of slot interim"},
-		{"an interim response without bytes", 1, descriptor{number: 1, kind: uint32(KindInterim)}, "length of interim slot"},
-		{"a message that is first", 1, descriptor{number: 1, length: 1, kind: uint32(KindText | Final)}, "kind of slot text"},
+		{"trailers that are first", 1, descriptor{number: 1, length: 1, kind: uint32(KindTrailers)},
+			"kind of slot trailers"},
+		{"an interim response after the headers", 2, descriptor{number: 2, length: 1, kind: uint32(KindInterim)},
+			"kind of slot interim"},
+		{"an interim response without bytes", 1, descriptor{number: 1, kind: uint32(KindInterim)},
+			"length of interim slot"},
+		{"a message that is first", 1, descriptor{number: 1, length: 1, kind: uint32(KindText | Final)},
+			"kind of slot text"},
 		{"a close that is first", 1, descriptor{number: 1, kind: uint32(KindClose)}, "kind of slot close"},
-		{"a message beyond its buffer", 2, descriptor{number: 2, offset: 4096, length: 1, kind: uint32(KindBinary)}, "end of slot"},
+		{"a message beyond its buffer", 2, descriptor{number: 2, offset: 4096, length: 1, kind: uint32(KindBinary)},
+			"end of slot"},
 		{"an end that is first", 1, descriptor{number: 1, kind: uint32(KindEnd)}, "kind of slot end"},
 	}
 	for _, c := range cases {
@@ -141,7 +151,8 @@ func TestAMessageEndsWithItsFinalSlot(t *testing.T) {
 			t.Fatal(err)
 		}
 		l.put(t, KindBinary|Final, []byte("b"))
-		for n, want := range []Slot{{Kind: KindText, Bytes: []byte("a")}, {Kind: KindText, Final: true}, {Kind: KindBinary, Final: true, Bytes: []byte("b")}} {
+		for n, want := range []Slot{{Kind: KindText, Bytes: []byte("a")}, {Kind: KindText, Final: true},
+			{Kind: KindBinary, Final: true, Bytes: []byte("b")}} {
 			slot := l.tail(t, uint64(n+2))
 			if slot.Kind != want.Kind || slot.Final != want.Final || string(slot.Bytes) != string(want.Bytes) {
 				t.Errorf("slot %d is %+v, want %+v", n+2, slot, want)

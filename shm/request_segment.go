@@ -111,12 +111,14 @@ func (s *RequestSegment) state() *atomic.Uint32 { return u32at(s.mem, hdrState) 
 
 // NewWriter returns the writer of row i's request lane, closed. Server only.
 func (s *RequestSegment) NewWriter(i uint32) *Writer {
-	return &Writer{ring: s.ring(i), buffers: s.buffers(), published: s.rows[i].published, limit: s.limit(), current: span{buffer: NoBuffer}}
+	return &Writer{ring: s.ring(i), buffers: s.buffers(), published: s.rows[i].published, limit: s.limit(),
+		current: span{buffer: NoBuffer}}
 }
 
 // ring returns the descriptors of row i's request lane.
 func (s *RequestSegment) ring(i uint32) descriptorRing {
-	return newDescriptorRing(s.mem[s.geometry.DescriptorsAt+uint64(i)*uint64(s.geometry.Ring)*DescriptorBytes:], s.geometry.Ring)
+	return newDescriptorRing(s.mem[s.geometry.DescriptorsAt+uint64(i)*uint64(s.geometry.Ring)*DescriptorBytes:],
+		s.geometry.Ring)
 }
 
 func (s *RequestSegment) buffers() bufferArea {
@@ -162,18 +164,24 @@ func (s *RequestSegment) writeHeader(id RequestIdentity) {
 func readHeader(mem []byte) (RequestGeometry, RequestIdentity, error) {
 	w32 := func(at uint64) uint32 { return u32at(mem, at).Load() }
 	w64 := func(at uint64) uint64 { return u64at(mem, at).Load() }
-	id := RequestIdentity{Layout: w32(hdrLayout), PID: w32(hdrPID), Hash: w64(hdrHash), Features: w64(hdrFeatures), Instance: w64(hdrInstance)}
+	id := RequestIdentity{Layout: w32(hdrLayout), PID: w32(hdrPID), Hash: w64(hdrHash), Features: w64(hdrFeatures),
+		Instance: w64(hdrInstance)}
 	switch {
 	case w64(hdrMagic) != RequestMagic:
 		return RequestGeometry{}, id, geometryError("not a request segment: its first word is %#x", w64(hdrMagic))
 	case id.Layout < LayoutMin || id.Layout > LayoutMax:
-		return RequestGeometry{}, id, geometryError("layout %d, this SDK speaks %d to %d", id.Layout, LayoutMin, LayoutMax)
+		return RequestGeometry{}, id, geometryError("layout %d, this SDK speaks %d to %d", id.Layout, LayoutMin,
+			LayoutMax)
 	case id.Hash != LayoutHash():
-		return RequestGeometry{}, id, geometryError("layout hash %#x, this SDK has %#x: the two do not agree on the memory", id.Hash, LayoutHash())
+		return RequestGeometry{}, id,
+			geometryError("layout hash %#x, this SDK has %#x: the two do not agree on the memory", id.Hash,
+				LayoutHash())
 	}
 	return RequestGeometry{
 		SlotSize: w32(hdrSlotSize), SlotLimit: w32(hdrSlotLimit), Links: w32(hdrLinks), MailboxStride: w32(hdrMailbox),
-		InboxEntries: w32(hdrInbox), NoticeEntries: w32(hdrNotices), Rows: w32(hdrRows), Ring: w32(hdrRing), Buffers: w32(hdrBuffers),
-		MailboxesAt: w64(hdrMailboxesAt), RowsAt: w64(hdrRowsAt), DescriptorsAt: w64(hdrDescsAt), BuffersAt: w64(hdrBuffersAt), Len: w64(hdrBytes),
+		InboxEntries: w32(hdrInbox), NoticeEntries: w32(hdrNotices), Rows: w32(hdrRows), Ring: w32(hdrRing),
+		Buffers:     w32(hdrBuffers),
+		MailboxesAt: w64(hdrMailboxesAt), RowsAt: w64(hdrRowsAt), DescriptorsAt: w64(hdrDescsAt),
+		BuffersAt: w64(hdrBuffersAt), Len: w64(hdrBytes),
 	}, id, nil
 }

@@ -88,12 +88,14 @@ func (s *ResponseSegment) Lane(i uint32) *Lane { return &s.lanes[i] }
 
 // NewWriter returns the writer of response lane i, closed. Worker only.
 func (s *ResponseSegment) NewWriter(i uint32) *Writer {
-	return &Writer{ring: s.ring(i), buffers: s.buffers(), published: s.lanes[i].published, limit: s.limit(), current: span{buffer: NoBuffer}}
+	return &Writer{ring: s.ring(i), buffers: s.buffers(), published: s.lanes[i].published, limit: s.limit(),
+		current: span{buffer: NoBuffer}}
 }
 
 // ring returns the descriptors of response lane i.
 func (s *ResponseSegment) ring(i uint32) descriptorRing {
-	return newDescriptorRing(s.mem[s.geometry.DescriptorsAt+uint64(i)*uint64(s.geometry.Ring)*DescriptorBytes:], s.geometry.Ring)
+	return newDescriptorRing(s.mem[s.geometry.DescriptorsAt+uint64(i)*uint64(s.geometry.Ring)*DescriptorBytes:],
+		s.geometry.Ring)
 }
 
 func (s *ResponseSegment) buffers() bufferArea {

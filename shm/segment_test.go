@@ -73,15 +73,19 @@ func TestAHeaderThatIsNotOursIsRefused(t *testing.T) {
 		scribble func(*RequestSegment)
 		says     string
 	}{
-		"magic":         {testIdentity, func(s *RequestSegment) { u64at(s.mem, hdrMagic).Store(1) }, "not a request segment"},
-		"older layout":  {change(func(id *RequestIdentity) { id.Layout = LayoutMin - 1 }), nil, fmt.Sprintf("layout %d, this SDK speaks %d to %d", LayoutMin-1, LayoutMin, LayoutMax)},
-		"newer layout":  {change(func(id *RequestIdentity) { id.Layout = LayoutMax + 1 }), nil, fmt.Sprintf("layout %d, this SDK speaks %d to %d", LayoutMax+1, LayoutMin, LayoutMax)},
-		"hash":          {change(func(id *RequestIdentity) { id.Hash++ }), nil, "do not agree"},
-		"length":        {testIdentity, func(s *RequestSegment) { u64at(s.mem, hdrBytes).Add(1) }, "its header says"},
-		"rows":          {testIdentity, func(s *RequestSegment) { u32at(s.mem, hdrRows).Store(0) }, "rows 0"},
-		"area":          {testIdentity, func(s *RequestSegment) { u64at(s.mem, hdrBuffersAt).Store(1 << 40) }, "area"},
-		"ring":          {testIdentity, func(s *RequestSegment) { u32at(s.mem, hdrRing).Store(3) }, "rings 3"},
-		"mailbox":       {testIdentity, func(s *RequestSegment) { u32at(s.mem, hdrMailbox).Store(64) }, "mailbox stride"},
+		"magic": {testIdentity, func(s *RequestSegment) { u64at(s.mem, hdrMagic).Store(1) },
+			"not a request segment"},
+		"older layout": {change(func(id *RequestIdentity) { id.Layout = LayoutMin - 1 }), nil,
+			fmt.Sprintf("layout %d, this SDK speaks %d to %d", LayoutMin-1, LayoutMin, LayoutMax)},
+		"newer layout": {change(func(id *RequestIdentity) { id.Layout = LayoutMax + 1 }), nil,
+			fmt.Sprintf("layout %d, this SDK speaks %d to %d", LayoutMax+1, LayoutMin, LayoutMax)},
+		"hash":   {change(func(id *RequestIdentity) { id.Hash++ }), nil, "do not agree"},
+		"length": {testIdentity, func(s *RequestSegment) { u64at(s.mem, hdrBytes).Add(1) }, "its header says"},
+		"rows":   {testIdentity, func(s *RequestSegment) { u32at(s.mem, hdrRows).Store(0) }, "rows 0"},
+		"area":   {testIdentity, func(s *RequestSegment) { u64at(s.mem, hdrBuffersAt).Store(1 << 40) }, "area"},
+		"ring":   {testIdentity, func(s *RequestSegment) { u32at(s.mem, hdrRing).Store(3) }, "rings 3"},
+		"mailbox": {testIdentity, func(s *RequestSegment) { u32at(s.mem, hdrMailbox).Store(64) },
+			"mailbox stride"},
 		"slot size":     {testIdentity, func(s *RequestSegment) { u32at(s.mem, hdrSlotSize).Store(1) }, "slot size 1"},
 		"nothing wrong": {testIdentity, nil, ""},
 	} {

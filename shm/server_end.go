@@ -15,7 +15,7 @@ type ServerEnd struct {
 	position []Position
 	notices  NoticeWriter
 	asleep   *atomic.Uint64 // worker's
-	rung     atomic.Uint64  // the last sleep of the worker that we rang for
+	rung     atomic.Uint64  // the last sleep of the worker for which we rang
 	ring     func()
 	sleeps   uint64 // how often we slept
 }
@@ -54,8 +54,10 @@ func (e *ServerEnd) Position(i uint32) *Position { return &e.position[i] }
 // i. Preconditions: the lane's Position is open for the stream.
 func (e *ServerEnd) Reader(i uint32, streamID uint64) Reader {
 	return Reader{
-		ring: e.response.ring(i), buffers: e.response.buffers(), limit: e.response.limit(), released: e.position[i].released,
-		published: peerCounter{word: e.response.lanes[i].published, gate: e.response.lanes[i].streamID, streamID: streamID},
+		ring: e.response.ring(i), buffers: e.response.buffers(), limit: e.response.limit(),
+		released: e.position[i].released,
+		published: peerCounter{word: e.response.lanes[i].published, gate: e.response.lanes[i].streamID,
+			streamID: streamID},
 	}
 }
 
@@ -76,7 +78,7 @@ func (e *ServerEnd) Alert(lane uint32) {
 	e.Wake()
 }
 
-// Wake wakes the worker if it sleeps, whatever for.
+// Wake wakes the worker if it sleeps, for any reason.
 func (e *ServerEnd) Wake() { e.wake(anyReason) }
 
 // anyReason rings every sleeper, even one that asked for nothing.

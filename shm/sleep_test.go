@@ -37,7 +37,8 @@ func TestAWorkerIsRungOnlyForWhatItSleepsFor(t *testing.T) {
 			}
 			event(l)
 			if *rings != want[name] {
-				t.Errorf("a worker that sleeps for set %d is rung %d times for a %s, want %d", set, *rings, name, want[name])
+				t.Errorf("a worker that sleeps for set %d is rung %d times for a %s, want %d", set, *rings, name,
+					want[name])
 			}
 		}
 	}
@@ -190,7 +191,7 @@ func TestANewAttachStartsAnew(t *testing.T) {
 
 func TestAWorkerWhoseLinkDiedBeforeItOpenedItTakesNothingOfTheNextLink(t *testing.T) {
 	s := fewSlots
-	l := newHeapLink(t, s) // attach 1, which its worker has been welcomed to
+	l := newHeapLink(t, s) // attach 1, to which its worker has been welcomed
 	g := s.responseGeometry(t)
 	next := NewServerEnd(l.request, 0, 2, newResponseSegment(g, alignedHeap(g.Len)), nil)
 	worker := NewWorkerEnd(l.request, 0, 1, l.response, nil)

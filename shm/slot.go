@@ -35,7 +35,8 @@ func newDescriptorRing(mem []byte, entries uint32) descriptorRing {
 // words returns the four words of the descriptor of slot number n.
 func (r *descriptorRing) words(n uint64) [4]*atomic.Uint64 {
 	at := ((n - 1) & r.mask) * DescriptorBytes
-	return [4]*atomic.Uint64{u64at(r.mem, at+dscNumber), u64at(r.mem, at+dscBuffer), u64at(r.mem, at+dscLength), u64at(r.mem, at+dscTime)}
+	return [4]*atomic.Uint64{u64at(r.mem, at+dscNumber), u64at(r.mem, at+dscBuffer), u64at(r.mem, at+dscLength),
+		u64at(r.mem, at+dscTime)}
 }
 
 // store writes d. It becomes visible to the reader with the next publication

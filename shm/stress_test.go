@@ -76,7 +76,8 @@ func stress(t *testing.T, shape sizes, eventfd bool, streams int) {
 	if err := <-result; err != nil {
 		t.Error("worker:", err)
 	}
-	if got, want := server.pool.Stats(), (PoolStats{Total: shape.requestBuffers, Free: shape.requestBuffers}); got != want {
+	if got, want := server.pool.Stats(), (PoolStats{Total: shape.requestBuffers,
+		Free: shape.requestBuffers}); got != want {
 		t.Errorf("in the end the server's pool is %+v, want %+v", got, want)
 	}
 	t.Logf("%+v", server.outcomes)

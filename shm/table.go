@@ -8,7 +8,7 @@ import (
 
 // FieldInfo is one row of the layout table: a named word of shared memory.
 type FieldInfo struct {
-	Struct  string // the structure it belongs to
+	Struct  string // the structure that has it
 	Name    string
 	Offset  int    // bytes from the start of the structure
 	Size    int    // bytes
@@ -27,7 +27,8 @@ type StructInfo struct {
 func LayoutStructs() []StructInfo {
 	return []StructInfo{
 		{"header", HeaderBytes}, {"mailbox", MailboxBytes}, {"inbox_entry", InboxEntryBytes},
-		{"notice", NoticeBytes}, {"position", PositionBytes}, {"row", RowBytes}, {"link", LinkBytes}, {"lane", LaneBytes},
+		{"notice", NoticeBytes}, {"position", PositionBytes}, {"row", RowBytes}, {"link", LinkBytes},
+		{"lane", LaneBytes},
 		{"descriptor", DescriptorBytes},
 	}
 }
@@ -105,7 +106,7 @@ func LayoutTable() []FieldInfo {
 		{"descriptor", "buffer", dscBuffer, 4, e, "index of the buffer, 0xffffffff: no bytes"},
 		{"descriptor", "offset", dscOffset, 4, e, "bytes from the start of the buffer, a multiple of 64"},
 		{"descriptor", "length", dscLength, 4, e, "bytes"},
-		{"descriptor", "kind", dscKind, 4, e, "bits 0-7: 1 headers, 2 body, 3 trailers, 4 end, 5 abort, 6 interim, 7 text, 8 binary, 9 close; bit 8: final"},
+		{"descriptor", "kind", dscKind, 4, e, kindBits},
 		{"descriptor", "time", dscTime, 8, e, "CLOCK_MONOTONIC of the commit, ns"},
 	}
 }
@@ -114,14 +115,16 @@ func LayoutTable() []FieldInfo {
 // The text is stable within a layout version.
 func WriteLayoutTable(w io.Writer) error {
 	for _, st := range LayoutStructs() {
-		if _, err := fmt.Fprintf(w, "%-12s %-20s %6s %5d  %-13s %s\n", st.Name, "", "", st.Bytes, "", "structure"); err != nil {
+		if _, err := fmt.Fprintf(w, "%-12s %-20s %6s %5d  %-13s %s\n", st.Name, "", "", st.Bytes, "",
+			"structure"); err != nil {
 			return err
 		}
 		for _, f := range LayoutTable() {
 			if f.Struct != st.Name {
 				continue
 			}
-			if _, err := fmt.Fprintf(w, "%-12s %-20s %6d %5d  %-13s %s\n", f.Struct, f.Name, f.Offset, f.Size, f.Writer, f.Meaning); err != nil {
+			if _, err := fmt.Fprintf(w, "%-12s %-20s %6d %5d  %-13s %s\n", f.Struct, f.Name, f.Offset, f.Size, f.Writer,
+				f.Meaning); err != nil {
 				return err
 			}
 		}
@@ -149,3 +152,7 @@ func computeLayoutHash() uint64 {
 	}
 	return h.Sum64()
 }
+
+// kindBits says how the kind of a slot is written.
+const kindBits = "bits 0-7: 1 headers, 2 body, 3 trailers, 4 end, 5 abort, 6 interim, 7 text, 8 binary, 9 close; " +
+	"bit 8: final"

@@ -250,13 +250,13 @@ func TestWhoWaitsForTwoThingsLeavesTheSignalToTheNext(t *testing.T) {
 	if !signalled(first) {
 		t.Fatal("the longest waiter has no signal")
 	}
-	p.Await(first) // its lane is full: it does not take the buffer
+	p.Await(first) // the lane is full: the waiter does not take the buffer
 	if !signalled(second) {
 		t.Error("the signal was lost")
 	}
 }
 
-// Those who need less may go first, but not for ever.
+// Those who need less may go first, but not forever.
 func TestWhoNeedsMoreIsNotOvertakenForEver(t *testing.T) {
 	p := NewPool(2)
 	running := mustOpen(t, p, 1)

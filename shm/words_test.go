@@ -93,14 +93,17 @@ func (l *heapLink) writeEveryWord(t *testing.T) (structs map[string][]byte, want
 	reader.Release(1)
 
 	mailbox := l.request.mem[g.MailboxesAt:]
+	positions := uint32(MailboxBytes) + g.InboxEntries*InboxEntryBytes +
+		uint32(roundUp(uint64(g.NoticeEntries)*NoticeBytes, lineBytes))
 	structs = map[string][]byte{
 		"header": l.request.mem, "mailbox": mailbox,
-		"inbox_entry": mailbox[MailboxBytes+InboxEntryBytes:], "notice": mailbox[MailboxBytes+g.InboxEntries*InboxEntryBytes:],
-		"position":   mailbox[uint32(MailboxBytes)+g.InboxEntries*InboxEntryBytes+uint32(roundUp(uint64(g.NoticeEntries)*NoticeBytes, 64))+lane*PositionBytes:],
-		"row":        l.request.mem[g.RowsAt+row*RowBytes:],
-		"link":       l.response.mem,
-		"lane":       l.response.mem[r.LanesAt+lane*LaneBytes:],
-		"descriptor": l.response.mem[r.DescriptorsAt+(lane*uint64(r.Ring)+3)*DescriptorBytes:],
+		"inbox_entry": mailbox[MailboxBytes+InboxEntryBytes:],
+		"notice":      mailbox[MailboxBytes+g.InboxEntries*InboxEntryBytes:],
+		"position":    mailbox[positions+lane*PositionBytes:],
+		"row":         l.request.mem[g.RowsAt+row*RowBytes:],
+		"link":        l.response.mem,
+		"lane":        l.response.mem[r.LanesAt+lane*LaneBytes:],
+		"descriptor":  l.response.mem[r.DescriptorsAt+(lane*uint64(r.Ring)+3)*DescriptorBytes:],
 	}
 	time := binary.LittleEndian.Uint64(structs["descriptor"][24:])
 	if int64(time) < before || int64(time) > Now() {
@@ -108,23 +111,29 @@ func (l *heapLink) writeEveryWord(t *testing.T) (structs map[string][]byte, want
 	}
 	return structs, map[string]uint64{
 		"header.magic": binary.LittleEndian.Uint64([]byte("URREQSEG")), "header.layout": 1, "header.server_pid": 1001,
-		"header.layout_hash": LayoutHash(), "header.features": 1003, "header.instance": 1004, "header.segment_bytes": g.Len,
-		"header.slot_size": 4096, "header.slot_limit": 5, "header.links": 2, "header.mailbox_stride": uint64(g.MailboxStride),
-		"header.inbox_entries": 4, "header.notice_entries": 8, "header.rows": 3, "header.ring": 8, "header.buffers": 4,
+		"header.layout_hash": LayoutHash(), "header.features": 1003, "header.instance": 1004,
+		"header.segment_bytes": g.Len,
+		"header.slot_size":     4096, "header.slot_limit": 5, "header.links": 2,
+		"header.mailbox_stride": uint64(g.MailboxStride),
+		"header.inbox_entries":  4, "header.notice_entries": 8, "header.rows": 3, "header.ring": 8, "header.buffers": 4,
 		"header.mailboxes_offset": 4096, "header.rows_offset": g.RowsAt, "header.descriptors_offset": g.DescriptorsAt,
 		"header.buffers_offset": g.BuffersAt, "header.state": 3,
 
-		"mailbox.generation": 1, "mailbox.state": 2, "mailbox.lanes": 2, "mailbox.ring": 8, "mailbox.outbox_entries": uint64(r.OutboxEntries),
-		"mailbox.buffers": 4, "mailbox.lanes_offset": r.LanesAt, "mailbox.descriptors_offset": r.DescriptorsAt,
-		"mailbox.buffers_offset": r.BuffersAt, "mailbox.response_bytes": r.Len, "mailbox.bell": 3, "mailbox.inbox_head": 2,
+		"mailbox.generation": 1, "mailbox.state": 2, "mailbox.lanes": 2, "mailbox.ring": 8,
+		"mailbox.outbox_entries": uint64(r.OutboxEntries),
+		"mailbox.buffers":        4, "mailbox.lanes_offset": r.LanesAt, "mailbox.descriptors_offset": r.DescriptorsAt,
+		"mailbox.buffers_offset": r.BuffersAt, "mailbox.response_bytes": r.Len, "mailbox.bell": 3,
+		"mailbox.inbox_head":  2,
 		"mailbox.notice_head": 5, "mailbox.watcher_asleep": 7,
 
-		"inbox_entry.stream_id": id, "inbox_entry.row": row, "inbox_entry.lane": lane, "inbox_entry.revoked": 1, "inbox_entry.time": 1010,
-		"notice.lane": lane, "position.stream_id": id, "position.released": 2, "position.wants_response": 1,
+		"inbox_entry.stream_id": id, "inbox_entry.row": row, "inbox_entry.lane": lane, "inbox_entry.revoked": 1,
+		"inbox_entry.time": 1010,
+		"notice.lane":      lane, "position.stream_id": id, "position.released": 2, "position.wants_response": 1,
 		"row.stream_id": id, "row.cancel": 6, "row.published": 2, "row.wants_room": 1011,
 
 		"link.asleep": 4<<8 | 3, "link.taken": 1, "link.outbox_head": 6,
-		"lane.stream_id": id, "lane.let_go": id - 1, "lane.published": 4, "lane.wants_room": 1012, "lane.released": 1, "lane.wants_request": 1,
+		"lane.stream_id": id, "lane.let_go": id - 1, "lane.published": 4, "lane.wants_room": 1012, "lane.released": 1,
+		"lane.wants_request": 1,
 
 		"descriptor.number": 4, "descriptor.buffer": 2, "descriptor.offset": 256, "descriptor.length": 300,
 		"descriptor.kind": 3, "descriptor.time": time,

@@ -33,7 +33,8 @@ func futexWake(w *atomic.Uint32) {
 
 // futexSleep sleeps while w is old, for at most ts.
 func futexSleep(w *atomic.Uint32, old uint32, ts *unix.Timespec) unix.Errno {
-	_, _, errno := unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(w)), futexWaitOp, uintptr(old), uintptr(unsafe.Pointer(ts)), 0, 0)
+	_, _, errno := unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(w)), futexWaitOp, uintptr(old),
+		uintptr(unsafe.Pointer(ts)), 0, 0)
 	return errno
 }
 

@@ -19,7 +19,7 @@ type WorkerEnd struct {
 	position []Position
 	outbox   NoticeWriter
 	asleep   *atomic.Uint64 // ours
-	rung     atomic.Uint64  // the last sleep of the server that we rang for
+	rung     atomic.Uint64  // the last sleep of the server for which we rang
 	server   *Eventfd       // the server's bell
 	sleeps   uint64         // how often we slept
 }
@@ -45,9 +45,11 @@ func (s *RequestSegment) OpenResponseGeometry(i, generation uint32) (ResponseGeo
 // NewWorkerEnd opens the worker's end of link i, which is closed as soon as its mailbox
 // serves another attach than the one of this generation. Preconditions: i < Links; the
 // segments belong together.
-func NewWorkerEnd(segment *RequestSegment, i, generation uint32, response *ResponseSegment, server *Eventfd) *WorkerEnd {
+func NewWorkerEnd(segment *RequestSegment, i, generation uint32, response *ResponseSegment,
+	server *Eventfd) *WorkerEnd {
 	g, box, words := response.geometry, newMailbox(segment.mailbox(i)), response.mem[:response.geometry.LanesAt]
-	e := &WorkerEnd{segment: segment, response: response, mailbox: box, attach: generation, asleep: u64at(words, lnkAsleep), server: server}
+	e := &WorkerEnd{segment: segment, response: response, mailbox: box, attach: generation,
+		asleep: u64at(words, lnkAsleep), server: server}
 	e.Inbox.ring = newInboxRing(box.inboxHead, u64at(words, lnkTaken), box.inboxMem(), segment.geometry.InboxEntries)
 	e.Inbox.ours = e.ours
 	e.notices.ring = newNoticeRing(box.noticeHead, box.noticeMem(&segment.geometry), segment.geometry.NoticeEntries)
@@ -140,7 +142,8 @@ func (e *WorkerEnd) ours() bool { return e.mailbox.generation.Load() == e.attach
 func (e *WorkerEnd) Sleep(reasons Asleep, state LinkState, busy func() bool) bool {
 	e.sleeps++
 	e.asleep.Store(e.sleeps<<8 | uint64(reasons))
-	return (reasons&AsleepStream == 0 || e.Inbox.Empty() || busy != nil && busy()) && e.notices.Empty() && e.State() == state
+	return (reasons&AsleepStream == 0 || e.Inbox.Empty() || busy != nil && busy()) && e.notices.Empty() &&
+		e.State() == state
 }
 
 // Awake takes back the announcement of Sleep.

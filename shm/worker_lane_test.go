@@ -115,7 +115,7 @@ func (l *workerLane) check(slot Slot) error {
 	}
 }
 
-// write writes what there is room for.
+// write fills the room that there is.
 func (w *loopWorker) write(lane *workerLane) (worked bool, err error) {
 	defer func() { w.publish(lane) }()
 	for lane.next > 1 && !lane.ended {

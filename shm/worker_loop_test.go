@@ -98,7 +98,8 @@ func (w *loopWorker) accept(a Assignment) error {
 	writer := lane.writer
 	writer.Reopen()
 	writer.BindPosition(w.end.Position(a.Lane), a.StreamID)
-	*lane = workerLane{index: a.Lane, writer: writer, reader: w.end.Reader(a), a: a, active: true, runnable: true, next: 1}
+	*lane = workerLane{index: a.Lane, writer: writer, reader: w.end.Reader(a), a: a, active: true, runnable: true,
+		next: 1}
 	w.end.Lane(a.Lane).Accept(a.StreamID)
 	w.active++
 	return nil

@@ -51,7 +51,7 @@ func (w *Writer) Open(pool *Pool, guarantee int) bool {
 	return true
 }
 
-// OpenAwaited does the same with the guarantee that a waiter of the pool waits for.
+// OpenAwaited does the same with the guarantee for which a waiter of the pool waits.
 func (w *Writer) OpenAwaited(waiter *Waiter) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -154,7 +154,8 @@ func (w *Writer) Commit(n int, kind Kind) {
 		panic("shm: Commit of more than was reserved")
 	}
 	w.committed++
-	w.ring.store(descriptor{number: w.committed, buffer: w.current.buffer, offset: w.used, length: uint32(n), kind: uint32(kind), time: Now()})
+	w.ring.store(descriptor{number: w.committed, buffer: w.current.buffer, offset: w.used, length: uint32(n),
+		kind: uint32(kind), time: Now()})
 	w.current.last = w.committed
 	w.used = min(uint32(roundUp(uint64(w.used)+uint64(n), SlotAlign)), w.buffers.slotSize)
 	w.reserved = 0

@@ -65,7 +65,8 @@ func TestNothingIsVisibleBeforeItIsPublished(t *testing.T) {
 		if !l.writer.Publish() || l.writer.Publish() {
 			t.Error("Publish does not say whether there was something to publish")
 		}
-		if slot := l.tail(t, 1); string(slot.Bytes) != "hello" || slot.Kind != KindHeaders || slot.Number != 1 || slot.Time == 0 {
+		if slot := l.tail(t, 1); string(slot.Bytes) != "hello" || slot.Kind != KindHeaders || slot.Number != 1 ||
+			slot.Time == 0 {
 			t.Errorf("a published slot is %+v", slot)
 		}
 	})

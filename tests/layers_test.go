@@ -40,30 +40,35 @@ var layers = map[string][]string{
 		module + "/proto", module + "/server/listen",
 		module + "/server/internal/progress", module + "/server/internal/fault",
 	},
-	"server/internal/fault":                 {standard},
-	"server/internal/header":                {standard, module + "/proto", module + "/server/internal/fault"},
-	"server/internal/http1":                 {standard, "golang.org/x/sys/unix", module + "/server/internal/conn", module + "/server/internal/fault"},
+	"server/internal/fault":  {standard},
+	"server/internal/header": {standard, module + "/proto", module + "/server/internal/fault"},
+	"server/internal/http1": {standard, "golang.org/x/sys/unix", module + "/server/internal/conn",
+		module + "/server/internal/fault"},
 	"server/internal/http2":                 {standard, module + "/server/internal/http2/extendedconnect"},
 	"server/internal/http2/extendedconnect": {"os"},
-	"server/internal/http3":                 {standard, "golang.org/x/sys/unix", "github.com/quic-go/quic-go", module + "/server/internal/conn"},
-	"server/internal/progress":              {standard, "golang.org/x/sys/unix", module + "/shm"},
+	"server/internal/http3": {standard, "golang.org/x/sys/unix", "github.com/quic-go/quic-go",
+		module + "/server/internal/conn"},
+	"server/internal/progress": {standard, "golang.org/x/sys/unix", module + "/shm"},
 	"server/internal/protocol": {
 		standard, module + "/proto", module + "/server/internal/conn", module + "/server/internal/header",
 		module + "/server/internal/http1", module + "/server/internal/http2", module + "/server/internal/http3",
 	},
 	"server/internal/relay": {
 		standard, "github.com/gobwas/ws", "golang.org/x/time/rate", module + "/shm", module + "/proto",
-		module + "/server/internal/protocol", module + "/server/internal/websocket", module + "/server/internal/dispatch",
+		module + "/server/internal/protocol", module + "/server/internal/websocket",
+		module + "/server/internal/dispatch",
 		module + "/server/internal/header", module + "/server/internal/compress", module + "/server/internal/conn",
 		module + "/server/internal/progress", module + "/server/internal/fault",
 	},
-	"server/internal/websocket": {standard, "github.com/gobwas/ws", module + "/server/internal/conn", module + "/server/internal/fault", module + "/server/internal/header"},
-	"server/listen":             {standard, "golang.org/x/sys/unix", module + "/proto/attach"},
-	"server/tlscert":            {standard},
-	"worker":                    {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
-	"cmd/internal/cli":          {standard},
+	"server/internal/websocket": {standard, "github.com/gobwas/ws", module + "/server/internal/conn",
+		module + "/server/internal/fault", module + "/server/internal/header"},
+	"server/listen":    {standard, "golang.org/x/sys/unix", module + "/proto/attach"},
+	"server/tlscert":   {standard},
+	"worker":           {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
+	"cmd/internal/cli": {standard},
 	"cmd/upload-response": {
-		standard, "golang.org/x/sys/unix", "github.com/caddyserver/certmagic", "github.com/mholt/acmez/v3", "go.uber.org/zap",
+		standard, "golang.org/x/sys/unix", "github.com/caddyserver/certmagic", "github.com/mholt/acmez/v3",
+		"go.uber.org/zap",
 		module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/cmd/internal/cli",
 	},
 	"cmd/upload-response-bench": {
@@ -87,7 +92,8 @@ var layers = map[string][]string{
 		standard, "golang.org/x/sys/unix", "github.com/quic-go/quic-go", "github.com/gobwas/ws",
 		module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/tests",
 	},
-	"tests/rawclient": {standard, "golang.org/x/sys/unix", "golang.org/x/net/http2", "github.com/quic-go/quic-go", "github.com/quic-go/qpack", module + "/tests/harness"},
+	"tests/rawclient": {standard, "golang.org/x/sys/unix", "golang.org/x/net/http2", "github.com/quic-go/quic-go",
+		"github.com/quic-go/qpack", module + "/tests/harness"},
 	"tests/e2e": {
 		standard, "golang.org/x/net/http2", "github.com/quic-go/quic-go", "github.com/gobwas/ws",
 		module + "/proto", module + "/server", module + "/worker", module + "/tests",
@@ -159,7 +165,8 @@ func allows(list []string, imported string) bool {
 func TestEveryPackageImportsOnlyTheLayersBelowIt(t *testing.T) {
 	packages := listPackages(t)
 	for layer := range layers {
-		if !slices.ContainsFunc(packages, func(p goPackage) bool { return strings.HasPrefix(p.ImportPath+"/", module+"/"+layer+"/") }) {
+		if !slices.ContainsFunc(packages,
+			func(p goPackage) bool { return strings.HasPrefix(p.ImportPath+"/", module+"/"+layer+"/") }) {
 			t.Errorf("there is no package in %s: is the table out of date?", layer)
 		}
 	}
@@ -178,11 +185,15 @@ func TestEveryPackageImportsOnlyTheLayersBelowIt(t *testing.T) {
 
 func TestTheTableForbidsWhatTheDesignDoes(t *testing.T) {
 	for _, pair := range [][2]string{
-		{"shm", "proto"}, {"proto", "shm"}, {"proto", "proto/attach"}, {"proto/attach", "proto"}, {"proto/attach", "shm"}, {"server", "worker"}, {"worker", "server"}, {"shm", "server"}, {"proto", "worker"},
-		{"server", "tests/harness"}, {"worker", "tests/harness"}, {"cmd/upload-response", "tests"}, {"shm", "tests"}, {"proto", "tests"},
-		{"server/internal/accept", "server/internal/http2"}, {"server/internal/http1", "server/internal/http2"}, {"server/internal/http1", "server/internal/accept"},
+		{"shm", "proto"}, {"proto", "shm"}, {"proto", "proto/attach"}, {"proto/attach", "proto"},
+		{"proto/attach", "shm"}, {"server", "worker"}, {"worker", "server"}, {"shm", "server"}, {"proto", "worker"},
+		{"server", "tests/harness"}, {"worker", "tests/harness"}, {"cmd/upload-response", "tests"}, {"shm", "tests"},
+		{"proto", "tests"},
+		{"server/internal/accept", "server/internal/http2"}, {"server/internal/http1", "server/internal/http2"},
+		{"server/internal/http1", "server/internal/accept"},
 		{"server/internal/conn", "server/internal/http1"}, {"server/internal/accept", "server/listen"},
-		{"examples", "tests"}, {"examples", "shm"}, {"server", "cmd/upload-response"}, {"server", "bench"}, {"worker", "bench"}, {"shm", "bench"}, {"bench", "tests"},
+		{"examples", "tests"}, {"examples", "shm"}, {"server", "cmd/upload-response"}, {"server", "bench"},
+		{"worker", "bench"}, {"shm", "bench"}, {"bench", "tests"},
 		{"server/internal/http1", "server/internal/http2"}, {"server/internal/http1", "server/internal/http3"},
 		{"server/internal/http2", "server/internal/http1"}, {"server/internal/http2", "server/internal/http3"},
 		{"server/internal/http3", "server/internal/http1"}, {"server/internal/http3", "server/internal/http2"},

@@ -118,7 +118,7 @@ func protocol(v proto.Version) (name string, major, minor int) {
 // reads no slot of another request.
 type requestBody struct {
 	request *Request
-	http    *http.Request // its Trailer is set at the end
+	http    *http.Request // the Trailer is set at the end
 	next    uint64        // slot to read
 	rest    []byte        // unread bytes of the slot before next
 	err     error         // io.EOF after the end
@@ -165,7 +165,8 @@ func (b *requestBody) fill() error {
 			r.beginWait()
 			waits = true
 		default:
-			if err := r.waitForNews(context.Background(), r.readDeadline()); err != nil { // a cancellation ends the wait
+			// a cancellation ends the wait
+			if err := r.waitForNews(context.Background(), r.readDeadline()); err != nil {
 				return err
 			}
 		}

@@ -52,7 +52,8 @@ func checkUID(uid, own, named int, path string) error {
 	if uid == own || uid == 0 || uid == named && named != noUID {
 		return nil
 	}
-	return fmt.Errorf("%w: user %d listens at %s, neither ours (%d) nor root: if that is right, set %s or WithServerUID",
+	return fmt.Errorf("%w: user %d listens at %s, neither ours (%d) nor root: if that is right, "+
+		"set %s or WithServerUID",
 		ErrServer, uid, path, own, ServerUIDVariable)
 }
 

@@ -89,7 +89,8 @@ func listenAs(t *testing.T, uid int) *net.UnixListener {
 			done <- result{err: errno}
 			return
 		}
-		listener, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: filepath.Join(folder, "w"), Net: "unixpacket"})
+		listener, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: filepath.Join(folder, "w"),
+			Net: "unixpacket"})
 		done <- result{listener, err}
 	}()
 	r := <-done

@@ -103,7 +103,7 @@ func (s *setup) measure(ctx context.Context, protocol, detail string, order load
 	return s.options.Run(ctx, s.report, table, list)
 }
 
-// carryOut measures once, and counts system calls if asked to.
+// carryOut measures once, and counts system calls if that is asked.
 func (s *setup) carryOut(e *endpoint, order *load.Order) ([]bench.Value, error) {
 	if s.options.Syscalls && len(e.server)+len(e.worker) > 0 {
 		return withSyscalls(e, func() ([]bench.Value, float64, error) { return s.ask(e, order) })

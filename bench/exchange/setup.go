@@ -66,7 +66,8 @@ func (s *setup) openLimits() error {
 	}
 	s.endpoints = []*endpoint{
 		{name: tcpName, limit: true, raw: raw, server: []int{tcp.PID()}},
-		{name: sinkName, limit: true, raw: raw, server: []int{tcp.PID()}, only: load.CaseEcho, substitute: load.CaseUpload},
+		{name: sinkName, limit: true, raw: raw, server: []int{tcp.PID()}, only: load.CaseEcho,
+			substitute: load.CaseUpload},
 		{
 			name: inProcessName, limit: true, at: own.ByProtocol(), server: []int{handler.PID()},
 			allocations: role.CountAllocations(handler),

@@ -53,7 +53,7 @@ func startCounter(pids []int) (*syscallCounter, error) {
 		return nil, err
 	}
 	c := &syscallCounter{control: control, ack: bufio.NewReader(answers), files: []*os.File{control, answers}}
-	// Descriptors 3 and 4 are the two pipes; it counts when it is told to.
+	// Descriptors 3 and 4 are the two pipes; it counts when told.
 	args := append([]string{"stat", "-x", ",", "--control", "fd:3,4", "-D", "-1", "-p", strings.Join(list, ",")},
 		events...)
 	c.command = exec.Command("perf", args...)

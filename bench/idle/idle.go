@@ -16,7 +16,7 @@ import (
 	"github.com/wavey-ai/upload-response/bench/usage"
 )
 
-// AllProtocols are those that can be chosen from.
+// AllProtocols are the protocols to choose among.
 var AllProtocols = []string{load.H1, load.H2C, load.TLS, load.H2, load.H3}
 
 // Options says what is measured, and how. Start from DefaultOptions; a zero field is not a
@@ -32,7 +32,9 @@ type Options struct {
 
 // DefaultOptions returns what a whole run measures.
 func DefaultOptions() Options {
-	return Options{Options: bench.DefaultOptions(), Protocols: []string{load.H1, load.H2C}, Streams: []int{0, 1000, 10000}}
+	return Options{
+		Options: bench.DefaultOptions(), Protocols: []string{load.H1, load.H2C}, Streams: []int{0, 1000, 10000},
+	}
 }
 
 // Run measures the memory of the server while responses are open that send nothing for

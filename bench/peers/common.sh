@@ -1,8 +1,10 @@
+# shellcheck shell=sh disable=SC2034 # the scripts that read it use what it sets
 # Functions that the scripts share. See README.md.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "$here/../.." && pwd)/build
+# shellcheck disable=SC2086 # the ports are words
 set -- $BENCH_PORTS
 port=$1 secure_port=$2 other_port=$3
 

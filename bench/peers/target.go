@@ -23,7 +23,7 @@ type Target struct {
 // errTarget is returned when a text is not a target.
 var errTarget = errors.New("want NAME=URL, such as nginx=http://127.0.0.1:8081 or nginx=unix:/tmp/n.sock,pid=4711")
 
-// schemes are the protocols that a URL stands for.
+// schemes are the protocols for each scheme of a URL.
 var schemes = map[string][]string{
 	"http": {load.H1}, "https": {load.TLS, load.H2}, load.TLS: {load.TLS}, load.H2C: {load.H2C}, load.H2: {load.H2},
 	load.H3: {load.H3},

@@ -27,7 +27,7 @@ func (f *Figure) withSpread() string {
 	return fmt.Sprintf("%s (%s-%s)", number(f.Median), number(f.Min), number(f.Max))
 }
 
-// limits returns the names of the limits that figures of a metric have ratios to.
+// limits returns the names of the limits to which figures of a metric have ratios.
 func (t *Table) limits(metric string) (list []string) {
 	seen := map[string]bool{}
 	for _, r := range t.Rows {

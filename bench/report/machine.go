@@ -64,6 +64,6 @@ func (m Machine) same(other Machine) bool {
 
 // String describes the machine in one line.
 func (m Machine) String() string {
-	return fmt.Sprintf("%s, %d cores, %.0f GiB, %s, %s, %s, load %.2f before", m.CPU, m.Cores, float64(m.Memory)/(1<<30),
-		m.Kernel, m.Arch, m.Go, m.Load)
+	return fmt.Sprintf("%s, %d cores, %.0f GiB, %s, %s, %s, load %.2f before", m.CPU, m.Cores,
+		float64(m.Memory)/(1<<30), m.Kernel, m.Arch, m.Go, m.Load)
 }

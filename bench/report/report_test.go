@@ -140,8 +140,8 @@ func TestPageHasTheMachineTheMethodAndEveryTable(t *testing.T) {
 	if err := r.WriteMarkdown(&page, "b-http.svg", "b-ring.svg"); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{r.Machine.Kernel, "## Method", "## Exchanges", "](b-http.svg)", "### H1: upload, 1 GiB",
-		"| go | 1.50 (1.00-4.00) | 0.50 |", "- c worker: no compiler"} {
+	for _, want := range []string{r.Machine.Kernel, "## Method", "## Exchanges", "](b-http.svg)",
+		"### H1: upload, 1 GiB", "| go | 1.50 (1.00-4.00) | 0.50 |", "- c worker: no compiler"} {
 		if strings.Count(page.String(), want) != 1 {
 			t.Errorf("not one %q in\n%s", want, &page)
 		}

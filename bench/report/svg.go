@@ -76,8 +76,8 @@ func (p *Panel) draw(b *strings.Builder) {
 	}
 	for _, v := range y.marks {
 		at := y.at(v)
-		fmt.Fprintf(b, `<line x1="%d" y1="%.1f" x2="%d" y2="%.1f" stroke="#eee"/>`+"\n", marginLeft, at, marginLeft+plotWidth,
-			at)
+		fmt.Fprintf(b, `<line x1="%d" y1="%.1f" x2="%d" y2="%.1f" stroke="#eee"/>`+"\n", marginLeft, at,
+			marginLeft+plotWidth, at)
 		text(b, marginLeft-5, at+4, "end", "normal", y.markFormat(v))
 	}
 	fmt.Fprintf(b, `<rect x="%d" y="%d" width="%d" height="%d" fill="none" stroke="#888"/>`+"\n", marginLeft, marginTop,
@@ -98,7 +98,8 @@ func (s *Series) draw(b *strings.Builder, x, y *axis, colour string, i int) {
 	var line []string
 	for _, p := range s.Points {
 		line = append(line, fmt.Sprintf("%.1f,%.1f", x.at(p.X), y.at(p.Median)))
-		fmt.Fprintf(b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s" stroke-opacity="0.4"/>`+"\n", x.at(p.X),
+		fmt.Fprintf(b,
+			`<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s" stroke-opacity="0.4"/>`+"\n", x.at(p.X),
 			y.at(p.Min), x.at(p.X), y.at(p.Max), colour)
 		if !s.Limit {
 			fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="2.5" fill="%s"/>`+"\n", x.at(p.X), y.at(p.Median), colour)

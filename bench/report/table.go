@@ -5,7 +5,7 @@ import "slices"
 // Table is the figures of candidates that were measured in turns.
 type Table struct {
 	Bench    string  `json:"bench"`              // the command: ring, http, memory
-	Case     string  `json:"case"`               // what was measured
+	Case     string  `json:"case"`               // the load that was measured
 	Protocol string  `json:"protocol,omitempty"` // h1, tls, h2c, h2, h3
 	Detail   string  `json:"detail,omitempty"`   // sizes, counts
 	X        float64 `json:"x,omitempty"`        // connections, if this is a point of a curve

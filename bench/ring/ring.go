@@ -22,7 +22,7 @@ const (
 	CaseTrips   = "round-trips"
 )
 
-// AllCases are those that can be chosen from.
+// AllCases are the cases to choose among.
 var AllCases = []string{CaseSlots, CaseStreams, CaseReaders, CaseTrips}
 
 // Options says what is measured, and how. Start from DefaultOptions; a zero field is not a
@@ -80,7 +80,8 @@ const slotBytes = 64 << 10 // where the size does not vary
 func (r *run) slotSizes(ctx context.Context) error {
 	var list []*variant
 	for _, kib := range slotSizes {
-		list = append(list, &variant{name: fmt.Sprintf("%d KiB", kib), config: newConfig(kib<<10, 1, 1), x: float64(kib)})
+		list = append(list,
+			&variant{name: fmt.Sprintf("%d KiB", kib), config: newConfig(kib<<10, 1, 1), x: float64(kib)})
 	}
 	return r.transfers(ctx, "slot size", "1 stream, 1 reader", list)
 }
@@ -195,7 +196,9 @@ func (r *run) roundTrips(ctx context.Context) error {
 	futex, eventfd, spin := newConfig(slotBytes, 1, 1), newConfig(slotBytes, 1, 1), newConfig(slotBytes, 1, 1)
 	eventfd.Eventfd, spin.Spin = true, true
 	for _, cores := range corePairs() {
-		asleep := []*variant{{name: "reader on a futex", config: futex}, {name: "reader on an eventfd", config: eventfd}}
+		asleep := []*variant{
+			{name: "reader on a futex", config: futex}, {name: "reader on an eventfd", config: eventfd},
+		}
 		if err := r.trips(ctx, "round trip, both asleep", "bare futex", cores, asleep); err != nil {
 			return err
 		}

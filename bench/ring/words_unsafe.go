@@ -21,7 +21,7 @@ func (w sharedWords) pair() (there, back sharedWord) {
 	return sharedWord{(*atomic.Uint32)(unsafe.Pointer(&w[0]))}, sharedWord{(*atomic.Uint32)(unsafe.Pointer(&w[apart]))}
 }
 
-// sharedWord is a word that one process writes and another waits for.
+// sharedWord is a word that one process writes and another awaits.
 type sharedWord struct{ word *atomic.Uint32 }
 
 func (w sharedWord) load() uint32 { return w.word.Load() }

@@ -10,7 +10,9 @@ type Addresses struct {
 
 // ByProtocol returns the address for each protocol.
 func (a Addresses) ByProtocol() map[string]string {
-	return map[string]string{load.H1: a.Clear, load.H2C: a.Clear, load.TLS: a.Secure, load.H2: a.Secure, load.H3: a.Secure}
+	return map[string]string{
+		load.H1: a.Clear, load.H2C: a.Clear, load.TLS: a.Secure, load.H2: a.Secure, load.H3: a.Secure,
+	}
 }
 
 // RawAddresses is where the servers of bare TCP listen, by case.

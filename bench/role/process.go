@@ -98,7 +98,8 @@ func (p *Process) start(core int) error {
 // line of a server or worker. The one that names the C library stays.
 func Environ() []string {
 	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
-		return strings.HasPrefix(variable, "UPLOAD_RESPONSE_") && !strings.HasPrefix(variable, "UPLOAD_RESPONSE_LIBRARY=")
+		return strings.HasPrefix(variable, "UPLOAD_RESPONSE_") &&
+			!strings.HasPrefix(variable, "UPLOAD_RESPONSE_LIBRARY=")
 	})
 }
 

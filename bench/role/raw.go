@@ -14,7 +14,9 @@ import (
 // this process, not by splice.
 func rawRole() error {
 	at := RawAddresses{}
-	servers := map[string]func(net.Conn) error{load.CaseUpload: sink, load.CaseDownload: source, load.CaseEcho: echoBytes}
+	servers := map[string]func(net.Conn) error{
+		load.CaseUpload: sink, load.CaseDownload: source, load.CaseEcho: echoBytes,
+	}
 	for name, serve := range servers {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -59,7 +61,7 @@ func sink(conn net.Conn) error {
 	return err
 }
 
-// source sends as many bytes as the client asks for.
+// source sends as many bytes as the client requests.
 func source(conn net.Conn) error {
 	line, err := bufio.NewReader(conn).ReadString('\n')
 	if err != nil {

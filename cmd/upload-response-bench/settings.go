@@ -147,7 +147,8 @@ func (s *settings) how() []cli.Option {
 			Default: strconv.Itoa(h.Processes), Parse: cli.Number(&h.Processes, 1, 1, 64),
 		},
 		{
-			Name: "syscalls", Help: "also count system calls and wake-ups, for each request or GB; needs perf, and root",
+			Name:    "syscalls",
+			Help:    "also count system calls and wake-ups, for each request or GB; needs perf, and root",
 			Default: "false", Parse: cli.Toggle(&h.Syscalls),
 		},
 		{Name: "c-worker", Arg: "PATH", Help: "the C worker; without it one is built", Parse: cli.Text(&h.CWorker)},

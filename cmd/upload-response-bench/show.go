@@ -19,10 +19,12 @@ func (o *output) options() []cli.Option {
 		{Name: "json", Arg: "PATH", Help: "also write the figures to this file; -: print them instead of the tables",
 			Parse: cli.Text(&o.json)},
 		{
-			Name: "plot", Arg: "PATH.svg", Help: "draw speed by the size of a slot, and rate and latency by the connections",
+			Name: "plot", Arg: "PATH.svg",
+			Help:  "draw speed by the size of a slot, and rate and latency by the connections",
 			Parse: cli.Text(&o.plot),
 		},
-		{Name: "markdown", Arg: "PATH.md", Help: "write a page, and its pictures beside it", Parse: cli.Text(&o.markdown)},
+		{Name: "markdown", Arg: "PATH.md", Help: "write a page, and its pictures beside it",
+			Parse: cli.Text(&o.markdown)},
 		{Name: "compare", Arg: "PATH", Help: "show what has changed since a file that --json has written",
 			Parse: cli.Text(&o.compare)},
 	}

@@ -10,7 +10,8 @@ import (
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 )
 
-// some takes a list of words with commas between them, each one of those in of.
+// some takes a list of words with commas between them. Each has to be among those in of
+// that are allowed.
 func some(p *[]string, of []string) func(string) error {
 	return func(s string) error {
 		list := strings.Split(s, ",")

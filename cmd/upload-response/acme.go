@@ -39,13 +39,15 @@ func (a *acmeSettings) flags() []cli.Option {
 		},
 		{Name: "acme-email", Arg: "ADDRESS", Help: "where the authority writes when something is wrong",
 			Parse: cli.Text(&a.email)},
-		{Name: "acme-directory", Arg: "URL", Help: "the authority", Default: a.directory, Parse: cli.Text(&a.directory)},
-		{Name: "acme-store", Arg: "FOLDER", Help: "where certificates and keys are kept", Default: "in the cache of the user",
-			Parse: cli.Text(&a.store)},
+		{Name: "acme-directory", Arg: "URL", Help: "the authority", Default: a.directory,
+			Parse: cli.Text(&a.directory)},
+		{Name: "acme-store", Arg: "FOLDER", Help: "where certificates and keys are kept",
+			Default: "in the cache of the user",
+			Parse:   cli.Text(&a.store)},
 	}
 }
 
-// validDomain matches names that an authority can give certificates for.
+// validDomain matches names for which an authority can give certificates.
 var validDomain = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 // domain adds the name of a host.
@@ -82,7 +84,8 @@ func (a *acmeSettings) newCertificates(port int, log *slog.Logger) *acmeCertific
 		},
 	})
 	c.magic.Issuers = []certmagic.Issuer{certmagic.NewACMEIssuer(c.magic, certmagic.ACMEIssuer{
-		CA: a.directory, Email: a.email, Agreed: true, DisableHTTPChallenge: true, AltTLSALPNPort: port, Logger: zap.NewNop(),
+		CA: a.directory, Email: a.email, Agreed: true, DisableHTTPChallenge: true, AltTLSALPNPort: port,
+		Logger: zap.NewNop(),
 	})}
 	return c
 }

@@ -79,8 +79,8 @@ func TestCertificateComesFromAnAuthority(t *testing.T) {
 	if err := os.WriteFile(file, config, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	startTool(t, folder, "pebble-challtestsrv", nil, "-dnsserver", dns, "-defaultIPv6", "", "-http01", "", "-https01", "",
-		"-tlsalpn01", "", "-doh", "", "-management", freePort(t))
+	startTool(t, folder, "pebble-challtestsrv", nil, "-dnsserver", dns, "-defaultIPv6", "",
+		"-http01", "", "-https01", "", "-tlsalpn01", "", "-doh", "", "-management", freePort(t))
 	startTool(t, folder, "pebble", []string{"PEBBLE_VA_NOSLEEP=1"}, "-config", file, "-dnsserver", dns)
 	eventually(t, "the authority to listen", func() bool {
 		_, err := fetch("https://"+directory+"/dir", roots)

@@ -46,10 +46,12 @@ func TestOthersAreNoWorkersThatTheServerStarted(t *testing.T) {
 	t.Cleanup(func() { _ = unix.Kill(daemon, unix.SIGKILL) })
 	eventually(t, "the daemon to leave the session and lose its parent", func() bool {
 		session, err := unix.Getsid(daemon)
-		return err == nil && session == daemon && len(s.runningByPID()) == 1 && ancestorAmong(daemon, s.runningByPID()) == 0
+		return err == nil && session == daemon && len(s.runningByPID()) == 1 &&
+			ancestorAmong(daemon, s.runningByPID()) == 0
 	})
 	for what, process := range map[string]int{
-		"the daemon": daemon, "ourselves": os.Getpid(), "our child": started(t, "sleep", "1000"), "the first": 1, "nobody": 0,
+		"the daemon": daemon, "ourselves": os.Getpid(), "our child": started(t, "sleep", "1000"),
+		"the first": 1, "nobody": 0,
 		"none": -1, "one that is too high": 1 << 30,
 	} {
 		if pool, leader := s.startedFor(process); pool != "" || leader != 0 {

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"log/slog"
 	"net/http"
@@ -55,7 +54,8 @@ func (s *workerSettings) flags(kind, summary string, getenv func(string) string)
 		Command: "upload-response worker " + kind,
 		Summary: "runs a worker that " + summary,
 		Groups: []cli.Group{{Heading: "Worker", Options: []cli.Option{
-			{Name: "socket", Arg: "PATH", Help: "Unix socket of the server", Default: s.socket, Parse: socketPath(&s.socket)},
+			{Name: "socket", Arg: "PATH", Help: "Unix socket of the server", Default: s.socket,
+				Parse: socketPath(&s.socket)},
 			{Name: "pool", Arg: "POOL", Help: "pool whose requests this worker serves", Default: s.pool,
 				Parse: poolName(&s.pool)},
 			{Name: "lanes", Arg: "N", Help: "most requests at once", Default: strconv.Itoa(s.lanes),
@@ -163,7 +163,7 @@ func (f flushWriter) Write(b []byte) (int, error) {
 
 // digest hashes the body where it lies in shared memory.
 func digest(w http.ResponseWriter, r *http.Request) {
-	var sum hash.Hash = sha256.New()
+	sum := sha256.New()
 	n, err := io.Copy(sum, r.Body)
 	abortOn(err)
 	writeJSON(w, struct {

@@ -32,7 +32,8 @@ func (c *certificateSettings) fileFlags() []cli.Option {
 			Parse: cli.Toggle(&c.selfSigned),
 		},
 		{
-			Name: "tls-client-ca", Arg: "FILE", Help: "accept only clients with a certificate that one of these has signed",
+			Name: "tls-client-ca", Arg: "FILE",
+			Help:  "accept only clients with a certificate that one of these has signed",
 			Parse: cli.Text(&c.clientCA),
 		},
 	}

@@ -105,7 +105,8 @@ type addition struct{ prefix, command string }
 func demoWorker(p *[]addition) func(string) error {
 	return func(s string) error {
 		prefix, command, ok := strings.Cut(s, "=")
-		if !ok || !strings.HasPrefix(prefix, "/") || strings.Trim(prefix, "/") == "" || strings.TrimSpace(command) == "" {
+		if !ok || !strings.HasPrefix(prefix, "/") || strings.Trim(prefix, "/") == "" ||
+			strings.TrimSpace(command) == "" {
 			return errors.New("want PREFIX=COMMAND, such as /c/echo=./echo")
 		}
 		taken := slices.ContainsFunc(*p, func(a addition) bool { return a.prefix == prefix })

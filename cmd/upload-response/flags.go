@@ -116,7 +116,8 @@ func (s *settings) memoryFlags() cli.Group {
 			Default: strconv.Itoa(c.MaxLinks), Parse: cli.Number(&c.MaxLinks, 1, 1, shm.MaxLinks),
 		},
 		{
-			Name: "window-memory", Arg: "SIZE", Help: "most unread bytes of HTTP/2 and 3 bodies, besides --memory; 0: no limit",
+			Name: "window-memory", Arg: "SIZE",
+			Help:    "most unread bytes of HTTP/2 and 3 bodies, besides --memory; 0: no limit",
 			Default: cli.FormatSize(uint64(c.WindowMemory)), Parse: cli.Size(&c.WindowMemory, 1, 0, math.MaxInt64),
 		},
 	}}
@@ -127,7 +128,9 @@ func slotSize(p *int) func(string) error { return cli.Size(p, 4<<10, shm.MinSlot
 func (s *settings) timeoutFlags() cli.Group {
 	c, l := &s.config, &s.listeners.limits
 	timeout := func(name, help string, p *time.Duration, least time.Duration, old ...string) cli.Option {
-		return cli.Option{Name: name, Arg: "TIME", Help: help, Default: p.String(), Parse: cli.Duration(p, least), Old: old}
+		return cli.Option{
+			Name: name, Arg: "TIME", Help: help, Default: p.String(), Parse: cli.Duration(p, least), Old: old,
+		}
 	}
 	const ms = time.Millisecond
 	return cli.Group{Heading: "Timeouts", Options: []cli.Option{
@@ -138,9 +141,10 @@ func (s *settings) timeoutFlags() cli.Group {
 			Parse: cli.Number(&c.ResponseTimeout, ms, 1, math.MaxInt64/uint64(ms)),
 		},
 		timeout("client-timeout", "break off when a client makes no progress for this long", &c.ClientTimeout, ms),
-		timeout("stall-timeout", "the same, while other requests wait; 0: no earlier than --client-timeout", &c.StallTime, 0,
-			"stall-time"),
-		timeout("header-timeout", "longest handshake, and longest wait for the headers of a request", &l.HeaderTime, ms),
+		timeout("stall-timeout", "the same, while other requests wait; 0: no earlier than --client-timeout",
+			&c.StallTime, 0, "stall-time"),
+		timeout("header-timeout", "longest handshake, and longest wait for the headers of a request",
+			&l.HeaderTime, ms),
 		timeout("idle-timeout", "close a connection that has had no request for this long", &l.IdleTime, ms),
 		timeout("ping-interval", "ping a silent WebSocket client after this long, and give it up after as long again",
 			&c.PingInterval, ms),
@@ -174,10 +178,12 @@ func (s *settings) requestFlags() cli.Group {
 			Default: cli.FormatSize(uint64(c.MinBodyRate)), Parse: cli.Size(&c.MinBodyRate, 1, 0, math.MaxInt64),
 		},
 		{
-			Name: "message-limit", Arg: "SIZE", Help: "most bytes in a message that a WebSocket client sends; 0: no limit",
+			Name: "message-limit", Arg: "SIZE",
+			Help:    "most bytes in a message that a WebSocket client sends; 0: no limit",
 			Default: cli.FormatSize(uint64(c.MessageLimit)), Parse: cli.Size(&c.MessageLimit, 1, 0, math.MaxInt64),
 		},
-		{Name: "allow-trace", Help: "pass TRACE requests to workers; else they get 405", Parse: cli.Toggle(&c.AllowTrace)},
+		{Name: "allow-trace", Help: "pass TRACE requests to workers; else they get 405",
+			Parse: cli.Toggle(&c.AllowTrace)},
 	}}
 }
 
@@ -189,11 +195,13 @@ func (s *settings) clientFlags() cli.Group {
 			Default: "0", Parse: cli.Number(&c.RequestRate, 1, 0, math.MaxInt32),
 		},
 		{
-			Name: "request-burst", Arg: "N", Help: "requests that a client can make at once before --request-rate applies",
+			Name: "request-burst", Arg: "N",
+			Help:    "requests that a client can make at once before --request-rate applies",
 			Default: strconv.Itoa(c.RequestBurst), Parse: cli.Number(&c.RequestBurst, 1, 1, math.MaxInt32),
 		},
 		{
-			Name: "request-rate-header", Arg: "NAME", Help: "tell clients apart by this header field, not by the address",
+			Name: "request-rate-header", Arg: "NAME",
+			Help:  "tell clients apart by this header field, not by the address",
 			Parse: cli.Text(&c.RequestRateHeader),
 		},
 		{
@@ -231,7 +239,8 @@ func (s *settings) workerFlags() cli.Group {
 	}
 	return cli.Group{Heading: "Workers", Options: []cli.Option{
 		{
-			Name: "worker", Arg: "POOL=COMMAND", Help: "start a worker process, and start it again when it ends; repeat",
+			Name: "worker", Arg: "POOL=COMMAND",
+			Help:  "start a worker process, and start it again when it ends; repeat",
 			Parse: workerCommand(&s.workers), Split: cli.Lines,
 		},
 		{
@@ -247,11 +256,13 @@ func (s *settings) workerFlags() cli.Group {
 			Parse: poolNames(&c.OpenPools), Split: cli.Words,
 		},
 		{
-			Name: "allow-uid", Arg: "[POOL=]UID", Help: "let workers of another user attach, to one pool or to all; repeat",
+			Name: "allow-uid", Arg: "[POOL=]UID",
+			Help:  "let workers of another user attach, to one pool or to all; repeat",
 			Parse: id(&c.AllowUIDs, &c.PoolUIDs), Split: cli.Words,
 		},
 		{
-			Name: "allow-gid", Arg: "[POOL=]GID", Help: "let workers of another group attach, to one pool or to all; repeat",
+			Name: "allow-gid", Arg: "[POOL=]GID",
+			Help:  "let workers of another group attach, to one pool or to all; repeat",
 			Parse: id(&c.AllowGIDs, &c.PoolGIDs), Split: cli.Words,
 		},
 		links("links-per-process", "one process", &c.LinksPerProcess),

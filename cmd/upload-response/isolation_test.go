@@ -20,7 +20,8 @@ func TestWorkersDoNotFindWhatIsTheServersAlone(t *testing.T) {
 		"WATCHDOG_PID=1",
 		"UPLOAD_RESPONSE_SOCKET=s", "UPLOAD_RESPONSE_POOL=p", "UPLOAD_RESPONSE_NAME=n", "UPLOAD_RESPONSE_LIBRARY=l",
 		"UPLOAD_RESPONSE_LOG_LEVEL=debug",
-		"UPLOAD_RESPONSE_TLS_KEY=k", "UPLOAD_RESPONSE_WORKER=x", "UPLOAD_RESPONSE_NUM_STREAMS=1", "UPLOAD_RESPONSE_MINE=m",
+		"UPLOAD_RESPONSE_TLS_KEY=k", "UPLOAD_RESPONSE_WORKER=x", "UPLOAD_RESPONSE_NUM_STREAMS=1",
+		"UPLOAD_RESPONSE_MINE=m",
 	})
 	want := []string{
 		"PATH=/bin", "UPLOAD_RESPONSE_SOCKET=s", "UPLOAD_RESPONSE_POOL=p", "UPLOAD_RESPONSE_NAME=n",
@@ -93,8 +94,8 @@ func asNobody() *syscall.SysProcAttr {
 func TestTheMemoryOfAServerIsClosedToItsOwnUser(t *testing.T) {
 	public := newPublicProgram(t)
 	for _, dumpable := range []bool{false, true} {
-		command := exec.Command(public.path, "serve", "--listen", "127.0.0.1:0", "--socket", filepath.Join(public.dir, "s"),
-			fmt.Sprintf("--dumpable=%v", dumpable))
+		command := exec.Command(public.path, "serve", "--listen", "127.0.0.1:0",
+			"--socket", filepath.Join(public.dir, "s"), fmt.Sprintf("--dumpable=%v", dumpable))
 		command.SysProcAttr = asNobody()
 		p := startCommand(t, command)
 		p.found("msg=(ready)")

@@ -34,9 +34,11 @@ func (l *listenerSettings) listenFlag() cli.Option {
 
 func (l *listenerSettings) securityFlags() cli.Group {
 	http3 := []cli.Option{
-		{Name: "http3", Help: "serve HTTP/3 on the UDP ports of https://", Default: "true", Parse: cli.Toggle(&l.http3)},
+		{Name: "http3", Help: "serve HTTP/3 on the UDP ports of https://", Default: "true",
+			Parse: cli.Toggle(&l.http3)},
 		{
-			Name: "alt-svc", Arg: "VALUE", Help: "HTTP/3 port that responses announce, or an Alt-Svc value, auto, or off",
+			Name: "alt-svc", Arg: "VALUE",
+			Help:    "HTTP/3 port that responses announce, or an Alt-Svc value, auto, or off",
 			Default: "auto", Parse: altSvc(&l.limits.AltSvc),
 		},
 	}

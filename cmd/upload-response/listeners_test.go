@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -97,8 +98,8 @@ func TestServeListensInSeveralPlaces(t *testing.T) {
 	if info, err := os.Stat(dir + "/http"); err != nil || info.Mode().Perm() != 0o660 {
 		t.Errorf("%v, %v", info, err)
 	}
-	dial := func(string, string) (net.Conn, error) { return net.Dial("unix", dir+"/http") }
-	client := http.Client{Transport: &http.Transport{Dial: dial}}
+	dial := func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", dir+"/http") }
+	client := http.Client{Transport: &http.Transport{DialContext: dial}}
 	response, err := client.Get("http://any/")
 	if err != nil || response.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("%v, %v", response, err)
@@ -124,8 +125,8 @@ func TestSocketsOfSystemdAreTaken(t *testing.T) {
 	}
 	defer file.Close()
 	var log output
-	command := exec.Command("/bin/sh", "-c", `LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"`, "sh", os.Args[0], "serve", "--socket",
-		filepath.Join(t.TempDir(), "s"))
+	command := exec.Command("/bin/sh", "-c", `LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"`, "sh", os.Args[0],
+		"serve", "--socket", filepath.Join(t.TempDir(), "s"))
 	command.Env, command.ExtraFiles, command.Stderr = append(os.Environ(), asProgram+"=1"), []*os.File{file}, &log
 	if err := command.Start(); err != nil {
 		t.Fatal(err)

@@ -46,7 +46,7 @@ func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 		{"serve --listen", "--listen needs a value"},
 		{"serve extra", `unexpected argument "extra"`},
 		{"serve --listen 8080", `--listen "8080": want HOST:PORT, https://HOST:PORT, unix:PATH`},
-		{"serve --listen unix:", "want a path of 1 to 107 bytes after unix:"},
+		{"serve --listen unix:", "want unix: and a path of 1 to 107 bytes"},
 		{"serve --listen :1 --listen :1", `--listen ":1": given twice`},
 		{"serve --listen https://:8443",
 			"needs a certificate: give --tls-cert and --tls-key, --acme-domain, or --tls-self-signed for development"},
@@ -65,11 +65,14 @@ func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 		{"serve --alt-svc h3", `--alt-svc "h3": want auto, off, a port,`},
 		{"serve --open-pool default", "--open-pool default: a pool without --worker is open anyway"},
 		{"serve --worker-user root", "--worker-user is the user of each --worker: give --worker, too"},
-		{"serve --worker default=x --worker-user nosuchuser", `--worker-user "nosuchuser": there is no user nosuchuser`},
+		{"serve --worker default=x --worker-user nosuchuser",
+			`--worker-user "nosuchuser": there is no user nosuchuser`},
 		{"serve --allow-uid other=1000", "no route leads to pool other, add --route PREFIX=other"},
 		{"serve --allow-uid default=x", `--allow-uid "default=x": want a whole number from 0 to 4294967295`},
-		{"serve --worker default=x --workers 3 --links-per-pool 2", "3 worker processes of one pool, but --links-per-pool 2"},
-		{"serve --worker default=x --workers 3 --links-per-user 2", "3 worker processes of one user, but --links-per-user 2"},
+		{"serve --worker default=x --workers 3 --links-per-pool 2",
+			"3 worker processes of one pool, but --links-per-pool 2"},
+		{"serve --worker default=x --workers 3 --links-per-user 2",
+			"3 worker processes of one user, but --links-per-user 2"},
 		{"serve --listen-mode 999", `--listen-mode "999": want permissions in octal, such as 0660`},
 		{"serve --slot-size 100", `--slot-size "100": want a multiple of 4KiB, from 4KiB to 4MiB`},
 		{"serve --slot-size-kb 64KiB", `--slot-size-kb "64KiB": want a multiple of 4KiB, from 4KiB to 4MiB`},
@@ -79,15 +82,18 @@ func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 		{"serve --memory 1MiB --link-memory 64KiB --num-streams 100000",
 			"--memory 1MiB, half of it for requests: 524288 bytes are too few for 100000 streams"},
 		{"serve --num-streams 0", `--num-streams "0": want a whole number from 1 to 1048576`},
-		{"serve --response-timeout 30", `--response-timeout "30": want a duration such as 30s, 500ms or 2m, at least 1ms`},
-		{"serve --header-limit 1MiB", "--header-limit 1MiB: the headers have to fit into one slot of 64KiB (--slot-size)"},
+		{"serve --response-timeout 30",
+			`--response-timeout "30": want a duration such as 30s, 500ms or 2m, at least 1ms`},
+		{"serve --header-limit 1MiB",
+			"--header-limit 1MiB: the headers have to fit into one slot of 64KiB (--slot-size)"},
 		{"serve --route media=x", `--route "media=x": want PREFIX=POOL, such as /media=transcode`},
 		{"serve --route /a=x --route /a=y", `--route "/a=y": this prefix leads to pool x already`},
 		{"serve --worker ./x", `--worker "./x": want POOL=COMMAND, such as 'default=./worker --fast'`},
 		{"serve --worker x=./x", "--worker x=...: no route leads to pool x, add --route PREFIX=x"},
 		{"serve --workers 2", "give --worker, too"},
 		{"serve --worker default=./x --workers 17",
-			"17 worker processes, but room for 16: raise --max-links (64) or --memory (256MiB, half of it for responses), " +
+			"17 worker processes, but room for 16: raise --max-links (64) or --memory " +
+				"(256MiB, half of it for responses), " +
 				"or lower --link-memory (8MiB)"},
 		{"serve --allow-uid root", `--allow-uid "root": want a whole number from 0 to 4294967295`},
 		{"serve --access-log=maybe", `--access-log "maybe": want true or false`},
@@ -130,9 +136,9 @@ func TestHelpGoesToStandardOutputAndFits(t *testing.T) {
 func TestHelpOfServeNamesEveryFlagAndItsDefault(t *testing.T) {
 	stdout, _, _ := call(nil, "serve", "--help")
 	for _, want := range []string{
-		"--listen ADDRESS", "(:8080)", "--num-streams N", "(100)", "--slot-size SIZE", "(64KiB)", "--slots-per-stream N",
-		"(16384)",
-		"--memory SIZE", "(256MiB)", "--response-timeout TIME", "(30s)", "UPLOAD_RESPONSE_LISTEN",
+		"--listen ADDRESS", "(:8080)", "--num-streams N", "(100)", "--slot-size SIZE", "(64KiB)",
+		"--slots-per-stream N", "(16384)", "--memory SIZE", "(256MiB)", "--response-timeout TIME", "(30s)",
+		"UPLOAD_RESPONSE_LISTEN",
 	} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("no %q in\n%s", want, stdout)

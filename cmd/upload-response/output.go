@@ -14,7 +14,7 @@ import (
 // or pipes that it reads.
 type workerOutput struct {
 	own     []*logWriter // of the server
-	pipes   []*os.File   // the ends that workers write to
+	pipes   []*os.File   // the ends to which workers write
 	copying sync.WaitGroup
 }
 

@@ -41,13 +41,6 @@ func (o *output) Write(b []byte) (int, error) {
 	return o.text.Write(b)
 }
 
-// reset forgets what has been printed.
-func (o *output) reset() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.text.Reset()
-}
-
 func (o *output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -67,7 +60,7 @@ func startCommand(t *testing.T, command *exec.Cmd) *process {
 	p := &process{t: t, cmd: command, ended: make(chan struct{})}
 	p.cmd.Env = append(append(os.Environ(), asProgram+"=1"), command.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.err
-	p.cmd.WaitDelay = 10 * time.Second // its workers hold its pipes, too
+	p.cmd.WaitDelay = 10 * time.Second // workers hold the pipes of the server, too
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -326,7 +319,8 @@ func TestBusySocketNamesItsOwner(t *testing.T) {
 	first := startProcess(t, "serve", "--listen", "127.0.0.1:0", "--socket", socket)
 	first.found("msg=ready")
 	_, stderr, status := call(nil, "serve", "--listen", "127.0.0.1:0", "--socket", socket)
-	const format = "upload-response: worker socket %s: socket in use by process %d (choose another path with --socket)\n"
+	const format = "upload-response: worker socket %s: socket in use by process %d " +
+		"(choose another path with --socket)\n"
 	want := fmt.Sprintf(format, socket, first.cmd.Process.Pid)
 	if status != 1 || stderr != want {
 		t.Errorf("status %d, %q, want %q", status, stderr, want)
@@ -354,7 +348,8 @@ func TestWorkerOfAnUnknownPoolSaysSo(t *testing.T) {
 	server := startProcess(t, "serve", "--listen", "127.0.0.1:0", "--socket", socket)
 	server.found("msg=ready")
 	worker := startProcess(t, "worker", "echo", "--socket", socket, "--pool", "nobody")
-	if status := worker.wait(); status != 1 || !strings.Contains(worker.err.String(), `no route leads to pool "nobody"`) {
+	if status := worker.wait(); status != 1 ||
+		!strings.Contains(worker.err.String(), `no route leads to pool "nobody"`) {
 		t.Errorf("status %d", status)
 	}
 }
@@ -363,7 +358,8 @@ func TestWorkerEndsOnTerm(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")
 	server := startProcess(t, "serve", "--listen", "127.0.0.1:0", "--socket", socket)
 	server.found("msg=ready")
-	worker := startProcess(t, "worker", "echo", "--socket", socket, "--pool", "default", "--name", "tom", "--lanes", "3")
+	worker := startProcess(t, "worker", "echo", "--socket", socket, "--pool", "default",
+		"--name", "tom", "--lanes", "3")
 	server.found(`msg="link attached" link=tom pool=default pid=\d+ lanes=3`)
 	worker.signal(unix.SIGTERM)
 	if status := worker.wait(); status != 0 {
@@ -468,9 +464,10 @@ func TestAWorkerThatCannotBeRunIsAnErrorBeforeTheServerListens(t *testing.T) {
 		{"'" + plain + "' --flag", "cannot run " + plain + ": permission denied"},
 	} {
 		socket := filepath.Join(dir, "s")
-		_, stderr, status := call(nil, "serve", "--listen", "unix:"+filepath.Join(dir, "c"), "--socket", socket, "--worker",
-			"default="+c.command)
-		if want := "upload-response: worker default=" + c.command + ": " + c.want + "\n"; status != 1 || stderr != want {
+		_, stderr, status := call(nil, "serve", "--listen", "unix:"+filepath.Join(dir, "c"),
+			"--socket", socket, "--worker", "default="+c.command)
+		if want := "upload-response: worker default=" + c.command + ": " + c.want + "\n"; status != 1 ||
+			stderr != want {
 			t.Errorf("status %d, %q, want %q", status, stderr, want)
 		}
 		if _, err := os.Stat(socket); !os.IsNotExist(err) {
@@ -481,9 +478,11 @@ func TestAWorkerThatCannotBeRunIsAnErrorBeforeTheServerListens(t *testing.T) {
 
 func TestTheFirstWordOfACommandIsFoundWhereTheShellFindsIt(t *testing.T) {
 	for line, want := range map[string]string{
-		"./a --b": "./a", " a": "a", "'a b' c": "a b", `"a b"`: "a b", "/x/y.z": "/x/y.z", "python3.12 -m x": "python3.12",
-		"$A b": "", "~/a": "", "'a'b": "", "a'b' c": "", "-a x y": "", `"$A"`: "", "A=b c": "", "'a": "", "a\\ b": "",
-		"a;b": "", "": "", "''": "",
+		"./a --b": "./a", " a": "a", "'a b' c": "a b", `"a b"`: "a b",
+		"/x/y.z": "/x/y.z", "python3.12 -m x": "python3.12",
+
+		"$A b": "", "~/a": "", "'a'b": "", "a'b' c": "", "-a x y": "", `"$A"`: "", "A=b c": "",
+		"'a": "", "a\\ b": "", "a;b": "", "": "", "''": "",
 	} {
 		if got, ok := firstWord(line); ok != (want != "") || ok && got != want {
 			t.Errorf("%q: %q, %v; want %q", line, got, ok, want)

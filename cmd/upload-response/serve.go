@@ -41,7 +41,8 @@ func (v *service) warnOfUser() {
 		return
 	}
 	if s.user == nil && os.Geteuid() == 0 {
-		v.log.Warn("workers run as root, and root can do anything to the server: give them another user with --worker-user")
+		v.log.Warn("workers run as root, and root can do anything to the server: give them " +
+			"another user with --worker-user")
 	}
 	if s.user != nil {
 		if warning, _ := s.user.check(s.socket); warning != "" {

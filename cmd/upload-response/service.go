@@ -107,7 +107,8 @@ func (v *service) listen() (err error) {
 	for _, address := range s.listeners.addresses {
 		l, err := address.Listen(s.listeners.mode, s.listeners.http3)
 		if err != nil {
-			return fmt.Errorf("cannot listen on %s: %w (choose another address with --listen)", address, systemError(err))
+			return fmt.Errorf("cannot listen on %s: %w (choose another address with --listen)", address,
+				systemError(err))
 		}
 		v.listeners = append(v.listeners, l)
 	}
@@ -160,8 +161,7 @@ func (v *service) start() {
 		v.settings.memoryPlan(v.router.Stats().TotalBuffers))
 }
 
-// prepareWorkers makes the supervisor, which the router asks for the worker that a process
-// belongs to.
+// prepareWorkers makes the supervisor, which tells the router to which worker a process belongs.
 func (v *service) prepareWorkers() {
 	s := v.settings
 	v.workers = newSupervisor(v.log, append(s.user.env(),

@@ -27,7 +27,7 @@ type settings struct {
 }
 
 // linkSlots is how many slots the memory of a link has by default: enough for the lanes
-// that a Go worker asks for.
+// that a Go worker requests.
 const linkSlots = 128
 
 // parse takes the command line and the environment, and checks that the settings fit
@@ -110,8 +110,8 @@ func (s *settings) checkPools() error {
 	}
 	for _, a := range slices.Concat(s.config.PoolUIDs, s.config.PoolGIDs) {
 		if !slices.ContainsFunc(s.config.Routes, func(r server.Route) bool { return r.Pool == a.Pool }) {
-			return fmt.Errorf("--allow-uid or --allow-gid %s=%d: no route leads to pool %[1]s, add --route PREFIX=%[1]s", a.Pool,
-				a.ID)
+			return fmt.Errorf("--allow-uid or --allow-gid %s=%d: no route leads to pool %[1]s, "+
+				"add --route PREFIX=%[1]s", a.Pool, a.ID)
 		}
 	}
 	return s.checkUser()
@@ -153,8 +153,8 @@ func (s *settings) checkMemory() error {
 	c := &s.config
 	switch n := uint64(len(s.workers)); {
 	case c.LinkMemory > responseMemory(c):
-		return fmt.Errorf("--memory %s is too little: half of it is for responses, and one link takes %s (--link-memory)",
-			cli.FormatSize(c.Memory), cli.FormatSize(c.LinkMemory))
+		return fmt.Errorf("--memory %s is too little: half of it is for responses, and "+
+			"one link takes %s (--link-memory)", cli.FormatSize(c.Memory), cli.FormatSize(c.LinkMemory))
 	case n > uint64(mostLinks(c)):
 		return fmt.Errorf("%d worker processes, but room for %d: raise --max-links (%d) "+
 			"or --memory (%s, half of it for responses), or lower --link-memory (%s)",

@@ -33,8 +33,8 @@ func TestServeWithoutFlagsIsTheDefaultConfig(t *testing.T) {
 	if want := server.DefaultConfig(); !reflect.DeepEqual(s.config, want) {
 		t.Errorf("%+v, want %+v", s.config, want)
 	}
-	if len(s.listeners.addresses) != 1 || s.listeners.addresses[0].String() != ":8080" || s.shutdown != 30*time.Second ||
-		s.accessLog || s.logging.level != slog.LevelInfo || s.logging.format != "text" {
+	if len(s.listeners.addresses) != 1 || s.listeners.addresses[0].String() != ":8080" ||
+		s.shutdown != 30*time.Second || s.accessLog || s.logging.level != slog.LevelInfo || s.logging.format != "text" {
 		t.Errorf("%+v", s)
 	}
 }
@@ -84,7 +84,8 @@ func TestTwoNamesOfOneSettingAreRefused(t *testing.T) {
 		args []string
 		want string
 	}{
-		{nil, []string{"--slot-size", "64KiB", "--slot-size-kb", "64"}, "--slot-size and --slot-size-kb set the same thing"},
+		{nil, []string{"--slot-size", "64KiB", "--slot-size-kb", "64"},
+			"--slot-size and --slot-size-kb set the same thing"},
 		{map[string]string{"UPLOAD_RESPONSE_RESPONSE_TIMEOUT": "30s", "UPLOAD_RESPONSE_RESPONSE_TIMEOUT_MS": "30"}, nil,
 			"UPLOAD_RESPONSE_RESPONSE_TIMEOUT and UPLOAD_RESPONSE_RESPONSE_TIMEOUT_MS set the same thing"},
 	} {
@@ -123,7 +124,8 @@ func TestRepeatedFlagsAddUp(t *testing.T) {
 }
 
 func TestEachWorkerHasItsNumberOfProcesses(t *testing.T) {
-	s := parsed(t, nil, "--route", "/a=x", "--route", "/b=y", "--worker", "x=one", "--worker", "y=two", "--workers", "3")
+	s := parsed(t, nil, "--route", "/a=x", "--route", "/b=y", "--worker", "x=one", "--worker", "y=two",
+		"--workers", "3")
 	if len(s.workers) != 6 || s.workers[2].pool != "x" || s.workers[3].pool != "y" ||
 		!reflect.DeepEqual(s.config.Supervised, []string{"x", "y"}) {
 		t.Errorf("%v, supervised %v", s.workers, s.config.Supervised)

@@ -18,7 +18,8 @@ func TestPauseDoublesUpToABoundAndStartsAfreshAfterALongLife(t *testing.T) {
 	for i, step := range []struct{ life, want time.Duration }{
 		{0, 100 * time.Millisecond}, {0, 200 * time.Millisecond}, {time.Second, 400 * time.Millisecond},
 		{0, 800 * time.Millisecond},
-		{0, 1600 * time.Millisecond}, {0, 3200 * time.Millisecond}, {0, 5 * time.Second}, {9 * time.Second, 5 * time.Second},
+		{0, 1600 * time.Millisecond}, {0, 3200 * time.Millisecond}, {0, 5 * time.Second},
+		{9 * time.Second, 5 * time.Second},
 		{10 * time.Second, 100 * time.Millisecond}, {0, 200 * time.Millisecond},
 	} {
 		if got := b.next(step.life); got != step.want {

@@ -180,7 +180,8 @@ func altSvc(p *string) func(string) error {
 		}
 		port, err := strconv.ParseUint(text, 10, 16)
 		outside := func(r rune) bool { return r < ' ' || r > '~' }
-		if err == nil && port > 0 || err != nil && strings.Contains(text, `="`) && !strings.ContainsFunc(text, outside) {
+		if err == nil && port > 0 || err != nil && strings.Contains(text, `="`) &&
+			!strings.ContainsFunc(text, outside) {
 			*p = text
 			return nil
 		}

@@ -111,8 +111,8 @@ func (w *workerUser) check(socket string) (warning string, err error) {
 		return "", nil
 	}
 	if os.Geteuid() != 0 {
-		return "", fmt.Errorf("--worker-user: only root can start processes of user %d, and the server is user %d", w.uid,
-			os.Geteuid())
+		return "", fmt.Errorf("--worker-user: only root can start processes of user %d, and the server is user %d",
+			w.uid, os.Geteuid())
 	}
 	for dir := filepath.Dir(absolute(socket)); ; dir = filepath.Dir(dir) {
 		if info, err := os.Stat(dir); err == nil && !w.mayEnter(info) {

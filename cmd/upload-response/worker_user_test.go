@@ -19,7 +19,8 @@ func TestUserOfWorkersIsANameOrANumber(t *testing.T) {
 		"70001:70002": {uid: 70001, gid: 70002},
 	} {
 		var got *workerUser
-		if err := parseUser(&got)(text); err != nil || got.uid != want.uid || got.gid != want.gid || got.name != want.name {
+		if err := parseUser(&got)(text); err != nil || got.uid != want.uid || got.gid != want.gid ||
+			got.name != want.name {
 			t.Errorf("%s is %+v, %v, want %+v", text, got, err, want)
 		}
 	}

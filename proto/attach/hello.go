@@ -46,7 +46,8 @@ func (h *Hello) Layouts() LayoutRange { return LayoutRange{Min: h.LayoutMin, Max
 func (h *Hello) Validate() error {
 	switch {
 	case h.LayoutMin > h.LayoutMax:
-		return refuse("layout_min", strconv.Itoa(int(h.LayoutMin))+" is above layout_max "+strconv.Itoa(int(h.LayoutMax)))
+		return refuse("layout_min",
+			strconv.Itoa(int(h.LayoutMin))+" is above layout_max "+strconv.Itoa(int(h.LayoutMax)))
 	case !validPool(h.Pool):
 		return refuse("pool", quote(h.Pool)+" is not 1 to 64 of A-Z a-z 0-9 . _ -")
 	case !printable(h.Name, maxLinkName):

@@ -86,6 +86,6 @@ class Binary(Distribution):
 
 
 if {"bdist_wheel", "editable_wheel"}.intersection(sys.argv):
-    c_compiler()  # who has none is told so before all that setuptools has to say
+    c_compiler()  # a machine without one is told so before all output of setuptools
 
 setup(cmdclass={"build_py": BuildPy, "sdist": Sdist, "bdist_wheel": Wheel}, distclass=Binary)

@@ -59,7 +59,7 @@ func (a Address) check() error {
 		_, err = strconv.ParseUint(a.where, 10, 31)
 	case "unix":
 		if a.where == "" || len(a.where) > longestPath {
-			return fmt.Errorf("want a path of 1 to %d bytes after unix:", longestPath)
+			return fmt.Errorf("want unix: and a path of 1 to %d bytes", longestPath)
 		}
 	}
 	if err != nil {

@@ -35,14 +35,22 @@ type attack struct {
 // attacks are all of them. None takes the server's memory for requests and responses
 // beyond its budget: mostly it is not touched at all.
 var attacks = []attack{
-	{"10,000 packets of QUIC that claim to be from 64 addresses", "worker", weight{private: 24, descriptors: 8}, forgedInitials},
-	{"1,000 connections of one address with half a request", "worker", weight{private: 192, descriptors: 1010}, halfRequests},
+	{"10,000 packets of QUIC that claim to be from 64 addresses", "worker", weight{private: 24, descriptors: 8},
+		forgedInitials},
+	{"1,000 connections of one address with half a request", "worker",
+		weight{private: 192, descriptors: 1010}, halfRequests},
 	{"1,000 connections that never say hello to TLS", "worker", weight{private: 64, descriptors: 1010}, halfHandshakes},
-	{"400 uploads over 100 connections of HTTP/2 that nobody reads", "idler", weight{private: 256, shared: memory >> 20, descriptors: 400}, func(s *target) { unreadUploads(s, plainHTTP2, 100, 4) }},
-	{"160 uploads over 16 connections of HTTP/3 that nobody reads", "idler", weight{private: 64, shared: memory >> 20, descriptors: 30}, func(s *target) { unreadUploads(s, overHTTP3, 16, 10) }},
+	{"400 uploads over 100 connections of HTTP/2 that nobody reads",
+		"idler", weight{private: 256, shared: memory >> 20, descriptors: 400},
+		func(s *target) { unreadUploads(s, plainHTTP2, 100, 4) }},
+	{"160 uploads over 16 connections of HTTP/3 that nobody reads",
+		"idler", weight{private: 64, shared: memory >> 20, descriptors: 30},
+		func(s *target) { unreadUploads(s, overHTTP3, 16, 10) }},
 	{"8,000 keys of 30 KB for the request rate", "worker", weight{private: 24, descriptors: 20}, longKeys},
-	{"60 workers that attach, keep what they got, and leave", "", weight{private: 24, shared: memory >> 20, descriptors: 40}, keepers},
-	{"500 connections to the workers' socket that say nothing", "", weight{private: 24, descriptors: 140}, silentWorkers},
+	{"60 workers that attach, keep what they got, and leave", "",
+		weight{private: 24, shared: memory >> 20, descriptors: 40}, keepers},
+	{"500 connections to the workers' socket that say nothing", "",
+		weight{private: 24, descriptors: 140}, silentWorkers},
 }
 
 func TestNoAttackTakesMoreThanIsStated(t *testing.T) {
@@ -53,8 +61,10 @@ func TestNoAttackTakesMoreThanIsStated(t *testing.T) {
 				s.attach(a.role)
 			}
 			took := s.weigh(func() { a.run(s) })
-			t.Logf("| %s | %d MiB | %d MiB | %d | %.2f s |", a.name, took.private, took.shared, took.descriptors, took.cpu.Seconds())
-			if took.private > a.most.private || a.most.shared > 0 && took.shared > a.most.shared || took.descriptors > a.most.descriptors {
+			t.Logf("| %s | %d MiB | %d MiB | %d | %.2f s |", a.name, took.private, took.shared, took.descriptors,
+				took.cpu.Seconds())
+			if took.private > a.most.private || a.most.shared > 0 && took.shared > a.most.shared ||
+				took.descriptors > a.most.descriptors {
 				t.Errorf("it took %+v, and %+v is stated", took, a.most)
 			}
 			s.reached()
@@ -190,7 +200,7 @@ func silentWorkers(s *target) {
 	for range 500 {
 		conn, err := net.Dial("unixpacket", s.socket)
 		if err != nil {
-			break // its backlog is full
+			break // the backlog of the socket is full
 		}
 		list = append(list, conn)
 	}

@@ -51,7 +51,8 @@ func serverRole() {
 	s := server.NewServer(router, c.Log)
 	certificate, err := tlscert.SelfSigned()
 	must(err)
-	config, err := tlscert.NewConfig(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }, "")
+	own := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }
+	config, err := tlscert.NewConfig(own, "")
 	must(err)
 	plain, err := net.Listen("tcp", "127.0.0.1:0")
 	must(err)
@@ -76,9 +77,10 @@ func listenBoth() (net.PacketConn, net.Listener) {
 
 // workerRole answers whatever it is asked.
 func workerRole() {
-	must(worker.Serve(context.Background(), os.Getenv(harness.SocketVariable), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintln(w, "hello")
-	})))
+	must(worker.Serve(context.Background(), os.Getenv(harness.SocketVariable),
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintln(w, "hello")
+		})))
 }
 
 // idlerRole attaches and takes no request.
@@ -119,13 +121,16 @@ func newTarget(t testing.TB) *target {
 func (s *target) attach(role string) {
 	before := strings.Count(s.Output(), "link attached")
 	harness.StartProcess(s.t, role, harness.SocketVariable+"="+s.socket)
-	harness.Eventually(s.t, "the worker to attach", func() bool { return strings.Count(s.Output(), "link attached") > before })
+	harness.Eventually(s.t, "the worker to attach", func() bool {
+		return strings.Count(s.Output(), "link attached") > before
+	})
 }
 
 // reached checks that the server answers somebody else.
 func (s *target) reached() {
 	s.t.Helper()
-	client := &http.Client{Timeout: harness.Patience, Transport: &http.Transport{DisableKeepAlives: true, DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 200)}}).DialContext}}
+	client := &http.Client{Timeout: harness.Patience, Transport: &http.Transport{DisableKeepAlives: true,
+		DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 200)}}).DialContext}}
 	start := time.Now()
 	response, err := client.Get("http://" + s.Plain)
 	harness.Check(s.t, err)

@@ -19,7 +19,8 @@ type weight struct {
 }
 
 func (s *target) weight() (w weight) {
-	w.private, w.shared = s.mebibytes(fmt.Sprintf("/proc/%d/status", s.PID()), "RssAnon"), s.mebibytes("/proc/meminfo", "Shmem")
+	w.private, w.shared = s.mebibytes(fmt.Sprintf("/proc/%d/status", s.PID()), "RssAnon"),
+		s.mebibytes("/proc/meminfo", "Shmem")
 	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.PID()))
 	harness.Check(s.t, err)
 	w.descriptors = len(list)

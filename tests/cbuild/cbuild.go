@@ -97,7 +97,8 @@ func (c *cache) build(number, compiler, source string, flags []string) (string, 
 		return "", err
 	}
 	path := filepath.Join(dir, number+"-"+strings.TrimSuffix(filepath.Base(source), ".c"))
-	arguments := append([]string{"-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-I", filepath.Join(SDK, "include")}, flags...)
+	arguments := append([]string{"-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-I",
+		filepath.Join(SDK, "include")}, flags...)
 	arguments = append(arguments, "-o", path, filepath.Join(SDK, source), "-pthread")
 	return path, Run("", nil, compiler, arguments...)
 }

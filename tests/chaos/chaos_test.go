@@ -143,7 +143,8 @@ func (c *crowd) exchange(one *client) {
 	start := time.Now()
 	result, err := one.do(&j)
 	if err != nil {
-		c.t.Errorf("%s %s, %d bytes, chunked %v, leave %+v, after %v: %v", j.method, j.path, len(j.body), j.chunked, j.leave, time.Since(start), err)
+		c.t.Errorf("%s %s, %d bytes, chunked %v, leave %+v, after %v: %v", j.method, j.path, len(j.body), j.chunked,
+			j.leave, time.Since(start), err)
 		return
 	}
 	c.mu.Lock()

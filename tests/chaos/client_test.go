@@ -151,7 +151,8 @@ func (c *client) receive(j *job) (result outcome, keep bool, err error) {
 	}
 	defer response.Body.Close()
 	if response.ContentLength < 0 && len(response.TransferEncoding) == 0 {
-		return 0, false, fmt.Errorf("%w: status %d, and nothing says where the body ends", errWrong, response.StatusCode)
+		return 0, false, fmt.Errorf("%w: status %d, and nothing says where the body ends", errWrong,
+			response.StatusCode)
 	}
 	if response.StatusCode == http.StatusOK {
 		return c.receiveBody(j, response)
@@ -185,7 +186,8 @@ func (c *client) receiveBody(j *job, response *http.Response) (result outcome, k
 	case err != nil:
 		return broken, false, nil
 	case due.got != len(due.want):
-		return 0, false, fmt.Errorf("%w: the response looks complete after %d of %d bytes", errWrong, due.got, len(due.want))
+		return 0, false, fmt.Errorf("%w: the response looks complete after %d of %d bytes", errWrong,
+			due.got, len(due.want))
 	}
 	return whole, !response.Close && !j.early, nil
 }

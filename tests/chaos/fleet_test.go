@@ -25,7 +25,8 @@ func kinds(t testing.TB) []kind {
 		t.Log("GO WORKERS ONLY: there is no C compiler; install gcc or clang, or set CC")
 		return list
 	}
-	list = append(list, kind{"c with a futex", cWorker("UR_BELL=futex")}, kind{"c with an eventfd", cWorker("UR_BELL=eventfd")})
+	list = append(list, kind{"c with a futex", cWorker("UR_BELL=futex")},
+		kind{"c with an eventfd", cWorker("UR_BELL=eventfd")})
 	if python.Find() == "" {
 		t.Log("NO PYTHON WORKERS: install python3, 3.9 or later, or set PYTHON")
 		return list
@@ -44,7 +45,8 @@ func pythonWorker(t testing.TB, env ...string) *harness.Process {
 
 func cWorker(setting string) func(t testing.TB, env ...string) *harness.Process {
 	return func(t testing.TB, env ...string) *harness.Process {
-		return harness.StartProgram(t, io.Discard, []string{cbuild.Program(t, "tests/chaos.c")}, append(env, setting)...)
+		return harness.StartProgram(t, io.Discard, []string{cbuild.Program(t, "tests/chaos.c")},
+			append(env, setting)...)
 	}
 }
 
@@ -69,7 +71,8 @@ type fleet struct {
 func startFleet(t testing.TB, s *harness.Server) *fleet {
 	f := &fleet{t: t, server: s, kinds: kinds(t)}
 	for i, k := range f.kinds {
-		f.members = append(f.members, &member{fleet: f, pool: "default", kind: k}, &member{fleet: f, pool: "default", kind: k})
+		f.members = append(f.members, &member{fleet: f, pool: "default", kind: k},
+			&member{fleet: f, pool: "default", kind: k})
 		if i == 0 {
 			f.members = append(f.members, &member{fleet: f, pool: "alone", kind: k})
 		}
@@ -83,7 +86,9 @@ func startFleet(t testing.TB, s *harness.Server) *fleet {
 
 func (f *fleet) awaitAttached() {
 	f.t.Helper()
-	harness.Eventually(f.t, "all workers to attach", func() bool { return f.server.Router.Stats().Links == len(f.members) })
+	harness.Eventually(f.t, "all workers to attach", func() bool {
+		return f.server.Router.Stats().Links == len(f.members)
+	})
 }
 
 func (f *fleet) start(m *member) {

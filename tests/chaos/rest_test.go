@@ -47,7 +47,10 @@ func count(t testing.TB) holdings {
 	t.Helper()
 	maps, err := os.ReadFile("/proc/self/maps")
 	harness.Check(t, err)
-	return holdings{descriptors: descriptors(t), goroutines: runtime.NumGoroutine(), mappings: bytes.Count(maps, []byte("memfd:upload-response"))}
+	return holdings{
+		descriptors: descriptors(t), goroutines: runtime.NumGoroutine(),
+		mappings: bytes.Count(maps, []byte("memfd:upload-response")),
+	}
 }
 
 // weigh adds the memory.
@@ -81,13 +84,15 @@ func (before holdings) rest(t testing.TB, budget uint64) {
 	t.Helper()
 	harness.Eventually(t, "descriptors, goroutines and mappings to go", func() bool {
 		now := count(t)
-		return now.descriptors <= before.descriptors && now.goroutines <= before.goroutines && now.mappings <= before.mappings
+		return now.descriptors <= before.descriptors && now.goroutines <= before.goroutines &&
+			now.mappings <= before.mappings
 	})
 	after := weigh(t, count(t))
 	t.Logf("before: %+v", before)
 	t.Logf("after:  %+v", after)
 	if after.heap > before.heap+mostHeap || after.private > before.private+mostPrivate && !raceDetector {
-		t.Errorf("the heap grew from %d to %d MiB, private memory from %d to %d MiB", before.heap>>20, after.heap>>20, before.private>>20, after.private>>20)
+		t.Errorf("the heap grew from %d to %d MiB, private memory from %d to %d MiB", before.heap>>20, after.heap>>20,
+			before.private>>20, after.private>>20)
 	}
 	if after.shared > budget {
 		t.Errorf("%d MiB of shared memory, the budget is %d", after.shared>>20, budget>>20)

@@ -29,7 +29,8 @@ func workerRole() {
 		mux.HandleFunc(prefix+"/pattern", sendPattern)
 		mux.HandleFunc(prefix+"/early", sendPattern)
 	}
-	if err := worker.Serve(ctx, os.Getenv(harness.SocketVariable), mux, worker.WithPool(os.Getenv(poolVariable))); err != nil {
+	err := worker.Serve(ctx, os.Getenv(harness.SocketVariable), mux, worker.WithPool(os.Getenv(poolVariable)))
+	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}

@@ -32,7 +32,8 @@ func runApp() {
 	mux := http.NewServeMux()
 	for path, handler := range map[string]http.HandlerFunc{
 		"/": index, "/echo": echo, "/digest": digest, "/refuse": refuse, "/file": file, "/bare": bare, "/sum": sum,
-		"/events": events, "/pieces": pieces, "/next": next, "/wait": wait, "/left": left, "/socket": socket, "/report": report,
+		"/events": events, "/pieces": pieces, "/next": next, "/wait": wait, "/left": left, "/socket": socket,
+		"/report": report,
 	} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 			fmt.Printf("%s %s %s\n", r.Method, r.Proto, r.URL.Path)

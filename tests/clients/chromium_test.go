@@ -18,9 +18,11 @@ import (
 func (p *place) chromium(t *testing.T, url string, flags ...string) map[string]string {
 	t.Helper()
 	args := append([]string{
-		"--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
+		"--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+		"--disable-background-networking",
 		"--disable-component-update", "--disable-sync", "--user-data-dir=" + t.TempDir(),
-		"--ignore-certificate-errors-spki-list=" + p.keyHash(), "--remote-debugging-port=0", // or it would leave when the page has loaded
+		// Without a port for debugging it would leave when the page has loaded.
+		"--ignore-certificate-errors-spki-list=" + p.keyHash(), "--remote-debugging-port=0",
 	}, flags...)
 	browser := harness.StartCommand(t, io.Discard, exec.Command(tool(t, "chromium", "chromium"), append(args, url)...))
 	harness.Eventually(t, "the page to report", func() bool { return len(p.said("report ")) > 0 })
@@ -74,7 +76,9 @@ func TestABrowserUploadsAndStreamsByEveryVersionThatItSpeaks(t *testing.T) {
 			if len(found) < 10 {
 				t.Errorf("the page reports only %v", found)
 			}
-			for text, want := range map[string]string{"PUT ": c.proto + " /digest", "POST ": c.proto + " /echo", "GET ": c.socket + " /socket"} {
+			for text, want := range map[string]string{
+				"PUT ": c.proto + " /digest", "POST ": c.proto + " /echo", "GET ": c.socket + " /socket",
+			} {
 				if got := p.said(text); !slices.Contains(got, want) {
 					t.Errorf("%s is not in %q", want, got)
 				}

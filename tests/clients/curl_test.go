@@ -68,14 +68,19 @@ func TestCurlByEveryVersionThatItSpeaks(t *testing.T) {
 			}{
 				{"a GET", "/file", nil, "200", fileText, "content-length: 100000", ""},
 				{"an upload", "/echo", []string{"-T", upload}, "200", content, "", ""},
-				{"an upload after 100 Continue", "/digest", []string{"-T", upload, "-H", "Expect: 100-continue"}, "200", "5242880 " + sum, "", ""},
-				{"an upload without a length", "/echo", []string{"-T", upload, "-H", "Content-Length:", "-H", "Transfer-Encoding: chunked"}, "200", content, "", "HTTP/1.1"},
+				{"an upload after 100 Continue", "/digest", []string{"-T", upload, "-H", "Expect: 100-continue"}, "200",
+					"5242880 " + sum, "", ""},
+				{"an upload without a length", "/echo",
+					[]string{"-T", upload, "-H", "Content-Length:", "-H", "Transfer-Encoding: chunked"}, "200", content,
+					"", "HTTP/1.1"},
 				// Some versions of curl take RST_STREAM after a whole response for an error (RFC 9113 section 8.1).
-				{"an upload that is refused", "/refuse", []string{"-T", upload, "-H", "Expect: 100-continue"}, "409", "not that\n", "", "HTTP/1.1"},
+				{"an upload that is refused", "/refuse", []string{"-T", upload, "-H", "Expect: 100-continue"}, "409",
+					"not that\n", "", "HTTP/1.1"},
 				{"a form", "/echo", []string{"-d", "a=b&c=d"}, "200", "a=b&c=d", "", ""},
 				{"a HEAD", "/file", []string{"-I"}, "200", "", "content-length: 100000", ""},
 				{"a 204", "/bare", nil, "204", "", "", ""},
-				{"a range", "/file", []string{"-r", "10-19"}, "206", fileText[10:20], "content-range: bytes 10-19/100000", ""},
+				{"a range", "/file", []string{"-r", "10-19"}, "206", fileText[10:20],
+					"content-range: bytes 10-19/100000", ""},
 				{"a 304", "/file", []string{"-H", `If-None-Match: "v1"`}, "304", "", `etag: "v1"`, ""},
 				{"a trailer", "/sum", []string{"-d", "body"}, "200", "body", "x-got-sum: none", ""},
 			} {
@@ -87,7 +92,8 @@ func TestCurlByEveryVersionThatItSpeaks(t *testing.T) {
 					body = ""
 				}
 				final := headers[strings.LastIndex(headers, way.status):]
-				if !strings.HasPrefix(final, way.status+c.status) || !strings.Contains(strings.ToLower(headers), c.header) || body != c.body {
+				if !strings.HasPrefix(final, way.status+c.status) ||
+					!strings.Contains(strings.ToLower(headers), c.header) || body != c.body {
 					t.Errorf("%s: %d bytes\n%s", c.name, len(body), headers)
 				}
 				if strings.Contains(c.name, "after 100") && !strings.Contains(headers, way.status+"100") {

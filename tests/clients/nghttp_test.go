@@ -32,9 +32,11 @@ func TestNghttpUploadsSeveralFilesAtOnce(t *testing.T) {
 		} {
 			got, _ := run(t, nghttp, append(append([]string{"-v", "--timeout=60s"}, c.args...), url+c.path)...)
 			if n := strings.Count(got, ":status: "+c.status); n != c.answers || !strings.Contains(got, c.want) {
-				t.Errorf("%s %q: %d answers, want %d; is there %q: %v", url+c.path, c.args, n, c.answers, c.want, strings.Contains(got, c.want))
+				t.Errorf("%s %q: %d answers, want %d; is there %q: %v", url+c.path, c.args, n, c.answers, c.want,
+					strings.Contains(got, c.want))
 			}
-			if strings.Contains(got, "error_code=PROTOCOL_ERROR") || strings.Contains(got, "error_code=INTERNAL_ERROR") || strings.Contains(got, "FLOW_CONTROL") {
+			if strings.Contains(got, "error_code=PROTOCOL_ERROR") ||
+				strings.Contains(got, "error_code=INTERNAL_ERROR") || strings.Contains(got, "FLOW_CONTROL") {
 				t.Errorf("%s %q:\n%s", url+c.path, c.args, got)
 			}
 		}
@@ -57,7 +59,8 @@ func TestEveryRequestOfH2loadSucceeds(t *testing.T) {
 				path = "/echo"
 			}
 			got, _ := run(t, h2load, append(args, url+path)...)
-			if want := args[1] + " succeeded, 0 failed, 0 errored, 0 timeout"; !strings.Contains(got, want) || !strings.Contains(got, "status codes: "+args[1]+" 2xx") {
+			if want := args[1] + " succeeded, 0 failed, 0 errored, 0 timeout"; !strings.Contains(got, want) ||
+				!strings.Contains(got, "status codes: "+args[1]+" 2xx") {
 				t.Errorf("%s %q:\n%s", url+path, args, got)
 			}
 		}

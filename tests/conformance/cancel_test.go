@@ -43,21 +43,22 @@ var cancelCases = []conformanceCase{
 			}
 		}
 	}},
-	{promise: "a worker that neither reads nor writes learns that its client is gone", check: func(t *testing.T, r *rig) {
-		for _, c := range []struct {
-			method, script string
-			fields         []string
-		}{
-			{"GET", "await-cancel", nil},
-			{"GET", "respond 200; write 5; flush; await-cancel", nil},
-			{"POST", "await-cancel", []string{"Transfer-Encoding: chunked"}},
-		} {
-			connection, id := r.open(t, c.method, c.script, c.fields...)
-			r.driver.await(t, id, "begin")
-			harness.Check(t, connection.Close())
-			wantLast(t, r.driver.story(t, id), "await-cancel cancelled 1")
-		}
-	}},
+	{promise: "a worker that neither reads nor writes learns that its client is gone",
+		check: func(t *testing.T, r *rig) {
+			for _, c := range []struct {
+				method, script, before string
+				fields                 []string
+			}{
+				{"GET", "await-cancel", "begin", nil},
+				{"GET", "respond 200; write 5; flush; await-cancel", "flush ok", nil},
+				{"POST", "await-cancel", "begin", []string{"Transfer-Encoding: chunked"}},
+			} {
+				connection, id := r.open(t, c.method, c.script, c.fields...)
+				r.driver.await(t, id, c.before)
+				harness.Check(t, connection.Close())
+				wantLast(t, r.driver.story(t, id), "await-cancel cancelled 1")
+			}
+		}},
 	{promise: "the link serves on after cancellations", check: func(t *testing.T, r *rig) {
 		for range 20 {
 			c, id := r.upload(t, "read; respond 200; end")
@@ -69,7 +70,8 @@ var cancelCases = []conformanceCase{
 			wantLast(t, r.driver.story(t, id), "read cancelled 1")
 		}
 	}},
-	{promise: "a worker without progress is told that its time is over", config: func(c *server.Config) { c.ResponseTimeout = 300 * time.Millisecond },
+	{promise: "a worker without progress is told that its time is over",
+		config: func(c *server.Config) { c.ResponseTimeout = 300 * time.Millisecond },
 		check: func(t *testing.T, r *rig) {
 			response, id := r.ask(t, "GET", "await-cancel", nil)
 			wantStatus(t, response, 504)
@@ -78,7 +80,8 @@ var cancelCases = []conformanceCase{
 			wantBroken(t, response)
 			wantLast(t, r.driver.story(t, id), "await-cancel cancelled 2")
 		}},
-	{promise: "a worker is told that its client was too slow", config: func(c *server.Config) { c.ClientTimeout = 300 * time.Millisecond },
+	{promise: "a worker is told that its client was too slow",
+		config: func(c *server.Config) { c.ClientTimeout = 300 * time.Millisecond },
 		check: func(t *testing.T, r *rig) {
 			for _, block := range blocking {
 				c, id := r.upload(t, block+"read; respond 200; end")
@@ -119,8 +122,9 @@ var cancelCases = []conformanceCase{
 		r.driver.wantStory(t, id, endLine(2), "tail ok")
 	}},
 	{promise: "a response that is aborted after its headers never looks complete", check: func(t *testing.T, r *rig) {
-		for _, script := range []string{"respond 200; flush; abort", "respond 200; write 5; flush; abort", "respond 200; write 200000; abort",
-			"field content-length 5; respond 200; write 5; flush; abort", "field content-length 9; respond 200; write 5; flush; abort"} {
+		for _, script := range []string{"respond 200; flush; abort", "respond 200; write 5; flush; abort",
+			"respond 200; write 200000; abort", "field content-length 5; respond 200; write 5; flush; abort",
+			"field content-length 9; respond 200; write 5; flush; abort"} {
 			request, id := r.request(t, "POST", script, nil) // the library would send a GET again
 			response, err := r.client.Do(request)
 			r.driver.story(t, id)

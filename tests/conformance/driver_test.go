@@ -42,7 +42,7 @@ var otherDoors = map[string]door{"http1-tls": {1, true}, "h2c": {2, false}, "htt
 func startRig(t *testing.T, sdk sdk, door door, change func(*server.Config), env ...string) *rig {
 	t.Helper()
 	s := harness.Start(t, func(c *server.Config) {
-		c.StallTime = 0 // whose uploads wait is up to the cases
+		c.StallTime = 0 // the cases decide which uploads wait
 		c.Memory, c.SlotSize, c.HeaderLimit, c.MaxLinks = 32<<20, slotSize, slotSize, 4
 		c.LinkMemory = 4 << 20
 		if change != nil {
@@ -52,7 +52,9 @@ func startRig(t *testing.T, sdk sdk, door door, change func(*server.Config), env
 	r := &rig{sdk: sdk, door: door, server: s, url: s.URL}
 	r.client = harness.NewClient(t, door.major, r.security(t))
 	r.driver = startDriver(t, sdk, s.Socket, env...)
-	harness.Eventually(t, "the driver to attach", func() bool { return s.Router.Stats().Attached > 0 || r.driver.ended() })
+	harness.Eventually(t, "the driver to attach", func() bool {
+		return s.Router.Stats().Attached > 0 || r.driver.ended()
+	})
 	return r
 }
 

@@ -47,7 +47,8 @@ func attachAndServe(ctx context.Context, number int) {
 		pool = "default"
 	}
 	for ctx.Err() == nil {
-		link, err := worker.Attach(ctx, os.Getenv(harness.SocketVariable), worker.WithPool(pool), worker.WithLanes(envNumber(lanesVariable, 64)))
+		link, err := worker.Attach(ctx, os.Getenv(harness.SocketVariable), worker.WithPool(pool),
+			worker.WithLanes(envNumber(lanesVariable, 64)))
 		var refusal *attach.Refusal
 		if errors.As(err, &refusal) && refusal.Code == attach.CodePool {
 			print("-", "refused %s", refusal.Message)

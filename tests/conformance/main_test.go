@@ -94,7 +94,7 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// What is true of an SDK is true of it whatever its clients speak.
+// An SDK keeps its promises whatever version of HTTP its clients speak.
 func TestOtherDoors(t *testing.T) {
 	for _, sdk := range sdks {
 		if slices.Contains([]string{"c-eventfd", "python-uvloop"}, sdk.name) {

@@ -44,26 +44,29 @@ func (f *inFlight) step() bool {
 }
 
 var manyCases = []conformanceCase{
-	{promise: "64 uploads are in flight on one link, interleaved, and end in any order", alone: true, check: func(t *testing.T, r *rig) {
-		random := rand.New(rand.NewPCG(4, 5))
-		flights := make([]*inFlight, 64)
-		for i := range flights {
-			c, id := r.upload(t, fmt.Sprintf("respond 200; echo %d; end", 1+random.IntN(2000)))
-			body := content(uint64(i), random.IntN(8000))
-			flights[i] = &inFlight{conn: c, t: t, id: id, body: body, pieces: append(pieces(random, body, 3000), []byte("last"))}
-			r.driver.await(t, id, "begin")
-		}
-		for open := flights; len(open) > 0; {
-			i := random.IntN(len(open))
-			if !open[i].step() {
-				open = append(open[:i:i], open[i+1:]...)
+	{promise: "64 uploads are in flight on one link, interleaved, and end in any order", alone: true,
+		check: func(t *testing.T, r *rig) {
+			random := rand.New(rand.NewPCG(4, 5))
+			flights := make([]*inFlight, 64)
+			for i := range flights {
+				c, id := r.upload(t, fmt.Sprintf("respond 200; echo %d; end", 1+random.IntN(2000)))
+				body := content(uint64(i), random.IntN(8000))
+				flights[i] = &inFlight{
+					conn: c, t: t, id: id, body: body, pieces: append(pieces(random, body, 3000), []byte("last")),
+				}
+				r.driver.await(t, id, "begin")
 			}
-		}
-		for _, f := range flights {
-			rest := wantBody(t, r.driver.story(t, f.id)[1:], append(f.body, "last"...))
-			wantRest(t, rest, "echo ok", "end ok")
-		}
-	}},
+			for open := flights; len(open) > 0; {
+				i := random.IntN(len(open))
+				if !open[i].step() {
+					open = append(open[:i:i], open[i+1:]...)
+				}
+			}
+			for _, f := range flights {
+				rest := wantBody(t, r.driver.story(t, f.id)[1:], append(f.body, "last"...))
+				wantRest(t, rest, "echo ok", "end ok")
+			}
+		}},
 	{promise: "a request that is held holds up no other on its link", plainly: true, check: func(t *testing.T, r *rig) {
 		c, held := r.open(t, "GET", "hold many; respond 200; write 3; end")
 		r.driver.await(t, held, "begin")
@@ -75,23 +78,24 @@ var manyCases = []conformanceCase{
 		wantStatus(t, response, 200)
 		wantPattern(t, c.response("GET").Body, 3)
 	}},
-	{promise: "several links serve in one process, and share nothing", plainly: true, env: []string{linksVariable + "=3", lanesVariable + "=8"}, check: func(t *testing.T, r *rig) {
-		for n := range 2 {
-			r.driver.awaitNth(t, "-", "attached", n+2)
-		}
-		harness.Eventually(t, "three links", func() bool { return r.server.Router.Stats().Links == 3 })
-		var all sync.WaitGroup
-		for i := range 24 {
-			request, id := r.request(t, "POST", "respond 200; echo 5000; end", nil)
-			all.Go(func() { echoOn(t, r, request, id, i) })
-		}
-		all.Wait()
-		for link := range 3 {
-			if r.driver.said.count(fmt.Sprintf("begin %d", link)) == 0 {
-				t.Errorf("link %d served nothing", link)
+	{promise: "several links serve in one process, and share nothing", plainly: true,
+		env: []string{linksVariable + "=3", lanesVariable + "=8"}, check: func(t *testing.T, r *rig) {
+			for n := range 2 {
+				r.driver.awaitNth(t, "-", "attached", n+2)
 			}
-		}
-	}},
+			harness.Eventually(t, "three links", func() bool { return r.server.Router.Stats().Links == 3 })
+			var all sync.WaitGroup
+			for i := range 24 {
+				request, id := r.request(t, "POST", "respond 200; echo 5000; end", nil)
+				all.Go(func() { echoOn(t, r, request, id, i) })
+			}
+			all.Wait()
+			for link := range 3 {
+				if r.driver.said.count(fmt.Sprintf("begin %d", link)) == 0 {
+					t.Errorf("link %d served nothing", link)
+				}
+			}
+		}},
 }
 
 // echoOn sends bodies of many slots, one after the other.

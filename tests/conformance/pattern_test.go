@@ -101,7 +101,10 @@ func wantBody(t *testing.T, story []string, body []byte) (rest []string) {
 // slot, too.
 func wantBodySlots(t *testing.T, story []string, body []byte) (rest []string, next int) {
 	t.Helper()
-	for next = 2; len(story) > 0 && strings.HasPrefix(story[0], "slot ") && strings.Contains(story[0], " body "); next++ {
+	isBody := func(line string) bool {
+		return strings.HasPrefix(line, "slot ") && strings.Contains(line, " body ")
+	}
+	for next = 2; len(story) > 0 && isBody(story[0]); next++ {
 		var n, length int
 		if _, err := fmt.Sscanf(story[0], "slot %d body %d", &n, &length); err != nil {
 			t.Fatalf("%q: %v", story[0], err)

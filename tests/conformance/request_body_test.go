@@ -14,7 +14,9 @@ import (
 
 var requestBodyCases = []conformanceCase{
 	{promise: "a body of any size arrives in slots without a gap", check: func(t *testing.T, r *rig) {
-		for i, size := range []int{0, 1, 63, 64, 65, slotSize - 1, slotSize, slotSize + 1, 2 * slotSize, 40*slotSize + 7} {
+		for i, size := range []int{
+			0, 1, 63, 64, 65, slotSize - 1, slotSize, slotSize + 1, 2 * slotSize, 40*slotSize + 7,
+		} {
 			for _, chunked := range []bool{false, true} {
 				body := content(uint64(i), size)
 				reader := io.Reader(bytes.NewReader(body))
@@ -29,24 +31,27 @@ var requestBodyCases = []conformanceCase{
 		}
 	}},
 	{promise: "a request without a body is headers and end", check: func(t *testing.T, r *rig) {
-		response, id := r.ask(t, "GET", "tail 2; look 2; look 3; read; respond 200; end", nil) // over HTTP/3 the end comes behind the headers
+		// over HTTP/3 the end comes behind the headers
+		response, id := r.ask(t, "GET", "tail 2; look 2; look 3; read; respond 200; end", nil)
 		harness.ReadAll(t, response.Body)
-		r.driver.wantStory(t, id, endLine(2), "tail ok", endLine(2), "look ok", "look nothing", endLine(2), "read ok", "respond ok", "end ok")
+		r.driver.wantStory(t, id, endLine(2), "tail ok", endLine(2), "look ok", "look nothing", endLine(2), "read ok",
+			"respond ok", "end ok")
 	}},
-	{promise: "bytes are there as soon as the client has sent them, in slots of their own", check: func(t *testing.T, r *rig) {
-		const count = 50
-		c, id := r.upload(t, "read; respond 200; end")
-		want := []string{}
-		for i := range count {
-			b := content(uint64(i), 1+i*7)
-			c.chunk(b)
-			want = append(want, slotLine(i+2, "body", b))
-			r.driver.await(t, id, want[i])
-		}
-		c.finish()
-		wantStatus(t, c.response("POST"), 200)
-		r.driver.wantStory(t, id, append(want, endLine(count+2), "read ok", "respond ok", "end ok")...)
-	}},
+	{promise: "bytes are there as soon as the client has sent them, in slots of their own",
+		check: func(t *testing.T, r *rig) {
+			const count = 50
+			c, id := r.upload(t, "read; respond 200; end")
+			want := []string{}
+			for i := range count {
+				b := content(uint64(i), 1+i*7)
+				c.chunk(b)
+				want = append(want, slotLine(i+2, "body", b))
+				r.driver.await(t, id, want[i])
+			}
+			c.finish()
+			wantStatus(t, c.response("POST"), 200)
+			r.driver.wantStory(t, id, append(want, endLine(count+2), "read ok", "respond ok", "end ok")...)
+		}},
 	{promise: "thousands of tiny chunks keep their order", check: func(t *testing.T, r *rig) {
 		const count = 3000
 		body := content(7, count)
@@ -83,7 +88,8 @@ var requestBodyCases = []conformanceCase{
 		response := c.response("POST") // the worker has looked
 		c.finish()
 		harness.ReadAll(t, response.Body)
-		r.driver.wantStory(t, id, slotLine(2, "body", []byte("all")), "read ok", "look nothing", "respond ok", "flush ok", endLine(3), "read ok", "end ok")
+		r.driver.wantStory(t, id, slotLine(2, "body", []byte("all")), "read ok", "look nothing", "respond ok",
+			"flush ok", endLine(3), "read ok", "end ok")
 	}},
 	{promise: "an upload that its client leaves is a cancellation and never an end", check: func(t *testing.T, r *rig) {
 		for _, block := range blocking {
@@ -97,26 +103,28 @@ var requestBodyCases = []conformanceCase{
 			}
 		}
 	}},
-	{promise: "a truncated upload is a cancellation and never an end", plainly: true, check: func(t *testing.T, r *rig) {
-		for _, block := range []string{"", "block; "} {
-			for _, broken := range []struct{ field, body, seen string }{
-				{"Content-Length: 10", "three", "slot 2 body 5"},
-				{"Transfer-Encoding: chunked", "5\r\nthree\r\n", "slot 2 body 5"},
-				{"Transfer-Encoding: chunked", "a\r\nthree", "begin"}, // net/http holds back what there is of a chunk
-				{"Transfer-Encoding: chunked", "5\r\nthree\r\n0\r\n", "begin"},
-			} {
-				c, id := r.dialRaw(t, "POST", block+"read; respond 200; end", broken.field)
-				c.Send(broken.body)
-				r.driver.await(t, id, broken.seen)
-				harness.Check(t, c.Close())
-				story := r.driver.story(t, id)
-				wantLast(t, story, "read cancelled 1")
-				if slices.ContainsFunc(story, func(line string) bool { return strings.Contains(line, " end ") }) {
-					t.Errorf("there is an end in %q", story)
+	{promise: "a truncated upload is a cancellation and never an end", plainly: true,
+		check: func(t *testing.T, r *rig) {
+			for _, block := range []string{"", "block; "} {
+				for _, broken := range []struct{ field, body, seen string }{
+					{"Content-Length: 10", "three", "slot 2 body 5"},
+					{"Transfer-Encoding: chunked", "5\r\nthree\r\n", "slot 2 body 5"},
+					// net/http holds back what there is of a chunk
+					{"Transfer-Encoding: chunked", "a\r\nthree", "begin"},
+					{"Transfer-Encoding: chunked", "5\r\nthree\r\n0\r\n", "begin"},
+				} {
+					c, id := r.dialRaw(t, "POST", block+"read; respond 200; end", broken.field)
+					c.Send(broken.body)
+					r.driver.await(t, id, broken.seen)
+					harness.Check(t, c.Close())
+					story := r.driver.story(t, id)
+					wantLast(t, story, "read cancelled 1")
+					if slices.ContainsFunc(story, func(line string) bool { return strings.Contains(line, " end ") }) {
+						t.Errorf("there is an end in %q", story)
+					}
 				}
 			}
-		}
-	}},
+		}},
 	{promise: "a malformed chunk is a cancellation and never an end", plainly: true, check: func(t *testing.T, r *rig) {
 		c, id := r.dialRaw(t, "POST", "read; respond 200; end", "Transfer-Encoding: chunked")
 		c.chunk([]byte("good"))

@@ -25,20 +25,24 @@ func has(lines []string, want string) bool { return slices.Contains(lines, want)
 var requestHeaderCases = []conformanceCase{
 	{promise: "the worker sees the whole head", plainly: true, check: func(t *testing.T, r *rig) {
 		c, id := r.dial(t), r.id()
-		c.begin("PATCH", "/a%20b/\xc3\xa9?q=1&q=%00", "X-Id: "+id, "X-Script: head; read; respond 200; end", "Content-Length: 0",
-			"X-Empty:", "X-Twice: one", "X-Twice: two", "X-Bytes: \x80caf\xe9\xff", "X-Tab: a\tb", "!#$%&'*+-.^_`|~09: token", "Connection: x-hop", "X-Hop: gone")
+		c.begin("PATCH", "/a%20b/\xc3\xa9?q=1&q=%00", "X-Id: "+id, "X-Script: head; read; respond 200; end",
+			"Content-Length: 0", "X-Empty:", "X-Twice: one", "X-Twice: two", "X-Bytes: \x80caf\xe9\xff", "X-Tab: a\tb",
+			"!#$%&'*+-.^_`|~09: token", "Connection: x-hop", "X-Hop: gone")
 		wantStatus(t, c.response("PATCH"), 200)
 		story := r.driver.story(t, id)
 		for what, value := range map[string]string{
-			"head method": "PATCH", "head scheme": "http", "head authority": "test", "head path": "/a%20b/\xc3\xa9?q=1&q=%00",
-			"header x-id": id, "header x-empty": "", "header x-bytes": "\x80caf\xe9\xff", "header x-tab": "a\tb", "header !#$%&'*+-.^_`|~09": "token",
-			"header content-length": "0", "header x-forwarded-for": "127.0.0.1", "header x-forwarded-proto": "http",
+			"head method": "PATCH", "head scheme": "http", "head authority": "test",
+			"head path":   "/a%20b/\xc3\xa9?q=1&q=%00",
+			"header x-id": id, "header x-empty": "", "header x-bytes": "\x80caf\xe9\xff", "header x-tab": "a\tb",
+			"header !#$%&'*+-.^_`|~09": "token",
+			"header content-length":    "0", "header x-forwarded-for": "127.0.0.1", "header x-forwarded-proto": "http",
 		} {
 			if want := fmt.Sprintf("%s %x", what, value); !has(story, want) {
 				t.Errorf("%q is not in\n%s", want, strings.Join(story, "\n"))
 			}
 		}
-		one, two := slices.Index(story, fmt.Sprintf("header x-twice %x", "one")), slices.Index(story, fmt.Sprintf("header x-twice %x", "two"))
+		one, two := slices.Index(story, fmt.Sprintf("header x-twice %x", "one")),
+			slices.Index(story, fmt.Sprintf("header x-twice %x", "two"))
 		if one < 0 || two != one+1 {
 			t.Errorf("x-twice is at %d and %d of\n%s", one, two, strings.Join(story, "\n"))
 		}
@@ -52,7 +56,9 @@ var requestHeaderCases = []conformanceCase{
 		request = request.WithContext(httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{
 			GotConn: func(got httptrace.GotConnInfo) { own = got.Conn.LocalAddr().String() },
 		}))
-		for _, name := range []string{"Upload-Response-Client", "Upload_Response_Client", "X-Forwarded-For", "X-Real-Ip"} {
+		for _, name := range []string{
+			"Upload-Response-Client", "Upload_Response_Client", "X-Forwarded-For", "X-Real-Ip",
+		} {
 			request.Header.Set(name, "6.6.6.6:6")
 		}
 		response, err := r.client.Do(request)
@@ -65,7 +71,9 @@ var requestHeaderCases = []conformanceCase{
 		}
 		said, err := hex.DecodeString(strings.TrimPrefix(story[client], "head client "))
 		harness.Check(t, err)
-		if at, err := netip.ParseAddrPort(string(said)); err != nil || at.Addr() != netip.MustParseAddr("127.0.0.1") || r.door.major < 3 && string(said) != own { // package http3 does not say its own
+		// package http3 does not say its own
+		if at, err := netip.ParseAddrPort(string(said)); err != nil || at.Addr() != netip.MustParseAddr("127.0.0.1") ||
+			r.door.major < 3 && string(said) != own {
 			t.Errorf("the client at %s is said to be at %s", own, said)
 		}
 		forged := fmt.Sprintf("%x", "6.6.6.6:6")
@@ -103,20 +111,22 @@ var requestHeaderCases = []conformanceCase{
 			t.Errorf("the path is not in %.500q", story)
 		}
 	}},
-	{promise: "as many fields arrive as a frame can have", config: bigSlots, plainly: true, check: func(t *testing.T, r *rig) {
-		for count, want := range map[int]int{maxFields - addedFields: 200, maxFields - addedFields + 1: 431} {
-			c, id := r.open(t, "GET", "head; respond 200; end", slices.Repeat([]string{"A:"}, count)...)
-			response := c.response("GET")
-			wantStatus(t, response, want)
-			harness.ReadAll(t, response.Body)
-			if want != 200 {
-				continue
+	{promise: "as many fields arrive as a frame can have", config: bigSlots, plainly: true,
+		check: func(t *testing.T, r *rig) {
+			for count, want := range map[int]int{maxFields - addedFields: 200, maxFields - addedFields + 1: 431} {
+				c, id := r.open(t, "GET", "head; respond 200; end", slices.Repeat([]string{"A:"}, count)...)
+				response := c.response("GET")
+				wantStatus(t, response, want)
+				harness.ReadAll(t, response.Body)
+				if want != 200 {
+					continue
+				}
+				// the client is said apart
+				if got := countPrefix(r.driver.story(t, id), "header "); got != maxFields-1 {
+					t.Errorf("%d fields arrived", got)
+				}
 			}
-			if got := countPrefix(r.driver.story(t, id), "header "); got != maxFields-1 { // the client is said apart
-				t.Errorf("%d fields arrived", got)
-			}
-		}
-	}},
+		}},
 	{promise: "the head outlives its slot if the worker keeps it", check: func(t *testing.T, r *rig) {
 		c, id := r.upload(t, "head; tail 1; read; respond 200; end")
 		c.chunk(content(1, 1000))

@@ -58,7 +58,8 @@ func checkEcho(t testing.TB, s *harness.Server, path string, body []byte, chunke
 	response := post(t, s, path, reader)
 	got := harness.ReadAll(t, response.Body)
 	if response.StatusCode != http.StatusOK || !bytes.Equal(got, body) {
-		t.Errorf("echo of %d bytes: %s, %d bytes, the same: %v", len(body), response.Status, len(got), bytes.Equal(got, body))
+		t.Errorf("echo of %d bytes: %s, %d bytes, the same: %v", len(body), response.Status, len(got),
+			bytes.Equal(got, body))
 	}
 }
 
@@ -212,7 +213,8 @@ func TestDiscard(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, nil)
 	start(t, s, "examples/discard.c", "")
-	if got := string(harness.ReadAll(t, post(t, s, "/", bytes.NewReader(content(1, 3<<20))).Body)); got != "{\"bytes\":3145728}\n" {
+	got := string(harness.ReadAll(t, post(t, s, "/", bytes.NewReader(content(1, 3<<20))).Body))
+	if got != "{\"bytes\":3145728}\n" {
 		t.Errorf("got %s", got)
 	}
 }
@@ -257,7 +259,9 @@ func TestHeadersReachTheWorker(t *testing.T) {
 		response, err := s.Client.Do(request)
 		harness.Check(t, err)
 		got := string(harness.ReadAll(t, response.Body))
-		for _, want := range []string{"HTTP 1\nPUT /headers\nhttp Example.com:81\n", "x-empty: \n", "x-twice: one\n", "x-twice: two\n"} {
+		for _, want := range []string{
+			"HTTP 1\nPUT /headers\nhttp Example.com:81\n", "x-empty: \n", "x-twice: one\n", "x-twice: two\n",
+		} {
 			if !strings.Contains(got, want) {
 				t.Errorf("%q is not in\n%s", want, got)
 			}
@@ -271,12 +275,14 @@ func TestHeadersReachTheWorker(t *testing.T) {
 func TestTrailersGoBothWays(t *testing.T) {
 	t.Parallel()
 	eachBell(t, nil, func(t *testing.T, s *harness.Server, _ *harness.Process) {
-		request, err := http.NewRequest(http.MethodPost, s.URL+"/trailers", struct{ io.Reader }{strings.NewReader("some body")})
+		request, err := http.NewRequest(http.MethodPost, s.URL+"/trailers",
+			struct{ io.Reader }{strings.NewReader("some body")})
 		harness.Check(t, err)
 		request.Trailer = http.Header{"X-Sum": {"1234"}, "X-Other": {""}}
 		response, err := s.Client.Do(request)
 		harness.Check(t, err)
-		if got := string(harness.ReadAll(t, response.Body)); got != "body\n" || response.Trailer.Get("X-Sum") != "1234" {
+		if got := string(harness.ReadAll(t, response.Body)); got != "body\n" ||
+			response.Trailer.Get("X-Sum") != "1234" {
 			t.Errorf("got %q, trailers %v", got, response.Trailer)
 		}
 	})
@@ -399,8 +405,10 @@ func TestADrainedWorkerFinishesAndLeaves(t *testing.T) {
 func TestARefusalNamesItsReason(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, nil)
-	w := harness.StartProgram(t, io.Discard, []string{cbuild.Program(t, "tests/worker.c")}, harness.SocketVariable+"="+s.Socket, "UPLOAD_RESPONSE_POOL=nobody")
-	if status := w.Wait(); status != 3 || !strings.Contains(w.Output(), fmt.Sprintf("refused %d: ", syscall.ENXIO)) || !strings.Contains(w.Output(), `pool "nobody"`) {
+	w := harness.StartProgram(t, io.Discard, []string{cbuild.Program(t, "tests/worker.c")},
+		harness.SocketVariable+"="+s.Socket, "UPLOAD_RESPONSE_POOL=nobody")
+	if status := w.Wait(); status != 3 || !strings.Contains(w.Output(), fmt.Sprintf("refused %d: ", syscall.ENXIO)) ||
+		!strings.Contains(w.Output(), `pool "nobody"`) {
 		t.Errorf("exit status %d, output %q", status, w.Output())
 	}
 }

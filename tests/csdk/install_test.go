@@ -57,7 +57,8 @@ var installed = sync.OnceValues(func() (i struct{ prefix, packaged string }, err
 	i.prefix = filepath.Join(dir, "prefix")
 	stage := filepath.Join(dir, "stage")
 	for _, place := range []string{"PREFIX=" + i.prefix, "PREFIX=/opt/other DESTDIR=" + stage} {
-		arguments := append([]string{"-j2", "install", "BUILD=" + filepath.Join(dir, "build")}, strings.Fields(place)...)
+		arguments := append([]string{"-j2", "install", "BUILD=" + filepath.Join(dir, "build")},
+			strings.Fields(place)...)
 		if err := cbuild.Run(sdk, nil, "make", arguments...); err != nil {
 			return i, err
 		}
@@ -99,7 +100,9 @@ func TestTheWorkerOfTheManualBuildsWithPkgConfig(t *testing.T) {
 	harness.Check(t, os.WriteFile(source, []byte(manual(t)), 0o600))
 	env := []string{"PKG_CONFIG_PATH=" + filepath.Join(prefix, "lib/pkgconfig")}
 	flags := strings.Fields(run(t, dir, env, "pkg-config", "--cflags", "--libs", "upload_response"))
-	run(t, dir, nil, cbuild.Compiler(t), append([]string{"-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-o", path, source}, flags...)...)
+	run(t, dir, nil, cbuild.Compiler(t),
+		append([]string{"-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-o", path, source},
+			flags...)...)
 	needed := run(t, dir, []string{"LD_LIBRARY_PATH=" + filepath.Join(prefix, "lib")}, "ldd", path)
 	if !strings.Contains(needed, filepath.Join(prefix, "lib/libupload_response.so.0")) {
 		t.Errorf("the program is linked with\n%s", needed)
@@ -142,7 +145,8 @@ func TestTheWorkerOfTheManualIsCPlusPlusToo(t *testing.T) {
 			dir := t.TempDir()
 			source, path := filepath.Join(dir, "hello.cc"), filepath.Join(dir, "hello")
 			harness.Check(t, os.WriteFile(source, []byte(manual(t)), 0o600))
-			run(t, dir, nil, compiler, "-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-I", include, "-o", path, source)
+			run(t, dir, nil, compiler, "-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-I",
+				include, "-o", path, source)
 			serveInstalled(t, path, dir)
 		})
 	}

@@ -38,7 +38,8 @@ var ofProgram = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv("UPLOAD_RESPONSE"); path != "" { // that is built already
 		return cbuild.Output("", nil, path, "layout")
 	}
-	return cbuild.Output("../..", []string{"CGO_ENABLED=0"}, "go", "run", "-buildvcs=false", "./cmd/upload-response", "layout")
+	return cbuild.Output("../..", []string{"CGO_ENABLED=0"}, "go", "run",
+		"-buildvcs=false", "./cmd/upload-response", "layout")
 })
 
 // ofPage returns the same, made of the tables of docs/layout.md, but for the
@@ -83,7 +84,8 @@ func TestTheStructsOfTheCSDKAreTheLayout(t *testing.T) {
 		t.Errorf("C and docs/layout.md differ in %s", d)
 	}
 	_, hash, _ := strings.Cut(versions, "hash ")
-	if want := fmt.Sprintf("For version %d the hash is %s.", shm.LayoutMax, hash); !strings.Contains(layoutpage.Text(t, "../.."), want) {
+	want := fmt.Sprintf("For version %d the hash is %s.", shm.LayoutMax, hash)
+	if !strings.Contains(layoutpage.Text(t, "../.."), want) {
 		t.Errorf("docs/layout.md does not say %q", want)
 	}
 }
@@ -109,7 +111,8 @@ func changed(t *testing.T, texts ...string) string {
 func buildWith(t *testing.T, folder string) (program string, err error) {
 	t.Helper()
 	program = filepath.Join(folder, "print")
-	return program, cbuild.Run("", nil, cbuild.Compiler(t), "-std=gnu11", "-I", folder, "-o", program, filepath.Join(sdk, printLayout))
+	return program, cbuild.Run("", nil, cbuild.Compiler(t), "-std=gnu11", "-I", folder, "-o", program,
+		filepath.Join(sdk, printLayout))
 }
 
 // swap exchanges two words of a struct of the header.
@@ -159,7 +162,8 @@ func TestSwappedFieldsOfAStructDoNotCompile(t *testing.T) {
 func TestFieldsThatAreSwappedInTheTableTooDifferFromGoAndThePage(t *testing.T) {
 	t.Parallel()
 	program, err := buildWith(t, changed(t, "uint64_t inbox_head, notice_head;", "uint64_t notice_head, inbox_head;",
-		"WORD(mailbox, inbox_head, 128,", "WORD(mailbox, inbox_head, 136,", "WORD(mailbox, notice_head, 136,", "WORD(mailbox, notice_head, 128,"))
+		"WORD(mailbox, inbox_head, 128,", "WORD(mailbox, inbox_head, 136,", "WORD(mailbox, notice_head, 136,",
+		"WORD(mailbox, notice_head, 128,"))
 	harness.Check(t, err)
 	c := printed(t, program)
 	if n := len(differences(c, ofGo(t))); n != 3 { // the two words, and the hash

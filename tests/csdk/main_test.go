@@ -43,8 +43,11 @@ type variant struct {
 
 var bells = []variant{{"futex", []string{"UR_BELL=futex"}}, {"eventfd", []string{"UR_BELL=eventfd"}}}
 
-// eachBell runs a test with both bells: a server, and one worker for it.
-func eachBell(t *testing.T, change func(*server.Config), test func(t *testing.T, s *harness.Server, w *harness.Process)) {
+// bellTest is a test of a server and one worker for it.
+type bellTest func(t *testing.T, s *harness.Server, w *harness.Process)
+
+// eachBell runs a test with both bells.
+func eachBell(t *testing.T, change func(*server.Config), test bellTest) {
 	for _, v := range bells {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
@@ -57,5 +60,7 @@ func eachBell(t *testing.T, change func(*server.Config), test func(t *testing.T,
 // awaitSaid waits until the worker has printed a line with this text.
 func awaitSaid(t testing.TB, w *harness.Process, text string) {
 	t.Helper()
-	harness.Eventually(t, fmt.Sprintf("the worker to say %q", text), func() bool { return strings.Contains(w.Output(), text) })
+	harness.Eventually(t, fmt.Sprintf("the worker to say %q", text), func() bool {
+		return strings.Contains(w.Output(), text)
+	})
 }

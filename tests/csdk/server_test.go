@@ -24,7 +24,8 @@ func hello(t *testing.T, s *harness.ServerProcess, path string) *http.Request {
 // startBeside starts a C program as a worker of a server process.
 func startBeside(t *testing.T, s *harness.ServerProcess, source string, env ...string) *harness.Process {
 	t.Helper()
-	return harness.StartProgram(t, io.Discard, []string{cbuild.Program(t, source)}, append(env, harness.SocketVariable+"="+s.Socket)...)
+	return harness.StartProgram(t, io.Discard, []string{cbuild.Program(t, source)},
+		append(env, harness.SocketVariable+"="+s.Socket)...)
 }
 
 func TestAWorkerAttachesAgainWhenItsServerIsBack(t *testing.T) {

@@ -44,7 +44,8 @@ func (v *hpksVector) want() string {
 	fmt.Fprintf(&b, "ok %d", length)
 	switch v.Kind {
 	case "request":
-		fmt.Fprintf(&b, " id=%d version=%d method=%x scheme=%x authority=%x path=%s", v.StreamID, v.Version, v.Method, v.Scheme, v.Authority, inHex(v.Path, v.PathHex))
+		fmt.Fprintf(&b, " id=%d version=%d method=%x scheme=%x authority=%x path=%s", v.StreamID, v.Version, v.Method,
+			v.Scheme, v.Authority, inHex(v.Path, v.PathHex))
 	case "response":
 		fmt.Fprintf(&b, " id=%d version=%d status=%d", v.StreamID, v.Version, v.Status)
 	}
@@ -98,7 +99,8 @@ func decodeInC(t *testing.T, lines []string) []string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, cbuild.Program(t, "tests/vectors.c", "-fsanitize=undefined", "-fno-sanitize-recover=all"))
+	cmd := exec.CommandContext(ctx,
+		cbuild.Program(t, "tests/vectors.c", "-fsanitize=undefined", "-fno-sanitize-recover=all"))
 	cmd.Stdin = strings.NewReader(strings.Join(lines, "\n") + "\n")
 	var failure bytes.Buffer
 	cmd.Stderr = &failure

@@ -40,7 +40,8 @@ var scenes = []scene{
 	{name: "quick start", blocks: []string{"make run", "head -c 100M /dev/urandom > big.file"}},
 	{name: "a worker", blocks: []string{"go build -o build/ ./cmd/upload-response ./examples/go/hello"}},
 	{
-		name: "gateways of Python", blocks: []string{"python -m upload_response wsgi module:app --processes 2 --threads 8"},
+		name:   "gateways of Python",
+		blocks: []string{"python -m upload_response wsgi module:app --processes 2 --threads 8"},
 		before: []string{"./build/upload-response serve --listen 127.0.0.1:8080"},
 		after:  []string{"curl http://127.0.0.1:8080/"},
 		stands: []string{"wsgi module:app", "wsgi wsgi_app:app --app-dir sdk/python/examples",
@@ -115,7 +116,8 @@ func TestTheConsoleBlocksOfTheReadmeWork(t *testing.T) {
 		}
 	}
 	if len(blocks) > 0 {
-		t.Errorf("no row for the console block that begins with %q: add one, and say how it is run, or why not", blocks[0][0])
+		t.Errorf("no row for the console block that begins with %q: add one, and say how it is run, or why not",
+			blocks[0][0])
 	}
 }
 

@@ -118,7 +118,7 @@ func TestWhoMayNotAttachHoldsNothingAndIsToldSo(t *testing.T) {
 	harness.Check(t, os.Chmod(filepath.Dir(s.Socket), 0o755))
 	harness.Check(t, os.Chmod(s.Socket, 0o666))
 	program := filepath.Join(filepath.Dir(s.Socket), "stranger")
-	copyProgram(t, program) // its own folder is closed to others
+	copyProgram(t, program) // the folder of this program is closed to others
 	command := exec.Command(program)
 	command.Env = append(os.Environ(), "UPLOAD_RESPONSE_TEST_ROLE=stranger", harness.SocketVariable+"="+s.Socket)
 	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}

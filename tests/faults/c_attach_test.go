@@ -115,7 +115,8 @@ func fakeServer(t testing.TB, answer attach.Message, files ...*os.File) (socket 
 
 func TestAServerThatRefusesTheLayoutNamesItsVersionsToACWorker(t *testing.T) {
 	program := cbuild.Program(t, "tests/faulty.c")
-	_, err := attach.Negotiate(attach.LayoutRange{Min: 7, Max: 9}, attach.LayoutRange{Min: shm.LayoutMin, Max: shm.LayoutMax})
+	_, err := attach.Negotiate(attach.LayoutRange{Min: 7, Max: 9},
+		attach.LayoutRange{Min: shm.LayoutMin, Max: shm.LayoutMax})
 	refusal, ok := err.(*attach.Refusal)
 	if !ok {
 		t.Fatalf("no refusal: %v", err)
@@ -143,25 +144,33 @@ func TestACWorkerDoesNotServeAMemoryThatItDoesNotKnow(t *testing.T) {
 		return file
 	}
 	const sized = unix.F_SEAL_SHRINK | unix.F_SEAL_GROW
-	request, response := segment("request", sized|unix.F_SEAL_FUTURE_WRITE|unix.F_SEAL_SEAL), segment("response", sized|unix.F_SEAL_SEAL)
+	request, response := segment("request", sized|unix.F_SEAL_FUTURE_WRITE|unix.F_SEAL_SEAL),
+		segment("response", sized|unix.F_SEAL_SEAL)
 	loose := segment("loose", 0)
 	bell, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
 	harness.Check(t, err)
 	eventfd := os.NewFile(uintptr(bell), "bell")
 	defer eventfd.Close()
 	welcome := func(hash uint64) attach.Message {
-		return &attach.Welcome{Layout: shm.LayoutMax, LayoutHash: hash, Server: "fake", Lanes: 4, RequestBytes: 1 << 16, ResponseBytes: 1 << 16}
+		return &attach.Welcome{
+			Layout: shm.LayoutMax, LayoutHash: hash, Server: "fake", Lanes: 4, RequestBytes: 1 << 16,
+			ResponseBytes: 1 << 16,
+		}
 	}
 	for name, c := range map[string]struct {
 		hash  uint64
 		files []*os.File
 		text  string
 	}{
-		"another layout":           {shm.LayoutHash() + 1, []*os.File{request, response, eventfd}, "do not agree on the layout"},
-		"an empty segment":         {shm.LayoutHash(), []*os.File{request, response, eventfd}, "do not agree on the layout"},
-		"segments without a seal":  {shm.LayoutHash(), []*os.File{loose, loose, eventfd}, "cannot map the shared memory"},
-		"too few descriptors":      {shm.LayoutHash(), []*os.File{request, response}, "something else than a welcome"},
-		"a bell that it has not":   {shm.LayoutHash(), []*os.File{request, response, eventfd, eventfd}, "something else than a welcome"},
+		"another layout": {shm.LayoutHash() + 1, []*os.File{request, response, eventfd},
+			"do not agree on the layout"},
+		"an empty segment": {shm.LayoutHash(), []*os.File{request, response, eventfd},
+			"do not agree on the layout"},
+		"segments without a seal": {shm.LayoutHash(), []*os.File{loose, loose, eventfd},
+			"cannot map the shared memory"},
+		"too few descriptors": {shm.LayoutHash(), []*os.File{request, response}, "something else than a welcome"},
+		"a bell that it has not": {shm.LayoutHash(), []*os.File{request, response, eventfd, eventfd},
+			"something else than a welcome"},
 		"no descriptors, whatever": {shm.LayoutHash(), nil, "something else than a welcome"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -135,7 +135,7 @@ func TestTheDeathOfAParentIsSeenWhenItsLastChildHasEnded(t *testing.T) {
 	harness.Check(t, syscall.Kill(p.PID(), syscall.SIGKILL))
 	harness.Check(t, syscall.Kill(child, syscall.SIGKILL))
 	client.WantReply("POST", 502)
-	p.Wait() // its output ends with the child
+	p.Wait() // the output of the worker ends with the child
 }
 
 func TestAProgramThatACWorkerStartsInheritsNothing(t *testing.T) {

@@ -27,7 +27,9 @@ func TestTheCSDKRefusesWhatNoClientMaySee(t *testing.T) {
 func TestHeadersOfACWorkerThatNobodyCheckedAreNeverSent(t *testing.T) {
 	s, p := startWithC(t, nil)
 	client := rawclient.Dial(t, s.Addr)
-	for _, what := range []string{"0", "99", "100", "101", "199", "1000", "65535", "cr", "lf", "nul", "name", "two-lengths"} {
+	for _, what := range []string{
+		"0", "99", "100", "101", "199", "1000", "65535", "cr", "lf", "nul", "name", "two-lengths",
+	} {
 		client.Begin("GET", "/c/raw/"+what)
 		if r := client.WantReply("GET", 502); strings.Contains(r.Body, "12345") {
 			t.Errorf("%s: the body is %q", what, r.Body)
@@ -58,7 +60,8 @@ func TestABodyOfACWorkerThatMayNotBeIsReadAndNotSent(t *testing.T) {
 	for _, c := range []struct {
 		method, path string
 		status       int
-	}{{"HEAD", "/status/200", 200}, {"GET", "/status/204", 204}, {"GET", "/status/304", 304}, {"POST", "/status/204", 204}} {
+	}{{"HEAD", "/status/200", 200}, {"GET", "/status/204", 204}, {"GET", "/status/304", 304},
+		{"POST", "/status/204", 204}} {
 		client.Begin(c.method, "/c"+c.path, "Content-Length: 0")
 		client.WantReply(c.method, c.status)
 		client.Begin("GET", "/c/echo") // nothing is in the way of the next response
@@ -77,7 +80,8 @@ func TestHeadersThatACWorkerChangesWhileTheyAreCheckedAreSentAsCheckedOrNotAtAll
 		if err != nil {
 			t.Fatalf("%+v: %v", r, err)
 		}
-		if counts[r.Status]++; r.Status != 502 && (r.Status != 200 || r.Body != "sound" || !soundOrMixed(r.Header["x-value"], sound)) {
+		if counts[r.Status]++; r.Status != 502 &&
+			(r.Status != 200 || r.Body != "sound" || !soundOrMixed(r.Header["x-value"], sound)) {
 			t.Fatalf("%+v", r)
 		}
 	}
@@ -174,7 +178,8 @@ func TestTheKernelRefusesACWorkerWhatIsNotItsBusiness(t *testing.T) {
 	refused := 0
 	for line := range strings.Lines(p.Output()) {
 		switch {
-		case strings.HasSuffix(line, ": EPERM>\n"), strings.HasSuffix(line, ": EACCES>\n"), strings.HasSuffix(line, ": killed>\n"):
+		case strings.HasSuffix(line, ": EPERM>\n"), strings.HasSuffix(line, ": EACCES>\n"),
+			strings.HasSuffix(line, ": killed>\n"):
 			refused++
 		case line != "<done>\n":
 			t.Errorf("the kernel allows %s", line)

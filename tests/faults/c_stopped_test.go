@@ -25,7 +25,7 @@ func TestAStoppedCWorkerCostsATimeoutAndIsToldSoWhenItIsBack(t *testing.T) {
 		t.Run(path, func(t *testing.T) {
 			s, stuck := startWithC(t, func(c *server.Config) {
 				impatientC(c)
-				c.NumStreams = 1 // what is out of use is missed at once
+				c.NumStreams = 1 // a stream that is out of use is missed at once
 			})
 			s.StartWorker(t, "handler")
 			client := rawclient.Dial(t, s.Addr)
@@ -33,10 +33,13 @@ func TestAStoppedCWorkerCostsATimeoutAndIsToldSoWhenItIsBack(t *testing.T) {
 			awaitSaid(t, stuck, "stops", 1)
 			client.WantReply("GET", 504)
 			if st := s.Router.Stats(); st.ActiveStreams != 1 || st.WorkerTimeouts != 1 || st.Links != 2 {
-				t.Errorf("%d streams in use, %d timeouts, %d links; want 1, 1 and 2", st.ActiveStreams, st.WorkerTimeouts, st.Links)
+				t.Errorf("%d streams in use, %d timeouts, %d links; want 1, 1 and 2", st.ActiveStreams,
+					st.WorkerTimeouts, st.Links)
 			}
 			client.Begin("GET", "/echo")
-			harness.Eventually(t, "the next request to wait for the stream", func() bool { return s.Router.Stats().Waiting == 1 })
+			harness.Eventually(t, "the next request to wait for the stream", func() bool {
+				return s.Router.Stats().Waiting == 1
+			})
 
 			stuck.Continue()
 			if r := client.WantReply("GET", 200); !strings.HasPrefix(r.Body, "GET by ") {

@@ -34,7 +34,7 @@ func executorRole() {
 	must(worker.Serve(context.Background(), os.Getenv(harness.SocketVariable), handler))
 }
 
-// descriptors returns what this process's descriptors lead to.
+// descriptors returns the targets of this process's descriptors.
 func descriptors() (list []string) {
 	entries, err := os.ReadDir("/proc/self/fd")
 	must(err)
@@ -47,7 +47,9 @@ func descriptors() (list []string) {
 }
 
 // ours are the marks of what belongs to a link or to the server.
-var ours = []string{"memfd:upload-response requests", "memfd:upload-response responses", "anon_inode:[eventfd]", "socket:["}
+var ours = []string{
+	"memfd:upload-response requests", "memfd:upload-response responses", "anon_inode:[eventfd]", "socket:[",
+}
 
 func TestAProgramThatAWorkerOrTheServerStartsInheritsNothing(t *testing.T) {
 	s := harness.Start(t, small)

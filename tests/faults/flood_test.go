@@ -23,7 +23,7 @@ func TestAWorkerThatFloodsTheBellCostsTheServerLittleAndItsOthersNothing(t *test
 			}
 			const window = time.Second
 			before, start := cpuTime(t), time.Now()
-			time.Sleep(window) // what is measured
+			time.Sleep(window) // the span that is measured
 			used := float64(cpuTime(t)-before) / float64(time.Since(start))
 			t.Logf("the server used %.0f %% of a core", 100*used)
 			if used > 0.5 {

@@ -26,7 +26,8 @@ func handlerRole() {
 	} else {
 		mux.HandleFunc("/job", echo)
 	}
-	must(worker.Serve(context.Background(), os.Getenv(harness.SocketVariable), mux, worker.WithLog(slog.New(slog.NewTextHandler(os.Stderr, nil)))))
+	must(worker.Serve(context.Background(), os.Getenv(harness.SocketVariable), mux,
+		worker.WithLog(slog.New(slog.NewTextHandler(os.Stderr, nil)))))
 }
 
 // echo says who served the request, and returns its body.

@@ -48,7 +48,9 @@ func startHostile(t testing.TB, change func(*server.Config)) *hostile {
 // awaitSaid waits until a worker has said something n times.
 func awaitSaid(t testing.TB, p *harness.Process, what string, n int) {
 	t.Helper()
-	harness.Eventually(t, "the worker to say "+what, func() bool { return strings.Count(p.Output(), "<"+what+">") >= n })
+	harness.Eventually(t, "the worker to say "+what, func() bool {
+		return strings.Count(p.Output(), "<"+what+">") >= n
+	})
 }
 
 // wantGood fails the test unless the good worker answers.

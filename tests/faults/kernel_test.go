@@ -17,8 +17,14 @@ import (
 
 // attempts are what a worker may try on the segments that it was given.
 var attempts = map[string]func(a *handworker.Attachment) error{
-	"request segment: map it read-write": func(a *handworker.Attachment) error { return mapAs(a.Request, unix.PROT_READ|unix.PROT_WRITE) },
-	"request segment: map it write-only": func(a *handworker.Attachment) error { return mapAs(a.Request, unix.PROT_WRITE) },
+	"request segment: map it read-write": func(a *handworker.Attachment) error {
+		return mapAs(a.Request,
+			unix.PROT_READ|unix.PROT_WRITE)
+	},
+	"request segment: map it write-only": func(a *handworker.Attachment) error {
+		return mapAs(a.Request,
+			unix.PROT_WRITE)
+	},
 	"request segment: make a read-only mapping writable": func(a *handworker.Attachment) error {
 		return unix.Mprotect(handworker.Map(a.Request, unix.PROT_READ), unix.PROT_READ|unix.PROT_WRITE)
 	},
@@ -33,22 +39,50 @@ var attempts = map[string]func(a *handworker.Attachment) error{
 		_, err := os.OpenFile(procPath(a.Request), os.O_RDWR|os.O_TRUNC, 0)
 		return errors.Unwrap(err)
 	},
-	"request segment: write":         func(a *handworker.Attachment) error { _, err := unix.Pwrite(fd(a.Request), []byte("x"), 0); return err },
-	"request segment: shrink":        func(a *handworker.Attachment) error { return unix.Ftruncate(fd(a.Request), 0) },
-	"request segment: grow":          func(a *handworker.Attachment) error { return unix.Ftruncate(fd(a.Request), 1<<40) },
-	"request segment: grow and fill": func(a *handworker.Attachment) error { return unix.Fallocate(fd(a.Request), 0, 0, 1<<30) },
+	"request segment: write": func(a *handworker.Attachment) error {
+		_,
+			err := unix.Pwrite(fd(a.Request), []byte("x"), 0)
+		return err
+	},
+	"request segment: shrink": func(a *handworker.Attachment) error { return unix.Ftruncate(fd(a.Request), 0) },
+	"request segment: grow": func(a *handworker.Attachment) error {
+		return unix.Ftruncate(fd(a.Request),
+			1<<40)
+	},
+	"request segment: grow and fill": func(a *handworker.Attachment) error {
+		return unix.Fallocate(fd(a.Request), 0, 0,
+			1<<30)
+	},
 	"request segment: punch a hole": func(a *handworker.Attachment) error {
 		return unix.Fallocate(fd(a.Request), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0, shm.HeaderBytes)
 	},
 	"request segment: punch a hole through a mapping": func(a *handworker.Attachment) error {
 		return unix.Madvise(handworker.Map(a.Request, unix.PROT_READ), unix.MADV_REMOVE)
 	},
-	"request segment: seal it otherwise":  func(a *handworker.Attachment) error { return addSeal(a.Request, unix.F_SEAL_WRITE) },
-	"response segment: shrink":            func(a *handworker.Attachment) error { return unix.Ftruncate(fd(a.Response), shm.HeaderBytes) },
-	"response segment: empty":             func(a *handworker.Attachment) error { return unix.Ftruncate(fd(a.Response), 0) },
-	"response segment: grow":              func(a *handworker.Attachment) error { return unix.Ftruncate(fd(a.Response), 1<<40) },
-	"response segment: grow and fill":     func(a *handworker.Attachment) error { return unix.Fallocate(fd(a.Response), 0, 0, 1<<30) },
-	"response segment: seal it otherwise": func(a *handworker.Attachment) error { return addSeal(a.Response, unix.F_SEAL_WRITE) },
+	"request segment: seal it otherwise": func(a *handworker.Attachment) error {
+		return addSeal(a.Request,
+			unix.F_SEAL_WRITE)
+	},
+	"response segment: shrink": func(a *handworker.Attachment) error {
+		return unix.Ftruncate(fd(a.Response),
+			shm.HeaderBytes)
+	},
+	"response segment: empty": func(a *handworker.Attachment) error {
+		return unix.Ftruncate(fd(a.Response),
+			0)
+	},
+	"response segment: grow": func(a *handworker.Attachment) error {
+		return unix.Ftruncate(fd(a.Response),
+			1<<40)
+	},
+	"response segment: grow and fill": func(a *handworker.Attachment) error {
+		return unix.Fallocate(fd(a.Response),
+			0, 0, 1<<30)
+	},
+	"response segment: seal it otherwise": func(a *handworker.Attachment) error {
+		return addSeal(a.Response,
+			unix.F_SEAL_WRITE)
+	},
 	"response segment: write past its end": func(a *handworker.Attachment) error {
 		info, err := a.Response.Stat()
 		must(err)
@@ -87,7 +121,8 @@ func TestTheKernelRefusesAWorkerWhatIsNotItsBusiness(t *testing.T) {
 	p := s.StartWorker(t, "prober")
 	awaitSaid(t, p, "done", 1)
 	for name := range attempts {
-		if !strings.Contains(p.Output(), "<"+name+": operation not permitted>") && !strings.Contains(p.Output(), "<"+name+": permission denied>") {
+		if !strings.Contains(p.Output(), "<"+name+": operation not permitted>") &&
+			!strings.Contains(p.Output(), "<"+name+": permission denied>") {
 			t.Errorf("%s: want EPERM or EACCES", name)
 		}
 	}

@@ -17,7 +17,9 @@ import (
 // awaitActive waits until so many streams are in use.
 func awaitActive(t testing.TB, s *harness.Server, n int64) {
 	t.Helper()
-	harness.Eventually(t, "the streams in use to be as expected", func() bool { return s.Router.Stats().ActiveStreams == n })
+	harness.Eventually(t, "the streams in use to be as expected", func() bool {
+		return s.Router.Stats().ActiveStreams == n
+	})
 }
 
 // wantBy fails the test unless the reply is an echo by the process.
@@ -67,7 +69,7 @@ func TestARequestThatAKilledWorkerHadNotTakenIsServedByAnother(t *testing.T) {
 	}
 }
 
-// jobs are requests that a worker takes and dies with.
+// jobs are requests that a worker holds when it dies.
 var jobs = []struct {
 	name   string
 	method string

@@ -23,30 +23,33 @@ const statusAt = 4 + 1 + 1 + 8 + 1 + 1
 // badFrames are headers slots that no client may see anything of. They break no
 // rule of the memory, so the link stays.
 var badFrames = map[string]func(t *turn) []byte{
-	"CR in a value":         withByte("x-a", "v*v", '\r'),
-	"LF in a value":         withByte("x-a", "v*v", '\n'),
-	"NUL in a value":        withByte("x-a", "v*v", 0),
-	"CR in a name":          withByte("x*a", "v", '\r'),
-	"LF in a name":          withByte("x*a", "v", '\n'),
-	"NUL in a name":         withByte("x*a", "v", 0),
-	"space in a name":       withByte("x*a", "v", ' '),
-	"colon in a name":       withByte("x*a", "v", ':'),
-	"status 0":              withStatus(0),
-	"status 99":             withStatus(99),
-	"status 100":            withStatus(100),
-	"status 101":            withStatus(101),
-	"status 199":            withStatus(199),
-	"status 1000":           withStatus(1000),
-	"status 65535":          withStatus(65535),
-	"two lengths":           withLengths("5", "6"),
-	"length of no number":   withLengths("five"),
-	"length below zero":     withLengths("-5"),
-	"length with a sign":    withLengths("+5"),
-	"length in a list":      withLengths("5, 5"),
-	"length past 63 bits":   withLengths("9223372036854775808"),
-	"trailing byte":         func(t *turn) []byte { return append(t.frame(200), 0) },
-	"two frames":            func(t *turn) []byte { return append(t.frame(200), t.frame(200)...) },
-	"frame cut off":         func(t *turn) []byte { return t.frame(200, proto.Field{Name: "x-a", Value: "v"})[:statusAt+4] },
+	"CR in a value":       withByte("x-a", "v*v", '\r'),
+	"LF in a value":       withByte("x-a", "v*v", '\n'),
+	"NUL in a value":      withByte("x-a", "v*v", 0),
+	"CR in a name":        withByte("x*a", "v", '\r'),
+	"LF in a name":        withByte("x*a", "v", '\n'),
+	"NUL in a name":       withByte("x*a", "v", 0),
+	"space in a name":     withByte("x*a", "v", ' '),
+	"colon in a name":     withByte("x*a", "v", ':'),
+	"status 0":            withStatus(0),
+	"status 99":           withStatus(99),
+	"status 100":          withStatus(100),
+	"status 101":          withStatus(101),
+	"status 199":          withStatus(199),
+	"status 1000":         withStatus(1000),
+	"status 65535":        withStatus(65535),
+	"two lengths":         withLengths("5", "6"),
+	"length of no number": withLengths("five"),
+	"length below zero":   withLengths("-5"),
+	"length with a sign":  withLengths("+5"),
+	"length in a list":    withLengths("5, 5"),
+	"length past 63 bits": withLengths("9223372036854775808"),
+	"trailing byte":       func(t *turn) []byte { return append(t.frame(200), 0) },
+	"two frames":          func(t *turn) []byte { return append(t.frame(200), t.frame(200)...) },
+	"frame cut off": func(t *turn) []byte {
+		return t.frame(200,
+			proto.Field{Name: "x-a", Value: "v"})[:statusAt+4]
+	},
 	"garbage":               func(*turn) []byte { return bytes.Repeat([]byte{0xa5}, 100) },
 	"one byte":              func(*turn) []byte { return []byte("H") },
 	"another stream's":      anothersFrame,
@@ -156,7 +159,8 @@ func init() {
 func TestAResponseThatIsNotAsLongAsItSaysIsBrokenOff(t *testing.T) {
 	for name, want := range map[string]string{
 		"shorter than its length": "12345", "longer than its length": "", "longer by a slot": "12345",
-		"empty with a length": "", "trailers that are none": "12345", "abort after a slot": "12345", "gone without an end": "12345",
+		"empty with a length": "", "trailers that are none": "12345", "abort after a slot": "12345",
+		"gone without an end": "12345",
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := startHostile(t, nil)
@@ -224,12 +228,13 @@ func TestABodyThatMayNotBeIsReadAndNotSent(t *testing.T) {
 	for _, c := range []struct {
 		method, script string
 		status         int
-	}{{"HEAD", "good", 200}, {"GET", "body-with-204", 204}, {"GET", "body-with-304", 304}, {"POST", "body-with-204", 204}, {"HEAD", "long-body", 200}} {
+	}{{"HEAD", "good", 200}, {"GET", "body-with-204", 204}, {"GET", "body-with-304", 304},
+		{"POST", "body-with-204", 204}, {"HEAD", "long-body", 200}} {
 		client.Begin(c.method, "/bad/"+c.script, "Content-Length: 0")
 		if r := client.WantReply(c.method, c.status); r.Body != "" {
 			t.Errorf("%s %s: the body is %q", c.method, c.script, r.Body)
 		}
-		client.Begin("GET", "/echo") // what was not sent is not in the way of the next response
+		client.Begin("GET", "/echo") // the bytes that were not sent are not in the way of the next response
 		client.WantReply("GET", 200)
 	}
 	if failed := h.Router.Stats().Failed; failed != 0 {

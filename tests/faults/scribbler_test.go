@@ -30,7 +30,7 @@ type scribbler struct {
 	theirs    []byte // the request segment, read-only
 }
 
-// scribblerLanes is how many lanes a scribbler asks for.
+// scribblerLanes is how many lanes a scribbler requests.
 const scribblerLanes = 4
 
 // newScribbler attaches to a pool.
@@ -39,7 +39,10 @@ func newScribbler(socket, pool string) (*scribbler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &scribbler{Attachment: *a, mine: handworker.Map(a.Response, unix.PROT_READ|unix.PROT_WRITE), theirs: handworker.Map(a.Request, unix.PROT_READ)}
+	s := &scribbler{
+		Attachment: *a, mine: handworker.Map(a.Response, unix.PROT_READ|unix.PROT_WRITE),
+		theirs: handworker.Map(a.Request, unix.PROT_READ),
+	}
 	s.requests, _, err = shm.OpenRequestSegment(a.Request)
 	must(err)
 	g, err := s.requests.OpenResponseGeometry(a.Welcome.Link, a.Welcome.LinkGeneration)
@@ -132,7 +135,8 @@ func (s *scribbler) ring() {
 // everything that was written before the call.
 func (s *scribbler) roundsOfWatcher() {
 	g := s.requests.Geometry()
-	asleep := handworker.Word64(s.theirs, g.MailboxesAt+uint64(s.Welcome.Link)*uint64(g.MailboxStride)+offset("mailbox", "watcher_asleep"))
+	asleep := handworker.Word64(s.theirs,
+		g.MailboxesAt+uint64(s.Welcome.Link)*uint64(g.MailboxStride)+offset("mailbox", "watcher_asleep"))
 	first := asleep.Load()
 	s.until("the watcher's rounds", func() bool {
 		s.ring()
@@ -185,7 +189,8 @@ func (t *turn) laneWord(field string) *atomic.Uint64 {
 
 func (t *turn) descriptorAt(n uint64, field string) uint64 {
 	g := t.responses.Geometry()
-	return g.DescriptorsAt + (uint64(t.lane)*uint64(g.Ring)+(n-1)%uint64(g.Ring))*shm.DescriptorBytes + offset("descriptor", field)
+	return g.DescriptorsAt + (uint64(t.lane)*uint64(g.Ring)+(n-1)%uint64(g.Ring))*shm.DescriptorBytes +
+		offset("descriptor", field)
 }
 
 // number returns the number in the descriptor of slot n, and descriptor one of
@@ -202,7 +207,8 @@ func (t *turn) descriptor(n uint64, field string) *atomic.Uint32 {
 // when the lane's position is another stream's.
 func (t *turn) released() uint64 {
 	g := t.requests.Geometry()
-	positions := shm.MailboxBytes + uint64(g.InboxEntries)*shm.InboxEntryBytes + (uint64(g.NoticeEntries)*shm.NoticeBytes+63)/64*64
+	positions := shm.MailboxBytes + uint64(g.InboxEntries)*shm.InboxEntryBytes +
+		(uint64(g.NoticeEntries)*shm.NoticeBytes+63)/64*64
 	at := g.MailboxesAt + uint64(t.Welcome.Link)*uint64(g.MailboxStride) + positions + uint64(t.lane)*shm.PositionBytes
 	released := handworker.Word64(t.theirs, at+offset("position", "released")).Load()
 	if handworker.Word64(t.theirs, at+offset("position", "stream_id")).Load() != t.id {
@@ -243,7 +249,8 @@ func (t *turn) head(status uint16, fields ...proto.Field) {
 }
 
 func (t *turn) frame(status uint16, fields ...proto.Field) []byte {
-	frame, err := proto.AppendResponse(nil, &proto.Response{StreamID: t.id, Version: proto.HTTP11, Status: status, Fields: fields})
+	frame, err := proto.AppendResponse(nil,
+		&proto.Response{StreamID: t.id, Version: proto.HTTP11, Status: status, Fields: fields})
 	must(err)
 	return frame
 }

@@ -104,7 +104,8 @@ func TestAFileThatIsNoSocketIsLeftAlone(t *testing.T) {
 func TestAServerWithoutAFolderForItsSocketSaysSo(t *testing.T) {
 	socket := filepath.Join(socketPath(t), "w.sock")
 	p := harness.StartProcess(t, "server", harness.SocketVariable+"="+socket)
-	if status := p.Wait(); status != 1 || !strings.Contains(p.Output(), socket) || !strings.Contains(p.Output(), "no such file") {
+	if status := p.Wait(); status != 1 || !strings.Contains(p.Output(), socket) ||
+		!strings.Contains(p.Output(), "no such file") {
 		t.Errorf("the server ended with status %d: %s", status, p.Output())
 	}
 }
@@ -117,7 +118,8 @@ func TestABudgetBeyondTheMachineFailsTheStartAndSaysWhy(t *testing.T) {
 	if _, err := server.NewRouter(c); !errors.Is(err, shm.ErrNoMemory) {
 		t.Errorf("want ErrNoMemory, got %v", err)
 	}
-	p := harness.StartProcess(t, "server", harness.SocketVariable+"="+socketPath(t), fmt.Sprintf("%s=%d", memoryVariable, uint64(pebibyte)))
+	p := harness.StartProcess(t, "server", harness.SocketVariable+"="+socketPath(t),
+		fmt.Sprintf("%s=%d", memoryVariable, uint64(pebibyte)))
 	if status := p.Wait(); status != 1 {
 		t.Errorf("the server ended with status %d, want 1", status)
 	}

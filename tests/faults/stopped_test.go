@@ -22,14 +22,16 @@ func impatient(c *server.Config) {
 func wantSaid(t testing.TB, p *harness.Process, list ...string) {
 	t.Helper()
 	for _, what := range list { // what it prints may come later than what it answers
-		harness.Eventually(t, "the worker to say "+what, func() bool { return strings.Contains(p.Output(), "<"+what+">") })
+		harness.Eventually(t, "the worker to say "+what, func() bool {
+			return strings.Contains(p.Output(), "<"+what+">")
+		})
 	}
 }
 
 func TestAStoppedWorkerCostsItsClientATimeoutAndItsLaneIsOutOfUseUntilItIsBack(t *testing.T) {
 	s := harness.Start(t, func(c *server.Config) {
 		impatient(c)
-		c.NumStreams = 1 // what is out of use is missed at once
+		c.NumStreams = 1 // a stream that is out of use is missed at once
 	})
 	stuck := s.StartWorker(t, "slots")
 	s.StartWorker(t, "handler")
@@ -39,10 +41,13 @@ func TestAStoppedWorkerCostsItsClientATimeoutAndItsLaneIsOutOfUseUntilItIsBack(t
 	stuck.Stop()
 	client.WantReply("GET", 504)
 	if st := s.Router.Stats(); st.ActiveStreams != 1 || st.WorkerTimeouts != 1 || st.Links != 2 {
-		t.Errorf("%d streams in use, %d timeouts, %d links; want 1, 1 and 2", st.ActiveStreams, st.WorkerTimeouts, st.Links)
+		t.Errorf("%d streams in use, %d timeouts, %d links; want 1, 1 and 2", st.ActiveStreams,
+			st.WorkerTimeouts, st.Links)
 	}
 	client.Begin("GET", "/echo")
-	harness.Eventually(t, "the next request to wait for the stream", func() bool { return s.Router.Stats().Waiting == 1 })
+	harness.Eventually(t, "the next request to wait for the stream", func() bool {
+		return s.Router.Stats().Waiting == 1
+	})
 
 	stuck.Continue()
 	if r := client.WantReply("GET", 200); !strings.HasPrefix(r.Body, "GET by ") {
@@ -123,6 +128,7 @@ func TestARequestThatComesBackToAWorkerThatHasPassedItOverIsServed(t *testing.T)
 		wantGood(t, s)
 	}
 	if st := s.Router.Stats(); st.Failed != 0 || st.Evicted != 0 || st.Retried != 2 {
-		t.Errorf("%d exchanges failed, %d links evicted, %d requests given to another link; want none, none and 2", st.Failed, st.Evicted, st.Retried)
+		t.Errorf("%d exchanges failed, %d links evicted, %d requests given to another link; want none, none and 2",
+			st.Failed, st.Evicted, st.Retried)
 	}
 }

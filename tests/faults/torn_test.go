@@ -76,7 +76,9 @@ func init() {
 // tornFrame returns a sound frame whose value begins on a word, and where.
 func (t *turn) tornFrame() (frame []byte, at int) {
 	for pad := "p"; ; pad += "p" {
-		frame = t.frame(200, proto.Field{Name: "content-type", Value: "text/plain"}, proto.Field{Name: "content-length", Value: "5"},
+		frame = t.frame(200, proto.Field{Name: "content-type", Value: "text/plain"}, proto.Field{
+			Name: "content-length", Value: "5",
+		},
 			proto.Field{Name: "x-pad", Value: pad}, proto.Field{Name: "x-value", Value: soundValue})
 		if at = bytes.Index(frame, []byte(soundValue)); at%8 == 0 {
 			return frame, at

@@ -70,7 +70,8 @@ func TestAWorkerThatReleasesNothingHoldsBackItsOwnClientOnly(t *testing.T) {
 			}
 
 			client.WantReply("POST", 504)
-			if got, most := received(t, access, task), int64(s.Router.Stats().TotalBuffers)*smallSlot; got == 0 || got > most {
+			got, most := received(t, access, task), int64(s.Router.Stats().TotalBuffers)*smallSlot
+			if got == 0 || got > most {
 				t.Errorf("%d bytes of the upload came in, the request memory has %d", got, most)
 			}
 			awaitSaid(t, p, "worker: request cancelled: deadline passed", 1)

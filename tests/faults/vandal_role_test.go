@@ -29,9 +29,8 @@ type vandal struct {
 
 // vandalLane is what a vandal has made of a lane.
 type vandalLane struct {
-	turn  *turn // whose words they are; nil: never used
+	turn  *turn // the last one in this lane; nil: never used
 	slots uint64
-	began bool
 }
 
 // seedVariable names the environment variable with the seed of a vandal's lots.
@@ -99,7 +98,8 @@ const (
 
 // moods are what vandals are like: one is thrown out at once, another one lasts.
 var moods = [][kindsOfMischief]int{
-	{takes: 200, answers: 120, releases: 60, letsGo: 60, retracts: 30, scribbles: 60, rings: 60, lies: 20, digs: 2, leaves: 2},
+	{takes: 200, answers: 120, releases: 60, letsGo: 60, retracts: 30, scribbles: 60, rings: 60, lies: 20,
+		digs: 2, leaves: 2},
 	{takes: 100, answers: 100, rings: 10},
 	{takes: 100, answers: 10, letsGo: 60, retracts: 60, rings: 10},
 	{takes: 100, releases: 60, retracts: 60, letsGo: 10, rings: 60},
@@ -139,7 +139,8 @@ func (v *vandal) act() {
 	case lies:
 		v.link([]string{"asleep", "taken", "outbox_head"}[v.random.IntN(3)])
 	case digs:
-		_ = unix.Fallocate(int(v.Response.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0, int64(len(v.mine)))
+		_ = unix.Fallocate(int(v.Response.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0,
+			int64(len(v.mine)))
 	case leaves:
 		v.leave()
 	}
@@ -179,7 +180,9 @@ func (v *vandal) answer(l *vandalLane) {
 	buffer := v.random.Uint32N(g.Buffers)
 	copy(v.mine[g.BuffersAt+uint64(buffer)*uint64(g.SlotSize):], bytes)
 	l.turn.number(n).Store(n)
-	for field, value := range map[string]uint32{"buffer": buffer, "offset": 0, "length": uint32(len(bytes)), "kind": uint32(kind)} {
+	for field, value := range map[string]uint32{
+		"buffer": buffer, "offset": 0, "length": uint32(len(bytes)), "kind": uint32(kind),
+	} {
 		if v.random.IntN(60) == 0 {
 			value = uint32(v.number())
 		}

@@ -85,7 +85,7 @@ func visit(t *testing.T, s *harness.Server, seed uint64, clients int, d time.Dur
 			}
 		})
 	}
-	time.Sleep(d) // how long the run is, not what it waits for
+	time.Sleep(d) // the length of the run, not a wait for something
 	v.over.Store(true)
 	all.Wait()
 	return v
@@ -118,7 +118,8 @@ func (v *visitors) request(random *rand.Rand) {
 		return
 	}
 	if err != nil || response.StatusCode != http.StatusOK || !bytes.Equal(got, want) {
-		v.t.Errorf("%s %s, served by an honest worker: %s, %d bytes of %d, the right ones: %v, error %v", method, path, response.Status, len(got), len(want), bytes.Equal(got, want), err)
+		v.t.Errorf("%s %s, served by an honest worker: %s, %d bytes of %d, the right ones: %v, error %v", method, path,
+			response.Status, len(got), len(want), bytes.Equal(got, want), err)
 	}
 	v.count("served by an honest worker")
 	if size == 100 {
@@ -167,7 +168,8 @@ func (v *visitors) quantile(share float64) time.Duration {
 }
 
 func (v *visitors) String() string {
-	return fmt.Sprintf("%v; small requests: %d, median %v, 99 %% %v, 99.9 %% %v, slowest %v", v.counts, len(v.small), v.quantile(0.5), v.quantile(0.99), v.quantile(0.999), v.quantile(1))
+	return fmt.Sprintf("%v; small requests: %d, median %v, 99 %% %v, 99.9 %% %v, slowest %v", v.counts, len(v.small),
+		v.quantile(0.5), v.quantile(0.99), v.quantile(0.999), v.quantile(1))
 }
 
 // Whatever two workers of a pool write into their memory, the clients of its honest

@@ -41,11 +41,13 @@ var damages = map[string]func(t *turn, n uint64){
 	"bytes in no buffer":            func(t *turn, n uint64) { t.descriptor(n, "buffer").Store(shm.NoBuffer) },
 	"number of the next slot":       func(t *turn, n uint64) { t.number(n).Store(n + 1) },
 	"number of zero":                func(t *turn, n uint64) { t.number(n).Store(0) },
-	"number of a lap before":        func(t *turn, n uint64) { t.number(n).Store(n - uint64(t.responses.Geometry().Ring)) },
-	"kind 0":                        func(t *turn, n uint64) { t.descriptor(n, "kind").Store(0) },
-	"kind 99":                       func(t *turn, n uint64) { t.descriptor(n, "kind").Store(99) },
-	"end that has bytes":            func(t *turn, n uint64) { t.descriptor(n, "kind").Store(uint32(shm.KindEnd)) },
-	"abort that has bytes":          func(t *turn, n uint64) { t.descriptor(n, "kind").Store(uint32(shm.KindAbort)) },
+	"number of a lap before": func(t *turn, n uint64) {
+		t.number(n).Store(n - uint64(t.responses.Geometry().Ring))
+	},
+	"kind 0":               func(t *turn, n uint64) { t.descriptor(n, "kind").Store(0) },
+	"kind 99":              func(t *turn, n uint64) { t.descriptor(n, "kind").Store(99) },
+	"end that has bytes":   func(t *turn, n uint64) { t.descriptor(n, "kind").Store(uint32(shm.KindEnd)) },
+	"abort that has bytes": func(t *turn, n uint64) { t.descriptor(n, "kind").Store(uint32(shm.KindAbort)) },
 }
 
 func (t *turn) place(n uint64, offset, length uint32) {
@@ -63,8 +65,9 @@ type violation struct {
 var violations = append(damagedDescriptors(),
 	violation{"body before the headers", func(t *turn) { t.text("body"); t.head(200); t.publish() }, refused},
 	violation{"end before the headers", func(t *turn) { t.put(shm.KindEnd, nil); t.publish() }, refused},
-	violation{"trailers before the headers", func(t *turn) { t.put(shm.KindTrailers, []byte{0}); t.publish() }, refused},
-	violation{"headers twice", func(t *turn) { t.head(200); t.head(200); t.publish() }, cutShort},
+	violation{
+		"trailers before the headers", func(t *turn) { t.put(shm.KindTrailers, []byte{0}); t.publish() }, refused,
+	}, violation{"headers twice", func(t *turn) { t.head(200); t.head(200); t.publish() }, cutShort},
 	violation{"published jumps", func(t *turn) { t.head(200); t.claim(1 << 40) }, refused},
 	violation{"published all ones", func(t *turn) { t.head(200); t.claim(math.MaxUint64) }, refused},
 	violation{"published past what is written", func(t *turn) {
@@ -172,8 +175,8 @@ func TestACountOfReleasedRequestSlotsOutOfBoundsEndsTheLink(t *testing.T) {
 	}
 }
 
-// The upload of a request whose worker was evicted has ended with it: a second
-// worker would wait for the rest for ever.
+// The upload of a request whose worker was evicted has ended with it: a second worker
+// would wait for the rest forever.
 func TestAnUploadThatItsWorkerHasSpoiledIsNotServedAgain(t *testing.T) {
 	h := startHostile(t, nil)
 	client := rawclient.Dial(t, h.Server.Addr)

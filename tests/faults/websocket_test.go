@@ -17,13 +17,19 @@ import (
 // badMessages are what a worker sends on an open WebSocket and no client may see.
 // They break no rule of the memory.
 var badMessages = map[string]func(t *turn){
-	"a body":                    func(t *turn) { t.put(shm.KindBody, []byte("x")) },
-	"trailers":                  func(t *turn) { t.put(shm.KindTrailers, []byte("\x00")) },
-	"text that is not UTF-8":    func(t *turn) { t.put(shm.KindText|shm.Final, []byte("\xff")) },
-	"text cut in a rune":        func(t *turn) { t.put(shm.KindText|shm.Final, []byte("\xc3")) },
-	"one kind within another":   func(t *turn) { t.put(shm.KindText, []byte("x")); t.put(shm.KindBinary|shm.Final, []byte("y")) },
-	"an end within a message":   func(t *turn) { t.put(shm.KindText, []byte("x")) },
-	"a close within a message":  func(t *turn) { t.put(shm.KindText, []byte("x")); t.put(shm.KindClose, []byte{3, 232}) },
+	"a body":                 func(t *turn) { t.put(shm.KindBody, []byte("x")) },
+	"trailers":               func(t *turn) { t.put(shm.KindTrailers, []byte("\x00")) },
+	"text that is not UTF-8": func(t *turn) { t.put(shm.KindText|shm.Final, []byte("\xff")) },
+	"text cut in a rune":     func(t *turn) { t.put(shm.KindText|shm.Final, []byte("\xc3")) },
+	"one kind within another": func(t *turn) {
+		t.put(shm.KindText, []byte("x"))
+		t.put(shm.KindBinary|shm.Final, []byte("y"))
+	},
+	"an end within a message": func(t *turn) { t.put(shm.KindText, []byte("x")) },
+	"a close within a message": func(t *turn) {
+		t.put(shm.KindText, []byte("x"))
+		t.put(shm.KindClose, []byte{3, 232})
+	},
 	"half a code":               func(t *turn) { t.put(shm.KindClose, []byte{3}) },
 	"a code that is never sent": func(t *turn) { t.put(shm.KindClose, []byte{3, 237}) },
 	"a close that is too long":  func(t *turn) { t.put(shm.KindClose, append([]byte{3, 232}, make([]byte, 124)...)) },
@@ -53,7 +59,8 @@ func init() {
 // openWebSocket sends a handshake and reads the answer to it.
 func openWebSocket(w *rawclient.HTTP1, target string) {
 	w.T.Helper()
-	w.Begin("GET", target, "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
+	w.Begin("GET", target, "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
 	r, err := w.ReplyHead()
 	harness.Check(w.T, err)
 	if r.Status != 101 {
@@ -65,7 +72,7 @@ func openWebSocket(w *rawclient.HTTP1, target string) {
 func wantClose(w *rawclient.HTTP1, code uint16) (before int) {
 	w.T.Helper()
 	for ; ; before++ {
-		f, err := ws.ReadFrame(w.In)
+		f, err := ws.ReadFrame(w.In) //nolint:staticcheck // the server under test decides how long frames are
 		harness.Check(w.T, err)
 		if f.Header.OpCode != ws.OpClose {
 			continue
@@ -113,6 +120,7 @@ func TestAWorkerThatStopsBeforeItAcceptsIsA504(t *testing.T) {
 	h.scribbler.Stop()
 	defer h.scribbler.Continue()
 	client := rawclient.Dial(t, h.Server.Addr)
-	client.Begin("GET", "/bad/good", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
+	client.Begin("GET", "/bad/good", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
 	client.WantReply("GET", 504)
 }

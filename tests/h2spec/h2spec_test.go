@@ -25,8 +25,8 @@ func TestMain(m *testing.M) {
 	harness.Main(m, map[string]func(){"answer": runAnswer})
 }
 
-// runAnswer is the role of a worker that reads each request and answers a few bytes,
-// which h2spec asks for.
+// runAnswer is the role of a worker that reads each request and answers a few bytes, as
+// h2spec requires.
 func runAnswer() {
 	answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n, _ := io.Copy(io.Discard, r.Body)
@@ -63,7 +63,8 @@ func run(t *testing.T, address string, args ...string) (failed map[string]string
 	host, port, err := net.SplitHostPort(address)
 	harness.Check(t, err)
 	path := filepath.Join(t.TempDir(), "report.xml")
-	out, err := exec.Command(os.Getenv(program), append([]string{"--strict", "-h", host, "-p", port, "-j", path}, args...)...).CombinedOutput()
+	out, err := exec.Command(os.Getenv(program),
+		append([]string{"--strict", "-h", host, "-p", port, "-j", path}, args...)...).CombinedOutput()
 	if _, ended := err.(*exec.ExitError); err != nil && !ended { // it ends with 1 if a case fails
 		t.Fatalf("%s: %v", program, err)
 	}
@@ -118,7 +119,7 @@ func TestTheServerConformsToHTTP2(t *testing.T) {
 // may be: https://github.com/summerwind/h2spec/issues/102
 const frameSizeCase = "http2/4.2/3"
 
-// judge compares the cases that failed with those that are expected to.
+// judge compares the cases that failed with those that are expected to fail.
 func judge(t *testing.T, door string, failed map[string]string) {
 	t.Helper()
 	for id, what := range failed {

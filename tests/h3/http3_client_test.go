@@ -32,7 +32,8 @@ func headers(fields ...string) []byte { return rawclient.Head(fields...) }
 
 // get returns the HEADERS of a request that is in order, and more fields.
 func get(more ...string) []byte {
-	return headers(append([]string{":method", "GET", ":scheme", "https", ":authority", "test", ":path", "/"}, more...)...)
+	return headers(append([]string{":method", "GET", ":scheme", "https", ":authority", "test", ":path", "/"},
+		more...)...)
 }
 
 // saying is what a client says, stream for stream.
@@ -73,7 +74,7 @@ func say(t *testing.T, e *harness.Secure, words *saying, patience time.Duration)
 	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
 	defer cancel()
 	conn := rawclient.DialQUIC(t, e)
-	defer conn.CloseWithError(0, "")
+	defer func() { _ = conn.CloseWithError(0, "") }()
 	control := words.control
 	if control == nil {
 		control = [][]byte{settings()}

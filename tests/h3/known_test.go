@@ -8,8 +8,8 @@ type known struct {
 	link string // to who knows of it
 }
 
-// judge fails the test if a case has not the outcome that it should have, unless it is
-// known to; or if it has, and is known not to.
+// judge fails the test if a case has another outcome than it should have, unless that is
+// known; or if it has the right one, and is known to have another.
 func judge(t *testing.T, known *known, problem error) {
 	t.Helper()
 	switch {
@@ -24,10 +24,6 @@ func judge(t *testing.T, known *known, problem error) {
 // request that a worker should not see comes of it. Where there is no link, nobody is
 // known to have told them.
 var (
-	unreadControl = known{
-		why:  "On a server the control stream is not read any further than its SETTINGS (handleControlStream in http3/conn.go).",
-		link: "https://github.com/quic-go/quic-go/pull/2949",
-	}
 	skippedPush = known{
 		why:  "Frames of server push are skipped as if they were unknown, wherever they stand.",
 		link: "https://github.com/quic-go/quic-go/issues/5686",
@@ -37,7 +33,8 @@ var (
 		link: "https://github.com/quic-go/qpack/issues/33",
 	}
 	resetOnly = known{
-		why:  "The stream is reset with the right error, and the connection is kept: without a dynamic table there is nothing that it could have spoiled.",
+		why: "The stream is reset with the right error, and the connection is kept: without a dynamic table there " +
+			"is nothing that it could have spoiled.",
 		link: "https://github.com/quic-go/quic-go/pull/5439",
 	}
 	unseenScheme = known{
@@ -47,11 +44,13 @@ var (
 		why: "The body ends with an error, and the connection is kept (Read in http3/stream.go): the answer is 400.",
 	}
 	looseSettings = known{
-		why: "Settings that are not known are passed on; those that break off end the connection with another error (parseSettingsFrame in http3/frames.go).",
+		why: "Settings that are not known are passed on; " +
+			"those that break off end the connection with another error (parseSettingsFrame in http3/frames.go).",
 	}
 
 	wrongPacket = known{
-		why:  "A frame in a packet that it may not be in costs the connection, with FRAME_ENCODING_ERROR for PROTOCOL_VIOLATION.",
+		why: "A frame in a packet that it may not be in costs the connection, with " +
+			"FRAME_ENCODING_ERROR for PROTOCOL_VIOLATION.",
 		link: "https://github.com/quic-go/quic-go/pull/1972",
 	}
 )

@@ -114,7 +114,8 @@ func (c *quicClient) start(e *harness.Secure) (err error) {
 
 func (c *quicClient) parameters() (b []byte) {
 	list := []parameter{
-		{0x01, varints(30_000)}, {0x04, varints(1 << 20)}, {0x05, varints(1 << 18)}, {0x06, varints(1 << 18)}, {0x07, varints(1 << 18)},
+		{0x01, varints(30_000)}, {0x04, varints(1 << 20)}, {0x05, varints(1 << 18)}, {0x06, varints(1 << 18)},
+		{0x07, varints(1 << 18)},
 		{0x08, varints(10)}, {0x09, varints(10)}, {0x0f, c.source},
 	}
 	if c.manners.parameters != nil {
@@ -287,7 +288,10 @@ func (c *quicClient) receiveCrypto(level int, pieces map[uint64][]byte) error {
 		}
 		data = data[c.got[level]-offset:]
 		c.got[level] += uint64(len(data))
-		if err := c.tls.HandleData([]tls.QUICEncryptionLevel{tls.QUICEncryptionLevelInitial, tls.QUICEncryptionLevelHandshake, tls.QUICEncryptionLevelApplication}[level], data); err != nil {
+		levels := []tls.QUICEncryptionLevel{
+			tls.QUICEncryptionLevelInitial, tls.QUICEncryptionLevelHandshake, tls.QUICEncryptionLevelApplication,
+		}
+		if err := c.tls.HandleData(levels[level], data); err != nil {
 			return err
 		}
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
 
-// initial returns a packet that asks for a connection, as far as its head goes. Nothing in
-// it shows where it comes from.
+// initial returns a packet that asks for a connection, as far as its head goes. Nothing
+// in it shows who sent it.
 func initial() []byte {
 	b := append([]byte{0xc3, 0, 0, 0, 1, 8}, make([]byte, 8)...)
 	_, _ = rand.Read(b[6:])
@@ -63,7 +63,10 @@ func TestPacketsWithTheAddressOfSomebodyElseLockNobodyOut(t *testing.T) {
 	forge(t, e, "127.0.0.2", 20)
 	connect(t, e)
 	victim := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}, Timeout: harness.Patience}
-	client := &http.Client{Transport: &http.Transport{DialContext: victim.DialContext, TLSClientConfig: &tls.Config{RootCAs: e.Roots}, DisableKeepAlives: true}}
+	client := &http.Client{
+		Transport: &http.Transport{DialContext: victim.DialContext, TLSClientConfig: &tls.Config{RootCAs: e.Roots},
+			DisableKeepAlives: true},
+	}
 	response, err := client.Get(e.URL)
 	if err != nil {
 		t.Fatalf("the victim's connection: %v", err)
@@ -86,7 +89,7 @@ func TestAddressesThatNobodyHasCheckedAreAskedToShowThatTheyAreReal(t *testing.T
 			break
 		}
 	}
-	connect(t, e) // who is real gets in
+	connect(t, e) // a real client gets in
 }
 
 func TestAnAddressHasOnlySoManyConnectionsOfHTTP3(t *testing.T) {
@@ -111,7 +114,7 @@ func TestAnAddressHasOnlySoManyConnectionsOfHTTP3(t *testing.T) {
 		if err != nil {
 			return true
 		}
-		defer conn.CloseWithError(0, "")
+		defer func() { _ = conn.CloseWithError(0, "") }()
 		select {
 		case <-conn.Context().Done():
 			return true
@@ -127,7 +130,7 @@ func TestAnAddressHasOnlySoManyConnectionsOfHTTP3(t *testing.T) {
 		if err != nil {
 			return false
 		}
-		defer conn.CloseWithError(0, "")
+		defer func() { _ = conn.CloseWithError(0, "") }()
 		_, err = conn.AcceptUniStream(ctx)
 		return err == nil
 	})

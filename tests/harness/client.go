@@ -18,7 +18,10 @@ func NewClient(t testing.TB, major int, secure *tls.Config) *http.Client {
 		t.Cleanup(func() { _ = transport.Close() })
 		return &http.Client{Transport: transport, Timeout: 3 * Patience}
 	}
-	transport := &http.Transport{TLSClientConfig: secure, DisableCompression: true, Protocols: new(http.Protocols), ExpectContinueTimeout: Patience, MaxIdleConnsPerHost: 256}
+	transport := &http.Transport{
+		TLSClientConfig: secure, DisableCompression: true, Protocols: new(http.Protocols),
+		ExpectContinueTimeout: Patience, MaxIdleConnsPerHost: 256,
+	}
 	transport.Protocols.SetHTTP1(major == 1)
 	transport.Protocols.SetHTTP2(major == 2 && secure != nil)
 	transport.Protocols.SetUnencryptedHTTP2(major == 2 && secure == nil)

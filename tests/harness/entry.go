@@ -25,10 +25,14 @@ func (s *Server) Secure(t testing.TB) *Secure {
 	t.Helper()
 	certificate, err := tlscert.SelfSigned()
 	Check(t, err)
-	config, err := tlscert.NewConfig(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }, "")
+	own := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }
+	config, err := tlscert.NewConfig(own, "")
 	Check(t, err)
 	tcp, udp := listenBoth(t)
-	e := &Secure{Addr: tcp.Addr().String(), URL: "https://" + tcp.Addr().String(), Roots: x509.NewCertPool(), Certificate: certificate.Leaf}
+	e := &Secure{
+		Addr: tcp.Addr().String(), URL: "https://" + tcp.Addr().String(), Roots: x509.NewCertPool(),
+		Certificate: certificate.Leaf,
+	}
 	e.Roots.AddCert(certificate.Leaf)
 	s.entry(t, func() error { return s.HTTP.ServeTLS(tcp, config) })
 	s.entry(t, func() error { return s.HTTP.ServeQUIC(udp, config) })

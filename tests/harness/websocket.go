@@ -28,18 +28,21 @@ type WebSocket struct {
 	closed atomic.Bool // by one side
 }
 
+// fields are the header fields of a request, each with one value.
+type fields = map[string]string
+
 // OpenWebSocket opens a WebSocket and offers subprotocols. It returns nil, and the
 // status, if it is refused. What takes longer than [Patience] fails the test.
-func (s *Server) OpenWebSocket(t testing.TB, path string, header map[string]string, protocols ...string) (*WebSocket, int) {
+func (s *Server) OpenWebSocket(t testing.TB, path string, header fields, protocols ...string) (*WebSocket, int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
-	fields := ws.HandshakeHeaderHTTP{}
+	list := ws.HandshakeHeaderHTTP{}
 	for name, value := range header {
-		fields[name] = []string{value}
+		list[name] = []string{value}
 	}
 	answer := http.Header{}
-	dialer := ws.Dialer{Protocols: protocols, Header: fields, OnHeader: func(name, value []byte) error {
+	dialer := ws.Dialer{Protocols: protocols, Header: list, OnHeader: func(name, value []byte) error {
 		answer.Add(string(name), string(value))
 		return nil
 	}}
@@ -57,7 +60,7 @@ func (s *Server) OpenWebSocket(t testing.TB, path string, header map[string]stri
 }
 
 // MustOpenWebSocket is OpenWebSocket that has to succeed.
-func (s *Server) MustOpenWebSocket(t testing.TB, path string, header map[string]string, protocols ...string) *WebSocket {
+func (s *Server) MustOpenWebSocket(t testing.TB, path string, header fields, protocols ...string) *WebSocket {
 	t.Helper()
 	socket, status := s.OpenWebSocket(t, path, header, protocols...)
 	if socket == nil {
@@ -83,7 +86,7 @@ func (w *WebSocket) TrySay(op ws.OpCode, final bool, payload []byte) error {
 // Hear returns the next frame.
 func (w *WebSocket) Hear() ws.Frame {
 	w.t.Helper()
-	f, err := ws.ReadFrame(w.in)
+	f, err := ws.ReadFrame(w.in) //nolint:staticcheck // the server under test decides how long frames are
 	if err != nil {
 		w.t.Fatalf("frame: %v", err)
 	}
@@ -114,7 +117,8 @@ func (w *WebSocket) Message() (ws.OpCode, []byte) {
 func (w *WebSocket) Want(op ws.OpCode, message string) {
 	w.t.Helper()
 	if got, b := w.Message(); got != op || string(b) != message {
-		w.t.Fatalf("a message of kind %d with %d bytes, %.100q, want kind %d with %d bytes, %.100q", got, len(b), b, op, len(message), message)
+		w.t.Fatalf("a message of kind %d with %d bytes, %.100q, want kind %d with %d bytes, %.100q", got, len(b), b, op,
+			len(message), message)
 	}
 }
 

@@ -124,12 +124,14 @@ func sameRequests(seen []sighting, want []strict.Request) error {
 
 func sameRequest(s *sighting, w *strict.Request) error {
 	target, seen, host := w.Target, s.Target, strings.Join(w.Values("host"), "")
-	if _, after, absolute := strings.Cut(target, "://"); absolute && !strings.HasPrefix(target, "/") { // RFC 9112 section 3.2.2
+	// RFC 9112 section 3.2.2
+	if _, after, absolute := strings.Cut(target, "://"); absolute && !strings.HasPrefix(target, "/") {
 		end := strings.IndexAny(after+"/", "/?")
 		target, seen, host = unescaped(after[end:]), unescaped(seen), after[:end]
 	}
 	switch {
-	case s.Method != w.Method, strings.TrimPrefix(seen, "/") != strings.TrimPrefix(target, "/"), !strings.EqualFold(s.Host, host):
+	case s.Method != w.Method, strings.TrimPrefix(seen, "/") != strings.TrimPrefix(target, "/"),
+		!strings.EqualFold(s.Host, host):
 		return fmt.Errorf("%s %q for %q, want %s %q for %q", s.Method, s.Target, s.Host, w.Method, target, host)
 	case s.Body != w.Body:
 		return fmt.Errorf("the body %q, want %q", s.Body, w.Body)
@@ -150,7 +152,9 @@ func unescaped(target string) string {
 }
 
 // fromTheServer are the fields that the server sets itself.
-var fromTheServer = []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "Via", "X-Request-Id"}
+var fromTheServer = []string{
+	"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "Via", "X-Request-Id",
+}
 
 // sameFields reports a field that is seen and was not sent, or otherwise. Not all that is
 // sent is seen.

@@ -62,7 +62,8 @@ func (p *conformancePage) text() []byte {
 		}
 		if tables[r.why] == "" {
 			reasons = append(reasons, r.why)
-			tables[r.why] = fmt.Sprintf("| request | here | %s |\n|---|---%s|\n", strings.Join(p.names, " | "), strings.Repeat("|---", len(p.names)))
+			tables[r.why] = fmt.Sprintf("| request | here | %s |\n|---|---%s|\n", strings.Join(p.names, " | "),
+				strings.Repeat("|---", len(p.names)))
 		}
 		cells := []string{r.name, r.want.String()}
 		for _, found := range p.found {
@@ -118,7 +119,8 @@ func TestThePageHasEveryRowThatIsExplained(t *testing.T) {
 			continue
 		}
 		listed--
-		if start := tableRow([]string{r.name, r.want.String()}); !bytes.Contains(page, []byte("\n"+strings.TrimSuffix(start, "|\n"))) || !bytes.Contains(page, []byte(r.why)) {
+		if start := tableRow([]string{r.name, r.want.String()}); !bytes.Contains(page,
+			[]byte("\n"+strings.TrimSuffix(start, "|\n"))) || !bytes.Contains(page, []byte(r.why)) {
 			t.Errorf("%q is missing (make test-peers)", r.name)
 		}
 	}

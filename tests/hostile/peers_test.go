@@ -35,7 +35,8 @@ func peers() []peer {
 events { worker_connections 1024; }
 http {
   access_log off;
-  client_body_temp_path %[3]s/body; proxy_temp_path %[3]s/proxy; fastcgi_temp_path %[3]s/f; uwsgi_temp_path %[3]s/u; scgi_temp_path %[3]s/s;
+  client_body_temp_path %[3]s/body; proxy_temp_path %[3]s/proxy; fastcgi_temp_path %[3]s/f;
+  uwsgi_temp_path %[3]s/u; scgi_temp_path %[3]s/s;
   client_header_timeout 5s; client_body_timeout 5s; keepalive_timeout 5s;
   server { listen %[1]s; location / { proxy_pass http://%[2]s; proxy_http_version 1.1; } }
 }

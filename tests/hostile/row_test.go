@@ -18,7 +18,7 @@ type row struct {
 
 	last bool // the client sends no more: there is no request behind it
 
-	// What is seen of the request, if it is served.
+	// The request as the worker sees it, if it is served.
 	target  string // empty: the usual one
 	host    string // empty: the usual one
 	body    string // all of it
@@ -101,8 +101,8 @@ const (
 
 // rows returns all of them.
 func rows() []row {
-	return slices.Concat(requestLines(), targets(), hosts(), fields(), transferEncodings(), contentLengths(), chunks(), trailers(),
-		truncations(), expectations(), upgrades(), methods(), sizes())
+	return slices.Concat(requestLines(), targets(), hosts(), fields(), transferEncodings(), contentLengths(),
+		chunks(), trailers(), truncations(), expectations(), upgrades(), methods(), sizes())
 }
 
 // as returns the text with the name of a row in place of "{id}".

@@ -32,13 +32,15 @@ func slowness() []row {
 		{name: "no last chunk", send: post(chunked, evilChunk), want: refused(408)},
 		{name: "no last line", send: post(chunked, evilChunk+"0\r\n"), want: refused(408), why: whyTrailer},
 		{name: "half a trailer", send: post(chunked, evilChunk+"0\r\nX-A: b"), want: refused(408)},
-		{name: "a chunk that is longer than anybody sends", send: post(chunked, "7fffffffffffffff\r\n"+evil), want: refused(408)},
-		{name: "a length that is longer than anybody sends", send: post("Content-Length: 9223372036854775807\r\n", evil), want: refused(408)},
+		{name: "a chunk that is longer than anybody sends", send: post(chunked, "7fffffffffffffff\r\n"+evil),
+			want: refused(408)},
+		{name: "a length that is longer than anybody sends",
+			send: post("Content-Length: 9223372036854775807\r\n", evil), want: refused(408)},
 		{name: "a body behind a bad request", send: "GET  /{id}\r\n\r\n", want: refused(400)},
 	}
 }
 
-// impatient returns limits that a test can wait for.
+// impatient returns limits that are short enough for a test.
 func impatient() (server.Limits, func(*server.Config)) {
 	limits := server.DefaultLimits()
 	limits.HeaderTime, limits.IdleTime = 300*time.Millisecond, 300*time.Millisecond

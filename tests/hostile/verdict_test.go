@@ -33,7 +33,9 @@ func accountOf(id string, heard rawclient.Transcript, seen []sighting) account {
 			a.first = append(a.first, s)
 		}
 	}
-	a.Answers = slices.DeleteFunc(slices.Clone(heard.Answers), func(x rawclient.Answer) bool { return seenOf(x) == as(id, "/{id}/ahead") })
+	a.Answers = slices.DeleteFunc(slices.Clone(heard.Answers), func(x rawclient.Answer) bool {
+		return seenOf(x) == as(id, "/{id}/ahead")
+	})
 	return a
 }
 
@@ -100,7 +102,7 @@ func (a *account) String() string {
 	return text
 }
 
-// check compares what came of a row with what has to.
+// check compares the outcome of a row with the one that it has to have.
 func (r *row) check(t *testing.T, id string, a account) {
 	t.Helper()
 	if got := a.outcome(); got != r.want {
@@ -119,13 +121,15 @@ func (r *row) check(t *testing.T, id string, a account) {
 func (r *row) checkSeen(t *testing.T, id string, s *sighting) {
 	t.Helper()
 	for _, c := range []struct{ what, got, want string }{
-		{"target", s.Target, orElse(r.target, "/{id}")}, {"host", orElse(s.Host, noHost), orElse(r.host, "test")}, {"body", s.Body, r.body},
+		{"target", s.Target, orElse(r.target, "/{id}")}, {"host", orElse(s.Host, noHost), orElse(r.host, "test")},
+		{"body", s.Body, r.body},
 	} {
 		if want := as(id, c.want); c.got != want {
 			t.Errorf("%s %.200q, want %.200q", c.what, c.got, want)
 		}
 	}
-	if name, value, _ := strings.Cut(r.field, ": "); r.field != "" && !slices.Contains(slices.Concat(s.Header[name], s.Trailer[name]), value) {
+	if name, value, _ := strings.Cut(r.field, ": "); r.field != "" &&
+		!slices.Contains(slices.Concat(s.Header[name], s.Trailer[name]), value) {
 		t.Errorf("no field %q in %v, trailers %v", r.field, s.Header, s.Trailer)
 	}
 	if len(s.Header[r.lacks])+len(s.Trailer[r.lacks]) > 0 {

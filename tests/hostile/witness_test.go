@@ -35,7 +35,10 @@ const seenField = "Seen"
 func witness(see func(sighting)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
-		s := sighting{Method: r.Method, Target: r.RequestURI, Host: r.Host, Body: string(body), Header: r.Header, Trailer: r.Trailer}
+		s := sighting{
+			Method: r.Method, Target: r.RequestURI, Host: r.Host, Body: string(body), Header: r.Header,
+			Trailer: r.Trailer,
+		}
 		if err != nil {
 			s.Broken = err.Error()
 		}
@@ -95,7 +98,8 @@ func testimony(t testing.TB, s *harness.Server, p *harness.Process) (seen []sigh
 // of returns the sightings of a row, by its name on the wire.
 func of(id string, seen []sighting) (own []sighting) {
 	for _, s := range seen {
-		if strings.Contains(s.Target, id) || strings.Contains(s.Host, id) || strings.Contains(strings.Join(s.Header["Id"], " "), id) {
+		if strings.Contains(s.Target, id) || strings.Contains(s.Host, id) ||
+			strings.Contains(strings.Join(s.Header["Id"], " "), id) {
 			own = append(own, s)
 		}
 	}

@@ -41,7 +41,7 @@ func unsized(s string) func() io.Reader {
 var html = "<html>" + strings.Repeat("x", 5000)
 
 // writes returns a handler that sets fields ("Name: value"), and writes pieces; "" is a Flush.
-func writes(fields []string, pieces ...string) func(http.ResponseWriter, *http.Request, *notes) {
+func writes(fields []string, pieces ...string) caseHandler {
 	return func(w http.ResponseWriter, _ *http.Request, n *notes) {
 		for _, f := range fields {
 			name, value, _ := strings.Cut(f, ": ")
@@ -59,7 +59,7 @@ func writes(fields []string, pieces ...string) func(http.ResponseWriter, *http.R
 }
 
 // withStatus is writes after a status.
-func withStatus(status int, fields []string, pieces ...string) func(http.ResponseWriter, *http.Request, *notes) {
+func withStatus(status int, fields []string, pieces ...string) caseHandler {
 	return func(w http.ResponseWriter, r *http.Request, n *notes) {
 		for _, f := range fields {
 			name, value, _ := strings.Cut(f, ": ")
@@ -70,7 +70,7 @@ func withStatus(status int, fields []string, pieces ...string) func(http.Respons
 	}
 }
 
-func panicsWith(v any, before func(http.ResponseWriter, *http.Request, *notes)) func(http.ResponseWriter, *http.Request, *notes) {
+func panicsWith(v any, before caseHandler) caseHandler {
 	return func(w http.ResponseWriter, r *http.Request, n *notes) {
 		before(w, r, n)
 		panic(v)
@@ -80,9 +80,11 @@ func panicsWith(v any, before func(http.ResponseWriter, *http.Request, *notes)) 
 // refused is what a client sees of a handler that panics before anything was sent.
 func refused(status int, body string) difference {
 	return difference{nil, "a proxy's client gets an answer, not the end of its connection", func(want *outcome) {
-		*want = outcome{Status: status, Body: body, Noted: want.Noted, Trailer: http.Header{"announced": nil}, Header: http.Header{
-			"Content-Type": {"text/plain; charset=utf-8"}, "X-Content-Type-Options": {"nosniff"}, "Content-Length": {strconv.Itoa(len(body))},
-		}}
+		*want = outcome{Status: status, Body: body, Noted: want.Noted, Trailer: http.Header{"announced": nil},
+			Header: http.Header{
+				"Content-Type": {"text/plain; charset=utf-8"}, "X-Content-Type-Options": {"nosniff"},
+				"Content-Length": {strconv.Itoa(len(body))},
+			}}
 	}}
 }
 
@@ -135,7 +137,8 @@ var cases = []testCase{
 
 	{name: "204", handler: withStatus(204, nil)},
 	{name: "204 with a body", handler: withStatus(204, nil, "hello")},
-	{name: "204 with a type and a length", handler: withStatus(204, []string{"Content-Type: a/b", "Content-Length: 5"})},
+	{name: "204 with a type and a length",
+		handler: withStatus(204, []string{"Content-Type: a/b", "Content-Length: 5"})},
 	{name: "304", handler: withStatus(304, []string{"Etag: \"1\""}, "hello")},
 	{name: "304 with a type", handler: withStatus(304, []string{"Content-Type: a/b"})},
 	{name: "205", handler: withStatus(205, nil)},
@@ -162,7 +165,8 @@ var cases = []testCase{
 		writes(nil, html)(w, r, n)
 		w.Header().Set(http.TrailerPrefix+"X-One", "1")
 	}},
-	{name: "trailers with the prefix, before the body", handler: writes([]string{http.TrailerPrefix + "X-One: 1"}, "hello")},
+	{name: "trailers with the prefix, before the body",
+		handler: writes([]string{http.TrailerPrefix + "X-One: 1"}, "hello")},
 
 	{name: "WriteHeader twice", handler: func(w http.ResponseWriter, r *http.Request, n *notes) {
 		w.WriteHeader(201)
@@ -190,22 +194,30 @@ var cases = []testCase{
 	{name: "a name that is none", handler: writes([]string{"X One: a", "X-Two: b"}, "hello")},
 	{name: "a name that is empty", handler: writes([]string{": a", "X-Two: b"}, "hello")},
 	{name: "space around a value", handler: writes([]string{"X-One:   a\t "}, "hello")},
-	{name: "fields with several values", handler: writes([]string{"Set-Cookie: a=1", "Set-Cookie: b=2", "x-lower: 1"}, "hello")},
+	{name: "fields with several values",
+		handler: writes([]string{"Set-Cookie: a=1", "Set-Cookie: b=2", "x-lower: 1"}, "hello")},
 
-	{method: "POST", name: "a panic", handler: panicsWith("oh", writes(nil)), differs: []difference{refused(500, internalError)}},
-	{method: "POST", name: "a panic after a short body", handler: panicsWith("oh", writes(nil, "hello")), differs: []difference{refused(500, internalError)}},
+	{method: "POST", name: "a panic", handler: panicsWith("oh", writes(nil)),
+		differs: []difference{refused(500, internalError)}},
+	{method: "POST", name: "a panic after a short body", handler: panicsWith("oh", writes(nil, "hello")),
+		differs: []difference{refused(500, internalError)}},
 	{method: "POST", name: "a panic after a flush", handler: panicsWith("oh", writes(nil, "hello", ""))},
-	{method: "POST", name: "ErrAbortHandler", handler: panicsWith(http.ErrAbortHandler, writes(nil)), differs: []difference{refused(502, gaveUp)}},
-	{method: "POST", name: "ErrAbortHandler after a short body", handler: panicsWith(http.ErrAbortHandler, writes(nil, "hello")), differs: []difference{refused(502, gaveUp)}},
-	{method: "POST", name: "ErrAbortHandler after a flush", handler: panicsWith(http.ErrAbortHandler, writes(nil, "hello", ""))},
-	{method: "POST", name: "ErrAbortHandler after a flush, with a length", handler: panicsWith(http.ErrAbortHandler, writes([]string{"Content-Length: 100"}, "hello", ""))},
+	{method: "POST", name: "ErrAbortHandler", handler: panicsWith(http.ErrAbortHandler, writes(nil)),
+		differs: []difference{refused(502, gaveUp)}},
+	{method: "POST", name: "ErrAbortHandler after a short body",
+		handler: panicsWith(http.ErrAbortHandler, writes(nil, "hello")), differs: []difference{refused(502, gaveUp)}},
+	{method: "POST", name: "ErrAbortHandler after a flush",
+		handler: panicsWith(http.ErrAbortHandler, writes(nil, "hello", ""))},
+	{method: "POST", name: "ErrAbortHandler after a flush, with a length",
+		handler: panicsWith(http.ErrAbortHandler, writes([]string{"Content-Length: 100"}, "hello", ""))},
 
 	{name: "interfaces", handler: func(w http.ResponseWriter, _ *http.Request, n *notes) {
 		_, flusher := w.(http.Flusher)
 		_, readerFrom := w.(io.ReaderFrom)
 		_, stringWriter := w.(io.StringWriter)
 		_, closeNotifier := w.(interface{ CloseNotify() <-chan bool })
-		n.add("Flusher %t, StringWriter %t, CloseNotifier %t, ReaderFrom %t", flusher, stringWriter, closeNotifier, readerFrom)
+		n.add("Flusher %t, StringWriter %t, CloseNotifier %t, ReaderFrom %t", flusher, stringWriter,
+			closeNotifier, readerFrom)
 		_, hijacker := w.(http.Hijacker)
 		_, pusher := w.(http.Pusher)
 		n.add("Hijacker %t", hijacker)
@@ -220,35 +232,41 @@ var cases = []testCase{
 		n.add("SetWriteDeadline: %s", named(c.SetWriteDeadline(time.Now().Add(time.Hour))))
 		n.add("never: %s, %s", named(c.SetReadDeadline(time.Time{})), named(c.SetWriteDeadline(time.Time{})))
 	}},
-	{name: "a read deadline", method: "POST", body: func() io.Reader { return io.MultiReader(strings.NewReader("start"), new(silence)) }, handler: func(w http.ResponseWriter, r *http.Request, n *notes) {
-		c := http.NewResponseController(w)
-		_ = c.EnableFullDuplex()
-		b := make([]byte, 5)
-		_, err := io.ReadFull(r.Body, b)
-		n.add("%s, %s", b, named(err))
-		n.add("%s", named(c.SetReadDeadline(time.Now().Add(10*time.Millisecond))))
-		_, err = r.Body.Read(b)
-		n.add("%s", named(err))
-		w.Header().Set("Connection", "close")
-	}},
+	{name: "a read deadline",
+		method: "POST", body: func() io.Reader { return io.MultiReader(strings.NewReader("start"), new(silence)) },
+		handler: func(w http.ResponseWriter, r *http.Request, n *notes) {
+			c := http.NewResponseController(w)
+			_ = c.EnableFullDuplex()
+			b := make([]byte, 5)
+			_, err := io.ReadFull(r.Body, b)
+			n.add("%s, %s", b, named(err))
+			n.add("%s", named(c.SetReadDeadline(time.Now().Add(10*time.Millisecond))))
+			_, err = r.Body.Read(b)
+			n.add("%s", named(err))
+			w.Header().Set("Connection", "close")
+		}},
 
 	{name: "file", handler: serveFile, request: func(r *http.Request) { r.Header.Set("Range", "bytes=2-5") }},
-	{name: "file that is unchanged", handler: serveFile, request: func(r *http.Request) { r.Header.Set("If-None-Match", `"1"`) }},
+	{name: "file that is unchanged", handler: serveFile,
+		request: func(r *http.Request) { r.Header.Set("If-None-Match", `"1"`) }},
 	{name: "file of the size of many slots", handler: func(w http.ResponseWriter, r *http.Request, _ *notes) {
 		http.ServeContent(w, r, "a.txt", time.Time{}, fileOf(strings.Repeat("0123456789", 100000)))
 	}},
-	{name: "redirect", request: func(r *http.Request) { r.Header.Set("X", "y") }, handler: func(w http.ResponseWriter, r *http.Request, n *notes) {
-		if r.URL.Query().Has("there") {
-			writes(nil, "there")(w, r, n)
-			return
-		}
-		http.Redirect(w, r, "?there&id="+r.URL.Query().Get("id")+"-2", http.StatusSeeOther)
+	{name: "redirect", request: func(r *http.Request) { r.Header.Set("X", "y") },
+		handler: func(w http.ResponseWriter, r *http.Request, n *notes) {
+			if r.URL.Query().Has("there") {
+				writes(nil, "there")(w, r, n)
+				return
+			}
+			http.Redirect(w, r, "?there&id="+r.URL.Query().Get("id")+"-2", http.StatusSeeOther)
+		}},
+	{name: "error", handler: func(w http.ResponseWriter, _ *http.Request, _ *notes) {
+		http.Error(w, "no", http.StatusTeapot)
 	}},
-	{name: "error", handler: func(w http.ResponseWriter, _ *http.Request, _ *notes) { http.Error(w, "no", 418) }},
 }
 
 // silence is a body that does not go on before the other side has answered.
-type silence struct{ closed chan struct{} }
+type silence struct{}
 
 func (*silence) Read([]byte) (int, error) {
 	time.Sleep(200 * time.Millisecond) // the deadline is long over; the end comes in any case

@@ -29,7 +29,8 @@ import (
 
 func TestMain(m *testing.M) {
 	harness.Main(m, map[string]func(){"handlers": func() {
-		err := worker.Serve(context.Background(), os.Getenv(harness.SocketVariable), newSurface(), worker.WithLog(slog.New(slog.DiscardHandler)))
+		err := worker.Serve(context.Background(), os.Getenv(harness.SocketVariable), newSurface(),
+			worker.WithLog(slog.New(slog.DiscardHandler)))
 		fmt.Println(err)
 	}})
 }
@@ -44,6 +45,9 @@ type surface struct {
 	mu    sync.Mutex
 	notes map[string]*notes
 }
+
+// caseHandler is the handler of a case, which notes what it sees.
+type caseHandler = func(http.ResponseWriter, *http.Request, *notes)
 
 // notes are what one run of a handler saw.
 type notes struct {
@@ -96,8 +100,10 @@ func (s *surface) of(id string) *notes {
 // named returns the name of an error that handlers look for, or that it is one.
 func named(err error) string {
 	for name, known := range map[string]error{
-		"none": nil, "ErrBodyNotAllowed": http.ErrBodyNotAllowed, "ErrContentLength": http.ErrContentLength, "ErrNotSupported": http.ErrNotSupported,
-		"ErrDeadlineExceeded": os.ErrDeadlineExceeded, "ErrBodyReadAfterClose": http.ErrBodyReadAfterClose, "EOF": io.EOF, "Canceled": context.Canceled,
+		"none": nil, "ErrBodyNotAllowed": http.ErrBodyNotAllowed, "ErrContentLength": http.ErrContentLength,
+		"ErrNotSupported":     http.ErrNotSupported,
+		"ErrDeadlineExceeded": os.ErrDeadlineExceeded, "ErrBodyReadAfterClose": http.ErrBodyReadAfterClose,
+		"EOF": io.EOF, "Canceled": context.Canceled,
 	} {
 		if errors.Is(err, known) {
 			return name
@@ -136,7 +142,8 @@ func run(t *testing.T, client *http.Client, url, id string, c *testCase) *outcom
 	if c.body != nil {
 		body = c.body()
 	}
-	request, err := http.NewRequestWithContext(ctx, method, url+"/case/"+neturl.PathEscape(c.name)+"?id="+neturl.QueryEscape(id)+c.query, body)
+	request, err := http.NewRequestWithContext(ctx, method,
+		url+"/case/"+neturl.PathEscape(c.name)+"?id="+neturl.QueryEscape(id)+c.query, body)
 	harness.Check(t, err)
 	request.Header.Set("User-Agent", "test")
 	if c.request != nil {
@@ -183,7 +190,10 @@ func TestHandlersAndTheirClientsSeeWhatTheySeeUnderNetHTTP(t *testing.T) {
 	s.StartWorker(t, "handlers")
 	secure := s.Secure(t)
 	model := harness.NewClient(t, 1, nil)
-	clients := []*http.Client{harness.NewClient(t, 1, nil), harness.NewClient(t, 2, nil), harness.NewClient(t, 3, &tls.Config{RootCAs: secure.Roots})}
+	clients := []*http.Client{
+		harness.NewClient(t, 1, nil), harness.NewClient(t, 2, nil),
+		harness.NewClient(t, 3, &tls.Config{RootCAs: secure.Roots}),
+	}
 	for i := range cases {
 		c := &cases[i]
 		t.Run(c.name, func(t *testing.T) {
@@ -195,8 +205,10 @@ func TestHandlersAndTheirClientsSeeWhatTheySeeUnderNetHTTP(t *testing.T) {
 				id := fmt.Sprint(c.name, major)
 				want, got := run(t, model, reference, id, c), run(t, clients[major-1], url, id, c)
 				c.adjust(t, major, want)
-				if major == 3 && want.Broken && (got.Broken || got.Failed) { // a reset may overtake what was sent before it (RFC 9000 section 19.4)
-					want.Broken, want.Failed, want.Status, want.Header, want.Body, want.Trailer = got.Broken, got.Failed, got.Status, got.Header, got.Body, got.Trailer
+				// a reset may overtake what was sent before it (RFC 9000 section 19.4)
+				if major == 3 && want.Broken && (got.Broken || got.Failed) {
+					want.Broken, want.Failed, want.Status, want.Header, want.Body, want.Trailer = got.Broken,
+						got.Failed, got.Status, got.Header, got.Body, got.Trailer
 				}
 				compare(t, fmt.Sprintf("HTTP/%d", major), got, want)
 			}
@@ -223,7 +235,8 @@ func compare(t *testing.T, version string, got, want *outcome) {
 	g, w := reflect.ValueOf(*got), reflect.ValueOf(*want)
 	for i := range g.NumField() {
 		if a, b := g.Field(i).Interface(), w.Field(i).Interface(); fmt.Sprint(a) != fmt.Sprint(b) {
-			t.Errorf("%s: %s is %.300q under worker.Serve, %.300q under net/http", version, g.Type().Field(i).Name, fmt.Sprint(a), fmt.Sprint(b))
+			t.Errorf("%s: %s is %.300q under worker.Serve, %.300q under net/http", version, g.Type().Field(i).Name,
+				fmt.Sprint(a), fmt.Sprint(b))
 		}
 	}
 }

@@ -20,7 +20,8 @@ func init() { cases = append(append(cases, requestCases...), madeOf...) }
 
 // told are fields of requests that the server adds, or replaces.
 func told(name string) bool {
-	return strings.HasPrefix(name, "X-Forwarded-") || name == "Forwarded" || name == "Via" || name == "X-Request-Id" || name == "X-Client-Address"
+	return strings.HasPrefix(name, "X-Forwarded-") || name == "Forwarded" || name == "Via" || name == "X-Request-Id" ||
+		name == "X-Client-Address"
 }
 
 // seesRequest notes what a handler sees before it reads the body.
@@ -55,7 +56,7 @@ func readsBody(w http.ResponseWriter, r *http.Request, n *notes) {
 }
 
 // inTurn calls one after the other.
-func inTurn(list ...func(http.ResponseWriter, *http.Request, *notes)) func(http.ResponseWriter, *http.Request, *notes) {
+func inTurn(list ...caseHandler) caseHandler {
 	return func(w http.ResponseWriter, r *http.Request, n *notes) {
 		for _, f := range list {
 			f(w, r, n)
@@ -98,23 +99,31 @@ var requestCases = []testCase{
 	{name: "a%2Fb;c d", handler: seesRequest},
 	{name: "POST", method: "POST", body: bodyOf("hello"), handler: inTurn(seesRequest, readsBody)},
 	{name: "POST of nothing", method: "POST", handler: inTurn(seesRequest, readsBody)},
-	{name: "POST of an unsized body", method: "POST", body: unsized(html), handler: inTurn(seesRequest, readsBody), differs: []difference{unsizedBefore}},
-	{name: "POST of many slots", method: "POST", body: bodyOf(strings.Repeat("0123456789", 100000)), handler: readsBody},
+	{name: "POST of an unsized body", method: "POST", body: unsized(html), handler: inTurn(seesRequest, readsBody),
+		differs: []difference{unsizedBefore}},
+	{name: "POST of many slots", method: "POST", body: bodyOf(strings.Repeat("0123456789", 100000)),
+		handler: readsBody},
 	{name: "POST with trailers", method: "POST", body: unsized("hello"), request: withTrailers, handler: readsBody},
 	{name: "POST that is not read", method: "POST", body: bodyOf("hello"), handler: writes(nil, "no")},
-	{name: "POST that is copied", method: "POST", body: bodyOf(html), handler: func(w http.ResponseWriter, r *http.Request, n *notes) {
-		_ = http.NewResponseController(w).EnableFullDuplex() // without it net/http's body ends with the first byte of the response
-		written, err := io.Copy(w, r.Body)
-		n.add("%d, %s", written, named(err))
-	}},
-	{name: "Expect", method: "POST", body: bodyOf("hello"), handler: inTurn(seesRequest, readsBody), request: func(r *http.Request) { r.Header.Set("Expect", "100-continue") }, differs: []difference{
-		{nil, "the server answers it", func(want *outcome) {
-			want.Noted = slices.DeleteFunc(want.Noted, func(line string) bool { return strings.HasPrefix(line, "Expect:") })
+	{name: "POST that is copied", method: "POST", body: bodyOf(html),
+		handler: func(w http.ResponseWriter, r *http.Request, n *notes) {
+			// without it net/http's body ends with the first byte of the response
+			_ = http.NewResponseController(w).EnableFullDuplex()
+			written, err := io.Copy(w, r.Body)
+			n.add("%d, %s", written, named(err))
 		}},
-	}},
-	{name: "form", method: "POST", body: bodyOf("q=body&p=1"), query: "&q=query", handler: func(_ http.ResponseWriter, r *http.Request, n *notes) {
-		n.add("%s, %q, %q, %q", named(r.ParseForm()), r.Form["q"], r.PostForm, r.FormValue("p"))
-	}, request: func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") }},
+	{name: "Expect", method: "POST", body: bodyOf("hello"), handler: inTurn(seesRequest, readsBody),
+		request: func(r *http.Request) { r.Header.Set("Expect", "100-continue") }, differs: []difference{
+			{nil, "the server answers it", func(want *outcome) {
+				want.Noted = slices.DeleteFunc(want.Noted, func(line string) bool {
+					return strings.HasPrefix(line, "Expect:")
+				})
+			}},
+		}},
+	{name: "form", method: "POST", body: bodyOf("q=body&p=1"), query: "&q=query",
+		handler: func(_ http.ResponseWriter, r *http.Request, n *notes) {
+			n.add("%s, %q, %q, %q", named(r.ParseForm()), r.Form["q"], r.PostForm, r.FormValue("p"))
+		}, request: func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") }},
 	{name: "multipart form", method: "POST", handler: func(_ http.ResponseWriter, r *http.Request, n *notes) {
 		n.add("%s, %q", named(r.ParseMultipartForm(1<<20)), r.MultipartForm.Value)
 		f, header, err := r.FormFile("file")
@@ -135,7 +144,8 @@ var requestCases = []testCase{
 		_, isServer := ctx.Value(http.ServerContextKey).(*http.Server)
 		_, isAddr := ctx.Value(http.LocalAddrContextKey).(net.Addr)
 		_, hasDeadline := ctx.Deadline()
-		n.add("server %t, address %t, deadline %t, %s, %s", isServer, isAddr, hasDeadline, named(ctx.Err()), named(context.Cause(ctx)))
+		n.add("server %t, address %t, deadline %t, %s, %s", isServer, isAddr, hasDeadline, named(ctx.Err()),
+			named(context.Cause(ctx)))
 		child, cancel := context.WithCancel(ctx)
 		cancel()
 		n.add("child %s, parent %s", named(child.Err()), named(ctx.Err()))
@@ -143,18 +153,20 @@ var requestCases = []testCase{
 		n.add("from %s, %s", host, named(err))
 		n.add("over TLS as the client: %t", (r.TLS != nil) == (r.ProtoMajor == 3))
 	}},
-	{name: "context of a client that goes", leaves: true, handler: func(w http.ResponseWriter, r *http.Request, n *notes) {
-		_, _ = io.WriteString(w, "hello")
-		_ = http.NewResponseController(w).Flush()
-		<-r.Context().Done()
-		n.add("%s, %s", named(r.Context().Err()), named(context.Cause(r.Context())))
-	}},
-	{name: "CloseNotify of a client that goes", leaves: true, handler: func(w http.ResponseWriter, _ *http.Request, n *notes) {
-		gone := w.(interface{ CloseNotify() <-chan bool }).CloseNotify()
-		_, _ = io.WriteString(w, "hello")
-		_ = http.NewResponseController(w).Flush()
-		n.add("%t", <-gone)
-	}},
+	{name: "context of a client that goes", leaves: true,
+		handler: func(w http.ResponseWriter, r *http.Request, n *notes) {
+			_, _ = io.WriteString(w, "hello")
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+			n.add("%s, %s", named(r.Context().Err()), named(context.Cause(r.Context())))
+		}},
+	{name: "CloseNotify of a client that goes", leaves: true,
+		handler: func(w http.ResponseWriter, _ *http.Request, n *notes) {
+			gone := w.(interface{ CloseNotify() <-chan bool }).CloseNotify()
+			_, _ = io.WriteString(w, "hello")
+			_ = http.NewResponseController(w).Flush()
+			n.add("%t", <-gone)
+		}},
 	{name: "context after the handler", handler: func(_ http.ResponseWriter, r *http.Request, n *notes) {
 		ended := make(chan struct{})
 		context.AfterFunc(r.Context(), func() { close(ended) })
@@ -165,25 +177,34 @@ var requestCases = []testCase{
 
 // madeOf are handlers of the standard library.
 var madeOf = []testCase{
-	{name: "MaxBytesReader", method: "POST", body: bodyOf("hello"), handler: func(w http.ResponseWriter, r *http.Request, n *notes) {
-		b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 3))
-		n.add("%q, %s", b, named(err))
-		http.Error(w, "too much", http.StatusRequestEntityTooLarge)
-	}},
-	{name: "TimeoutHandler in time", handler: asCase(http.TimeoutHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "in time") }), time.Minute, "late"))},
-	{name: "TimeoutHandler", method: "POST", body: bodyOf("hello"), handler: asCase(http.TimeoutHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		<-r.Context().Done()
-		_, _ = io.Copy(io.Discard, r.Body)
-		fmt.Fprint(w, "too late")
-	}), 10*time.Millisecond, "late"))},
-	{name: "StripPrefix", handler: asCase(http.StripPrefix("/case", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) })))},
-	{name: "CrossOriginProtection", method: "POST", body: bodyOf("x"), request: func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") },
+	{name: "MaxBytesReader", method: "POST", body: bodyOf("hello"),
+		handler: func(w http.ResponseWriter, r *http.Request, n *notes) {
+			b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 3))
+			n.add("%q, %s", b, named(err))
+			http.Error(w, "too much", http.StatusRequestEntityTooLarge)
+		}},
+	{name: "TimeoutHandler in time",
+		handler: asCase(http.TimeoutHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, "in time")
+		}), time.Minute, "late"))},
+	{name: "TimeoutHandler", method: "POST", body: bodyOf("hello"),
+		handler: asCase(http.TimeoutHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+			_, _ = io.Copy(io.Discard, r.Body)
+			fmt.Fprint(w, "too late")
+		}), 10*time.Millisecond, "late"))},
+	{name: "StripPrefix", handler: asCase(http.StripPrefix("/case",
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) })))},
+	{name: "CrossOriginProtection", method: "POST", body: bodyOf("x"),
+		request: func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") },
 		handler: asCase(http.NewCrossOriginProtection().Handler(http.NotFoundHandler()))},
-	{name: "CrossOriginProtection of the same origin", method: "POST", body: bodyOf("x"), request: func(r *http.Request) { r.Header.Set("Origin", r.URL.Scheme+"://"+r.URL.Host) },
+	{name: "CrossOriginProtection of the same origin", method: "POST", body: bodyOf("x"),
+		request: func(r *http.Request) { r.Header.Set("Origin", r.URL.Scheme+"://"+r.URL.Host) },
 		handler: asCase(http.NewCrossOriginProtection().Handler(http.NotFoundHandler()))},
 	{name: "ReverseProxy", method: "POST", body: bodyOf("hello"), handler: proxied(func(conn net.Conn) {
 		_, _ = conn.Read(make([]byte, 4096))
-		fmt.Fprint(conn, "HTTP/1.1 201 Created\r\nContent-Type: a/b\r\nX-Back: 1\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n")
+		fmt.Fprint(conn, "HTTP/1.1 201 Created\r\nContent-Type: a/b\r\nX-Back: 1\r\n"+
+			"Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n")
 	})},
 	{name: "ReverseProxy of what is cut off", handler: proxied(func(conn net.Conn) {
 		_, _ = conn.Read(make([]byte, 4096))
@@ -194,19 +215,20 @@ var madeOf = []testCase{
 		fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhello")
 	}), differs: []difference{refused(502, gaveUp)}},
 	{name: "ReverseProxy of nothing", method: "POST", handler: proxied(func(net.Conn) {})},
-	{name: "ReverseProxy of an early answer", method: "POST", body: bodyOf(strings.Repeat("x", 1<<20)), handler: proxied(func(conn net.Conn) {
-		_, _ = conn.Read(make([]byte, 4096))
-		fmt.Fprint(conn, "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
-		_, _ = io.Copy(io.Discard, conn)
-	})},
+	{name: "ReverseProxy of an early answer", method: "POST", body: bodyOf(strings.Repeat("x", 1<<20)),
+		handler: proxied(func(conn net.Conn) {
+			_, _ = conn.Read(make([]byte, 4096))
+			fmt.Fprint(conn, "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
+			_, _ = io.Copy(io.Discard, conn)
+		})},
 }
 
-func asCase(h http.Handler) func(http.ResponseWriter, *http.Request, *notes) {
+func asCase(h http.Handler) caseHandler {
 	return func(w http.ResponseWriter, r *http.Request, _ *notes) { h.ServeHTTP(w, r) }
 }
 
 // proxied passes a request on to a backend that serves one connection with back.
-func proxied(back func(net.Conn)) func(http.ResponseWriter, *http.Request, *notes) {
+func proxied(back func(net.Conn)) caseHandler {
 	return func(w http.ResponseWriter, r *http.Request, _ *notes) {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {

@@ -19,7 +19,8 @@ const SDK = "../../sdk/python"
 // else the first there is, or "".
 func Find() string {
 	for _, name := range []string{os.Getenv("PYTHON"), "python3", "python"} {
-		if path, err := exec.LookPath(name); name != "" && err == nil && exec.Command(path, "-c", "import sys; sys.exit(sys.version_info < (3, 9))").Run() == nil {
+		if path, err := exec.LookPath(name); name != "" && err == nil &&
+			exec.Command(path, "-c", "import sys; sys.exit(sys.version_info < (3, 9))").Run() == nil {
 			return path
 		}
 	}

@@ -161,7 +161,8 @@ func (l *latencies) quantile(share float64) time.Duration {
 
 func (l *latencies) String() string {
 	round := func(d time.Duration) time.Duration { return d.Round(10 * time.Microsecond) }
-	text := fmt.Sprintf("p50 %v, p99 %v, most %v, %d requests", round(l.quantile(0.5)), round(l.quantile(0.99)), round(l.quantile(1)), len(l.all))
+	text := fmt.Sprintf("p50 %v, p99 %v, most %v, %d requests", round(l.quantile(0.5)), round(l.quantile(0.99)),
+		round(l.quantile(1)), len(l.all))
 	if l.failed > 0 {
 		text += fmt.Sprintf(", %d failed: %v", l.failed, l.why)
 	}

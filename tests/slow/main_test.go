@@ -61,7 +61,7 @@ func runWorker() {
 		n, _ := io.Copy(io.Discard, r.Body)
 		fmt.Fprintf(w, "%d bytes", n)
 	})
-	mux.HandleFunc("/big", func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write(big) })
+	mux.HandleFunc("/big", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(big) })
 	var options []worker.Option
 	if n, err := strconv.Atoi(os.Getenv(streamsVariable)); err == nil {
 		options = append(options, worker.WithLanes(n))

@@ -82,10 +82,11 @@ func leftPad(hex string) string { return strings.Repeat("0", 4-len(hex)) + hex }
 
 // underAttack watches healthy clients while slow ones connect, and when they have. It
 // also returns how many connections there were then.
-func (a *attack) underAttack(t *testing.T, address string, h *healthy) (connecting, during []*latencies, connected int) {
+func (a *attack) underAttack(t *testing.T, address string, h *healthy) (connecting, during []*latencies, open int) {
 	t.Helper()
 	n := strconv.Itoa(slowClients)
-	p := harness.StartProgram(t, io.Discard, append([]string{"slowhttptest", "-c", n, "-r", n, "-l", "120", "-u", address + a.path}, a.args...))
+	p := harness.StartProgram(t, io.Discard,
+		append([]string{"slowhttptest", "-c", n, "-r", n, "-l", "120", "-u", address + a.path}, a.args...))
 	counted := make(chan int, 1)
 	time.AfterFunc(connect, func() { counted <- connections(t, address) })
 	start := time.Now()
@@ -105,13 +106,17 @@ func try(t *testing.T, env ...string) {
 			h.measure(time.Second) // to warm up
 			before := h.measure(calm)
 			connecting, during, connected := a.underAttack(t, address, h)
-			harness.Eventually(t, "the slow clients to be gone", func() bool { return connections(t, address) < slowClients/10 })
+			harness.Eventually(t, "the slow clients to be gone", func() bool {
+				return connections(t, address) < slowClients/10
+			})
 			after := h.measure(calm)
 			t.Logf("%d connections", connected)
 			for i, s := range sorts {
-				t.Logf("%s:\n\tbefore:     %v\n\tconnecting: %v\n\tduring:     %v\n\tafter:      %v", s.name, before[i], connecting[i], during[i], after[i])
+				t.Logf("%s:\n\tbefore:     %v\n\tconnecting: %v\n\tduring:     %v\n\tafter:      %v", s.name, before[i],
+					connecting[i], during[i], after[i])
 				most := 2 * max(before[i].quantile(0.99), after[i].quantile(0.99))
-				if suspect := s.fresh && s.from.Equal(slowAddress); !suspect && (during[i].quantile(0.99) > most || during[i].failed > 0) {
+				if suspect := s.fresh && s.from.Equal(slowAddress); !suspect &&
+					(during[i].quantile(0.99) > most || during[i].failed > 0) {
 					t.Errorf("%s: want a p99 of at most %v", s.name, most)
 				}
 			}
@@ -119,7 +124,7 @@ func try(t *testing.T, env ...string) {
 	}
 }
 
-// slowAddress is where slowhttptest comes from.
+// slowAddress is the client address of slowhttptest.
 var slowAddress = net.IPv4(127, 0, 0, 1)
 
 // With the defaults slow clients want all the streams there are, and more.

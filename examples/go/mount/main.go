@@ -44,7 +44,9 @@ func run(ctx context.Context, socket string) error {
 
 	mux := http.NewServeMux()
 	mux.Handle("/upload/", router)
-	mux.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, router.Stats().Links, "workers") })
+	mux.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, router.Stats().Links, "workers")
+	})
 	web := &http.Server{Addr: "127.0.0.1:8080", Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 
 	failed := make(chan error, 2)

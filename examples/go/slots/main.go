@@ -46,7 +46,8 @@ func upperCase(ctx context.Context, r *worker.Request) error {
 		}
 		switch slot.Kind {
 		case worker.Headers:
-			err = r.Respond(ctx, http.StatusOK, []proto.Field{{Name: "content-type", Value: "text/plain; charset=utf-8"}})
+			err = r.Respond(ctx, http.StatusOK, []proto.Field{{Name: "content-type",
+				Value: "text/plain; charset=utf-8"}})
 		case worker.Body:
 			err = upperCaseSlot(ctx, r, slot.Bytes)
 		case worker.End:
@@ -55,7 +56,7 @@ func upperCase(ctx context.Context, r *worker.Request) error {
 		if err != nil {
 			return err
 		}
-		r.Release(n) // its bytes are the server's again
+		r.Release(n) // the slot's bytes are the server's again
 	}
 }
 

@@ -5,7 +5,7 @@
 #define HEAP_SLOT_BYTES (64 << 10)
 #include "../tests/heap_link.h"
 
-/* What is read is used. */
+/* The bytes read are used. */
 static volatile uint64_t sink;
 
 /* Keeps the compiler from removing writes to memory. */
@@ -121,7 +121,7 @@ static void notice(long n, size_t bytes) {
     heap_close(&server);
 }
 
-/* A stream is assigned, taken, accepted and let go of. */
+/* A stream is assigned, taken, accepted and released. */
 static void assignment(long n, size_t bytes) {
     ur_link *l = heap_open(&server);
     (void)bytes;

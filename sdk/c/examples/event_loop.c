@@ -163,7 +163,7 @@ int main(int argc, char **argv) {
         if (err == 0) {
             pause = 20000;
             stopping = serve_link(link, poll, signals);
-            ur_close(link); /* its descriptor leaves the epoll set by itself */
+            ur_close(link); /* the descriptor leaves the epoll set by itself */
             continue;
         }
         if (!ur_is_temporary(err)) {

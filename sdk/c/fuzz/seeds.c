@@ -1,5 +1,5 @@
 /* Writes each line of its input, which is hexadecimal digits, to a file of the
- * folder that it is given: the golden vectors, for a fuzzer to start from. */
+ * folder that it is given: the golden vectors, as the first inputs of a fuzzer. */
 #include <stdio.h>
 
 static unsigned digit(char c) { return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10); }

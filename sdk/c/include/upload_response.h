@@ -1827,7 +1827,7 @@ static inline void ur__pool_give(struct ur__pool *p, uint32_t buffer, uint32_t h
 /* A counter that the peer writes and that belongs to one stream at a time: while
  * owner shows the id of another stream, its value is unowned. */
 struct ur__counter {
-    const uint64_t *word, *owner; /* owner: the stream that the word counts for */
+    const uint64_t *word, *owner; /* owner: the stream for which the word counts */
     uint64_t stream_id, unowned;
 };
 
@@ -2207,7 +2207,7 @@ struct ur__lane {
     void *user;
     uint32_t reason;         /* of the cancellation, once it was seen */
     uint8_t headers_sent;    /* the response's headers are committed */
-    uint8_t closing;         /* its trailers, or the close of a WebSocket, are committed */
+    uint8_t closing;         /* the trailers, or the close of a WebSocket, are committed */
     uint8_t response_ended;  /* the response has ended, the request was not let go */
     uint8_t wants_websocket; /* the client asks for one; known once the headers are decoded */
     uint8_t websocket_open;  /* the WebSocket was accepted */
@@ -2230,7 +2230,7 @@ struct ur__lane {
     uint8_t *room; /* reserved */
     uint32_t room_size;
     uint32_t filled; /* bytes of it that are written, to be committed */
-    size_t unsent;   /* bytes of a body that ur_respond_whole_flat had no room for */
+    size_t unsent;   /* bytes of a body that ur_respond_whole_flat left over, for want of room */
 };
 
 enum ur__head_state { UR__HEAD_UNSEEN, UR__HEAD_IN_SLOT, UR__HEAD_KEPT, UR__HEAD_GONE };

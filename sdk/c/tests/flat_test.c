@@ -272,7 +272,7 @@ static void slots_are_readable_after_the_end_of_the_response(void) {
           ur_end_response(l, r, UR_NOW) == 0);
     expect(5, 1, 3, UR_END, NULL, 0);
     CHECK(ur__load64(&s.lanes[1].let_go) == 0);
-    ur__store32(&s.rows[1].cancel, UR_FINISHED); /* what a server does with a worker that lingers */
+    ur__store32(&s.rows[1].cancel, UR_FINISHED); /* as a server treats a worker that stays */
     heap_notify(&s, 1, 0);
     CHECK(ur_tail(l, r, 2, UR_NOW, &slot) == 0 && slot.length == 4 && memcmp(slot.data, "body", 4) == 0);
     CHECK(ur_write(l, r, "x", 1, UR_NOW, NULL) == -EINVAL && ur_respond(l, r, 200, NULL, 0, UR_NOW) == -EALREADY);

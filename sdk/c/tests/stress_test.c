@@ -180,7 +180,7 @@ static void tell(uint32_t i, int wanted) {
     }
 }
 
-/* Writes what there is room for. */
+/* Fills the room that there is. */
 static int pump(struct exchange *x, uint32_t i) {
     struct ur__writer *w = &s.writers[x->row];
     int worked = 0, err = 0;
@@ -277,7 +277,7 @@ static int step_lane(uint32_t i) {
     return let_go ? finish(x, i) | worked : worked;
 }
 
-/* Says what each lane waits for. */
+/* Says for what each lane waits. */
 static void announce(void) {
     s.sleeps++;
     ur__store64(&s.box->watcher_asleep, s.sleeps); /* S1 */

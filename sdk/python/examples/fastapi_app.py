@@ -22,7 +22,7 @@ done: list[str] = []
 
 
 class Item(BaseModel):
-    """What is sent to /item."""
+    """The body of a request to /item."""
 
     name: str
     price: float = 0.0

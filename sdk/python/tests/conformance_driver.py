@@ -192,7 +192,7 @@ class Script:
         await self.response.interim(int(status), self.gathered())
 
     def opened(self) -> ur.AsyncWebSocket:
-        """Return the WebSocket that the client asks for."""
+        """Return the WebSocket of a request for one."""
         if self.websocket is None:
             raise ValueError
         return self.websocket
@@ -237,7 +237,7 @@ class Script:
 
     def pieces(self, size: str, piece: str) -> Iterator[memoryview]:
         """Return the next bytes of the pattern, in pieces, of which there is at least one.
-        They count as written when the next one is asked for.
+        They count as written with the request for the next one.
         """
         left, most = int(size), int(piece or PERIOD)
         while True:

@@ -129,7 +129,7 @@ class Server(Process):
         self._start(port=self.port)
 
     def worker(self, **options: Any) -> ur.Worker:
-        """Return a worker that the server knows of."""
+        """Return a worker that the server knows."""
         before = self.attached
         worker = ur.Worker(self.socket, **options)
         self.says("link attached", before + 1)

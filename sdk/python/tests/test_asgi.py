@@ -134,7 +134,7 @@ def test_the_body_is_received_while_the_upload_runs(url: Server) -> None:
 
 def test_a_body_that_nobody_receives_does_not_matter(url: Server) -> None:
     assert url.call("POST", "/early", b"x" * 200000).result().body == b"early"
-    with Upload(url.port, "/early") as upload:  # its end never comes
+    with Upload(url.port, "/early") as upload:  # the end never comes
         upload.send(b"x")
         assert "200" in upload.read_head()
 

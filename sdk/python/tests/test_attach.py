@@ -68,7 +68,7 @@ def test_a_thread_that_comes_late_says_no_wait_and_keeps_no_other_from_saying_on
     early, late = attach_log.attachments, attach_log.attachments  # two threads begin to attach
     attach_log.failed(ur.AttachError("nobody", 2), early)
     attach_log.attached(options, server)
-    attach_log.failed(ur.AttachError("nobody", 2), late)  # its attempt came to nothing before that
+    attach_log.failed(ur.AttachError("nobody", 2), late)  # the attempt came to nothing before that
     attach_log.lost()
     attach_log.failed(ur.AttachError("nobody", 2), attach_log.attachments)
     attach_log.attached(options, server)

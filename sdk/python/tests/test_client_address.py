@@ -22,7 +22,7 @@ class Door(NamedTuple):
     path: str
 
     def ask(self, *headers: str, unix: bool = False) -> tuple[dict[str, Any], tuple[str, int]]:
-        """Return what an application saw of a request, and where it came from."""
+        """Return what an application saw of a request, and its origin."""
         with socket.socket(socket.AF_UNIX if unix else socket.AF_INET) as connection:
             connection.settimeout(PATIENCE)
             connection.connect(self.path if unix else ("127.0.0.1", self.server.port))

@@ -19,7 +19,7 @@ from upload_response._threads import bell
 
 __all__ = ["run"]
 
-SOON = 20  # seconds: what is not told waits for ever, or for PATIENT
+SOON = 20  # seconds: what is not told waits forever, or for PATIENT
 
 PATIENT = 3600.0
 

@@ -50,7 +50,7 @@ def outside(root: str) -> list[tuple[str, None]]:
 
 
 def native(text: str) -> str:
-    """Return the text that a native string of PEP 3333 stands for."""
+    """Return the text of a native string of PEP 3333."""
     return text.encode("latin-1").decode()
 
 

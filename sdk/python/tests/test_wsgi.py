@@ -133,7 +133,7 @@ def test_a_chunked_upload_ends_where_it_ends(server: Server) -> None:
 
 def test_a_body_that_nobody_reads_does_not_matter(server: Server) -> None:
     assert server.call("POST", "/early", b"x" * 200000).result().body == b"early"
-    with Upload(server.port, "/early") as upload:  # its end never comes
+    with Upload(server.port, "/early") as upload:  # the end never comes
         upload.send(b"x")
         assert "200" in upload.read_head()
 

@@ -83,7 +83,7 @@ Content-Length
 
 write()
 
-    what is written is sent before what is given, and at once
+    written bytes are sent before those that are given, and at once
         test_what_is_written_goes_before_what_is_given
 
 Files

@@ -77,7 +77,8 @@ func TestOnlyWhatMayAndShouldBeIsCompressed(t *testing.T) {
 			request := httptest.NewRequest("GET", "/", nil)
 			request.Header = fieldsOf(asks)
 			all := compressing(100)
-			got := all.Begin(w, request, &header.ResponseHead{Status: c.status, ContentLength: c.length, BodyAllowed: true})
+			got := all.Begin(w, request, &header.ResponseHead{Status: c.status, ContentLength: c.length,
+				BodyAllowed: true})
 			want := c.compressed && asks == "Accept-Encoding: gzip"
 			if (got != nil) != want || (w.Header().Get("Content-Encoding") == "gzip") != want {
 				t.Errorf("%d with %q to %q: compressed %v, want %v", c.status, c.fields, asks, got != nil, want)
@@ -95,7 +96,8 @@ func TestOnlyWhatMayAndShouldBeIsCompressed(t *testing.T) {
 
 func TestFieldsOfACompressedResponseAreTrue(t *testing.T) {
 	for _, c := range []struct{ before, after string }{
-		{`Etag: "a"|Content-Length: 5000|Accept-Ranges: bytes`, `Etag: W/"a"|Content-Encoding: gzip|Vary: Accept-Encoding`},
+		{`Etag: "a"|Content-Length: 5000|Accept-Ranges: bytes`,
+			`Etag: W/"a"|Content-Encoding: gzip|Vary: Accept-Encoding`},
 		{`Etag: W/"a"|Vary: Origin`, `Etag: W/"a"|Content-Encoding: gzip|Vary: Origin|Vary: Accept-Encoding`},
 		{`Vary: *`, `Content-Encoding: gzip|Vary: *`},
 		{`Vary: origin, accept-encoding`, `Content-Encoding: gzip|Vary: origin, accept-encoding`},
@@ -160,7 +162,8 @@ func TestA304ToWhomNoTagMattersHasTheTagOfItsResponse(t *testing.T) {
 }
 
 func TestARangeOnConditionOfAWeakTagIsTheWhole(t *testing.T) {
-	for condition, spared := range map[string]bool{`W/"a"`: true, `"a"`: false, "Sat, 28 Nov 2026 05:00:00 GMT": false} {
+	for condition, spared := range map[string]bool{`W/"a"`: true, `"a"`: false,
+		"Sat, 28 Nov 2026 05:00:00 GMT": false} {
 		for _, on := range []bool{false, true} {
 			fields := http.Header{"Range": {"bytes=1-"}, "If-Range": {condition}}
 			(&Compressors{on: on}).DropWeakRange(fields)

@@ -52,7 +52,8 @@ func retag(fields http.Header, r *http.Request) {
 // section 13.1.5), and a worker that compares tags loosely would send a part of other
 // bytes.
 func (c *Compressors) DropWeakRange(fields http.Header) {
-	if !c.on || fields["Range"] == nil || len(fields["If-Range"]) == 0 || !strings.HasPrefix(fields["If-Range"][0], "W/") {
+	if !c.on || fields["Range"] == nil || len(fields["If-Range"]) == 0 || !strings.HasPrefix(fields["If-Range"][0],
+		"W/") {
 		return
 	}
 	delete(fields, "Range")

@@ -6,7 +6,7 @@ import (
 	"github.com/wavey-ai/upload-response/shm"
 )
 
-// assignment is one lane of a link and the stream that it was given to.
+// assignment is one lane of a link and the stream to which it was given.
 type assignment struct {
 	link     *link
 	index    uint32
@@ -15,8 +15,8 @@ type assignment struct {
 
 	// Under the pool's lock.
 	stream     *Stream // nil: the lane is free
-	last       uint64  // id of the last stream that the lane was given to
-	served     bool    // its response has ended well, and does not count as work any more
+	last       uint64  // id of the last stream on the lane
+	served     bool    // the response has ended well, and the stream does not count as work any more
 	entry      uint64  // in the inbox
 	assignedAt int64   // shm.Now
 

@@ -4,7 +4,7 @@ import "net/netip"
 
 // Client is for whom an exchange is, as far as that matters when places are scarce.
 type Client struct {
-	address netip.Prefix // whose turn it takes; the zero value is that of clients without one
+	address netip.Prefix // the address whose turn it takes; the zero value is that of clients without one
 	known   bool
 	bucket  uint16 // of its address, see holdings
 }

@@ -19,7 +19,7 @@ func (d *Dispatcher) Counters() *Counters { return &d.counters }
 // Holdings is what the dispatcher holds at a moment.
 type Holdings struct {
 	Links         int
-	ActiveStreams int64 // rows in use, also those that a worker has not let go of
+	ActiveStreams int64 // rows in use, also those that a worker has not released
 	FreeBuffers   int   // of requests
 	TotalBuffers  int   // of requests
 	Waiting       int   // exchanges

@@ -86,9 +86,9 @@ func (d *Dispatcher) Pool(name string) *Pool { return d.pools[name] }
 // Request is what has to be known of a request to give it a stream.
 type Request struct {
 	Client     Client
-	Idempotent bool // its method may be carried out twice
+	Idempotent bool // the method may be carried out twice
 	Upload     bool // a body is to come
-	Unasked    bool // the client sends that without being told to
+	Unasked    bool // the client sends that unasked
 	WebSocket  bool // it asks for a WebSocket
 }
 

@@ -9,7 +9,7 @@ import (
 type waiter struct {
 	client  Client
 	since   int64         // when it came, shm.Now
-	stream  *Stream       // that waits for a link; or that it waited for
+	stream  *Stream       // that waits, or waited, for a link
 	done    chan error    // nil: it is served
 	evicted chan struct{} // others need its room more
 

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// who returns a client by the last number of its address; a known one has a name with
-// an exclamation mark.
-func who(name string) Client {
+// clientNamed returns a client by the last number of its address; a known one has a
+// name with an exclamation mark.
+func clientNamed(name string) Client {
 	address := netip.AddrFrom4([4]byte{192, 0, 2, name[0]})
 	return NewClient(netip.PrefixFrom(address, 32), len(name) > 1 && name[1] == '!')
 }
@@ -17,7 +17,7 @@ func who(name string) Client {
 func stands(special map[string]share) func(Client) share {
 	return func(c Client) share {
 		for name, s := range special {
-			if who(name).address == c.address && who(name).known == c.known {
+			if clientNamed(name).address == c.address && clientNamed(name).known == c.known {
 				return s
 			}
 		}
@@ -44,7 +44,7 @@ func TestAddressesTakeTurnsAndThoseWhoAreKnownGoFirst(t *testing.T) {
 		var l fairQueue
 		names := map[*waiter]string{}
 		for _, name := range c.come {
-			t := newWaiter(who(name), nil, 0)
+			t := newWaiter(clientNamed(name), nil, 0)
 			names[t] = name
 			l.push(t, false)
 		}
@@ -64,7 +64,7 @@ func TestAddressesTakeTurnsAndThoseWhoAreKnownGoFirst(t *testing.T) {
 
 func TestWhoWasServedBeforeGoesToTheFront(t *testing.T) {
 	var l fairQueue
-	first, back := newWaiter(who("a!"), nil, 0), newWaiter(who("b-"), nil, 0)
+	first, back := newWaiter(clientNamed("a!"), nil, 0), newWaiter(clientNamed("b-"), nil, 0)
 	l.push(first, false)
 	l.push(back, true)
 	refuse := stands(map[string]share{"b": exhausted})
@@ -81,7 +81,7 @@ func TestAWaiterThatLeavesAQueueIsNotInIt(t *testing.T) {
 	var l fairQueue
 	var all []*waiter
 	for _, name := range []string{"a-", "a!", "b-", "b-"} {
-		all = append(all, newWaiter(who(name), nil, int64(len(all))))
+		all = append(all, newWaiter(clientNamed(name), nil, int64(len(all))))
 		l.push(all[len(all)-1], false)
 	}
 	if got := l.waitingSince(2, 10); got != 2 {

@@ -21,7 +21,7 @@ type holder struct {
 // the server's owner has started, and one for each pool that others serve.
 type linkBounds struct {
 	process, user, pool int      // most of one; 0: any number
-	workers             int      // that the server's owner has started, or is about to
+	workers             int      // started by the server's owner, or about to be
 	open                []string // pools that have none of them
 
 	processes map[int]int

@@ -22,7 +22,7 @@ func TestPlacesAreLookedAtOnlyForAnAddressThatHasItsShare(t *testing.T) {
 			look(s)
 		}
 	}
-	mine := who("a-")
+	mine := clientNamed("a-")
 	for range fairShare(all) - 1 {
 		s := holds(mine)
 		streams = append(streams, s)
@@ -62,7 +62,7 @@ func TestManyPlacesAreLookedAtNowAndThen(t *testing.T) {
 			look(s)
 		}
 	}
-	mine := who("a-")
+	mine := clientNamed("a-")
 	for i := range streams {
 		streams[i] = holds(mine)
 		h.add(streams[i], 1)

@@ -131,7 +131,7 @@ func TestTheLinkWhoseCountIsWrongIsEvictedNotTheOneThatServesNow(t *testing.T) {
 	reader.Release(1)
 	x.request.Keep(false)
 	x.reclaim()
-	reader = w.Reader(a) // its count runs back
+	reader = w.Reader(a) // the count runs back
 	err := x.request.Reclaim()
 	if err == nil {
 		t.Fatal("a count that runs back is no violation")
@@ -175,7 +175,7 @@ func TestAStreamThatIsOnlyTakenBackGainsNoTime(t *testing.T) {
 	link.finish(x, shm.ReasonInvalid, false)
 }
 
-// What is left of an upload, or of a WebSocket, costs the worker no lane.
+// The rest of an upload, or of a WebSocket, costs the worker no lane.
 func TestALaneIsFreeWhenItsWorkerHasLetGoAndTheRowWhenNothingIsLeft(t *testing.T) {
 	for _, first := range []string{"worker", "leftover"} {
 		t.Run(first+" is done first", func(t *testing.T) {

@@ -252,7 +252,7 @@ func (l *link) handleNotice(lane uint32) (useful bool) {
 	switch {
 	case s == nil:
 		return false
-	case !s.lingers():
+	case !s.awaitsLetGo():
 		if a.position.WantsResponse() {
 			signal(s.responseNews)
 		}

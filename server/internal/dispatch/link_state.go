@@ -72,7 +72,7 @@ func (l *link) endStreams() {
 	l.end.SetState(shm.LinkClosed)
 	for i := range l.assignments {
 		a := &l.assignments[i]
-		if s := a.stream; s != nil && s.lingers() {
+		if s := a.stream; s != nil && s.awaitsLetGo() {
 			l.retire(a)
 		} else if s != nil {
 			s.wake()

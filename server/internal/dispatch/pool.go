@@ -15,7 +15,7 @@ import (
 // The server assigns; workers never race for a stream.
 type Pool struct {
 	name       string
-	supervised bool // its workers come back by themselves
+	supervised bool // the workers come back by themselves
 	waits      *waitLimit
 	counters   *Counters
 	fair       bool // an address can keep only so many lanes waiting

@@ -9,7 +9,7 @@ import (
 func TestTheSlowestOfTheAddressWithTheMostMakeRoom(t *testing.T) {
 	const most, all = 2 * time.Second, 8 // a share of 4
 	left := func(name string, id int, left time.Duration) candidate {
-		return candidate{id: uint64(id), address: who(name).address, left: left}
+		return candidate{id: uint64(id), address: clientNamed(name).address, left: left}
 	}
 	going := func(o candidate) candidate { o.going = true; return o }
 	fresh, second := most, time.Second

@@ -49,7 +49,7 @@ func newTestDispatcher(t *testing.T) *testDispatcher {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go d.ServeWorkers(listener)
+	go func() { _ = d.ServeWorkers(listener) }() // ends when the listener is closed
 	t.Cleanup(func() {
 		_ = listener.Close()
 		if !t.Failed() { // else there may be streams that nobody ends

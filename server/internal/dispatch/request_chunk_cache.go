@@ -26,7 +26,7 @@ type RequestChunkCache struct {
 	queue  fairQueue
 	nextID uint64
 
-	active    atomic.Int64 // streams in use, also those that a worker has not let go of
+	active    atomic.Int64 // streams in use, also those that a worker has not released
 	awaiting  atomic.Int64 // streams that wait for their buffers
 	scavenged atomic.Int64 // when all lanes were looked at, shm.Now
 }

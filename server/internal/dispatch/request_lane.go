@@ -14,7 +14,7 @@ import (
 // Finish of the stream.
 type RequestLane struct {
 	stream      *Stream
-	unannounced atomic.Int32  // published slots that the worker was not woken for
+	unannounced atomic.Int32  // published slots without a wake-up of the worker
 	batched     bool          // wake the worker for several slots at once
 	stop        chan struct{} // closed when the exchange is over
 }

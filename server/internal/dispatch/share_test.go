@@ -52,7 +52,7 @@ func TestKnownClientsNeverGetTheLastEighth(t *testing.T) {
 
 func TestAKnownClientWhoseExchangeIsSlowCountsAsAnyOther(t *testing.T) {
 	s := newStream(nil, nil, nil)
-	s.client = who("a!")
+	s.client = clientNamed("a!")
 	s.hasBody.Store(true)
 	var got tally
 	if got.add(s, shm.Now()); got != (tally{waiting: 1}) {

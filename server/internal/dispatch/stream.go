@@ -33,10 +33,10 @@ type Stream struct {
 	id         atomic.Uint64 // 0: not in use
 	client     Client        // guarded by the lock of the cache, and of the pool
 	queued     atomic.Bool   // it has a row, and no link yet
-	hasBody    atomic.Bool   // a body is to come, without being asked for
+	hasBody    atomic.Bool   // a body is to come, unasked
 	websocket  atomic.Bool   // the request asks for a WebSocket
 	placedAt   atomic.Int64  // when it got its row, then its link, shm.Now
-	attempts   int           // links that it was assigned to
+	attempts   int           // links to which it was assigned
 	idempotent bool          // the request may be served twice
 	retried    bool          // it was served again
 	served     *link         // the last link that it was assigned to; nil: none
@@ -51,7 +51,7 @@ type Stream struct {
 	responses responseLane
 	progress  progress.Exchange
 	onDrain   atomic.Pointer[func()] // nil: no open WebSocket
-	stopped   atomic.Bool            // its worker is not waited for any more
+	stopped   atomic.Bool            // nobody waits for the worker any more
 
 	// The deadline loop's: when it became the worker's turn, and with which link and how
 	// many released slots.
@@ -162,9 +162,9 @@ func (s *Stream) StopWaiting() {
 	signal(s.responseNews)
 }
 
-// lingers reports whether the exchange is over and its worker has not let go. The caller
+// awaitsLetGo reports whether the exchange is over and its worker has not let go. The caller
 // holds the pool's lock.
-func (s *Stream) lingers() bool { return s.overSince != 0 }
+func (s *Stream) awaitsLetGo() bool { return s.overSince != 0 }
 
 // setAssignment notes which lane the stream has; nil: none.
 func (s *Stream) setAssignment(a *assignment) {

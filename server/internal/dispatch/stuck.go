@@ -31,7 +31,7 @@ func (l *link) unreleased(before int64) (n int) {
 	l.pool.mu.Lock()
 	defer l.pool.mu.Unlock()
 	l.each(func(a *assignment) {
-		if a.stream.lingers() && a.stream.overSince < before {
+		if a.stream.awaitsLetGo() && a.stream.overSince < before {
 			n++
 		}
 	})

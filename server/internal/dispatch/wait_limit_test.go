@@ -33,13 +33,13 @@ func TestAFullQueueTakesOneMoreAtTheCostOfThoseWhoCrowdIt(t *testing.T) {
 		q := newWaitLimit(len(c.inside))
 		var waiters []*waiter
 		for _, name := range c.inside {
-			w := newWaiter(who(name), nil, 0)
+			w := newWaiter(clientNamed(name), nil, 0)
 			waiters = append(waiters, w)
 			if !q.enter(w) {
 				t.Fatalf("%s: no room for %s", c.name, name)
 			}
 		}
-		if got := q.enter(newWaiter(who(c.comes), nil, 0)); got != (c.evicted >= 0) {
+		if got := q.enter(newWaiter(clientNamed(c.comes), nil, 0)); got != (c.evicted >= 0) {
 			t.Errorf("%s: let in is %v", c.name, got)
 		}
 		for i, w := range waiters {
@@ -56,7 +56,7 @@ func TestAFullQueueTakesOneMoreAtTheCostOfThoseWhoCrowdIt(t *testing.T) {
 
 func TestAnEvictedWaiterIsToldThatTheServerIsBusy(t *testing.T) {
 	q := newWaitLimit(2)
-	first := newWaiter(who("a-"), nil, 0)
+	first := newWaiter(clientNamed("a-"), nil, 0)
 	failed := make(chan error, 1)
 	go func() {
 		_, err := await(context.Background(), q, first, first.done)
@@ -65,8 +65,8 @@ func TestAnEvictedWaiterIsToldThatTheServerIsBusy(t *testing.T) {
 	for q.waiting() == 0 {
 		runtime.Gosched()
 	}
-	q.enter(newWaiter(who("a-"), nil, 0))
-	q.enter(newWaiter(who("b-"), nil, 0))
+	q.enter(newWaiter(clientNamed("a-"), nil, 0))
+	q.enter(newWaiter(clientNamed("b-"), nil, 0))
 	if err := <-failed; !errors.Is(err, fault.ErrBusy) {
 		t.Errorf("it got %v", err)
 	}
@@ -76,7 +76,7 @@ func TestAnEvictedWaiterIsToldThatTheServerIsBusy(t *testing.T) {
 }
 
 func TestWhatIsThereNeedsNoPlaceInTheQueue(t *testing.T) {
-	served := newWaiter(who("a-"), nil, 0)
+	served := newWaiter(clientNamed("a-"), nil, 0)
 	served.done <- nil
 	if _, err := await(context.Background(), newWaitLimit(0), served, served.done); err != nil {
 		t.Error(err)

@@ -26,7 +26,8 @@ func TestEveryFaultHasAStatusAndAReasonOfItsOwn(t *testing.T) {
 
 func TestAnUnknownErrorIsAnInternalOneAndSaysNothingMore(t *testing.T) {
 	f := Of(errors.New("secret"))
-	if f.Status != http.StatusInternalServerError || f.Reason() != "internal error" || f.Retry || f.Close() != closeInternalError {
+	if f.Status != http.StatusInternalServerError || f.Reason() != "internal error" || f.Retry ||
+		f.Close() != closeInternalError {
 		t.Errorf("%+v", f)
 	}
 }

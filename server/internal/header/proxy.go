@@ -19,10 +19,11 @@ var proxyNames = []string{
 	"X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "X-Original-Forwarded-For", "X-Forwarded", "X-Remote-Ip",
 	"X-Remote-Addr", "Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Cf-Connecting-Ipv6", "Cf-Ipcountry",
 	"Fastly-Client-Ip", "Fly-Client-Ip", "X-Azure-Clientip",
-	// how the request came, and what it asked for
-	"Front-End-Https", "X-Url-Scheme", "X-Scheme", "X-Script-Name", "X-Original-Url", "X-Original-Uri", "X-Original-Host",
+	// how the request came, and its first target
+	"Front-End-Https", "X-Url-Scheme", "X-Scheme", "X-Script-Name", "X-Original-Url", "X-Original-Uri",
+	"X-Original-Host",
 	"X-Original-Method", "X-Rewrite-Url", "X-Accel-Mapping", "X-Sendfile-Type",
-	// who the user is
+	// the name of the user
 	"Remote-User", "Remote-Name", "Remote-Email", "Remote-Group", "Remote-Groups", "X-Remote-User", "X-Remote-Name",
 	"X-Remote-Email", "X-Remote-Group", "X-Remote-Groups", "X-Authenticated-User", "X-Authenticated-Userid",
 	"X-Authenticated-Groups", "X-Webauth-User", "X-Client-Dn", "X-Client-Verify",

@@ -18,7 +18,8 @@ func TestAWorkerSeesNoCacheControlThatWasNotSent(t *testing.T) {
 		"Cache-Control: no-cache":                      "Cache-Control: no-cache",
 		"Cache-Control:\r\nPragma: no-cache":           "Cache-Control:  Pragma: no-cache",
 	} {
-		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader("GET / HTTP/1.1\r\nHost: x\r\n" + sent + "\r\n\r\n")))
+		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader("GET / HTTP/1.1\r\nHost: x\r\n" + sent +
+			"\r\n\r\n")))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,7 +13,8 @@ import (
 // request in which the client has sent both, but the place in memory does: the value that
 // net/http adds is a constant, and always the same.
 var addedNoCache = func() *byte {
-	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader("GET / HTTP/1.1\r\nHost: x\r\nPragma: no-cache\r\n\r\n")))
+	const request = "GET / HTTP/1.1\r\nHost: x\r\nPragma: no-cache\r\n\r\n"
+	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(request)))
 	if err != nil || len(r.Header["Cache-Control"]) != 1 {
 		return nil // net/http adds none any more
 	}

@@ -25,7 +25,7 @@ func AppendRequestFields(fields []proto.Field, header http.Header, trusted bool)
 // drops reports whether a field of a request is not passed on.
 func drops(canonical string, trusted bool) bool {
 	p := policyOf(canonical)
-	return p != pass && !(trusted && p == trustedOnly)
+	return p != pass && (!trusted || p != trustedOnly)
 }
 
 // trimmed returns the value of a field without the space around it, which is no part of it

@@ -28,7 +28,8 @@ func WriteResponse(header http.Header, frame *proto.Response, method string) (Re
 	head.BodyAllowed = method != http.MethodHead &&
 		head.Status != http.StatusNoContent && head.Status != http.StatusNotModified
 	if head.Status == http.StatusResetContent {
-		head.BodyAllowed, header["Content-Length"] = false, []string{"0"} // RFC 9110 section 15.3.6, whatever the worker says
+		// RFC 9110 section 15.3.6, whatever the worker says
+		head.BodyAllowed, header["Content-Length"] = false, []string{"0"}
 	}
 	if err := head.copyFields(header, frame.Fields); err != nil {
 		return head, err
@@ -48,7 +49,8 @@ func (h *ResponseHead) copyFields(header http.Header, fields []proto.Field) erro
 	values := make([]string, 0, len(fields)) // one array for all the values
 	for _, f := range fields {
 		name := textproto.CanonicalMIMEHeaderKey(f.Name)
-		if policies[name] == dropAlways || listed[name] || name == "Content-Length" && h.Status == http.StatusResetContent {
+		if policies[name] == dropAlways || listed[name] || name == "Content-Length" &&
+			h.Status == http.StatusResetContent {
 			continue
 		}
 		value := trimmed(f.Value)

@@ -14,7 +14,8 @@ import (
 var trailerForbidden = map[string]bool{
 	"Content-Length": true, "Content-Encoding": true, "Content-Type": true, "Content-Range": true,
 	"Host": true, "Authorization": true, "Cookie": true, "Set-Cookie": true, "Expect": true, "Max-Forwards": true,
-	"Cache-Control": true, "Age": true, "Date": true, "Expires": true, "Location": true, "Retry-After": true, "Vary": true,
+	"Cache-Control": true, "Age": true, "Date": true, "Expires": true, "Location": true, "Retry-After": true,
+	"Vary": true,
 }
 
 // allowedTrailer reports whether a field may come in trailers, of requests and responses.

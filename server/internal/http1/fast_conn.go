@@ -17,7 +17,7 @@ import (
 // take. With that one it becomes a connection of net/http.
 type FastConn struct {
 	server  *FastServer
-	inner   net.Conn     // what the bytes of the client are read from
+	inner   net.Conn     // gives the bytes of the client
 	socket  net.Conn     // the TCP connection or Unix socket below
 	outer   net.Conn     // what net/http gets
 	guarded *GuardedConn // the same
@@ -76,8 +76,8 @@ func tlsState(c net.Conn) *tls.ConnectionState {
 	return &state
 }
 
-// serve serves requests until the connection ends, or returns true before the first request
-// that is for net/http, which the guarded connection then begins with.
+// serve serves requests until the connection ends, or returns true before the first
+// request that is for net/http, with which the guarded connection then begins.
 func (c *FastConn) serve() (goesOn bool) {
 	defer c.cancel()
 	for served := false; c.await(); served = true {
@@ -143,7 +143,8 @@ func (c *FastConn) serveRequest() (result outcome) {
 		}
 		result = broken
 		if p != http.ErrAbortHandler {
-			c.server.config.Log.Error("panic", "serving", c.request.RemoteAddr, "panic", p, "stack", string(debug.Stack()))
+			c.server.config.Log.Error("panic", "serving", c.request.RemoteAddr, "panic", p, "stack",
+				string(debug.Stack()))
 		}
 	}()
 	c.writer.reset()

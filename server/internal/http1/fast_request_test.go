@@ -100,7 +100,8 @@ func FuzzAFastRequestIsWhatNetHTTPReads(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q: net/http says %v", head, err)
 		}
-		same := p.Method == want.Method && p.RequestURI == want.RequestURI && p.Host == want.Host && p.Close == want.Close
+		same := p.Method == want.Method && p.RequestURI == want.RequestURI && p.Host == want.Host &&
+			p.Close == want.Close
 		if !same || *p.URL != *want.URL {
 			t.Fatalf("%q: %+v, net/http reads %+v", head, &p.Request, want)
 		}

@@ -121,8 +121,10 @@ func (w *FastWriter) FlushError() error {
 	return w.err
 }
 
-// SetReadDeadline and SetWriteDeadline are for [http.ResponseController].
-func (w *FastWriter) SetReadDeadline(t time.Time) error  { return w.conn.SetReadDeadline(t) }
+// SetReadDeadline is for [http.ResponseController].
+func (w *FastWriter) SetReadDeadline(t time.Time) error { return w.conn.SetReadDeadline(t) }
+
+// SetWriteDeadline is for [http.ResponseController].
 func (w *FastWriter) SetWriteDeadline(t time.Time) error { return w.conn.SetWriteDeadline(t) }
 
 // finish sends the rest of the response. It reports whether the connection can serve another

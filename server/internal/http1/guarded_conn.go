@@ -75,12 +75,12 @@ func (c *GuardedConn) Read(p []byte) (n int, err error) {
 			return n, nil
 		}
 		if c.guard.shut() {
-			if _, err = c.receive(make([]byte, discardBytes)); c.lingers(err) {
+			if _, err = c.receive(make([]byte, discardBytes)); c.endsAfterRequest(err) {
 				err = c.awaitGone()
 			}
 			continue
 		}
-		if n, err = c.receive(p); c.lingers(err) {
+		if n, err = c.receive(p); c.endsAfterRequest(err) {
 			return 0, c.awaitGone()
 		}
 		if n = c.guard.filter(p[:n]); n > 0 || len(p) == 0 {

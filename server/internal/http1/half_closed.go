@@ -52,7 +52,8 @@ func (h *halfClosed) gone(fd int, now time.Time, long time.Duration) bool {
 func (c *GuardedConn) awaitGone() error {
 	var h halfClosed
 	long := c.config.HalfClosedTime
-	_ = c.reader.Raw.Control(func(fd uintptr) { h.gone(int(fd), time.Now(), long) }) // starts its clock before the timer
+	// starts its clock before the timer
+	_ = c.reader.Raw.Control(func(fd uintptr) { h.gone(int(fd), time.Now(), long) })
 	wake := time.AfterFunc(long+time.Millisecond, func() {
 		_ = c.reader.Raw.Control(func(fd uintptr) {
 			if _, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
@@ -67,9 +68,9 @@ func (c *GuardedConn) awaitGone() error {
 	return io.EOF
 }
 
-// lingers reports whether the end of what the client sends comes after a whole request that
+// endsAfterRequest reports whether the end of what the client sends comes after a whole request that
 // is still being served.
-func (c *GuardedConn) lingers(err error) bool {
+func (c *GuardedConn) endsAfterRequest(err error) bool {
 	if !errors.Is(err, io.EOF) || c.reader == nil || c.secure {
 		return false
 	}

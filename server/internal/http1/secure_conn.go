@@ -16,7 +16,8 @@ type SecureConn struct {
 func NewSecureConn(inner *tls.Conn, info *conn.Conn, config *Config) *SecureConn {
 	info.Guarded = true
 	return &SecureConn{
-		GuardedConn: GuardedConn{Conn: inner, info: info, reader: info.Reader, secure: true, config: config}, tls: inner,
+		GuardedConn: GuardedConn{Conn: inner, info: info, reader: info.Reader, secure: true, config: config},
+		tls:         inner,
 	}
 }
 

@@ -38,5 +38,6 @@ func (s *Server) enlargeBuffers(packets net.PacketConn) {
 func (s *Server) warnOfBuffers(got int) {
 	_ = os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true") // quic-go would say the same in its own way
 	s.config.Log.Warn("small UDP buffers: HTTP/3 will be slower than it could be", "got", got, "wanted", bufferBytes,
-		"remedy", "sysctl -w net.core.rmem_max="+strconv.Itoa(bufferBytes)+" net.core.wmem_max="+strconv.Itoa(bufferBytes))
+		"remedy",
+		"sysctl -w net.core.rmem_max="+strconv.Itoa(bufferBytes)+" net.core.wmem_max="+strconv.Itoa(bufferBytes))
 }

@@ -37,7 +37,9 @@ func serve(t *testing.T, handler http.HandlerFunc) *quic.Conn {
 	go func() { served <- server.Serve(socket) }()
 	t.Cleanup(func() {
 		_ = server.Close()
-		<-served
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
 		_ = socket.Close()
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -101,7 +103,8 @@ func TestABodyThatEndsWithinAFrameIsSeenToDoSo(t *testing.T) {
 		select {
 		case got := <-requests:
 			if !got.known || got.left != uint64(10-len(sent)) {
-				t.Errorf("%d of 10 bytes: %d are missing, known %v: has quic-go another name for bytesRemainingInFrame?",
+				t.Errorf("%d of 10 bytes: %d are missing, known %v: "+
+					"has quic-go another name for bytesRemainingInFrame?",
 					len(sent), got.left, got.known)
 			}
 			if broken := len(sent) < 10; broken != errors.Is(got.own, io.ErrUnexpectedEOF) {

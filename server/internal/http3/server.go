@@ -83,7 +83,8 @@ func (s *Server) listen(packets net.PacketConn, config *tls.Config) (*socket, er
 			Conn: packets, ConnContext: s.admit, VerifySourceAddress: s.asksForToken, MaxTokenAge: tokenAge,
 		},
 		server: &http3.Server{
-			Handler: c.Handler, MaxHeaderBytes: c.MaxHeaderBytes, ConnContext: s.remember, Logger: slog.New(slog.DiscardHandler),
+			Handler: c.Handler, MaxHeaderBytes: c.MaxHeaderBytes, ConnContext: s.remember,
+			Logger: slog.New(slog.DiscardHandler),
 		},
 	}
 	listener, err := u.transport.ListenEarly(http3.ConfigureTLSConfig(config), &quic.Config{

@@ -54,8 +54,8 @@ func (x *Exchange) Detach() {
 	d.mu.Unlock()
 }
 
-// IgnoreDeparture has nobody notice any more that the client is gone: it has all that it
-// asked for.
+// IgnoreDeparture has nobody notice any more that the client is gone: it has got its
+// whole response.
 func (x *Exchange) IgnoreDeparture() {
 	d := &x.deadlines
 	d.mu.Lock()

@@ -6,7 +6,7 @@ import "time"
 // stream or lane. It runs down while the server waits; bytes that move meanwhile give some
 // of it back.
 type stallBudget struct {
-	stream  uint64 // whose budget it is
+	stream  uint64 // the stream with this budget
 	checked int64  // when, shm.Now
 	left    time.Duration
 	moved   uint64 // bytes, at the last check, if counted

@@ -6,7 +6,7 @@ import "time"
 // by the deadline loop, not with each read: to read a slot takes less time than to ask for
 // the time.
 type uploadRate struct {
-	stream  uint64 // whose upload it is
+	stream  uint64 // the stream with this upload
 	checked int64  // when, shm.Now
 	waited  int64  // nanoseconds
 }

@@ -68,7 +68,8 @@ func TestClientsComeInThroughAUnixSocket(t *testing.T) {
 	s.Enter(t, "unix:"+path, nil)
 	client := over(t, nil, func() (net.Conn, error) { return net.Dial("unix", path) })
 	got := sightingOf(t, client, "http://host", "X-Forwarded-For", "6.6.6.6")
-	if got.Host != "host" || got.RemoteAddr != "@" || got.Header["X-Forwarded-For"] != nil || got.Header.Get("Forwarded") != `for=unknown;host="host";proto=http` {
+	if got.Host != "host" || got.RemoteAddr != "@" || got.Header["X-Forwarded-For"] != nil ||
+		got.Header.Get("Forwarded") != `for=unknown;host="host";proto=http` {
 		t.Errorf("the worker saw %+v", got)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
@@ -76,7 +77,8 @@ func TestClientsComeInThroughAUnixSocket(t *testing.T) {
 	}
 	a, err := listen.ParseAddress("unix:" + path)
 	harness.Check(t, err)
-	if _, err := a.Listen(0o600, false); !errors.Is(err, listen.ErrSocketBusy) || !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) {
+	if _, err := a.Listen(0o600, false); !errors.Is(err, listen.ErrSocketBusy) ||
+		!strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) {
 		t.Errorf("a second listener: %v", err)
 	}
 }
@@ -106,30 +108,36 @@ func TestATrustedProxyIsBelieved(t *testing.T) {
 	path := filepath.Join(e2etest.ShortFolder(t), "http.sock")
 	s.Enter(t, "unix:"+path, nil)
 	fields := []string{
-		"X-Forwarded-For", "6.6.6.6, 1.2.3.4", "X-Forwarded-For", "10.1.1.1", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "public.example",
-		"Forwarded", "for=1.2.3.4", "Via", "1.1 edge", "X-Request-Id", "abc-1",
+		"X-Forwarded-For", "6.6.6.6, 1.2.3.4", "X-Forwarded-For", "10.1.1.1", "X-Forwarded-Proto", "https",
+		"X-Forwarded-Host", "public.example", "Forwarded", "for=1.2.3.4", "Via", "1.1 edge", "X-Request-Id", "abc-1",
 	}
 	got := sightingOf(t, s.Client, s.URL, fields...)
 	for name, want := range map[string]string{
-		"X-Forwarded-For": "6.6.6.6, 1.2.3.4, 10.1.1.1, 127.0.0.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "public.example",
-		"Forwarded": `for=1.2.3.4, for=127.0.0.1;host="` + s.Addr + `";proto=http`, "Via": "1.1 edge, 1.1 upload-response", "X-Request-Id": "abc-1",
+		"X-Forwarded-For": "6.6.6.6, 1.2.3.4, 10.1.1.1, 127.0.0.1", "X-Forwarded-Proto": "https",
+		"X-Forwarded-Host": "public.example",
+		"Forwarded":        `for=1.2.3.4, for=127.0.0.1;host="` + s.Addr + `";proto=http`,
+		"Via":              "1.1 edge, 1.1 upload-response", "X-Request-Id": "abc-1",
 	} {
 		if value := strings.Join(got.Header[name], "|"); value != want {
 			t.Errorf("the worker saw %s: %q, want %q", name, value, want)
 		}
 	}
 	client := over(t, nil, func() (net.Conn, error) { return net.Dial("unix", path) })
-	if got := sightingOf(t, client, "http://host", fields...).Header.Get("X-Forwarded-For"); got != "6.6.6.6, 1.2.3.4, 10.1.1.1" {
-		t.Errorf("over a Unix socket the worker saw %q", got)
+	got = sightingOf(t, client, "http://host", fields...)
+	if via := got.Header.Get("X-Forwarded-For"); via != "6.6.6.6, 1.2.3.4, 10.1.1.1" {
+		t.Errorf("over a Unix socket the worker saw %q", via)
 	}
 }
 
 func TestATrustedProxyThatSaysForwardedIsBelieved(t *testing.T) {
 	s, _ := e2etest.StartBoth(t, trustLoopback)
-	got := sightingOf(t, s.Client, s.URL, "Forwarded", `for="[2001:db8::1]:99"`, "Forwarded", `for=10.1.1.1;proto=https;host=public.example`)
+	got := sightingOf(t, s.Client, s.URL, "Forwarded", `for="[2001:db8::1]:99"`,
+		"Forwarded", `for=10.1.1.1;proto=https;host=public.example`)
 	for name, want := range map[string]string{
-		"X-Forwarded-For": "2001:db8::1, 10.1.1.1, 127.0.0.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "public.example",
-		"Forwarded": `for="[2001:db8::1]:99", for=10.1.1.1;proto=https;host=public.example, for=127.0.0.1;host="` + s.Addr + `";proto=http`,
+		"X-Forwarded-For": "2001:db8::1, 10.1.1.1, 127.0.0.1", "X-Forwarded-Proto": "https",
+		"X-Forwarded-Host": "public.example",
+		"Forwarded": `for="[2001:db8::1]:99", for=10.1.1.1;proto=https;host=public.example, for=127.0.0.1;host="` +
+			s.Addr + `";proto=http`,
 	} {
 		if value := strings.Join(got.Header[name], "|"); value != want {
 			t.Errorf("the worker saw %s: %q, want %q", name, value, want)
@@ -168,10 +176,14 @@ func TestOnlyATrustedProxySaysWhoseAConnectionIs(t *testing.T) {
 				return conn, err
 			}
 		}
-		if got := sightingOf(t, over(t, nil, begin(trusting.Addr)), trusting.URL, "X-Forwarded-For", "6.6.6.6").Header.Get("X-Forwarded-For"); got != "1.2.3.4" {
+		client := over(t, nil, begin(trusting.Addr))
+		sighting := sightingOf(t, client, trusting.URL, "X-Forwarded-For", "6.6.6.6")
+		if got := sighting.Header.Get("X-Forwarded-For"); got != "1.2.3.4" {
 			t.Errorf("%s: the worker saw %q", name, got)
 		}
-		if got := sightingOf(t, over(t, &tls.Config{RootCAs: secure.Roots}, begin(secure.Addr)), secure.URL).Header.Get("X-Forwarded-For"); got != "1.2.3.4" {
+		client = over(t, &tls.Config{RootCAs: secure.Roots}, begin(secure.Addr))
+		sighting = sightingOf(t, client, secure.URL)
+		if got := sighting.Header.Get("X-Forwarded-For"); got != "1.2.3.4" {
 			t.Errorf("%s over TLS: the worker saw %q", name, got)
 		}
 		c := rawclient.Dial(t, wary.Addr)
@@ -201,13 +213,15 @@ func TestAnUnixSocketSaysWhoseAConnectionIsOnlyIfItIsTrusted(t *testing.T) {
 			harness.Check(t, err)
 			t.Cleanup(func() { _ = conn.Close() })
 			harness.Check(t, conn.SetDeadline(time.Now().Add(harness.Patience)))
-			_, err = io.WriteString(conn, "PROXY TCP4 "+address+" 5.6.7.8 1111 80\r\nGET /seen HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+			_, err = io.WriteString(conn, "PROXY TCP4 "+address+" 5.6.7.8 1111 80\r\nGET /seen HTTP/1.1\r\n"+
+				"Host: test\r\nConnection: close\r\n\r\n")
 			harness.Check(t, err)
 			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			harness.Check(t, err)
 			if !trusted {
 				e2etest.WantStatus(t, response, http.StatusBadRequest)
-			} else if got := e2etest.Decode[e2etest.Sighting](t, e2etest.WantStatus(t, response, http.StatusOK)); got.RemoteAddr != address+":1111" {
+			} else if got := e2etest.Decode[e2etest.Sighting](t,
+				e2etest.WantStatus(t, response, http.StatusOK)); got.RemoteAddr != address+":1111" {
 				t.Errorf("the worker saw %s", got.RemoteAddr)
 			}
 		}
@@ -233,9 +247,11 @@ func TestAProxyThatAProxyHeaderNamesIsBelievedIfItIsTrusted(t *testing.T) {
 		unix:                                                 "@",
 	} {
 		c := rawclient.Dial(t, s.Addr)
-		c.Send(header + "GET /seen HTTP/1.1\r\nHost: test\r\nX-Forwarded-For: 203.0.113.5:7\r\nX-Forwarded-Prefix: /p\r\nConnection: close\r\n\r\n")
+		c.Send(header + "GET /seen HTTP/1.1\r\nHost: test\r\nX-Forwarded-For: 203.0.113.5:7\r\n" +
+			"X-Forwarded-Prefix: /p\r\nConnection: close\r\n\r\n")
 		got := e2etest.Decode[e2etest.Sighting](t, c.Want("GET", http.StatusOK))
-		if believed := want == "203.0.113.5:7"; got.RemoteAddr != want || (got.Header["X-Forwarded-Prefix"] != nil) != believed {
+		if believed := want == "203.0.113.5:7"; got.RemoteAddr != want ||
+			(got.Header["X-Forwarded-Prefix"] != nil) != believed {
 			t.Errorf("%q: the worker saw %s, %v", header, got.RemoteAddr, got.Header)
 		}
 	}
@@ -261,7 +277,8 @@ func TestAnAddressHasOnlySoManyConnections(t *testing.T) {
 	_ = open[0].Conn.Close()
 	harness.Eventually(t, "another connection to be served", func() bool {
 		c := rawclient.Dial(t, s.Addr)
-		_, _ = io.WriteString(c.Conn, "GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n") // it may be closed already
+		// The server may have closed it already.
+		_, _ = io.WriteString(c.Conn, "GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
 		got, _ := io.ReadAll(c.In)
 		return strings.HasPrefix(string(got), "HTTP/1.1 200")
 	})
@@ -289,8 +306,10 @@ func (a *authority) issue(name string, ca bool) (*x509.Certificate, *ecdsa.Priva
 	harness.Check(a.t, err)
 	serials++
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(serials), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: ca, BasicConstraintsValid: true,
+		SerialNumber: big.NewInt(serials), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore:   time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: ca,
+		BasicConstraintsValid: true,
 	}
 	parent, signer := a.cert, a.key
 	if parent == nil {
@@ -313,7 +332,8 @@ func (a *authority) pool() *x509.CertPool {
 // before the other.
 func write(t *testing.T, certFile, keyFile string, cert *x509.Certificate, key *ecdsa.PrivateKey) {
 	t.Helper()
-	harness.Check(t, os.WriteFile(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw}), 0o600))
+	harness.Check(t,
+		os.WriteFile(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw}), 0o600))
 	if key != nil {
 		der, err := x509.MarshalPKCS8PrivateKey(key)
 		harness.Check(t, err)
@@ -342,7 +362,9 @@ func TestACertificateIsReadAgainWhenItsFilesChange(t *testing.T) {
 		t.Fatalf("the server shows %q", got)
 	}
 	harness.Check(t, os.WriteFile(certFile, []byte("nonsense"), 0o600))
-	harness.Eventually(t, "the nonsense to be noticed", func() bool { return shown() == "first" && strings.Contains(s.Log.String(), "stays what it was") })
+	harness.Eventually(t, "the nonsense to be noticed", func() bool {
+		return shown() == "first" && strings.Contains(s.Log.String(), "stays what it was")
+	})
 	cert, key = a.issue("second", false)
 	write(t, certFile, keyFile, cert, key)
 	harness.Eventually(t, "the second certificate", func() bool { return shown() == "second" })
@@ -368,7 +390,10 @@ func TestClientsWithoutACertificateOfTheAuthorityAreRefused(t *testing.T) {
 	e := s.Enter(t, "https://127.0.0.1:0", config)
 	url := e.String()
 	through := func(major int, certificates ...tls.Certificate) (*http.Response, error) {
-		v := &e2etest.Visitor{Door: e2etest.Door{Major: major, Secure: true}, T: t, Server: s, TLS: &harness.Secure{Roots: a.pool()}, Certificates: certificates}
+		v := &e2etest.Visitor{
+			Door: e2etest.Door{Major: major, Secure: true}, T: t, Server: s, TLS: &harness.Secure{Roots: a.pool()},
+			Certificates: certificates,
+		}
 		return v.NewClient().Get(url + "/seen")
 	}
 	for major := 1; major <= 3; major++ {
@@ -395,7 +420,8 @@ func TestClientsWithoutACertificateOfTheAuthorityAreRefused(t *testing.T) {
 func TestOldTLSIsRefusedAndClearTextIsTold(t *testing.T) {
 	s, _ := e2etest.StartBoth(t, nil)
 	secure := s.Secure(t)
-	if conn, err := tls.Dial("tcp", secure.Addr, &tls.Config{RootCAs: secure.Roots, MaxVersion: tls.VersionTLS11}); err == nil {
+	conn, err := tls.Dial("tcp", secure.Addr, &tls.Config{RootCAs: secure.Roots, MaxVersion: tls.VersionTLS11})
+	if err == nil {
 		t.Error("TLS 1.1 is served")
 		_ = conn.Close()
 	}

@@ -18,10 +18,11 @@ import (
 
 // told are fields in which proxies tell applications who their client is.
 var told = []string{
-	"X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Scheme", "X-Forwarded-Ssl", "X-Forwarded-Protocol", "X-Forwarded-Server", "X-Forwarded-User",
-	"X-Forwarded-Client-Cert", "X-Forwarded-Uri", "X-Forwarded-Anything", "X-Real-Ip", "X-Client-Ip", "True-Client-Ip", "Client-Ip", "X-Client-Cert", "X-Client-Cert-Chain",
-	"X-Ssl-Client-Cert", "X-Ssl-Client-Verify", "Ssl-Client-S-Dn", "Remote-User", "X-Remote-User", "X-Auth-Request-Email", "X-Original-Url", "X-Rewrite-Url",
-	"X-Script-Name", "Front-End-Https", "X-Accel-Mapping",
+	"X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Scheme", "X-Forwarded-Ssl", "X-Forwarded-Protocol",
+	"X-Forwarded-Server", "X-Forwarded-User", "X-Forwarded-Client-Cert", "X-Forwarded-Uri", "X-Forwarded-Anything",
+	"X-Real-Ip", "X-Client-Ip", "True-Client-Ip", "Client-Ip", "X-Client-Cert", "X-Client-Cert-Chain",
+	"X-Ssl-Client-Cert", "X-Ssl-Client-Verify", "Ssl-Client-S-Dn", "Remote-User", "X-Remote-User",
+	"X-Auth-Request-Email", "X-Original-Url", "X-Rewrite-Url", "X-Script-Name", "Front-End-Https", "X-Accel-Mapping",
 }
 
 // neverTold are those that no proxy's client gets through either.
@@ -81,7 +82,8 @@ func TestWorkersAreToldTheAddressOfTheClientThroughEachDoor(t *testing.T) {
 				GotConn: func(got httptrace.GotConnInfo) { own = got.Conn.LocalAddr().String() },
 			}))
 			got := e2etest.Decode[e2etest.Sighting](v, e2etest.WantStatus(v, v.Do(request), http.StatusOK))
-			if at, err := netip.ParseAddrPort(got.RemoteAddr); err != nil || at.Addr().String() != "127.0.0.1" || v.Major < 3 && got.RemoteAddr != own {
+			if at, err := netip.ParseAddrPort(got.RemoteAddr); err != nil || at.Addr().String() != "127.0.0.1" ||
+				v.Major < 3 && got.RemoteAddr != own {
 				v.Errorf("the client at %s is at %s for the worker", own, got.RemoteAddr)
 			}
 		}
@@ -91,13 +93,15 @@ func TestWorkersAreToldTheAddressOfTheClientThroughEachDoor(t *testing.T) {
 func TestWorkersAreToldTheAddressThatATrustedProxySaysThroughEachDoor(t *testing.T) {
 	e2etest.ThroughEachDoor(t, trustLoopback, func(v *e2etest.Visitor) {
 		for said, want := range map[string]string{
-			"203.0.113.7": "203.0.113.7:0", "6.6.6.6, 203.0.113.7:40001, 10.1.1.1": "203.0.113.7:40001", "6.6.6.6, [2001:db8::1]:443": "[2001:db8::1]:443",
+			"203.0.113.7": "203.0.113.7:0", "6.6.6.6, 203.0.113.7:40001, 10.1.1.1": "203.0.113.7:40001",
+			"6.6.6.6, [2001:db8::1]:443": "[2001:db8::1]:443",
 		} {
 			request := v.Request("GET", "/seen", nil)
 			request.Header.Set("X-Forwarded-For", said)
 			request.Header.Set("X-Forwarded-Proto", "wss")
 			got := e2etest.Decode[e2etest.Sighting](v, e2etest.WantStatus(v, v.Do(request), http.StatusOK))
-			if got.RemoteAddr != want || got.Header.Get("X-Forwarded-For") != said+", 127.0.0.1" || got.Header.Get("X-Forwarded-Proto") != "https" {
+			if got.RemoteAddr != want || got.Header.Get("X-Forwarded-For") != said+", 127.0.0.1" ||
+				got.Header.Get("X-Forwarded-Proto") != "https" {
 				v.Errorf("%s: the worker saw %s, %v", said, got.RemoteAddr, got.Header)
 			}
 		}
@@ -106,7 +110,8 @@ func TestWorkersAreToldTheAddressThatATrustedProxySaysThroughEachDoor(t *testing
 
 func TestAltSvcIsWhatSomebodySaysItIsThroughEachDoor(t *testing.T) {
 	for said, want := range map[string]string{
-		"": `h3=":PORT"; ma=86400`, server.AltSvcOff: "", "443": `h3=":443"; ma=86400`, `h3="a.example:1"; ma=5`: `h3="a.example:1"; ma=5`, "clear": "clear",
+		"": `h3=":PORT"; ma=86400`, server.AltSvcOff: "", "443": `h3=":443"; ma=86400`,
+		`h3="a.example:1"; ma=5`: `h3="a.example:1"; ma=5`, "clear": "clear",
 	} {
 		limits := server.DefaultLimits()
 		limits.AltSvc = said
@@ -154,7 +159,8 @@ func TestTheAltSvcOfAPortNeedsHTTP3(t *testing.T) {
 	worker := e2etest.StartApp(t, s)
 	certificate, err := tlscert.SelfSigned()
 	harness.Check(t, err)
-	config, err := tlscert.NewConfig(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }, "")
+	own := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }
+	config, err := tlscert.NewConfig(own, "")
 	harness.Check(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	harness.Check(t, err)
@@ -168,14 +174,18 @@ func TestTheAltSvcOfAPortNeedsHTTP3(t *testing.T) {
 }
 
 func TestAPathThatOthersFindUnderAnotherRouteIs400ThroughEachDoor(t *testing.T) {
-	e2etest.ThroughEachDoor(t, func(c *server.Config) { c.Routes = append(c.Routes, server.Route{Prefix: "/files", Pool: "files"}) }, func(v *e2etest.Visitor) {
-		for _, path := range []string{"/files/../seen", "/files/%2e%2e/seen", "/seen/../files", "//files/a", "/./files", "/files%2Fa"} {
-			e2etest.WantStatus(v, v.Get(path), http.StatusBadRequest)
-		}
-		for _, path := range []string{"/a%2Fb", "/files;x", "/Files"} { // the other route's for everybody
-			if got := e2etest.WantStatus(v, v.Get(path), http.StatusOK); got != "GET "+path {
-				v.Errorf("%s reached the worker as %q", path, got)
+	e2etest.ThroughEachDoor(t,
+		func(c *server.Config) { c.Routes = append(c.Routes, server.Route{Prefix: "/files", Pool: "files"}) },
+		func(v *e2etest.Visitor) {
+			for _, path := range []string{
+				"/files/../seen", "/files/%2e%2e/seen", "/seen/../files", "//files/a", "/./files", "/files%2Fa",
+			} {
+				e2etest.WantStatus(v, v.Get(path), http.StatusBadRequest)
 			}
-		}
-	})
+			for _, path := range []string{"/a%2Fb", "/files;x", "/Files"} { // the other route's for everybody
+				if got := e2etest.WantStatus(v, v.Get(path), http.StatusOK); got != "GET "+path {
+					v.Errorf("%s reached the worker as %q", path, got)
+				}
+			}
+		})
 }

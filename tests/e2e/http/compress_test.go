@@ -42,22 +42,28 @@ func TestResponsesAreCompressedForThoseWhoTakeItThroughEachDoor(t *testing.T) {
 	e2etest.ThroughEachDoor(t, withCompression, func(v *e2etest.Visitor) {
 		for _, coding := range bothCodings {
 			for _, query := range []string{"", "&field=Content-Length:100000", "&flush", `&field=Etag:"tag"&flush`} {
-				response := v.Do(v.Accept(coding, "GET", "/reply?length=100000&body=text&field=Content-Type:text/plain"+strings.ReplaceAll(query, ":100000", ":100004"), nil))
+				path := "/reply?length=100000&body=text&field=Content-Type:text/plain" +
+					strings.ReplaceAll(query, ":100000", ":100004")
+				response := v.Do(v.Accept(coding, "GET", path, nil))
 				body, err := io.ReadAll(expand(v, response.Header.Get("Content-Encoding"), response.Body))
-				if err != nil || len(body) != 100004 || string(body[:4]) != "text" || response.Header.Get("Content-Encoding") != coding {
+				if err != nil || len(body) != 100004 || string(body[:4]) != "text" ||
+					response.Header.Get("Content-Encoding") != coding {
 					v.Errorf("%s: %d bytes, %v, %v", query, len(body), err, response.Header)
 				}
-				if response.ContentLength > 2000 || response.Header.Get("Vary") != "Accept-Encoding" || strings.Contains(query, "Etag") != (response.Header.Get("Etag") == `W/"tag"`) {
+				if response.ContentLength > 2000 || response.Header.Get("Vary") != "Accept-Encoding" ||
+					strings.Contains(query, "Etag") != (response.Header.Get("Etag") == `W/"tag"`) {
 					v.Errorf("%s: length %d, %v", query, response.ContentLength, response.Header)
 				}
 			}
-			got := e2etest.WantStatus(v, v.Do(v.Accept(coding, "GET", "/reply?length=100000&field=Content-Type:image/png", nil)), http.StatusOK)
+			got := e2etest.WantStatus(v,
+				v.Do(v.Accept(coding, "GET", "/reply?length=100000&field=Content-Type:image/png", nil)), http.StatusOK)
 			if len(got) != 100000 {
 				v.Errorf("%d bytes of a picture came", len(got))
 			}
 		}
 		plain := v.Get("/reply?length=100000&field=Content-Type:text/plain")
-		if got := e2etest.WantStatus(v, plain, http.StatusOK); len(got) != 100000 || plain.Header.Get("Content-Encoding") != "" || plain.Header.Get("Vary") != "Accept-Encoding" {
+		if got := e2etest.WantStatus(v, plain, http.StatusOK); len(got) != 100000 ||
+			plain.Header.Get("Content-Encoding") != "" || plain.Header.Get("Vary") != "Accept-Encoding" {
 			v.Errorf("%d bytes, %v", len(got), plain.Header)
 		}
 	})
@@ -76,8 +82,10 @@ func TestResponsesWithoutABodyHaveNoneOfACompressorThroughEachDoor(t *testing.T)
 			{"GET", "status=304&field=Content-Type:text/plain&length=100000", 304, false},
 		} {
 			response := v.Do(v.Accept("gzip", c.method, "/reply?"+c.query, nil))
-			if body := e2etest.WantStatus(v, response, c.status); body != "" || response.ContentLength > 0 || (response.Header.Get("Content-Encoding") == "gzip") != c.encoded {
-				v.Errorf("%s %s: %d bytes, length %d, %v", c.method, c.query, len(body), response.ContentLength, response.Header)
+			if body := e2etest.WantStatus(v, response, c.status); body != "" || response.ContentLength > 0 ||
+				(response.Header.Get("Content-Encoding") == "gzip") != c.encoded {
+				v.Errorf("%s %s: %d bytes, length %d, %v", c.method, c.query, len(body), response.ContentLength,
+					response.Header)
 			}
 		}
 		part := v.Accept("gzip", "GET", "/file", nil)
@@ -87,7 +95,8 @@ func TestResponsesWithoutABodyHaveNoneOfACompressorThroughEachDoor(t *testing.T)
 		}
 		whole := v.Do(v.Accept("gzip", "GET", "/file", nil))
 		tag := whole.Header.Get("Etag")
-		if body, err := io.ReadAll(expand(v, whole.Header.Get("Content-Encoding"), whole.Body)); err != nil || string(body) != e2etest.FileText || tag != "W/"+e2etest.FileTag {
+		if body, err := io.ReadAll(expand(v, whole.Header.Get("Content-Encoding"), whole.Body)); err != nil ||
+			string(body) != e2etest.FileText || tag != "W/"+e2etest.FileTag {
 			v.Errorf("%d bytes, %v, with tag %s", len(body), err, tag)
 		}
 		again := v.Accept("gzip", "GET", "/file", nil)
@@ -103,17 +112,22 @@ func TestWhatACacheLearnsOfACompressedResponseIsAlwaysTheSameThroughEachDoor(t *
 	e2etest.ThroughEachDoor(t, withCompression, func(v *e2etest.Visitor) {
 		for _, tag := range []string{`"v1"`, `"v,1"`} {
 			escaped := url.QueryEscape(tag)
-			whole := v.Do(v.Accept("gzip", "GET", "/reply?length=5000&field=Content-Type:text/css&field=Etag:"+escaped, nil))
+			whole := v.Do(v.Accept("gzip", "GET",
+				"/reply?length=5000&field=Content-Type:text/css&field=Etag:"+escaped, nil))
 			_, _ = io.Copy(io.Discard, whole.Body)
 			again := v.Accept("gzip", "GET", "/reply?status=304&field=Etag:"+escaped, nil)
 			again.Header.Set("If-None-Match", `"other", `+whole.Header.Get("Etag"))
 			same := v.Do(again)
 			e2etest.WantStatus(v, same, http.StatusNotModified)
-			if got, want := same.Header.Get("Etag"), whole.Header.Get("Etag"); got != want || want != "W/"+tag || same.Header.Get("Vary") != "Accept-Encoding" {
+			if got, want := same.Header.Get("Etag"), whole.Header.Get("Etag"); got != want || want != "W/"+tag ||
+				same.Header.Get("Vary") != "Accept-Encoding" {
 				v.Errorf("200 with %s, 304 with %s, %v", want, got, same.Header)
 			}
 		}
-		for field, status := range map[string]int{"bytes=0-9": http.StatusPartialContent, "bytes=0-9,20-29": http.StatusPartialContent, "bytes=999999999-": http.StatusRequestedRangeNotSatisfiable} {
+		for field, status := range map[string]int{
+			"bytes=0-9": http.StatusPartialContent, "bytes=0-9,20-29": http.StatusPartialContent,
+			"bytes=999999999-": http.StatusRequestedRangeNotSatisfiable,
+		} {
 			part := v.Accept("gzip", "GET", "/file", nil)
 			part.Header.Set("Range", field)
 			response := v.Do(part)
@@ -125,7 +139,8 @@ func TestWhatACacheLearnsOfACompressedResponseIsAlwaysTheSameThroughEachDoor(t *
 		weak.Header.Set("Range", "bytes=0-9")
 		weak.Header.Set("If-Range", "W/"+e2etest.FileTag)
 		response := v.Do(weak)
-		if body, err := io.ReadAll(expand(v, response.Header.Get("Content-Encoding"), response.Body)); err != nil || response.StatusCode != http.StatusOK || string(body) != e2etest.FileText {
+		if body, err := io.ReadAll(expand(v, response.Header.Get("Content-Encoding"), response.Body)); err != nil ||
+			response.StatusCode != http.StatusOK || string(body) != e2etest.FileText {
 			v.Errorf("a range on condition of a weak tag: %s, %d bytes, %v", response.Status, len(body), err)
 		}
 	})
@@ -155,7 +170,8 @@ func TestACompressedConversationIsNotHeldBackThroughEachDoor(t *testing.T) {
 
 func TestTrailersFollowACompressedBodyThroughEachDoor(t *testing.T) {
 	e2etest.ThroughEachDoor(t, withCompression, func(v *e2etest.Visitor) {
-		response := v.Do(v.Accept("zstd", "GET", "/reply?length=5000&field=Content-Type:text/plain&field=Trailer:X-Sum&trailer=X-Sum:abc", nil))
+		response := v.Do(v.Accept("zstd", "GET",
+			"/reply?length=5000&field=Content-Type:text/plain&field=Trailer:X-Sum&trailer=X-Sum:abc", nil))
 		body, err := io.ReadAll(expand(v, response.Header.Get("Content-Encoding"), response.Body))
 		harness.Check(v, err)
 		_, _ = io.Copy(io.Discard, response.Body) // to where the trailers are
@@ -167,8 +183,11 @@ func TestTrailersFollowACompressedBodyThroughEachDoor(t *testing.T) {
 
 func TestACompressedResponseThatBreaksOffNeverLooksCompleteThroughAnyDoor(t *testing.T) {
 	e2etest.ThroughEachDoor(t, withCompression, func(v *e2etest.Visitor) {
-		for _, query := range []string{"field=Content-Length:100000&length=99999", "field=Content-Length:10000&length=20000"} {
-			response, err := v.Client.Do(v.Accept("gzip", "GET", "/reply?flush&field=Content-Type:text/plain&"+query, nil))
+		for _, query := range []string{
+			"field=Content-Length:100000&length=99999", "field=Content-Length:10000&length=20000",
+		} {
+			response, err := v.Client.Do(v.Accept("gzip", "GET",
+				"/reply?flush&field=Content-Type:text/plain&"+query, nil))
 			if err == nil {
 				v.WantBroken(response)
 			}
@@ -185,7 +204,8 @@ func TestACompressedResponseThatBreaksOffNeverLooksCompleteThroughAnyDoor(t *tes
 func TestNothingIsCompressedUnlessSomebodySaysSo(t *testing.T) {
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
 		response := v.Do(v.Accept("gzip, zstd", "GET", "/reply?length=100000&field=Content-Type:text/plain", nil))
-		if got := e2etest.WantStatus(v, response, http.StatusOK); len(got) != 100000 || response.Header.Get("Vary") != "" {
+		if got := e2etest.WantStatus(v, response, http.StatusOK); len(got) != 100000 ||
+			response.Header.Get("Vary") != "" {
 			v.Errorf("%d bytes, %v", len(got), response.Header)
 		}
 	})

@@ -38,7 +38,7 @@ func TestAnEarlyResponseToABigUploadIsReadWhileItUploads(t *testing.T) {
 func TestAClientThatUploadsOnGetsTheEarlyResponse(t *testing.T) {
 	s, _ := e2etest.StartBoth(t, nil)
 	for range 10 {
-		client := harness.NewClient(t, 1, nil) // its connections are not those that the server has given up
+		client := harness.NewClient(t, 1, nil) // a new one: the server has given up the connection of the one before
 		response, err := client.Post(s.URL+"/early?status=409&n=1000", "", io.LimitReader(&e2etest.Endless{}, 3<<20))
 		harness.Check(t, err) // a reset that ate the response would be one
 		if body := e2etest.WantStatus(t, response, http.StatusConflict); len(body) != 1000 {
@@ -85,17 +85,18 @@ func TestLargeLeftoversOfAnUploadAreNeverARequest(t *testing.T) {
 	e2etest.WantCalm(t, s)
 }
 
-// The rest of the upload may come later than the server is ready to wait for.
+// The rest of the upload may come later than the server is ready to accept.
 func TestAnUploadThatStallsAfterItsResponseIsCutOff(t *testing.T) {
 	s, _ := e2etest.StartBoth(t, nil)
-	e2etest.Together(t, []string{"Content-Length: 1000", "Content-Length: 100000", "Transfer-Encoding: chunked"}, func(t *testing.T, framing string) {
-		c := rawclient.Dial(t, s.Addr)
-		c.Begin("POST", "/early?status=200&n=5", framing)
-		if body := c.Want("POST", http.StatusOK); len(body) != 5 {
-			t.Errorf("%d bytes came", len(body))
-		}
-		c.WantClosed()
-	})
+	e2etest.Together(t, []string{"Content-Length: 1000", "Content-Length: 100000", "Transfer-Encoding: chunked"},
+		func(t *testing.T, framing string) {
+			c := rawclient.Dial(t, s.Addr)
+			c.Begin("POST", "/early?status=200&n=5", framing)
+			if body := c.Want("POST", http.StatusOK); len(body) != 5 {
+				t.Errorf("%d bytes came", len(body))
+			}
+			c.WantClosed()
+		})
 	e2etest.WantCalm(t, s)
 }
 
@@ -119,12 +120,13 @@ func TestAnUploadGoesOnAfterTheResponseWhileTheWorkerReads(t *testing.T) {
 // An error that needs no worker is an early response, too.
 func TestAnErrorIsAnsweredThoughTheUploadStalls(t *testing.T) {
 	s := harness.Start(t, nil) // no worker
-	e2etest.Together(t, []string{"Content-Length: 1000", "Content-Length: 1000000", "Transfer-Encoding: chunked"}, func(t *testing.T, framing string) {
-		c := rawclient.Dial(t, s.Addr)
-		c.Begin("POST", "/", framing)
-		c.Want("POST", http.StatusServiceUnavailable)
-		c.WantClosed()
-	})
+	e2etest.Together(t, []string{"Content-Length: 1000", "Content-Length: 1000000", "Transfer-Encoding: chunked"},
+		func(t *testing.T, framing string) {
+			c := rawclient.Dial(t, s.Addr)
+			c.Begin("POST", "/", framing)
+			c.Want("POST", http.StatusServiceUnavailable)
+			c.WantClosed()
+		})
 	e2etest.WantCalm(t, s)
 }
 
@@ -139,8 +141,7 @@ func TestTheConnectionOutlivesAnErrorToASmallUpload(t *testing.T) {
 	e2etest.WantCalm(t, s)
 }
 
-// With 100 Continue never sent nothing of the upload will come, so nothing is
-// worth waiting for.
+// If 100 Continue was never sent, nothing of the upload will come: there is nothing to await.
 func TestAnEarlyResponseToAClientThatExpectsIsNotHeldBack(t *testing.T) {
 	s, _ := e2etest.StartBoth(t, nil)
 	start := time.Now()

@@ -37,28 +37,33 @@ func TestAWorkerHearsOfAClientThatLeavesThroughEachDoor(t *testing.T) {
 		v.WantSaid("waiting %s", v.ID("still"))
 		cancel()
 		v.WantSaid("wait %s: context canceled", v.ID("still"))
-		harness.Eventually(v, "three clients to be counted as gone", func() bool { return v.Server.Router.Stats().ClientGone == before+3 })
+		harness.Eventually(v, "three clients to be counted as gone", func() bool {
+			return v.Server.Router.Stats().ClientGone == before+3
+		})
 		v.Server.AwaitRest(v)
 	})
 }
 
 // Over HTTP/2 the stream of a HEAD request ends with the headers of its response.
 func TestAClientThatHasTheWholeResponseToHEADIsNotTakenForGone(t *testing.T) {
-	e2etest.ThroughAllDoors(t, func(c *server.Config) { c.ResponseTimeout = 300 * time.Millisecond }, func(v *e2etest.Visitor) {
-		response := v.Do(v.Request("HEAD", "/wait?flush&id="+v.ID("head"), nil))
-		if response.StatusCode != http.StatusOK {
-			v.Errorf("%s", response.Status)
-		}
-		v.WantSaid("wait %s: context canceled, worker: request cancelled: deadline passed", v.ID("head"))
-		if n := v.Server.Router.Stats().ClientGone; n != 0 {
-			v.Errorf("%d clients are counted as gone", n)
-		}
-	})
+	e2etest.ThroughAllDoors(t, func(c *server.Config) { c.ResponseTimeout = 300 * time.Millisecond },
+		func(v *e2etest.Visitor) {
+			response := v.Do(v.Request("HEAD", "/wait?flush&id="+v.ID("head"), nil))
+			if response.StatusCode != http.StatusOK {
+				v.Errorf("%s", response.Status)
+			}
+			v.WantSaid("wait %s: context canceled, worker: request cancelled: deadline passed", v.ID("head"))
+			if n := v.Server.Router.Stats().ClientGone; n != 0 {
+				v.Errorf("%d clients are counted as gone", n)
+			}
+		})
 }
 
 func TestAResponseThatAWorkerGivesUpNeverLooksCompleteThroughAnyDoor(t *testing.T) {
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
-		for _, path := range []string{"/abort?flush&n=0", "/abort?flush&n=100", "/panic?flush&n=100000", "/abort?flush&n=100000"} {
+		for _, path := range []string{
+			"/abort?flush&n=0", "/abort?flush&n=100", "/panic?flush&n=100000", "/abort?flush&n=100000",
+		} {
 			response, err := v.Client.Do(v.Request("GET", path, nil))
 			switch {
 			case rawclient.IsTimeout(err):
@@ -92,7 +97,9 @@ func TestAnEarlyResponseIsReadWholeThroughEachDoor(t *testing.T) {
 	e2etest.ThroughAllDoors(t, nil, func(v *e2etest.Visitor) {
 		for range 5 {
 			v := v.NewVisit() // HTTP/1.1 loses the connection, perhaps after a client has begun to use it again
-			if body := e2etest.WantStatus(v, v.Post("/early?status=409&n=100000", e2etest.BytesOf(3<<20)), http.StatusConflict); len(body) != 100000 {
+			body := e2etest.WantStatus(v, v.Post("/early?status=409&n=100000", e2etest.BytesOf(3<<20)),
+				http.StatusConflict)
+			if len(body) != 100000 {
 				v.Errorf("%d bytes came", len(body))
 			}
 		}
@@ -132,7 +139,8 @@ func TestA100ContinueComesOnlyOnceAWorkerReadsThroughEachDoor(t *testing.T) {
 	}
 	e2etest.ThroughEachDoor(t, route, func(v *e2etest.Visitor) {
 		busy := e2etest.StartHold(v, v.Server)
-		request, told := continued(v.Request("POST", "/upload?id="+v.ID("expects"), strings.NewReader(e2etest.Text(1000))))
+		request, told := continued(v.Request("POST", "/upload?id="+v.ID("expects"),
+			strings.NewReader(e2etest.Text(1000))))
 		answer := make(chan *http.Response, 1)
 		go func() {
 			response, err := v.Client.Do(request)
@@ -187,7 +195,8 @@ func TestAClientThatStopsReadingHoldsUpOnlyThatResponseThroughEachDoor(t *testin
 	e2etest.ThroughAllDoors(t, func(c *server.Config) { c.ClientTimeout = 3 * time.Second }, func(v *e2etest.Visitor) {
 		stalled := v.Get("/flood?id=" + v.ID("stalled"))
 		for range 5 {
-			if got := e2etest.WantStatus(v, v.Post("/copy", strings.NewReader(e2etest.Text(1<<20))), http.StatusOK); got != e2etest.Text(1<<20) {
+			got := e2etest.WantStatus(v, v.Post("/copy", strings.NewReader(e2etest.Text(1<<20))), http.StatusOK)
+			if got != e2etest.Text(1<<20) {
 				v.Fatalf("%d bytes came back", len(got))
 			}
 		}
@@ -202,11 +211,13 @@ func TestUploadsThatNobodyReadsHoldUpNoOthersThroughEachDoor(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		for range 3 {
-			stuck := v.Request("POST", "/wait?flush&id="+v.ID("stuck"), io.LimitReader(&e2etest.Endless{}, 1<<40)).WithContext(ctx)
+			stuck := v.Request("POST", "/wait?flush&id="+v.ID("stuck"),
+				io.LimitReader(&e2etest.Endless{}, 1<<40)).WithContext(ctx)
 			v.Do(stuck)
 		}
 		for range 5 {
-			if got := e2etest.WantStatus(v, v.Post("/upload", e2etest.BytesOf(1<<20)), http.StatusOK); got != "1048576 bytes" {
+			got := e2etest.WantStatus(v, v.Post("/upload", e2etest.BytesOf(1<<20)), http.StatusOK)
+			if got != "1048576 bytes" {
 				v.Fatalf("%q", got)
 			}
 		}

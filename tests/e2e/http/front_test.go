@@ -28,12 +28,15 @@ func TestEveryDoorLeadsToTheSameWorker(t *testing.T) {
 		got := e2etest.Decode[e2etest.Sighting](v, e2etest.WantStatus(v, response, http.StatusOK))
 		scheme := map[bool]string{true: "https", false: "http"}[v.Secure]
 		proto := map[int]string{1: "HTTP/1.1", 2: "HTTP/2.0", 3: "HTTP/3.0"}[v.Major]
-		if got.Method != "POST" || got.Path != "/seen?a=%20b" || got.Host != request.URL.Host || got.Proto != proto || got.ContentLength != 4 || got.Body != "body" {
+		if got.Method != "POST" || got.Path != "/seen?a=%20b" || got.Host != request.URL.Host || got.Proto != proto ||
+			got.ContentLength != 4 || got.Body != "body" {
 			v.Errorf("the worker saw %+v", got)
 		}
 		want := map[string]string{
-			"X-Kept": "one", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": scheme, "X-Forwarded-Host": request.URL.Host, "Content-Length": "4",
-			"Forwarded": `for=127.0.0.1;host="` + request.URL.Host + `";proto=` + scheme, "Via": map[int]string{1: "1.1", 2: "2", 3: "3"}[v.Major] + " upload-response",
+			"X-Kept": "one", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": scheme,
+			"X-Forwarded-Host": request.URL.Host, "Content-Length": "4",
+			"Forwarded":    `for=127.0.0.1;host="` + request.URL.Host + `";proto=` + scheme,
+			"Via":          map[int]string{1: "1.1", 2: "2", 3: "3"}[v.Major] + " upload-response",
 			"X-Request-Id": response.Header.Get("X-Request-Id"), "X_forwarded_for": "", "Client-Cert": "",
 		}
 		for name, value := range want {
@@ -53,7 +56,8 @@ func TestEveryDoorLeadsToTheSameWorker(t *testing.T) {
 func TestALongBodyThatWasNotGivenATypeGetsTheOneThatItLooksLike(t *testing.T) {
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
 		response := v.Get("/reply?length=5000&flush")
-		if body := e2etest.WantStatus(v, response, http.StatusOK); len(body) != 5000 || response.Header.Get("Content-Type") != "application/octet-stream" {
+		if body := e2etest.WantStatus(v, response, http.StatusOK); len(body) != 5000 ||
+			response.Header.Get("Content-Type") != "application/octet-stream" {
 			v.Errorf("%d bytes of type %q", len(body), response.Header["Content-Type"])
 		}
 	})
@@ -63,7 +67,8 @@ func TestBigUploadsArriveWholeThroughEachDoor(t *testing.T) {
 	const size = 20 << 20
 	sum := sha256.Sum256(make([]byte, size))
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
-		got := e2etest.Decode[e2etest.Digested](v, e2etest.WantStatus(v, v.Post("/digest", e2etest.BytesOf(size)), http.StatusOK))
+		got := e2etest.Decode[e2etest.Digested](v,
+			e2etest.WantStatus(v, v.Post("/digest", e2etest.BytesOf(size)), http.StatusOK))
 		if got.Bytes != size || got.SHA256 != hex.EncodeToString(sum[:]) {
 			v.Errorf("the worker got %+v", got)
 		}
@@ -74,7 +79,8 @@ func TestWhatGoesInComesOutThroughEachDoor(t *testing.T) {
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
 		for _, n := range []int{0, 1, 4095, 4096, 4097, 65536, 1000000, 3 << 20} {
 			for _, path := range []string{"/echo", "/copy"} {
-				if got := e2etest.WantStatus(v, v.Post(path, strings.NewReader(e2etest.Text(n))), http.StatusOK); got != e2etest.Text(n) {
+				got := e2etest.WantStatus(v, v.Post(path, strings.NewReader(e2etest.Text(n))), http.StatusOK)
+				if got != e2etest.Text(n) {
 					v.Errorf("%s of %d bytes: %d others came back", path, n, len(got))
 				}
 			}
@@ -183,12 +189,14 @@ func TestAResetOfContentHasNoBodyThroughEachDoor(t *testing.T) {
 func TestRequestsWithoutABodyHaveNoneThroughEachDoor(t *testing.T) {
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
 		for _, method := range []string{"GET", "DELETE", "OPTIONS"} {
-			got := e2etest.Decode[e2etest.Sighting](v, e2etest.WantStatus(v, v.Do(v.Request(method, "/seen", nil)), http.StatusOK))
+			got := e2etest.Decode[e2etest.Sighting](v,
+				e2etest.WantStatus(v, v.Do(v.Request(method, "/seen", nil)), http.StatusOK))
 			if got.Method != method || got.ContentLength != 0 || got.Body != "" {
 				v.Errorf("%s: the worker saw %+v", method, got)
 			}
 		}
-		got := e2etest.Decode[e2etest.Sighting](v, e2etest.WantStatus(v, v.Do(v.Request("DELETE", "/seen", e2etest.BytesOf(5))), http.StatusOK))
+		got := e2etest.Decode[e2etest.Sighting](v,
+			e2etest.WantStatus(v, v.Do(v.Request("DELETE", "/seen", e2etest.BytesOf(5))), http.StatusOK))
 		if len(got.Body) != 5 {
 			v.Errorf("the worker saw a body of %d bytes, want 5", len(got.Body))
 		}
@@ -203,11 +211,13 @@ func TestLimitsHoldThroughEachDoor(t *testing.T) {
 		e2etest.WantStatus(v, v.Do(request), http.StatusRequestHeaderFieldsTooLarge)
 		declared := v.Request("POST", "/upload?id="+v.ID("declared"), strings.NewReader(e2etest.Text(100001)))
 		e2etest.WantStatus(v, v.Do(declared), http.StatusRequestEntityTooLarge)
-		e2etest.WantStatus(v, v.Post("/upload?id="+v.ID("streamed"), e2etest.BytesOf(100001)), http.StatusRequestEntityTooLarge)
+		e2etest.WantStatus(v, v.Post("/upload?id="+v.ID("streamed"), e2etest.BytesOf(100001)),
+			http.StatusRequestEntityTooLarge)
 		if strings.Contains(v.App.Output(), "upload "+v.ID("declared")) {
 			v.Error("the worker saw a request that was too large from the start")
 		}
-		if got := e2etest.WantStatus(v, v.Post("/upload", e2etest.BytesOf(100000)), http.StatusOK); got != "100000 bytes" {
+		got := e2etest.WantStatus(v, v.Post("/upload", e2etest.BytesOf(100000)), http.StatusOK)
+		if got != "100000 bytes" {
 			v.Errorf("%q", got)
 		}
 	})

@@ -13,7 +13,7 @@ import (
 )
 
 func TestRequestsOfHTTP2ThatBreakItsRulesReachNoWorker(t *testing.T) {
-	e2etest.ThroughBothHTTP2(t, func(t *testing.T, s *harness.Server, worker *e2etest.App, dialed func(t *testing.T) *rawclient.HTTP2) {
+	e2etest.ThroughBothHTTP2(t, func(t *testing.T, s *harness.Server, worker *e2etest.App, dialed e2etest.Dialer) {
 		for name, fields := range map[string][]string{
 			"another Host":         rawclient.Fields("GET", "/bad", "host", "other"),
 			"two Hosts":            rawclient.Fields("GET", "/bad", "host", "test", "host", "test"),
@@ -22,7 +22,8 @@ func TestRequestsOfHTTP2ThatBreakItsRulesReachNoWorker(t *testing.T) {
 			"a space in authority": {":method", "GET", ":scheme", "http", ":authority", "a b", ":path", "/bad"},
 			"a path in authority":  {":method", "GET", ":scheme", "http", ":authority", "a/b", ":path", "/bad"},
 			"a user in authority":  {":method", "GET", ":scheme", "http", ":authority", "me@a", ":path", "/bad"},
-			"two authorities":      {":method", "GET", ":scheme", "http", ":authority", "a", ":authority", "b", ":path", "/bad"},
+			"two authorities": {":method", "GET", ":scheme", "http", ":authority", "a", ":authority", "b",
+				":path", "/bad"},
 			"no path":              {":method", "GET", ":scheme", "http", ":authority", "test"},
 			"a path without slash": rawclient.Fields("GET", "bad"),
 			"an absolute path":     rawclient.Fields("GET", "http://other/bad"),
@@ -59,7 +60,7 @@ func TestRequestsOfHTTP2ThatBreakItsRulesReachNoWorker(t *testing.T) {
 }
 
 func TestAnUploadOverHTTP2OfAnotherLengthThanItSaysNeverLooksComplete(t *testing.T) {
-	e2etest.ThroughBothHTTP2(t, func(t *testing.T, s *harness.Server, worker *e2etest.App, dialed func(t *testing.T) *rawclient.HTTP2) {
+	e2etest.ThroughBothHTTP2(t, func(t *testing.T, _ *harness.Server, worker *e2etest.App, dialed e2etest.Dialer) {
 		for id, body := range map[string]string{"short": "12345", "long": strings.Repeat("x", 1001)} {
 			c := dialed(t)
 			harness.Check(t, c.Begin(1, false, rawclient.Fields("POST", "/upload?id="+id, "content-length", "1000")...))
@@ -77,7 +78,7 @@ func TestAnUploadOverHTTP2OfAnotherLengthThanItSaysNeverLooksComplete(t *testing
 }
 
 func TestAClientThatResetsRequestsRapidlyLosesItsConnectionAndHarmsNobody(t *testing.T) {
-	e2etest.ThroughBothHTTP2(t, func(t *testing.T, s *harness.Server, worker *e2etest.App, dialed func(t *testing.T) *rawclient.HTTP2) {
+	e2etest.ThroughBothHTTP2(t, func(t *testing.T, s *harness.Server, worker *e2etest.App, dialed e2etest.Dialer) {
 		c := dialed(t)
 		other := rawclient.Dial(t, s.Addr)
 		var err error
@@ -101,13 +102,15 @@ func TestAClientThatResetsRequestsRapidlyLosesItsConnectionAndHarmsNobody(t *tes
 }
 
 func TestHeadersOverHTTP2ThatNeverEndCostTheConnection(t *testing.T) {
-	e2etest.ThroughBothHTTP2(t, func(t *testing.T, s *harness.Server, worker *e2etest.App, dialed func(t *testing.T) *rawclient.HTTP2) {
+	e2etest.ThroughBothHTTP2(t, func(t *testing.T, s *harness.Server, worker *e2etest.App, dialed e2etest.Dialer) {
 		c := dialed(t)
 		other := rawclient.Dial(t, s.Addr)
-		harness.Check(t, c.Frames.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: rawclient.Block(rawclient.Fields("GET", "/bad")...)}))
+		block := rawclient.Block(rawclient.Fields("GET", "/bad")...)
+		harness.Check(t, c.Frames.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block}))
 		var err error
 		sent := 0
-		for piece := rawclient.Block("x-more", strings.Repeat("~", 8000)); err == nil && sent < 64<<20; sent += len(piece) {
+		piece := rawclient.Block("x-more", strings.Repeat("~", 8000))
+		for ; err == nil && sent < 64<<20; sent += len(piece) {
 			err = c.Frames.WriteContinuation(1, false, piece)
 		}
 		if err == nil {

@@ -22,11 +22,12 @@ func TestRequestsOfHTTP3ThatBreakItsRulesReachNoWorker(t *testing.T) {
 	for name, fields := range map[string][]string{
 		"another Host":         rawclient.Fields("GET", "/bad", "host", "other"),
 		"two Hosts":            rawclient.Fields("GET", "/bad", "host", "test", "host", "test"),
-		"no authority":         {":method", "GET", ":scheme", "https", ":path", "/bad", "host", "test"},
+		"no authority":         {":method", "GET", ":scheme", "https", ":path", "/bad"},
 		"a space in authority": {":method", "GET", ":scheme", "https", ":authority", "a b", ":path", "/bad"},
 		"a path in authority":  {":method", "GET", ":scheme", "https", ":authority", "a/b", ":path", "/bad"},
 		"a user in authority":  {":method", "GET", ":scheme", "https", ":authority", "me@a", ":path", "/bad"},
-		"two authorities":      {":method", "GET", ":scheme", "https", ":authority", "a", ":authority", "b", ":path", "/bad"},
+		"two authorities": {":method", "GET", ":scheme", "https", ":authority", "a", ":authority", "b",
+			":path", "/bad"},
 		"no path":              {":method", "GET", ":scheme", "https", ":authority", "test"},
 		"a path without slash": rawclient.Fields("GET", "bad"),
 		"an absolute path":     rawclient.Fields("GET", "http://other/bad"),
@@ -54,6 +55,17 @@ func TestRequestsOfHTTP3ThatBreakItsRulesReachNoWorker(t *testing.T) {
 	}
 	if got := worker.Requests(t, s, ""); len(got) != 1 { // the sentinel
 		t.Errorf("the worker saw %q", got)
+	}
+}
+
+// RFC 9114 section 4.3.1 has either of them; where both are, they are the same.
+func TestARequestOfHTTP3MayNameItsHostInsteadOfAnAuthority(t *testing.T) {
+	s, _ := e2etest.StartBoth(t, nil)
+	c := rawclient.DialHTTP3(t, s.Secure(t))
+	stream := c.Begin(":method", "GET", ":scheme", "https", ":path", "/hello", "host", "test")
+	_ = stream.Close()
+	if status, err := c.Outcome(stream); err != nil || status != "200" {
+		t.Errorf("status %s, want 200 (%v)", status, err)
 	}
 }
 
@@ -113,7 +125,8 @@ func TestAClientOfHTTP3ThatResetsRequestsRapidlyLosesItsConnectionAndHarmsNobody
 	}
 	harness.Eventually(t, "the connection to close", func() bool { return c.Conn.Context().Err() != nil })
 	var closed *quic.ApplicationError
-	if cause := context.Cause(c.Conn.Context()); !errors.As(cause, &closed) || closed.ErrorCode != quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad) {
+	if cause := context.Cause(c.Conn.Context()); !errors.As(cause, &closed) ||
+		closed.ErrorCode != quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad) {
 		t.Errorf("after %d requests: %v", sent, cause)
 	}
 	e2etest.WantOpen(other)

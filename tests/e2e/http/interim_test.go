@@ -57,7 +57,8 @@ func TestInterimResponsesPrecedeTheFinalOne(t *testing.T) {
 				request.Header.Set("Expect", "100-continue")
 			}
 			response := v.Do(request)
-			if body := e2etest.WantStatus(v, response, http.StatusOK); body != "done" || response.Header.Get("X-Final") != "yes" || response.Header.Get("Link") != "" {
+			if body := e2etest.WantStatus(v, response, http.StatusOK); body != "done" ||
+				response.Header.Get("X-Final") != "yes" || response.Header.Get("Link") != "" {
 				v.Errorf("%q with %v", body, response.Header)
 			}
 			before.want(v, "103 map[Link:[</style.css>; rel=preload]]", "199 map[X-Progress:[5 <nil>]]")

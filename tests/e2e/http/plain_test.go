@@ -37,7 +37,11 @@ func TestAConnectionGoesOnWithARequestThatIsNotPlain(t *testing.T) {
 func TestPipelinedRequestsOfAllKindsAreAnsweredInTheirOrder(t *testing.T) {
 	s, _ := e2etest.StartBoth(t, nil)
 	c := rawclient.Dial(t, s.Addr)
-	c.Send("GET /a HTTP/1.1\r\nHost: x\r\n\r\nHEAD /b HTTP/1.1\r\nHost: x\r\n\r\nPOST /c HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nxGET /d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\nGET /e HTTP/1.1\r\n\r\n")
+	c.Send("GET /a HTTP/1.1\r\nHost: x\r\n\r\n" +
+		"HEAD /b HTTP/1.1\r\nHost: x\r\n\r\n" +
+		"POST /c HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx" +
+		"GET /d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" +
+		"GET /e HTTP/1.1\r\n\r\n")
 	for _, want := range []string{"GET /a", "", "POST /c", "GET /d"} {
 		method, _, _ := strings.Cut(want+"HEAD", " ")
 		if want == "" {

@@ -15,15 +15,16 @@ func TestFieldsOfOneConnectionStayOnIt(t *testing.T) {
 	s, _ := e2etest.StartBoth(t, nil)
 	c := rawclient.Dial(t, s.Addr)
 	c.Begin("POST", "/seen", "Content-Length: 4", "Connection: keep-alive, X-Listed , x-also", "Connection: X-Third",
-		"X-Listed: 1", "X-Also: 1", "X-Third: 1", "Keep-Alive: timeout=5", "Proxy-Connection: close", "TE: trailers", "Upgrade: websocket",
-		"Proxy-Authorization: Basic eA==", "Proxy-Authenticate: Basic", "HTTP2-Settings: x", "Trailer: X-Sum",
-		"X-Forwarded-For: 6.6.6.6", "X-Forwarded-Proto: https",
+		"X-Listed: 1", "X-Also: 1", "X-Third: 1", "Keep-Alive: timeout=5", "Proxy-Connection: close", "TE: trailers",
+		"Upgrade: websocket", "Proxy-Authorization: Basic eA==", "Proxy-Authenticate: Basic", "HTTP2-Settings: x",
+		"Trailer: X-Sum", "X-Forwarded-For: 6.6.6.6", "X-Forwarded-Proto: https",
 		"Authorization: Bearer x", "X-Kept: one", "X-Kept: two", "Accept-Encoding: gzip", "X-Empty:")
 	c.Send("body")
 	got := e2etest.Decode[e2etest.Sighting](t, c.Want("POST", http.StatusOK))
 	want := map[string]string{
 		"Content-Length": "4", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "http", "X-Forwarded-Host": "test",
-		"Forwarded": `for=127.0.0.1;host="test";proto=http`, "Via": "1.1 upload-response", "X-Request-Id": strings.Join(got.Header["X-Request-Id"], "|"),
+		"Forwarded": `for=127.0.0.1;host="test";proto=http`, "Via": "1.1 upload-response",
+		"X-Request-Id":  strings.Join(got.Header["X-Request-Id"], "|"),
 		"Authorization": "Bearer x", "X-Kept": "one|two", "Accept-Encoding": "gzip", "X-Empty": "",
 	}
 	for name, values := range got.Header {
@@ -35,7 +36,8 @@ func TestFieldsOfOneConnectionStayOnIt(t *testing.T) {
 	if len(want) > 0 {
 		t.Errorf("the worker did not see %v", want)
 	}
-	if got.Method != "POST" || got.Path != "/seen" || got.Host != "test" || got.Proto != "HTTP/1.1" || got.ContentLength != 4 || got.Body != "body" {
+	if got.Method != "POST" || got.Path != "/seen" || got.Host != "test" || got.Proto != "HTTP/1.1" ||
+		got.ContentLength != 4 || got.Body != "body" {
 		t.Errorf("the worker saw %+v", got)
 	}
 }
@@ -43,15 +45,19 @@ func TestFieldsOfOneConnectionStayOnIt(t *testing.T) {
 func TestFieldsOfTheWorkersConnectionStayOnItThroughEachDoor(t *testing.T) {
 	var query []string
 	for _, field := range []string{
-		"Connection:X-Listed,close", "X-Listed:1", "Keep-Alive:timeout=5", "Proxy-Connection:close", "Upgrade:websocket", "Te:trailers",
-		"Transfer-Encoding:chunked", "Proxy-Authenticate:Basic", "X-Kept:one", "X-Kept:two", "Set-Cookie:a=b", "Set-Cookie:c=d",
+		"Connection:X-Listed,close", "X-Listed:1", "Keep-Alive:timeout=5", "Proxy-Connection:close",
+		"Upgrade:websocket", "Te:trailers", "Transfer-Encoding:chunked", "Proxy-Authenticate:Basic", "X-Kept:one",
+		"X-Kept:two", "Set-Cookie:a=b", "Set-Cookie:c=d",
 	} {
 		query = append(query, "field="+field)
 	}
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
 		response := v.Get("/reply?body=hello&" + strings.Join(query, "&"))
 		e2etest.WantStatus(v, response, http.StatusOK)
-		want := map[string][]string{"X-Kept": {"one", "two"}, "Set-Cookie": {"a=b", "c=d"}, "Content-Length": {"5"}, "Content-Type": {"text/plain; charset=utf-8"}, "Date": nil, "X-Request-Id": nil}
+		want := map[string][]string{
+			"X-Kept": {"one", "two"}, "Set-Cookie": {"a=b", "c=d"}, "Content-Length": {"5"},
+			"Content-Type": {"text/plain; charset=utf-8"}, "Date": nil, "X-Request-Id": nil,
+		}
 		if v.Secure && v.Major < 3 {
 			want["Alt-Svc"] = nil
 		}
@@ -107,14 +113,17 @@ func TestAnHTTP10RequestNeedsNoHost(t *testing.T) {
 	s, _ := e2etest.StartBoth(t, nil)
 	c := rawclient.Dial(t, s.Addr)
 	c.Send("GET /seen HTTP/1.0\r\n\r\n")
-	if got := e2etest.Decode[e2etest.Sighting](t, c.Want("GET", http.StatusOK)); got.Host != "" || got.Proto != "HTTP/1.1" {
+	if got := e2etest.Decode[e2etest.Sighting](t, c.Want("GET", http.StatusOK)); got.Host != "" ||
+		got.Proto != "HTTP/1.1" {
 		t.Errorf("the worker saw host %q, %s", got.Host, got.Proto)
 	}
 	c.WantClosed()
 }
 
 func TestThePathReachesTheWorkerAsItWasSent(t *testing.T) {
-	s, _ := e2etest.StartBoth(t, func(c *server.Config) { c.Routes = append(c.Routes, server.Route{Prefix: "/seen", Pool: "default"}) })
+	s, _ := e2etest.StartBoth(t, func(c *server.Config) {
+		c.Routes = append(c.Routes, server.Route{Prefix: "/seen", Pool: "default"})
+	})
 	for _, path := range []string{"/seen?a=b%20c&d=%2F", "/seen?", "/seen?a;b=c+d"} {
 		c := rawclient.Dial(t, s.Addr)
 		c.Begin("GET", path)

@@ -10,7 +10,8 @@ import (
 )
 
 func TestRangesAndConditionsAreTheWorkersThroughEachDoor(t *testing.T) {
-	changed, before := e2etest.FileChanged.Format(http.TimeFormat), e2etest.FileChanged.Add(-time.Hour).Format(http.TimeFormat)
+	changed, before := e2etest.FileChanged.Format(http.TimeFormat),
+		e2etest.FileChanged.Add(-time.Hour).Format(http.TimeFormat)
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
 		for _, c := range []struct {
 			fields string // NAME: VALUE, with | between them
@@ -47,7 +48,8 @@ func TestRangesAndConditionsAreTheWorkersThroughEachDoor(t *testing.T) {
 				if method == "HEAD" {
 					want = ""
 				}
-				if length := response.Header.Get("Content-Length"); body != want || length != c.length && c.length != "" {
+				length := response.Header.Get("Content-Length")
+				if body != want || length != c.length && c.length != "" {
 					v.Errorf("%s with %q: %d bytes, Content-Length %s", method, c.fields, len(body), length)
 				}
 				if tag := response.Header.Get("Etag"); tag != e2etest.FileTag && c.status < 400 {
@@ -58,7 +60,8 @@ func TestRangesAndConditionsAreTheWorkersThroughEachDoor(t *testing.T) {
 		request := v.Request("GET", "/file", nil)
 		request.Header.Set("Range", "bytes=0-3,8-11")
 		response := v.Do(request)
-		if body := e2etest.WantStatus(v, response, http.StatusPartialContent); !strings.Contains(body, "Content-Range: bytes 8-11/100000\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n89ab\r\n") ||
+		const part = "Content-Range: bytes 8-11/100000\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n89ab\r\n"
+		if body := e2etest.WantStatus(v, response, http.StatusPartialContent); !strings.Contains(body, part) ||
 			!strings.HasPrefix(response.Header.Get("Content-Type"), "multipart/byteranges; boundary=") {
 			v.Errorf("two ranges: %v\n%s", response.Header, body)
 		}

@@ -33,11 +33,13 @@ func TestWhatIsRefusedBeforeItIsARequestIsLoggedAndAnsweredAsOthersAre(t *testin
 		{"GE(T /a?b HTTP/1.1\r\nHost: a\r\n\r\n", "GE(T", "/a", 400},
 		{"GET /no-host HTTP/1.1\r\n\r\n", "GET", "/no-host", 400},
 		{"GET /bare HTTP/1.1\nHost: a\r\n\r\n", "GET", "/bare", 400},
-		{"POST /both HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "POST", "/both", 400},
+		{"POST /both HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+			"POST", "/both", 400},
 		{"GET /new HTTP/9.9\r\nHost: a\r\n\r\n", "GET", "/new", 505},
 		{"GET /" + strings.Repeat("a", 300_000) + " HTTP/1.1\r\n", "GET", "", 414},
 		{"GET /big HTTP/1.1\r\nX-A: " + strings.Repeat("a", 300_000), "GET", "/big", 431},
-		{"GET /served HTTP/1.1\r\nHost: a\r\nPragma: x\r\n\r\nGET /%zy HTTP/1.1\r\nHost: a\r\n\r\n", "GET", "/%zy", 400},
+		{"GET /served HTTP/1.1\r\nHost: a\r\nPragma: x\r\n\r\nGET /%zy HTTP/1.1\r\nHost: a\r\n\r\n",
+			"GET", "/%zy", 400},
 	} {
 		conn := rawclient.Dial(t, s.Addr)
 		go func() { _, _ = io.WriteString(conn.Conn, c.send) }() // all of it may not be read
@@ -57,8 +59,8 @@ func TestWhatIsRefusedBeforeItIsARequestIsLoggedAndAnsweredAsOthersAre(t *testin
 				harness.Check(t, json.Unmarshal([]byte(text), &line))
 			}
 		}
-		if line.Status != c.status || line.Method != c.method || c.path != "" && line.Path != c.path || line.Client != "127.0.0.1" ||
-			line.Error == "" || line.Sent != int64(len(body)) || line.Seconds == nil {
+		if line.Status != c.status || line.Method != c.method || c.path != "" && line.Path != c.path ||
+			line.Client != "127.0.0.1" || line.Error == "" || line.Sent != int64(len(body)) || line.Seconds == nil {
 			t.Errorf("%.40q is logged as %+v", c.send, line)
 		}
 	}

@@ -15,7 +15,8 @@ func TestTheServerAnswersForItselfThroughEachDoor(t *testing.T) {
 		r := v.Request("OPTIONS", "/", nil)
 		r.URL = &url.URL{Scheme: r.URL.Scheme, Host: r.URL.Host, Opaque: "*"}
 		response := v.Do(r)
-		if body := e2etest.WantStatus(v, response, http.StatusOK); body != "" || response.Header.Get("X-Request-Id") == "" || response.Header.Get("Date") == "" {
+		if body := e2etest.WantStatus(v, response, http.StatusOK); body != "" ||
+			response.Header.Get("X-Request-Id") == "" || response.Header.Get("Date") == "" {
 			v.Errorf("OPTIONS *: %q, %v", body, response.Header)
 		}
 	})

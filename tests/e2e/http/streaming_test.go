@@ -111,7 +111,8 @@ func TestResponsesThatHaveNoBodyAreSentWithoutOne(t *testing.T) {
 		c.Begin(test.method, "/reply?"+test.query)
 		response := c.Response(test.method)
 		if response.StatusCode != test.status || response.Header.Get("Content-Length") != test.length {
-			t.Errorf("%s %s: %s, Content-Length %q", test.method, test.query, response.Status, response.Header.Get("Content-Length"))
+			t.Errorf("%s %s: %s, Content-Length %q", test.method, test.query, response.Status,
+				response.Header.Get("Content-Length"))
 		}
 		e2etest.WantOpen(c) // a byte of a body would be taken for the next response
 	}

@@ -15,8 +15,9 @@ import (
 // notInTrailers is what a client may not say in trailers: it would change where the
 // message ends, where it goes, whose it is, or what it means.
 var notInTrailers = []string{
-	"content-length", "transfer-encoding", "trailer", "te", "connection", "keep-alive", "upgrade", "host", "content-type", "content-encoding",
-	"content-range", "authorization", "proxy-authorization", "cookie", "cache-control", "expect", "max-forwards", "via", "forwarded", "x-forwarded-for",
+	"content-length", "transfer-encoding", "trailer", "te", "connection", "keep-alive", "upgrade", "host",
+	"content-type", "content-encoding", "content-range", "authorization", "proxy-authorization", "cookie",
+	"cache-control", "expect", "max-forwards", "via", "forwarded", "x-forwarded-for",
 	"x_forwarded_for", "x-request-id", "client-cert",
 }
 
@@ -35,7 +36,8 @@ func TestWhatAClientMayNotSayInTrailersIsDropped(t *testing.T) {
 		c := rawclient.Dial(t, s.Addr)
 		fields := []string{"Transfer-Encoding: chunked"}
 		if announced {
-			allowed := strings.NewReplacer("content-length, ", "", "transfer-encoding, ", "", "trailer, ", "") // net/http refuses these
+			// net/http refuses these
+			allowed := strings.NewReplacer("content-length, ", "", "transfer-encoding, ", "", "trailer, ", "")
 			fields = append(fields, "Trailer: "+allowed.Replace(strings.Join(notInTrailers, ", "))+", x-sum")
 		}
 		c.Begin("POST", "/trailers", fields...)
@@ -61,7 +63,8 @@ func TestTrailersOfHTTP3NeedNotBeAnnounced(t *testing.T) {
 	s, _ := e2etest.StartBoth(t, nil)
 	c := rawclient.DialHTTP3(t, s.Secure(t))
 	stream := c.Begin(rawclient.Fields("POST", "/trailers")...)
-	_, err := stream.Write(append(rawclient.Frame(0, []byte("body")), rawclient.Head("x-sum", "42", "x-forwarded-for", "6.6.6.6")...))
+	_, err := stream.Write(append(rawclient.Frame(0, []byte("body")),
+		rawclient.Head("x-sum", "42", "x-forwarded-for", "6.6.6.6")...))
 	harness.Check(t, err)
 	_ = stream.Close()
 	wantTrailers(t, c.Trailers(stream), "42")
@@ -69,14 +72,15 @@ func TestTrailersOfHTTP3NeedNotBeAnnounced(t *testing.T) {
 
 // What has a meaning for the frame layer is an error there.
 func TestFramingFieldsInTrailersOfHTTP2ResetTheStream(t *testing.T) {
-	e2etest.ThroughBothHTTP2(t, func(t *testing.T, s *harness.Server, worker *e2etest.App, dialed func(t *testing.T) *rawclient.HTTP2) {
+	e2etest.ThroughBothHTTP2(t, func(t *testing.T, _ *harness.Server, worker *e2etest.App, dialed e2etest.Dialer) {
 		for _, name := range []string{"content-length", "transfer-encoding", "connection", ":path"} {
 			c := dialed(t)
 			harness.Check(t, c.Begin(1, false, rawclient.Fields("POST", "/upload?id="+name, "trailer", "x-sum")...))
 			worker.AwaitSaid(t, ">> POST /upload?id="+name)
 			harness.Check(t, c.Frames.WriteData(1, false, []byte("body")))
 			harness.Check(t, c.Begin(1, true, "x-sum", "42", name, "5"))
-			if status, reset, closed := c.Outcome(1); !closed && reset != http2.ErrCodeProtocol && !strings.HasPrefix(status, "4") {
+			if status, reset, closed := c.Outcome(1); !closed && reset != http2.ErrCodeProtocol &&
+				!strings.HasPrefix(status, "4") {
 				t.Errorf("%s: status %q, reset %v", name, status, reset)
 			}
 			worker.AwaitSaid(t, "upload "+name+": 4 bytes, worker: request cancelled")

@@ -46,7 +46,8 @@ func TestATruncatedUploadNeverLooksCompleteToTheWorker(t *testing.T) {
 	}
 	s.AwaitRest(t)
 	if got := s.Router.Stats(); got.ClientGone != int64(3*len(truncations)) || got.Lost != 0 {
-		t.Errorf("%d clients are counted as gone, want %d; %d links were lost", got.ClientGone, 3*len(truncations), got.Lost)
+		t.Errorf("%d clients are counted as gone, want %d; %d links were lost", got.ClientGone,
+			3*len(truncations), got.Lost)
 	}
 	e2etest.WantCalm(t, s)
 }

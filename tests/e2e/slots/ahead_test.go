@@ -10,9 +10,8 @@ import (
 	"github.com/wavey-ai/upload-response/worker"
 )
 
-// Requests are assigned ahead of need to a worker that is fast enough, which it
-// is without the race detector. They must not make it serve more at once than it
-// asked for.
+// Requests are assigned ahead of need to a worker that is fast enough, which it is
+// without the race detector. They must not make it serve more at once than it requested.
 func TestAWorkerServesNoMoreAtOnceThanItHasLanes(t *testing.T) {
 	s, _ := e2etest.StartBoth(t, nil, e2etest.LanesVariable+"=2")
 	e2etest.Quickly(t, s, "/at-once", 16, 100)

@@ -109,7 +109,8 @@ func runBulk(t *testing.T, s *harness.Server, base uint64) {
 		all.Go(func() {
 			x := newTransfer(base + i)
 			if err := x.run(s); err != nil {
-				t.Errorf("upload %d of seed %d (%d bytes, chunked %v, echo %v): %v", i, base, x.size, x.chunked, x.echo, err)
+				t.Errorf("upload %d of seed %d (%d bytes, chunked %v, echo %v): %v", i, base, x.size,
+					x.chunked, x.echo, err)
 			}
 		})
 	}

@@ -51,7 +51,7 @@ func TestAClosedLinkLeavesItsRequestsCancelled(t *testing.T) {
 		t.Errorf("cancelled: %v", r.Cancelled())
 	}
 	c.Want("POST", http.StatusBadGateway)
-	slot, err := r.TryTail(1) // its memory stays until it has ended
+	slot, err := r.TryTail(1) // the memory of a request stays until the request has ended
 	if err == nil && len(slot.Bytes) == 0 {
 		t.Error("an empty headers slot")
 	}
@@ -67,8 +67,8 @@ func TestADrainedLinkFinishesWhatItHasAndGetsNoMore(t *testing.T) {
 	go func() { drained <- l.Drain(patience(t)) }()
 	for range 100 { // until the server has heard of it, some may still go to l
 		select {
-		case <-drained:
-			t.Fatal("drained with a request in progress")
+		case err := <-drained:
+			t.Fatalf("drained with a request in progress: %v", err)
 		default:
 		}
 		c2 := rawclient.Dial(t, s.Addr)
@@ -153,7 +153,9 @@ func TestServeAttachesAgainToAServerThatIsBack(t *testing.T) {
 	a.AwaitSaid(t, "wait killed: context canceled, worker: request cancelled: server gone")
 
 	second := e2etest.StartServer(t, socket, e2etest.SmallServer(), harness.Patience) // over what the first left behind
-	harness.Eventually(t, "the app to attach again", func() bool { return strings.Contains(second.Output(), "link attached") })
+	harness.Eventually(t, "the app to attach again", func() bool {
+		return strings.Contains(second.Output(), "link attached")
+	})
 	e2etest.WantStatus(t, fetch(t, second, "/second"), http.StatusOK)
 	a.AwaitSaid(t, ">> GET /second")
 }

@@ -42,7 +42,8 @@ func TestARequestThatWaitedTooLongForAWorkerIs503(t *testing.T) {
 }
 
 func TestWhenAllWorkersAreBusyRequestsWaitUpToTheLimitAndThenAre503(t *testing.T) {
-	s, _ := e2etest.StartBoth(t, func(c *server.Config) { c.StallTime, c.QueueLength = 0, 2 }, e2etest.LanesVariable+"=1")
+	s, _ := e2etest.StartBoth(t, func(c *server.Config) { c.StallTime, c.QueueLength = 0, 2 },
+		e2etest.LanesVariable+"=1")
 	busy := e2etest.StartHold(t, s)
 	var waiting []*rawclient.HTTP1
 	for range 2 {
@@ -138,7 +139,9 @@ func TestASlowRequestDoesNotHoldUpQuickOnesWhileAnotherWorkerIsFree(t *testing.T
 
 func TestTheLongestPrefixFindsThePool(t *testing.T) {
 	s := harness.Start(t, func(c *server.Config) {
-		c.Routes = []server.Route{{Prefix: "/who", Pool: "a"}, {Prefix: "/who/is/b", Pool: "b"}, {Prefix: "/b/", Pool: "b"}}
+		c.Routes = []server.Route{
+			{Prefix: "/who", Pool: "a"}, {Prefix: "/who/is/b", Pool: "b"}, {Prefix: "/b/", Pool: "b"},
+		}
 	})
 	e2etest.StartApp(t, s, e2etest.PoolVariable+"=a", e2etest.NameVariable+"=a")
 	e2etest.StartApp(t, s, e2etest.PoolVariable+"=b", e2etest.NameVariable+"=b")

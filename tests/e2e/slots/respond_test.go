@@ -42,8 +42,9 @@ func TestARequestCannotBeUsedAfterItsEnd(t *testing.T) {
 			_, reserve := r.Reserve(ctx)
 			_, write := r.Write([]byte("more"))
 			for what, err := range map[string]error{
-				"TryTail": tryTail, "Tail": tail, "Reserve": reserve, "Write": write, "Respond": r.Respond(ctx, 200, nil),
-				"Flush": r.Flush(), "End": r.End(ctx), "EndTrailers": r.EndTrailers(ctx, nil),
+				"TryTail": tryTail, "Tail": tail, "Reserve": reserve, "Write": write,
+				"Respond": r.Respond(ctx, 200, nil),
+				"Flush":   r.Flush(), "End": r.End(ctx), "EndTrailers": r.EndTrailers(ctx, nil),
 			} {
 				wantError(t, what, err, worker.ErrEnded)
 			}
@@ -66,12 +67,15 @@ func TestAResponseOutOfOrderIsAnErrorAndCanStillBePutRight(t *testing.T) {
 	for _, status := range []int{-1, 0, 99, 100, 101, 199, 1000, 70000} {
 		wantError(t, fmt.Sprintf("status %d", status), r.Respond(ctx, status, nil), worker.ErrResponse)
 	}
-	for _, field := range []proto.Field{{Name: "a", Value: "b\r\nc: d"}, {Name: "a b", Value: "c"}, {Name: "", Value: "x"}, {Name: "a", Value: "\x00"}} {
+	for _, field := range []proto.Field{
+		{Name: "a", Value: "b\r\nc: d"}, {Name: "a b", Value: "c"}, {Name: "", Value: "x"}, {Name: "a", Value: "\x00"},
+	} {
 		if err := r.Respond(ctx, 200, []proto.Field{field}); err == nil {
 			t.Errorf("the field %q is accepted", field)
 		}
 	}
-	wantError(t, "large headers", r.Respond(ctx, 200, []proto.Field{{Name: "big", Value: strings.Repeat("x", l64KiB)}}), worker.ErrTooLarge)
+	wantError(t, "large headers", r.Respond(ctx, 200, []proto.Field{{Name: "big", Value: strings.Repeat("x", l64KiB)}}),
+		worker.ErrTooLarge)
 	harness.Check(t, r.Respond(ctx, 203, []proto.Field{{Name: "X-Right", Value: "yes"}}))
 	wantError(t, "Respond twice", r.Respond(ctx, 200, nil), worker.ErrResponse)
 	harness.Check(t, r.End(ctx))
@@ -122,7 +126,7 @@ func TestWhatIsNotFlushedIsHeldBack(t *testing.T) {
 	harness.Check(t, r.Flush())
 	response := c.Response("GET")
 	for i := range 10 {
-		_, err := r.Write([]byte(fmt.Sprint(i)))
+		_, err := fmt.Fprint(r, i)
 		harness.Check(t, err)
 		harness.Check(t, r.Flush())
 		c.Expect(response.Body, fmt.Sprint(i))
@@ -153,7 +157,7 @@ func TestRequestsOfOneLinkAreAnsweredInAnyOrder(t *testing.T) {
 	for _, i := range []int{1, 3, 5, 7, 0, 2, 4, 6} {
 		clients[i].Finish()
 		wantSlot(t, requests[i], 3, worker.End, "")
-		_, err := requests[i].Write([]byte(fmt.Sprint("answer ", i)))
+		_, err := fmt.Fprint(requests[i], "answer ", i)
 		harness.Check(t, err)
 		harness.Check(t, requests[i].End(patience(t)))
 		if i != 4 && i != 5 { // 204 and 205 have no body
@@ -253,7 +257,8 @@ func TestAWorkerHearsWhyItsRequestWasCancelled(t *testing.T) {
 	}
 	_, err := r.Tail(patience(t), 3)
 	var cancelled *worker.CancelledError
-	if !errors.As(err, &cancelled) || cancelled.Reason != shm.ReasonClientGone || !errors.Is(r.Cancelled(), worker.ErrCancelled) {
+	if !errors.As(err, &cancelled) || cancelled.Reason != shm.ReasonClientGone ||
+		!errors.Is(r.Cancelled(), worker.ErrCancelled) {
 		t.Errorf("Tail: %v; Cancelled: %v", err, r.Cancelled())
 	}
 	r.Abort()

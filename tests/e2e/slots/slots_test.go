@@ -48,7 +48,8 @@ func wantSlot(t *testing.T, r *worker.Request, n uint64, kind shm.Kind, text str
 	t.Helper()
 	slot, err := r.Tail(patience(t), n)
 	if err != nil || slot.Number != n || slot.Kind != kind || kind != worker.Headers && string(slot.Bytes) != text {
-		t.Fatalf("slot %d is %v number %d with %.50q (%v), want %v with %.50q", n, slot.Kind, slot.Number, slot.Bytes, err, kind, text)
+		t.Fatalf("slot %d is %v number %d with %.50q (%v), want %v with %.50q", n, slot.Kind, slot.Number, slot.Bytes,
+			err, kind, text)
 	}
 }
 
@@ -83,7 +84,8 @@ func TestSlotsComeWhileTheUploadRunsNumberedFromHeadersToEnd(t *testing.T) {
 	wantSlot(t, r, 1, worker.Headers, "")
 	header, err := r.Header()
 	harness.Check(t, err)
-	if header.Method != "POST" || header.Path != "/slots" || header.Authority != "test" || header.StreamID != r.StreamID() {
+	if header.Method != "POST" || header.Path != "/slots" || header.Authority != "test" ||
+		header.StreamID != r.StreamID() {
 		t.Errorf("headers %+v", header)
 	}
 	for n, text := range []string{2: "one", 3: "two", 4: "three"} {

@@ -98,7 +98,9 @@ func TestWebSocketsWhoseClientsDoNotAnswerACloseGiveUpTheirStreams(t *testing.T)
 func TestAnUploadOverHTTP2IsNotResetAtOnceWhenItIsRefused(t *testing.T) {
 	for _, path := range []string{"/early?status=413&n=5", "/nowhere"} {
 		t.Run(path, func(t *testing.T) {
-			s, _ := e2etest.StartBoth(t, func(c *server.Config) { c.Routes = []server.Route{{Prefix: "/early", Pool: "default"}} })
+			s, _ := e2etest.StartBoth(t, func(c *server.Config) {
+				c.Routes = []server.Route{{Prefix: "/early", Pool: "default"}}
+			})
 			gap := time.Duration(0)
 			for try := 0; try < 5 && gap < 30*time.Millisecond; try++ { // a busy client may read both at once
 				gap = refusedUpload(t, s, path)
@@ -133,7 +135,7 @@ func refusedUpload(t *testing.T, s *harness.Server, path string) time.Duration {
 	}
 }
 
-// What the server does for slow clients of HTTP/2 is nothing that the worker waits for.
+// The worker does not wait for what the server does for slow clients of HTTP/2.
 func TestRefusedUploadsOverHTTP2TakeNoWorker(t *testing.T) {
 	s, _ := e2etest.StartBoth(t, nil, e2etest.LanesVariable+"=1")
 	// Each would take 100 ms of the only lane.

@@ -19,7 +19,7 @@ const (
 	fairMost  = 6
 )
 
-// wantServed makes a request without a body and one with.
+// wantServed makes a request with a body and one without.
 func wantServed(t *testing.T, s *harness.Server, c *http.Client) {
 	t.Helper()
 	response, err := c.Get(s.URL + "/quick")
@@ -54,7 +54,7 @@ func TestSlowUploadsOfOneAddressLeavePlacesForTheOthers(t *testing.T) {
 			e2etest.AwaitWaiting(t, s, int64(len(slow)-fairMost))
 			wantServed(t, s, e2etest.ClientFrom(t, "127.0.0.2"))
 			wantServed(t, s, known)
-			for _, c := range slow { // who was let in last is served before who came before
+			for _, c := range slow { // the client that was let in last is served before those that came before it
 				c.Send("12345")
 			}
 			for _, c := range slow {
@@ -111,7 +111,8 @@ func TestSlowClientsThatWereQuickOnceLeavePlacesForTheOthers(t *testing.T) {
 
 // Nor do a few bytes now and then, though nobody is cut off for being that slow.
 func TestClientsThatSendALittleAllTheTimeLeavePlacesForTheOthers(t *testing.T) {
-	s, _ := e2etest.StartBoth(t, func(c *server.Config) { c.QueueTime = time.Hour }, e2etest.LanesVariable+"="+fairLanes)
+	s, _ := e2etest.StartBoth(t, func(c *server.Config) { c.QueueTime = time.Hour },
+		e2etest.LanesVariable+"="+fairLanes)
 	const many, most = 20, 7
 	var little []*rawclient.HTTP1
 	for range many {
@@ -159,7 +160,9 @@ func TestAConnectionIsNoLongerKnownAfterASlowExchange(t *testing.T) {
 	for range fairMost {
 		rawclient.Dial(t, s.Addr).Begin("POST", "/upload", "Content-Length: 5")
 	}
-	harness.Eventually(t, "the slow ones to have their places", func() bool { return s.Router.Stats().ActiveStreams == fairMost })
+	harness.Eventually(t, "the slow ones to have their places", func() bool {
+		return s.Router.Stats().ActiveStreams == fairMost
+	})
 	was.Begin("GET", "/quick")
 	e2etest.AwaitWaiting(t, s, 1)
 	wantServed(t, s, e2etest.ClientFrom(t, "127.0.0.2"))
@@ -224,7 +227,9 @@ func TestASlowUploadThatMakesRoomIs408(t *testing.T) {
 
 // A client that has done its part keeps its place however long its worker takes.
 func TestASlowWorkerCostsNoClientItsPlace(t *testing.T) {
-	s, worker := e2etest.StartBoth(t, func(c *server.Config) { c.StallTime, c.QueueTime = 100*time.Millisecond, time.Second }, e2etest.LanesVariable+"=1")
+	s, worker := e2etest.StartBoth(t,
+		func(c *server.Config) { c.StallTime, c.QueueTime = 100*time.Millisecond, time.Second },
+		e2etest.LanesVariable+"=1")
 	c := rawclient.Dial(t, s.Addr)
 	c.Begin("POST", "/wait?id=slow", "Content-Length: 5")
 	c.Send("12345")

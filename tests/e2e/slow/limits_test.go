@@ -19,8 +19,10 @@ func frameSize(t *testing.T, n int) int {
 	frame, err := proto.AppendRequest(nil, &proto.Request{
 		Version: proto.HTTP11, Method: "GET", Scheme: "http", Authority: "test", Path: "/big",
 		Fields: []proto.Field{
-			{Name: proto.ClientField, Value: "127.0.0.1:40001"}, {Name: "x-big", Value: strings.Repeat("x", n)}, {Name: "x-forwarded-for", Value: "127.0.0.1"}, {Name: "x-forwarded-proto", Value: "http"},
-			{Name: "x-forwarded-host", Value: "test"}, {Name: "forwarded", Value: `for=127.0.0.1;host="test";proto=http`},
+			{Name: proto.ClientField, Value: "127.0.0.1:40001"}, {Name: "x-big", Value: strings.Repeat("x", n)},
+			{Name: "x-forwarded-for", Value: "127.0.0.1"}, {Name: "x-forwarded-proto", Value: "http"},
+			{Name: "x-forwarded-host", Value: "test"},
+			{Name: "forwarded", Value: `for=127.0.0.1;host="test";proto=http`},
 			{Name: "via", Value: "1.1 upload-response"}, {Name: "x-request-id", Value: strings.Repeat("0", 32)},
 		},
 	})
@@ -55,7 +57,9 @@ func TestHeadersUpToTheLimitAreServedAndThoseAboveAre431(t *testing.T) {
 
 func TestTooManyFieldsAre431(t *testing.T) {
 	e2etest.ThroughEachDoor(t, func(c *server.Config) { c.FieldLimit = 50 }, func(v *e2etest.Visitor) {
-		for n, want := range map[int]int{30: http.StatusOK, 51: http.StatusRequestHeaderFieldsTooLarge, 3000: http.StatusRequestHeaderFieldsTooLarge} {
+		for n, want := range map[int]int{
+			30: http.StatusOK, 51: http.StatusRequestHeaderFieldsTooLarge, 3000: http.StatusRequestHeaderFieldsTooLarge,
+		} {
 			request := v.Request("GET", "/", nil)
 			request.Header["A"] = make([]string, n)
 			e2etest.WantStatus(v, v.Do(request), want)

@@ -37,7 +37,7 @@ func TestAClientThatStopsReadingIsCutOffAndHoldsUpNobody(t *testing.T) {
 	c.Begin("GET", "/flood?id=stalled")
 	worker.AwaitSaid(t, ">> GET /flood?id=stalled")
 	c.AwaitStalled()
-	// Its response waits in the worker's memory, and all others go on.
+	// The response to the stalled client waits in the worker's memory, and all others go on.
 	body := strings.Repeat("x", 1<<20)
 	for range 10 {
 		if got := e2etest.WantStatus(t, e2etest.Post(t, s, "/copy", body), http.StatusOK); got != body {
@@ -71,7 +71,7 @@ func TestAByteAtATimeBurnsNoBuffers(t *testing.T) {
 	harness.ReadAll(t, response.Body)
 }
 
-// As long as bytes move a client may take as long as it likes.
+// A client may take any time while bytes move.
 func TestAClientIsSlowOnlyIfNothingMoves(t *testing.T) {
 	s, _ := e2etest.StartBoth(t, e2etest.Impatient)
 	c := rawclient.Dial(t, s.Addr)

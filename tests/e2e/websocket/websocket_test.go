@@ -88,7 +88,9 @@ func TestAMessageThatIsBrokenOffByACloseIsNoMistake(t *testing.T) {
 
 func TestTheWorkerClosesWithACode(t *testing.T) {
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
-		for command, code := range map[string]ws.StatusCode{"close 4001": 4001, "close 1013": 1013, "return": 1000, "abort": 1011, "garble": 1014} {
+		for command, code := range map[string]ws.StatusCode{
+			"close 4001": 4001, "close 1013": 1013, "return": 1000, "abort": 1011, "garble": 1014,
+		} {
 			p := v.MustOpen("/socket")
 			p.Text(command)
 			p.WantClose(code)
@@ -104,22 +106,27 @@ var mistakes = map[string]struct {
 	frames []ws.Frame
 	code   ws.StatusCode
 }{
-	"a reserved bit":         {[]ws.Frame{{Header: ws.Header{Fin: true, Rsv: 4, OpCode: ws.OpText}}}, ws.StatusProtocolError},
-	"a reserved kind":        {[]ws.Frame{{Header: ws.Header{Fin: true, OpCode: 3}}}, ws.StatusProtocolError},
-	"a reserved control":     {[]ws.Frame{{Header: ws.Header{Fin: true, OpCode: 11}}}, ws.StatusProtocolError},
-	"a ping in fragments":    {[]ws.Frame{{Header: ws.Header{OpCode: ws.OpPing}}}, ws.StatusProtocolError},
-	"a long ping":            {[]ws.Frame{ws.NewPingFrame(make([]byte, 126))}, ws.StatusProtocolError},
-	"a continuation first":   {[]ws.Frame{ws.NewFrame(ws.OpContinuation, true, []byte("x"))}, ws.StatusProtocolError},
-	"a message in a message": {[]ws.Frame{ws.NewFrame(ws.OpText, false, []byte("x")), ws.NewTextFrame([]byte("y"))}, ws.StatusProtocolError},
-	"half a code":            {[]ws.Frame{ws.NewCloseFrame([]byte{3})}, ws.StatusProtocolError},
-	"a code of nobody":       {[]ws.Frame{ws.NewCloseFrame(ws.NewCloseFrameBody(1005, ""))}, ws.StatusProtocolError},
-	"a code too large":       {[]ws.Frame{ws.NewCloseFrame(ws.NewCloseFrameBody(5000, ""))}, ws.StatusProtocolError},
-	"a reason that is none":  {[]ws.Frame{ws.NewCloseFrame(ws.NewCloseFrameBody(1000, "\xff"))}, ws.StatusProtocolError},
-	"no UTF-8":               {[]ws.Frame{ws.NewTextFrame([]byte("\xff"))}, ws.StatusInvalidFramePayloadData},
-	"half a rune":            {[]ws.Frame{ws.NewTextFrame([]byte("\xc3"))}, ws.StatusInvalidFramePayloadData},
-	"half a rune, then none": {[]ws.Frame{ws.NewFrame(ws.OpText, false, []byte("\xc3")), ws.NewFrame(ws.OpContinuation, true, nil)}, ws.StatusInvalidFramePayloadData},
-	"too large":              {[]ws.Frame{ws.NewBinaryFrame(make([]byte, 100001))}, ws.StatusMessageTooBig},
-	"too large in fragments": {[]ws.Frame{ws.NewFrame(ws.OpBinary, false, make([]byte, 60000)), ws.NewFrame(ws.OpContinuation, true, make([]byte, 60000))}, ws.StatusMessageTooBig},
+	"a reserved bit": {[]ws.Frame{{Header: ws.Header{Fin: true, Rsv: 4, OpCode: ws.OpText}}},
+		ws.StatusProtocolError},
+	"a reserved kind":      {[]ws.Frame{{Header: ws.Header{Fin: true, OpCode: 3}}}, ws.StatusProtocolError},
+	"a reserved control":   {[]ws.Frame{{Header: ws.Header{Fin: true, OpCode: 11}}}, ws.StatusProtocolError},
+	"a ping in fragments":  {[]ws.Frame{{Header: ws.Header{OpCode: ws.OpPing}}}, ws.StatusProtocolError},
+	"a long ping":          {[]ws.Frame{ws.NewPingFrame(make([]byte, 126))}, ws.StatusProtocolError},
+	"a continuation first": {[]ws.Frame{ws.NewFrame(ws.OpContinuation, true, []byte("x"))}, ws.StatusProtocolError},
+	"a message in a message": {[]ws.Frame{ws.NewFrame(ws.OpText, false, []byte("x")), ws.NewTextFrame([]byte("y"))},
+		ws.StatusProtocolError},
+	"half a code":      {[]ws.Frame{ws.NewCloseFrame([]byte{3})}, ws.StatusProtocolError},
+	"a code of nobody": {[]ws.Frame{ws.NewCloseFrame(ws.NewCloseFrameBody(1005, ""))}, ws.StatusProtocolError},
+	"a code too large": {[]ws.Frame{ws.NewCloseFrame(ws.NewCloseFrameBody(5000, ""))}, ws.StatusProtocolError},
+	"a reason that is none": {[]ws.Frame{ws.NewCloseFrame(ws.NewCloseFrameBody(1000, "\xff"))},
+		ws.StatusProtocolError},
+	"no UTF-8":    {[]ws.Frame{ws.NewTextFrame([]byte("\xff"))}, ws.StatusInvalidFramePayloadData},
+	"half a rune": {[]ws.Frame{ws.NewTextFrame([]byte("\xc3"))}, ws.StatusInvalidFramePayloadData},
+	"half a rune, then none": {[]ws.Frame{ws.NewFrame(ws.OpText, false, []byte("\xc3")),
+		ws.NewFrame(ws.OpContinuation, true, nil)}, ws.StatusInvalidFramePayloadData},
+	"too large": {[]ws.Frame{ws.NewBinaryFrame(make([]byte, 100001))}, ws.StatusMessageTooBig},
+	"too large in fragments": {[]ws.Frame{ws.NewFrame(ws.OpBinary, false, make([]byte, 60000)),
+		ws.NewFrame(ws.OpContinuation, true, make([]byte, 60000))}, ws.StatusMessageTooBig},
 }
 
 func TestAMistakeOfTheClientIsToldByItsCode(t *testing.T) {
@@ -167,7 +174,8 @@ func TestAWorkerMayAnswerWithoutAWebSocket(t *testing.T) {
 			v.Error(got)
 		}
 		_, response = v.OpenWebSocket("/upload?id=" + v.ID("plain")) // reads the body to its end
-		want := map[bool]string{true: "200 0 bytes", false: "501 501 Not Implemented: no WebSocket here\n"}[v.Major == 1]
+		want := map[bool]string{true: "200 0 bytes",
+			false: "501 501 Not Implemented: no WebSocket here\n"}[v.Major == 1]
 		if got := e2etest.Refusal(v, response); got != want {
 			v.Errorf("%q, want %q", got, want)
 		}
@@ -178,7 +186,8 @@ func TestAWorkerMayAnswerWithoutAWebSocket(t *testing.T) {
 func TestAnUpgradeThatIsNoneOfOursIsRefusedOrIgnored(t *testing.T) {
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
 		_, response := v.OpenWebSocket("/socket", "Sec-WebSocket-Version: 12")
-		if got := e2etest.Refusal(v, response); !strings.HasPrefix(got, "400 ") || response.Header.Get("Sec-Websocket-Version") != "13" {
+		if got := e2etest.Refusal(v, response); !strings.HasPrefix(got, "400 ") ||
+			response.Header.Get("Sec-Websocket-Version") != "13" {
 			v.Error(got, response.Header)
 		}
 		if v.Major != 1 {
@@ -223,13 +232,14 @@ func TestAWorkerThatDoesNotReadHoldsTheClientBack(t *testing.T) {
 		var writing sync.WaitGroup
 		writing.Go(func() {
 			for range 400 { // far more than the memory
-				if ws.WriteFrame(p.Out, ws.MaskFrameInPlaceWith(ws.NewBinaryFrame(make([]byte, 1<<20)), [4]byte{1})) != nil {
+				if ws.WriteFrame(p.Out,
+					ws.MaskFrameInPlaceWith(ws.NewBinaryFrame(make([]byte, 1<<20)), [4]byte{1})) != nil {
 					return
 				}
 			}
 			v.Error("all of it was taken")
 		})
-		p.WantClose(1014) // its time is up, since it stands in the way
+		p.WantClose(1014) // the time of the deaf client is up, since it stands in the way
 		p.Leave()
 		writing.Wait()
 		v.WantSaid("socket %s: context canceled", v.ID("deaf"))
@@ -237,21 +247,22 @@ func TestAWorkerThatDoesNotReadHoldsTheClientBack(t *testing.T) {
 }
 
 func TestASilentClientIsPingedAndThenGivenUp(t *testing.T) {
-	e2etest.ThroughAllDoors(t, func(c *server.Config) { c.PingInterval = 100 * time.Millisecond }, func(v *e2etest.Visitor) {
-		p := v.MustOpen("/socket?id=" + v.ID("silent"))
-		for range 3 {
-			p.Want(ws.OpPing, true, "")
-			p.Say(ws.OpPong, true, "")
-		}
-		p.Want(ws.OpPing, true, "")
-		for { // one more ping may be under way
-			f, err := ws.ReadFrame(p.In)
-			if err != nil || f.Header.OpCode == ws.OpClose {
-				break
+	e2etest.ThroughAllDoors(t, func(c *server.Config) { c.PingInterval = 100 * time.Millisecond },
+		func(v *e2etest.Visitor) {
+			p := v.MustOpen("/socket?id=" + v.ID("silent"))
+			for range 3 {
+				p.Want(ws.OpPing, true, "")
+				p.Say(ws.OpPong, true, "")
 			}
-		}
-		v.WantSaid("socket %s: worker: request cancelled", v.ID("silent"))
-	})
+			p.Want(ws.OpPing, true, "")
+			for { // one more ping may be under way
+				f, err := ws.ReadFrame(p.In) //nolint:staticcheck // the server under test decides how long frames are
+				if err != nil || f.Header.OpCode == ws.OpClose {
+					break
+				}
+			}
+			v.WantSaid("socket %s: worker: request cancelled", v.ID("silent"))
+		})
 }
 
 func TestAClientThatClosesIsAnsweredAlsoWhenTheWorkerLingers(t *testing.T) {
@@ -327,13 +338,16 @@ func TestManyWebSocketsAtOnce(t *testing.T) {
 func TestAnUpgradeIsForHTTP1Only(t *testing.T) {
 	s, _ := e2etest.StartBoth(t, nil)
 	c := rawclient.Dial(t, s.Addr)
-	c.Send("GET /seen HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: " + e2etest.TestKey + "\r\nSec-WebSocket-Version: 13\r\n\r\n")
+	c.Send("GET /seen HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: " + e2etest.TestKey +
+		"\r\nSec-WebSocket-Version: 13\r\n\r\n")
 	c.Want("GET", http.StatusOK)
 	c = rawclient.Dial(t, s.Addr)
-	c.Begin("POST", "/seen", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: "+e2etest.TestKey, "Sec-WebSocket-Version: 13", "Content-Length: 0")
+	c.Begin("POST", "/seen", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: "+e2etest.TestKey,
+		"Sec-WebSocket-Version: 13", "Content-Length: 0")
 	c.Want("POST", http.StatusOK)
 	c = rawclient.Dial(t, s.Addr)
-	c.Begin("GET", "/socket", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: "+e2etest.TestKey, "Sec-WebSocket-Version: 13", "Content-Length: 1")
+	c.Begin("GET", "/socket", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: "+e2etest.TestKey,
+		"Sec-WebSocket-Version: 13", "Content-Length: 1")
 	c.Send("x")
 	c.Want("GET", http.StatusBadRequest)
 }

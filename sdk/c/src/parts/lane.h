@@ -3,7 +3,7 @@
 /* A counter that the peer writes and that belongs to one stream at a time: while
  * owner shows the id of another stream, its value is unowned. */
 struct ur__counter {
-    const uint64_t *word, *owner; /* owner: the stream that the word counts for */
+    const uint64_t *word, *owner; /* owner: the stream for which the word counts */
     uint64_t stream_id, unowned;
 };
 

@@ -14,7 +14,7 @@ struct ur__lane {
     void *user;
     uint32_t reason;         /* of the cancellation, once it was seen */
     uint8_t headers_sent;    /* the response's headers are committed */
-    uint8_t closing;         /* its trailers, or the close of a WebSocket, are committed */
+    uint8_t closing;         /* the trailers, or the close of a WebSocket, are committed */
     uint8_t response_ended;  /* the response has ended, the request was not let go */
     uint8_t wants_websocket; /* the client asks for one; known once the headers are decoded */
     uint8_t websocket_open;  /* the WebSocket was accepted */
@@ -37,7 +37,7 @@ struct ur__lane {
     uint8_t *room; /* reserved */
     uint32_t room_size;
     uint32_t filled; /* bytes of it that are written, to be committed */
-    size_t unsent;   /* bytes of a body that ur_respond_whole_flat had no room for */
+    size_t unsent;   /* bytes of a body that ur_respond_whole_flat left over, for want of room */
 };
 
 enum ur__head_state { UR__HEAD_UNSEEN, UR__HEAD_IN_SLOT, UR__HEAD_KEPT, UR__HEAD_GONE };

@@ -37,7 +37,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
         assert len(message) == 2
         await send({**message, "type": "websocket.send"})
     events.append(message)
-    events.append(await receive())  # as often as one likes
+    events.append(await receive())  # any number of times
 
 
 async def keys(scope: Scope, receive: Receive, send: Send) -> None:

@@ -63,8 +63,9 @@ func appRoutes() http.Handler {
 	for path, handler := range map[string]http.HandlerFunc{
 		"/echo": echo, "/copy": copyBody, "/read-from": readFrom, "/digest": digest, "/hold": hold, "/upload": upload,
 		"/seen": seen, "/reply": reply, "/early": early, "/events": events, "/trailers": trailers,
-		"/wait": wait, "/flood": flood, "/panic": panicking, "/abort": aborting, "/reply-big": replyBig, "/at-once": atOnce,
-		"/hints": hints, "/socket": socketEcho, "/mortal/socket": socketEcho, "/file": file, "/socket-bye": socketBye,
+		"/wait": wait, "/flood": flood, "/panic": panicking, "/abort": aborting, "/reply-big": replyBig,
+		"/at-once": atOnce,
+		"/hints":   hints, "/socket": socketEcho, "/mortal/socket": socketEcho, "/file": file, "/socket-bye": socketBye,
 	} {
 		mux.HandleFunc(path, handler)
 	}
@@ -90,10 +91,10 @@ func echo(w http.ResponseWriter, r *http.Request) {
 
 // copyBody and readFrom send the body back without a Flush, by the two ways that
 // io.Copy has.
-func copyBody(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) }
+func copyBody(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }
 
 func readFrom(w http.ResponseWriter, r *http.Request) {
-	w.(io.ReaderFrom).ReadFrom(struct{ io.Reader }{r.Body})
+	_, _ = w.(io.ReaderFrom).ReadFrom(struct{ io.Reader }{r.Body})
 }
 
 // Digested is the answer of digest.
@@ -108,7 +109,7 @@ func digest(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	json.NewEncoder(w).Encode(Digested{hex.EncodeToString(sum.Sum(nil)), n})
+	_ = json.NewEncoder(w).Encode(Digested{hex.EncodeToString(sum.Sum(nil)), n})
 }
 
 // hold answers at once, and ends its answer when the upload has ended: so the
@@ -140,7 +141,7 @@ func seen(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	json.NewEncoder(w).Encode(Sighting{
+	_ = json.NewEncoder(w).Encode(Sighting{
 		r.Method, r.RequestURI, r.Host, r.Proto, r.RemoteAddr, r.ContentLength, r.Header, string(body),
 	})
 }
@@ -156,7 +157,7 @@ func reply(w http.ResponseWriter, r *http.Request) {
 	if status := number(q, "status"); status != 0 {
 		w.WriteHeader(status)
 	}
-	io.WriteString(w, q.Get("body"))
+	_, _ = io.WriteString(w, q.Get("body"))
 	_, err := w.Write(make([]byte, number(q, "length")))
 	if q.Has("flush") {
 		http.NewResponseController(w).Flush()
@@ -197,7 +198,7 @@ func hints(w http.ResponseWriter, r *http.Request) {
 func early(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	w.WriteHeader(number(q, "status"))
-	w.Write(make([]byte, number(q, "n")))
+	_, _ = w.Write(make([]byte, number(q, "n")))
 	if q.Has("flush") {
 		http.NewResponseController(w).Flush()
 	}
@@ -229,7 +230,7 @@ func trailers(w http.ResponseWriter, r *http.Request) {
 	if announced != "" {
 		w.Header().Set("Trailer", announced)
 	}
-	io.Copy(w, r.Body)
+	_, _ = io.Copy(w, r.Body)
 	for name, values := range r.Trailer {
 		if name = "Got-" + name; name != announced {
 			name = http.TrailerPrefix + name
@@ -264,7 +265,7 @@ func flood(w http.ResponseWriter, r *http.Request) {
 // panicking writes n bytes, flushes if it is told to, and panics.
 func panicking(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	w.Write(make([]byte, number(q, "n")))
+	_, _ = w.Write(make([]byte, number(q, "n")))
 	if q.Has("flush") {
 		http.NewResponseController(w).Flush()
 	}
@@ -274,7 +275,7 @@ func panicking(w http.ResponseWriter, r *http.Request) {
 // aborting is panicking with http.ErrAbortHandler.
 func aborting(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	w.Write(make([]byte, number(q, "n")))
+	_, _ = w.Write(make([]byte, number(q, "n")))
 	if q.Has("flush") {
 		http.NewResponseController(w).Flush()
 	}
@@ -285,7 +286,7 @@ func aborting(w http.ResponseWriter, r *http.Request) {
 var running, mostRunning atomic.Int64
 
 // atOnce answers with the most calls of it that were ever in progress at once.
-func atOnce(w http.ResponseWriter, r *http.Request) {
+func atOnce(w http.ResponseWriter, _ *http.Request) {
 	now := running.Add(1)
 	defer running.Add(-1)
 	for most := mostRunning.Load(); now > most && !mostRunning.CompareAndSwap(most, now); most = mostRunning.Load() {
@@ -297,7 +298,7 @@ func atOnce(w http.ResponseWriter, r *http.Request) {
 // other answers with the worker's name if it has one, else with the request's.
 func other(w http.ResponseWriter, r *http.Request) {
 	if name := os.Getenv(NameVariable); name != "" {
-		io.WriteString(w, name)
+		_, _ = io.WriteString(w, name)
 		return
 	}
 	fmt.Fprintf(w, "%s %s", r.Method, r.RequestURI)

@@ -222,11 +222,11 @@ func (b *Trailing) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Dialer opens a connection of HTTP/2.
+type Dialer func(t *testing.T) *rawclient.HTTP2
+
 // ThroughBothHTTP2 runs f for both doors of HTTP/2.
-func ThroughBothHTTP2(
-	t *testing.T,
-	f func(t *testing.T, s *harness.Server, worker *App, dialed func(t *testing.T) *rawclient.HTTP2),
-) {
+func ThroughBothHTTP2(t *testing.T, f func(t *testing.T, s *harness.Server, worker *App, dialed Dialer)) {
 	t.Helper()
 	for _, d := range Doors {
 		if d.Major != 2 {
@@ -237,7 +237,9 @@ func ThroughBothHTTP2(
 			addr, config := s.Addr, (*tls.Config)(nil)
 			if d.Secure {
 				e := s.Secure(t)
-				addr, config = e.Addr, &tls.Config{RootCAs: e.Roots, ServerName: "127.0.0.1", NextProtos: []string{"h2"}}
+				addr, config = e.Addr, &tls.Config{
+					RootCAs: e.Roots, ServerName: "127.0.0.1", NextProtos: []string{"h2"},
+				}
 			}
 			f(t, s, worker, func(t *testing.T) *rawclient.HTTP2 { return rawclient.DialHTTP2(t, addr, config) })
 		})

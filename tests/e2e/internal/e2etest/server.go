@@ -102,7 +102,7 @@ func StartServer(t testing.TB, socket string, s Settings, grace time.Duration) *
 	return p
 }
 
-// SmallServer is settings that a small machine has no trouble with.
+// SmallServer is settings that suit a small machine.
 func SmallServer() Settings {
 	return Settings{Memory: 64 << 20, LinkMemory: 8 << 20, MaxLinks: 4, ResponseTimeout: harness.Patience}
 }
@@ -112,7 +112,9 @@ func StartAppFor(t testing.TB, p *ServerProcess, socket string, env ...string) *
 	t.Helper()
 	before := strings.Count(p.Output(), "link attached")
 	a := &App{harness.StartProcess(t, "app", append(env, harness.SocketVariable+"="+socket)...)}
-	harness.Eventually(t, "the app to attach", func() bool { return strings.Count(p.Output(), "link attached") > before })
+	harness.Eventually(t, "the app to attach", func() bool {
+		return strings.Count(p.Output(), "link attached") > before
+	})
 	return a
 }
 

@@ -100,6 +100,7 @@ func (v *Visitor) upgrade(r *http.Request) (*Socket, *http.Response) {
 	return &Socket{v, reader, conn, func() { _ = conn.Close() }, response.Header}, nil
 }
 
+//nolint:staticcheck // net/http's own transport sends no :protocol
 func (v *Visitor) connectHTTP2(r *http.Request) (*Socket, *http.Response) {
 	v.Helper()
 	body, upload := io.Pipe()
@@ -186,7 +187,7 @@ func (p *Socket) Close(code ws.StatusCode) {
 // Hear returns the next frame.
 func (p *Socket) Hear() ws.Frame {
 	p.v.Helper()
-	f, err := ws.ReadFrame(p.In)
+	f, err := ws.ReadFrame(p.In) //nolint:staticcheck // the server under test decides how long frames are
 	if err != nil {
 		p.v.Fatalf("frame: %v", err)
 	}

@@ -62,7 +62,7 @@ class AsyncWorker(WorkerBase):
         self._arming = False
         self._next_waiter: asyncio.Future[None] | None = None  # set while next() waits
         self._begin: Callable[[Taken], None] | None = None  # set during for_each()
-        self._drained: asyncio.Future[None] | None = None  # its end
+        self._drained: asyncio.Future[None] | None = None  # the end
         self._buffers = ResultBuffers()
         self._waiting: dict[int, list[asyncio.Future[None]]] = {}  # for news, by handle
         self._tasks: dict[int, asyncio.Task[None]] = {}  # to cancel with their request, by handle

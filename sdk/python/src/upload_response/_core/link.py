@@ -127,8 +127,8 @@ def _attach(options: Options) -> Attachment:
 class Link:
     """An attached link. Threads may share it: the GIL serializes the calls of the C SDK."""
 
-    on_room: Callable[[], None]  # called when a lane becomes free that somebody waits for
-    waiting: Collection[int] = ()  # handles of requests that somebody waits for
+    on_room: Callable[[], None]  # called when a lane becomes free and somebody waits
+    waiting: Collection[int] = ()  # handles of requests with somebody waiting
     on_end: Callable[[int], None]  # called when one of those requests ends
 
     def __init__(

@@ -93,7 +93,7 @@ class Condition:
 
 
 class _Thread:
-    """A thread of the operating system that the module threading does not know of."""
+    """A thread of the operating system unknown to the module threading."""
 
     def __init__(self, run: Callable[[], None]) -> None:
         self._run = run

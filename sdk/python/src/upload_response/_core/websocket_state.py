@@ -7,7 +7,7 @@ from typing import Any
 # Close codes of RFC 6455 section 7.4, and of the IANA registry that it established.
 NORMAL, NO_CODE, ABNORMAL, TOO_LARGE, SERVICE_RESTART = 1000, 1005, 1006, 1009, 1012
 
-MAX_REASON = 123  # bytes, which is what a close frame has room for
+MAX_REASON = 123  # bytes, the room in a close frame
 
 
 class WebSocketState:

@@ -42,7 +42,7 @@ class WorkerBase:
 
     @property
     def server(self) -> Server:
-        """The server that the worker is attached to."""
+        """The server to which the worker is attached."""
         return self._link.server()
 
     @property

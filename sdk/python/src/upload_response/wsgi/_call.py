@@ -173,7 +173,7 @@ class Call:
         exchange = self._exchange
         if self._length is not None or exchange.progress != BUFFERED or exchange.status in (204, 205, 304):
             return
-        if length or exchange.parts[0] != "HEAD":  # whose body the application may have left out
+        if length or exchange.parts[0] != "HEAD":  # the application may have left the body out
             self._length = length
             exchange.fields += b"content-length\0%d\0" % length
 

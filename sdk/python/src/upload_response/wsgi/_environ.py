@@ -54,7 +54,7 @@ class _Keys(dict[bytes, tuple[tuple[str, ...], bool]]):
 
 
 class Errors:
-    """wsgi.errors: standard error, even if it is closed or cannot be written to."""
+    """wsgi.errors: standard error, even if it is closed or takes nothing."""
 
     def write(self, text: str) -> int:
         """Write text, if that is possible."""
