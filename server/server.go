@@ -26,8 +26,6 @@ const lastWriteTime = time.Second
 // Server serves HTTP/1.1, 2 and 3 with a router.
 type Server struct {
 	router *UploadResponseRouter
-	limits Limits
-	log    *slog.Logger
 	http   *http.Server // HTTP/1.1 and 2, clear and secure
 	fast   *http1.FastServer
 	http3  *http3.Server
@@ -49,7 +47,7 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{router: router, limits: limits, log: log}
+	s := &Server{router: router}
 	addresses := conn.NewAddressLimit(limits.ConnsPerAddress)
 	base := &http1.Config{
 		HeaderTime: limits.HeaderTime, IdleTime: limits.IdleTime, WriteTime: router.config.ClientTimeout,

@@ -208,23 +208,6 @@ func (r *responseStream) rejectUpgrade(status int) error {
 	return nil
 }
 
-// gather returns the bytes of a body slot, and of the next ones that are ready, if the writer
-// takes several at once. They are released together.
-func (r *responseStream) gather(slot shm.Slot) [][]byte {
-	r.pieces = append(r.pieces[:0], slot.Bytes)
-	if r.vectors == nil || r.compressor != nil {
-		return r.pieces
-	}
-	for n := len(slot.Bytes); len(r.pieces) < protocol.MaxPieces && n < protocol.MaxPieceBytes; n += len(slot.Bytes) {
-		var ok bool
-		if slot, ok = r.stream.NextBody(); !ok {
-			break
-		}
-		r.pieces = append(r.pieces, slot.Bytes)
-	}
-	return r.pieces
-}
-
 // sendBody sends the body straight from shared memory: a slot, and what follows it.
 func (r *responseStream) sendBody(slot shm.Slot) (err error) {
 	if r.trailers {
@@ -252,6 +235,23 @@ func (r *responseStream) sendBody(slot shm.Slot) (err error) {
 	r.progress.Sent(n)
 	r.dirty = true
 	return clientError(r.progress, err)
+}
+
+// gather returns the bytes of a body slot, and of the next ones that are ready, if the writer
+// takes several at once. They are released together.
+func (r *responseStream) gather(slot shm.Slot) [][]byte {
+	r.pieces = append(r.pieces[:0], slot.Bytes)
+	if r.vectors == nil || r.compressor != nil {
+		return r.pieces
+	}
+	for n := len(slot.Bytes); len(r.pieces) < protocol.MaxPieces && n < protocol.MaxPieceBytes; n += len(slot.Bytes) {
+		var ok bool
+		if slot, ok = r.stream.NextBody(); !ok {
+			break
+		}
+		r.pieces = append(r.pieces, slot.Bytes)
+	}
+	return r.pieces
 }
 
 // tookSome notes that the client has taken something, and has the rest to take.
