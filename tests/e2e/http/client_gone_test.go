@@ -22,6 +22,7 @@ func TestAWorkerHearsThatTheClientLeftInTheMiddleOfItsUpload(t *testing.T) {
 	c.Begin("POST", "/upload?id=mid", "Content-Length: 1000000")
 	c.Send(strings.Repeat("x", 300000))
 	c.AwaitRead()
+	worker.AwaitSaid(t, ">> POST /upload?id=mid") // or it would never hear of the request
 	_ = c.Conn.Close()
 	worker.AwaitSaid(t, "upload mid: 300000 bytes, worker: request cancelled: client gone")
 	awaitGone(t, s, 1)
