@@ -96,23 +96,26 @@ func (s *Server) ServeTLS(listener net.Listener, config *tls.Config) error {
 }
 
 // ServeListener serves the connections of a listener until Shutdown; it then returns nil. The
-// configuration is for a secure address.
+// configuration is for a secure address. It serves HTTP/3 before it accepts the first
+// connection over TLS, so that the responses of every connection tell of HTTP/3.
 func (s *Server) ServeListener(l *listen.Listener, config *tls.Config) error {
-	if !l.Address.Secure {
+	switch {
+	case !l.Address.Secure:
 		return s.Serve(l.Listener)
+	case l.UDP == nil:
+		return s.ServeTLS(l.Listener, config)
+	}
+	socket, err := s.http3.Listen(l.UDP, config)
+	if err != nil {
+		return errors.Join(err, l.Listener.Close())
 	}
 	failed := make(chan error, 2)
-	serving := 1
-	if l.UDP != nil {
-		serving++
-		go func() { failed <- s.ServeQUIC(l.UDP, config) }()
-	}
+	go func() { failed <- socket.Serve() }()
 	go func() { failed <- s.ServeTLS(l.Listener, config) }()
-	var err error
-	for ; serving > 0 && err == nil; serving-- {
-		err = <-failed
+	if err := <-failed; err != nil {
+		return err
 	}
-	return err
+	return <-failed
 }
 
 // ListenWorkers is [listen.Workers].
@@ -127,10 +130,15 @@ func (s *Server) serve(listener net.Listener, config *tls.Config) error {
 	return nil
 }
 
-// ServeQUIC serves HTTP/3 on a UDP socket until Shutdown; it then returns nil.
-// Responses of HTTPS on the TCP port of the same number tell clients of it.
+// ServeQUIC serves HTTP/3 on a UDP socket until Shutdown; it then returns nil. Responses over
+// TLS on the TCP port of the same number tell clients of HTTP/3 if the connection was accepted
+// later: [Server.ServeListener] sees to that.
 func (s *Server) ServeQUIC(conn net.PacketConn, config *tls.Config) error {
-	return s.http3.Serve(conn, config)
+	socket, err := s.http3.Listen(conn, config)
+	if err != nil {
+		return err
+	}
+	return socket.Serve()
 }
 
 // Shutdown accepts no more connections and waits for the exchanges in progress until ctx ends;

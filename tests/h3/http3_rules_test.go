@@ -168,11 +168,7 @@ func TestWhoBreaksTheRulesOfHTTP3IsToldWhich(t *testing.T) {
 	s.StartWorker(t, "answer")
 	e, rules := s.Secure(t), rules()
 	got := make([]said, len(rules))
-	var all sync.WaitGroup
-	for i := range rules {
-		all.Go(func() { got[i] = say(t, e, &rules[i].words, rules[i].patience()) })
-	}
-	all.Wait()
+	concurrently(len(rules), func(i int) { got[i] = say(t, e, &rules[i].words, rules[i].patience()) })
 	for i, r := range rules {
 		t.Run(r.name, func(t *testing.T) { judge(t, r.known, r.check(got[i])) })
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -19,6 +20,25 @@ import (
 
 func TestMain(m *testing.M) {
 	harness.Main(m, map[string]func(){"answer": runAnswer})
+}
+
+// mostConnections is how many connections a test has at once. Quic-go answers
+// CONNECTION_REFUSED when 32 wait to be accepted.
+const mostConnections = 24
+
+// concurrently calls f for 0 to n-1, for as many at once as there may be connections, and
+// returns when all have returned.
+func concurrently(n int, f func(i int)) {
+	var all sync.WaitGroup
+	room := make(chan struct{}, mostConnections)
+	for i := range n {
+		room <- struct{}{}
+		all.Go(func() {
+			defer func() { <-room }()
+			f(i)
+		})
+	}
+	all.Wait()
 }
 
 // runAnswer is the role of a worker that reads each request and says so.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/wavey-ai/upload-response/tests/harness"
@@ -177,11 +176,7 @@ func TestWhoBreaksTheRulesOfQUICIsToldWhich(t *testing.T) {
 	s := harness.Start(t, nil)
 	e, rules := s.Secure(t), transportRules()
 	problems := make([]error, len(rules))
-	var all sync.WaitGroup
-	for i := range rules {
-		all.Go(func() { problems[i] = rules[i].check(behave(e, &rules[i].manners, harness.Patience)) })
-	}
-	all.Wait()
+	concurrently(len(rules), func(i int) { problems[i] = rules[i].check(behave(e, &rules[i].manners, harness.Patience)) })
 	for i, r := range rules {
 		t.Run(r.name, func(t *testing.T) { judge(t, r.known, problems[i]) })
 	}

@@ -3,7 +3,6 @@ package harness
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"net"
 	"testing"
 
 	"github.com/wavey-ai/upload-response/server/listen"
@@ -23,19 +22,25 @@ type Secure struct {
 // Secure opens one, with a certificate of its own. It closes with the server.
 func (s *Server) Secure(t testing.TB) *Secure {
 	t.Helper()
+	return s.SecureOver(t, func(*listen.Listener) {})
+}
+
+// SecureOver is Secure whose sockets are changed before they are served.
+func (s *Server) SecureOver(t testing.TB, change func(*listen.Listener)) *Secure {
+	t.Helper()
 	certificate, err := tlscert.SelfSigned()
 	Check(t, err)
 	own := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certificate, nil }
 	config, err := tlscert.NewConfig(own, "")
 	Check(t, err)
-	tcp, udp := listenBoth(t)
+	l := listenBoth(t)
 	e := &Secure{
-		Addr: tcp.Addr().String(), URL: "https://" + tcp.Addr().String(), Roots: x509.NewCertPool(),
+		Addr: l.Addr().String(), URL: "https://" + l.Addr().String(), Roots: x509.NewCertPool(),
 		Certificate: certificate.Leaf,
 	}
 	e.Roots.AddCert(certificate.Leaf)
-	s.entry(t, func() error { return s.HTTP.ServeTLS(tcp, config) })
-	s.entry(t, func() error { return s.HTTP.ServeQUIC(udp, config) })
+	change(l)
+	s.entry(t, func() error { return s.HTTP.ServeListener(l, config) })
 	return e
 }
 
@@ -61,17 +66,13 @@ func (s *Server) entry(t testing.TB, serve func() error) {
 }
 
 // listenBoth listens on a TCP and a UDP port of the same number.
-func listenBoth(t testing.TB) (tcp net.Listener, udp *net.UDPConn) {
+func listenBoth(t testing.TB) (l *listen.Listener) {
 	t.Helper()
+	a, err := listen.ParseAddress("https://127.0.0.1:0")
+	Check(t, err)
 	Eventually(t, "a port that is free for TCP and UDP", func() bool {
-		var err error
-		tcp, err = net.Listen("tcp", "127.0.0.1:0")
-		Check(t, err)
-		at := tcp.Addr().(*net.TCPAddr)
-		if udp, err = net.ListenUDP("udp", &net.UDPAddr{IP: at.IP, Port: at.Port}); err != nil {
-			Check(t, tcp.Close())
-		}
+		l, err = a.Listen(0, true)
 		return err == nil
 	})
-	return tcp, udp
+	return l
 }

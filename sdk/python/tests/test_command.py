@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -257,8 +259,16 @@ def write(path: Path, text: str) -> None:
             start_response("200 OK", [])
             return [b"{text}"]
         """
-    path.write_text(textwrap.dedent(code))
-    os.utime(path, ns=(0, os.stat(path).st_mtime_ns + len(text)))  # a clock tick may not be enough
+    replace(path, code)
+
+
+def replace(path: Path, code: str) -> None:
+    """Change a source file in one step, so that nobody sees a part of it, or two changes."""
+    draft = path.with_suffix(".draft")
+    draft.write_text(textwrap.dedent(code))
+    before = path.stat().st_mtime_ns if path.exists() else 0
+    os.utime(draft, ns=(0, max(draft.stat().st_mtime_ns, before + 1)))  # both may be in one clock tick
+    draft.replace(path)
 
 
 def test_a_change_of_a_source_file_starts_it_again(server: Server, source: Path) -> None:
@@ -276,6 +286,8 @@ def test_a_change_of_a_source_file_starts_it_again(server: Server, source: Path)
     at_rest(server)
 
 
+# The texts differ in length: Python takes compiled code for that of a source of the same second
+# and length.
 ENDLESS = """
     import time
 
@@ -285,10 +297,20 @@ ENDLESS = """
             return [b"{text}"]
         def ticks():
             while True:
-                yield b"{text}"
+                yield f"{text} {{time.monotonic()}}\\n".encode()
                 time.sleep(0.01)
         return ticks()
     """
+
+
+def ticks(client: Upload) -> Iterator[tuple[str, float]]:
+    """Read an endless response: its text, and when it was said."""
+    rest = b""
+    while True:
+        *lines, rest = (rest + client.read_chunk()).split(b"\n")
+        for line in lines:
+            text, at = line.split()
+            yield text.decode(), float(at)
 
 
 def serves(server: Server, text: str) -> None:
@@ -296,18 +318,19 @@ def serves(server: Server, text: str) -> None:
 
 
 def test_a_change_is_served_while_a_response_goes_on(server: Server, source: Path) -> None:
-    source.write_text(textwrap.dedent(ENDLESS.format(text="old")))
+    replace(source, ENDLESS.format(text="old"))
     options = ("--app-dir", str(source.parent), "--reload", "--graceful-timeout", "3600")
     with running(server, "wsgi", "changing:app", *options) as process:
         with Upload(server.port, "/endless", "GET") as client:
             client.finish()
             client.read_head()
-            assert client.read_chunk() == b"old"
-            for text in ("new", "newer"):
-                source.write_text(textwrap.dedent(ENDLESS.format(text=text)))
-                os.utime(source, ns=(0, os.stat(source).st_mtime_ns + len(text)))
+            said = ticks(client)
+            assert next(said)[0] == "old"
+            for text in ("newer", "newest"):
+                replace(source, ENDLESS.format(text=text))
                 serves(server, text)
-            assert client.read_chunk() == b"old"
+            served = time.monotonic()
+            assert next(text for text, at in said if at > served) == "old"
         process.signal(signal.SIGTERM)
         assert process.wait() == 0
 

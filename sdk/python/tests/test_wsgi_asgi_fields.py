@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from conftest import Server
@@ -23,6 +25,8 @@ def test_fields_of_the_connection_are_dropped_with_one_warning(server: Server, k
             assert (reply.status, reply.body, reply.headers["X-Mine"]) == (200, b"done", "1")
             assert reply.headers["Content-Length"] == "4"
             assert not DROPPED & {name.lower() for name in reply.headers}
+        process.signal(signal.SIGTERM)
+        process.wait()  # and all that it has said is there
         warned = [line for line in process.lines if "which concerns the connection: it is dropped" in line]
         names = DROPPED - {"x-listed"} - (ALLOWED if kind == "asgi" else set())
         assert sorted(line.split(" sends ")[1].split(",")[0] for line in warned) == sorted(names)

@@ -160,6 +160,15 @@ func (s *Stream) interrupted() error {
 	return s.causeOr(nil)
 }
 
+// ClientGone returns why the exchange has failed if the client is gone, or nil. Await returns
+// the same; while the worker has slots ready, nobody calls Await.
+func (s *Stream) ClientGone() error {
+	if !s.progress.ClientGone() {
+		return nil
+	}
+	return s.causeOr(nil)
+}
+
 // causeOr returns why the exchange has failed on our side, or err: a worker that gives up
 // mostly does so because of what we told it.
 func (s *Stream) causeOr(err error) error {

@@ -43,15 +43,15 @@ type Server struct {
 	warnBuffers sync.Once
 
 	mu      sync.Mutex
-	sockets []*socket
+	sockets []*Socket
 	stopped bool
 }
 
 // NewServer returns a server without sockets.
 func NewServer(c Config) *Server { return &Server{config: c} }
 
-// socket is a UDP socket through which HTTP/3 comes in.
-type socket struct {
+// Socket is a UDP socket through which HTTP/3 comes in.
+type Socket struct {
 	transport *quic.Transport
 	listener  *quic.EarlyListener
 	server    *http3.Server
@@ -74,11 +74,23 @@ const tokenAge = time.Hour
 // controlStreams is how many streams a client may have that carry no request.
 const controlStreams = 8
 
-// listen readies a UDP socket.
-func (s *Server) listen(packets net.PacketConn, config *tls.Config) (*socket, error) {
+// Listen readies a UDP socket, which the server closes from now on. [Server.AltSvc] tells of it
+// when Listen has returned. After Shutdown, Serve of the socket returns at once.
+func (s *Server) Listen(packets net.PacketConn, config *tls.Config) (*Socket, error) {
+	u, err := s.open(packets, config)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("serve HTTP/3: %w", err), packets.Close())
+	}
+	if !s.add(u) {
+		return u, u.close()
+	}
+	return u, nil
+}
+
+func (s *Server) open(packets net.PacketConn, config *tls.Config) (*Socket, error) {
 	s.enlargeBuffers(packets)
 	c := &s.config
-	u := &socket{
+	u := &Socket{
 		transport: &quic.Transport{
 			Conn: packets, ConnContext: s.admit, VerifySourceAddress: s.asksForToken, MaxTokenAge: tokenAge,
 		},
@@ -102,16 +114,8 @@ func (s *Server) listen(packets net.PacketConn, config *tls.Config) (*socket, er
 	return u, nil
 }
 
-// Serve serves HTTP/3 on a UDP socket, which it closes, until Shutdown; it then returns
-// nil.
-func (s *Server) Serve(packets net.PacketConn, config *tls.Config) error {
-	u, err := s.listen(packets, config)
-	if err != nil {
-		return errors.Join(fmt.Errorf("serve HTTP/3: %w", err), packets.Close())
-	}
-	if !s.add(u) {
-		return u.close()
-	}
+// Serve serves HTTP/3 on the socket until Shutdown; it then returns nil.
+func (u *Socket) Serve() error {
 	if err := u.server.ServeListener(u.listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve HTTP/3: %w", err)
 	}
@@ -119,7 +123,7 @@ func (s *Server) Serve(packets net.PacketConn, config *tls.Config) error {
 }
 
 // add notes a socket, unless the server has stopped.
-func (s *Server) add(u *socket) bool {
+func (s *Server) add(u *Socket) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.stopped {
@@ -129,7 +133,7 @@ func (s *Server) add(u *socket) bool {
 }
 
 // stop returns the sockets there are; there will be no more.
-func (s *Server) stop() []*socket {
+func (s *Server) stop() []*Socket {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stopped = true
@@ -137,7 +141,7 @@ func (s *Server) stop() []*socket {
 }
 
 // take takes the sockets there are; there will be no more.
-func (s *Server) take() []*socket {
+func (s *Server) take() []*Socket {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sockets := s.sockets
@@ -166,7 +170,7 @@ func (s *Server) Close() (err error) {
 	return err
 }
 
-func (u *socket) close() error {
+func (u *Socket) close() error {
 	return errors.Join(u.server.Close(), u.transport.Close(), u.transport.Conn.Close())
 }
 

@@ -213,6 +213,9 @@ func (r *responseStream) sendBody(slot shm.Slot) (err error) {
 	if r.trailers {
 		return fmt.Errorf("%w: a body after the trailers", fault.ErrWorkerInvalid)
 	}
+	if err := r.stream.ClientGone(); err != nil {
+		return err // the writer may take megabytes more before it fails, behind a compressor
+	}
 	pieces := r.gather(slot)
 	n := protocol.Length(pieces)
 	r.sent += int64(n)

@@ -1,6 +1,7 @@
 package front_test
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"net"
@@ -8,9 +9,12 @@ import (
 	"net/http/httptrace"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/server/listen"
 	"github.com/wavey-ai/upload-response/server/tlscert"
 	"github.com/wavey-ai/upload-response/tests/e2e/internal/e2etest"
 	"github.com/wavey-ai/upload-response/tests/harness"
@@ -118,7 +122,6 @@ func TestAltSvcIsWhatSomebodySaysItIsThroughEachDoor(t *testing.T) {
 		s := harness.StartLimited(t, limits, nil)
 		worker := e2etest.StartApp(t, s)
 		secure := s.Secure(t)
-		awaitHTTP3(t, s, worker, secure)
 		for _, d := range e2etest.Doors {
 			t.Run(d.Label, func(t *testing.T) {
 				v := e2etest.NewVisitor(t, d, s, worker, secure)
@@ -144,12 +147,28 @@ func TestAltSvcIsWhatSomebodySaysItIsThroughEachDoor(t *testing.T) {
 	}
 }
 
-// awaitHTTP3 waits until HTTP/3 is served: connections over TCP learn of it when they
-// are accepted.
-func awaitHTTP3(t *testing.T, s *harness.Server, worker *e2etest.App, secure *harness.Secure) {
-	t.Helper()
-	v := e2etest.NewVisitor(t, e2etest.Doors[4], s, worker, secure)
-	e2etest.WantStatus(t, v.Get("/seen"), http.StatusOK)
+// lateSocket is a UDP socket that cannot be served before ready ends.
+type lateSocket struct {
+	*net.UDPConn
+	ready context.Context
+}
+
+func (l lateSocket) SyscallConn() (syscall.RawConn, error) {
+	<-l.ready.Done()
+	return l.UDPConn.SyscallConn()
+}
+
+func TestTheFirstResponseOfASecureAddressTellsOfHTTP3HoweverLateThatIs(t *testing.T) {
+	s := harness.Start(t, nil)
+	worker := e2etest.StartApp(t, s)
+	ready, answered := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer answered()
+	secure := s.SecureOver(t, func(l *listen.Listener) { l.UDP = lateSocket{l.UDP.(*net.UDPConn), ready} })
+	response := e2etest.NewVisitor(t, e2etest.Doors[1], s, worker, secure).Get("/seen")
+	answered() // if it has come before HTTP/3 is there
+	if response.Header.Get("Alt-Svc") == "" {
+		t.Error("it has no Alt-Svc")
+	}
 }
 
 func TestTheAltSvcOfAPortNeedsHTTP3(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"syscall"
 	"testing"
@@ -16,9 +17,13 @@ import (
 	"github.com/wavey-ai/upload-response/tests/rawclient"
 )
 
+// attachedIdle is what the server's log says of a link of the pool "idle".
+var attachedIdle = regexp.MustCompile(`"link attached".* pool=idle `)
+
 // attachIdle attaches to the pool "idle", which gets no requests, to listen to what the
-// server says to workers.
-func attachIdle(t *testing.T, socket string) *handworker.Attachment {
+// server says to workers. It returns when the server counts the link: a worker that has just
+// been welcomed may still be turned away by a shutdown.
+func attachIdle(t *testing.T, p *e2etest.ServerProcess, socket string) *handworker.Attachment {
 	t.Helper()
 	a, err := handworker.Attach(socket, "idle", attach.BellFutex, 1)
 	harness.Check(t, err)
@@ -27,6 +32,7 @@ func attachIdle(t *testing.T, socket string) *handworker.Attachment {
 		a.CloseFiles()
 	})
 	harness.Check(t, a.Conn.SetDeadline(time.Now().Add(2*harness.Patience)))
+	harness.Eventually(t, "the link to be attached", func() bool { return attachedIdle.MatchString(p.Output()) })
 	return a
 }
 
@@ -42,7 +48,7 @@ func TestSIGTERMLetsRunningExchangesFinish(t *testing.T) {
 	socket := filepath.Join(e2etest.ShortFolder(t), "w.sock")
 	p := e2etest.StartServer(t, socket, e2etest.SmallServer(), harness.Patience)
 	a := e2etest.StartAppFor(t, p, socket)
-	listening := attachIdle(t, socket)
+	listening := attachIdle(t, p, socket)
 
 	c := rawclient.Dial(t, p.Addr)
 	c.Begin("POST", "/echo?id=running", "Transfer-Encoding: chunked")

@@ -214,8 +214,10 @@ func TestNothingIsCompressedUnlessSomebodySaysSo(t *testing.T) {
 // A client that does not read holds an encoder as long as it may, and no longer.
 func TestEncodersComeBackFromClientsThatLeave(t *testing.T) {
 	s, worker := e2etest.StartBoth(t, func(c *server.Config) { c.Compress, c.NumStreams = true, 200 })
-	v := e2etest.NewVisitor(t, e2etest.Doors[2], s, worker, s.Secure(t))
+	secure := s.Secure(t)
 	for round := range 3 { // of more than there are encoders
+		// The server closes a connection whose client resets more than 100 requests in a row.
+		v := e2etest.NewVisitor(t, e2etest.Doors[2], s, worker, secure)
 		var open []context.CancelFunc
 		for range 60 {
 			ctx, cancel := context.WithCancel(context.Background())
