@@ -176,7 +176,10 @@ func TestWhoBreaksTheRulesOfQUICIsToldWhich(t *testing.T) {
 	s := harness.Start(t, nil)
 	e, rules := s.Secure(t), transportRules()
 	problems := make([]error, len(rules))
-	concurrently(len(rules), func(i int) { problems[i] = rules[i].check(behave(e, &rules[i].manners, harness.Patience)) })
+	concurrently(len(rules), func(i int) {
+		problems[i] = rules[i].check(behave(e, &rules[i].manners,
+			harness.Patience))
+	})
 	for i, r := range rules {
 		t.Run(r.name, func(t *testing.T) { judge(t, r.known, problems[i]) })
 	}
