@@ -189,9 +189,19 @@ func (u *bodyUpload) halt(controller *http.ResponseController, failure error) {
 	<-u.done
 }
 
+// leavesTooMuch reports whether the client has announced more than is thrown away. Without a
+// Content-Length nobody knows.
+func (u *bodyUpload) leavesTooMuch() bool {
+	return u.request.ContentLength-u.progress.Received() > int64(u.session.LeftoverBytes())
+}
+
 // hold waits for the rest of an upload over HTTP/1.1, but not for long: then the response
-// is sent. A client that has sent nothing meanwhile waits for the end of the response.
+// is sent. A client that has sent nothing meanwhile waits for the end of the response. The
+// response says that the connection will be closed if that is certain before it is sent.
 func (u *bodyUpload) hold(controller *http.ResponseController) {
+	if u.leavesTooMuch() {
+		u.session.CloseAfterReply(u.writer)
+	}
 	wait := time.Until(u.early.at.Add(u.session.EarlyHold()))
 	if wait <= 0 {
 		_ = u.early.flush()
