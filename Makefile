@@ -47,7 +47,7 @@ run: build build-c ## Start the demo: a server with workers, on 127.0.0.1:8080
 
 # The parts of the tests, the longest first, and how many of them run at once.
 TEST_PARTS := race test-python lint test-c-parts test-sanitized check test-h2spec
-TEST_JOBS ?= 2
+TEST_JOBS ?= 3
 
 .PHONY: test
 test: build ## Run everything that the CI runs, side by side (6 minutes on 2 cores); build/test has the logs
@@ -57,18 +57,17 @@ test: build ## Run everything that the CI runs, side by side (6 minutes on 2 cor
 test-more: test-c-more test-attacks test-peers test-slow test-acme test-autobahn ## What needs programs of others, measures, or fuzzes (half an hour)
 
 .PHONY: check
-check: need-go ## Check the format, vet, and test what the race detector would change
+check: need-go ## Check the format, and test what the race detector would change (make lint vets)
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "not formatted (make fmt):" $$unformatted; exit 1; }
-	$(GO) vet ./... && $(GO) vet -tags "h2spec peers slow attacks" ./tests/...
 	$(GO) test $(PLAIN)
 
 # How many packages are tested at once: they wait more than they compute. The longest is the
-# first. `make check` has vetted them.
+# first. `make lint` vets them.
 PACKAGES ?= 3
 
 .PHONY: race
 race: build need-cc ## Test everything under the race detector
-	UPLOAD_RESPONSE=$(CURDIR)/build/upload-response CGO_ENABLED=1 $(GO) test -race -vet=off -timeout 30m -p $(PACKAGES) \
+	UPLOAD_RESPONSE=$(CURDIR)/build/upload-response CGO_ENABLED=1 $(GO) test -race -vet=off -ldflags=-w -timeout 30m -p $(PACKAGES) \
 	  ./tests/conformance $$($(GO) list ./... | grep -vE "$(RACELESS)")
 
 .PHONY: test-c-parts
@@ -216,7 +215,8 @@ bench-parts: need-go need-cc ## Run the micro-benchmarks of the parts, in Go and
 	$(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) ./shm ./proto
 	@$(MAKE) --no-print-directory -C sdk/c BUILD=$(CURDIR)/build/c COUNT=$(COUNT) bench
 
-# The linters, in these versions, stay in build/lint. Those that are not written in Go come
+# The linters, in these versions, stay in build/lint. They leave the processors to the tests
+# beside them (nice). Those that are not written in Go come
 # as wheels.
 LINT := $(CURDIR)/build/lint
 GOLANGCI_LINT := v2.15.0
@@ -229,13 +229,13 @@ lint: lint-go lint-c lint-shell vulncheck words ## Check the code by linters, wh
 
 # install-go VERSIONED_PACKAGE: installs a program, unless that version is there.
 define install-go
-	@stamp=$(LINT)/$(subst /,-,$(1)); [ -e "$$stamp" ] || { mkdir -p $(LINT) && GOBIN=$(LINT) GOFLAGS= $(GO) install -ldflags=-s $(1) && touch "$$stamp"; }
+	@stamp=$(LINT)/$(subst /,-,$(1)); [ -e "$$stamp" ] || { mkdir -p $(LINT) && GOBIN=$(LINT) GOFLAGS= nice $(GO) install -ldflags=-s $(1) && touch "$$stamp"; }
 endef
 
 .PHONY: lint-go
 lint-go: need-go
 	$(call install-go,github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT))
-	$(LINT)/golangci-lint run ./...
+	nice $(LINT)/golangci-lint run ./...
 
 # The database of weaknesses is the one of the day in its version, so that the same code
 # passes tomorrow, too. The weekly workflow takes the newest.
@@ -246,7 +246,7 @@ vulncheck: need-go ## Look for known weaknesses in the code that is reached (VUL
 	@db=$(LINT)/vulndb-$(VULNDB); [ -d "$$db" ] || { \
 	  osv=$$($(GO) mod download -json golang.org/x/vulndb@$(VULNDB) | sed -n 's/^\t*"Dir": "\(.*\)",*$$/\1/p')/data/osv && \
 	  $(LINT)/indexdb -vulns "$$osv" -out "$$db.new" && mv "$$db.new" "$$db"; }
-	$(LINT)/govulncheck -db file://$(LINT)/vulndb-$(VULNDB) ./...
+	nice $(LINT)/govulncheck -db file://$(LINT)/vulndb-$(VULNDB) ./...
 
 $(LINT)/wheels: Makefile
 	@mkdir -p $(LINT) && $(PYTHON) -m venv $(LINT)/venv && $(LINT)/venv/bin/pip install -q --disable-pip-version-check $(LINT_WHEELS) && touch $@
