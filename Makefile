@@ -242,10 +242,9 @@ lint-go: need-go
 .PHONY: vulncheck
 vulncheck: need-go ## Look for known weaknesses in the code that is reached (VULNDB=latest: those of today)
 	$(call install-go,golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK))
-	$(call install-go,golang.org/x/vulndb/cmd/indexdb@$(VULNDB))
 	@db=$(LINT)/vulndb-$(VULNDB); [ -d "$$db" ] || { \
 	  osv=$$($(GO) mod download -json golang.org/x/vulndb@$(VULNDB) | sed -n 's/^\t*"Dir": "\(.*\)",*$$/\1/p')/data/osv && \
-	  $(LINT)/indexdb -vulns "$$osv" -out "$$db.new" && mv "$$db.new" "$$db"; }
+	  rm -rf "$$db.new" && $(GO) run ./tests/vulndb "$$osv" "$$db.new" && mv "$$db.new" "$$db"; }
 	nice $(LINT)/govulncheck -db file://$(LINT)/vulndb-$(VULNDB) ./...
 
 $(LINT)/wheels: Makefile
