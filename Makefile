@@ -50,7 +50,7 @@ TEST_PARTS := race test-python lint test-c-parts test-sanitized check test-h2spe
 TEST_JOBS ?= 3
 
 .PHONY: test
-test: build ## Run everything that the CI runs, side by side (6 minutes on 2 cores); build/test has the logs
+test: build ## Run everything that the CI runs, side by side (10 minutes on 2 cores the first time, with all tools to build); build/test has the logs
 	@MAKE="$(MAKE)" .ci/side-by-side $(TEST_JOBS) build/test $(TEST_PARTS)
 
 .PHONY: test-more
