@@ -361,6 +361,7 @@ func TestWorkerEndsOnTerm(t *testing.T) {
 	worker := startProcess(t, "worker", "echo", "--socket", socket, "--pool", "default",
 		"--name", "tom", "--lanes", "3")
 	server.found(`msg="link attached" link=tom pool=default pid=\d+ lanes=3`)
+	worker.found("msg=attached") // before it knows, it closes the connection without a word
 	worker.signal(unix.SIGTERM)
 	if status := worker.wait(); status != 0 {
 		t.Errorf("status %d", status)
@@ -430,7 +431,7 @@ func TestOnlySignalsThatAskForTheEndEndAServer(t *testing.T) {
 	p := startProcess(t, "serve", "--listen", "unix:"+filepath.Join(dir, "c"), "--socket", socket)
 	p.found("msg=ready")
 	worker := startProcess(t, "worker", "echo", "--socket", socket, "--pool", "default")
-	p.found(`msg="link attached"`)
+	worker.found("msg=attached") // before it knows, it closes the connection without a word
 	for _, p := range []*process{p, worker} {
 		p.signal(unix.SIGHUP)
 		p.found(`msg="signal ignored" signal=hangup`)
