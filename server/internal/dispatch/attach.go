@@ -142,7 +142,7 @@ func (d *Dispatcher) welcome(conn *net.UnixConn, peer process, hello *attach.Hel
 	if err := d.config.mayServe(peer, hello.Pool); err != nil {
 		return nil, err
 	}
-	holder, err := d.holderOf(conn, peer, hello.Pool)
+	holder, err := d.holderOf(conn, &peer, hello.Pool)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +153,7 @@ func (d *Dispatcher) welcome(conn *net.UnixConn, peer process, hello *attach.Hel
 	if !d.expectLink() {
 		return nil, errDrainingLink
 	}
-	l, err := d.open(conn, p, hello, layout, peer.pid, holder)
+	l, err := d.open(conn, p, hello, layout, peer, holder)
 	if err != nil {
 		d.alive.Done()
 	}
@@ -165,9 +165,9 @@ var errDrainingLink = refusal(attach.CodeDraining, "the server is shutting down"
 
 // open makes the link and sends the welcome. Preconditions: expectLink.
 func (d *Dispatcher) open(
-	conn *net.UnixConn, p *Pool, hello *attach.Hello, layout uint16, pid int, h holder,
+	conn *net.UnixConn, p *Pool, hello *attach.Hello, layout uint16, peer process, h holder,
 ) (*link, error) {
-	l, file, err := d.newLink(conn, p, hello, pid, h)
+	l, file, err := d.newLink(conn, p, hello, peer, h)
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +177,7 @@ func (d *Dispatcher) open(
 		Server: d.config.ServerName,
 		Link:   l.index, LinkGeneration: l.generation, Lanes: l.end.Lanes(),
 		RequestBytes: d.requests.segment.Geometry().Len, ResponseBytes: l.segment.Geometry().Len,
-		ResponseTimeoutMS: uint64(d.config.ResponseTimeout.Milliseconds()),
+		ResponseTimeoutMS: uint64(d.responseTimeout(p).Milliseconds()),
 	})
 	if err == nil {
 		err = l.sendWelcome(packet, d.requests.segment.File(), file)
@@ -222,18 +222,19 @@ func readHello(conn *net.UnixConn) (*attach.Hello, error) {
 // newLink makes the memory and the bells of a link. The file is to be sent to
 // the worker and closed.
 func (d *Dispatcher) newLink(
-	conn *net.UnixConn, p *Pool, hello *attach.Hello, pid int, h holder,
+	conn *net.UnixConn, p *Pool, hello *attach.Hello, peer process, h holder,
 ) (_ *link, _ *os.File, err error) {
 	ls, concurrency, err := d.responses.acquire(h, min(int(hello.Lanes), d.config.mostLanes()), d.config.mostLanes())
 	if err != nil {
 		return nil, nil, refusal(attach.CodeFull, "%v", err)
 	}
 	l := &link{
-		pool: p, cache: d.requests, responses: d.responses, log: d.log, name: hello.Name, pid: pid, holder: h,
+		pool: p, cache: d.requests, responses: d.responses, log: d.log, name: hello.Name, holder: h,
+		pid: peer.pid, leader: peer.leader, stacks: int(hello.Stacks),
 		index: ls.mailbox, generation: ls.generation, segment: ls.segment, conn: conn, concurrency: concurrency,
 	}
 	if l.name == "" {
-		l.name = fmt.Sprintf("pid-%d", pid)
+		l.name = fmt.Sprintf("pid-%d", peer.pid)
 	}
 	if l.bell, err = shm.NewEventfd(); err == nil && hello.Bell == attach.BellEventfd {
 		l.workerBell, err = shm.NewPeerEventfd()

@@ -20,6 +20,7 @@ type Config struct {
 	MaxLinks       int
 
 	ResponseTimeout time.Duration   // without progress of a worker whose turn it is
+	StuckAfter      time.Duration   // the same, until the worker is stuck; 0: as ResponseTimeout; negative: never
 	Limits          progress.Limits // of clients
 	QueueLength     int             // exchanges that wait at most
 	QueueTime       time.Duration   // how long each of them may
@@ -29,6 +30,9 @@ type Config struct {
 	OpenPools      []string // those of them that take other workers, too
 	Started        func(pid int) (pool string, leader int)
 	StartedWorkers int
+
+	PoolConfigs map[string]PoolConfig // of pools that differ from the defaults
+	OnStuck     func(StuckWorker)     // called in a goroutine of its own; nil: stuck workers are evicted
 
 	AllowUIDs, AllowGIDs []uint32 // may serve every pool
 	PoolUIDs, PoolGIDs   []PoolID

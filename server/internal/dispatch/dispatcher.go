@@ -29,6 +29,7 @@ type Dispatcher struct {
 	admission admission
 
 	preemptedAt int64 // when slow clients were last looked for, shm.Now; the deadline loop's
+	stuck       stuckSearch
 	stopLoop    chan struct{}
 	loopDone    chan struct{}
 
@@ -74,7 +75,7 @@ func (d *Dispatcher) openPools(fair bool) {
 		if d.pools[name] == nil {
 			d.pools[name] = &Pool{
 				name: name, supervised: slices.Contains(d.config.Supervised, name),
-				waits: &d.waits, counters: &d.counters, fair: fair,
+				waits: &d.waits, counters: &d.counters, fair: fair, config: d.config.PoolConfigs[name],
 			}
 		}
 	}

@@ -128,6 +128,7 @@ func (c *RequestChunkCache) take(client Client) *Stream {
 	c.free = c.free[:n]
 	now := shm.Now()
 	s.client = client
+	s.begunAt = now
 	s.placedAt.Store(now)
 	s.queued.Store(true)
 	c.held.add(s, now)

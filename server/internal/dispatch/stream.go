@@ -36,6 +36,7 @@ type Stream struct {
 	hasBody    atomic.Bool   // a body is to come, unasked
 	websocket  atomic.Bool   // the request asks for a WebSocket
 	placedAt   atomic.Int64  // when it got its row, then its link, shm.Now
+	begunAt    int64         // when it got its row, shm.Now
 	attempts   int           // links to which it was assigned
 	idempotent bool          // the request may be served twice
 	retried    bool          // it was served again
@@ -45,22 +46,24 @@ type Stream struct {
 	mu         sync.Mutex  // guards assignment against the upload and the deadline loop
 	assignment *assignment // nil: no link serves it
 	revoked    atomic.Bool
-	overSince  int64 // the exchange is over, and its worker has not let go; 0: not so; under the pool's lock
-	rowUses    int   // by the worker, and by what is left of an exchange that is over; under the pool's lock
+	overSince  int64      // the exchange is over, and its worker has not let go; 0: not so; under the pool's lock
+	overFor    shm.Reason // why, if so
+	rowUses    int        // by the worker, and by what is left of an exchange that is over; under the pool's lock
 
 	responses responseLane
 	progress  progress.Exchange
 	onDrain   atomic.Pointer[func()] // nil: no open WebSocket
 	stopped   atomic.Bool            // nobody waits for the worker any more
 
-	// The deadline loop's: when it became the worker's turn, and with which link and how
-	// many released slots.
-	turn struct {
-		assignment *assignment
-		stream     uint64
-		released   uint64
-		since      int64 // shm.Now
-	}
+	turn turn // the deadline loop's
+}
+
+// turn is since when an exchange waits for its worker to make progress.
+type turn struct {
+	assignment *assignment
+	stream     uint64
+	released   uint64 // slots
+	since      int64  // shm.Now
 }
 
 func newStream(row *shm.Row, request *shm.Writer, cache *RequestChunkCache) *Stream {

@@ -81,6 +81,9 @@ func (x *Exchange) Sent(n int) { x.taken.Add(uint64(n)) }
 // rate.
 func (x *Exchange) StartResponse() { x.started.Store(true) }
 
+// ResponseStarted reports whether StartResponse was called.
+func (x *Exchange) ResponseStarted() bool { return x.started.Load() }
+
 // Expire notes that the worker of a stream has run out of time.
 func (x *Exchange) Expire(stream uint64) { x.expired.Store(stream) }
 
