@@ -14,3 +14,17 @@ type StuckWorker = dispatch.StuckWorker
 
 // StuckRequest is a request with which a worker makes no progress.
 type StuckRequest = dispatch.StuckRequest
+
+// DrainWorker gives no more requests to the links that a process has now: that of a worker
+// which was started, with its descendants, or any that has attached. Other links get what it
+// has not taken yet. The channel is closed when the process has let go of its last request, at
+// once if it has none. A supervisor calls it before it asks a process to end.
+func (r *UploadResponseRouter) DrainWorker(process int) <-chan struct{} {
+	return r.dispatcher.DrainWorker(process)
+}
+
+// EvictWorker closes the links of a process, see DrainWorker, and returns how many there were.
+// The process is told why. Its requests fare as those of a dead worker.
+func (r *UploadResponseRouter) EvictWorker(process int, why string) int {
+	return r.dispatcher.EvictWorker(process, why)
+}

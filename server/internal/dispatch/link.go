@@ -48,6 +48,7 @@ type link struct {
 	inflight    int // lanes in use, but for those whose response has ended well
 	idleSince   uint64
 	serviceTime serviceTime
+	retirements []*retirement // that wait until no lane is in use
 
 	taking taking // the deadline loop's
 }
@@ -225,6 +226,9 @@ func (l *link) freeLane(a *assignment) {
 	l.pool.held.remove(a.stream)
 	a.stream, a.served = nil, false
 	l.free = append(l.free, a.index)
+	if l.retirements != nil && l.isEmpty() {
+		l.leaveRetirements()
+	}
 	l.users.Done()
 	if !l.closed {
 		l.pool.serveQueue()
