@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -121,6 +122,13 @@ type Config struct {
 	Started        func(pid int) (pool string, leader int)
 	StartedWorkers int
 	OpenPools      []string
+
+	// Ended, if not nil, waits until the process of a worker that was started has ended, at
+	// most until ctx does, and returns how it has. The server asks when it has lost the worker
+	// with a request that might be served again: one that was all that the worker had, when
+	// that ended by itself, is not, since it would end the next one, too. ctx ends within a
+	// second. Many goroutines may call it.
+	Ended func(ctx context.Context, leader int) WorkerEnd
 
 	// OnStuck, if not nil, is called for a stuck worker that was started for one of the
 	// Supervised pools: it replaces the worker's process. It is called once of each link, in a

@@ -18,7 +18,7 @@ func (c *Config) forDispatcher() dispatch.Config {
 		Supervised: c.Supervised, OpenPools: c.OpenPools, Started: c.Started, StartedWorkers: c.StartedWorkers,
 		AllowUIDs: c.AllowUIDs, AllowGIDs: c.AllowGIDs, PoolUIDs: c.PoolUIDs, PoolGIDs: c.PoolGIDs,
 		LinksPerProcess: c.LinksPerProcess, LinksPerUser: c.LinksPerUser, LinksPerPool: c.LinksPerPool,
-		PoolConfigs: c.PoolConfigs, OnStuck: c.OnStuck, Log: c.Log,
+		Ended: c.Ended, PoolConfigs: c.PoolConfigs, OnStuck: c.OnStuck, Log: c.Log,
 	}
 	for _, route := range c.Routes {
 		d.Pools = append(d.Pools, route.Pool)

@@ -12,6 +12,15 @@ const Never time.Duration = -1
 // StuckWorker is a worker that makes no progress with requests, see [Config].
 type StuckWorker = dispatch.StuckWorker
 
+// WorkerEnd is how the process of a worker that was started has ended, see [Config].
+type WorkerEnd = dispatch.WorkerEnd
+
+// Retries says when a request that a worker has failed is given to another one.
+type Retries = dispatch.Retries
+
+// DefaultRetries are the Retries of a pool that says nothing else.
+func DefaultRetries() Retries { return dispatch.DefaultRetries() }
+
 // StuckRequest is a request with which a worker makes no progress.
 type StuckRequest = dispatch.StuckRequest
 

@@ -18,6 +18,9 @@ import (
 // at once.
 const slotsLanes = "UPLOAD_RESPONSE_TEST_LANES"
 
+// slotsHang names the environment variable of a worker that answers nothing.
+const slotsHang = "UPLOAD_RESPONSE_TEST_HANG"
+
 // slotsRole is a worker of the pool "slots" that uses the slot-level API and keeps
 // its rules. What it does with a request stands in the last part of the path.
 func slotsRole() {
@@ -58,6 +61,8 @@ func serveSlots(ctx context.Context, r *worker.Request) {
 		r.Abort()
 	case "leak":
 		leak(ctx, r)
+	case "exit":
+		os.Exit(3)
 	case "ticks":
 		ticks(ctx, r)
 	case "hang":
@@ -65,6 +70,9 @@ func serveSlots(ctx context.Context, r *worker.Request) {
 	case "endless":
 		endless(ctx, r)
 	default:
+		if os.Getenv(slotsHang) != "" {
+			select {}
+		}
 		must(r.Respond(ctx, 200, []proto.Field{{Name: "content-length", Value: "5"}}))
 		_, err := r.Write([]byte("slots"))
 		must(err)

@@ -101,6 +101,7 @@ func (d *Dispatcher) attach(conn *net.UnixConn, p process) {
 	d.log.Info("link attached", "link", l.name, "pool", l.pool.name, "pid", l.pid, "lanes", l.concurrency)
 	l.control()
 	d.forget(l)
+	d.forgetProcess(l.process)
 	l.users.Wait()
 	d.alive.Done()
 }
@@ -172,6 +173,7 @@ func (d *Dispatcher) open(
 		return nil, err
 	}
 	defer file.Close()
+	l.process = d.enterProcess(l.leader)
 	packet, err := attach.Encode(&attach.Welcome{
 		Layout: layout, LayoutHash: shm.LayoutHash(), Instance: d.instance, ServerPID: uint32(os.Getpid()),
 		Server: d.config.ServerName,
@@ -187,6 +189,8 @@ func (d *Dispatcher) open(
 		err = d.remember(l)
 	}
 	if err != nil {
+		l.process.leave(false, 0)
+		d.forgetProcess(l.process)
 		l.abandon()
 		return nil, err
 	}

@@ -19,9 +19,10 @@ type link struct {
 	log        *slog.Logger
 	name       string
 	pid        int
-	leader     int    // see process
-	stacks     int    // signal on which the process prints its stacks; 0: none
-	holder     holder // for whom it is counted
+	leader     int            // see process
+	process    *workerProcess // of the leader; nil: nobody knows how it ends
+	stacks     int            // signal on which the process prints its stacks; 0: none
+	holder     holder         // for whom it is counted
 	index      uint32
 	generation uint32
 

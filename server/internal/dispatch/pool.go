@@ -201,7 +201,7 @@ func (p *Pool) reconsider(s *Stream, a *assignment, now int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if a.stream != s || a.link.closed || now-a.assignedAt < int64(takeBackAfter) ||
-		s.attempts >= mostAttempts || a.hasAccepted(s.id.Load()) {
+		s.attempts >= mostAttempts || a.hasAccepted(s.id.Load()) || !p.retries().OnRefused {
 		return
 	}
 	l, age := a.link, now-a.assignedAt

@@ -39,7 +39,7 @@ type Stream struct {
 	begunAt    int64         // when it got its row, shm.Now
 	attempts   int           // links to which it was assigned
 	idempotent bool          // the request may be served twice
-	retried    bool          // it was served again
+	deaths     int           // workers that died with the request
 	served     *link         // the last link that it was assigned to; nil: none
 	detached   bool          // EndResponse was called
 
@@ -77,7 +77,7 @@ func newStream(row *shm.Row, request *shm.Writer, cache *RequestChunkCache) *Str
 func (s *Stream) open(id uint64) {
 	s.row.Open(id)
 	s.attempts = 0
-	s.retried, s.detached, s.served = false, false, nil
+	s.deaths, s.detached, s.served = 0, false, nil
 	s.responses.firstAssigned = 0
 	s.progress.Reset()
 	s.websocket.Store(false)
