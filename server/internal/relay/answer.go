@@ -31,7 +31,7 @@ func (x *exchange) fail(err error) (status int) {
 	status = f.Status
 	c.count(f.Counter)
 	if status >= http.StatusInternalServerError && !f.Retry {
-		x.relay.config.Log.Warn("exchange failed", "stream", x.streamID,
+		x.settings.Log.Warn("exchange failed", "stream", x.streamID,
 			"method", x.request.Method, "path", x.request.URL.Path,
 			"worker", x.worker, "status", status, "begun", x.response.begun, "error", err)
 	}

@@ -35,9 +35,9 @@ type clientInfo struct {
 
 // clientInfo finds out who sent a request that came in from a peer. C is nil if the
 // connection is not ours.
-func (r *Relay) clientInfo(peer *conn.Client, c *conn.Conn, request *http.Request, s *protocol.Session) clientInfo {
+func (s *settings) clientInfo(peer *conn.Client, c *conn.Conn, request *http.Request, p *protocol.Session) clientInfo {
 	i := clientInfo{
-		peer: peer, address: peer.Address, node: peer.Node, holder: peer.Prefix, scheme: "http", via: s.Via(),
+		peer: peer, address: peer.Address, node: peer.Node, holder: peer.Prefix, scheme: "http", via: p.Via(),
 	}
 	if request.TLS != nil {
 		i.scheme = "https"
@@ -46,7 +46,7 @@ func (r *Relay) clientInfo(peer *conn.Client, c *conn.Conn, request *http.Reques
 		i.altSvc = c.AltSvc
 	}
 	if peer.Trusted {
-		i.applyForwarded(r.config.Trust, request.Header)
+		i.applyForwarded(s.Trust, request.Header)
 	}
 	if i.id == "" {
 		i.id = newRequestID()

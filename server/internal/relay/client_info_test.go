@@ -28,10 +28,10 @@ func fieldsOf(lines string) http.Header {
 // where 10.0.0.0/8 and fd00::/8 are trusted.
 func clientFrom(remote, fields string) *clientInfo {
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
-	r := &Relay{config: Config{Trust: &conn.Trust{Proxies: proxies}}}
+	s := &settings{Config: Config{Trust: &conn.Trust{Proxies: proxies}}}
 	request := httptest.NewRequest("GET", "/", nil)
 	request.RemoteAddr, request.Header = remote, fieldsOf(fields)
-	i := r.clientInfo(r.config.Trust.NewClient(remote), nil, request, &protocol.Session{})
+	i := s.clientInfo(s.Trust.NewClient(remote), nil, request, &protocol.Session{})
 	return &i
 }
 

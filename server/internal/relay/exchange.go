@@ -17,6 +17,7 @@ import (
 // exchange is one request and its response.
 type exchange struct {
 	relay      *Relay
+	settings   *settings
 	writer     http.ResponseWriter
 	controller *http.ResponseController
 	request    *http.Request
@@ -70,7 +71,7 @@ func (x *exchange) serve() error {
 
 // checkLimits refuses a request whose client may have no more now. Release: leave.
 func (x *exchange) checkLimits() error {
-	if !x.relay.rates.allow(x.request, &x.client) {
+	if !x.settings.rates.allow(x.request, &x.client) {
 		return fault.ErrTooFast
 	}
 	if !x.session.Pipelined && (x.handshake != nil || x.hasBody()) {
@@ -104,7 +105,7 @@ func (x *exchange) checkRequest() error {
 			return fmt.Errorf("%w: WebSocket: %w", fault.ErrBadRequest, err)
 		}
 	}
-	if x.request.Method == http.MethodTrace && !x.relay.config.AllowTrace {
+	if x.request.Method == http.MethodTrace && !x.settings.AllowTrace {
 		x.writer.Header().Set("Allow", usualMethods)
 		return fault.ErrTrace
 	}
@@ -112,10 +113,10 @@ func (x *exchange) checkRequest() error {
 		return nil
 	}
 	var err error
-	if x.pool, err = x.relay.routes.choose(x.request.URL); err != nil {
+	if x.pool, err = x.settings.routes.choose(x.request.URL); err != nil {
 		return fmt.Errorf("%w: %w", fault.ErrBadRequest, err)
 	}
-	switch limit := x.relay.config.BodyLimit; {
+	switch limit := x.settings.BodyLimit; {
 	case x.pool == nil:
 		return fmt.Errorf("%w for %s", fault.ErrNoRoute, x.request.URL.Path)
 	case limit > 0 && x.request.ContentLength > limit:
@@ -143,7 +144,8 @@ func (x *exchange) run(hasBody bool) error {
 	s := x.stream
 	x.response = responseStream{
 		stream: s, progress: x.progress, writer: x.writer, vectors: x.session.Vectors,
-		controller: x.controller, request: x.request, client: &x.client, handshake: x.handshake, relay: x.relay,
+		controller: x.controller, request: x.request, client: &x.client, handshake: x.handshake,
+		relay: x.relay, settings: x.settings,
 	}
 	x.progress.Attach(x.request.Context(), x.controller, x.transferCounter())
 	for {
@@ -180,7 +182,7 @@ func (x *exchange) transferCounter() progress.TransferCounter {
 func (x *exchange) startUpload() {
 	_ = x.controller.EnableFullDuplex() // HTTP/1.1 only; HTTP/2 and 3 always are
 	x.upload = &bodyUpload{
-		stream: x.stream, progress: x.progress, request: x.request, limit: x.relay.config.BodyLimit,
+		stream: x.stream, progress: x.progress, request: x.request, limit: x.settings.BodyLimit,
 		session: &x.session, writer: x.writer, window: &x.window, done: make(chan struct{}),
 	}
 	x.upload.lane.Open(x.stream)
@@ -248,7 +250,7 @@ func (x *exchange) finish(err error) {
 		c.Failed.Add(1)
 		status = x.fail(err)
 	}
-	if log := x.relay.config.AccessLog; log != nil {
+	if log := x.settings.AccessLog; log != nil {
 		x.log(log, status, err)
 	}
 	if err != nil && x.response.websocket == nil && (x.response.begun || status == fault.StatusClientGone) {

@@ -27,7 +27,7 @@ func idempotent(method string) bool {
 
 // publishHeaders writes slot 1, and the end of a request without a body.
 func (x *exchange) publishHeaders(hasBody bool) error {
-	s, limit, most := x.stream, x.relay.config.HeaderLimit, x.relay.config.FieldLimit
+	s, limit, most := x.stream, x.settings.HeaderLimit, x.settings.FieldLimit
 	if err := x.fillFrame(&s.RequestFrame); err != nil {
 		return err
 	}
