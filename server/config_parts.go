@@ -35,8 +35,9 @@ func (c *Config) forRelay(d *dispatch.Dispatcher, trust *conn.Trust, windows *co
 		Rates:   relay.RateLimit{Rate: c.RequestRate, Burst: c.RequestBurst, Header: c.RequestRateHeader},
 		Windows: windows, Compress: c.Compress, CompressMin: c.CompressMin, Log: c.Log, AccessLog: c.AccessLog,
 	}
-	for _, route := range c.Routes {
-		r.Routes = append(r.Routes, relay.Route{Prefix: route.Prefix, Pool: d.Pool(route.Pool)})
+	for i := range c.Routes {
+		route := &c.Routes[i]
+		r.Routes = append(r.Routes, relay.Route{Name: route.name(), Rule: route.rule(), Pool: d.Pool(route.Pool)})
 	}
 	return r
 }

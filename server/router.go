@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -50,7 +51,9 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 		config: c, trust: conn.Trust{Proxies: c.TrustedProxies, Unix: c.TrustUnix},
 		windows: conn.NewBudget(c.WindowMemory), dispatcher: dispatcher,
 	}
-	r.relay = relay.New(c.forRelay(dispatcher, &r.trust, r.windows), dispatcher)
+	if r.relay, err = relay.New(c.forRelay(dispatcher, &r.trust, r.windows), dispatcher); err != nil {
+		return nil, errors.Join(err, dispatcher.Close())
+	}
 	return r, nil
 }
 

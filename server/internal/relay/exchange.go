@@ -31,8 +31,8 @@ type exchange struct {
 	stream   *dispatch.Stream // nil: none yet
 	streamID uint64
 	progress *progress.Exchange // of the stream
-	pool     *dispatch.Pool
-	upload   *bodyUpload // nil: no body, or not started
+	route    *Route             // nil: not chosen
+	upload   *bodyUpload        // nil: no body, or not started
 	response responseStream
 	worker   string // name of the link that served the exchange
 
@@ -91,7 +91,7 @@ func (x *exchange) leave() {
 	x.window.release()
 }
 
-// checkRequest refuses a request that no worker has to see for that, and finds the pool.
+// checkRequest refuses a request that no worker has to see for that, and finds the route.
 func (x *exchange) checkRequest() error {
 	if x.session.Ambiguous {
 		x.session.CloseAfter(x.writer.Header())
@@ -112,14 +112,10 @@ func (x *exchange) checkRequest() error {
 	if header.AsksServer(x.request) {
 		return nil
 	}
-	var err error
-	if x.pool, err = x.settings.routes.choose(x.request.URL); err != nil {
-		return fmt.Errorf("%w: %w", fault.ErrBadRequest, err)
+	if err := x.chooseRoute(); err != nil {
+		return err
 	}
-	switch limit := x.settings.BodyLimit; {
-	case x.pool == nil:
-		return fmt.Errorf("%w for %s", fault.ErrNoRoute, x.request.URL.Path)
-	case limit > 0 && x.request.ContentLength > limit:
+	if limit := x.settings.BodyLimit; limit > 0 && x.request.ContentLength > limit {
 		return fmt.Errorf("%w: %d bytes announced, the limit is %d",
 			fault.ErrBodyTooLarge, x.request.ContentLength, limit)
 	}
@@ -149,7 +145,7 @@ func (x *exchange) run(hasBody bool) error {
 	}
 	x.progress.Attach(x.request.Context(), x.controller, x.transferCounter())
 	for {
-		if err := s.Assign(x.request.Context(), x.pool); err != nil {
+		if err := s.Assign(x.request.Context(), x.route.Pool); err != nil {
 			x.haltUpload(err)
 			x.progress.Detach()
 			s.Finish(err)

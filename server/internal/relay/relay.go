@@ -62,11 +62,16 @@ type Relay struct {
 	failOnce sync.Once
 }
 
-// New returns a relay to the workers of a dispatcher, which it does not own.
-func New(c Config, d *dispatch.Dispatcher) *Relay {
+// New returns a relay to the workers of a dispatcher, which it does not own, or an error if
+// the routes make no sense.
+func New(c Config, d *dispatch.Dispatcher) (*Relay, error) {
 	r := &Relay{dispatcher: d, quiet: make(chan struct{})}
-	r.settings.Store(newSettings(&c))
-	return r
+	s, err := newSettings(&c)
+	if err != nil {
+		return nil, err
+	}
+	r.settings.Store(s)
+	return r, nil
 }
 
 // ServeHTTP carries one exchange: the documentation of the package shows the way.
