@@ -134,6 +134,9 @@ func newRequestID() string {
 	return hex.EncodeToString(b[:])
 }
 
+// hostOf returns the host that the client has asked for.
+func (i *clientInfo) hostOf(r *http.Request) string { return cmp.Or(i.publicHost, r.Host) }
+
 // appendNode adds the field that says who the client is, if it has an address.
 func (i *clientInfo) appendNode(fields []proto.Field) []proto.Field {
 	if i.node == "" {
@@ -151,7 +154,7 @@ func (i *clientInfo) appendFields(fields []proto.Field, r *http.Request) []proto
 	}
 	add("x-forwarded-for", joined(i.hops, i.peer.Address))
 	add("x-forwarded-proto", i.scheme)
-	add("x-forwarded-host", cmp.Or(i.publicHost, r.Host))
+	add("x-forwarded-host", i.hostOf(r))
 	add("forwarded", i.after(r.Header["Forwarded"], i.forwarded(r)))
 	add("via", joined(r.Header["Via"], i.via))
 	add("x-request-id", i.id)

@@ -133,7 +133,7 @@ func TestTheSchemeIsThatOfTheClient(t *testing.T) {
 		}
 		var frame proto.Request
 		request := httptest.NewRequest("GET", "/", nil)
-		x := exchange{
+		x := exchange{route: &Route{},
 			request: request, client: *clientFrom("10.0.0.1:80", c.fields), handshake: new(websocket.Handshake),
 		}
 		if err := x.fillFrame(&frame); err != nil || frame.Scheme != strings.Replace(c.scheme, "http", "ws", 1) {

@@ -50,7 +50,7 @@ func (x *exchange) serve() error {
 	if err := x.checkRequest(); err != nil {
 		return err
 	}
-	if header.AsksServer(x.request) {
+	if x.answeredHere() {
 		return x.answerItself()
 	}
 	hasBody := x.hasBody()

@@ -8,11 +8,13 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/route"
 )
 
-// Route says which requests it takes, and which pool serves them.
+// Route says which requests it takes, and who answers them: one of the last three is not nil.
 type Route struct {
-	Name string
-	Rule route.Rule
-	Pool *dispatch.Pool
+	Name     string
+	Rule     route.Rule
+	Pool     *dispatch.Pool
+	Redirect *Redirect
+	Respond  *Respond
 }
 
 // newTable compiles the rules of routes.
