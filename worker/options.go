@@ -1,7 +1,9 @@
 package worker
 
 import (
+	"cmp"
 	"log/slog"
+	"os"
 	"time"
 )
 
@@ -26,14 +28,21 @@ const noUID = -1
 const defaultLanes = 64
 
 func newOptions(list []Option) options {
-	o := options{pool: "default", lanes: defaultLanes, log: slog.Default(), grace: 10 * time.Second, serverUID: noUID}
+	o := options{
+		pool: cmp.Or(os.Getenv(PoolVariable), "default"), lanes: defaultLanes, log: slog.Default(),
+		grace: 10 * time.Second, serverUID: noUID,
+	}
 	for _, option := range list {
 		option(&o)
 	}
 	return o
 }
 
-// WithPool names the pool to serve; the default is "default".
+// PoolVariable names the environment variable that stands for [WithPool]. The server sets it
+// for the workers that it starts.
+const PoolVariable = "UPLOAD_RESPONSE_POOL"
+
+// WithPool names the pool to serve; the default is that in UPLOAD_RESPONSE_POOL, or "default".
 func WithPool(pool string) Option { return func(o *options) { o.pool = pool } }
 
 // WithName names the link in the server's logs; by default the server uses the process
