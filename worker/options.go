@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"log/slog"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -18,6 +19,9 @@ type options struct {
 	grace time.Duration
 
 	serverUID int // noUID: the environment may name one
+
+	withoutStacks bool           // Serve does not print stacks
+	stacks        syscall.Signal // on which this process prints them; 0: none
 }
 
 // noUID is not the id of any user.
@@ -59,6 +63,11 @@ func WithLog(log *slog.Logger) Option { return func(o *options) { o.log = log } 
 // WithGrace sets how long Serve lets requests run after its context has ended; the
 // default is 10 seconds. With 0 it cuts them off at once.
 func WithGrace(d time.Duration) Option { return func(o *options) { o.grace = d } }
+
+// WithoutStacks has Serve leave signal 40 alone. Otherwise it prints the stacks of all
+// goroutines to standard error on that signal, those of requests first, with their method and
+// target, and goes on. The server asks for them before it ends a worker that is stuck.
+func WithoutStacks() Option { return func(o *options) { o.withoutStacks = true } }
 
 // ServerUIDVariable names the environment variable that stands for [WithServerUID].
 const ServerUIDVariable = "UPLOAD_RESPONSE_SERVER_UID"
