@@ -3,17 +3,26 @@ package main
 import (
 	"fmt"
 
+	"github.com/spf13/cobra"
+
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
+const layoutExample = `
+# Compare the layouts of two programs by the hash in the last line
+upload-response layout
+`
+
+func (p *program) layoutCommand() *cobra.Command {
+	return cli.NewCommand(&cli.FlagSet{
+		Command: "upload-response layout", Example: layoutExample,
+		Summary: "prints every word of the shared memory, and the hash of them all",
+	}, p.getenv, p.layout)
+}
+
 // layout prints every word of the shared memory.
-func (p *program) layout(args []string) error {
-	flags := &cli.FlagSet{Command: "upload-response layout",
-		Summary: "prints every word of the shared memory, and the hash of them all"}
-	if done, err := flags.ParseOrHelp(args, p.getenv, p.stdout); done || err != nil {
-		return err
-	}
+func (p *program) layout([]string) error {
 	if err := shm.WriteLayoutTable(p.stdout); err != nil {
 		return err
 	}

@@ -36,6 +36,11 @@ func (s *settings) parse(flags *cli.FlagSet, args []string, getenv func(string) 
 	if err := flags.Parse(args, getenv); err != nil {
 		return err
 	}
+	return s.finish(flags)
+}
+
+// finish completes and checks settings that the flags and variables have set.
+func (s *settings) finish(flags *cli.FlagSet) error {
 	if err := s.complete(flags.Given); err != nil {
 		return flags.Usage(err)
 	}
