@@ -46,6 +46,7 @@ func (p *program) commands() *cobra.Command {
 		Command: self, Summary: "a streaming request/response proxy over shared memory", Example: mainExample,
 	}, "command",
 		p.serveCommand(), p.workerCommand(), p.demoCommand(), p.layoutCommand(), p.versionCommand(),
+		p.completionCommand(), p.manualCommand(),
 		cli.NewHidden("bench", "deprecated: run upload-response-bench", p.bench))
 	cli.AddVersion(root, versionLine())
 	return root
