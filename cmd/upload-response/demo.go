@@ -36,7 +36,7 @@ upload-response demo --add /c/echo=./build/c/echo
 // demoFlags returns the flags of demo, with s set to the defaults.
 func (s *settings) demoFlags(getenv func(string) string) *cli.FlagSet {
 	s.flags(getenv)
-	s.listeners = newListenerSettings("127.0.0.1:8080")
+	s.listeners = newListenerSettings(getenv, "127.0.0.1")
 	s.accessLog, s.shutdown = true, 5*time.Second
 	s.socket = fmt.Sprintf("%s/upload-response-demo-%d.sock", os.TempDir(), os.Getpid())
 	log := s.logging.flags()

@@ -48,8 +48,10 @@ memory for its responses.
 
 An ADDRESS is HOST:PORT or http://HOST:PORT (HTTP/1.1, and HTTP/2 with prior knowledge),
 https://HOST:PORT (HTTP/1.1 and 2, and HTTP/3 on the same UDP port), unix:PATH, or fd:N or
-https+fd:N, a listening socket that was passed on. Without --listen the server takes the
-sockets that systemd passes on, if there are any.
+https+fd:N, a listening socket that was passed on. :PORT, or a PORT alone, is for clients of
+all machines, 127.0.0.1:PORT and localhost:PORT for those of this one. Without --listen the
+server takes the sockets that systemd passes on, if there are any; else it listens on the port
+in the variable PORT, as hosting platforms set it, for clients of all machines.
 
 SIGTERM, SIGINT and SIGQUIT end the server when the running requests have finished; a second
 signal ends it at once. SIGUSR1 logs counters. SIGHUP reads the certificate files again.
@@ -61,7 +63,7 @@ func (s *settings) flags(getenv func(string) string) *cli.FlagSet {
 	*s = settings{config: server.DefaultConfig(), socket: attach.DefaultSocket(getenv), processes: 1,
 		shutdown: 30 * time.Second}
 	s.config.Routes, s.config.LinkMemory = nil, 0
-	s.listeners = newListenerSettings(":8080")
+	s.listeners = newListenerSettings(getenv, "")
 	log := s.logging.flags()
 	log.Options = append(log.Options, cli.Option{
 		Name: "access-log", Help: "write a line for every request to standard output", Parse: cli.Toggle(&s.accessLog),

@@ -53,7 +53,8 @@ func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 		{"serve --foo", "unknown flag --foo (see 'upload-response serve --help')"},
 		{"serve --listen", "--listen needs a value"},
 		{"serve extra", `unexpected argument "extra"`},
-		{"serve --listen 8080", `--listen "8080": want HOST:PORT, https://HOST:PORT, unix:PATH`},
+		{"serve --listen 80x", `--listen "80x": want HOST:PORT, https://HOST:PORT, unix:PATH`},
+		{"serve --listen $PORT", `--listen "$PORT": the variable PORT is not set`},
 		{"serve --listen unix:", "want unix: and a path of 1 to 107 bytes"},
 		{"serve --listen :1 --listen :1", `--listen ":1": given twice`},
 		{"serve --listen https://:8443",
@@ -145,7 +146,7 @@ func TestHelpGoesToStandardOutputAndFits(t *testing.T) {
 func TestHelpOfServeNamesEveryFlagAndItsDefault(t *testing.T) {
 	stdout, _, _ := call(nil, "serve", "--help-all")
 	for _, want := range []string{
-		"--listen ADDRESS", "(:8080)", "--num-streams N", "(100)", "--slot-size SIZE", "(64KiB)",
+		"--listen ADDRESS", "(127.0.0.1:8080)", "--num-streams N", "(100)", "--slot-size SIZE", "(64KiB)",
 		"--slots-per-stream N", "(16384)", "--memory SIZE", "(256MiB)", "--response-timeout TIME", "(30s)",
 		"UPLOAD_RESPONSE_LISTEN",
 	} {

@@ -63,7 +63,9 @@ func (s *settings) complete(given func(option string) bool) error {
 		return errors.New("--workers is the number of processes of each --worker: give --worker, too")
 	}
 	s.expandWorkers()
-	s.listeners.complete()
+	if err := s.listeners.complete(); err != nil {
+		return err
+	}
 	for _, check := range []func() error{s.listeners.check, s.checkProxies, s.checkHeaderLimit, s.checkPools,
 		s.checkMemory} {
 		if err := check(); err != nil {
