@@ -13,22 +13,41 @@ import (
 const versionExample = `
 # For a person, or in a report of a fault
 upload-response version
+
+# For a program that asks whether a worker and a server fit together
+upload-response version --json
 `
 
 func (p *program) versionCommand() *cobra.Command {
+	var asJSON bool
 	return cli.NewCommand(&cli.FlagSet{
 		Command: "upload-response version", Example: versionExample, Summary: "prints the version",
-	}, p.getenv, p.version)
+		Groups: jsonFlags(&asJSON),
+	}, p.getenv, func([]string) error {
+		if asJSON {
+			return printJSON(p.stdout, thisBuild())
+		}
+		_, err := fmt.Fprintln(p.stdout, versionLine())
+		return err
+	})
 }
 
-// version prints what this program is.
-func (p *program) version([]string) error {
-	_, err := fmt.Fprintln(p.stdout, versionLine())
-	return err
+// build is what this program is, as JSON.
+type build struct {
+	Name    string      `json:"name"`
+	Version string      `json:"version"`
+	Go      string      `json:"go"`
+	OS      string      `json:"os"`
+	Arch    string      `json:"arch"`
+	Layouts layoutRange `json:"layouts"`
+}
+
+func thisBuild() build {
+	return build{server.Name, server.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH, layouts()}
 }
 
 // versionLine says what this program is.
 func versionLine() string {
-	return fmt.Sprintf("%s %s (%s, %s/%s)", server.Name, server.Version, runtime.Version(), runtime.GOOS,
-		runtime.GOARCH)
+	b := thisBuild()
+	return fmt.Sprintf("%s %s (%s, %s/%s)", b.Name, b.Version, b.Go, b.OS, b.Arch)
 }
