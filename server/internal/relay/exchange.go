@@ -59,7 +59,7 @@ func (x *exchange) serve() error {
 		Upload: hasBody, Unasked: !x.session.AwaitsContinue, WebSocket: x.handshake != nil,
 		Info: dispatch.RequestInfo{
 			RequestID: x.client.id, Method: x.request.Method, Target: x.request.RequestURI,
-			Protocol: x.request.Proto, ClientAddress: x.client.address, Start: x.start, Pool: x.pool,
+			Protocol: x.request.Proto, ClientAddress: x.client.address, Start: x.start, Pool: x.route.Pool,
 		},
 	})
 	if err != nil {
