@@ -234,7 +234,7 @@ func (d *Dispatcher) newLink(
 	}
 	l := &link{
 		pool: p, cache: d.requests, responses: d.responses, log: d.log, name: hello.Name, holder: h,
-		pid: peer.pid, leader: peer.leader, stacks: int(hello.Stacks),
+		pid: peer.pid, leader: peer.leader, stacks: int(hello.Stacks), since: time.Now(),
 		index: ls.mailbox, generation: ls.generation, segment: ls.segment, conn: conn, concurrency: concurrency,
 	}
 	if l.name == "" {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/wavey-ai/upload-response/shm"
 )
@@ -23,6 +24,7 @@ type link struct {
 	process    *workerProcess // of the leader; nil: nobody knows how it ends
 	stacks     int            // signal on which the process prints its stacks; 0: none
 	holder     holder         // for whom it is counted
+	since      time.Time
 	index      uint32
 	generation uint32
 
@@ -46,7 +48,8 @@ type link struct {
 	lagging     bool // it left a stream in its inbox for long
 	concurrency int  // streams that it serves at once
 	free        []uint32
-	inflight    int // lanes in use, but for those whose response has ended well
+	inflight    int    // lanes in use, but for those whose response has ended well
+	ended       uint64 // streams with which it is done
 	idleSince   uint64
 	serviceTime serviceTime
 	retirements []*retirement // that wait until no lane is in use
@@ -241,6 +244,7 @@ func (l *link) freeLane(a *assignment) {
 func (l *link) markServed(a *assignment) {
 	a.served = true
 	l.inflight--
+	l.ended++
 	now := shm.Now()
 	ended := a.stream.responses.endedAt
 	if ended == 0 {

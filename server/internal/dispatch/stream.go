@@ -32,11 +32,11 @@ type Stream struct {
 
 	id         atomic.Uint64 // 0: not in use
 	client     Client        // guarded by the lock of the cache, and of the pool
+	info       RequestInfo   // of the request; guarded by the lock of the cache
 	queued     atomic.Bool   // it has a row, and no link yet
 	hasBody    atomic.Bool   // a body is to come, unasked
 	websocket  atomic.Bool   // the request asks for a WebSocket
 	placedAt   atomic.Int64  // when it got its row, then its link, shm.Now
-	begunAt    int64         // when it got its row, shm.Now
 	attempts   int           // links to which it was assigned
 	idempotent bool          // the request may be served twice
 	deaths     int           // workers that died with the request

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/shm"
 )
@@ -68,8 +67,9 @@ func (d *stuckTest) attachStarted() (*link, *shm.WorkerEnd) {
 func (d *stuckTest) serve(l *link, w *shm.WorkerEnd) (*Stream, shm.Assignment, <-chan error) {
 	d.t.Helper()
 	s := d.stream(true)
-	s.RequestFrame = proto.Request{Method: "GET", Path: "/slow\x7f?token=secret",
-		Fields: []proto.Field{{Name: "x-request-id", Value: "id-1"}}}
+	d.requests.mu.Lock()
+	s.info = RequestInfo{Method: "GET", Target: "/slow\x7f?token=secret", RequestID: "id-1", Start: time.Now()}
+	d.requests.mu.Unlock()
 	d.end(s)
 	d.assign(l, s)
 	a, _ := d.take(w, s.id.Load())

@@ -25,7 +25,7 @@ type StuckRequest struct {
 	RequestID string
 	Method    string
 	Target    string        // path without the query, printable ASCII, cut if it is long
-	Age       time.Duration // since the server has a place for it
+	Age       time.Duration // since the request came
 	Idle      time.Duration // since the worker has last made progress, or had no need to
 	Where     string        // it hangs, for a person
 }
@@ -39,8 +39,8 @@ func (l *link) describeStuck(t *standstill, why string) *StuckWorker {
 			return
 		}
 		w.Requests = append(w.Requests, StuckRequest{
-			ID: s.id.Load(), RequestID: s.requestID(), Method: forLog(s.RequestFrame.Method), Target: s.target(),
-			Age: time.Duration(t.now - s.begunAt), Idle: time.Duration(t.now - since), Where: a.where(),
+			ID: s.id.Load(), RequestID: s.info.RequestID, Method: forLog(s.info.Method), Target: s.target(),
+			Age: time.Since(s.info.Start), Idle: time.Duration(t.now - since), Where: a.where(),
 		})
 	})
 	return w
@@ -56,27 +56,17 @@ func (a *assignment) where() string {
 		return "ended, not let go"
 	case s.overFor != shm.ReasonDeadline:
 		return "client gone, not let go"
-	case s.progress.ResponseStarted():
+	case s.progress.Started():
 		return "response begun"
 	}
 	return "taken, no response"
-}
-
-// requestID returns the id of the request. Preconditions: as target.
-func (s *Stream) requestID() string {
-	for _, f := range s.RequestFrame.Fields {
-		if f.Name == "x-request-id" {
-			return f.Value
-		}
-	}
-	return ""
 }
 
 // target returns the path of the request for a log. The query is left out: it may have
 // secrets. Preconditions: the stream has a lane, whose pool's lock the caller holds; or the
 // caller serves the exchange.
 func (s *Stream) target() string {
-	path, _, _ := strings.Cut(s.RequestFrame.Path, "?")
+	path, _, _ := strings.Cut(s.info.Target, "?")
 	return forLog(path)
 }
 

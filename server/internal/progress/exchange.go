@@ -77,12 +77,15 @@ func (x *Exchange) EndWrite() { x.writeSince.Store(0) }
 // Sent counts bytes of the response that the connection has taken.
 func (x *Exchange) Sent(n int) { x.taken.Add(uint64(n)) }
 
+// Taken returns how many bytes of the response the connection has taken.
+func (x *Exchange) Taken() uint64 { return x.taken.Load() }
+
+// Started reports whether the response has begun.
+func (x *Exchange) Started() bool { return x.started.Load() }
+
 // StartResponse notes that the response has begun. From then on the upload has no least
 // rate.
 func (x *Exchange) StartResponse() { x.started.Store(true) }
-
-// ResponseStarted reports whether StartResponse was called.
-func (x *Exchange) ResponseStarted() bool { return x.started.Load() }
 
 // Expire notes that the worker of a stream has run out of time.
 func (x *Exchange) Expire(stream uint64) { x.expired.Store(stream) }
