@@ -97,7 +97,7 @@ type Config struct {
 	Routes []Route
 	// Supervised names the pools whose workers come back by themselves: their requests wait
 	// for a worker instead of failing at once when there is none; see
-	// [UploadResponseRouter.Hopeless].
+	// [UploadResponseRouter.MarkFailed].
 	Supervised []string
 
 	// TrustedProxies are the addresses whose X-Forwarded-For, -Proto and -Host, Forwarded, and

@@ -37,3 +37,21 @@ func (r *UploadResponseRouter) DrainWorker(process int) <-chan struct{} {
 func (r *UploadResponseRouter) EvictWorker(process int, why string) int {
 	return r.dispatcher.EvictWorker(process, why)
 }
+
+// MarkFailed notes that no worker of a pool is to be expected, and why: requests for the pool
+// fail at once while no worker is attached, also those that wait. The first worker that attaches
+// ends that, and so does MarkRecovered.
+func (r *UploadResponseRouter) MarkFailed(pool, reason string) { r.dispatcher.MarkFailed(pool, reason) }
+
+// MarkRecovered notes that the workers of a pool are started again: requests wait for them.
+func (r *UploadResponseRouter) MarkRecovered(pool string) { r.dispatcher.MarkRecovered(pool) }
+
+// Hopeless is MarkFailed for a pool to which no worker has ever attached; of another one it says
+// nothing.
+//
+// Deprecated: use MarkFailed.
+func (r *UploadResponseRouter) Hopeless(pool, how string) {
+	if !r.dispatcher.WasAttached(pool) {
+		r.MarkFailed(pool, how)
+	}
+}

@@ -143,15 +143,6 @@ func (d *Dispatcher) OpenWebSocket(s *Stream, onDrain func()) {
 	}
 }
 
-// MarkHopeless notes that the workers of a supervised pool do not come up, and how the last
-// one ended: its requests fail at once, until a worker attaches, instead of waiting for
-// one. Requests for a pool whose workers have attached before do wait.
-func (d *Dispatcher) MarkHopeless(pool, how string) {
-	if p := d.pools[pool]; p != nil && p.markHopeless() {
-		d.log.Error("no worker of the pool comes up, its requests fail", "pool", pool, "how", how)
-	}
-}
-
 // Drain tells the workers, and the open WebSockets, that the server is about to end, at the
 // latest when ctx does. No more workers attach. Only the first call counts.
 func (d *Dispatcher) Drain(ctx context.Context) {

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -23,8 +22,8 @@ type Pool struct {
 
 	mu       sync.Mutex
 	links    []*link
-	attached bool // a link was added, ever
-	hopeless bool // none was, and none is to be expected
+	attached bool   // a link was added, ever
+	failed   string // why no worker is to be expected, for a person; "": one is
 	held     holdings
 	queue    fairQueue
 	idles    uint64 // how often a link of this pool became idle
@@ -34,9 +33,9 @@ type Pool struct {
 // back because its link was closed goes to the front. Release: Finish.
 func (p *Pool) assign(ctx context.Context, s *Stream) error {
 	p.mu.Lock()
-	if len(p.links) == 0 && (!p.supervised || p.hopeless) {
+	if err := p.checkExpected(); err != nil {
 		p.mu.Unlock()
-		return fault.ErrNoWorker
+		return err
 	}
 	if p.queue.size == 0 && p.share(s.client) != exhausted {
 		if l := p.pick(s); l != nil {
@@ -126,21 +125,8 @@ func (p *Pool) add(l *link) {
 		return
 	}
 	p.links = append(p.links, l)
-	p.attached, p.hopeless = true, false
+	p.attached, p.failed = true, ""
 	p.serveQueue()
-}
-
-// markHopeless notes that the workers of the pool do not come up. It reports whether that
-// is news: one that has attached may come back.
-func (p *Pool) markHopeless() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.attached || p.hopeless {
-		return false
-	}
-	p.hopeless = true
-	p.queue.fail(fault.ErrNoWorker)
-	return true
 }
 
 // remove takes l out of the pool. The caller holds the lock.
@@ -148,8 +134,8 @@ func (p *Pool) remove(l *link) {
 	if i := slices.Index(p.links, l); i >= 0 {
 		p.links = slices.Delete(p.links, i, i+1)
 	}
-	if len(p.links) == 0 && !p.supervised {
-		p.queue.fail(fault.ErrNoWorker)
+	if err := p.checkExpected(); err != nil {
+		p.queue.fail(err)
 	}
 }
 
