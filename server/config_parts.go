@@ -35,7 +35,7 @@ func (c *Config) forRelay(d *dispatch.Dispatcher, trust *conn.Trust, windows *co
 	r := relay.Config{
 		Trust: trust, HeaderLimit: c.HeaderLimit, FieldLimit: c.FieldLimit, BodyLimit: c.BodyLimit,
 		AllowTrace: c.AllowTrace, MessageLimit: c.MessageLimit, PingInterval: c.PingInterval,
-		Rates:      relay.RateLimit{Rate: c.RequestRate, Burst: c.RequestBurst, Header: c.RequestRateHeader},
+		Rates:      relay.RateLimit{Rate: float64(c.RequestRate), Burst: c.RequestBurst, Header: c.RequestRateHeader},
 		ErrorPages: errorpage.Config(c.ErrorPages),
 		Windows:    windows, Compress: c.Compress, CompressMin: c.CompressMin, Log: c.Log, AccessLog: c.AccessLog,
 	}

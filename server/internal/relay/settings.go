@@ -1,6 +1,8 @@
 package relay
 
 import (
+	"slices"
+
 	"github.com/wavey-ai/upload-response/server/internal/compress"
 	"github.com/wavey-ai/upload-response/server/internal/errorpage"
 	"github.com/wavey-ai/upload-response/server/internal/route"
@@ -26,8 +28,14 @@ func newSettings(c *Config) (*settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &settings{
+	routes := slices.Clone(c.Routes)
+	for i := range routes {
+		routes[i].bind(c)
+	}
+	s := &settings{
 		Config: *c, table: table, pages: pages, rates: newRateTable(&c.Rates),
 		compressors: compress.New(c.Compress, c.CompressMin),
-	}, nil
+	}
+	s.Routes = routes
+	return s, nil
 }
