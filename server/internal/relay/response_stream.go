@@ -314,9 +314,12 @@ func clientError(p *progress.Exchange, err error) error {
 }
 
 func writeError(p *progress.Exchange, err error) error {
+	failure := p.UploadFailure()
 	switch {
 	case errors.Is(err, http.ErrNotSupported):
 		return nil
+	case errors.Is(failure, fault.ErrCancelled):
+		return failure
 	case p.Preempted():
 		return fault.ErrPreempted
 	case p.ClientSlow():
