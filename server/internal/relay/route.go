@@ -1,0 +1,67 @@
+package relay
+
+import (
+	"fmt"
+
+	"github.com/wavey-ai/upload-response/server/internal/dispatch"
+	"github.com/wavey-ai/upload-response/server/internal/fault"
+	"github.com/wavey-ai/upload-response/server/internal/files"
+	"github.com/wavey-ai/upload-response/server/internal/route"
+)
+
+// Route says which requests it takes, and who answers them: a pool, or the server itself.
+type Route struct {
+	Name     string
+	Rule     route.Rule
+	Pool     *dispatch.Pool
+	Redirect *Redirect
+	Respond  *Respond
+	Files    *files.Folder // with a pool: that gets what no file answers
+
+	Rates     RateLimit // besides that of all requests
+	BodyLimit int64     // in place of that of all requests; 0: that one
+
+	rates *rateTable
+}
+
+// bind fills in what the route takes from the configuration of all.
+func (r *Route) bind(c *Config) {
+	r.rates = newRateTable(&r.Rates)
+	if r.BodyLimit == 0 {
+		r.BodyLimit = c.BodyLimit
+	}
+}
+
+// newTable compiles the rules of routes.
+func newTable(routes []Route) (*route.Table, error) {
+	rules := make([]route.Rule, len(routes))
+	for i := range routes {
+		rules[i] = routes[i].Rule
+	}
+	return route.New(rules)
+}
+
+// chooseRoute finds the route of the request.
+func (x *exchange) chooseRoute() error {
+	i, err := x.settings.table.Choose(x.request)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", fault.ErrBadRequest, err)
+	case i == route.None:
+		return fmt.Errorf("%w for %s", fault.ErrNoRoute, x.request.URL.Path)
+	}
+	x.route = &x.settings.Routes[i]
+	return x.checkRoute()
+}
+
+// checkRoute checks the limits of the route.
+func (x *exchange) checkRoute() error {
+	if !x.route.rates.allow(x.request, &x.client) {
+		return fault.ErrTooFast
+	}
+	if limit := x.route.BodyLimit; limit > 0 && x.request.ContentLength > limit {
+		return fmt.Errorf("%w: %d bytes announced, the limit is %d",
+			fault.ErrBodyTooLarge, x.request.ContentLength, limit)
+	}
+	return nil
+}
