@@ -7,6 +7,7 @@ toolchain go1.26.11
 require (
 	github.com/caddyserver/certmagic v0.25.6
 	github.com/edsrzf/mmap-go v1.2.0
+	github.com/fsnotify/fsnotify v1.10.1
 	github.com/gobwas/ws v1.5.0
 	github.com/klauspost/compress v1.20.4
 	github.com/mholt/acmez/v3 v3.1.7
