@@ -69,7 +69,7 @@ var layers = map[string][]string{
 	"cmd/internal/cli": {standard},
 	"cmd/upload-response": {
 		standard, "golang.org/x/sys/unix", "github.com/caddyserver/certmagic", "github.com/mholt/acmez/v3",
-		"go.uber.org/zap",
+		"go.uber.org/zap", "github.com/mattn/go-shellwords",
 		module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/cmd/internal/cli",
 	},
 	"cmd/upload-response-bench": {
