@@ -37,6 +37,7 @@ type process struct {
 	attached time.Time
 	asked    Reason      // why it is to end; empty: it is not
 	peers    map[int]int // processes that attached, it or descendants, and the signals for their stacks
+	links    int         // that have attached
 }
 
 // launch starts a process.

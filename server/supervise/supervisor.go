@@ -263,9 +263,13 @@ func (s *Supervisor) Stop() {
 // stopped reports whether Stop was called.
 func (s *Supervisor) stopped() bool { return isClosed(s.stopping) }
 
-// hasRoom reports whether one more process can run, and attach.
-func (s *Supervisor) hasRoom() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.config.Room == 0 || len(s.live) < s.config.Room
+// hasRoomBeside reports whether a process like this one can attach, too.
+func (s *Supervisor) hasRoomBeside(p *process) bool {
+	if s.config.Free == nil {
+		return true
+	}
+	p.mu.Lock()
+	links := max(1, p.links)
+	p.mu.Unlock()
+	return s.config.Free() >= links
 }
