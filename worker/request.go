@@ -38,6 +38,7 @@ type Request struct {
 	index uint32 // of the lane
 	id    uint64
 	row   *shm.Row
+	run   *handlerRun // the goroutine of its handler; nil: Next has returned it
 
 	// reading guards the reading of the request lane. Nobody waits for the server
 	// while holding it. The request ends under it: a goroutine that holds it and
@@ -57,6 +58,8 @@ type Request struct {
 	websocket bool   // a WebSocket is open
 	part      Kind   // of the message that is committed in part; 0: none
 	ended     atomic.Bool
+
+	clientClosed atomic.Bool // the WebSocket: a message that is unfinished may stay so
 
 	deadlines atomic.Pointer[deadlines] // nil: none were set
 

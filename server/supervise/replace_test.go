@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// obedient is a script that ends when it is asked to.
+// obedient is a script that ends by SIGTERM.
 const obedient = `trap 'exit 0' TERM; while :; do sleep 0.01; done`
 
 // stubborn is one that has to be killed.
