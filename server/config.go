@@ -126,6 +126,10 @@ type Config struct {
 	StartedWorkers int
 	OpenPools      []string
 
+	// OnAttach, if not nil, is called when a worker that was started has attached, just before it
+	// gets requests. It returns soon: the worker waits for it. Many goroutines may call it.
+	OnAttach func(AttachedWorker)
+
 	// Ended, if not nil, waits until the process of a worker that was started has ended, at
 	// most until ctx does, and returns how it has. The server asks when it has lost the worker
 	// with a request that might be served again: one that was all that the worker had, when

@@ -19,7 +19,7 @@ func (c *Config) forDispatcher() dispatch.Config {
 		Supervised: c.Supervised, OpenPools: c.OpenPools, Started: c.Started, StartedWorkers: c.StartedWorkers,
 		AllowUIDs: c.AllowUIDs, AllowGIDs: c.AllowGIDs, PoolUIDs: c.PoolUIDs, PoolGIDs: c.PoolGIDs,
 		LinksPerProcess: c.LinksPerProcess, LinksPerUser: c.LinksPerUser, LinksPerPool: c.LinksPerPool,
-		Ended: c.Ended, PoolConfigs: c.PoolConfigs, OnStuck: c.OnStuck, Log: c.Log,
+		OnAttach: c.OnAttach, Ended: c.Ended, PoolConfigs: c.PoolConfigs, OnStuck: c.OnStuck, Log: c.Log,
 	}
 	for i := range c.Routes {
 		if pool := c.Routes[i].Pool; pool != "" {

@@ -96,6 +96,9 @@ func (d *Dispatcher) attach(conn *net.UnixConn, p process) {
 	}
 	_ = conn.SetDeadline(time.Time{})
 	go l.watcher.run()
+	if d.config.OnAttach != nil && l.leader != 0 {
+		d.config.OnAttach(AttachedWorker{Pool: l.pool.name, Link: l.name, PID: l.pid, Leader: l.leader, Stacks: l.stacks})
+	}
 	l.pool.add(l)
 	d.counters.Attached.Add(1)
 	d.log.Info("link attached", "link", l.name, "pool", l.pool.name, "pid", l.pid, "lanes", l.concurrency)

@@ -12,17 +12,22 @@ import (
 // once while no link is attached, also those that wait. A link that attaches ends that, and
 // so does MarkRecovered.
 func (d *Dispatcher) MarkFailed(pool, reason string) {
-	if p := d.pools[pool]; p != nil && p.markFailed(reason) {
-		d.log.Error("no worker of the pool comes up, its requests fail", "pool", pool, "how", reason)
+	if p := d.pools[pool]; p != nil {
+		p.markFailed(reason)
 	}
 }
 
-// WasAttached reports whether a link has ever been attached to a pool.
-func (d *Dispatcher) WasAttached(pool string) bool {
+// MarkHopeless is MarkFailed for a pool to which no link was ever attached, and logs it. Of
+// another pool it says nothing.
+func (d *Dispatcher) MarkHopeless(pool, how string) {
 	p := d.pools[pool]
-	if p == nil {
-		return false
+	if p != nil && !p.wasAttached() && p.markFailed(how) {
+		d.log.Error("no worker of the pool comes up, its requests fail", "pool", pool, "how", how)
 	}
+}
+
+// wasAttached reports whether a link has ever been attached.
+func (p *Pool) wasAttached() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.attached
@@ -30,8 +35,8 @@ func (d *Dispatcher) WasAttached(pool string) bool {
 
 // MarkRecovered notes that workers of a pool are to be expected again.
 func (d *Dispatcher) MarkRecovered(pool string) {
-	if p := d.pools[pool]; p != nil && p.markRecovered() {
-		d.log.Info("pool recovers, its requests wait for a worker", "pool", pool)
+	if p := d.pools[pool]; p != nil {
+		p.markRecovered()
 	}
 }
 
@@ -47,13 +52,10 @@ func (p *Pool) markFailed(reason string) bool {
 	return before == ""
 }
 
-// markRecovered reports whether that is news.
-func (p *Pool) markRecovered() bool {
+func (p *Pool) markRecovered() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	before := p.failed
 	p.failed = ""
-	return before != ""
 }
 
 // checkExpected returns an error if no worker is there, nor to be expected. The caller holds

@@ -8,6 +8,14 @@ import (
 	"github.com/wavey-ai/upload-response/shm"
 )
 
+// AttachedWorker is a worker that was started, and has attached with a link.
+type AttachedWorker struct {
+	Pool, Link string // names
+	PID        int    // of the process that attached, as the kernel says
+	Leader     int    // of the process that was started, which PID is or descends from
+	Stacks     int    // signal that has PID print its stacks; 0: there is none
+}
+
 // WorkerEnd is how the process of a worker that was started has ended.
 type WorkerEnd struct {
 	Known    bool   // it has ended, and how is known
