@@ -12,7 +12,7 @@ import (
 // once while no link is attached, also those that wait. A link that attaches ends that, and
 // so does MarkRecovered.
 func (d *Dispatcher) MarkFailed(pool, reason string) {
-	if p := d.pools[pool]; p != nil {
+	if p := d.Pool(pool); p != nil {
 		p.markFailed(reason)
 	}
 }
@@ -20,7 +20,7 @@ func (d *Dispatcher) MarkFailed(pool, reason string) {
 // MarkHopeless is MarkFailed for a pool to which no link was ever attached, and logs it. Of
 // another pool it says nothing.
 func (d *Dispatcher) MarkHopeless(pool, how string) {
-	p := d.pools[pool]
+	p := d.Pool(pool)
 	if p != nil && !p.wasAttached() && p.markFailed(how) {
 		d.log.Error("no worker of the pool comes up, its requests fail", "pool", pool, "how", how)
 	}
@@ -35,7 +35,7 @@ func (p *Pool) wasAttached() bool {
 
 // MarkRecovered notes that workers of a pool are to be expected again.
 func (d *Dispatcher) MarkRecovered(pool string) {
-	if p := d.pools[pool]; p != nil {
+	if p := d.Pool(pool); p != nil {
 		p.markRecovered()
 	}
 }
@@ -62,6 +62,8 @@ func (p *Pool) markRecovered() {
 // the lock.
 func (p *Pool) checkExpected() error {
 	switch {
+	case p.served:
+		return fmt.Errorf("%w: no route leads to pool %q any more", fault.ErrNoWorker, p.name)
 	case p.failed != "" && !slices.ContainsFunc(p.links, func(l *link) bool { return !l.retiring }):
 		return fmt.Errorf("%w: %s", fault.ErrNoWorker, p.failed)
 	case len(p.links) == 0 && !p.supervised:

@@ -16,7 +16,7 @@ type PoolLoad struct {
 
 // PoolLoad returns the load of a pool, which is none if the pool does not exist.
 func (d *Dispatcher) PoolLoad(pool string) (load PoolLoad) {
-	p := d.pools[pool]
+	p := d.Pool(pool)
 	if p == nil {
 		return load
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/wavey-ai/upload-response/shm"
@@ -13,20 +14,22 @@ import (
 // Pool is the links that serve the same routes, and the streams that wait for one of them.
 // The server assigns; workers never race for a stream.
 type Pool struct {
-	name       string
-	supervised bool // the workers come back by themselves
-	config     PoolConfig
-	waits      *waitLimit
-	counters   *Counters
-	fair       bool // an address can keep only so many lanes waiting
+	name     string
+	waits    *waitLimit
+	counters *Counters
+	config   atomic.Pointer[PoolConfig]
 
-	mu       sync.Mutex
-	links    []*link
-	attached bool   // a link was added, ever
-	failed   string // why no worker is to be expected, for a person; "": one is
-	held     holdings
-	queue    fairQueue
-	idles    uint64 // how often a link of this pool became idle
+	mu         sync.Mutex
+	links      []*link
+	supervised bool   // the workers come back by themselves
+	fair       bool   // an address can keep only so many lanes waiting
+	leaving    bool   // no route leads here any more
+	served     bool   // so it is, and nobody waits any more: the links leave when they are empty
+	attached   bool   // a link was added, ever
+	failed     string // why no worker is to be expected, for a person; "": one is
+	held       holdings
+	queue      fairQueue
+	idles      uint64 // how often a link of this pool became idle
 }
 
 // assign gives s a lane, and waits in the queue if all links are busy. A stream that comes
@@ -107,6 +110,9 @@ func (p *Pool) serveQueue() {
 		l.end.Offered()
 		w.done <- nil
 	}
+	if p.leaving && !p.served && p.queue.size == 0 {
+		p.leave()
+	}
 }
 
 // retryQueue looks again whether somebody in the queue can be served: a lagging link may have
@@ -122,6 +128,10 @@ func (p *Pool) add(l *link) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if l.closed {
+		return
+	}
+	if p.served {
+		go l.close(removed, nil)
 		return
 	}
 	p.links = append(p.links, l)

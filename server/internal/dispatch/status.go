@@ -89,7 +89,7 @@ type Survey struct {
 // look at the lanes of one link.
 func (d *Dispatcher) Survey() *Survey {
 	v := &Survey{placements: map[uint64]placement{}}
-	for _, p := range d.pools {
+	for _, p := range d.allPools() {
 		v.addPool(p)
 	}
 	slices.SortFunc(v.Pools, func(a, b PoolStatus) int { return cmp.Compare(a.Name, b.Name) })

@@ -45,14 +45,14 @@ type workerProcess struct {
 // enterProcess returns the process of a leader, and counts a link in; nil: nobody knows how
 // it will end. Release: leave, then forgetProcess.
 func (d *Dispatcher) enterProcess(leader int) *workerProcess {
-	if leader == 0 || d.config.Ended == nil {
+	if leader == 0 || d.config.Load().Ended == nil {
 		return nil
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	p := d.processes[leader]
 	if p == nil {
-		p = &workerProcess{leader: leader, ended: d.config.Ended}
+		p = &workerProcess{leader: leader, ended: d.config.Load().Ended}
 		d.processes[leader] = p
 	}
 	p.mu.Lock()
