@@ -96,8 +96,8 @@ func (d *Dispatcher) attach(conn *net.UnixConn, p process) {
 	}
 	_ = conn.SetDeadline(time.Time{})
 	go l.watcher.run()
-	if d.config.Load().OnAttach != nil && l.leader != 0 {
-		d.config.Load().OnAttach(AttachedWorker{Pool: l.pool.name, Link: l.name, PID: l.pid, Leader: l.leader, Stacks: l.stacks})
+	if onAttach := d.config.Load().OnAttach; onAttach != nil && l.leader != 0 {
+		onAttach(AttachedWorker{Pool: l.pool.name, Link: l.name, PID: l.pid, Leader: l.leader, Stacks: l.stacks})
 	}
 	l.pool.add(l)
 	d.counters.Attached.Add(1)
@@ -231,7 +231,8 @@ func readHello(conn *net.UnixConn) (*attach.Hello, error) {
 func (d *Dispatcher) newLink(
 	conn *net.UnixConn, p *Pool, hello *attach.Hello, peer process, h holder,
 ) (_ *link, _ *os.File, err error) {
-	ls, concurrency, err := d.responses.acquire(h, min(int(hello.Lanes), d.config.Load().mostLanes()), d.config.Load().mostLanes())
+	most := d.config.Load().mostLanes()
+	ls, concurrency, err := d.responses.acquire(h, min(int(hello.Lanes), most), most)
 	if err != nil {
 		return nil, nil, refusal(attach.CodeFull, "%v", err)
 	}

@@ -36,7 +36,8 @@ func TestTheRequestsOfAFailedPoolFailAtOnceUntilAWorkerAttaches(t *testing.T) {
 	waiting := d.assigning(x)
 	d.waiting(1)
 	d.MarkFailed("default", "exit status 2")
-	if err := receive(t, "the failure", waiting); !errors.Is(err, fault.ErrNoWorker) || !strings.Contains(err.Error(), "status 2") {
+	err := receive(t, "the failure", waiting)
+	if !errors.Is(err, fault.ErrNoWorker) || !strings.Contains(err.Error(), "status 2") {
 		t.Errorf("a request that waited ends with %v", err)
 	}
 	if err := receive(t, "the failure", d.assigning(x)); !errors.Is(err, fault.ErrNoWorker) {
