@@ -11,13 +11,27 @@ import (
 
 // appSettings are those of every --worker.
 type appSettings struct {
-	app supervise.App // without name and command
+	app    supervise.App   // without name and command
+	scale  supervise.Scale // Max 0: the number of processes is fixed
+	output string          // raw, wrap or auto
+	reload bool            // by SIGHUP
+}
+
+func newAppSettings() appSettings {
+	a := supervise.NewApp("", nil)
+	return appSettings{app: a, scale: a.Scale, output: outputAuto}
 }
 
 // completeApps gives every app the settings of all, and checks them.
 func (s *settings) completeApps(given func(option string) bool) error {
 	if given("workers") && len(s.apps) == 0 {
 		return errors.New("--workers is the number of processes of each --worker: give --worker, too")
+	}
+	if !given("stuck-after") {
+		s.workers.app.Stuck.After = s.config.ResponseTimeout
+	}
+	if err := s.workers.completeScale(given); err != nil {
+		return err
 	}
 	for i, named := range s.apps {
 		if named.Processes != 0 { // it is whole already
@@ -26,6 +40,29 @@ func (s *settings) completeApps(given func(option string) bool) error {
 		s.apps[i] = s.workers.app
 		s.apps[i].Name, s.apps[i].Pool, s.apps[i].Command = named.Name, named.Pool, named.Command
 	}
+	return nil
+}
+
+// completeScale compares the numbers of processes.
+func (w *appSettings) completeScale(given func(option string) bool) error {
+	a := &w.app
+	switch {
+	case w.scale.Max == 0 && given("scale-min"):
+		return errors.New("--scale-min needs --scale-max")
+	case w.scale.Max == 0:
+		return nil
+	case !given("scale-min"):
+		w.scale.Min = min(a.Processes, w.scale.Max)
+	}
+	if w.scale.Min > w.scale.Max {
+		return fmt.Errorf("--scale-min %d is more than --scale-max %d", w.scale.Min, w.scale.Max)
+	}
+	if given("workers") && (a.Processes < w.scale.Min || a.Processes > w.scale.Max) {
+		return fmt.Errorf("--workers %d: want --scale-min to --scale-max, %d to %d", a.Processes, w.scale.Min,
+			w.scale.Max)
+	}
+	a.Processes = min(max(a.Processes, w.scale.Min), w.scale.Max)
+	a.Scale = w.scale
 	return nil
 }
 

@@ -29,10 +29,10 @@ type Config struct {
 	// Free returns how many more links can attach: a process has one or more. When there are
 	// too few for a new process, the old one ends before that starts. Nil: any number.
 	Free func() int
-	// Load returns how busy the workers of a pool are, and Served how many requests the
-	// process has served.
+	// Load returns how busy the workers of a pool are, and Served how many requests each
+	// process has served, with its descendants, by the number of the process.
 	Load   func(pool string) Load
-	Served func(leader int) int64
+	Served func() map[int]uint64
 
 	// OnEvent is called with what happens to workers. It must not call the supervisor.
 	OnEvent func(Event)
