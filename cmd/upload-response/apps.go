@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/server/supervise"
@@ -87,6 +88,7 @@ func (s *settings) checkPools() error {
 			s.config.Supervised = append(s.config.Supervised, pool)
 		}
 	}
+	s.setStuck()
 	s.config.StartedWorkers = s.mostProcesses()
 	for _, pool := range s.config.OpenPools {
 		if !slices.Contains(s.config.Supervised, pool) {
@@ -100,6 +102,34 @@ func (s *settings) checkPools() error {
 		}
 	}
 	return s.checkUsers()
+}
+
+// setStuck tells the router when workers are stuck: those of the apps, and the others.
+func (s *settings) setStuck() {
+	if all := stuckAfter(&s.workers.app); all != s.config.ResponseTimeout {
+		s.config.StuckAfter = all
+	}
+	for i := range s.apps {
+		pool, after := s.apps[i].PoolName(), stuckAfter(&s.apps[i])
+		if after == stuckAfter(&s.workers.app) {
+			continue
+		}
+		if s.config.PoolConfigs == nil {
+			s.config.PoolConfigs = map[string]server.PoolConfig{}
+		}
+		c := s.config.PoolConfigs[pool]
+		c.StuckAfter = after
+		s.config.PoolConfigs[pool] = c
+	}
+}
+
+// stuckAfter returns when workers of an app are stuck, as the router takes it: negative is
+// never.
+func stuckAfter(a *supervise.App) time.Duration {
+	if a.Stuck.After == 0 {
+		return -1
+	}
+	return a.Stuck.After
 }
 
 // checkUsers lets the users of the apps attach, to the pools of these.

@@ -231,3 +231,31 @@ func TestFlagsOfWorkersAreThoseOfEveryApp(t *testing.T) {
 		}
 	}
 }
+
+// A process that is stopped neither serves nor ends by SIGTERM.
+func TestAPoolWhoseOnlyWorkerIsStuckServesAgain(t *testing.T) {
+	s := startSupervised(t, "--worker", "default=%s", "--stuck-after", "500ms", "--stop-timeout", "1s")
+	old := pid(t, s.found(`msg="link attached" .* pid=(\d+)`))
+	if err := unix.Kill(old, unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "all threads to stop", func() bool {
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", old))
+		return !slices.ContainsFunc(threads, func(file string) bool {
+			text, err := os.ReadFile(file)
+			return err == nil && !strings.Contains(string(text), ") T ")
+		})
+	})
+	start := time.Now()
+	if status := s.get(t); status != http.StatusGatewayTimeout && status != http.StatusOK {
+		t.Errorf("status %d of the request that hangs", status)
+	}
+	s.found(`msg="(worker stuck)"`)
+	if status := s.get(t); status != http.StatusOK {
+		t.Errorf("status %d of the next", status)
+	}
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("the pool served again after %v", took)
+	}
+	s.found(fmt.Sprintf(`pid=%d how="signal: killed" worker=default/0 (reason=stuck)`, old))
+}

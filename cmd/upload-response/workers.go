@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"os"
 	"strconv"
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
+	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/server/supervise"
 	"github.com/wavey-ai/upload-response/worker"
 )
@@ -23,11 +25,20 @@ func (v *service) prepareWorkers() {
 			worker.ServerUIDVariable+"="+strconv.Itoa(os.Geteuid())),
 		Stdout: stdout, Stderr: stderr,
 		Free: v.freeLinks, Load: v.load, Served: v.served,
+		Drain:  func(process int) <-chan struct{} { return v.router.DrainWorker(process) },
 		Failed: func(pool, how string) { v.router.Hopeless(pool, how) },
 	})
-	if len(s.apps) > 0 {
-		s.config.Started = v.started
+	if len(s.apps) == 0 {
+		return
 	}
+	s.config.Started, s.config.Ended = v.started, v.ended
+	s.config.OnStuck = func(w server.StuckWorker) { v.workers.Stuck(w.Leader, w.PID, w.Stacks) }
+}
+
+// ended returns how the process of a worker has ended.
+func (v *service) ended(ctx context.Context, leader int) server.WorkerEnd {
+	exit, known := v.workers.Ended(ctx, leader)
+	return server.WorkerEnd{Known: known, OfItsOwn: exit.OfItsOwn, How: exit.How}
 }
 
 // load returns how busy the workers of a pool are.
