@@ -33,13 +33,15 @@ type deed struct {
 	whole bool
 	// says is in the stacks that the worker prints; empty: none are looked for.
 	says string
+	// count is how many there are at the same time; 0: as many as all processes serve at once.
+	count int
 }
 
 // kinds returns those that can be run here.
 func kinds(t testing.TB) []kind {
 	list := []kind{{
 		name: "go", lanes: goLanes, program: goProgram,
-		deeds: []deed{{path: "/hang", says: "GET /hang"}, {path: "/sleep", says: "GET /sleep"}, {path: "/spin", says: "GET /spin"}},
+		deeds: []deed{{path: "/hang", says: "GET /hang"}, {path: "/sleep", says: "GET /sleep"}, {path: "/spin", says: "GET /spin", count: 1}},
 	}}
 	if cbuild.Find() == "" {
 		t.Log("no C compiler: no workers in C or Python")
@@ -47,7 +49,7 @@ func kinds(t testing.TB) []kind {
 	}
 	list = append(list, kind{
 		name: "c", lanes: 4, program: cProgram,
-		deeds: []deed{{path: "/hang", says: "stack of a thread"}, {path: "/sleep"}, {path: "/spin"}},
+		deeds: []deed{{path: "/hang", says: "stack of a thread"}, {path: "/sleep"}, {path: "/spin", count: 1}},
 	})
 	if python.Find() == "" {
 		t.Log("no Python: no workers in it")
@@ -56,15 +58,15 @@ func kinds(t testing.TB) []kind {
 	return append(list, kind{
 		name: "wsgi", lanes: 4, program: pythonProgram("wsgi", "--threads"),
 		deeds: []deed{
-			{path: "/hang", says: " in hang"}, {path: "/sleep", says: "GET /sleep in thread"}, {path: "/spin", says: " in spin"},
-			{path: "/gil", whole: true, says: " in hold_gil"},
+			{path: "/hang", says: " in hang"}, {path: "/sleep", says: " in thread 0x"}, {path: "/spin", says: " in spin", count: 1},
+			{path: "/gil", whole: true, says: " in hold_gil", count: processes},
 		},
 	}, kind{
 		name: "asgi", lanes: 4, program: pythonProgram("asgi", "--concurrency"),
 		deeds: []deed{
-			{path: "/hang", says: "GET /hang in a task"}, {path: "/sleep", says: " in sleep"},
-			{path: "/spin", whole: true, says: " in spin"}, {path: "/gil", whole: true, says: " in hold_gil"},
-			{path: "/deadlock", whole: true, says: " in deadlock"},
+			{path: "/hang", says: " in a task (most recent call first)"}, {path: "/sleep", says: " in sleep"},
+			{path: "/spin", whole: true, says: " in spin", count: processes}, {path: "/gil", whole: true, says: " in hold_gil", count: processes},
+			{path: "/deadlock", whole: true, says: " in deadlock", count: processes},
 		},
 	})
 }

@@ -1,6 +1,7 @@
 package supervise_test
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"net/http"
@@ -74,7 +75,7 @@ func allStuck(t *testing.T, s *server, d deed) {
 	defer l.stop()
 	l.awaitServed(t, time.Time{}, 20)
 	begun := time.Now()
-	deeds := s.misbehave(t, http.MethodGet, d.path+"?why="+t.Name(), processes*s.kind.lanes)
+	deeds := s.misbehave(t, http.MethodGet, d.path+"?why="+t.Name(), cmp.Or(d.count, processes*s.kind.lanes))
 	l.awaitServed(t, time.Now(), 20)
 	s.awaitLinks(t)
 	l.stop()
@@ -123,7 +124,8 @@ func wantLogged(t *testing.T, s *server, before int, deeds []misdeed) {
 	t.Helper()
 	s.await(t, before, "msg", "worker process ended", "worker", "web/", "reason", "stuck")
 	for _, d := range deeds {
-		if d.status == http.StatusGatewayTimeout && len(s.find(before, "id", d.id, "path", d.path)) == 0 {
+		path, _, _ := strings.Cut(d.path, "?")
+		if d.status == http.StatusGatewayTimeout && len(s.find(before, "msg", "request hangs", "id", d.id, "path", path)) == 0 {
 			t.Errorf("no record names the request %s, %s", d.id, d.path)
 		}
 	}
