@@ -27,7 +27,7 @@ type process struct {
 	exit    Exit             // once it has ended
 	logged  atomic.Bool      // the end is
 
-	mostRequests int64         // when to replace it; 0: never
+	mostRequests uint64        // when to replace it; 0: never
 	mostLife     time.Duration // the same
 
 	mu       sync.Mutex
@@ -45,7 +45,7 @@ func (s *slot) launch(spec App) *process {
 	p := &process{
 		supervisor: s.app.supervisor, slot: s, spec: spec,
 		ready: make(chan struct{}), leaving: make(chan struct{}), ended: make(chan struct{}), peers: map[int]int{},
-		mostRequests: int64(jittered(float64(spec.Recycle.Requests), spec.Recycle.Jitter)),
+		mostRequests: uint64(jittered(float64(spec.Recycle.Requests), spec.Recycle.Jitter)),
 		mostLife:     time.Duration(jittered(float64(spec.Recycle.Lifetime), spec.Recycle.Jitter)),
 	}
 	if spec.Start.Timeout > 0 {
