@@ -66,7 +66,10 @@ func (d *Dispatcher) findStuckWorkers(now int64) {
 		switch {
 		case err != nil:
 			l.close(evicted, err)
-		case w != nil:
+		case w == nil:
+		case w.Why == "":
+			l.logHanging(w.Requests)
+		default:
 			d.reportStuck(l, w)
 		}
 	}
@@ -106,13 +109,17 @@ type census struct {
 }
 
 // findStuck returns a description of the worker if it has become stuck, or else nil. The
-// link gets no more requests then. An error says that the worker broke the protocol.
-// Preconditions: only the deadline loop calls it.
+// link gets no more requests then. Of a worker that was reported before, it describes
+// requests that hang since then, without a Why. An error says that the worker broke the
+// protocol. Preconditions: only the deadline loop calls it.
 func (l *link) findStuck(t standstill) (*StuckWorker, error) {
 	l.pool.mu.Lock()
 	defer l.pool.mu.Unlock()
-	if l.closed || l.reported {
+	if l.closed {
 		return nil, nil
+	}
+	if l.reported {
+		return l.describeStuck(&t, ""), nil
 	}
 	why, err := l.judge(l.census(&t), &t)
 	if err != nil || why == "" {
