@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/wavey-ai/upload-response/server/internal/dispatch"
 	"github.com/wavey-ai/upload-response/server/internal/files"
 	"github.com/wavey-ai/upload-response/server/internal/relay"
 	"github.com/wavey-ai/upload-response/server/internal/route"
@@ -131,7 +130,7 @@ func checkRoutes(routes []Route) error {
 	}
 	rules := make([]route.Rule, len(routes))
 	for i := range routes {
-		if _, err := routes[i].forRelay(nil); err != nil {
+		if _, err := routes[i].forRelay(); err != nil {
 			return fmt.Errorf("route %q: %w", routes[i].name(), err)
 		}
 		rules[i] = routes[i].rule()
@@ -140,10 +139,10 @@ func checkRoutes(routes []Route) error {
 	return err
 }
 
-// forRelay returns what the relay has to know of the route; the pool is that of d, which may
-// be nil. It returns an error unless one thing answers.
-func (r *Route) forRelay(d *dispatch.Dispatcher) (to relay.Route, err error) {
-	to = relay.Route{Name: r.name(), Rule: r.rule(), BodyLimit: r.Limit.Body}
+// forRelay returns what the relay has to know of the route. It returns an error unless one
+// thing answers.
+func (r *Route) forRelay() (to relay.Route, err error) {
+	to = relay.Route{Name: r.name(), Rule: r.rule(), PoolName: r.Pool, BodyLimit: r.Limit.Body}
 	if to.Rates, err = r.Limit.rates(); err != nil {
 		return to, err
 	}
@@ -151,11 +150,11 @@ func (r *Route) forRelay(d *dispatch.Dispatcher) (to relay.Route, err error) {
 	if r.Pool != "" || r.Files != nil {
 		answers++
 	}
-	if r.Pool != "" && d != nil {
-		to.Pool = d.Pool(r.Pool)
-	}
-	if to.Files, err = r.Files.open(d != nil); err != nil {
-		return to, err
+	if r.Files != nil {
+		to.Files = (*files.Config)(r.Files)
+		if err := to.Files.Check(); err != nil {
+			return to, err
+		}
 	}
 	if r.Redirect != nil {
 		answers++
@@ -173,18 +172,6 @@ func (r *Route) forRelay(d *dispatch.Dispatcher) (to relay.Route, err error) {
 		return to, fmt.Errorf("%d of pool or files, redirect, and respond answer, want one", answers)
 	}
 	return to, nil
-}
-
-// open opens the folder, or only checks what can be checked without that.
-func (f *Files) open(really bool) (*files.Folder, error) {
-	if f == nil {
-		return nil, nil
-	}
-	c := files.Config(*f)
-	if !really {
-		return nil, c.Check()
-	}
-	return files.Open(c)
 }
 
 // rates returns an error for limits that make no sense.
