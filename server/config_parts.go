@@ -39,11 +39,13 @@ func (c *Config) forRelay(trust *conn.Trust, windows *conn.Budget) (relay.Config
 		ErrorPages: errorpage.Config(c.ErrorPages),
 		Windows:    windows, Compress: c.Compress, CompressMin: c.CompressMin, Log: c.Log, AccessLog: c.AccessLog,
 	}
+	names := routeNames(c.Routes)
 	for i := range c.Routes {
 		route, err := c.Routes[i].forRelay()
 		if err != nil {
 			return r, err
 		}
+		route.Name = names[i]
 		r.Routes = append(r.Routes, route)
 	}
 	return r, nil

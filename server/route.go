@@ -19,7 +19,8 @@ import (
 // their order, and the first that matches takes the request; then come those with a Prefix,
 // of which the longest takes it.
 type Route struct {
-	// Name stands for the route in metrics and logs. Empty: its prefix, or host and path.
+	// Name stands for the route in metrics and logs. Empty: its prefix, or methods, hosts and
+	// paths.
 	Name string
 	// Prefix takes the requests below a path: "/a" is "/a" and "/a/b", but not "/ab". A route
 	// has a Prefix or a Match.
@@ -118,9 +119,22 @@ func (r *Route) rule() route.Rule {
 	return route.Rule{Prefix: r.Prefix, Match: route.Match(r.Match), Strip: r.StripPrefix}
 }
 
-// name returns the name of the route, which has one if it has a prefix, a host or a path.
+// name returns the name of the route, or what it is made of.
 func (r *Route) name() string {
-	return cmp.Or(r.Name, r.Prefix, strings.Join(slices.Concat(r.Match.Hosts, r.Match.Paths), " "), "default")
+	return cmp.Or(r.Name, r.Prefix, strings.Join(slices.Concat(r.Match.Methods, r.Match.Hosts, r.Match.Paths), " "),
+		"default")
+}
+
+// routeNames returns the names of routes, in which none stands twice.
+func routeNames(routes []Route) (names []string) {
+	for i := range routes {
+		name := routes[i].name()
+		for n := 2; slices.Contains(names, name); n++ {
+			name = fmt.Sprintf("%s (%d)", routes[i].name(), n)
+		}
+		names = append(names, name)
+	}
+	return names
 }
 
 // checkRoutes returns an error for routes that make no sense.
@@ -128,8 +142,12 @@ func checkRoutes(routes []Route) error {
 	if len(routes) == 0 {
 		return errors.New("no routes")
 	}
-	rules := make([]route.Rule, len(routes))
+	rules, seen := make([]route.Rule, len(routes)), map[string]bool{"": true}
 	for i := range routes {
+		if name := routes[i].Name; name != "" && seen[name] {
+			return fmt.Errorf("two routes have the name %q", name)
+		}
+		seen[routes[i].Name] = true
 		if _, err := routes[i].forRelay(); err != nil {
 			return fmt.Errorf("route %q: %w", routes[i].name(), err)
 		}
