@@ -70,11 +70,14 @@ var layers = map[string][]string{
 	"server/supervise": {standard, "golang.org/x/sys/unix", "github.com/cenkalti/backoff/v5"},
 	"server/tlscert":   {standard},
 	"worker":           {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
+	"cmd/upload-response/internal/develop": {standard, "golang.org/x/sys/unix", "github.com/fsnotify/fsnotify",
+		module + "/worker"},
 	"cmd/internal/cli": {standard, "github.com/spf13/cobra", "github.com/spf13/pflag"},
 	"cmd/upload-response": {
 		standard, "golang.org/x/sys/unix", "github.com/caddyserver/certmagic", "github.com/mholt/acmez/v3",
-		"go.uber.org/zap", "github.com/spf13/cobra",
+		"go.uber.org/zap", "github.com/spf13/cobra", "github.com/mattn/go-shellwords",
 		module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/cmd/internal/cli",
+		module + "/cmd/upload-response/internal",
 	},
 	"cmd/upload-response-bench": {
 		standard, "golang.org/x/sys/unix", "github.com/spf13/cobra", module + "/bench", module + "/cmd/internal/cli",
