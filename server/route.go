@@ -4,11 +4,14 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
+	"github.com/wavey-ai/upload-response/server/internal/files"
 	"github.com/wavey-ai/upload-response/server/internal/relay"
 	"github.com/wavey-ai/upload-response/server/internal/route"
 )
@@ -30,12 +33,51 @@ type Route struct {
 	// the server and trusted proxies write. A path that is not below it stays as it is.
 	StripPrefix string
 
+	// Limit bounds what a client may ask for under the route.
+	Limit RouteLimit
+
 	// One of the following answers. Pool has the workers that serve the requests.
 	Pool string
 	// Redirect sends clients elsewhere.
 	Redirect *Redirect
 	// Respond is a response that is always the same.
 	Respond *Respond
+	// Files are sent by the server itself. With a Pool, its workers get the requests that no
+	// file answers.
+	Files *Files
+}
+
+// Files are the files below a folder. Nothing leads out of it: no dot segment, and no
+// symlink. Folders are not listed. There are no more open files than a quarter of what the
+// process may open: further requests get 503.
+type Files struct {
+	// Root is the folder.
+	Root string
+	// Index is the file for the path of a folder. Empty: index.html.
+	Index string
+	// Precompressed has any of zst, br and gz: FILE.gz, if there is one, goes to clients that
+	// would rather have it than FILE. Of equally welcome ones the first goes.
+	Precompressed []string
+	// Expires is how long caches may keep a file; 0: that is not said.
+	Expires time.Duration
+	// Fallback is the file for paths that have none, such as /index.html. Empty: 404, or the
+	// Pool.
+	Fallback string
+	// Dotfiles serves names that begin with a dot. Those below /.well-known/ are served anyway.
+	Dotfiles bool
+}
+
+// RouteLimit bounds what a client may ask for under a route.
+type RouteLimit struct {
+	// Rate is how many requests a second a client may make, after a burst of Burst, besides
+	// RequestRate of [Config]; 0 is any number. A Burst of 0 is as many as Rate, and at least
+	// one. A client is an address, an IPv6 network of 64 bits, or everybody with the same value
+	// of the field Header.
+	Rate   float64
+	Burst  int
+	Header string
+	// Body is the most bytes in the body of a request, in place of BodyLimit; 0 is BodyLimit.
+	Body int64
 }
 
 // Redirect sends clients to another URL.
@@ -101,13 +143,19 @@ func checkRoutes(routes []Route) error {
 // forRelay returns what the relay has to know of the route; the pool is that of d, which may
 // be nil. It returns an error unless one thing answers.
 func (r *Route) forRelay(d *dispatch.Dispatcher) (to relay.Route, err error) {
-	to = relay.Route{Name: r.name(), Rule: r.rule()}
+	to = relay.Route{Name: r.name(), Rule: r.rule(), BodyLimit: r.Limit.Body}
+	if to.Rates, err = r.Limit.rates(); err != nil {
+		return to, err
+	}
 	answers := 0
-	if r.Pool != "" {
+	if r.Pool != "" || r.Files != nil {
 		answers++
-		if d != nil {
-			to.Pool = d.Pool(r.Pool)
-		}
+	}
+	if r.Pool != "" && d != nil {
+		to.Pool = d.Pool(r.Pool)
+	}
+	if to.Files, err = r.Files.open(d != nil); err != nil {
+		return to, err
 	}
 	if r.Redirect != nil {
 		answers++
@@ -122,9 +170,31 @@ func (r *Route) forRelay(d *dispatch.Dispatcher) (to relay.Route, err error) {
 		}
 	}
 	if answers != 1 {
-		return to, fmt.Errorf("%d of pool, redirect and respond answer, want one", answers)
+		return to, fmt.Errorf("%d of pool or files, redirect, and respond answer, want one", answers)
 	}
 	return to, nil
+}
+
+// open opens the folder, or only checks what can be checked without that.
+func (f *Files) open(really bool) (*files.Folder, error) {
+	if f == nil {
+		return nil, nil
+	}
+	c := files.Config(*f)
+	if !really {
+		return nil, c.Check()
+	}
+	return files.Open(c)
+}
+
+// rates returns an error for limits that make no sense.
+func (l *RouteLimit) rates() (relay.RateLimit, error) {
+	if !(l.Rate >= 0 && l.Rate <= math.MaxInt32) || l.Burst < 0 || l.Body < 0 {
+		return relay.RateLimit{}, fmt.Errorf("limits cannot be negative: %v requests a second, %d in a burst, body %d",
+			l.Rate, l.Burst, l.Body)
+	}
+	burst := cmp.Or(l.Burst, int(l.Rate), 1)
+	return relay.RateLimit{Rate: l.Rate, Burst: burst, Header: l.Header}, nil
 }
 
 func (r *Respond) forRelay() (*relay.Respond, error) {

@@ -24,9 +24,9 @@ func TestConnectionsAreCountedInAllAndOfEachUserAndProcess(t *testing.T) {
 		peer process
 		want bool
 	}{
-		{process{1, 100, 0}, true}, {process{1, 100, 0}, true}, {process{1, 100, 0}, false},
-		{process{2, 100, 0}, true}, {process{2, 100, 0}, false},
-		{process{3, 101, 0}, true}, {process{4, 102, 0}, true}, {process{5, 103, 0}, false},
+		{process{pid: 1, uid: 100, gid: 0}, true}, {process{pid: 1, uid: 100, gid: 0}, true}, {process{pid: 1, uid: 100, gid: 0}, false},
+		{process{pid: 2, uid: 100, gid: 0}, true}, {process{pid: 2, uid: 100, gid: 0}, false},
+		{process{pid: 3, uid: 101, gid: 0}, true}, {process{pid: 4, uid: 102, gid: 0}, true}, {process{pid: 5, uid: 103, gid: 0}, false},
 	} {
 		err := c.enter(step.peer)
 		if (err == nil) != step.want {
@@ -186,13 +186,13 @@ func TestPoolsAreOpenToTheUsersThatAreNamedForThem(t *testing.T) {
 		peer          process
 		connect, a, b bool
 	}{
-		{process{1, uint32(os.Geteuid()), 9}, true, true, true},
-		{process{1, 901, 9}, true, true, true},
-		{process{1, 9, 902}, true, true, true},
-		{process{1, 903, 9}, true, true, false},
-		{process{1, 904, 9}, true, false, true},
-		{process{1, 9, 905}, true, false, true},
-		{process{1, 905, 903}, false, false, false},
+		{process{pid: 1, uid: uint32(os.Geteuid()), gid: 9}, true, true, true},
+		{process{pid: 1, uid: 901, gid: 9}, true, true, true},
+		{process{pid: 1, uid: 9, gid: 902}, true, true, true},
+		{process{pid: 1, uid: 903, gid: 9}, true, true, false},
+		{process{pid: 1, uid: 904, gid: 9}, true, false, true},
+		{process{pid: 1, uid: 9, gid: 905}, true, false, true},
+		{process{pid: 1, uid: 905, gid: 903}, false, false, false},
 	} {
 		for what, got := range map[string]error{
 			"connect": c.mayConnect(step.peer),

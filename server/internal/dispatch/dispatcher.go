@@ -29,15 +29,17 @@ type Dispatcher struct {
 	admission admission
 
 	preemptedAt int64 // when slow clients were last looked for, shm.Now; the deadline loop's
+	stuck       stuckSearch
 	stopLoop    chan struct{}
 	loopDone    chan struct{}
 
-	mu       sync.Mutex
-	draining bool
-	drainBy  time.Time // when it ends at the latest; zero: any time
-	stopped  bool      // no more links, not even those that are being welcomed
-	links    map[*link]struct{}
-	alive    sync.WaitGroup // links that use the request segment
+	mu        sync.Mutex
+	draining  bool
+	drainBy   time.Time // when it ends at the latest; zero: any time
+	stopped   bool      // no more links, not even those that are being welcomed
+	links     map[*link]struct{}
+	processes map[int]*workerProcess // by leader
+	alive     sync.WaitGroup         // links that use the request segment
 }
 
 // New reserves the memory, and returns a dispatcher without workers. It returns
@@ -54,6 +56,7 @@ func New(c Config) (*Dispatcher, error) {
 		config: c, log: c.Log, instance: binary.LittleEndian.Uint64(random[:]), responses: newResponseChunkCache(&c),
 		waits:    waitLimit{most: c.QueueLength, time: c.QueueTime, closed: make(chan struct{})},
 		stopLoop: make(chan struct{}), loopDone: make(chan struct{}), links: map[*link]struct{}{},
+		processes: map[int]*workerProcess{},
 	}
 	fair := c.Limits.StallTime > 0
 	if d.requests, err = newRequestChunkCache(geometry, d.instance, fair); err != nil {
@@ -74,7 +77,7 @@ func (d *Dispatcher) openPools(fair bool) {
 		if d.pools[name] == nil {
 			d.pools[name] = &Pool{
 				name: name, supervised: slices.Contains(d.config.Supervised, name),
-				waits: &d.waits, counters: &d.counters, fair: fair,
+				waits: &d.waits, counters: &d.counters, fair: fair, config: d.config.PoolConfigs[name],
 			}
 		}
 	}

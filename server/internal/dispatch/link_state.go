@@ -36,7 +36,7 @@ const (
 // more, those that it had find out, and its memory goes when the last of them has. An
 // evicted worker, and one whose server stops, is told so before it finds the link closed.
 func (l *link) close(reason closeReason, cause error) {
-	if !l.markClosed() {
+	if !l.markClosed(reason) {
 		return
 	}
 	switch reason {
@@ -53,13 +53,14 @@ func (l *link) close(reason closeReason, cause error) {
 }
 
 // markClosed takes the link out of its pool, and reports whether it was open.
-func (l *link) markClosed() bool {
+func (l *link) markClosed(reason closeReason) bool {
 	l.pool.mu.Lock()
 	defer l.pool.mu.Unlock()
 	if l.closed {
 		return false
 	}
 	l.closed = true
+	l.process.leave(reason == peerGone, l.requestsTaken())
 	l.gone.Store(true)
 	l.pool.remove(l)
 	return true

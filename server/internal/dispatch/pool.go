@@ -16,6 +16,7 @@ import (
 type Pool struct {
 	name       string
 	supervised bool // the workers come back by themselves
+	config     PoolConfig
 	waits      *waitLimit
 	counters   *Counters
 	fair       bool // an address can keep only so many lanes waiting
@@ -109,7 +110,7 @@ func (p *Pool) serveQueue() {
 	}
 }
 
-// retryQueue looks again whether somebody in the queue can be served: a stuck link may have
+// retryQueue looks again whether somebody in the queue can be served: a lagging link may have
 // come back.
 func (p *Pool) retryQueue() {
 	p.mu.Lock()
@@ -160,10 +161,13 @@ func (p *Pool) hasRoom() bool {
 // noStream is the id of no stream.
 const noStream = math.MaxUint64
 
-// lanes returns how many streams the links serve at once. The caller holds the lock.
+// lanes returns how many streams the links serve at once, but for those that get no more.
+// The caller holds the lock.
 func (p *Pool) lanes() (n int) {
 	for _, l := range p.links {
-		n += l.concurrency
+		if !l.retiring {
+			n += l.concurrency
+		}
 	}
 	return n
 }
@@ -190,9 +194,9 @@ func (p *Pool) share(client Client) share {
 // looks for a better one.
 const takeBackAfter = 5 * time.Millisecond
 
-// stuckAfter is how long a stream may lie in the inbox of the only link there is before
+// laggingAfter is how long a stream may lie in the inbox of the only link there is before
 // the next ones wait in the queue rather than behind it.
-const stuckAfter = 100 * time.Millisecond
+const laggingAfter = 100 * time.Millisecond
 
 // reconsider takes s back from a link that has not taken it for a while, if another has
 // room. Its exchange then assigns it again. The link gets no more streams until it has
@@ -201,14 +205,14 @@ func (p *Pool) reconsider(s *Stream, a *assignment, now int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if a.stream != s || a.link.closed || now-a.assignedAt < int64(takeBackAfter) ||
-		s.attempts >= mostAttempts || a.hasAccepted(s.id.Load()) {
+		s.attempts >= mostAttempts || a.hasAccepted(s.id.Load()) || !p.retries().OnRefused {
 		return
 	}
 	l, age := a.link, now-a.assignedAt
-	before := l.stuck
-	l.stuck = true // pick another
-	if !l.draining && p.pick(s) == nil {
-		l.stuck = before || age > int64(stuckAfter)
+	before := l.lagging
+	l.lagging = true // pick another
+	if !l.draining && !l.retiring && p.pick(s) == nil {
+		l.lagging = before || age > int64(laggingAfter)
 		return
 	}
 	untouched, err := l.end.Inbox.Revoke(a.entry)

@@ -24,6 +24,7 @@ type PoolID struct {
 type process struct {
 	pid      int
 	uid, gid uint32
+	leader   int // the worker that the server's owner has started, which it is or descends from; 0: none
 }
 
 // processOf asks the kernel which process is at the other end of conn.
@@ -72,14 +73,16 @@ func (c *Config) mayServe(p process, pool string) error {
 }
 
 // holderOf returns for whom a link of the peer's is counted, or a refusal if only workers
-// that the server's owner has started may serve the pool, and it is none.
-func (d *Dispatcher) holderOf(conn *net.UnixConn, p process, pool string) (holder, error) {
+// that the server's owner has started may serve the pool, and it is none. It notes which of
+// these the peer belongs to.
+func (d *Dispatcher) holderOf(conn *net.UnixConn, p *process, pool string) (holder, error) {
 	h := holder{pool: pool, uid: p.uid, process: p.pid}
 	if d.config.Started == nil {
 		return h, nil
 	}
-	of, leader := d.startedFor(conn, p)
+	of, leader := d.startedFor(conn, *p)
 	if leader != 0 {
+		p.leader = leader
 		h.process, h.started = leader, of == pool
 	}
 	closed := slices.Contains(d.config.Supervised, pool) && !slices.Contains(d.config.OpenPools, pool)

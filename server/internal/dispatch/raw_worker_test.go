@@ -37,8 +37,14 @@ type testDispatcher struct {
 
 func newTestDispatcher(t *testing.T) *testDispatcher {
 	t.Helper()
+	return newTestDispatcherWith(t, func(*Config) {})
+}
+
+func newTestDispatcherWith(t *testing.T, change func(*Config)) *testDispatcher {
+	t.Helper()
 	c := testConfig()
 	c.NumStreams, c.Memory, c.LinkMemory = 8, 32<<20, 2<<20
+	change(&c)
 	inner, err := New(c)
 	if err != nil {
 		t.Fatal(err)

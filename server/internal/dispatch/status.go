@@ -121,8 +121,8 @@ func (v *Survey) addLink(l *link) (status LinkStatus, open bool) {
 		return status, false
 	}
 	status = LinkStatus{
-		Pool: l.pool.name, Name: l.name, PID: l.pid, Leader: l.holder.leader(l.pid), Lanes: l.concurrency,
-		Busy: l.inflight, Served: l.ended, Since: l.since, Draining: l.draining,
+		Pool: l.pool.name, Name: l.name, PID: l.pid, Leader: l.leader, Lanes: l.concurrency,
+		Busy: l.inflight, Served: l.ended, Since: l.since, Draining: l.draining || l.retiring,
 	}
 	l.each(func(a *assignment) {
 		id := a.stream.id.Load()
@@ -135,15 +135,6 @@ func (v *Survey) addLink(l *link) (status LinkStatus, open bool) {
 		v.placements[id] = at
 	})
 	return status, true
-}
-
-// leader returns the worker's process of a holder, if that is not just the process that
-// attached.
-func (h *holder) leader(pid int) int {
-	if h.started || h.process != pid {
-		return h.process
-	}
-	return 0
 }
 
 // Streams returns the exchanges of a pool that have a stream, the oldest first and at most so

@@ -21,6 +21,7 @@ import (
 
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
+	"github.com/wavey-ai/upload-response/server/internal/errorpage"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
 	"github.com/wavey-ai/upload-response/server/internal/websocket"
@@ -36,11 +37,15 @@ type Config struct {
 	BodyLimit   int64 // bytes of a request's body; 0: no limit
 	AllowTrace  bool
 
+	ClientTimeout time.Duration // in which a client takes some of a file
+
 	MessageLimit int64         // bytes of a WebSocket message from the client; 0: no limit
 	PingInterval time.Duration // how long the client of a WebSocket may be silent before a ping
 
 	Rates   RateLimit
 	Windows *conn.Budget // of bodies that are not read yet
+
+	ErrorPages errorpage.Config
 
 	Compress    bool
 	CompressMin int64 // bytes of the shortest response that is compressed
@@ -54,6 +59,7 @@ type Relay struct {
 	settings   atomic.Pointer[settings]
 	dispatcher *dispatch.Dispatcher
 	counters   Counters
+	downloads  downloads
 
 	mu       sync.Mutex
 	draining bool
@@ -63,9 +69,9 @@ type Relay struct {
 }
 
 // New returns a relay to the workers of a dispatcher, which it does not own, or an error if
-// the routes make no sense.
+// the routes make no sense, or an error page cannot be read.
 func New(c Config, d *dispatch.Dispatcher) (*Relay, error) {
-	r := &Relay{dispatcher: d, quiet: make(chan struct{})}
+	r := &Relay{dispatcher: d, downloads: newDownloads(), quiet: make(chan struct{})}
 	s, err := newSettings(&c)
 	if err != nil {
 		return nil, err
@@ -127,7 +133,13 @@ func (r *Relay) Drain(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
-	r.failOnce.Do(r.dispatcher.FailAll)
+	r.failOnce.Do(r.failAll)
 	<-r.quiet
 	return ctx.Err()
+}
+
+// failAll ends every exchange in progress.
+func (r *Relay) failAll() {
+	r.dispatcher.FailAll()
+	r.downloads.fail()
 }

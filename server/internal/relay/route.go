@@ -5,16 +5,31 @@ import (
 
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
+	"github.com/wavey-ai/upload-response/server/internal/files"
 	"github.com/wavey-ai/upload-response/server/internal/route"
 )
 
-// Route says which requests it takes, and who answers them: one of the last three is not nil.
+// Route says which requests it takes, and who answers them: a pool, or the server itself.
 type Route struct {
 	Name     string
 	Rule     route.Rule
 	Pool     *dispatch.Pool
 	Redirect *Redirect
 	Respond  *Respond
+	Files    *files.Folder // with a pool: that gets what no file answers
+
+	Rates     RateLimit // besides that of all requests
+	BodyLimit int64     // in place of that of all requests; 0: that one
+
+	rates *rateTable
+}
+
+// bind fills in what the route takes from the configuration of all.
+func (r *Route) bind(c *Config) {
+	r.rates = newRateTable(&r.Rates)
+	if r.BodyLimit == 0 {
+		r.BodyLimit = c.BodyLimit
+	}
 }
 
 // newTable compiles the rules of routes.
@@ -36,5 +51,17 @@ func (x *exchange) chooseRoute() error {
 		return fmt.Errorf("%w for %s", fault.ErrNoRoute, x.request.URL.Path)
 	}
 	x.route = &x.settings.Routes[i]
+	return x.checkRoute()
+}
+
+// checkRoute checks the limits of the route.
+func (x *exchange) checkRoute() error {
+	if !x.route.rates.allow(x.request, &x.client) {
+		return fault.ErrTooFast
+	}
+	if limit := x.route.BodyLimit; limit > 0 && x.request.ContentLength > limit {
+		return fmt.Errorf("%w: %d bytes announced, the limit is %d",
+			fault.ErrBodyTooLarge, x.request.ContentLength, limit)
+	}
 	return nil
 }
