@@ -63,8 +63,8 @@ func (s *settings) doctorPlan(python string, getenv func(string) string) *doctor
 		ClientCA: s.listeners.certificates.clientCA, Socket: s.socket,
 		Python: python, PythonGiven: given,
 	}
-	if s.user != nil {
-		plan.WorkerUser = func() (string, error) { return s.user.check(s.socket) }
+	if user := s.workers.app.User; user != nil {
+		plan.WorkerUser = func() (string, error) { return user.Check(absolute(s.socket)) }
 	}
 	if self, err := os.Executable(); err == nil {
 		sdk := develop.SDKBeside(self)
