@@ -49,7 +49,7 @@ func (p *program) commands() *cobra.Command {
 		Command: self, Summary: "a streaming request/response proxy over shared memory", Example: mainExample,
 	}, "command",
 		p.runCommand(), p.serveCommand(), p.workerCommand(), p.demoCommand(), p.doctorCommand(),
-		p.layoutCommand(), p.versionCommand(),
+		p.reloadCommand(), p.stopCommand(), p.layoutCommand(), p.versionCommand(),
 		p.completionCommand(), p.manualCommand(),
 		cli.NewHidden("bench", "deprecated: run upload-response-bench", p.bench))
 	cli.AddVersion(root, versionLine())
