@@ -14,12 +14,13 @@ func (c *Config) forDispatcher() dispatch.Config {
 		ServerName: Name + "/" + Version,
 		NumStreams: c.NumStreams, SlotSize: c.SlotSize, SlotsPerStream: c.SlotsPerStream,
 		Memory: c.Memory, LinkMemory: c.LinkMemory, MaxLinks: c.MaxLinks,
-		ResponseTimeout: c.ResponseTimeout, StuckAfter: c.StuckAfter, QueueLength: c.QueueLength, QueueTime: c.QueueTime,
+		ResponseTimeout: c.ResponseTimeout, StuckAfter: c.StuckAfter,
+		QueueLength: c.QueueLength, QueueTime: c.QueueTime,
 		Limits:     progress.Limits{ClientTimeout: c.ClientTimeout, StallTime: c.StallTime, MinBodyRate: c.MinBodyRate},
 		Supervised: c.Supervised, OpenPools: c.OpenPools, Started: c.Started, StartedWorkers: c.StartedWorkers,
 		AllowUIDs: c.AllowUIDs, AllowGIDs: c.AllowGIDs, PoolUIDs: c.PoolUIDs, PoolGIDs: c.PoolGIDs,
 		LinksPerProcess: c.LinksPerProcess, LinksPerUser: c.LinksPerUser, LinksPerPool: c.LinksPerPool,
-		Ended: c.Ended, PoolConfigs: c.PoolConfigs, OnStuck: c.OnStuck, Log: c.Log,
+		OnAttach: c.OnAttach, Ended: c.Ended, PoolConfigs: c.PoolConfigs, OnStuck: c.OnStuck, Log: c.Log,
 	}
 	for i := range c.Routes {
 		if pool := c.Routes[i].Pool; pool != "" {

@@ -71,11 +71,6 @@ func (r *UploadResponseRouter) ServeWorkers(listener *net.UnixListener) error {
 	return r.dispatcher.ServeWorkers(listener)
 }
 
-// Hopeless notes that the workers of a supervised pool do not come up, and how the last one
-// ended: requests for the pool fail at once, until a worker attaches, instead of waiting for
-// one. Requests for a pool whose workers have attached before do wait.
-func (r *UploadResponseRouter) Hopeless(pool, how string) { r.dispatcher.MarkHopeless(pool, how) }
-
 // ServeHTTP carries one request to a worker, and the response back.
 func (r *UploadResponseRouter) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	r.relay.ServeHTTP(w, request)

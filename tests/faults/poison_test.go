@@ -68,7 +68,9 @@ func TestARequestThatEndsItsWorkerTakesNoSecondOne(t *testing.T) {
 			client := rawclient.Dial(t, s.Addr)
 			client.Begin(method, "/slots/exit?token=secret", "Content-Length: 0")
 			id := client.WantReply(method, 502).Header["x-request-id"]
-			harness.Eventually(t, "the log", func() bool { return strings.Contains(s.Log.String(), "request not served again") })
+			harness.Eventually(t, "the log", func() bool {
+				return strings.Contains(s.Log.String(), "request not served again")
+			})
 			log := s.Log.String()
 			for _, want := range []string{"path=/slots/exit ", "method=" + method, "id=" + id, `how="exit status 3"`} {
 				if !strings.Contains(log, want) {
