@@ -73,6 +73,8 @@ var layers = map[string][]string{
 	"worker":         {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
 	"cmd/upload-response/internal/develop": {standard, "golang.org/x/sys/unix", "github.com/fsnotify/fsnotify",
 		module + "/worker"},
+	"cmd/upload-response/internal/doctor": {standard, "golang.org/x/sys/unix", module + "/proto/attach",
+		module + "/shm", module + "/server"},
 	"cmd/internal/cli": {standard, "github.com/spf13/cobra", "github.com/spf13/pflag"},
 	"cmd/upload-response": {
 		standard, "golang.org/x/sys/unix", "github.com/caddyserver/certmagic", "github.com/mholt/acmez/v3",

@@ -389,3 +389,17 @@ func TestTheServerOfProductionShowsNoTraceback(t *testing.T) {
 		t.Errorf("%d, %s", response.StatusCode, body)
 	}
 }
+
+func TestTheDoctorHasThePythonSDKAttach(t *testing.T) {
+	t.Parallel()
+	program, err := built()
+	harness.Check(t, err)
+	command := exec.Command(program, "doctor", "--listen", "127.0.0.1:0", "--socket", filepath.Join(t.TempDir(), "s"),
+		"--python", python.Find())
+	command.Env = append(os.Environ(), withSDK(t)...)
+	out, err := command.CombinedOutput()
+	line := regexp.MustCompile(`ok +Python SDK +\S+: version \S+ in Python 3\.\d+ attaches, layout \d+`)
+	if err != nil || !line.Match(out) {
+		t.Errorf("%v\n%s", err, out)
+	}
+}

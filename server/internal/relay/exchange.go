@@ -61,7 +61,7 @@ func (x *exchange) serve() error {
 		Upload: hasBody, Unasked: !x.session.AwaitsContinue, WebSocket: x.handshake != nil,
 		Info: dispatch.RequestInfo{
 			RequestID: x.client.id, Method: x.request.Method, Target: x.request.RequestURI,
-			Protocol: x.request.Proto, ClientAddress: x.client.address, Start: x.start, Pool: x.route.Pool,
+			Protocol: x.request.Proto, ClientAddress: x.client.address, Start: x.start, Pool: x.route.pool,
 		},
 	})
 	if err != nil {
@@ -144,7 +144,7 @@ func (x *exchange) run(hasBody bool) error {
 	}
 	x.progress.Attach(x.request.Context(), x.controller, x.transferCounter())
 	for {
-		if err := s.Assign(x.request.Context(), x.route.Pool); err != nil {
+		if err := s.Assign(x.request.Context(), x.route.pool); err != nil {
 			x.haltUpload(err)
 			x.progress.Detach()
 			s.Finish(err)
