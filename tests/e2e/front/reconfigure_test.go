@@ -163,3 +163,22 @@ func TestNoRequestFailsWhileTheConfigurationChanges(t *testing.T) {
 	close(done)
 	changing.Wait()
 }
+
+func TestAPoolComesAndGoes(t *testing.T) {
+	s, _ := e2etest.StartBoth(t, setUsual)
+	c := usual()
+	c.Routes = append(c.Routes, server.Route{Prefix: "/new", Pool: "new"})
+	c.PoolConfigs = map[string]server.PoolConfig{"new": {StuckAfter: server.Never}}
+	c.ResponseTimeout /= 2
+	harness.Check(t, s.Router.Reconfigure(c))
+	e2etest.WantRetry(t, e2etest.Get(t, s, "/new"))
+	worker := e2etest.StartApp(t, s, e2etest.PoolVariable+"=new")
+	if got := e2etest.WantStatus(t, e2etest.Get(t, s, "/new/x"), http.StatusOK); got != "GET /new/x" {
+		t.Errorf("the new pool answers %q", got)
+	}
+	harness.Check(t, s.Router.Reconfigure(usual()))
+	harness.Receive(t, "the end of the worker of a pool that is gone", worker.Ended())
+	if got := e2etest.WantStatus(t, e2etest.Get(t, s, "/new/x"), http.StatusOK); got != "GET /new/x" {
+		t.Errorf("the other pool answers %q", got)
+	}
+}
