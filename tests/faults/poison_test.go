@@ -122,7 +122,8 @@ func TestARouteCanHaveNoRequestServedAgain(t *testing.T) {
 	s := harness.Start(t, func(c *server.Config) {
 		f.config(c)
 		c.Routes = []server.Route{
-			{Match: server.Match{Paths: []string{"/slots/now"}}, Pool: "slots", Retries: &server.Retries{OnRefused: true}},
+			{Match: server.Match{Paths: []string{"/slots/now"}}, Pool: "slots",
+				Retries: &server.Retries{OnRefused: true}},
 			{Prefix: "/", Pool: "slots"},
 		}
 	})

@@ -43,7 +43,8 @@ func TestWhatIsInProgressEndsAsItBegan(t *testing.T) {
 	harness.Check(t, os.WriteFile(filepath.Join(root, "large.bin"), []byte(large), 0o600))
 	change := func(c *server.Config) {
 		setUsual(c)
-		c.Routes = append(c.Routes, server.Route{Prefix: "/files", StripPrefix: "/files", Files: &server.Files{Root: root}})
+		c.Routes = append(c.Routes, server.Route{Prefix: "/files", StripPrefix: "/files",
+			Files: &server.Files{Root: root}})
 	}
 	for _, d := range e2etest.Doors {
 		t.Run(d.Label, func(t *testing.T) {
