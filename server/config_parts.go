@@ -30,9 +30,8 @@ func (c *Config) forDispatcher() dispatch.Config {
 	return d
 }
 
-// forRelay returns the part of a checked configuration that the relay has to know. The pools
-// are those of d.
-func (c *Config) forRelay(d *dispatch.Dispatcher, trust *conn.Trust, windows *conn.Budget) (relay.Config, error) {
+// forRelay returns the part of a checked configuration that the relay has to know.
+func (c *Config) forRelay(trust *conn.Trust, windows *conn.Budget) (relay.Config, error) {
 	r := relay.Config{
 		Trust: trust, ClientTimeout: c.ClientTimeout, HeaderLimit: c.HeaderLimit, FieldLimit: c.FieldLimit,
 		BodyLimit:  c.BodyLimit,
@@ -41,11 +40,13 @@ func (c *Config) forRelay(d *dispatch.Dispatcher, trust *conn.Trust, windows *co
 		ErrorPages: errorpage.Config(c.ErrorPages),
 		Windows:    windows, Compress: c.Compress, CompressMin: c.CompressMin, Log: c.Log, AccessLog: c.AccessLog,
 	}
+	names := routeNames(c.Routes)
 	for i := range c.Routes {
-		route, err := c.Routes[i].forRelay(d)
+		route, err := c.Routes[i].forRelay()
 		if err != nil {
 			return r, err
 		}
+		route.Name = names[i]
 		r.Routes = append(r.Routes, route)
 	}
 	return r, nil
