@@ -65,12 +65,9 @@ func (d *Dispatcher) findStuckWorkers(now int64) {
 		w, err := l.findStuck(standstill{now: now, after: int64(after), resumed: d.stuck.resumed})
 		switch {
 		case err != nil:
-			l.close(evicted, err)
-		case w == nil:
-		case w.Why == "":
-			l.logHanging(w.Requests)
-		default:
-			d.reportStuck(l, w)
+			go l.close(evicted, err)
+		case w != nil:
+			go d.reportStuck(l, w) // not here: nobody's deadline waits for a log or a socket
 		}
 	}
 }
@@ -119,7 +116,10 @@ func (l *link) findStuck(t standstill) (*StuckWorker, error) {
 		return nil, nil
 	}
 	if l.reported {
-		return l.describeStuck(&t, ""), nil
+		if w := l.describeStuck(&t, ""); w.Requests != nil {
+			return w, nil
+		}
+		return nil, nil
 	}
 	why, err := l.judge(l.census(&t), &t)
 	if err != nil || why == "" {

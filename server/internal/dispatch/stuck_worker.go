@@ -109,15 +109,18 @@ const mostLogged = 64
 // reportStuck logs what hangs, and has the worker replaced by its supervisor; one without a
 // supervisor is evicted, and may attach again.
 func (d *Dispatcher) reportStuck(l *link, w *StuckWorker) {
+	if w.Why == "" { // reported before
+		l.logHanging(w.Requests)
+		return
+	}
 	d.counters.Stuck.Add(1)
 	d.log.Error("worker stuck", "link", w.Link, "pool", w.Pool, "pid", w.PID, "why", w.Why, "requests", len(w.Requests))
 	l.logHanging(w.Requests)
-	onStuck := d.config.Load().OnStuck
-	if onStuck == nil || w.Leader == 0 {
-		l.close(evicted, fmt.Errorf("stuck: %s", w.Why))
+	if onStuck := d.config.Load().OnStuck; onStuck != nil && w.Leader != 0 {
+		onStuck(*w)
 		return
 	}
-	go onStuck(*w)
+	l.close(evicted, fmt.Errorf("stuck: %s", w.Why))
 }
 
 // logHanging names requests that hang.
