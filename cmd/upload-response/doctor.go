@@ -24,8 +24,7 @@ upload-response doctor --python .venv/bin/python --json
 
 const doctorNotes = `
 Each line is a check: ok; warn, where the server runs but something will be missed; or fail, where
-it does not run like this. Below it stands what to do. The exit status is 1 if a check failed. The
-flags are those of serve, and --python and --json.
+it does not run like this. Below it stands what to do. The exit status is 1 if a check failed.
 `
 
 func (p *program) doctorCommand() *cobra.Command {
@@ -34,7 +33,7 @@ func (p *program) doctorCommand() *cobra.Command {
 	var asJSON bool
 	flags := s.flags(p.getenv)
 	flags.Command, flags.Summary = "upload-response doctor", "looks at what a server would trip over"
-	flags.Example, flags.Notes = doctorExample, doctorNotes
+	flags.Example, flags.Notes, flags.Like = doctorExample, doctorNotes, serveCommand
 	flags.Common = []string{"python", "json", "listen", "socket", "memory", "num-streams", "max-links", "tls-cert",
 		"tls-key", "worker-user"}
 	first := cli.Group{Heading: "What to look at, and how to tell", Options: append([]cli.Option{{

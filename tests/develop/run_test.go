@@ -107,6 +107,9 @@ func runProgram(t *testing.T, program string, files map[string]string, env []str
 		if err := command.Wait(); err != nil && !t.Failed() {
 			t.Errorf("the program ended with %v:\n%s", err, r.output)
 		}
+		if strings.Contains(r.output.String(), "said goodbye") {
+			t.Error("the server ended before the application")
+		}
 		_ = os.RemoveAll(sockets)
 		if t.Failed() {
 			t.Logf("it printed:\n%s", r.output)
