@@ -36,7 +36,7 @@ func TestAPoolServesAgainWhateverItsHandlersDoTogether(t *testing.T) {
 
 // mixed has handlers do everything that they should not, in an order of chance.
 func mixed(t *testing.T, k kind, seed uint64, length time.Duration) {
-	s := start(t, k, append([]string{"--recycle-memory", "128MiB"}, supervised...)...)
+	s := start(t, k, append([]string{"--recycle-memory", "96MiB"}, supervised...)...)
 	paths := []string{"/exit", "/abort", "/eat", "/slow"}
 	for _, d := range k.deeds {
 		paths = append(paths, d.path)
@@ -53,7 +53,7 @@ func mixed(t *testing.T, k kind, seed uint64, length time.Duration) {
 	}
 	last := time.Now()
 	all.Wait()
-	l.awaitServed(t, last.Add(stuckAfter+recovery), 20)
+	l.awaitServed(t, last.Add(soonEnough()), 20)
 	s.awaitLinks(t)
 	l.stop()
 
@@ -62,14 +62,14 @@ func mixed(t *testing.T, k kind, seed uint64, length time.Duration) {
 	var calm []outcome
 	for _, o := range outcomes {
 		count[o.status]++
-		if o.begun.After(last.Add(stuckAfter + recovery)) {
+		if o.begun.After(last.Add(soonEnough())) {
 			calm = append(calm, o)
 		}
 	}
 	t.Logf("healthy requests by status: %v; the longest gap: %v", count, longestGap(outcomes, begun))
 	wantServed(t, calm, last, false)
 	wantExplained(t, outcomes)
-	if gap := longestGap(outcomes, begun); gap > 2*(stuckAfter+recovery) { // one may begin when another ends
+	if gap := longestGap(outcomes, begun); gap > 2*soonEnough() { // one may begin when another ends
 		t.Errorf("nobody was served for %v", gap)
 	}
 }
