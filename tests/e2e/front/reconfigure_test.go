@@ -93,7 +93,9 @@ func TestAConfigurationThatFailsChangesNothing(t *testing.T) {
 			c.Routes[0] = server.Route{Files: &server.Files{Root: "/nonexistent"}}
 			c.Routes = c.Routes[:1]
 		},
-		"a page that is none":    func(c *server.Config) { c.ErrorPages.Pages = map[string]string{"5xx": "/nonexistent.html"} },
+		"a page that is none": func(c *server.Config) {
+			c.ErrorPages.Pages = map[string]string{"5xx": "/nonexistent.html"}
+		},
 		"a timeout that is none": func(c *server.Config) { c.PingInterval = 0 },
 	} {
 		c := strict()
