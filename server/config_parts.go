@@ -36,7 +36,7 @@ func (c *Config) forRelay(d *dispatch.Dispatcher, trust *conn.Trust, windows *co
 		Windows: windows, Compress: c.Compress, CompressMin: c.CompressMin, Log: c.Log, AccessLog: c.AccessLog,
 	}
 	for _, route := range c.Routes {
-		r.Routes = append(r.Routes, relay.Route{Prefix: route.Prefix, Pool: d.Pool(route.Pool)})
+		r.Routes = append(r.Routes, relay.Route{Prefix: route.Prefix, App: route.Pool, Pool: d.Pool(route.Pool)})
 	}
 	return r
 }

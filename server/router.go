@@ -8,6 +8,8 @@ import (
 
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
+	"github.com/wavey-ai/upload-response/server/internal/fault"
+	"github.com/wavey-ai/upload-response/server/internal/meter"
 	"github.com/wavey-ai/upload-response/server/internal/relay"
 )
 
@@ -30,6 +32,7 @@ type UploadResponseRouter struct {
 	windows    *conn.Budget
 	dispatcher *dispatch.Dispatcher
 	relay      *relay.Relay
+	meters     *meter.Meters
 }
 
 // NewRouter reserves the memory and returns a router without workers. It returns
@@ -48,9 +51,11 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 	}
 	r := &UploadResponseRouter{
 		config: c, trust: conn.Trust{Proxies: c.TrustedProxies, Unix: c.TrustUnix},
-		windows: conn.NewBudget(c.WindowMemory), dispatcher: dispatcher,
+		windows: conn.NewBudget(c.WindowMemory), dispatcher: dispatcher, meters: meter.New(fault.Labels()),
 	}
-	r.relay = relay.New(c.forRelay(dispatcher, &r.trust, r.windows), dispatcher)
+	forRelay := c.forRelay(dispatcher, &r.trust, r.windows)
+	forRelay.Meters = r.meters
+	r.relay = relay.New(forRelay, dispatcher)
 	return r, nil
 }
 

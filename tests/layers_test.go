@@ -31,7 +31,7 @@ var layers = map[string][]string{
 	"server":       {standard, module + "/proto", module + "/server"},
 	"server/internal/accept": {
 		standard, "golang.org/x/sys/unix", "github.com/pires/go-proxyproto",
-		module + "/server/internal/conn", module + "/server/internal/http1",
+		module + "/server/internal/conn", module + "/server/internal/http1", module + "/server/internal/meter",
 	},
 	"server/internal/compress": {standard, "github.com/klauspost/compress", module + "/server/internal/header"},
 	"server/internal/conn":     {standard, "golang.org/x/sys/unix", "golang.org/x/time/rate"},
@@ -47,7 +47,8 @@ var layers = map[string][]string{
 	"server/internal/http2":                 {standard, module + "/server/internal/http2/extendedconnect"},
 	"server/internal/http2/extendedconnect": {"os"},
 	"server/internal/http3": {standard, "golang.org/x/sys/unix", "github.com/quic-go/quic-go",
-		module + "/server/internal/conn"},
+		module + "/server/internal/conn", module + "/server/internal/meter"},
+	"server/internal/meter":    {standard},
 	"server/internal/progress": {standard, "golang.org/x/sys/unix", module + "/shm"},
 	"server/internal/protocol": {
 		standard, module + "/proto", module + "/server/internal/conn", module + "/server/internal/header",
@@ -58,7 +59,7 @@ var layers = map[string][]string{
 		module + "/server/internal/protocol", module + "/server/internal/websocket",
 		module + "/server/internal/dispatch",
 		module + "/server/internal/header", module + "/server/internal/compress", module + "/server/internal/conn",
-		module + "/server/internal/progress", module + "/server/internal/fault",
+		module + "/server/internal/progress", module + "/server/internal/fault", module + "/server/internal/meter",
 	},
 	"server/internal/websocket": {standard, "github.com/gobwas/ws", module + "/server/internal/conn",
 		module + "/server/internal/fault", module + "/server/internal/header"},

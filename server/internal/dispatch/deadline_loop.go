@@ -22,17 +22,25 @@ func (d *Dispatcher) runDeadlines(stop <-chan struct{}) {
 		}
 		if d.requests.active.Load() > 0 {
 			d.checkAll(shm.Now())
+		} else {
+			d.checkedAt = 0
 		}
 	}
 }
 
 // checkAll is one round of the deadline loop.
 func (d *Dispatcher) checkAll(now int64) {
+	round := int64(checkEvery)
+	if d.checkedAt != 0 {
+		round = now - d.checkedAt
+	}
+	d.checkedAt = now
 	for _, s := range d.requests.streams {
 		if id := s.id.Load(); id != 0 {
-			d.check(s, id, now)
+			d.check(s, id, now, round)
 		}
 	}
+	d.countMoved(now)
 	d.requests.retryQueue()
 	for _, p := range d.pools {
 		p.retryQueue()
@@ -41,8 +49,8 @@ func (d *Dispatcher) checkAll(now int64) {
 	d.evictStuckWorker(now)
 }
 
-// check checks the deadlines of one stream.
-func (d *Dispatcher) check(s *Stream, id uint64, now int64) {
+// check checks the deadlines of one stream. The last check was a round ago.
+func (d *Dispatcher) check(s *Stream, id uint64, now, round int64) {
 	since := s.progress.WaitingSince()
 	var at *assignment
 	s.withAssignment(func(a *assignment) {
@@ -59,6 +67,7 @@ func (d *Dispatcher) check(s *Stream, id uint64, now int64) {
 		signal(s.responseNews)
 	}
 	if at != nil {
+		at.link.pool.countHeld(&s.progress, round)
 		at.link.pool.reconsider(s, at, now)
 	}
 }

@@ -230,6 +230,7 @@ func (l *link) markServed(a *assignment) {
 	a.served = true
 	l.inflight--
 	now := shm.Now()
+	l.pool.busyTime += now - a.assignedAt
 	ended := a.stream.responses.endedAt
 	if ended == 0 {
 		ended = now // it did not end it, or we did not come to see it

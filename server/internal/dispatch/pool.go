@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/wavey-ai/upload-response/server/internal/fault"
@@ -27,6 +28,11 @@ type Pool struct {
 	held     holdings
 	queue    fairQueue
 	idles    uint64 // how often a link of this pool became idle
+	busyTime int64  // that streams have had lanes, but for those that have them now; nanoseconds
+
+	// The deadline loop writes these.
+	heldByClient, heldByWorker atomic.Int64 // how long streams were kept waiting; nanoseconds
+	received, sent             atomic.Int64 // bytes of bodies, by exchanges that went on when they were counted
 }
 
 // assign gives s a lane, and waits in the queue if all links are busy. A stream that comes

@@ -9,11 +9,11 @@ import (
 )
 
 // log writes the line of one exchange to the access log.
-func (x *exchange) log(log *slog.Logger, status int, err error) {
+func (x *exchange) log(log *slog.Logger, took *times, status int, err error) {
 	attrs := []slog.Attr{
 		slog.String("method", x.request.Method), slog.String("path", x.request.URL.Path), slog.Int("status", status),
 		slog.Int64("received", x.received), slog.Int64("sent", x.response.sent),
-		slog.Float64("duration_s", seconds(time.Since(x.start))),
+		slog.Float64("duration_s", seconds(took.total)),
 		slog.String("client", x.client.address), slog.Uint64("stream", x.streamID), slog.String("worker", x.worker),
 		slog.String("protocol", x.request.Proto), slog.String("id", x.client.id),
 	}
@@ -29,6 +29,7 @@ func (r *Relay) LogRefusal(m *protocol.Refusal) (id string) {
 	id = newRequestID()
 	r.counters.Exchanges.Add(1)
 	r.counters.Failed.Add(1)
+	r.measureRefusal(m)
 	if r.config.AccessLog == nil {
 		return id
 	}

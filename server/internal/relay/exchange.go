@@ -9,9 +9,11 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/header"
+	"github.com/wavey-ai/upload-response/server/internal/meter"
 	"github.com/wavey-ai/upload-response/server/internal/progress"
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
 	"github.com/wavey-ai/upload-response/server/internal/websocket"
+	"github.com/wavey-ai/upload-response/shm"
 )
 
 // exchange is one request and its response.
@@ -31,9 +33,12 @@ type exchange struct {
 	streamID uint64
 	progress *progress.Exchange // of the stream
 	pool     *dispatch.Pool
-	upload   *bodyUpload // nil: no body, or not started
+	meter    *meter.Route // nil: it has reached no route
+	upload   *bodyUpload  // nil: no body, or not started
 	response responseStream
 	worker   string // name of the link that served the exchange
+	queuedAt int64  // since when it has waited for a worker, or did, shm.Now; 0: it never did
+	placedAt int64  // when it first got one; 0: never
 
 	received    int64 // bytes of body
 	uploadEnded bool  // the whole body came in
@@ -53,6 +58,7 @@ func (x *exchange) serve() error {
 		return x.answerItself()
 	}
 	hasBody := x.hasBody()
+	x.queuedAt = shm.At(x.start)
 	s, err := x.relay.dispatcher.Acquire(x.request.Context(), dispatch.Request{
 		Client: x.dispatchClient(), Idempotent: idempotent(x.request.Method),
 		Upload: hasBody, Unasked: !x.session.AwaitsContinue, WebSocket: x.handshake != nil,
@@ -111,13 +117,16 @@ func (x *exchange) checkRequest() error {
 	if header.AsksServer(x.request) {
 		return nil
 	}
-	var err error
-	if x.pool, err = x.relay.routes.choose(x.request.URL); err != nil {
+	route, err := x.relay.routes.choose(x.request.URL)
+	if err != nil {
 		return fmt.Errorf("%w: %w", fault.ErrBadRequest, err)
 	}
-	switch limit := x.relay.config.BodyLimit; {
-	case x.pool == nil:
+	if route == nil {
 		return fmt.Errorf("%w for %s", fault.ErrNoRoute, x.request.URL.Path)
+	}
+	x.pool, x.meter = route.Pool, route.meter
+	x.meter.Begin()
+	switch limit := x.relay.config.BodyLimit; {
 	case limit > 0 && x.request.ContentLength > limit:
 		return fmt.Errorf("%w: %d bytes announced, the limit is %d",
 			fault.ErrBodyTooLarge, x.request.ContentLength, limit)
@@ -144,6 +153,7 @@ func (x *exchange) run(hasBody bool) error {
 	x.response = responseStream{
 		stream: s, progress: x.progress, writer: x.writer, vectors: x.session.Vectors,
 		controller: x.controller, request: x.request, client: &x.client, handshake: x.handshake, relay: x.relay,
+		app: x.meter.App,
 	}
 	x.progress.Attach(x.request.Context(), x.controller, x.transferCounter())
 	for {
@@ -152,6 +162,9 @@ func (x *exchange) run(hasBody bool) error {
 			x.progress.Detach()
 			s.Finish(err)
 			return err
+		}
+		if x.placedAt == 0 {
+			x.placedAt = s.AssignedAt()
 		}
 		if hasBody && x.upload == nil {
 			x.startUpload()
@@ -214,11 +227,13 @@ func (x *exchange) end(err error) {
 	x.response.compressor.Release()
 	if socket != nil {
 		socket.finish(err)
+		x.received, x.response.sent = socket.upload.received, socket.sent
 	}
 	x.progress.Detach()
 	x.slow = x.progress.WasSlow()
 	s.Finish(err)
 	if socket != nil {
+		x.meter.App.WebSockets.Add(-1)
 		socket.conn.frames.Close()
 	}
 }
@@ -248,8 +263,10 @@ func (x *exchange) finish(err error) {
 		c.Failed.Add(1)
 		status = x.fail(err)
 	}
+	took := x.times()
+	x.measure(&took, status, err)
 	if log := x.relay.config.AccessLog; log != nil {
-		x.log(log, status, err)
+		x.log(log, &took, status, err)
 	}
 	if err != nil && x.response.websocket == nil && (x.response.begun || status == fault.StatusClientGone) {
 		panic(http.ErrAbortHandler) // a broken exchange never looks complete

@@ -22,6 +22,7 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
+	"github.com/wavey-ai/upload-response/server/internal/meter"
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
 	"github.com/wavey-ai/upload-response/server/internal/websocket"
 )
@@ -45,6 +46,7 @@ type Config struct {
 	Compress    bool
 	CompressMin int64 // bytes of the shortest response that is compressed
 
+	Meters    *meter.Meters
 	Log       *slog.Logger
 	AccessLog *slog.Logger // nil: none
 }
@@ -57,6 +59,7 @@ type Relay struct {
 	rates       rateTable
 	compressors *compress.Compressors
 	counters    Counters
+	unrouted    *meter.Route // requests that reach no route
 
 	mu       sync.Mutex
 	draining bool
@@ -67,7 +70,10 @@ type Relay struct {
 
 // New returns a relay to the workers of a dispatcher, which it does not own.
 func New(c Config, d *dispatch.Dispatcher) *Relay {
-	r := &Relay{config: c, dispatcher: d, routes: newRouteTable(c.Routes), quiet: make(chan struct{})}
+	r := &Relay{
+		config: c, dispatcher: d, routes: newRouteTable(c.Routes, c.Meters), unrouted: c.Meters.Route("", ""),
+		quiet: make(chan struct{}),
+	}
 	r.rates.init(&c.Rates)
 	r.compressors = compress.New(c.Compress, c.CompressMin)
 	return r

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
+	"github.com/wavey-ai/upload-response/server/internal/meter"
 )
 
 // testPools are pools by their names.
@@ -14,9 +15,9 @@ type testPools map[string]*dispatch.Pool
 func (p testPools) table(routes ...string) *routeTable {
 	var list []Route
 	for i := 0; i < len(routes); i += 2 {
-		list = append(list, Route{routes[i], p[routes[i+1]]})
+		list = append(list, Route{Prefix: routes[i], App: routes[i+1], Pool: p[routes[i+1]]})
 	}
-	table := newRouteTable(list)
+	table := newRouteTable(list, meter.New(nil))
 	return &table
 }
 
@@ -29,6 +30,14 @@ func (p testPools) nameOf(pool *dispatch.Pool) string {
 	return "none"
 }
 
+// poolOf returns the pool of a route, or nil.
+func poolOf(r *Route) *dispatch.Pool {
+	if r == nil {
+		return nil
+	}
+	return r.Pool
+}
+
 func TestTheLongestPrefixWins(t *testing.T) {
 	root, a, ab := new(dispatch.Pool), new(dispatch.Pool), new(dispatch.Pool)
 	pools := testPools{"root": root, "a": a, "ab": ab}
@@ -37,7 +46,7 @@ func TestTheLongestPrefixWins(t *testing.T) {
 		"/": root, "": root, "*": root, "/x": root, "/ab": root, "/a": a, "/a/": a, "/a/x": a, "/a/bc": a,
 		"/a/b": ab, "/a/b/": ab, "/a/b/c": ab,
 	} {
-		if got := table.find(path); got != want {
+		if got := poolOf(table.find(path)); got != want {
 			t.Errorf("%q goes to %s, want %s", path, pools.nameOf(got), pools.nameOf(want))
 		}
 	}
@@ -76,12 +85,13 @@ func TestAPathThatOthersFindUnderAnotherRouteIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := table.choose(u)
+		route, err := table.choose(u)
+		got := poolOf(route)
 		if got != want || (err != nil) != (want == nil) {
 			t.Errorf("%s goes to %s, %v", target, pools.nameOf(got), err)
 		}
-		if got, err := alone.choose(u); got != root || err != nil {
-			t.Errorf("with one route, %s goes to %s, %v", target, pools.nameOf(got), err)
+		if got, err := alone.choose(u); poolOf(got) != root || err != nil {
+			t.Errorf("with one route, %s goes to %s, %v", target, pools.nameOf(poolOf(got)), err)
 		}
 	}
 	for target, refused := range map[string]bool{
