@@ -41,7 +41,7 @@ func (l *Listener) answerPlainHTTP(s *socket, err error) {
 	if !errors.As(err, &record) || record.Conn == nil || record.RecordHeader[0] < 'A' || record.RecordHeader[0] > 'Z' {
 		return
 	}
-	m := &http1.Refusal{Status: http.StatusBadRequest, Sent: len(body), Reason: "HTTP in the clear where HTTPS is spoken"}
+	m := &http1.Refusal{Status: http.StatusBadRequest, Sent: len(body), Reason: "HTTP in the clear on a port for HTTPS"}
 	if client := s.info.Peer(); client != nil {
 		m.Client = client.Address
 	}
