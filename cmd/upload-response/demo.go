@@ -44,7 +44,7 @@ func (s *settings) demoFlags(getenv func(string) string) *cli.FlagSet {
 				Name: "socket", Arg: "PATH", Help: "Unix socket for workers",
 				Default: os.TempDir() + "/upload-response-demo-PID.sock", Parse: socketPath(&s.socket),
 			},
-		}}, s.listeners.securityFlags(), log},
+		}}, s.listeners.securityFlags(), log, s.observe.flags()},
 	}
 }
 

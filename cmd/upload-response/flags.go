@@ -49,6 +49,7 @@ func (s *settings) flags(getenv func(string) string) *cli.FlagSet {
 		Groups: []cli.Group{
 			s.addressFlags(), s.listeners.securityFlags(), s.proxyFlags(), s.memoryFlags(), s.timeoutFlags(),
 			s.requestFlags(), s.clientFlags(), s.compressionFlags(), s.workerFlags(), log,
+			s.observe.flags(),
 		},
 	}
 }

@@ -36,7 +36,8 @@ type service struct {
 	server       *server.Server
 	workers      *supervisor
 	output       workerOutput
-	failed       chan error // why it cannot go on
+	metrics      *metricsServer // nil: nobody asks for them
+	failed       chan error     // why it cannot go on
 	ctx          context.Context
 	cancel       context.CancelFunc // ends ctx: nothing new begins
 }
@@ -96,6 +97,7 @@ func (v *service) release() {
 	for _, l := range v.listeners {
 		_ = l.Close()
 	}
+	v.metrics.close()
 }
 
 // listen loads the certificates, and listens for clients and for workers.
@@ -111,6 +113,9 @@ func (v *service) listen() (err error) {
 				systemError(err))
 		}
 		v.listeners = append(v.listeners, l)
+	}
+	if v.metrics, err = v.openMetrics(); err != nil {
+		return err
 	}
 	if v.socket, err = server.ListenWorkers(s.socket, s.otherUsers()); err != nil {
 		return fmt.Errorf("%w (choose another path with --socket)", err)
@@ -157,6 +162,7 @@ func (v *service) start() {
 	for _, spec := range v.settings.workers {
 		v.workers.start(spec)
 	}
+	v.metrics.start(v.metricsSources(), v.log, v.fail)
 	v.log.Info("ready", "listen", strings.Join(listening, " "), "socket", v.settings.socket,
 		v.settings.memoryPlan(v.router.Stats().TotalBuffers))
 }
@@ -230,6 +236,7 @@ func (v *service) stop() error {
 		v.log.Warn("requests cut off", "error", err)
 	}
 	v.workers.stop(workerTimeout)
+	v.metrics.close()
 	v.output.close()
 	err := v.router.Close()
 	v.log.Info("stopped")

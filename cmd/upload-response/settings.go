@@ -23,6 +23,7 @@ type settings struct {
 	dumpable  bool
 	accessLog bool
 	logging   logging
+	observe   observation
 	shutdown  time.Duration
 }
 
