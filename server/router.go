@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -53,10 +54,19 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 		config: c, trust: conn.Trust{Proxies: c.TrustedProxies, Unix: c.TrustUnix},
 		windows: conn.NewBudget(c.WindowMemory), dispatcher: dispatcher, meters: meter.New(fault.Labels()),
 	}
-	forRelay := c.forRelay(dispatcher, &r.trust, r.windows)
-	forRelay.Meters = r.meters
-	r.relay = relay.New(forRelay, dispatcher)
+	if r.relay, err = r.newRelay(); err != nil {
+		return nil, errors.Join(err, dispatcher.Close())
+	}
 	return r, nil
+}
+
+func (r *UploadResponseRouter) newRelay() (*relay.Relay, error) {
+	c, err := r.config.forRelay(r.dispatcher, &r.trust, r.windows)
+	if err != nil {
+		return nil, err
+	}
+	c.Meters = r.meters
+	return relay.New(c, r.dispatcher)
 }
 
 // ServeWorkers attaches the workers that connect to the listener, until it is closed; it

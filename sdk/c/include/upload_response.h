@@ -155,6 +155,22 @@
  * without it. ur_disarm() withdraws the announcement and clears the descriptor.
  *
  *
+ * ## When a worker is stuck
+ *
+ * The server replaces a worker process that it started when a request there makes no
+ * progress: when for a time no slot of it is read, written or released. It logs the
+ * request, sends the process SIGTERM, and after a while SIGKILL. A request that moves
+ * bytes, however slowly, is not stuck.
+ *
+ * To learn where it hangs, install a handler that prints the stacks of your threads to
+ * standard error, and name its signal in ur_options.stacks: SIGUSR1, SIGUSR2, SIGQUIT,
+ * SIGWINCH, or a real-time signal (34 to 64), which fewer libraries use. The server sends
+ * it before SIGTERM. The process has to survive the signal, and the handler may call only
+ * functions that are safe in one (signal-safety(7)). The SDK installs no handler, and does
+ * not know how to print a stack: glibc has backtrace_symbols_fd(), others have libunwind.
+ * examples/common.h shows a handler that reaches every thread.
+ *
+ *
  * ## Errors
  *
  * Functions return 0, or one of these. They return other errors of the system unchanged.
@@ -347,6 +363,9 @@ typedef struct ur_options {
     /** A user whose server is trusted, besides our own effective user and root. 0 is none;
      * then UPLOAD_RESPONSE_SERVER_UID names that user, if it is set. */
     uint32_t server_uid;
+    /** The signal on which this process prints its stacks to standard error, and goes on; 0
+     * is none. Its handler is the program's: see "When a worker is stuck". */
+    uint32_t stacks;
     uint64_t reserved[8]; /**< 0 */
 } ur_options;
 
@@ -3331,6 +3350,7 @@ static inline int ur__send_hello(const ur_link *l, ur_options *o) {
     m.sdk_version = ur__text(o->sdk_version);
     m.lanes = o->lanes;
     m.bell = ur__text(o->bell == UR_BELL_EVENTFD ? "eventfd" : "futex");
+    m.stacks = o->stacks;
     size_t n = ur__encode(&m, packet);
     if (n == 0) {
         return ur__fail_attach(o, -EINVAL, "the names in the options are not UTF-8 or too long", ur__text(""));

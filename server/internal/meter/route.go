@@ -30,7 +30,7 @@ type Request struct {
 	Received  int64
 	Sent      int64
 	Duration  time.Duration
-	FirstByte time.Duration // from the start to the begin of the response; Unknown: no worker has responded
+	FirstByte time.Duration // from the start to the begin of the response; Unknown: it did not begin
 	QueueWait time.Duration // Unknown: it waited for no worker
 }
 

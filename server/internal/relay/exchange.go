@@ -9,7 +9,6 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/header"
-	"github.com/wavey-ai/upload-response/server/internal/meter"
 	"github.com/wavey-ai/upload-response/server/internal/progress"
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
 	"github.com/wavey-ai/upload-response/server/internal/websocket"
@@ -19,6 +18,7 @@ import (
 // exchange is one request and its response.
 type exchange struct {
 	relay      *Relay
+	settings   *settings
 	writer     http.ResponseWriter
 	controller *http.ResponseController
 	request    *http.Request
@@ -32,9 +32,8 @@ type exchange struct {
 	stream   *dispatch.Stream // nil: none yet
 	streamID uint64
 	progress *progress.Exchange // of the stream
-	pool     *dispatch.Pool
-	meter    *meter.Route // nil: it has reached no route
-	upload   *bodyUpload  // nil: no body, or not started
+	route    *Route             // nil: not chosen
+	upload   *bodyUpload        // nil: no body, or not started
 	response responseStream
 	worker   string // name of the link that served the exchange
 	queuedAt int64  // since when it has waited for a worker, or did, shm.Now; 0: it never did
@@ -54,7 +53,7 @@ func (x *exchange) serve() error {
 	if err := x.checkRequest(); err != nil {
 		return err
 	}
-	if header.AsksServer(x.request) {
+	if x.answeredHere() {
 		return x.answerItself()
 	}
 	hasBody := x.hasBody()
@@ -62,6 +61,10 @@ func (x *exchange) serve() error {
 	s, err := x.relay.dispatcher.Acquire(x.request.Context(), dispatch.Request{
 		Client: x.dispatchClient(), Idempotent: idempotent(x.request.Method),
 		Upload: hasBody, Unasked: !x.session.AwaitsContinue, WebSocket: x.handshake != nil,
+		Info: dispatch.RequestInfo{
+			RequestID: x.client.id, Method: x.request.Method, Target: x.request.RequestURI,
+			Protocol: x.request.Proto, ClientAddress: x.client.address, Start: x.start, Pool: x.route.Pool,
+		},
 	})
 	if err != nil {
 		return err
@@ -76,7 +79,7 @@ func (x *exchange) serve() error {
 
 // checkLimits refuses a request whose client may have no more now. Release: leave.
 func (x *exchange) checkLimits() error {
-	if !x.relay.rates.allow(x.request, &x.client) {
+	if !x.settings.rates.allow(x.request, &x.client) {
 		return fault.ErrTooFast
 	}
 	if !x.session.Pipelined && (x.handshake != nil || x.hasBody()) {
@@ -96,7 +99,7 @@ func (x *exchange) leave() {
 	x.window.release()
 }
 
-// checkRequest refuses a request that no worker has to see for that, and finds the pool.
+// checkRequest refuses a request that no worker has to see for that, and finds the route.
 func (x *exchange) checkRequest() error {
 	if x.session.Ambiguous {
 		x.session.CloseAfter(x.writer.Header())
@@ -110,24 +113,17 @@ func (x *exchange) checkRequest() error {
 			return fmt.Errorf("%w: WebSocket: %w", fault.ErrBadRequest, err)
 		}
 	}
-	if x.request.Method == http.MethodTrace && !x.relay.config.AllowTrace {
+	if x.request.Method == http.MethodTrace && !x.settings.AllowTrace {
 		x.writer.Header().Set("Allow", usualMethods)
 		return fault.ErrTrace
 	}
 	if header.AsksServer(x.request) {
 		return nil
 	}
-	route, err := x.relay.routes.choose(x.request.URL)
-	if err != nil {
-		return fmt.Errorf("%w: %w", fault.ErrBadRequest, err)
+	if err := x.chooseRoute(); err != nil {
+		return err
 	}
-	if route == nil {
-		return fmt.Errorf("%w for %s", fault.ErrNoRoute, x.request.URL.Path)
-	}
-	x.pool, x.meter = route.Pool, route.meter
-	x.meter.Begin()
-	switch limit := x.relay.config.BodyLimit; {
-	case limit > 0 && x.request.ContentLength > limit:
+	if limit := x.settings.BodyLimit; limit > 0 && x.request.ContentLength > limit {
 		return fmt.Errorf("%w: %d bytes announced, the limit is %d",
 			fault.ErrBodyTooLarge, x.request.ContentLength, limit)
 	}
@@ -152,12 +148,12 @@ func (x *exchange) run(hasBody bool) error {
 	s := x.stream
 	x.response = responseStream{
 		stream: s, progress: x.progress, writer: x.writer, vectors: x.session.Vectors,
-		controller: x.controller, request: x.request, client: &x.client, handshake: x.handshake, relay: x.relay,
-		app: x.meter.App,
+		controller: x.controller, request: x.request, client: &x.client, handshake: x.handshake,
+		relay: x.relay, settings: x.settings, app: x.route.meter.App,
 	}
 	x.progress.Attach(x.request.Context(), x.controller, x.transferCounter())
 	for {
-		if err := s.Assign(x.request.Context(), x.pool); err != nil {
+		if err := s.Assign(x.request.Context(), x.route.Pool); err != nil {
 			x.haltUpload(err)
 			x.progress.Detach()
 			s.Finish(err)
@@ -193,7 +189,7 @@ func (x *exchange) transferCounter() progress.TransferCounter {
 func (x *exchange) startUpload() {
 	_ = x.controller.EnableFullDuplex() // HTTP/1.1 only; HTTP/2 and 3 always are
 	x.upload = &bodyUpload{
-		stream: x.stream, progress: x.progress, request: x.request, limit: x.relay.config.BodyLimit,
+		stream: x.stream, progress: x.progress, request: x.request, limit: x.settings.BodyLimit,
 		session: &x.session, writer: x.writer, window: &x.window, done: make(chan struct{}),
 	}
 	x.upload.lane.Open(x.stream)
@@ -233,7 +229,7 @@ func (x *exchange) end(err error) {
 	x.slow = x.progress.WasSlow()
 	s.Finish(err)
 	if socket != nil {
-		x.meter.App.WebSockets.Add(-1)
+		x.response.app.WebSockets.Add(-1)
 		socket.conn.frames.Close()
 	}
 }
@@ -265,7 +261,7 @@ func (x *exchange) finish(err error) {
 	}
 	took := x.times()
 	x.measure(&took, status, err)
-	if log := x.relay.config.AccessLog; log != nil {
+	if log := x.settings.AccessLog; log != nil {
 		x.log(log, &took, status, err)
 	}
 	if err != nil && x.response.websocket == nil && (x.response.begun || status == fault.StatusClientGone) {

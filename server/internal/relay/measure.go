@@ -13,7 +13,7 @@ import (
 type times struct {
 	total     time.Duration
 	queue     time.Duration // until a worker was found; meter.Unknown: none was looked for
-	firstByte time.Duration // until the response began; meter.Unknown: no worker has responded
+	firstByte time.Duration // until the response began; meter.Unknown: it did not
 }
 
 // times returns how long the exchange, which is over now, took.
@@ -34,9 +34,10 @@ func (x *exchange) times() times {
 
 // measure counts an exchange that is over. One that has reached no route is counted, too.
 func (x *exchange) measure(t *times, status int, err error) {
-	m := x.meter
-	if m == nil {
-		m = x.relay.unrouted
+	m := x.relay.unrouted
+	if x.route != nil {
+		m = x.route.meter
+	} else {
 		m.Begin()
 	}
 	received, sent := x.received, x.response.sent
