@@ -122,6 +122,12 @@ type Config struct {
 	// Log takes errors and life-cycle events, AccessLog a line for every exchange. Nil is
 	// silence.
 	Log, AccessLog *slog.Logger
+	// AccessLogDetails adds to these lines what may be secrets - the target with its query, the host, the agent and
+	// the referer - and the route and the kind of a failure. The formats of package accesslog want it.
+	AccessLogDetails bool
+	// AccessLogSkip are paths whose requests have no line, unless they fail. One that ends in * stands for all that
+	// begin so.
+	AccessLogSkip []string
 }
 
 // PoolID is a user or group whose processes may serve one pool.

@@ -35,7 +35,8 @@ func (c *Config) forRelay(d *dispatch.Dispatcher, trust *conn.Trust, windows *co
 		Trust: trust, HeaderLimit: c.HeaderLimit, FieldLimit: c.FieldLimit, BodyLimit: c.BodyLimit,
 		AllowTrace: c.AllowTrace, MessageLimit: c.MessageLimit, PingInterval: c.PingInterval,
 		Rates:   relay.RateLimit{Rate: c.RequestRate, Burst: c.RequestBurst, Header: c.RequestRateHeader},
-		Windows: windows, Compress: c.Compress, CompressMin: c.CompressMin, Log: c.Log, AccessLog: c.AccessLog,
+		Windows: windows, Compress: c.Compress, CompressMin: c.CompressMin, Log: c.Log,
+		AccessLog: relay.AccessLog{Log: c.AccessLog, Details: c.AccessLogDetails, Skip: c.AccessLogSkip},
 	}
 	for i := range c.Routes {
 		route, err := c.Routes[i].forRelay(d)

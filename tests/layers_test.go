@@ -25,10 +25,11 @@ const standard = "the standard library"
 // layers says what each package may import, apart from its tests. A package that
 // is not here, or in none of the folders, may not exist.
 var layers = map[string][]string{
-	"proto":        {standard},
-	"proto/attach": {standard, "github.com/vmihailenco/msgpack/v5"},
-	"shm":          {standard, "golang.org/x/sys/unix", "github.com/edsrzf/mmap-go"},
-	"server":       {standard, module + "/proto", module + "/server"},
+	"proto":            {standard},
+	"proto/attach":     {standard, "github.com/vmihailenco/msgpack/v5"},
+	"shm":              {standard, "golang.org/x/sys/unix", "github.com/edsrzf/mmap-go"},
+	"server":           {standard, module + "/proto", module + "/server"},
+	"server/accesslog": {standard},
 	"server/internal/accept": {
 		standard, "golang.org/x/sys/unix", "github.com/pires/go-proxyproto",
 		module + "/server/internal/conn", module + "/server/internal/http1", module + "/server/internal/meter",

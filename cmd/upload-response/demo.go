@@ -44,6 +44,7 @@ func (s *settings) demoFlags(getenv func(string) string) *cli.FlagSet {
 		Name: "access-log", Help: "write a line for every request to standard output", Default: "true",
 		Parse: cli.Toggle(&s.accessLog),
 	})
+	log.Options = append(log.Options, s.logFiles.flags()...)
 	return &cli.FlagSet{
 		Command: "upload-response demo", Summary: "runs a server with built-in workers on /echo, /digest and /discard",
 		Example: demoExample,

@@ -37,7 +37,8 @@ type service struct {
 	workers      *supervisor
 	output       workerOutput
 	metrics      *metricsServer // nil: nobody asks for them
-	failed       chan error     // why it cannot go on
+	logFiles     []openLog
+	failed       chan error // why it cannot go on
 	ctx          context.Context
 	cancel       context.CancelFunc // ends ctx: nothing new begins
 }
@@ -61,16 +62,14 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 			v.release()
 		}
 	}()
+	if err = v.openLogs(stdout, stderr); err != nil {
+		return nil, err
+	}
 	if err = s.checkWorkers(); err != nil {
 		return nil, err
 	}
 	if err = v.listen(); err != nil {
 		return nil, err
-	}
-	s.config.Log = v.log
-	if s.accessLog {
-		s.config.AccessLog = s.logging.logger(stdout, slog.LevelInfo)
-		v.reportLoss(stdout)
 	}
 	v.prepareWorkers()
 	if v.router, err = server.NewRouter(s.config); err != nil {
@@ -98,6 +97,7 @@ func (v *service) release() {
 		_ = l.Close()
 	}
 	v.metrics.close()
+	v.flushLogs()
 }
 
 // listen loads the certificates, and listens for clients and for workers.
@@ -196,6 +196,7 @@ func (v *service) fail(err error) {
 // run serves until a signal or a failure ends the service.
 func (v *service) run() error {
 	defer signal.Stop(v.signals)
+	defer v.flushLogs()
 	var failure error
 	for stopping := false; !stopping; {
 		select {

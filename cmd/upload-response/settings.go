@@ -23,6 +23,7 @@ type settings struct {
 	dumpable  bool
 	accessLog bool
 	logging   logging
+	logFiles  logFiles
 	observe   observation
 	shutdown  time.Duration
 }
@@ -64,6 +65,9 @@ func (s *settings) complete(given func(option string) bool) error {
 		return errors.New("--workers is the number of processes of each --worker: give --worker, too")
 	}
 	s.expandWorkers()
+	if !given("access-log") && s.logFiles.wanted(given) {
+		s.accessLog = true
+	}
 	if err := s.listeners.complete(); err != nil {
 		return err
 	}

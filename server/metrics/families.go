@@ -31,7 +31,8 @@ var (
 	requestDuration = newFamily("histogram", "ur_http_request_duration_seconds",
 		"Time from the head of a request until it is over.", "app", "route")
 	firstByte = newFamily("histogram", "ur_http_time_to_first_byte_seconds",
-		"Time from the head of a request until the response begins. Failures that the server answers are not in it.", "app", "route")
+		"Time from the head of a request until the response begins. Failures that the server answers are not in it.",
+		"app", "route")
 	inFlight = newFamily("gauge", "ur_http_requests_in_flight",
 		"Requests that have begun and are not over.", "app")
 	received = newFamily("counter", "ur_http_received_bytes_total",

@@ -261,9 +261,7 @@ func (x *exchange) finish(err error) {
 	}
 	took := x.times()
 	x.measure(&took, status, err)
-	if log := x.settings.AccessLog; log != nil {
-		x.log(log, &took, status, err)
-	}
+	x.log(&took, status, err)
 	if err != nil && x.response.websocket == nil && (x.response.begun || status == fault.StatusClientGone) {
 		panic(http.ErrAbortHandler) // a broken exchange never looks complete
 	}

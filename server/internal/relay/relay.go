@@ -48,7 +48,7 @@ type Config struct {
 
 	Meters    *meter.Meters
 	Log       *slog.Logger
-	AccessLog *slog.Logger // nil: none
+	AccessLog AccessLog
 }
 
 // Relay is the HTTP handler that carries exchanges to workers and back.
