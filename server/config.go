@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
+	"github.com/wavey-ai/upload-response/server/internal/relay"
 )
 
 // Config says how a router works. Start from [DefaultConfig]; a zero field is not a default.
@@ -128,7 +129,20 @@ type Config struct {
 	// AccessLogSkip are paths whose requests have no line, unless they fail. One that ends in * stands for all that
 	// begin so.
 	AccessLogSkip []string
+
+	// Tracer makes spans of requests, see package tracing. Nil: nobody does, and the trace of a request is only passed
+	// on to its worker, and logged.
+	Tracer Tracer
 }
+
+// Tracer makes spans of requests, as package tracing does.
+type Tracer = relay.Tracer
+
+// TracedRequest is what a [Tracer] learns of a request that is over.
+type TracedRequest = relay.TracedRequest
+
+// Span says which ids the spans of a request have.
+type Span = relay.Span
 
 // PoolID is a user or group whose processes may serve one pool.
 type PoolID = dispatch.PoolID

@@ -37,6 +37,7 @@ func (c *Config) forRelay(d *dispatch.Dispatcher, trust *conn.Trust, windows *co
 		Rates:   relay.RateLimit{Rate: c.RequestRate, Burst: c.RequestBurst, Header: c.RequestRateHeader},
 		Windows: windows, Compress: c.Compress, CompressMin: c.CompressMin, Log: c.Log,
 		AccessLog: relay.AccessLog{Log: c.AccessLog, Details: c.AccessLogDetails, Skip: c.AccessLogSkip},
+		Tracer:    c.Tracer,
 	}
 	for i := range c.Routes {
 		route, err := c.Routes[i].forRelay(d)

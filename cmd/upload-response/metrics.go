@@ -17,14 +17,16 @@ import (
 // observation says who gets to see what the server does.
 type observation struct {
 	metrics []listen.Address // where /metrics is; at most one
+	tracing string           // URL of a collector; empty: the variables of OpenTelemetry say it
+	sample  *float64         // part of new traces that is recorded; nil: likewise
 }
 
 func (o *observation) flags() cli.Group {
-	return cli.Group{Heading: "Metrics", Options: []cli.Option{{
+	return cli.Group{Heading: "Metrics and traces", Options: append([]cli.Option{{
 		Name: "metrics", Arg: "ADDRESS",
 		Help:  "HOST:PORT or unix:PATH where Prometheus, and anybody else, finds /metrics",
 		Parse: metricsAddress(&o.metrics),
-	}}}
+	}}, o.tracingFlags()...)}
 }
 
 // metricsAddress takes the address of the metrics.

@@ -20,6 +20,7 @@ import (
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/server/listen"
+	"github.com/wavey-ai/upload-response/server/tracing"
 	"github.com/wavey-ai/upload-response/shm"
 	"github.com/wavey-ai/upload-response/worker"
 )
@@ -38,7 +39,8 @@ type service struct {
 	output       workerOutput
 	metrics      *metricsServer // nil: nobody asks for them
 	logFiles     []openLog
-	failed       chan error // why it cannot go on
+	tracer       *tracing.Tracer // nil: requests are not traced
+	failed       chan error      // why it cannot go on
 	ctx          context.Context
 	cancel       context.CancelFunc // ends ctx: nothing new begins
 }
@@ -71,6 +73,9 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 	if err = v.listen(); err != nil {
 		return nil, err
 	}
+	if err = v.openTracing(); err != nil {
+		return nil, err
+	}
 	v.prepareWorkers()
 	if v.router, err = server.NewRouter(s.config); err != nil {
 		return nil, s.routerError(err)
@@ -97,6 +102,7 @@ func (v *service) release() {
 		_ = l.Close()
 	}
 	v.metrics.close()
+	v.closeTracing()
 	v.flushLogs()
 }
 
@@ -237,6 +243,7 @@ func (v *service) stop() error {
 		v.log.Warn("requests cut off", "error", err)
 	}
 	v.workers.stop(workerTimeout)
+	v.closeTracing()
 	v.metrics.close()
 	v.output.close()
 	err := v.router.Close()

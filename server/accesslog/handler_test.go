@@ -76,7 +76,8 @@ func TestEveryFieldIsWritten(t *testing.T) {
 	got := write(t, strings.Join(template, " "), attrs...)
 	const want = "agent=AGENT app=APP client=CLIENT duration_s=0.001500 error=ERROR first_byte_s=0.001500 " +
 		"host=HOST id=ID method=METHOD path=PATH protocol=PROTOCOL queue_s=0.001500 reason=REASON received=7 " +
-		"referer=REFERER request=METHOD TARGET PROTOCOL route=ROUTE sent=7 status=7 stream=9223372036854775808 target=TARGET " +
+		"referer=REFERER request=METHOD TARGET PROTOCOL route=ROUTE sent=7 status=7 " +
+		"stream=9223372036854775808 target=TARGET " +
 		"time=2026-02-03T12:00:01.005+01:00 time_clf=03/Feb/2026:12:00:01 +0100 trace=TRACE websocket=true " +
 		"worker=WORKER\n"
 	if got != want {

@@ -36,8 +36,9 @@ type exchange struct {
 	upload   *bodyUpload        // nil: no body, or not started
 	response responseStream
 	worker   string // name of the link that served the exchange
-	queuedAt int64  // since when it has waited for a worker, or did, shm.Now; 0: it never did
-	placedAt int64  // when it first got one; 0: never
+	trace    trace
+	queuedAt int64 // since when it has waited for a worker, or did, shm.Now; 0: it never did
+	placedAt int64 // when it first got one; 0: never
 
 	received    int64 // bytes of body
 	uploadEnded bool  // the whole body came in
@@ -262,6 +263,7 @@ func (x *exchange) finish(err error) {
 	took := x.times()
 	x.measure(&took, status, err)
 	x.log(&took, status, err)
+	x.endTrace(&took, status, err)
 	if err != nil && x.response.websocket == nil && (x.response.begun || status == fault.StatusClientGone) {
 		panic(http.ErrAbortHandler) // a broken exchange never looks complete
 	}

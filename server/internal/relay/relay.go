@@ -49,6 +49,7 @@ type Config struct {
 	Meters    *meter.Meters
 	Log       *slog.Logger
 	AccessLog AccessLog
+	Tracer    Tracer // nil: requests are not traced
 }
 
 // Relay is the HTTP handler that carries exchanges to workers and back.
@@ -87,6 +88,7 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		x.handshake, x.request = websocket.NewHandshake(request)
 	}
 	x.client = x.settings.clientInfo(peer, x.conn, x.request, &x.session)
+	x.readTrace()
 	x.settings.compressors.DropWeakRange(x.request.Header)
 	x.controller = http.NewResponseController(x.writer)
 	x.finish(x.serve())
