@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
-	"github.com/wavey-ai/upload-response/server/internal/dispatch"
+	"github.com/wavey-ai/upload-response/server/internal/files"
 	"github.com/wavey-ai/upload-response/server/internal/relay"
 	"github.com/wavey-ai/upload-response/server/internal/route"
 )
@@ -17,7 +19,8 @@ import (
 // their order, and the first that matches takes the request; then come those with a Prefix,
 // of which the longest takes it.
 type Route struct {
-	// Name stands for the route in metrics and logs. Empty: its prefix, or host and path.
+	// Name stands for the route in metrics and logs. Empty: its prefix, or methods, hosts and
+	// paths.
 	Name string
 	// Prefix takes the requests below a path: "/a" is "/a" and "/a/b", but not "/ab". A route
 	// has a Prefix or a Match.
@@ -30,12 +33,51 @@ type Route struct {
 	// the server and trusted proxies write. A path that is not below it stays as it is.
 	StripPrefix string
 
+	// Limit bounds what a client may ask for under the route.
+	Limit RouteLimit
+
 	// One of the following answers. Pool has the workers that serve the requests.
 	Pool string
 	// Redirect sends clients elsewhere.
 	Redirect *Redirect
 	// Respond is a response that is always the same.
 	Respond *Respond
+	// Files are sent by the server itself. With a Pool, its workers get the requests that no
+	// file answers.
+	Files *Files
+}
+
+// Files are the files below a folder. Nothing leads out of it: no dot segment, and no
+// symlink. Folders are not listed. There are no more open files than a quarter of what the
+// process may open: further requests get 503.
+type Files struct {
+	// Root is the folder.
+	Root string
+	// Index is the file for the path of a folder. Empty: index.html.
+	Index string
+	// Precompressed has any of zst, br and gz: FILE.gz, if there is one, goes to clients that
+	// would rather have it than FILE. Of equally welcome ones the first goes.
+	Precompressed []string
+	// Expires is how long caches may keep a file; 0: that is not said.
+	Expires time.Duration
+	// Fallback is the file for paths that have none, such as /index.html. Empty: 404, or the
+	// Pool.
+	Fallback string
+	// Dotfiles serves names that begin with a dot. Those below /.well-known/ are served anyway.
+	Dotfiles bool
+}
+
+// RouteLimit bounds what a client may ask for under a route.
+type RouteLimit struct {
+	// Rate is how many requests a second a client may make, after a burst of Burst, besides
+	// RequestRate of [Config]; 0 is any number. A Burst of 0 is as many as Rate, and at least
+	// one. A client is an address, an IPv6 network of 64 bits, or everybody with the same value
+	// of the field Header.
+	Rate   float64
+	Burst  int
+	Header string
+	// Body is the most bytes in the body of a request, in place of BodyLimit; 0 is BodyLimit.
+	Body int64
 }
 
 // Redirect sends clients to another URL.
@@ -77,9 +119,22 @@ func (r *Route) rule() route.Rule {
 	return route.Rule{Prefix: r.Prefix, Match: route.Match(r.Match), Strip: r.StripPrefix}
 }
 
-// name returns the name of the route, which has one if it has a prefix, a host or a path.
+// name returns the name of the route, or what it is made of.
 func (r *Route) name() string {
-	return cmp.Or(r.Name, r.Prefix, strings.Join(slices.Concat(r.Match.Hosts, r.Match.Paths), " "), "default")
+	return cmp.Or(r.Name, r.Prefix, strings.Join(slices.Concat(r.Match.Methods, r.Match.Hosts, r.Match.Paths), " "),
+		"default")
+}
+
+// routeNames returns the names of routes, in which none stands twice.
+func routeNames(routes []Route) (names []string) {
+	for i := range routes {
+		name := routes[i].name()
+		for n := 2; slices.Contains(names, name); n++ {
+			name = fmt.Sprintf("%s (%d)", routes[i].name(), n)
+		}
+		names = append(names, name)
+	}
+	return names
 }
 
 // checkRoutes returns an error for routes that make no sense.
@@ -87,9 +142,13 @@ func checkRoutes(routes []Route) error {
 	if len(routes) == 0 {
 		return errors.New("no routes")
 	}
-	rules := make([]route.Rule, len(routes))
+	rules, seen := make([]route.Rule, len(routes)), map[string]bool{"": true}
 	for i := range routes {
-		if _, err := routes[i].forRelay(nil); err != nil {
+		if name := routes[i].Name; name != "" && seen[name] {
+			return fmt.Errorf("two routes have the name %q", name)
+		}
+		seen[routes[i].Name] = true
+		if _, err := routes[i].forRelay(); err != nil {
 			return fmt.Errorf("route %q: %w", routes[i].name(), err)
 		}
 		rules[i] = routes[i].rule()
@@ -98,15 +157,21 @@ func checkRoutes(routes []Route) error {
 	return err
 }
 
-// forRelay returns what the relay has to know of the route; the pool is that of d, which may
-// be nil. It returns an error unless one thing answers.
-func (r *Route) forRelay(d *dispatch.Dispatcher) (to relay.Route, err error) {
-	to = relay.Route{App: r.Pool, Name: r.name(), Rule: r.rule()}
+// forRelay returns what the relay has to know of the route. It returns an error unless one
+// thing answers.
+func (r *Route) forRelay() (to relay.Route, err error) {
+	to = relay.Route{Name: r.name(), Rule: r.rule(), PoolName: r.Pool, BodyLimit: r.Limit.Body}
+	if to.Rates, err = r.Limit.rates(); err != nil {
+		return to, err
+	}
 	answers := 0
-	if r.Pool != "" {
+	if r.Pool != "" || r.Files != nil {
 		answers++
-		if d != nil {
-			to.Pool = d.Pool(r.Pool)
+	}
+	if r.Files != nil {
+		to.Files = (*files.Config)(r.Files)
+		if err := to.Files.Check(); err != nil {
+			return to, err
 		}
 	}
 	if r.Redirect != nil {
@@ -122,9 +187,19 @@ func (r *Route) forRelay(d *dispatch.Dispatcher) (to relay.Route, err error) {
 		}
 	}
 	if answers != 1 {
-		return to, fmt.Errorf("%d of pool, redirect and respond answer, want one", answers)
+		return to, fmt.Errorf("%d of pool or files, redirect, and respond answer, want one", answers)
 	}
 	return to, nil
+}
+
+// rates returns an error for limits that make no sense.
+func (l *RouteLimit) rates() (relay.RateLimit, error) {
+	if !(l.Rate >= 0 && l.Rate <= math.MaxInt32) || l.Burst < 0 || l.Body < 0 {
+		return relay.RateLimit{}, fmt.Errorf("limits cannot be negative: %v requests a second, %d in a burst, body %d",
+			l.Rate, l.Burst, l.Body)
+	}
+	burst := cmp.Or(l.Burst, int(l.Rate), 1)
+	return relay.RateLimit{Rate: l.Rate, Burst: burst, Header: l.Header}, nil
 }
 
 func (r *Respond) forRelay() (*relay.Respond, error) {

@@ -33,7 +33,8 @@ upload-response serve --listen :80 --listen https://:443 --acme-domain www.examp
 var commonFlags = []string{
 	"listen", "socket", "route", "tls-cert", "tls-key", "tls-self-signed", "acme-domain", "trust-proxy",
 	"num-streams", "slot-size", "slots-per-stream", "memory", "response-timeout", "queue-timeout", "shutdown-timeout",
-	"body-limit", "request-rate", "compress", "worker", "workers", "worker-user",
+	"body-limit", "request-rate", "compress", "worker", "workers", "worker-user", "stuck-after",
+	"stop-timeout", "scale-max",
 	"log-level", "log-format", "access-log", "access-log-format", "metrics",
 }
 
@@ -42,8 +43,9 @@ Sizes are bytes, or have a unit: 64KiB, 1MiB, 2GiB (1024), 64KB, 1MB (1000).
 A flag that can be repeated takes several values from the environment variable, with
 commas between them; each --worker stands on a line of its own.
 
-A COMMAND is run by 'exec' of /bin/sh, with UPLOAD_RESPONSE_SOCKET and
-UPLOAD_RESPONSE_POOL in its environment. A link is the attachment of one worker, with the
+A COMMAND is split into words, with quotes as in a shell, and run without one; if it has
+more that a shell understands, it is run by 'exec' of /bin/sh. UPLOAD_RESPONSE_SOCKET and
+UPLOAD_RESPONSE_POOL are in its environment. A link is the attachment of one worker, with the
 memory for its responses.
 
 An ADDRESS is HOST:PORT or http://HOST:PORT (HTTP/1.1, and HTTP/2 with prior knowledge),
@@ -55,8 +57,9 @@ in the variable PORT, as hosting platforms set it, for clients of all machines.
 
 SIGTERM, SIGINT and SIGQUIT end the server when the running requests have finished; a second
 signal ends it at once. SIGUSR1 opens log files again and logs counters. SIGHUP reads the
-certificate files again. SIGABRT ends the server at once, and prints the stacks of all
-goroutines.
+certificate files again, and with --reload-workers replaces the worker processes, one after
+the other, by new ones.
+SIGABRT ends the server at once, and prints the stacks of all goroutines.
 
 All formats of --access-log-format but text show queries, which may hold secrets. A template
 has fields in braces:
@@ -67,8 +70,8 @@ has fields in braces:
 
 // flags returns the flags of serve, with s set to the defaults.
 func (s *settings) flags(getenv func(string) string) *cli.FlagSet {
-	*s = settings{config: server.DefaultConfig(), socket: attach.DefaultSocket(getenv), processes: 1,
-		shutdown: 30 * time.Second}
+	*s = settings{config: server.DefaultConfig(), socket: attach.DefaultSocket(getenv),
+		shutdown: 30 * time.Second, workers: newAppSettings()}
 	s.config.Routes, s.config.LinkMemory = nil, 0
 	s.listeners = newListenerSettings(getenv, "")
 	log := s.logging.flags()
@@ -184,6 +187,8 @@ func (s *settings) timeoutFlags() cli.Group {
 			&c.PingInterval, ms),
 		timeout("queue-timeout", "answer 503 when a request has waited this long for a worker", &c.QueueTime, ms,
 			"queue-time"),
+		timeout("drain-delay",
+			"serve on for this long after a signal that ends the server, while /readyz says 503", &s.drainDelay, 0),
 		timeout("shutdown-timeout", "longest wait for running requests when the server ends; 0: none", &s.shutdown, 0),
 	}}
 }
@@ -264,26 +269,26 @@ func (s *settings) compressionFlags() cli.Group {
 }
 
 func (s *settings) workerFlags() cli.Group {
-	c := &s.config
+	c, app := &s.config, &s.workers.app
 	links := func(name, of string, p *int) cli.Option {
 		return cli.Option{
 			Name: name, Arg: "N", Help: "most links of " + of + "; 0: no limit", Default: "0",
 			Parse: cli.Number(p, 1, 0, shm.MaxLinks),
 		}
 	}
-	return cli.Group{Heading: "Workers", Options: []cli.Option{
+	group := cli.Group{Heading: "Workers", Options: []cli.Option{
 		{
 			Name: "worker", Arg: "POOL=COMMAND",
 			Help:  "start a worker process, and start it again when it ends; repeat",
-			Parse: workerCommand(&s.workers), Split: cli.Lines,
+			Parse: workerCommand(&s.apps), Split: cli.Lines,
 		},
 		{
 			Name: "workers", Arg: "N", Help: "processes for each --worker",
-			Default: strconv.Itoa(s.processes), Parse: cli.Number(&s.processes, 1, 1, shm.MaxLinks),
+			Default: strconv.Itoa(app.Processes), Parse: cli.Number(&app.Processes, 1, 1, shm.MaxLinks),
 		},
 		{
 			Name: "worker-user", Arg: "USER", Help: "user of these processes: NAME, NAME:GROUP or UID:GID; needs root",
-			Default: "the user of the server", Parse: parseUser(&s.user),
+			Default: "the user of the server", Parse: workerUser(&app.User),
 		},
 		{
 			Name: "open-pool", Arg: "POOL", Help: "a pool with --worker takes other workers, too; repeat",
@@ -307,4 +312,6 @@ func (s *settings) workerFlags() cli.Group {
 			Parse: cli.Toggle(&s.dumpable),
 		},
 	}}
+	group.Options = append(group.Options, s.workers.supervisionOptions()...)
+	return group
 }

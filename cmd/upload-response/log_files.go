@@ -184,6 +184,7 @@ func (v *service) openLogs(stdout, stderr io.Writer) error {
 		return err
 	}
 	v.log = s.logging.logger(w, s.logging.level)
+	v.workerLog = s.logging.logger(w, slog.LevelInfo)
 	s.config.Log = v.log
 	if !s.accessLog {
 		return nil

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/server/listen"
 	"github.com/wavey-ai/upload-response/server/metrics"
+	"github.com/wavey-ai/upload-response/server/supervise"
 )
 
 // observation says who gets to see what the server does.
@@ -102,7 +104,9 @@ func (m *metricsServer) close() {
 
 // metricsSources returns what the metrics are made of.
 func (v *service) metricsSources() metrics.Sources {
-	s := metrics.Sources{Router: v.router, LostLogLines: v.output.lostLines}
+	s := metrics.Sources{
+		Router: v.router, LostLogLines: v.output.lostLines, Workers: v.workerMetrics, Exits: v.exitMetrics,
+	}
 	if v.certificates != nil {
 		s.Certificates = v.certificates.expiries
 	}
@@ -126,6 +130,28 @@ func (c *certificates) expiries() (list []metrics.Certificate) {
 	}
 	if current, err := c.current(nil); err == nil {
 		add(c.name, current.Leaf)
+	}
+	return list
+}
+
+// workerMetrics returns what the worker processes do.
+func (v *service) workerMetrics() (list []metrics.Worker) {
+	for _, w := range v.workers.Workers() {
+		list = append(list, metrics.Worker{
+			App: w.Pool, Name: w.Name, State: strings.ReplaceAll(string(w.State), " ", "_"),
+			StartTime: w.StartTook, Resident: w.Resident, CPU: w.CPU,
+		})
+	}
+	return list
+}
+
+// exitMetrics returns how worker processes have ended. Each reason is there before a process has: an alert about the
+// first one needs to see it come.
+func (v *service) exitMetrics() (list []metrics.Exits) {
+	for _, a := range v.workers.Apps() {
+		for _, reason := range supervise.Reasons() {
+			list = append(list, metrics.Exits{App: a.Pool, Reason: string(reason), Count: uint64(a.Exits[reason])})
+		}
 	}
 	return list
 }

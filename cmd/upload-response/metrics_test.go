@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -77,4 +78,29 @@ func TestAnAddressOfMetricsThatIsTakenIsOneLineThatNamesTheFlag(t *testing.T) {
 	if status != 2 || !strings.Contains(stderr, "in the clear") {
 		t.Errorf("status %d: %s", status, stderr)
 	}
+}
+
+func TestWorkersAndHowTheyEndAreInTheMetrics(t *testing.T) {
+	p := startProcess(t, "demo", "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0")
+	scrape := "http://" + p.found(`msg=metrics listen=(\S+)`) + "/metrics"
+	old := pid(t, p.found(`link=echo-\d+ pool=echo pid=(\d+)`))
+	await := func(what string, patterns ...string) {
+		eventually(t, what, func() bool {
+			all := read(t, http.DefaultClient, scrape)
+			for _, pattern := range patterns {
+				if !regexp.MustCompile(`(?m)^` + pattern + `$`).MatchString(all) {
+					return false
+				}
+			}
+			return true
+		})
+	}
+	await("both workers of digest", `ur_app_workers\{app="digest",state="running"\} 2`,
+		`ur_worker_resident_memory_bytes\{app="digest",worker="digest/1"\} [1-9].*`,
+		`ur_worker_start_seconds\{app="digest",worker="digest/0"\} [0-9].*`,
+		`ur_worker_exits_total\{app="echo",reason="signal"\} 0`)
+	if err := unix.Kill(old, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	await("the end of the worker", `ur_worker_exits_total\{app="echo",reason="signal"\} 1`)
 }

@@ -10,8 +10,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -20,27 +20,29 @@ import (
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/server/listen"
+	"github.com/wavey-ai/upload-response/server/supervise"
 	"github.com/wavey-ai/upload-response/server/tracing"
 	"github.com/wavey-ai/upload-response/shm"
-	"github.com/wavey-ai/upload-response/worker"
 )
 
 // service is a running server: the listeners, the router, and the worker processes.
 type service struct {
 	settings     *settings
 	log          *slog.Logger
+	workerLog    *slog.Logger // takes what workers print, whatever the level
 	signals      chan os.Signal
 	certificates *certificates // nil: no address needs one
 	listeners    []*listen.Listener
 	socket       *net.UnixListener // for workers
 	router       *server.UploadResponseRouter
 	server       *server.Server
-	workers      *supervisor
-	output       workerOutput
+	workers      *supervise.Supervisor
+	output       serverOutput
+	failed       chan error     // why it cannot go on
+	draining     atomic.Bool    // it is about to end
 	metrics      *metricsServer // nil: nobody asks for them
 	logFiles     []openLog
 	tracer       *tracing.Tracer // nil: requests are not traced
-	failed       chan error      // why it cannot go on
 	ctx          context.Context
 	cancel       context.CancelFunc // ends ctx: nothing new begins
 }
@@ -50,7 +52,8 @@ type service struct {
 func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) {
 	v := &service{
 		settings: s, log: s.logging.logger(stderr, s.logging.level),
-		signals: make(chan os.Signal, 4), failed: make(chan error, 4+len(s.listeners.addresses)),
+		workerLog: s.logging.logger(stderr, slog.LevelInfo),
+		signals:   make(chan os.Signal, 4), failed: make(chan error, 4+len(s.listeners.addresses)),
 	}
 	signal.Notify(v.signals, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2)
 	v.ctx, v.cancel = context.WithCancel(context.Background())
@@ -67,7 +70,7 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 	if err = v.openLogs(stdout, stderr); err != nil {
 		return nil, err
 	}
-	if err = s.checkWorkers(); err != nil {
+	if err = s.checkPrograms(); err != nil {
 		return nil, err
 	}
 	if err = v.listen(); err != nil {
@@ -95,6 +98,9 @@ func (v *service) reportLoss(accessLog io.Writer) {
 func (v *service) release() {
 	v.cancel()
 	signal.Stop(v.signals)
+	if v.workers != nil {
+		v.workers.Stop()
+	}
 	if v.socket != nil {
 		_ = v.socket.Close()
 	}
@@ -163,25 +169,10 @@ func (v *service) start() {
 		go func() { v.fail(v.server.ServeListener(l, v.certificates.tlsConfig())) }()
 	}
 	v.fail(v.certificates.manage(v.ctx))
-	v.workers.stdout, v.workers.stderr = v.output.forWorkers(os.Stdout), v.output.forWorkers(os.Stderr)
-	v.workers.poolFailed = v.router.Hopeless
-	for _, spec := range v.settings.workers {
-		v.workers.start(spec)
-	}
+	v.fail(v.workers.Apply(v.settings.apps))
 	v.metrics.start(v.metricsSources(), v.log, v.fail)
 	v.log.Info("ready", "listen", strings.Join(listening, " "), "socket", v.settings.socket,
 		v.settings.memoryPlan(v.router.Stats().TotalBuffers))
-}
-
-// prepareWorkers makes the supervisor, which tells the router to which worker a process belongs.
-func (v *service) prepareWorkers() {
-	s := v.settings
-	v.workers = newSupervisor(v.log, append(s.user.env(),
-		cli.EnvName("socket")+"="+absolute(s.socket), worker.ServerUIDVariable+"="+strconv.Itoa(os.Geteuid())))
-	v.workers.user, v.workers.dumpable = s.user, s.dumpable
-	if len(s.workers) > 0 {
-		s.config.Started = v.workers.startedFor
-	}
 }
 
 // absolute returns a path that is valid in any folder, for workers that change theirs.
@@ -229,23 +220,25 @@ func (v *service) run() error {
 	}
 }
 
-// workerTimeout is how long worker processes may take to end after the last request.
-const workerTimeout = 5 * time.Second
+// Draining reports whether the service is about to end, and is to get no new connections.
+func (v *service) Draining() bool { return v.draining.Load() }
 
-// stop finishes what is running. The worker socket closes first, so that another server
-// can have it while the workers of this one finish.
+// stop finishes what is running, after the delay in which balancers notice that the service is
+// about to end. The worker socket closes first, so that another server can have it while the
+// workers of this one finish.
 func (v *service) stop() error {
 	v.cancel()
+	v.draining.Store(true)
+	time.Sleep(v.settings.drainDelay)
 	_ = v.socket.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), v.settings.shutdown)
 	defer cancel()
 	if err := v.server.Shutdown(ctx); err != nil {
 		v.log.Warn("requests cut off", "error", err)
 	}
-	v.workers.stop(workerTimeout)
+	v.workers.Stop()
 	v.closeTracing()
 	v.metrics.close()
-	v.output.close()
 	err := v.router.Close()
 	v.log.Info("stopped")
 	return err

@@ -89,13 +89,10 @@ func (s sink) requests(m *server.Measurements) {
 
 // bytes sends how much has moved: in exchanges that are over, and in those that go on.
 func (s sink) bytes(m *server.Measurements) {
-	in, out := map[string]float64{}, map[string]float64{}
-	for _, p := range m.Pools {
-		in[p.Name], out[p.Name] = float64(p.Moved.Received), float64(p.Moved.Sent)
-	}
 	for _, a := range m.Meters.Apps() {
-		s.counter(received, in[a.Name]+float64(a.Received.Load()), a.Name)
-		s.counter(sent, out[a.Name]+float64(a.Sent.Load()), a.Name)
+		moved := m.Moved[a.Name]
+		s.counter(received, float64(moved.Received)+float64(a.Received.Load()), a.Name)
+		s.counter(sent, float64(moved.Sent)+float64(a.Sent.Load()), a.Name)
 	}
 }
 

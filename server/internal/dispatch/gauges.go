@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/wavey-ai/upload-response/server/internal/progress"
@@ -15,29 +16,35 @@ type PoolGauges struct {
 	Busy    int // of these lanes
 	Waiting int // streams in the queue
 
-	BusyTime     time.Duration  // that all streams together have had lanes
-	HeldByClient time.Duration  // that streams waited for clients to take a response
-	HeldByWorker time.Duration  // that uploads waited for workers to make room
-	Moved        progress.Moved // by exchanges that went on when it was counted, each byte once
+	BusyTime     time.Duration // that all streams together have had lanes
+	HeldByClient time.Duration // that streams waited for clients to take a response
+	HeldByWorker time.Duration // that uploads waited for workers to make room
 }
 
 // PoolGauges returns the gauges of each pool.
 func (d *Dispatcher) PoolGauges() (all []PoolGauges) {
-	for _, p := range d.pools {
-		all = append(all, p.gauges(shm.Now()))
+	byName := map[string]int{} // a pool that is about to go may be there again
+	for _, p := range d.allPools() {
+		i, again := byName[p.name]
+		if !again {
+			i = len(all)
+			byName[p.name] = i
+			all = append(all, PoolGauges{Name: p.name})
+		}
+		all[i].add(p, shm.Now())
 	}
 	return all
 }
 
-func (p *Pool) gauges(now int64) PoolGauges {
-	g := PoolGauges{
-		Name:         p.name,
-		Moved:        progress.Moved{Received: p.received.Load(), Sent: p.sent.Load()},
-		HeldByClient: time.Duration(p.heldByClient.Load()), HeldByWorker: time.Duration(p.heldByWorker.Load()),
-	}
+// add adds what a pool has and does.
+func (g *PoolGauges) add(p *Pool, now int64) {
+	g.HeldByClient += time.Duration(p.heldByClient.Load())
+	g.HeldByWorker += time.Duration(p.heldByWorker.Load())
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	g.Links, g.Lanes, g.Waiting = len(p.links), p.lanes(), p.queue.size
+	g.Links += len(p.links)
+	g.Lanes += p.lanes()
+	g.Waiting += p.queue.size
 	busy := p.busyTime
 	for _, l := range p.links {
 		g.Busy += min(l.inflight, l.concurrency) // more are assigned ahead of need
@@ -47,8 +54,7 @@ func (p *Pool) gauges(now int64) PoolGauges {
 			busy += now - a.assignedAt
 		}
 	})
-	g.BusyTime = time.Duration(busy)
-	return g
+	g.BusyTime += time.Duration(busy)
 }
 
 // countHeld counts who keeps a stream waiting. The deadline loop samples that: whoever does when it looks is counted
@@ -61,6 +67,32 @@ func (p *Pool) countHeld(x *progress.Exchange, round int64) {
 	if byWorker {
 		p.heldByWorker.Add(round)
 	}
+}
+
+// movedBytes is how much the exchanges of all pools of a name have moved that went on when that was counted.
+type movedBytes struct{ received, sent atomic.Int64 }
+
+// movedOf returns that of a name. The caller holds the lock of changes.
+func (d *Dispatcher) movedOf(pool string) *movedBytes {
+	if d.moved[pool] == nil {
+		if d.moved == nil {
+			d.moved = map[string]*movedBytes{}
+		}
+		d.moved[pool] = &movedBytes{}
+	}
+	return d.moved[pool]
+}
+
+// Moved returns how many bytes of bodies have moved in exchanges that went on when that was counted, by pool: each
+// byte is counted once, see [Stream.Progress]. Pools that are gone are there, too.
+func (d *Dispatcher) Moved() map[string]progress.Moved {
+	d.changing.Lock()
+	defer d.changing.Unlock()
+	all := map[string]progress.Moved{}
+	for pool, m := range d.moved {
+		all[pool] = progress.Moved{Received: m.received.Load(), Sent: m.sent.Load()}
+	}
+	return all
 }
 
 // countEvery is how often the bytes of exchanges that go on are counted.
@@ -80,8 +112,8 @@ func (d *Dispatcher) countMoved(now int64) {
 		s.withAssignment(func(a *assignment) { p = a.link.pool })
 		if p != nil {
 			m := s.progress.CountMoved()
-			p.received.Add(m.Received)
-			p.sent.Add(m.Sent)
+			p.moved.received.Add(m.Received)
+			p.moved.sent.Add(m.Sent)
 		}
 	}
 }
@@ -101,7 +133,8 @@ func (d *Dispatcher) MemoryGauges() (g MemoryGauges) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	g.ResponseFree = r.left
-	g.ResponseUsed = d.config.Memory - d.config.Memory/2 - r.left
+	memory := d.config.Load().Memory
+	g.ResponseUsed = memory - memory/2 - r.left
 	return g
 }
 

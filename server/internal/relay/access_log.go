@@ -55,7 +55,7 @@ func (x *exchange) log(took *times, status int, err error) {
 		slog.String("protocol", x.request.Proto), slog.String("id", x.client.id),
 	)
 	if x.route != nil {
-		attrs = append(attrs, slog.String("app", x.route.App))
+		attrs = append(attrs, slog.String("app", x.route.PoolName))
 	}
 	if took.queue != meter.Unknown {
 		attrs = append(attrs, slog.Float64("queue_s", seconds(took.queue)))

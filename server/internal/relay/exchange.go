@@ -55,7 +55,9 @@ func (x *exchange) serve() error {
 		return err
 	}
 	if x.answeredHere() {
-		return x.answerItself()
+		if done, err := x.answerItself(); done {
+			return err
+		}
 	}
 	hasBody := x.hasBody()
 	x.queuedAt = shm.At(x.start)
@@ -64,7 +66,7 @@ func (x *exchange) serve() error {
 		Upload: hasBody, Unasked: !x.session.AwaitsContinue, WebSocket: x.handshake != nil,
 		Info: dispatch.RequestInfo{
 			RequestID: x.client.id, Method: x.request.Method, Target: x.request.RequestURI,
-			Protocol: x.request.Proto, ClientAddress: x.client.address, Start: x.start, Pool: x.route.Pool,
+			Protocol: x.request.Proto, ClientAddress: x.client.address, Start: x.start, Pool: x.route.pool,
 		},
 	})
 	if err != nil {
@@ -121,14 +123,7 @@ func (x *exchange) checkRequest() error {
 	if header.AsksServer(x.request) {
 		return nil
 	}
-	if err := x.chooseRoute(); err != nil {
-		return err
-	}
-	if limit := x.settings.BodyLimit; limit > 0 && x.request.ContentLength > limit {
-		return fmt.Errorf("%w: %d bytes announced, the limit is %d",
-			fault.ErrBodyTooLarge, x.request.ContentLength, limit)
-	}
-	return nil
+	return x.chooseRoute()
 }
 
 // usualMethods are those that a worker may serve, as far as the server knows: it does not
@@ -154,7 +149,7 @@ func (x *exchange) run(hasBody bool) error {
 	}
 	x.progress.Attach(x.request.Context(), x.controller, x.transferCounter())
 	for {
-		if err := s.Assign(x.request.Context(), x.route.Pool); err != nil {
+		if err := s.Assign(x.request.Context(), x.route.pool); err != nil {
 			x.haltUpload(err)
 			x.progress.Detach()
 			s.Finish(err)
@@ -190,7 +185,7 @@ func (x *exchange) transferCounter() progress.TransferCounter {
 func (x *exchange) startUpload() {
 	_ = x.controller.EnableFullDuplex() // HTTP/1.1 only; HTTP/2 and 3 always are
 	x.upload = &bodyUpload{
-		stream: x.stream, progress: x.progress, request: x.request, limit: x.settings.BodyLimit,
+		stream: x.stream, progress: x.progress, request: x.request, limit: x.route.BodyLimit,
 		session: &x.session, writer: x.writer, window: &x.window, done: make(chan struct{}),
 	}
 	x.upload.lane.Open(x.stream)

@@ -21,6 +21,7 @@ import (
 
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
+	"github.com/wavey-ai/upload-response/server/internal/errorpage"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/meter"
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
@@ -37,16 +38,20 @@ type Config struct {
 	BodyLimit   int64 // bytes of a request's body; 0: no limit
 	AllowTrace  bool
 
+	ClientTimeout time.Duration // in which a client takes some of a file
+
 	MessageLimit int64         // bytes of a WebSocket message from the client; 0: no limit
 	PingInterval time.Duration // how long the client of a WebSocket may be silent before a ping
 
 	Rates   RateLimit
 	Windows *conn.Budget // of bodies that are not read yet
 
+	ErrorPages errorpage.Config
+
 	Compress    bool
 	CompressMin int64 // bytes of the shortest response that is compressed
 
-	Meters    *meter.Meters
+	Meters    *meter.Meters // only the first configuration's counts
 	Log       *slog.Logger
 	AccessLog AccessLog
 	Tracer    Tracer // nil: requests are not traced
@@ -57,7 +62,9 @@ type Relay struct {
 	settings   atomic.Pointer[settings]
 	dispatcher *dispatch.Dispatcher
 	counters   Counters
+	meters     *meter.Meters
 	unrouted   *meter.Route // requests that reach no route
+	downloads  downloads
 
 	mu       sync.Mutex
 	draining bool
@@ -67,14 +74,17 @@ type Relay struct {
 }
 
 // New returns a relay to the workers of a dispatcher, which it does not own, or an error if
-// the routes make no sense.
+// the routes make no sense, or an error page cannot be read.
 func New(c Config, d *dispatch.Dispatcher) (*Relay, error) {
-	r := &Relay{dispatcher: d, unrouted: c.Meters.Route("", ""), quiet: make(chan struct{})}
-	s, err := newSettings(&c)
+	r := &Relay{
+		dispatcher: d, downloads: newDownloads(), meters: c.Meters, unrouted: c.Meters.Route("", ""),
+		quiet: make(chan struct{}),
+	}
+	p, err := r.Prepare(c)
 	if err != nil {
 		return nil, err
 	}
-	r.settings.Store(s)
+	r.Use(p)
 	return r, nil
 }
 
@@ -132,7 +142,13 @@ func (r *Relay) Drain(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
-	r.failOnce.Do(r.dispatcher.FailAll)
+	r.failOnce.Do(r.failAll)
 	<-r.quiet
 	return ctx.Err()
+}
+
+// failAll ends every exchange in progress.
+func (r *Relay) failAll() {
+	r.dispatcher.FailAll()
+	r.downloads.fail()
 }

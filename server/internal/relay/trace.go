@@ -110,7 +110,7 @@ func (x *exchange) endTrace(took *times, status int, err error) {
 		WebSocket: x.response.websocket != nil, Begun: x.response.begun,
 	}
 	if x.route != nil {
-		t.App, t.Route = x.route.App, x.route.Name
+		t.App, t.Route = x.route.PoolName, x.route.Name
 	}
 	if err != nil {
 		t.Reason = fault.Of(err).Label()
