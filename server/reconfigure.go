@@ -30,13 +30,19 @@ var liveFields = []string{
 	"Routes", "ErrorPages", "BodyLimit", "FieldLimit", "AllowTrace", "MessageLimit", "PingInterval",
 	"RequestRate", "RequestBurst", "RequestRateHeader", "Compress", "CompressMin", "Log", "AccessLog",
 	"AccessLogDetails", "AccessLogSkip", "Tracer",
+	"ResponseTimeout", "StuckAfter", "PoolConfigs", "ClientTimeout", "StallTime", "MinBodyRate", "QueueLength",
+	"QueueTime", "Supervised", "OpenPools", "AllowUIDs", "AllowGIDs", "PoolUIDs", "PoolGIDs", "StartedWorkers",
+	"LinksPerProcess", "LinksPerUser", "LinksPerPool",
 }
 
 // Reconfigure has requests that come from now on served by another configuration. Those in
 // progress, uploads, downloads and WebSockets among them, go on with the one that they began
 // with. On an error nothing has changed: the configuration makes no sense, a folder or an
 // error page cannot be read, or something changes that cannot, see [UpgradeError]. Functions
-// stay as they are. A client keeps what it has used of a rate if that rate stays the same.
+// stay as they are, and a [Server] keeps the ClientTimeout and StallTime that it began with for
+// what it writes by itself. A pool
+// to which no route leads any more serves whoever waits for it, and then its workers are told
+// to go. A client keeps what it has used of a rate if that rate stays the same.
 func (r *UploadResponseRouter) Reconfigure(c Config) error {
 	r.reconfiguring.Lock()
 	defer r.reconfiguring.Unlock()
@@ -49,9 +55,16 @@ func (r *UploadResponseRouter) Reconfigure(c Config) error {
 	if err := r.config.checkLive(&c); err != nil {
 		return err
 	}
-	if err := r.checkPools(&c); err != nil {
+	if err := r.use(&c); err != nil {
 		return err
 	}
+	r.config.takeLive(&c)
+	return nil
+}
+
+// use has both halves use a checked configuration. In between, requests may choose by the old
+// routes, which lead to pools that are still there.
+func (r *UploadResponseRouter) use(c *Config) error {
 	forRelay, err := c.forRelay(&r.trust, r.windows)
 	if err != nil {
 		return err
@@ -60,8 +73,11 @@ func (r *UploadResponseRouter) Reconfigure(c Config) error {
 	if err != nil {
 		return err
 	}
+	forDispatcher := c.forDispatcher()
+	r.dispatcher.AddPools(&forDispatcher)
+	r.dispatcher.Reconfigure(forDispatcher)
 	r.relay.Use(next)
-	r.config.takeLive(&c)
+	r.dispatcher.RetirePools()
 	return nil
 }
 
@@ -99,14 +115,4 @@ func (c *Config) takeLive(other *Config) {
 	for _, name := range liveFields {
 		to.FieldByName(name).Set(from.FieldByName(name))
 	}
-}
-
-// checkPools returns an error for a pool that the dispatcher does not have.
-func (r *UploadResponseRouter) checkPools(c *Config) error {
-	for i := range c.Routes {
-		if pool := c.Routes[i].Pool; pool != "" && r.dispatcher.Pool(pool) == nil {
-			return fmt.Errorf("pool %q: %w", pool, &UpgradeError{Fields: []string{"Routes"}})
-		}
-	}
-	return nil
 }

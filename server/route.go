@@ -36,6 +36,10 @@ type Route struct {
 	// Limit bounds what a client may ask for under the route.
 	Limit RouteLimit
 
+	// Retries says which requests are given to another worker when one has failed them, in
+	// place of what PoolConfigs of [Config] says. Nil: that one.
+	Retries *Retries
+
 	// One of the following answers. Pool has the workers that serve the requests.
 	Pool string
 	// Redirect sends clients elsewhere.
@@ -160,7 +164,10 @@ func checkRoutes(routes []Route) error {
 // forRelay returns what the relay has to know of the route. It returns an error unless one
 // thing answers.
 func (r *Route) forRelay() (to relay.Route, err error) {
-	to = relay.Route{Name: r.name(), Rule: r.rule(), PoolName: r.Pool, BodyLimit: r.Limit.Body}
+	to = relay.Route{Name: r.name(), Rule: r.rule(), PoolName: r.Pool, BodyLimit: r.Limit.Body, Retries: r.Retries}
+	if r.Retries != nil && r.Retries.Times < 0 {
+		return to, fmt.Errorf("retries %d: cannot be negative", r.Retries.Times)
+	}
 	if to.Rates, err = r.Limit.rates(); err != nil {
 		return to, err
 	}

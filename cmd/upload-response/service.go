@@ -45,6 +45,7 @@ type service struct {
 	tracer       *tracing.Tracer // nil: requests are not traced
 	ctx          context.Context
 	cancel       context.CancelFunc // ends ctx: nothing new begins
+	beforeStop   func()             // called when the service is about to end, and waited for; nil: nothing
 }
 
 // openService takes the ports, the socket, and the memory, and starts to serve.
@@ -229,6 +230,9 @@ func (v *service) Draining() bool { return v.draining.Load() }
 func (v *service) stop() error {
 	v.cancel()
 	v.draining.Store(true)
+	if v.beforeStop != nil {
+		v.beforeStop()
+	}
 	time.Sleep(v.settings.drainDelay)
 	_ = v.socket.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), v.settings.shutdown)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bmatcuk/doublestar/v4"
+
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/shm"
 )
@@ -46,7 +48,7 @@ func (w *appSettings) supervisionOptions() []cli.Option {
 		{
 			Name: "recycle-jitter", Arg: "PERCENT",
 			Help:    "add up to this part to both, at random, so that not all are replaced together",
-			Default: percent(a.Recycle.Jitter), Parse: parsePercent(&a.Recycle.Jitter),
+			Default: percent(a.Recycle.Jitter), Parse: parsePercent(&a.Recycle.Jitter, 100),
 		},
 		{
 			Name: "scale-max", Arg: "N", Help: "most processes for each --worker, as the load needs them; 0: --workers",
@@ -59,6 +61,22 @@ func (w *appSettings) supervisionOptions() []cli.Option {
 		timeout("scale-queue-wait", "add a process when a request has waited for a worker for this long",
 			&w.scale.QueueWait),
 		timeout("scale-idle", "remove a process when one less has been enough for this long", &w.scale.Idle),
+		{
+			Name: "limit-nofile", Arg: "N", Help: "most descriptors of a process (RLIMIT_NOFILE); 0: as the server",
+			Default: "0", Parse: cli.Number(&a.Limits.OpenFiles, 1, 0, math.MaxInt32),
+		},
+		{
+			Name: "limit-memory", Arg: "SIZE", Help: "most memory of a process and its children, by a cgroup; 0: any",
+			Default: "0", Parse: cli.Size(&a.Limits.Memory, 1, 0, math.MaxInt64),
+		},
+		{
+			Name: "limit-cpu", Arg: "PERCENT", Help: "most processor time, 200% for two processors, by a cgroup",
+			Default: "0", Parse: parsePercent(&a.Limits.CPU, 1e6),
+		},
+		{
+			Name: "watch", Arg: "GLOB", Help: "replace the processes when such a file changes; repeat",
+			Parse: glob(&a.Watch), Split: cli.Words,
+		},
 		{
 			Name: "worker-output", Arg: "FORM",
 			Help:    "output of workers: raw, wrap (as log records), or auto: wrap if the log is JSON",
@@ -92,15 +110,26 @@ func shortTime(d time.Duration) string {
 	return d.String()
 }
 
+// glob adds a pattern of files.
+func glob(p *[]string) func(string) error {
+	return func(s string) error {
+		if !doublestar.ValidatePathPattern(s) || s == "" {
+			return errors.New("want a pattern of files, such as '**/*.py'")
+		}
+		*p = append(*p, s)
+		return nil
+	}
+}
+
 // percent is a part as a percentage.
 func percent(part float64) string { return strconv.FormatFloat(100*part, 'f', -1, 64) + "%" }
 
 // parsePercent takes a percentage.
-func parsePercent(p *float64) func(string) error {
+func parsePercent(p *float64, most float64) func(string) error {
 	return func(s string) error {
 		n, err := strconv.ParseFloat(strings.TrimSuffix(s, "%"), 64)
-		if err != nil || !(n >= 0 && n <= 100) {
-			return errors.New("want a percentage from 0% to 100%")
+		if err != nil || !(n >= 0 && n <= most) {
+			return errors.New("want a percentage from 0% to " + percent(most/100))
 		}
 		*p = n / 100
 		return nil

@@ -24,14 +24,17 @@ func (v *service) prepareWorkers() {
 		Environment: append(workerEnviron(os.Environ()), cli.EnvName("socket")+"="+absolute(s.socket),
 			worker.ServerUIDVariable+"="+strconv.Itoa(os.Geteuid())),
 		Stdout: stdout, Stderr: stderr,
-		Free: v.freeLinks, Load: v.load, Served: v.served,
-		Drain:  func(process int) <-chan struct{} { return v.router.DrainWorker(process) },
-		Failed: func(pool, how string) { v.router.Hopeless(pool, how) },
+		Free: v.freeLinks, Served: v.served,
+		Load:      func(pool string) supervise.Load { return supervise.Load(v.router.PoolLoad(pool)) },
+		Drain:     func(process int) <-chan struct{} { return v.router.DrainWorker(process) },
+		Failed:    func(pool, how string) { v.router.MarkFailed(pool, how) },
+		Recovered: func(pool string) { v.router.MarkRecovered(pool) },
 	})
 	if len(s.apps) == 0 {
 		return
 	}
-	s.config.Started, s.config.Ended = v.started, v.ended
+	s.config.Started, s.config.Ended = v.workers.StartedFor, v.ended
+	s.config.OnAttach = func(w server.AttachedWorker) { v.workers.Attached(w.Leader, w.PID, w.Stacks) }
 	s.config.OnStuck = func(w server.StuckWorker) { v.workers.Stuck(w.Leader, w.PID, w.Stacks) }
 }
 
@@ -39,23 +42,6 @@ func (v *service) prepareWorkers() {
 func (v *service) ended(ctx context.Context, leader int) server.WorkerEnd {
 	exit, known := v.workers.Ended(ctx, leader)
 	return server.WorkerEnd{Known: known, OfItsOwn: exit.OfItsOwn, How: exit.How}
-}
-
-// load returns how busy the workers of a pool are.
-func (v *service) load(pool string) (l supervise.Load) {
-	status := v.router.Status()
-	for _, p := range status.Pools {
-		if p.Name == pool {
-			l = supervise.Load{Lanes: p.Lanes, Busy: p.Busy, Waiting: p.Queue}
-		}
-	}
-	for _, stream := range status.Streams { // the oldest first
-		if stream.Pool == pool && stream.State == "queued" {
-			l.Oldest = stream.Age(status.At)
-			break
-		}
-	}
-	return l
 }
 
 // served returns how many requests each worker process has served.
@@ -78,11 +64,4 @@ func (v *service) freeLinks() int {
 		free = min(free, c.LinksPerUser-s.mostProcesses())
 	}
 	return free
-}
-
-// started returns to which worker a process belongs that attaches.
-func (v *service) started(pid int) (pool string, leader int) {
-	pool, leader = v.workers.StartedFor(pid)
-	v.workers.Attached(leader, pid, 0)
-	return pool, leader
 }

@@ -171,7 +171,8 @@ func TestTheDashboardShowsEveryMetric(t *testing.T) {
 
 func TestAMistakeInAQueryIsFound(t *testing.T) {
 	for _, q := range []query{
-		{"", "ur_http_request_total", ""}, {"", "ur_http_request_duration_seconds", ""}, {"", "ur_app_lanes_bucket", ""},
+		{"", "ur_http_request_total", ""}, {"", "ur_http_request_duration_seconds", ""},
+		{"", "ur_app_lanes_bucket", ""},
 		{"", `ur_app_lanes{ap="x"}`, ""}, {"", "sum by (route) (ur_app_lanes)", ""}, {"", "ur_app_lanes", "{{route}}"},
 	} {
 		if mistakeIn(q) == "" {

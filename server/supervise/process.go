@@ -95,17 +95,20 @@ func (p *process) live() Exit {
 		Setsid: true, Pdeathsig: unix.SIGKILL, Credential: spec.User.credential(),
 	}
 	p.openOutput(command)
+	limits := p.confine(command)
+	defer limits.release()
 	err = p.start(command)
 	p.output.closeWriters()
 	if err != nil {
 		p.output.close()
 		return Exit{Reason: ReasonExit, How: err.Error(), OfItsOwn: true, noRun: true}
 	}
+	p.limitFiles(p.leader)
 	p.supervisor.noteStart(p)
 	p.awaitEnd()
 	_ = command.Wait() // the state has the error, too
 	p.output.close()
-	return exitOf(command.ProcessState, p.supervisor.oom.tookPlace(command.ProcessState))
+	return exitOf(command.ProcessState, p.supervisor.oom.tookPlace(command.ProcessState) || limits.outOfMemory())
 }
 
 func (p *process) start(command *exec.Cmd) error {

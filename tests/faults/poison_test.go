@@ -116,3 +116,26 @@ func TestAPoolCanHaveNoRequestServedAgain(t *testing.T) {
 	f.kill(first)
 	client.WantReply("GET", 502)
 }
+
+func TestARouteCanHaveNoRequestServedAgain(t *testing.T) {
+	var f family
+	s := harness.Start(t, func(c *server.Config) {
+		f.config(c)
+		c.Routes = []server.Route{
+			{Match: server.Match{Paths: []string{"/slots/now"}}, Pool: "slots",
+				Retries: &server.Retries{OnRefused: true}},
+			{Prefix: "/", Pool: "slots"},
+		}
+	})
+	for path, want := range map[string]int{"/slots/now": 502, "/slots/now/again": 200} {
+		first := f.start(t, s, slotsHang+"=1")
+		client := rawclient.Dial(t, s.Addr)
+		client.Begin("GET", path)
+		awaitSaid(t, first, "took", 1)
+		second := f.start(t, s)
+		f.kill(first)
+		client.WantReply("GET", want)
+		f.kill(second)
+		harness.Eventually(t, "the end of the second", func() bool { return s.Router.Stats().Links == 0 })
+	}
+}

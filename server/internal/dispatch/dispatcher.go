@@ -81,10 +81,11 @@ func New(c Config) (*Dispatcher, error) {
 // Request is what has to be known of a request to give it a stream.
 type Request struct {
 	Client     Client
-	Idempotent bool // the method may be carried out twice
-	Upload     bool // a body is to come
-	Unasked    bool // the client sends that unasked
-	WebSocket  bool // it asks for a WebSocket
+	Idempotent bool     // the method may be carried out twice
+	Upload     bool     // a body is to come
+	Unasked    bool     // the client sends that unasked
+	WebSocket  bool     // it asks for a WebSocket
+	Retries    *Retries // nil: those of the pool
 	Info       RequestInfo
 }
 
@@ -116,7 +117,7 @@ func (d *Dispatcher) Acquire(ctx context.Context, r Request) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.idempotent = r.Idempotent
+	s.idempotent, s.retries = r.Idempotent, r.Retries
 	s.request.Keep(r.Idempotent)
 	s.websocket.Store(r.WebSocket)
 	s.hasBody.Store(r.Upload && r.Unasked)

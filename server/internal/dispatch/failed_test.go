@@ -21,7 +21,7 @@ func (d *testDispatcher) waiting(n int) {
 }
 
 func TestTheRequestsOfAFailedPoolFailAtOnceUntilAWorkerAttaches(t *testing.T) {
-	d := newTestDispatcher(t) // its pool is supervised
+	d := newTestDispatcher(t) // with a supervised pool
 	first, _ := d.attach()
 	d.MarkFailed("default", "exit status 1")
 	x := d.stream(true)

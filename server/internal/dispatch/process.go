@@ -73,8 +73,8 @@ func (c *Config) mayServe(p process, pool string) error {
 }
 
 // holderOf returns for whom a link of the peer's is counted, or a refusal if only workers
-// that the server's owner has started may serve the pool, and it is none. It notes which of
-// these the peer belongs to.
+// that the server's owner has started may serve the pool, and it is none. It notes
+// the leader in the peer.
 func (d *Dispatcher) holderOf(conn *net.UnixConn, p *process, pool string) (holder, error) {
 	h := holder{pool: pool, uid: p.uid, process: p.pid}
 	if d.config.Load().Started == nil {

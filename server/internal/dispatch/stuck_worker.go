@@ -26,7 +26,7 @@ type StuckRequest struct {
 	Method    string
 	Target    string        // path without the query, printable ASCII, cut if it is long
 	Age       time.Duration // since the request came
-	Idle      time.Duration // since the worker has last made progress, or had no need to
+	Idle      time.Duration // since the worker has last made progress, or it was last not its turn
 	Where     string        // it hangs, for a person
 }
 

@@ -12,7 +12,7 @@ import (
 type AttachedWorker struct {
 	Pool, Link string // names
 	PID        int    // of the process that attached, as the kernel says
-	Leader     int    // of the process that was started, which PID is or descends from
+	Leader     int    // of the process that was started: PID itself, or an ancestor
 	Stacks     int    // signal that has PID print its stacks; 0: there is none
 }
 
@@ -23,8 +23,8 @@ type WorkerEnd struct {
 	How      string // for a person, such as "exit status 3"
 }
 
-// endTime is how long a request may wait to hear how its worker has ended: the connection
-// of a worker ends with its process, which its parent then hears of.
+// endTime is how long a request may wait to hear how its worker has ended. The kernel
+// closes the connection of a process a moment before it tells the parent.
 const endTime = time.Second
 
 // sameDeath is how long after one another the links of a process are closed when it ends.

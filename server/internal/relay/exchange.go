@@ -64,6 +64,7 @@ func (x *exchange) serve() error {
 	s, err := x.relay.dispatcher.Acquire(x.request.Context(), dispatch.Request{
 		Client: x.dispatchClient(), Idempotent: idempotent(x.request.Method),
 		Upload: hasBody, Unasked: !x.session.AwaitsContinue, WebSocket: x.handshake != nil,
+		Retries: x.route.Retries,
 		Info: dispatch.RequestInfo{
 			RequestID: x.client.id, Method: x.request.Method, Target: x.request.RequestURI,
 			Protocol: x.request.Proto, ClientAddress: x.client.address, Start: x.start, Pool: x.route.pool,

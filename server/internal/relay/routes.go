@@ -19,8 +19,9 @@ type Route struct {
 	Respond  *Respond
 	Files    *files.Config // with a pool: that gets what no file answers
 
-	Rates     RateLimit // besides that of all requests
-	BodyLimit int64     // in place of that of all requests; 0: that one
+	Rates     RateLimit         // besides that of all requests
+	BodyLimit int64             // in place of that of all requests; 0: that one
+	Retries   *dispatch.Retries // in place of those of the pool; nil: those
 
 	pool  *dispatch.Pool
 	meter *meter.Route

@@ -43,7 +43,8 @@ func TestWhatIsInProgressEndsAsItBegan(t *testing.T) {
 	harness.Check(t, os.WriteFile(filepath.Join(root, "large.bin"), []byte(large), 0o600))
 	change := func(c *server.Config) {
 		setUsual(c)
-		c.Routes = append(c.Routes, server.Route{Prefix: "/files", StripPrefix: "/files", Files: &server.Files{Root: root}})
+		c.Routes = append(c.Routes, server.Route{Prefix: "/files", StripPrefix: "/files",
+			Files: &server.Files{Root: root}})
 	}
 	for _, d := range e2etest.Doors {
 		t.Run(d.Label, func(t *testing.T) {
@@ -162,4 +163,23 @@ func TestNoRequestFailsWhileTheConfigurationChanges(t *testing.T) {
 	e2etest.Quickly(t, s, "/x", 8, 200)
 	close(done)
 	changing.Wait()
+}
+
+func TestAPoolComesAndGoes(t *testing.T) {
+	s, _ := e2etest.StartBoth(t, setUsual)
+	c := usual()
+	c.Routes = append(c.Routes, server.Route{Prefix: "/new", Pool: "new"})
+	c.PoolConfigs = map[string]server.PoolConfig{"new": {StuckAfter: server.Never}}
+	c.ResponseTimeout /= 2
+	harness.Check(t, s.Router.Reconfigure(c))
+	e2etest.WantRetry(t, e2etest.Get(t, s, "/new"))
+	worker := e2etest.StartApp(t, s, e2etest.PoolVariable+"=new")
+	if got := e2etest.WantStatus(t, e2etest.Get(t, s, "/new/x"), http.StatusOK); got != "GET /new/x" {
+		t.Errorf("the new pool answers %q", got)
+	}
+	harness.Check(t, s.Router.Reconfigure(usual()))
+	harness.Receive(t, "the end of the worker of a pool that is gone", worker.Ended())
+	if got := e2etest.WantStatus(t, e2etest.Get(t, s, "/new/x"), http.StatusOK); got != "GET /new/x" {
+		t.Errorf("the other pool answers %q", got)
+	}
 }
