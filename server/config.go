@@ -82,10 +82,10 @@ type Config struct {
 	Compress    bool
 	CompressMin int64
 
-	// Routes maps path prefixes to pools; the longest prefix wins. They choose a worker and
-	// are no access control: workers decide who may ask for what. The server refuses with 400
-	// a path that would be under another route without its dot segments, with one slash in
-	// place of several, or with an escaped slash as a slash.
+	// Routes say what becomes of a request. They are no access control: workers decide who
+	// may ask for what. The server refuses with 400 a path that would be under another route
+	// without its dot segments, with one slash in place of several, or with an escaped slash
+	// as a slash.
 	Routes []Route
 	// Supervised names the pools whose workers come back by themselves: their requests wait
 	// for a worker instead of failing at once when there is none; see
@@ -126,13 +126,6 @@ type Config struct {
 
 // PoolID is a user or group whose processes may serve one pool.
 type PoolID = dispatch.PoolID
-
-// Route sends the requests under a path prefix to a pool of workers. The prefix "/a" matches
-// "/a" and "/a/b" but not "/ab".
-type Route struct {
-	Prefix string
-	Pool   string
-}
 
 // DefaultConfig returns a configuration with one route, from / to the pool "default".
 func DefaultConfig() Config {

@@ -2,9 +2,7 @@ package server
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/wavey-ai/upload-response/proto"
 )
@@ -58,26 +56,6 @@ func (c *Config) checkFrames() error {
 		return fmt.Errorf("field limit %d: want 1 to %d", c.FieldLimit, proto.MaxFields)
 	case c.HeaderLimit < 1 || c.HeaderLimit > c.SlotSize:
 		return fmt.Errorf("header limit %d: want 1 to the slot size, %d", c.HeaderLimit, c.SlotSize)
-	}
-	return nil
-}
-
-// checkRoutes returns an error for a prefix that is no path or stands twice.
-func checkRoutes(routes []Route) error {
-	seen := map[string]bool{}
-	for _, r := range routes {
-		switch {
-		case !strings.HasPrefix(r.Prefix, "/"):
-			return fmt.Errorf("route %q: a prefix starts with /", r.Prefix)
-		case r.Pool == "":
-			return fmt.Errorf("route %q: no pool", r.Prefix)
-		case seen[r.Prefix]:
-			return fmt.Errorf("route %q stands twice", r.Prefix)
-		}
-		seen[r.Prefix] = true
-	}
-	if len(routes) == 0 {
-		return errors.New("no routes")
 	}
 	return nil
 }

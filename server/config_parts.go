@@ -20,23 +20,29 @@ func (c *Config) forDispatcher() dispatch.Config {
 		LinksPerProcess: c.LinksPerProcess, LinksPerUser: c.LinksPerUser, LinksPerPool: c.LinksPerPool,
 		Log: c.Log,
 	}
-	for _, route := range c.Routes {
-		d.Pools = append(d.Pools, route.Pool)
+	for i := range c.Routes {
+		if pool := c.Routes[i].Pool; pool != "" {
+			d.Pools = append(d.Pools, pool)
+		}
 	}
 	return d
 }
 
 // forRelay returns the part of a checked configuration that the relay has to know. The pools
 // are those of d.
-func (c *Config) forRelay(d *dispatch.Dispatcher, trust *conn.Trust, windows *conn.Budget) relay.Config {
+func (c *Config) forRelay(d *dispatch.Dispatcher, trust *conn.Trust, windows *conn.Budget) (relay.Config, error) {
 	r := relay.Config{
 		Trust: trust, HeaderLimit: c.HeaderLimit, FieldLimit: c.FieldLimit, BodyLimit: c.BodyLimit,
 		AllowTrace: c.AllowTrace, MessageLimit: c.MessageLimit, PingInterval: c.PingInterval,
 		Rates:   relay.RateLimit{Rate: c.RequestRate, Burst: c.RequestBurst, Header: c.RequestRateHeader},
 		Windows: windows, Compress: c.Compress, CompressMin: c.CompressMin, Log: c.Log, AccessLog: c.AccessLog,
 	}
-	for _, route := range c.Routes {
-		r.Routes = append(r.Routes, relay.Route{Prefix: route.Prefix, Pool: d.Pool(route.Pool)})
+	for i := range c.Routes {
+		route, err := c.Routes[i].forRelay(d)
+		if err != nil {
+			return r, err
+		}
+		r.Routes = append(r.Routes, route)
 	}
-	return r
+	return r, nil
 }

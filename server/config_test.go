@@ -4,7 +4,18 @@ import "testing"
 
 func TestRoutesThatMakeNoSenseAreRefused(t *testing.T) {
 	for name, routes := range map[string][]Route{
-		"none": nil, "no path": {{"a", "x"}}, "no pool": {{"/a", ""}}, "twice": {{"/a", "x"}, {"/a", "y"}},
+		"none":    nil,
+		"no path": {{Prefix: "a", Pool: "x"}},
+		"no pool": {{Prefix: "/a"}},
+		"twice":   {{Prefix: "/a", Pool: "x"}, {Prefix: "/a", Pool: "y"}},
+
+		"two answers":           {{Pool: "x", Redirect: &Redirect{To: "/"}}},
+		"a redirect to nowhere": {{Redirect: &Redirect{}}},
+		"a status that is none": {{Respond: &Respond{Status: 101}}},
+		"a body with a 204":     {{Respond: &Respond{Status: 204, Body: "x"}}},
+		"a type that is two":    {{Respond: &Respond{Body: "x", ContentType: "a\r\nb: c"}}},
+		"a strip that is none":  {{Pool: "x", StripPrefix: "api"}},
+		"a path that is none":   {{Pool: "x", Match: Match{Paths: []string{"api"}}}},
 	} {
 		if checkRoutes(routes) == nil {
 			t.Errorf("%s: accepted", name)

@@ -41,6 +41,8 @@ var (
 	ErrQueueTimeout = fault.ErrQueueTimeout
 	// ErrDraining is returned when the server is shutting down.
 	ErrDraining = fault.ErrDraining
+	// ErrCancelled is returned when an operator has ended the exchange.
+	ErrCancelled = fault.ErrCancelled
 	// ErrWorkerTimeout is returned when the worker makes no progress within the response
 	// timeout.
 	ErrWorkerTimeout = fault.ErrWorkerTimeout

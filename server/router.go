@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -50,8 +51,18 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 		config: c, trust: conn.Trust{Proxies: c.TrustedProxies, Unix: c.TrustUnix},
 		windows: conn.NewBudget(c.WindowMemory), dispatcher: dispatcher,
 	}
-	r.relay = relay.New(c.forRelay(dispatcher, &r.trust, r.windows), dispatcher)
+	if r.relay, err = r.newRelay(); err != nil {
+		return nil, errors.Join(err, dispatcher.Close())
+	}
 	return r, nil
+}
+
+func (r *UploadResponseRouter) newRelay() (*relay.Relay, error) {
+	c, err := r.config.forRelay(r.dispatcher, &r.trust, r.windows)
+	if err != nil {
+		return nil, err
+	}
+	return relay.New(c, r.dispatcher)
 }
 
 // ServeWorkers attaches the workers that connect to the listener, until it is closed; it

@@ -76,6 +76,7 @@ func handshake(conn *net.UnixConn, o *options) (*attach.Welcome, []*os.File, err
 	hello := &attach.Hello{
 		LayoutMin: shm.LayoutMin, LayoutMax: shm.LayoutMax, Pool: o.pool, Name: o.name, PID: uint32(os.Getpid()),
 		SDK: "go", SDKVersion: Version, Lanes: uint32(o.lanes), Bell: attach.BellEventfd,
+		Stacks: uint32(o.stacks),
 	}
 	if err := hello.Validate(); err != nil {
 		return nil, nil, fmt.Errorf("worker: attach: %w", err)

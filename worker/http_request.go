@@ -26,6 +26,9 @@ func newHTTPRequest(ctx context.Context, r *Request) (*http.Request, *requestBod
 		return nil, nil, err
 	}
 	r.Release(1)
+	if r.run != nil {
+		r.run.header.Store(header)
+	}
 	target, err := url.ParseRequestURI(header.Path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("worker: path: %w", err)

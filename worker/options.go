@@ -1,7 +1,10 @@
 package worker
 
 import (
+	"cmp"
 	"log/slog"
+	"os"
+	"syscall"
 	"time"
 )
 
@@ -16,6 +19,9 @@ type options struct {
 	grace time.Duration
 
 	serverUID int // noUID: the environment may name one
+
+	withoutStacks bool           // Serve does not print stacks
+	stacks        syscall.Signal // on which this process prints them; 0: none
 }
 
 // noUID is not the id of any user.
@@ -26,14 +32,21 @@ const noUID = -1
 const defaultLanes = 64
 
 func newOptions(list []Option) options {
-	o := options{pool: "default", lanes: defaultLanes, log: slog.Default(), grace: 10 * time.Second, serverUID: noUID}
+	o := options{
+		pool: cmp.Or(os.Getenv(PoolVariable), "default"), lanes: defaultLanes, log: slog.Default(),
+		grace: 10 * time.Second, serverUID: noUID,
+	}
 	for _, option := range list {
 		option(&o)
 	}
 	return o
 }
 
-// WithPool names the pool to serve; the default is "default".
+// PoolVariable names the environment variable that stands for [WithPool]. The server sets it
+// for the workers that it starts.
+const PoolVariable = "UPLOAD_RESPONSE_POOL"
+
+// WithPool names the pool to serve; the default is that in UPLOAD_RESPONSE_POOL, or "default".
 func WithPool(pool string) Option { return func(o *options) { o.pool = pool } }
 
 // WithName names the link in the server's logs; by default the server uses the process
@@ -50,6 +63,11 @@ func WithLog(log *slog.Logger) Option { return func(o *options) { o.log = log } 
 // WithGrace sets how long Serve lets requests run after its context has ended; the
 // default is 10 seconds. With 0 it cuts them off at once.
 func WithGrace(d time.Duration) Option { return func(o *options) { o.grace = d } }
+
+// WithoutStacks has Serve leave signal 40 alone. Otherwise it prints the stacks of all
+// goroutines to standard error on that signal, those of requests first, with their method and
+// target, and goes on. The server asks for them before it ends a worker that is stuck.
+func WithoutStacks() Option { return func(o *options) { o.withoutStacks = true } }
 
 // ServerUIDVariable names the environment variable that stands for [WithServerUID].
 const ServerUIDVariable = "UPLOAD_RESPONSE_SERVER_UID"

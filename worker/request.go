@@ -38,6 +38,7 @@ type Request struct {
 	index uint32 // of the lane
 	id    uint64
 	row   *shm.Row
+	run   *handlerRun // the goroutine of its handler; nil: Next has returned it
 
 	// reading guards the reading of the request lane. Nobody waits for the server
 	// while holding it. The request ends under it: a goroutine that holds it and

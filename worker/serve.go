@@ -25,9 +25,16 @@ const (
 // It returns an error when another attempt would fail in the same way: a [*attach.Refusal]
 // if the server does not know the pool, does not let the user attach, or shares no memory
 // layout with the worker; [ErrServer] if the server is not trusted.
+//
+// On signal 40 the process prints its stacks (see [WithoutStacks]).
 func Serve(ctx context.Context, socket string, handler http.Handler, list ...Option) error {
 	o := newOptions(list)
 	socket = socketPath(socket)
+	if !o.withoutStacks {
+		if o.stacks = printer.acquire(); o.stacks != 0 {
+			defer printer.release()
+		}
+	}
 	pause := minPause
 	for ctx.Err() == nil {
 		link, err := connect(ctx, socket, &o)
@@ -82,6 +89,8 @@ func (l *Link) serve(ctx context.Context, handler http.Handler, o *options) {
 		serveHTTP(base, r, handler, o.log)
 		return l.release()
 	})
+	printer.add(l.handlers)
+	defer printer.remove(l.handlers)
 	go l.run()
 	select {
 	case <-l.closed:

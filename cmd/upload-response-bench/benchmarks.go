@@ -8,7 +8,6 @@ import (
 	"github.com/wavey-ai/upload-response/bench/idle"
 	"github.com/wavey-ai/upload-response/bench/report"
 	"github.com/wavey-ai/upload-response/bench/ring"
-	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 )
 
 // benchmark is one that the program can run.
@@ -18,6 +17,7 @@ type benchmark struct {
 	run     func(context.Context, *settings) (*report.Report, error)
 	what    []string // names of the options that say what to measure
 	how     []string // names of other options
+	example string
 }
 
 func benchmarks() []benchmark {
@@ -25,30 +25,27 @@ func benchmarks() []benchmark {
 		{
 			"ring", "the shared memory alone, beside copies of memory and bare futexes", runRing,
 			[]string{"ring-cases", "readers"}, []string{"size", "time"},
+			"# The shared memory alone, in half a minute\nupload-response-bench ring --quick",
 		},
 		{
 			"http", "whole requests to workers, beside raw TCP and the handler alone", runHTTP,
 			[]string{"protocols", "workers", "cases", "connections", "target", "peer"},
 			[]string{"size", "time", "processes", "syscalls", "c-worker", "python", "server", "serve-flag"},
+			"# Small requests of 16 connections to workers in Go and C\n" +
+				"upload-response-bench http --cases requests --connections 16 --workers go,c",
 		},
 		{
 			"memory", "the memory of a server with idle streams, beside the handler alone", runMemory,
 			[]string{"memory-protocols", "streams"}, []string{"server", "serve-flag"},
+			"# What a thousand idle streams hold\nupload-response-bench memory --streams 0,1000",
 		},
 		{
 			"all", "all of these, one after the other", runAll,
 			[]string{"protocols", "workers", "connections", "streams", "readers", "peer"},
 			[]string{"size", "time", "processes", "c-worker", "python", "server"},
+			"# Everything, into one file\nupload-response-bench all --json all.json",
 		},
 	}
-}
-
-func benchmarkNames() string {
-	var names []string
-	for _, b := range benchmarks() {
-		names = append(names, b.name)
-	}
-	return cli.OneOf(append(names, "show"))
 }
 
 func runRing(ctx context.Context, s *settings) (*report.Report, error) {

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
 	"github.com/wavey-ai/upload-response/bench/report"
@@ -35,38 +36,42 @@ func main() {
 
 // main runs the benchmark that args name, and returns the exit status.
 func (p *program) main(args []string) int {
-	return cli.ExitStatus(p.stderr, self, p.run(args))
+	return cli.ExitStatus(p.stderr, self, cli.Execute(p.commands(args), args, p.stdout, p.stderr))
 }
 
-func (p *program) run(args []string) error {
-	if len(args) == 0 {
-		return &cli.UsageError{Command: self, Err: errors.New("no benchmark: want " + benchmarkNames())}
-	}
+const mainExample = `
+# Whole requests, in a minute or two
+upload-response-bench http --quick
+
+# The shared memory alone, and a picture of the curves
+upload-response-bench ring --quick --plot ring.svg
+
+# What a change has done to small requests
+upload-response-bench http --cases requests --connections 16 --json now.json --compare before.json
+`
+
+// commands returns the tree of commands. A report says with which args it was made.
+func (p *program) commands(args []string) *cobra.Command {
+	var list []*cobra.Command
 	for _, b := range benchmarks() {
-		if b.name == args[0] {
-			return p.measure(&b, args[1:])
+		list = append(list, p.benchmarkCommand(&b, args))
+	}
+	return cli.NewGroup(&cli.FlagSet{
+		Command: self, Summary: "measures the speed of upload-response, beside the limits of the machine",
+		Example: mainExample,
+	}, "benchmark", append(list, p.showCommand(),
+		cli.NewHidden(role.Command, "becomes a process that a benchmark needs", runRole))...)
+}
+
+func (p *program) benchmarkCommand(b *benchmark, args []string) *cobra.Command {
+	var s settings
+	flags := s.flags(b)
+	return cli.NewCommand(flags, p.getenv, func([]string) error {
+		if err := s.complete(b, flags.Given); err != nil {
+			return err
 		}
-	}
-	switch {
-	case args[0] == role.Command:
-		return runRole(args[1:])
-	case args[0] == "show":
-		return p.showSaved(args[1:])
-	case cli.IsHelp(args[0]) || args[0] == "help":
-		return p.help()
-	}
-	return &cli.UsageError{Command: self, Err: fmt.Errorf("unknown benchmark %q: want %s", args[0], benchmarkNames())}
-}
-
-func (p *program) help() error {
-	fmt.Fprintf(p.stdout, "%s: measures the speed of upload-response, beside the limits of the machine.\n\n"+
-		"Usage: %s NAME [flags]\n\n", self, self)
-	for _, b := range benchmarks() {
-		fmt.Fprintf(p.stdout, "  %-8s %s\n", b.name, b.summary)
-	}
-	fmt.Fprintf(p.stdout, "  %-8s %s\n\n'%s NAME --help' lists the flags.\n", "show",
-		"no measurement: what --json has written", self)
-	return nil
+		return p.measure(b, &s, args)
+	})
 }
 
 // runRole makes this a process in a role: a benchmark starts those that it needs.
@@ -79,19 +84,11 @@ func runRole(args []string) error {
 	return roles[args[0]](args[1:])
 }
 
-func (p *program) measure(b *benchmark, args []string) error {
-	var s settings
-	flags := s.flags(b)
-	if done, err := flags.ParseOrHelp(args, p.getenv, p.stdout); done || err != nil {
-		return err
-	}
-	if err := s.complete(b, flags.Given); err != nil {
-		return err
-	}
+func (p *program) measure(b *benchmark, s *settings, args []string) error {
 	s.common.Progress = p.stderr
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
 	defer stop()
-	r, failed := b.run(ctx, &s)
+	r, failed := b.run(ctx, s)
 	if errors.Is(failed, context.Canceled) {
 		failed = errors.New("interrupted")
 	}
@@ -101,12 +98,17 @@ func (p *program) measure(b *benchmark, args []string) error {
 	if failed != nil {
 		r.Skip("the rest", failed.Error())
 	}
-	r.Commands = []string{strings.Join(append([]string{self, b.name}, args...), " ")}
+	r.Commands = []string{strings.Join(append([]string{self}, args...), " ")}
 	return errors.Join(failed, p.show(&s.output, r))
 }
 
-// showSaved shows reports that were saved before.
-func (p *program) showSaved(args []string) error {
+const showExample = `
+# One page of what several runs have measured
+upload-response-bench show --from ring.json --from http.json --markdown page.md
+`
+
+// showCommand returns the command that shows reports that were saved before.
+func (p *program) showCommand() *cobra.Command {
 	var out output
 	var from []string
 	files := cli.Option{
@@ -114,18 +116,17 @@ func (p *program) showSaved(args []string) error {
 		Parse: added(&from), Split: cli.Words,
 	}
 	flags := &cli.FlagSet{
-		Command: self + " show", Summary: "shows what --json has written",
+		Command: self + " show", Summary: "shows what --json has written", Example: showExample,
 		Groups: []cli.Group{{Heading: "What to show", Options: append([]cli.Option{files}, out.options()...)}},
 	}
-	if done, err := flags.ParseOrHelp(args, p.getenv, p.stdout); done || err != nil {
-		return err
-	}
-	if len(from) == 0 {
-		return flags.Usage(errors.New("--from: which file?"))
-	}
-	r, err := report.LoadAll(from)
-	if err != nil {
-		return err
-	}
-	return p.show(&out, r)
+	return cli.NewCommand(flags, p.getenv, func([]string) error {
+		if len(from) == 0 {
+			return flags.Usage(errors.New("--from: which file?"))
+		}
+		r, err := report.LoadAll(from)
+		if err != nil {
+			return err
+		}
+		return p.show(&out, r)
+	})
 }

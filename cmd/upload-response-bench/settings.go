@@ -53,7 +53,7 @@ name processes whose CPU time is measured. 'upload-response-bench role worker --
 // flags returns the flags of a benchmark, with s set to the defaults.
 func (s *settings) flags(b *benchmark) *cli.FlagSet {
 	*s = defaultSettings()
-	f := &cli.FlagSet{Command: self + " " + b.name, Summary: "measures " + b.summary, Notes: notes}
+	f := &cli.FlagSet{Command: self + " " + b.name, Summary: "measures " + b.summary, Example: b.example, Notes: notes}
 	f.Groups = append(f.Groups, cli.Group{Heading: "What to measure", Options: choose(s.what(), b.what)})
 	if slices.Contains(b.what, "target") {
 		f.Notes += targetNotes

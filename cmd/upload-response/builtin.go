@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -14,6 +13,7 @@ import (
 	"os/signal"
 	"strconv"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
@@ -32,14 +32,6 @@ var builtins = []struct {
 	{"discard", `answers {"bytes":N}`, discard},
 }
 
-func builtinNames() string {
-	var names []string
-	for _, b := range builtins {
-		names = append(names, b.name)
-	}
-	return cli.OneOf(names)
-}
-
 // workerSettings is what the command line of a built-in worker says.
 type workerSettings struct {
 	socket, pool, name string
@@ -53,6 +45,7 @@ func (s *workerSettings) flags(kind, summary string, getenv func(string) string)
 	return &cli.FlagSet{
 		Command: "upload-response worker " + kind,
 		Summary: "runs a worker that " + summary,
+		Example: "# For all paths of a server without other workers\n" + self + " worker " + kind + " --pool default",
 		Groups: []cli.Group{{Heading: "Worker", Options: []cli.Option{
 			{Name: "socket", Arg: "PATH", Help: "Unix socket of the server", Default: s.socket,
 				Parse: socketPath(&s.socket)},
@@ -66,36 +59,30 @@ func (s *workerSettings) flags(kind, summary string, getenv func(string) string)
 	}
 }
 
-// worker runs the built-in worker that args name.
-func (p *program) worker(args []string) error {
-	const self = "upload-response worker"
-	if len(args) == 0 {
-		return &cli.UsageError{Command: self, Err: errors.New("no worker: want " + builtinNames())}
-	}
+// workerCommand returns the command that runs a built-in worker.
+func (p *program) workerCommand() *cobra.Command {
+	var list []*cobra.Command
 	for _, b := range builtins {
-		if b.name == args[0] {
-			return p.runWorker(b.name, b.summary, b.handler, args[1:])
-		}
+		var s workerSettings
+		list = append(list, cli.NewCommand(s.flags(b.name, b.summary, p.getenv), p.getenv,
+			func([]string) error { return p.runWorker(&s, b.handler) }))
 	}
-	if !cli.IsHelp(args[0]) {
-		return &cli.UsageError{Command: self, Err: fmt.Errorf("unknown worker %q: want %s", args[0], builtinNames())}
-	}
-	fmt.Fprintf(p.stdout, "%s: runs a worker that comes with the program.\n\nUsage: %s NAME [flags]\n\n", self, self)
-	for _, b := range builtins {
-		fmt.Fprintf(p.stdout, "  %-8s %s\n", b.name, b.summary)
-	}
-	fmt.Fprintf(p.stdout, "\n'%s NAME --help' lists the flags.\n", self)
-	return nil
+	return cli.NewGroup(&cli.FlagSet{
+		Command: "upload-response worker", Summary: "runs a worker that comes with the program", Example: workerExample,
+	}, "worker", list...)
 }
+
+const workerExample = `
+# A server that starts the worker
+upload-response serve --worker 'default=upload-response worker digest'
+
+# A worker that is started by hand, for all paths of a server without other workers
+upload-response worker digest --pool default
+`
 
 // runWorker serves until SIGTERM, SIGINT or SIGQUIT, and then finishes the running requests.
 // A second signal ends the process.
-func (p *program) runWorker(kind, summary string, handler http.Handler, args []string) error {
-	var s workerSettings
-	flags := s.flags(kind, summary, p.getenv)
-	if done, err := flags.ParseOrHelp(args, p.getenv, p.stdout); done || err != nil {
-		return err
-	}
+func (p *program) runWorker(s *workerSettings, handler http.Handler) error {
 	p.survivePipes()
 	log := s.logging.logger(p.stderr, s.logging.level)
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT, unix.SIGQUIT)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/server/listen"
@@ -23,10 +25,18 @@ var demoPools = []struct {
 	processes int
 }{{"echo", 1}, {"digest", 2}, {"discard", 1}}
 
+const demoExample = `
+# Start it, and send it a file from another terminal: curl -T big.file http://127.0.0.1:8080/digest
+upload-response demo
+
+# Try a worker of your own beside those
+upload-response demo --add /c/echo=./build/c/echo
+`
+
 // demoFlags returns the flags of demo, with s set to the defaults.
 func (s *settings) demoFlags(getenv func(string) string) *cli.FlagSet {
 	s.flags(getenv)
-	s.listeners = newListenerSettings("127.0.0.1:8080")
+	s.listeners = newListenerSettings(getenv, "127.0.0.1")
 	s.accessLog, s.shutdown = true, 5*time.Second
 	s.socket = fmt.Sprintf("%s/upload-response-demo-%d.sock", os.TempDir(), os.Getpid())
 	log := s.logging.flags()
@@ -36,6 +46,7 @@ func (s *settings) demoFlags(getenv func(string) string) *cli.FlagSet {
 	})
 	return &cli.FlagSet{
 		Command: "upload-response demo", Summary: "runs a server with built-in workers on /echo, /digest and /discard",
+		Example: demoExample,
 		Groups: []cli.Group{{Heading: "Addresses and workers", Options: []cli.Option{
 			s.listeners.listenFlag(),
 			{Name: "add", Arg: "PREFIX=COMMAND", Help: "start another worker, for the paths with this prefix; repeat",
@@ -48,26 +59,23 @@ func (s *settings) demoFlags(getenv func(string) string) *cli.FlagSet {
 	}
 }
 
-// demo runs a server with the built-in workers until a signal ends it.
-func (p *program) demo(args []string) error {
+func (p *program) demoCommand() *cobra.Command {
 	var s settings
 	flags := s.demoFlags(p.getenv)
-	done, err := flags.ParseOrHelp(args, p.getenv, p.stdout)
-	if done {
-		return nil
+	return cli.NewCommand(flags, p.getenv, func([]string) error { return p.demo(&s, flags) })
+}
+
+// demo runs a server with the built-in workers until a signal ends it.
+func (p *program) demo(s *settings, flags *cli.FlagSet) error {
+	if err := s.addDemoPools(); err != nil {
+		return err
 	}
-	if err == nil {
-		err = s.addDemoPools()
-	}
-	if err == nil {
-		err = s.complete(flags.Given)
-	}
-	if err != nil {
+	if err := s.finish(flags); err != nil {
 		return err
 	}
 	s.config.OpenPools = s.config.Supervised // so that users can try workers of their own
 	p.survivePipes()
-	v, err := openService(&s, p.stdout, p.stderr)
+	v, err := openService(s, p.stdout, p.stderr)
 	if err != nil {
 		return err
 	}

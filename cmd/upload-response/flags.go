@@ -15,6 +15,28 @@ import (
 
 const serveCommand = "upload-response serve"
 
+const serveExample = `
+# Workers that are started by hand attach to the server, which listens on 127.0.0.1:8080
+upload-response serve
+
+# The server starts four processes of a program, and starts them again when they end
+upload-response serve --worker default=./app --workers 4
+
+# HTTPS with a certificate from Let's Encrypt, and two applications in Python
+upload-response serve --listen :80 --listen https://:443 --acme-domain www.example.org \
+  --route /=web --route /api=api \
+  --worker 'web=python3 -m upload_response wsgi shop.wsgi:app' \
+  --worker 'api=python3 -m upload_response asgi api:app'
+`
+
+// commonFlags are those that most users look for: --help shows them, the others are behind --help-all.
+var commonFlags = []string{
+	"listen", "socket", "route", "tls-cert", "tls-key", "tls-self-signed", "acme-domain", "trust-proxy",
+	"num-streams", "slot-size", "slots-per-stream", "memory", "response-timeout", "queue-timeout", "shutdown-timeout",
+	"body-limit", "request-rate", "compress", "worker", "workers", "worker-user",
+	"log-level", "log-format", "access-log",
+}
+
 const serveNotes = `
 Sizes are bytes, or have a unit: 64KiB, 1MiB, 2GiB (1024), 64KB, 1MB (1000).
 A flag that can be repeated takes several values from the environment variable, with
@@ -26,8 +48,10 @@ memory for its responses.
 
 An ADDRESS is HOST:PORT or http://HOST:PORT (HTTP/1.1, and HTTP/2 with prior knowledge),
 https://HOST:PORT (HTTP/1.1 and 2, and HTTP/3 on the same UDP port), unix:PATH, or fd:N or
-https+fd:N, a listening socket that was passed on. Without --listen the server takes the
-sockets that systemd passes on, if there are any.
+https+fd:N, a listening socket that was passed on. :PORT, or a PORT alone, is for clients of
+all machines, 127.0.0.1:PORT and localhost:PORT for those of this one. Without --listen the
+server takes the sockets that systemd passes on, if there are any; else it listens on the port
+in the variable PORT, as hosting platforms set it, for clients of all machines.
 
 SIGTERM, SIGINT and SIGQUIT end the server when the running requests have finished; a second
 signal ends it at once. SIGUSR1 logs counters. SIGHUP reads the certificate files again.
@@ -39,13 +63,14 @@ func (s *settings) flags(getenv func(string) string) *cli.FlagSet {
 	*s = settings{config: server.DefaultConfig(), socket: attach.DefaultSocket(getenv), processes: 1,
 		shutdown: 30 * time.Second}
 	s.config.Routes, s.config.LinkMemory = nil, 0
-	s.listeners = newListenerSettings(":8080")
+	s.listeners = newListenerSettings(getenv, "")
 	log := s.logging.flags()
 	log.Options = append(log.Options, cli.Option{
 		Name: "access-log", Help: "write a line for every request to standard output", Parse: cli.Toggle(&s.accessLog),
 	})
 	return &cli.FlagSet{
-		Command: serveCommand, Summary: "runs the server", Notes: serveNotes,
+		Command: serveCommand, Summary: "runs the server", Example: serveExample, Notes: serveNotes,
+		Common: commonFlags,
 		Groups: []cli.Group{
 			s.addressFlags(), s.listeners.securityFlags(), s.proxyFlags(), s.memoryFlags(), s.timeoutFlags(),
 			s.requestFlags(), s.clientFlags(), s.compressionFlags(), s.workerFlags(), log,

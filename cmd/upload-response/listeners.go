@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"net"
 	"os"
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
@@ -12,15 +14,23 @@ import (
 type listenerSettings struct {
 	addresses    []listen.Address
 	fallback     string      // address without --listen
+	platformPort string      // the variable PORT, as hosting platforms set it
+	platformHost string      // where to listen on that port without --listen; empty: on all addresses
 	mode         os.FileMode // of Unix sockets
 	http3        bool
 	limits       server.Limits
 	certificates certificateSettings
 }
 
-func newListenerSettings(fallback string) listenerSettings {
+// localAddress is where the server listens by default: no other machine can connect.
+const localAddress = "127.0.0.1:8080"
+
+// newListenerSettings returns the defaults. Without --listen, the variable PORT says where to
+// listen: on that port of the host, or of all addresses if the host is "".
+func newListenerSettings(getenv func(string) string, host string) listenerSettings {
 	return listenerSettings{
-		fallback: fallback, mode: 0o600, http3: true, limits: server.DefaultLimits(),
+		fallback: localAddress, platformPort: getenv("PORT"), platformHost: host,
+		mode: 0o600, http3: true, limits: server.DefaultLimits(),
 		certificates: certificateSettings{acme: newACMESettings()},
 	}
 }
@@ -28,7 +38,7 @@ func newListenerSettings(fallback string) listenerSettings {
 func (l *listenerSettings) listenFlag() cli.Option {
 	return cli.Option{
 		Name: "listen", Arg: "ADDRESS", Help: "address for HTTP: HOST:PORT, https://HOST:PORT, unix:PATH, fd:N; repeat",
-		Default: l.fallback, Parse: address(&l.addresses), Split: cli.Words,
+		Default: l.fallback, Parse: address(&l.addresses, l.platformPort), Split: cli.Words,
 	}
 }
 
@@ -47,17 +57,23 @@ func (l *listenerSettings) securityFlags() cli.Group {
 }
 
 // complete fills in where to listen when no flag says it.
-func (l *listenerSettings) complete() {
+func (l *listenerSettings) complete() error {
 	if len(l.addresses) == 0 {
 		l.addresses = listen.SystemdSockets(os.Getenv)
 	}
-	if len(l.addresses) == 0 {
-		a, err := listen.ParseAddress(l.fallback)
-		if err != nil {
-			panic(err) // the constant is wrong
-		}
-		l.addresses = []listen.Address{a}
+	if len(l.addresses) > 0 {
+		return nil
 	}
+	fallback := l.fallback
+	if l.platformPort != "" {
+		fallback = net.JoinHostPort(l.platformHost, l.platformPort)
+	}
+	a, err := listen.ParseAddress(fallback)
+	if err != nil {
+		return fmt.Errorf("PORT %q: want a port from 0 to 65535, or give --listen", l.platformPort)
+	}
+	l.addresses = []listen.Address{a}
+	return nil
 }
 
 // check compares the certificates with the addresses that need them.

@@ -165,3 +165,29 @@ func TestAnEarlyEndOfAClientIsInTheLogOfEveryVersion(t *testing.T) {
 		transport.CloseIdleConnections()
 	}
 }
+
+func TestWithoutListenTheServerIsLocalOrOnThePortOfThePlatform(t *testing.T) {
+	for _, test := range []struct {
+		port string
+		args []string
+		want string
+	}{
+		{"", nil, "127.0.0.1:8080"}, {"5000", nil, ":5000"},
+		{"5000", []string{"--listen", "localhost"}, "localhost:8080"},
+		{"5000", []string{"--listen", "127.0.0.1:$PORT"}, "127.0.0.1:5000"},
+		{"5000", []string{"--listen", "${PORT}"}, ":5000"}, {"5000", []string{"--listen", "http://*:$PORT/"}, ":5000"},
+	} {
+		got := parsed(t, map[string]string{"PORT": test.port}, test.args...).listeners.addresses
+		if len(got) != 1 || got[0].String() != test.want {
+			t.Errorf("PORT=%s %q: %v, want %s", test.port, test.args, got, test.want)
+		}
+	}
+	if _, err := tryParse(map[string]string{"PORT": "tcp://10.0.0.1:80"}); err == nil ||
+		!strings.HasPrefix(err.Error(), `PORT "tcp://10.0.0.1:80": want a port from 0 to 65535`) {
+		t.Error(err)
+	}
+	_, err := tryParse(map[string]string{"PORT": "80000"}, "--listen", "$PORT")
+	if err == nil || !strings.Contains(err.Error(), "port 80000 is too large") {
+		t.Error(err)
+	}
+}

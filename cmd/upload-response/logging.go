@@ -17,9 +17,10 @@ type logging struct {
 func (l *logging) flags() cli.Group {
 	*l = logging{level: slog.LevelInfo, format: "text"}
 	return cli.Group{Heading: "Log (standard error)", Options: []cli.Option{
-		{Name: "log-level", Arg: "LEVEL", Help: "debug, info, warn or error", Default: "info", Parse: level(&l.level)},
+		{Name: "log-level", Arg: "LEVEL", Help: "debug, info, warn or error", Default: "info", Parse: level(&l.level),
+			Words: []string{"debug", "info", "warn", "error"}},
 		{Name: "log-format", Arg: "FORMAT", Help: "text or json", Default: l.format,
-			Parse: cli.Choice(&l.format, "text", "json")},
+			Parse: cli.Choice(&l.format, "text", "json"), Words: []string{"text", "json"}},
 	}}
 }
 

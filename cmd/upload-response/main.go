@@ -3,10 +3,10 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"io"
 	"os"
+
+	"github.com/spf13/cobra"
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 )
@@ -18,23 +18,8 @@ type program struct {
 	getenv         func(name string) string
 }
 
-// command is one of the program's subcommands.
-type command struct {
-	name    string
-	summary string
-	run     func(p *program, args []string) error
-}
-
-func commands() []command {
-	return []command{
-		{"serve", "run the server", (*program).serve},
-		{"worker", "run a built-in worker: " + builtinNames(), (*program).worker},
-		{"demo", "run a server with the built-in workers, to try it out", (*program).demo},
-		{"bench", "deprecated: run upload-response-bench", (*program).bench},
-		{"layout", "print the layout of the shared memory", (*program).layout},
-		{"version", "print the version", (*program).version},
-	}
-}
+// self is the name of the program.
+const self = "upload-response"
 
 func main() {
 	p := &program{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}
@@ -44,46 +29,25 @@ func main() {
 // main runs the command that args name and returns the exit status.
 func (p *program) main(args []string) int {
 	defer p.flush()
-	return cli.ExitStatus(p.stderr, "upload-response", p.runCommand(args))
+	return cli.ExitStatus(p.stderr, self, cli.Execute(p.commands(), args, p.stdout, p.stderr))
 }
 
-func (p *program) runCommand(args []string) error {
-	if len(args) == 0 {
-		return &cli.UsageError{Command: "upload-response", Err: errors.New("no command: want " + commandNames())}
-	}
-	if cli.IsHelp(args[0]) || args[0] == "help" {
-		return p.help(args[1:])
-	}
-	for _, c := range commands() {
-		if c.name == args[0] {
-			return c.run(p, args[1:])
-		}
-	}
-	return &cli.UsageError{Command: "upload-response",
-		Err: fmt.Errorf("unknown command %q: want %s", args[0], commandNames())}
-}
+const mainExample = `
+# A server on http://127.0.0.1:8080 with workers to try
+upload-response demo
 
-// help prints the help of the program, or of the command that args name.
-func (p *program) help(args []string) error {
-	if len(args) > 0 {
-		return p.runCommand(append(args, "--help"))
-	}
-	fmt.Fprint(p.stdout, "upload-response: a streaming request/response proxy over shared memory.\n\n"+
-		"Usage: upload-response COMMAND [flags]\n\n")
-	for _, c := range commands() {
-		fmt.Fprintf(p.stdout, "  %-8s %s\n", c.name, c.summary)
-	}
-	fmt.Fprint(p.stdout, "\n'upload-response COMMAND --help' lists the flags of a command.\n")
-	return nil
-}
+# Four processes of a program of yours, and HTTP for everybody
+upload-response serve --listen :80 --worker default=./app --workers 4
+`
 
-// commandNames lists the commands, apart from those that are deprecated.
-func commandNames() string {
-	var names []string
-	for _, c := range commands() {
-		if c.name != "bench" {
-			names = append(names, c.name)
-		}
-	}
-	return cli.OneOf(names)
+// commands returns the tree of commands.
+func (p *program) commands() *cobra.Command {
+	root := cli.NewGroup(&cli.FlagSet{
+		Command: self, Summary: "a streaming request/response proxy over shared memory", Example: mainExample,
+	}, "command",
+		p.serveCommand(), p.workerCommand(), p.demoCommand(), p.layoutCommand(), p.versionCommand(),
+		p.completionCommand(), p.manualCommand(),
+		cli.NewHidden("bench", "deprecated: run upload-response-bench", p.bench))
+	cli.AddVersion(root, versionLine())
+	return root
 }

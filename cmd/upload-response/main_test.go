@@ -40,12 +40,21 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
-		{"", "no command: want serve, worker, demo, layout or version (see 'upload-response --help')"},
-		{"serv", `unknown command "serv": want serve,`},
+		{"", "no command: want serve, worker, demo, layout, version, completion or man (see 'upload-response --help')"},
+		{"serv", `unknown command "serv": did you mean serve? (see 'upload-response --help')`},
+		{"nothing", `unknown command "nothing": want serve,`},
+		{"help nothing", `unknown command "nothing": want serve,`},
+		{"serve --lisen :1", "unknown flag --lisen: did you mean --listen? (see 'upload-response serve --help')"},
+		{"serve -lisen :1", "unknown flag --lisen: did you mean --listen?"},
+		{"serve --respons_timeout 1s", "unknown flag --respons_timeout: did you mean --response-timeout?"},
+		{"serve -x", "unknown flag -x (see"},
+		{"--foo", "unknown flag --foo (see 'upload-response --help')"},
+		{"worker ecko", `unknown worker "ecko": did you mean echo?`},
 		{"serve --foo", "unknown flag --foo (see 'upload-response serve --help')"},
 		{"serve --listen", "--listen needs a value"},
 		{"serve extra", `unexpected argument "extra"`},
-		{"serve --listen 8080", `--listen "8080": want HOST:PORT, https://HOST:PORT, unix:PATH`},
+		{"serve --listen 80x", `--listen "80x": want HOST:PORT, https://HOST:PORT, unix:PATH`},
+		{"serve --listen $PORT", `--listen "$PORT": the variable PORT is not set`},
 		{"serve --listen unix:", "want unix: and a path of 1 to 107 bytes"},
 		{"serve --listen :1 --listen :1", `--listen ":1": given twice`},
 		{"serve --listen https://:8443",
@@ -120,7 +129,8 @@ func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 
 func TestHelpGoesToStandardOutputAndFits(t *testing.T) {
 	for _, args := range []string{"--help", "-h", "help", "help serve", "serve --help", "serve -h", "worker --help",
-		"worker digest --help", "demo --help", "layout --help", "version --help"} {
+		"worker digest --help", "demo --help", "layout --help", "version --help", "serve -help", "serve --help-all",
+		"serve --memory 1GiB --help", "help worker digest", "help help"} {
 		stdout, stderr, status := call(nil, strings.Fields(args)...)
 		if status != 0 || stderr != "" || !strings.HasPrefix(strings.ToLower(stdout), "upload-response") {
 			t.Errorf("%q: status %d, printed %q and %q", args, status, stdout, stderr)
@@ -134,9 +144,9 @@ func TestHelpGoesToStandardOutputAndFits(t *testing.T) {
 }
 
 func TestHelpOfServeNamesEveryFlagAndItsDefault(t *testing.T) {
-	stdout, _, _ := call(nil, "serve", "--help")
+	stdout, _, _ := call(nil, "serve", "--help-all")
 	for _, want := range []string{
-		"--listen ADDRESS", "(:8080)", "--num-streams N", "(100)", "--slot-size SIZE", "(64KiB)",
+		"--listen ADDRESS", "(127.0.0.1:8080)", "--num-streams N", "(100)", "--slot-size SIZE", "(64KiB)",
 		"--slots-per-stream N", "(16384)", "--memory SIZE", "(256MiB)", "--response-timeout TIME", "(30s)",
 		"UPLOAD_RESPONSE_LISTEN",
 	} {
@@ -147,8 +157,10 @@ func TestHelpOfServeNamesEveryFlagAndItsDefault(t *testing.T) {
 }
 
 func TestVersionAndLayoutArePrinted(t *testing.T) {
-	if stdout, _, status := call(nil, "version"); status != 0 || !strings.HasPrefix(stdout, "upload-response 0.") {
-		t.Errorf("version: %d, %q", status, stdout)
+	for _, args := range []string{"version", "--version"} {
+		if stdout, _, status := call(nil, args); status != 0 || !strings.HasPrefix(stdout, "upload-response 0.") {
+			t.Errorf("%s: %d, %q", args, status, stdout)
+		}
 	}
 	stdout, _, status := call(nil, "layout")
 	if status != 0 || !strings.Contains(stdout, "descriptor   number") || !strings.Contains(stdout, "hash 0x") {

@@ -1,24 +1,26 @@
 package main
 
 import (
-	"errors"
 	"os"
+
+	"github.com/spf13/cobra"
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 )
 
-// serve runs the server until a signal ends it.
-func (p *program) serve(args []string) error {
+func (p *program) serveCommand() *cobra.Command {
 	var s settings
 	flags := s.flags(p.getenv)
-	if err := s.parse(flags, args, p.getenv); errors.Is(err, cli.ErrHelp) {
-		flags.WriteHelp(p.stdout)
-		return nil
-	} else if err != nil {
+	return cli.NewCommand(flags, p.getenv, func([]string) error { return p.serve(&s, flags) })
+}
+
+// serve runs the server until a signal ends it.
+func (p *program) serve(s *settings, flags *cli.FlagSet) error {
+	if err := s.finish(flags); err != nil {
 		return err
 	}
 	p.survivePipes()
-	v, err := openService(&s, p.stdout, p.stderr)
+	v, err := openService(s, p.stdout, p.stderr)
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,11 @@ func (s *settings) parse(flags *cli.FlagSet, args []string, getenv func(string) 
 	if err := flags.Parse(args, getenv); err != nil {
 		return err
 	}
+	return s.finish(flags)
+}
+
+// finish completes and checks settings that the flags and variables have set.
+func (s *settings) finish(flags *cli.FlagSet) error {
 	if err := s.complete(flags.Given); err != nil {
 		return flags.Usage(err)
 	}
@@ -58,7 +63,9 @@ func (s *settings) complete(given func(option string) bool) error {
 		return errors.New("--workers is the number of processes of each --worker: give --worker, too")
 	}
 	s.expandWorkers()
-	s.listeners.complete()
+	if err := s.listeners.complete(); err != nil {
+		return err
+	}
 	for _, check := range []func() error{s.listeners.check, s.checkProxies, s.checkHeaderLimit, s.checkPools,
 		s.checkMemory} {
 		if err := check(); err != nil {

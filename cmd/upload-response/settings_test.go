@@ -33,7 +33,7 @@ func TestServeWithoutFlagsIsTheDefaultConfig(t *testing.T) {
 	if want := server.DefaultConfig(); !reflect.DeepEqual(s.config, want) {
 		t.Errorf("%+v, want %+v", s.config, want)
 	}
-	if len(s.listeners.addresses) != 1 || s.listeners.addresses[0].String() != ":8080" ||
+	if len(s.listeners.addresses) != 1 || s.listeners.addresses[0].String() != "127.0.0.1:8080" ||
 		s.shutdown != 30*time.Second || s.accessLog || s.logging.level != slog.LevelInfo || s.logging.format != "text" {
 		t.Errorf("%+v", s)
 	}

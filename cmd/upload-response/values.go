@@ -29,9 +29,14 @@ func level(p *slog.Level) func(string) error {
 	}
 }
 
-// address adds an address to listen on.
-func address(p *[]listen.Address) func(string) error {
+// address adds an address to listen on. $PORT in it is the variable that hosting platforms set.
+func address(p *[]listen.Address, platformPort string) func(string) error {
 	return func(s string) error {
+		if text := portVariable.ReplaceAllLiteralString(s, platformPort); text != s && platformPort == "" {
+			return errors.New("the variable PORT is not set")
+		} else if text != s {
+			s = text
+		}
 		a, err := listen.ParseAddress(s)
 		if err != nil {
 			return err
@@ -43,6 +48,9 @@ func address(p *[]listen.Address) func(string) error {
 		return nil
 	}
 }
+
+// portVariable matches the variable of the platform where a shell has not expanded it.
+var portVariable = regexp.MustCompile(`\$(?:PORT\b|\{PORT\})`)
 
 // fileMode takes permissions in octal.
 func fileMode(p *os.FileMode) func(string) error {

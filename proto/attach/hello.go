@@ -3,6 +3,7 @@ package attach
 import (
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // The bells on which a worker can sleep.
@@ -33,6 +34,9 @@ type Hello struct {
 	SDKVersion string `msgpack:"sdk_version"` // version of that SDK, 0 to 64 printable ASCII characters
 	Lanes      uint32 `msgpack:"lanes"`       // requests that the worker serves at once, 1 to 4096
 	Bell       string `msgpack:"bell"`        // what the worker sleeps on: "futex" or "eventfd"
+
+	// Stacks is the signal on which the process prints its stacks, and goes on; 0: on none.
+	Stacks uint32 `msgpack:"stacks"`
 }
 
 // Type returns "hello".
@@ -60,8 +64,27 @@ func (h *Hello) Validate() error {
 		return refuse("lanes", strconv.FormatUint(uint64(h.Lanes), 10)+" is not 1 to 4096")
 	case h.Bell != BellFutex && h.Bell != BellEventfd:
 		return refuse("bell", quote(h.Bell)+` is neither "futex" nor "eventfd"`)
+	case !validStacks(h.Stacks):
+		return refuse("stacks", strconv.FormatUint(uint64(h.Stacks), 10)+
+			" is not 0, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH or a real-time signal")
 	}
 	return nil
+}
+
+// The real-time signals that programs may use: the C libraries keep 32 and 33.
+const (
+	minRealTime = 34
+	maxRealTime = 64
+)
+
+// validStacks reports whether a signal may be the one on which a process prints its
+// stacks: one that processes can handle, and that means nothing else to most of them.
+func validStacks(signal uint32) bool {
+	switch syscall.Signal(signal) {
+	case 0, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH:
+		return true
+	}
+	return signal >= minRealTime && signal <= maxRealTime
 }
 
 func refuse(key, what string) error {

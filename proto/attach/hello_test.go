@@ -9,7 +9,7 @@ import (
 func goodHello() Hello {
 	return Hello{
 		LayoutMin: 1, LayoutMax: 2, Pool: "default", Name: "worker 1", PID: 4711,
-		SDK: "go", SDKVersion: "0.1.0", Lanes: 64, Bell: BellEventfd,
+		SDK: "go", SDKVersion: "0.1.0", Lanes: 64, Bell: BellEventfd, Stacks: 12,
 	}
 }
 
@@ -25,6 +25,12 @@ func TestAHelloAtItsLimitsIsValid(t *testing.T) {
 		"4096 lanes":             func(h *Hello) { h.Lanes = 4096 },
 		"futex":                  func(h *Hello) { h.Bell = BellFutex },
 		"one layout":             func(h *Hello) { h.LayoutMin = 2 },
+		"no stacks":              func(h *Hello) { h.Stacks = 0 },
+		"stacks on SIGQUIT":      func(h *Hello) { h.Stacks = 3 },
+		"stacks on SIGUSR1":      func(h *Hello) { h.Stacks = 10 },
+		"stacks on SIGWINCH":     func(h *Hello) { h.Stacks = 28 },
+		"first real-time signal": func(h *Hello) { h.Stacks = 34 },
+		"last real-time signal":  func(h *Hello) { h.Stacks = 64 },
 		"no SDK":                 func(h *Hello) { h.SDK, h.SDKVersion = "", "" },
 	} {
 		h := goodHello()
@@ -63,6 +69,12 @@ func TestAHelloBeyondItsLimitsIsRefusedByKey(t *testing.T) {
 		{"lanes", func(h *Hello) { h.Lanes = 4097 }},
 		{"bell", func(h *Hello) { h.Bell = "" }},
 		{"bell", func(h *Hello) { h.Bell = "Futex" }},
+		{"stacks", func(h *Hello) { h.Stacks = 9 }},
+		{"stacks", func(h *Hello) { h.Stacks = 15 }},
+		{"stacks", func(h *Hello) { h.Stacks = 19 }},
+		{"stacks", func(h *Hello) { h.Stacks = 33 }},
+		{"stacks", func(h *Hello) { h.Stacks = 65 }},
+		{"stacks", func(h *Hello) { h.Stacks = 1<<32 - 1 }},
 	} {
 		h := goodHello()
 		c.change(&h)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -13,59 +14,99 @@ import (
 
 // Address is where clients connect, as text:
 //
-//	HOST:PORT          HTTP/1.1 and 2 in the clear
+//	HOST:PORT          HTTP/1.1 and 2 in the clear; http://HOST:PORT is the same
 //	https://HOST:PORT  HTTP/1.1 and 2 over TLS, and HTTP/3 on the same UDP port
 //	unix:PATH          a Unix socket, in the clear
 //	fd:N               a listening socket that the process was started with
 //	https+fd:N         the same, over TLS
+//
+// Without a host, or with * for it, clients connect to all addresses of the machine; a number
+// alone is such a port. The port can be left out: it is 80 after http:// and 443 after
+// https://, and 8080 after localhost or an IP address alone.
 type Address struct {
 	Secure  bool
 	network string // tcp, unix or fd
 	where   string
 }
 
-// ParseAddress reads the text of an address.
+// ParseAddress reads the text of an address. An error says which addresses there are.
 func ParseAddress(text string) (a Address, err error) {
 	scheme, where, _ := strings.Cut(text, ":")
-	switch scheme {
-	case "http", "https":
-		a = Address{scheme == "https", "tcp", strings.TrimSuffix(strings.TrimPrefix(where, "//"), "/")}
+	switch scheme = strings.ToLower(scheme); scheme {
+	case "http":
+		return parseTCP(false, where, "80")
+	case "https":
+		return parseTCP(true, where, "443")
 	case "unix":
-		a = Address{false, "unix", where}
+		return parseUnix(where)
 	case "fd", "https+fd":
-		a = Address{scheme == "https+fd", "fd", where}
-	default:
-		a = Address{false, "tcp", text}
+		if _, err := strconv.ParseUint(where, 10, 31); err != nil {
+			return a, fmt.Errorf("want %s: and the number of a descriptor, such as %[1]s:3", scheme)
+		}
+		return Address{scheme == "https+fd", "fd", where}, nil
 	}
-	return a, a.check()
+	if strings.HasPrefix(where, "//") {
+		return a, fmt.Errorf("unknown scheme %s: want http:// or https://", scheme)
+	}
+	return parseTCP(false, text, "")
 }
-
-// errAddress says what an address is.
-var errAddress = errors.New("want HOST:PORT, https://HOST:PORT, unix:PATH, fd:N or https+fd:N, " +
-	"such as :8080 or https://127.0.0.1:8443")
 
 // longestPath is the longest that fits the kernel's sockaddr_un.
 const longestPath = 107
 
-func (a Address) check() error {
-	var err error
-	switch a.network {
-	case "tcp":
-		_, port, split := net.SplitHostPort(a.where)
-		if _, err = strconv.ParseUint(port, 10, 16); split != nil {
-			err = split
-		}
-	case "fd":
-		_, err = strconv.ParseUint(a.where, 10, 31)
-	case "unix":
-		if a.where == "" || len(a.where) > longestPath {
-			return fmt.Errorf("want unix: and a path of 1 to %d bytes", longestPath)
-		}
+func parseUnix(path string) (Address, error) {
+	if strings.HasPrefix(path, "///") { // a URL without a host
+		path = path[2:]
 	}
-	if err != nil {
-		return errAddress
+	if path == "" || len(path) > longestPath {
+		return Address{}, fmt.Errorf("want unix: and a path of 1 to %d bytes", longestPath)
 	}
-	return nil
+	return Address{false, "unix", path}, nil
+}
+
+// errAddress says what an address is.
+var errAddress = errors.New("want HOST:PORT, https://HOST:PORT, unix:PATH, fd:N or https+fd:N, " +
+	"such as 8080, :8080, localhost:8080 or https://127.0.0.1:8443")
+
+// defaultPort is that of an address without a scheme and a port.
+const defaultPort = "8080"
+
+// parseTCP reads a host and a port. The port is one of a scheme, or "" if there is no scheme.
+func parseTCP(secure bool, text, port string) (a Address, err error) {
+	where := strings.TrimSuffix(strings.TrimPrefix(text, "//"), "/")
+	if strings.Contains(where, "/") {
+		return a, errors.New("want an address without a path: --route says which paths lead to which pool")
+	}
+	host, given, split := net.SplitHostPort(where)
+	switch {
+	case split == nil:
+		port = given
+	case port == "" && isNumber(where):
+		host, port = "", where
+	case port == "" && isLocal(where):
+		host, port = strings.Trim(where, "[]"), defaultPort
+	case port != "" && where != "" && (isLocal(where) || !strings.Contains(where, ":")):
+		host = strings.Trim(where, "[]")
+	default:
+		return a, errAddress
+	}
+	if _, err = strconv.ParseUint(port, 10, 16); err != nil && isNumber(port) {
+		return a, fmt.Errorf("port %s is too large: the last one is 65535", port)
+	} else if err != nil {
+		return a, errAddress
+	}
+	if host == "*" {
+		host = ""
+	}
+	return Address{secure, "tcp", net.JoinHostPort(host, port)}, nil
+}
+
+func isNumber(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
+
+// isLocal reports whether text is an address without a port that no misspelt word can be.
+func isLocal(text string) bool {
+	_, err := netip.ParseAddr(strings.Trim(text, "[]"))
+	return err == nil || text == "localhost" || text == "*"
 }
 
 // Port returns the port of a TCP address, or 0.

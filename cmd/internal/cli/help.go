@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/spf13/cobra"
 )
 
 // envNote ends the help of every command with flags.
@@ -13,33 +15,74 @@ Every flag is also an environment variable, which a flag overrides:
 --%s is %s.
 `
 
-// WriteHelp writes the help of a command: the flags in groups, in two columns.
-func (f *FlagSet) WriteHelp(w io.Writer) {
-	fmt.Fprintf(w, "%s: %s.\n\nUsage: %s", f.Command, f.Summary, f.Command)
-	if len(f.Groups) == 0 {
-		fmt.Fprintln(w)
+// writeHelp writes the help of a command: examples, then the commands below it, then the
+// flags in groups, in two columns; the rare ones only if all is true.
+func (f *FlagSet) writeHelp(w io.Writer, c *cobra.Command, all bool) {
+	fmt.Fprintf(w, "%s: %s.\n", f.Command, f.Summary)
+	if c.HasExample() {
+		fmt.Fprintf(w, "\n%s\n", indent(c.Example))
+	}
+	fmt.Fprintf(w, "\nUsage: %s\n", c.UseLine())
+	writeCommands(w, c)
+	if len(f.Groups) > 0 {
+		f.writeFlags(w, all)
+	}
+	if f.Notes != "" && (all || f.Common == nil) {
+		fmt.Fprintf(w, "\n%s\n", strings.TrimSpace(f.Notes))
+	}
+	if f.Common != nil && !all {
+		fmt.Fprintf(w, "\nThere are more flags: %s --help-all\n", f.Command)
+	}
+}
+
+func writeCommands(w io.Writer, c *cobra.Command) {
+	names := visibleNames(c)
+	if len(names) == 0 {
 		return
 	}
-	fmt.Fprintln(w, " [flags]")
+	width := 0
+	for _, name := range names {
+		width = max(width, len(name))
+	}
+	fmt.Fprintln(w)
+	for _, name := range names {
+		fmt.Fprintf(w, "  %-*s  %s\n", width, name, child(c, name).Short)
+	}
+	fmt.Fprintf(w, "\n'%s %s --help' lists the flags.\n", c.CommandPath(), strings.Fields(c.Use)[1])
+}
+
+func (f *FlagSet) writeFlags(w io.Writer, all bool) {
 	width := 0
 	for o := range f.All() {
-		width = max(width, len(o.left()))
+		if f.shows(o, all) {
+			width = max(width, len(o.left()))
+		}
 	}
 	for _, g := range f.Groups {
-		fmt.Fprintf(w, "\n%s\n", g.Heading)
+		heading := "\n" + g.Heading + "\n"
 		for i := range g.Options {
-			o := &g.Options[i]
-			fmt.Fprintf(w, "  %-*s  %s\n", width, o.left(), o.right())
+			if o := &g.Options[i]; f.shows(o, all) {
+				fmt.Fprintf(w, "%s  %-*s  %s\n", heading, width, o.left(), o.right())
+				heading = ""
+			}
 		}
 	}
 	example := f.Groups[0].Options[0].Name
 	fmt.Fprintf(w, envNote, example, EnvName(example))
-	if f.Notes != "" {
-		fmt.Fprintf(w, "\n%s\n", strings.TrimSpace(f.Notes))
-	}
 }
 
-func (o *Option) left() string { return strings.TrimSpace("--" + o.Name + " " + o.Arg) }
+// shows reports whether the help has an option.
+func (f *FlagSet) shows(o *Option, all bool) bool {
+	return all || f.Common == nil || slices.Contains(f.Common, o.Name)
+}
+
+func (o *Option) left() string {
+	left := strings.TrimSpace("--" + o.Name + " " + o.Arg)
+	if o.Short != "" {
+		left = "-" + o.Short + ", " + left
+	}
+	return left
+}
 
 func (o *Option) right() string {
 	if o.Default == "" {
@@ -48,11 +91,23 @@ func (o *Option) right() string {
 	return o.Help + " (" + o.Default + ")"
 }
 
-// IsHelp reports whether an argument asks for the help.
-func IsHelp(arg string) bool { return slices.Contains([]string{"--help", "-help", "-h"}, arg) }
+// indent begins each line that is not empty with two spaces.
+func indent(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if line != "\n" {
+			b.WriteString("  ")
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
 
 // OneOf joins names as "a, b or c".
 func OneOf(names []string) string {
 	last := len(names) - 1
+	if last == 0 {
+		return names[0]
+	}
 	return strings.Join(names[:last], ", ") + " or " + names[last]
 }

@@ -2,25 +2,26 @@ package cli
 
 import "strings"
 
-// Nearest returns the name of the list that a misspelt one most likely stands for: one with
-// few other letters, or that begins with it. It returns "" if there is none.
+// Nearest returns the name of the list that a misspelt one most likely stands for: one that
+// begins with it, or that has few other letters. It returns "" if there is none.
 func Nearest(name string, list []string) (nearest string) {
 	name = strings.ToLower(strings.ReplaceAll(name, "_", "-"))
+	for _, candidate := range list {
+		longer := strings.HasPrefix(strings.ToLower(candidate), name)
+		if longer && len(name) >= 3 && (nearest == "" || len(candidate) < len(nearest)) {
+			nearest = candidate
+		}
+	}
+	if nearest != "" {
+		return nearest
+	}
 	least := min(len(name)/3, 3) + 1
 	for _, candidate := range list {
 		if d := editDistance(name, strings.ToLower(candidate)); d < least && d < len(candidate) {
 			nearest, least = candidate, d
 		}
 	}
-	if nearest != "" || len(name) < 3 {
-		return nearest
-	}
-	for _, candidate := range list {
-		if strings.HasPrefix(strings.ToLower(candidate), name) {
-			return candidate
-		}
-	}
-	return ""
+	return nearest
 }
 
 // editDistance returns how many letters of a have to be added, left out, replaced, or

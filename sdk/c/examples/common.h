@@ -16,7 +16,8 @@
 struct settings {
     const char *socket, *pool, *file;
     int threads;
-    uint32_t lanes; /* requests that a link serves at once; 1 */
+    uint32_t lanes;  /* requests that a link serves at once; 1 */
+    uint32_t stacks; /* the signal on which stacks are printed; 0: none */
     /* Answers one request, and ends it. */
     void (*serve)(ur_link *link, ur_request r, const struct settings *s);
     /* Serves a link until it is dead, or drained, and returns the error that says which.
@@ -40,6 +41,55 @@ static void stop_on_signals(void) {
     (void)sigaction(SIGTERM, &action, NULL);
     (void)sigaction(SIGINT, &action, NULL);
 }
+
+/* ---- stacks: printed when the server asks a worker that is stuck where it hangs */
+
+enum { PRINT_STACKS = 40, MAX_THREADS = 1024 }; /* a real-time signal, which libraries seldom use */
+
+#ifdef __GLIBC__
+#include <execinfo.h>
+#include <sys/syscall.h>
+
+/* The threads that serve, as the kernel numbers them: 0 is none, and one that has ended gets no signal. */
+static atomic_int serving[MAX_THREADS];
+
+/* The signal comes to some thread, which passes it on to those that serve. */
+static void print_stack(int signal, siginfo_t *info, void *context) {
+    static const char head[] = "stack of a thread, most recent call first:\n";
+    void *frames[64];
+    int before = errno;
+    (void)context;
+    if (info->si_code != SI_TKILL) {
+        for (int i = 0; i < MAX_THREADS; i++) {
+            if (serving[i] != 0) {
+                (void)syscall(SYS_tgkill, getpid(), (int)serving[i], signal);
+            }
+        }
+    } else if (write(STDERR_FILENO, head, sizeof head - 1) > 0) {
+        backtrace_symbols_fd(frames, backtrace(frames, 64), STDERR_FILENO);
+    }
+    errno = before;
+}
+
+/* Installs the handler, and returns its signal. */
+static uint32_t print_stacks_on_signal(void) {
+    struct sigaction action;
+    void *frame;
+    memset(&action, 0, sizeof action);
+    action.sa_sigaction = print_stack;
+    action.sa_flags = SA_SIGINFO | SA_RESTART;
+    (void)backtrace(&frame, 1); /* the first call loads a library, which no handler may do */
+    return sigaction(PRINT_STACKS, &action, NULL) == 0 ? (uint32_t)PRINT_STACKS : 0;
+}
+
+/* Has the handler reach this thread, which is the i-th. */
+static void print_stack_of_thread(int i) { serving[i] = (int)syscall(SYS_gettid); }
+#else
+static uint32_t print_stacks_on_signal(void) { return 0; }
+static void print_stack_of_thread(int i) { (void)i; }
+#endif
+
+/* ---- the command line */
 
 static const char *variable(const char *name, const char *otherwise) {
     const char *value = getenv(name);
@@ -65,7 +115,7 @@ static int serve_in_turn(ur_link *link, const struct settings *s) {
 static int thread_count(const char *text) {
     char *end;
     long n = strtol(text, &end, 10);
-    return *end == '\0' && n > 0 && n <= 1024 ? (int)n : 0;
+    return *end == '\0' && n > 0 && n <= MAX_THREADS ? (int)n : 0;
 }
 
 /* Reads the command line, or ends the process. */
@@ -73,7 +123,6 @@ static struct settings read_settings(int argc, char **argv) {
     struct settings s;
     memset(&s, 0, sizeof s);
     s.socket = ""; /* where a server listens by default: see ur_default_socket */
-    ;
     s.pool = variable("UPLOAD_RESPONSE_POOL", "default");
     s.threads = 1;
     s.lanes = 1;
@@ -114,6 +163,7 @@ static int keep_serving(const struct settings *s) {
         options.socket = s->socket;
         options.pool = s->pool;
         options.lanes = s->lanes;
+        options.stacks = s->stacks;
         int err = ur_attach(&link, &options);
         if (err == 0) {
             pause = 20000;
@@ -131,7 +181,11 @@ static int keep_serving(const struct settings *s) {
     return 0;
 }
 
-static void *run_thread(void *settings) { return (void *)(intptr_t)keep_serving((const struct settings *)settings); }
+static void *run_thread(void *settings) {
+    static atomic_int threads;
+    print_stack_of_thread(threads++);
+    return (void *)(intptr_t)keep_serving((const struct settings *)settings);
+}
 
 /* Runs a worker with as many threads as asked for, a link each. */
 static int run_worker(struct settings *s) {
@@ -139,6 +193,7 @@ static int run_worker(struct settings *s) {
     pthread_t *threads = (pthread_t *)calloc((size_t)count, sizeof *threads);
     int status = 0;
     stop_on_signals();
+    s->stacks = print_stacks_on_signal();
     for (int i = 0; i < count; i++) {
         if (threads == NULL || pthread_create(&threads[i], NULL, run_thread, s) != 0) {
             (void)fprintf(stderr, "cannot start %d threads\n", count);

@@ -155,6 +155,22 @@
  * without it. ur_disarm() withdraws the announcement and clears the descriptor.
  *
  *
+ * ## When a worker is stuck
+ *
+ * The server replaces a worker process that it started when a request there makes no
+ * progress: when for a time no slot of it is read, written or released. It logs the
+ * request, sends the process SIGTERM, and after a while SIGKILL. A request that moves
+ * bytes, however slowly, is not stuck.
+ *
+ * To learn where it hangs, install a handler that prints the stacks of your threads to
+ * standard error, and name its signal in ur_options.stacks: SIGUSR1, SIGUSR2, SIGQUIT,
+ * SIGWINCH, or a real-time signal (34 to 64), which fewer libraries use. The server sends
+ * it before SIGTERM. The process has to survive the signal, and the handler may call only
+ * functions that are safe in one (signal-safety(7)). The SDK installs no handler, and does
+ * not know how to print a stack: glibc has backtrace_symbols_fd(), others have libunwind.
+ * examples/common.h shows a handler that reaches every thread.
+ *
+ *
  * ## Errors
  *
  * Functions return 0, or one of these. They return other errors of the system unchanged.
@@ -347,6 +363,9 @@ typedef struct ur_options {
     /** A user whose server is trusted, besides our own effective user and root. 0 is none;
      * then UPLOAD_RESPONSE_SERVER_UID names that user, if it is set. */
     uint32_t server_uid;
+    /** The signal on which this process prints its stacks to standard error, and goes on; 0
+     * is none. Its handler is the program's: see "When a worker is stuck". */
+    uint32_t stacks;
     uint64_t reserved[8]; /**< 0 */
 } ur_options;
 
@@ -1432,7 +1451,7 @@ enum ur__message_kind { UR__NO_MESSAGE, UR__HELLO, UR__WELCOME, UR__REFUSAL, UR_
 /* The union of all messages: each kind uses some fields. Strings point into the packet. */
 struct ur__message {
     enum ur__message_kind kind;
-    uint64_t layout_min, layout_max, features, pid, lanes;
+    uint64_t layout_min, layout_max, features, pid, lanes, stacks;
     uint64_t layout, layout_hash, instance, server_pid, link, link_generation, request_bytes, response_bytes,
         response_timeout_ms;
     uint64_t deadline_ms;
@@ -1455,7 +1474,7 @@ static const struct ur__key ur__keys[] = {
     UR__UINT(UR__HELLO, layout_min, UINT16_MAX), UR__UINT(UR__HELLO, layout_max, UINT16_MAX),
     UR__UINT(UR__HELLO, features, UINT64_MAX), UR__STRING(UR__HELLO, pool), UR__STRING(UR__HELLO, name),
     UR__UINT(UR__HELLO, pid, UINT32_MAX), UR__STRING(UR__HELLO, sdk), UR__STRING(UR__HELLO, sdk_version),
-    UR__UINT(UR__HELLO, lanes, UINT32_MAX), UR__STRING(UR__HELLO, bell),
+    UR__UINT(UR__HELLO, lanes, UINT32_MAX), UR__STRING(UR__HELLO, bell), UR__UINT(UR__HELLO, stacks, UINT32_MAX),
 
     UR__UINT(UR__WELCOME, layout, UINT16_MAX), UR__UINT(UR__WELCOME, features, UINT64_MAX),
     UR__UINT(UR__WELCOME, layout_hash, UINT64_MAX), UR__UINT(UR__WELCOME, instance, UINT64_MAX),
@@ -3331,6 +3350,7 @@ static inline int ur__send_hello(const ur_link *l, ur_options *o) {
     m.sdk_version = ur__text(o->sdk_version);
     m.lanes = o->lanes;
     m.bell = ur__text(o->bell == UR_BELL_EVENTFD ? "eventfd" : "futex");
+    m.stacks = o->stacks;
     size_t n = ur__encode(&m, packet);
     if (n == 0) {
         return ur__fail_attach(o, -EINVAL, "the names in the options are not UTF-8 or too long", ur__text(""));

@@ -219,6 +219,37 @@ static void the_user_in_the_environment_is_a_number(void) {
     CHECK(unsetenv("UPLOAD_RESPONSE_SERVER_UID") == 0 && close(listener) == 0);
 }
 
+/* ---- what it is told */
+
+/* Receives one hello, in a child, whose exit status is 0 if it names this signal. */
+static pid_t expect_signal(int listener, uint64_t signal) {
+    pid_t child = fork();
+    if (child != 0) {
+        return child;
+    }
+    uint8_t packet[UR__MAX_MESSAGE];
+    struct ur__message m;
+    int link = accept(listener, NULL, NULL);
+    ssize_t n = recv(link, packet, sizeof packet, 0);
+    _exit(n <= 0 || ur__decode(&m, packet, (size_t)n) != UR__MESSAGE_OK || m.kind != UR__HELLO || m.stacks != signal);
+}
+
+static void a_hello_names_the_signal_for_stacks(void) {
+    ur_options o;
+    ur_link *link;
+    int listener = listen_at(in("s"));
+    ur_options_init(&o);
+    o.socket = in("s");
+    for (uint32_t signal = 0; signal <= 40; signal += 40) { /* none is the default */
+        pid_t child = expect_signal(listener, signal);
+        CHECK(o.stacks == 0);
+        o.stacks = signal;
+        CHECK(ur_attach(&link, &o) == -ECONNRESET);
+        wait_for(child);
+    }
+    CHECK(close(listener) == 0);
+}
+
 /* ---- where it is */
 
 static int find(char *path) { return ur__find_socket(path, 108, in("run"), in("tmp")); }
@@ -290,6 +321,7 @@ int main(void) {
     descriptors_from_the_server_are_checked();
     nothing_is_sent_to_a_server_of_another_user();
     the_user_in_the_environment_is_a_number();
+    a_hello_names_the_signal_for_stacks();
     the_default_socket_is_where_only_its_user_can_put_it();
     without_a_path_the_default_one_is_taken();
     an_attach_ends_in_time();

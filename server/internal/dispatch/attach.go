@@ -230,6 +230,7 @@ func (d *Dispatcher) newLink(
 	}
 	l := &link{
 		pool: p, cache: d.requests, responses: d.responses, log: d.log, name: hello.Name, pid: pid, holder: h,
+		since: time.Now(),
 		index: ls.mailbox, generation: ls.generation, segment: ls.segment, conn: conn, concurrency: concurrency,
 	}
 	if l.name == "" {

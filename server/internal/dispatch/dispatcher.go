@@ -90,6 +90,19 @@ type Request struct {
 	Upload     bool // a body is to come
 	Unasked    bool // the client sends that unasked
 	WebSocket  bool // it asks for a WebSocket
+	Info       RequestInfo
+}
+
+// RequestInfo is what operators see of a request. The strings are those of the request; the
+// stream keeps them until it goes back.
+type RequestInfo struct {
+	RequestID     string
+	Method        string
+	Target        string // as the client sent it, with the query
+	Protocol      string // such as HTTP/1.1
+	ClientAddress string // empty: the client has none
+	Start         time.Time
+	Pool          *Pool
 }
 
 // uploadGuarantee is the number of buffers that a stream can always have while its body
@@ -104,7 +117,7 @@ func (d *Dispatcher) Acquire(ctx context.Context, r Request) (*Stream, error) {
 	if r.Upload || r.WebSocket {
 		guarantee = uploadGuarantee
 	}
-	s, err := d.requests.acquire(ctx, &d.waits, r.Client, guarantee)
+	s, err := d.requests.acquire(ctx, &d.waits, r.Client, guarantee, &r.Info)
 	if err != nil {
 		return nil, err
 	}

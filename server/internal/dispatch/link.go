@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/wavey-ai/upload-response/shm"
 )
@@ -20,6 +21,7 @@ type link struct {
 	name       string
 	pid        int
 	holder     holder // for whom it is counted
+	since      time.Time
 	index      uint32
 	generation uint32
 
@@ -41,7 +43,8 @@ type link struct {
 	stuck       bool // it left a stream in its inbox for long
 	concurrency int  // streams that it serves at once
 	free        []uint32
-	inflight    int // lanes in use, but for those whose response has ended well
+	inflight    int    // lanes in use, but for those whose response has ended well
+	ended       uint64 // streams with which it is done
 	idleSince   uint64
 	serviceTime serviceTime
 }
@@ -229,6 +232,7 @@ func (l *link) freeLane(a *assignment) {
 func (l *link) markServed(a *assignment) {
 	a.served = true
 	l.inflight--
+	l.ended++
 	now := shm.Now()
 	ended := a.stream.responses.endedAt
 	if ended == 0 {

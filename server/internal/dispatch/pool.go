@@ -45,6 +45,10 @@ func (p *Pool) assign(ctx context.Context, s *Stream) error {
 			return nil
 		}
 	}
+	if err := s.progress.UploadFailure(); err != nil { // cancelled: nobody looks for it in the queue any more
+		p.mu.Unlock()
+		return err
+	}
 	w := newWaiter(s.client, s, shm.Now())
 	p.queue.push(w, s.attempts > 0)
 	p.serveQueue()

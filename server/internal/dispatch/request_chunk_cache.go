@@ -56,7 +56,9 @@ func newRequestChunkCache(g shm.RequestGeometry, instance uint64, fair bool) (*R
 
 // acquire returns a stream with a row of its own and a guaranteed number of
 // buffers, and waits in the queue for them. Release: release.
-func (c *RequestChunkCache) acquire(ctx context.Context, l *waitLimit, client Client, guarantee int) (*Stream, error) {
+func (c *RequestChunkCache) acquire(
+	ctx context.Context, l *waitLimit, client Client, guarantee int, info *RequestInfo,
+) (*Stream, error) {
 	s, err := c.acquireRow(ctx, l, client)
 	if err != nil {
 		return nil, err
@@ -69,6 +71,7 @@ func (c *RequestChunkCache) acquire(ctx context.Context, l *waitLimit, client Cl
 	}
 	c.mu.Lock()
 	c.nextID++
+	s.info = *info
 	s.open(c.nextID)
 	c.mu.Unlock()
 	c.active.Add(1)
@@ -207,6 +210,7 @@ func (c *RequestChunkCache) putBack(s *Stream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.queued.Store(false)
+	s.info = RequestInfo{}
 	c.held.remove(s)
 	c.free = append(c.free, s)
 	c.serveQueue()

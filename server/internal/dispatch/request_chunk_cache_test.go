@@ -36,7 +36,7 @@ func addressNumber(n int) netip.Prefix {
 
 func mustAcquire(tb testing.TB, c *RequestChunkCache, who Client) *Stream {
 	tb.Helper()
-	s, err := c.acquire(context.Background(), newWaitLimit(0), who, 1)
+	s, err := c.acquire(context.Background(), newWaitLimit(0), who, 1, &RequestInfo{})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestWhoNeedsOneBufferDoesNotWaitForASecond(t *testing.T) {
 	acquired := func(guarantee, waiting int) chan error {
 		result := make(chan error, 1)
 		go func() {
-			s, err := c.acquire(ctx, q, NewClient(addressNumber(guarantee), false), guarantee)
+			s, err := c.acquire(ctx, q, NewClient(addressNumber(guarantee), false), guarantee, &RequestInfo{})
 			if err == nil {
 				c.release(s)
 			}

@@ -32,6 +32,7 @@ type Stream struct {
 
 	id         atomic.Uint64 // 0: not in use
 	client     Client        // guarded by the lock of the cache, and of the pool
+	info       RequestInfo   // of the request; guarded by the lock of the cache
 	queued     atomic.Bool   // it has a row, and no link yet
 	hasBody    atomic.Bool   // a body is to come, unasked
 	websocket  atomic.Bool   // the request asks for a WebSocket

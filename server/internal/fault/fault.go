@@ -51,6 +51,8 @@ var (
 	ErrQueueTimeout = errors.New("queued for too long")
 	// ErrDraining is returned when the server is shutting down.
 	ErrDraining = errors.New("shutting down")
+	// ErrCancelled is returned when an operator has ended the exchange.
+	ErrCancelled = errors.New("cancelled by an operator")
 	// ErrWorkerTimeout is returned when the worker makes no progress within the response
 	// timeout.
 	ErrWorkerTimeout = errors.New("worker timed out")
@@ -156,6 +158,7 @@ var table = [...]Fault{
 	{Err: ErrQueueTimeout, Status: statusServiceUnavailable, Retry: true},
 	{Err: ErrDraining, Status: statusServiceUnavailable, Retry: true, CloseCode: closeGoingAway,
 		Cancel: CancelShutdown},
+	{Err: ErrCancelled, Status: statusServiceUnavailable, CloseCode: closePolicyViolation},
 	{Err: ErrWorkerTimeout, Status: statusGatewayTimeout, CloseCode: closeBadGateway, Cancel: CancelDeadline,
 		Counter: CountWorkerTimeout},
 	{Err: ErrWorkerLost, Status: statusBadGateway, CloseCode: closeBadGateway},

@@ -111,6 +111,27 @@ func (x *Exchange) Preempt(now int64, meant func() bool) bool {
 	return true
 }
 
+// Cancel ends the exchange with an error if it still is the one that is meant, and reports
+// whether it did. The goroutines of the exchange see that when they are woken; their pending
+// read, and a write that waits for the client, fail.
+func (x *Exchange) Cancel(err error, meant func() bool) bool {
+	d := &x.deadlines
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !meant() || d.controller == nil {
+		return false
+	}
+	x.FailUpload(err)
+	x.clientGone.Store(true) // a worker with slots ready is heard no more
+	if !x.UploadEnded() {
+		_ = d.controller.SetReadDeadline(longAgo)
+	}
+	if x.writeSince.Load() != 0 {
+		_ = d.controller.SetWriteDeadline(longAgo)
+	}
+	return true
+}
+
 // Check brings the accounts of the exchange of a stream up to date, and ends the pending
 // read or write of a client that has run out of time. It reports whether the client has
 // just been found gone. Preconditions: only the deadline loop calls it.

@@ -77,6 +77,12 @@ func (x *Exchange) EndWrite() { x.writeSince.Store(0) }
 // Sent counts bytes of the response that the connection has taken.
 func (x *Exchange) Sent(n int) { x.taken.Add(uint64(n)) }
 
+// Taken returns how many bytes of the response the connection has taken.
+func (x *Exchange) Taken() uint64 { return x.taken.Load() }
+
+// Started reports whether the response has begun.
+func (x *Exchange) Started() bool { return x.started.Load() }
+
 // StartResponse notes that the response has begun. From then on the upload has no least
 // rate.
 func (x *Exchange) StartResponse() { x.started.Store(true) }

@@ -13,6 +13,13 @@ func (x *Exchange) Stalled(now int64) bool {
 	return pending(&x.readSince, before) || pending(&x.writeSince, before)
 }
 
+// ClientWaitingSince returns since when the server waits for the client, shm.Now; 0: it does
+// not.
+func (x *Exchange) ClientWaitingSince() int64 {
+	_, since := x.waits()
+	return since
+}
+
 // StalledOrEnded reports the same, also of an exchange that was ended for it and is not
 // gone yet.
 func (x *Exchange) StalledOrEnded(now int64) bool { return x.Stalled(now) || x.clientSlow.Load() }

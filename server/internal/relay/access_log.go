@@ -29,10 +29,11 @@ func (r *Relay) LogRefusal(m *protocol.Refusal) (id string) {
 	id = newRequestID()
 	r.counters.Exchanges.Add(1)
 	r.counters.Failed.Add(1)
-	if r.config.AccessLog == nil {
+	log := r.settings.Load().AccessLog
+	if log == nil {
 		return id
 	}
-	r.config.AccessLog.LogAttrs(context.Background(), slog.LevelInfo, "exchange",
+	log.LogAttrs(context.Background(), slog.LevelInfo, "exchange",
 		slog.String("method", m.Method), slog.String("path", m.Path), slog.Int("status", m.Status),
 		slog.Int64("received", 0), slog.Int64("sent", int64(m.Sent)), slog.Float64("duration_s", 0),
 		slog.String("client", m.Client), slog.Uint64("stream", 0), slog.String("worker", ""),

@@ -12,18 +12,6 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
 )
 
-// answerItself says that the server is there: no worker is asked about the server as a
-// whole.
-func (x *exchange) answerItself() error {
-	header := x.writer.Header()
-	x.client.setResponseFields(header)
-	header.Set("Content-Length", "0")
-	x.limitUnread()
-	x.response.head.Status = http.StatusOK
-	x.writer.WriteHeader(http.StatusOK)
-	return nil
-}
-
 // fail counts a failed exchange and answers it if that is still possible.
 func (x *exchange) fail(err error) (status int) {
 	c := &x.relay.counters
@@ -31,7 +19,7 @@ func (x *exchange) fail(err error) (status int) {
 	status = f.Status
 	c.count(f.Counter)
 	if status >= http.StatusInternalServerError && !f.Retry {
-		x.relay.config.Log.Warn("exchange failed", "stream", x.streamID,
+		x.settings.Log.Warn("exchange failed", "stream", x.streamID,
 			"method", x.request.Method, "path", x.request.URL.Path,
 			"worker", x.worker, "status", status, "begun", x.response.begun, "error", err)
 	}

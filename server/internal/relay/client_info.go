@@ -35,9 +35,9 @@ type clientInfo struct {
 
 // clientInfo finds out who sent a request that came in from a peer. C is nil if the
 // connection is not ours.
-func (r *Relay) clientInfo(peer *conn.Client, c *conn.Conn, request *http.Request, s *protocol.Session) clientInfo {
+func (s *settings) clientInfo(peer *conn.Client, c *conn.Conn, request *http.Request, p *protocol.Session) clientInfo {
 	i := clientInfo{
-		peer: peer, address: peer.Address, node: peer.Node, holder: peer.Prefix, scheme: "http", via: s.Via(),
+		peer: peer, address: peer.Address, node: peer.Node, holder: peer.Prefix, scheme: "http", via: p.Via(),
 	}
 	if request.TLS != nil {
 		i.scheme = "https"
@@ -46,7 +46,7 @@ func (r *Relay) clientInfo(peer *conn.Client, c *conn.Conn, request *http.Reques
 		i.altSvc = c.AltSvc
 	}
 	if peer.Trusted {
-		i.applyForwarded(r.config.Trust, request.Header)
+		i.applyForwarded(s.Trust, request.Header)
 	}
 	if i.id == "" {
 		i.id = newRequestID()
@@ -134,6 +134,9 @@ func newRequestID() string {
 	return hex.EncodeToString(b[:])
 }
 
+// hostOf returns the host that the client has asked for.
+func (i *clientInfo) hostOf(r *http.Request) string { return cmp.Or(i.publicHost, r.Host) }
+
 // appendNode adds the field that says who the client is, if it has an address.
 func (i *clientInfo) appendNode(fields []proto.Field) []proto.Field {
 	if i.node == "" {
@@ -151,7 +154,7 @@ func (i *clientInfo) appendFields(fields []proto.Field, r *http.Request) []proto
 	}
 	add("x-forwarded-for", joined(i.hops, i.peer.Address))
 	add("x-forwarded-proto", i.scheme)
-	add("x-forwarded-host", cmp.Or(i.publicHost, r.Host))
+	add("x-forwarded-host", i.hostOf(r))
 	add("forwarded", i.after(r.Header["Forwarded"], i.forwarded(r)))
 	add("via", joined(r.Header["Via"], i.via))
 	add("x-request-id", i.id)

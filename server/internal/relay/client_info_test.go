@@ -28,10 +28,10 @@ func fieldsOf(lines string) http.Header {
 // where 10.0.0.0/8 and fd00::/8 are trusted.
 func clientFrom(remote, fields string) *clientInfo {
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
-	r := &Relay{config: Config{Trust: &conn.Trust{Proxies: proxies}}}
+	s := &settings{Config: Config{Trust: &conn.Trust{Proxies: proxies}}}
 	request := httptest.NewRequest("GET", "/", nil)
 	request.RemoteAddr, request.Header = remote, fieldsOf(fields)
-	i := r.clientInfo(r.config.Trust.NewClient(remote), nil, request, &protocol.Session{})
+	i := s.clientInfo(s.Trust.NewClient(remote), nil, request, &protocol.Session{})
 	return &i
 }
 
@@ -133,7 +133,7 @@ func TestTheSchemeIsThatOfTheClient(t *testing.T) {
 		}
 		var frame proto.Request
 		request := httptest.NewRequest("GET", "/", nil)
-		x := exchange{
+		x := exchange{route: &Route{},
 			request: request, client: *clientFrom("10.0.0.1:80", c.fields), handshake: new(websocket.Handshake),
 		}
 		if err := x.fillFrame(&frame); err != nil || frame.Scheme != strings.Replace(c.scheme, "http", "ws", 1) {

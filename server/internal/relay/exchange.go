@@ -17,6 +17,7 @@ import (
 // exchange is one request and its response.
 type exchange struct {
 	relay      *Relay
+	settings   *settings
 	writer     http.ResponseWriter
 	controller *http.ResponseController
 	request    *http.Request
@@ -30,8 +31,8 @@ type exchange struct {
 	stream   *dispatch.Stream // nil: none yet
 	streamID uint64
 	progress *progress.Exchange // of the stream
-	pool     *dispatch.Pool
-	upload   *bodyUpload // nil: no body, or not started
+	route    *Route             // nil: not chosen
+	upload   *bodyUpload        // nil: no body, or not started
 	response responseStream
 	worker   string // name of the link that served the exchange
 
@@ -49,13 +50,17 @@ func (x *exchange) serve() error {
 	if err := x.checkRequest(); err != nil {
 		return err
 	}
-	if header.AsksServer(x.request) {
+	if x.answeredHere() {
 		return x.answerItself()
 	}
 	hasBody := x.hasBody()
 	s, err := x.relay.dispatcher.Acquire(x.request.Context(), dispatch.Request{
 		Client: x.dispatchClient(), Idempotent: idempotent(x.request.Method),
 		Upload: hasBody, Unasked: !x.session.AwaitsContinue, WebSocket: x.handshake != nil,
+		Info: dispatch.RequestInfo{
+			RequestID: x.client.id, Method: x.request.Method, Target: x.request.RequestURI,
+			Protocol: x.request.Proto, ClientAddress: x.client.address, Start: x.start, Pool: x.route.Pool,
+		},
 	})
 	if err != nil {
 		return err
@@ -70,7 +75,7 @@ func (x *exchange) serve() error {
 
 // checkLimits refuses a request whose client may have no more now. Release: leave.
 func (x *exchange) checkLimits() error {
-	if !x.relay.rates.allow(x.request, &x.client) {
+	if !x.settings.rates.allow(x.request, &x.client) {
 		return fault.ErrTooFast
 	}
 	if !x.session.Pipelined && (x.handshake != nil || x.hasBody()) {
@@ -90,7 +95,7 @@ func (x *exchange) leave() {
 	x.window.release()
 }
 
-// checkRequest refuses a request that no worker has to see for that, and finds the pool.
+// checkRequest refuses a request that no worker has to see for that, and finds the route.
 func (x *exchange) checkRequest() error {
 	if x.session.Ambiguous {
 		x.session.CloseAfter(x.writer.Header())
@@ -104,21 +109,17 @@ func (x *exchange) checkRequest() error {
 			return fmt.Errorf("%w: WebSocket: %w", fault.ErrBadRequest, err)
 		}
 	}
-	if x.request.Method == http.MethodTrace && !x.relay.config.AllowTrace {
+	if x.request.Method == http.MethodTrace && !x.settings.AllowTrace {
 		x.writer.Header().Set("Allow", usualMethods)
 		return fault.ErrTrace
 	}
 	if header.AsksServer(x.request) {
 		return nil
 	}
-	var err error
-	if x.pool, err = x.relay.routes.choose(x.request.URL); err != nil {
-		return fmt.Errorf("%w: %w", fault.ErrBadRequest, err)
+	if err := x.chooseRoute(); err != nil {
+		return err
 	}
-	switch limit := x.relay.config.BodyLimit; {
-	case x.pool == nil:
-		return fmt.Errorf("%w for %s", fault.ErrNoRoute, x.request.URL.Path)
-	case limit > 0 && x.request.ContentLength > limit:
+	if limit := x.settings.BodyLimit; limit > 0 && x.request.ContentLength > limit {
 		return fmt.Errorf("%w: %d bytes announced, the limit is %d",
 			fault.ErrBodyTooLarge, x.request.ContentLength, limit)
 	}
@@ -143,11 +144,12 @@ func (x *exchange) run(hasBody bool) error {
 	s := x.stream
 	x.response = responseStream{
 		stream: s, progress: x.progress, writer: x.writer, vectors: x.session.Vectors,
-		controller: x.controller, request: x.request, client: &x.client, handshake: x.handshake, relay: x.relay,
+		controller: x.controller, request: x.request, client: &x.client, handshake: x.handshake,
+		relay: x.relay, settings: x.settings,
 	}
 	x.progress.Attach(x.request.Context(), x.controller, x.transferCounter())
 	for {
-		if err := s.Assign(x.request.Context(), x.pool); err != nil {
+		if err := s.Assign(x.request.Context(), x.route.Pool); err != nil {
 			x.haltUpload(err)
 			x.progress.Detach()
 			s.Finish(err)
@@ -180,7 +182,7 @@ func (x *exchange) transferCounter() progress.TransferCounter {
 func (x *exchange) startUpload() {
 	_ = x.controller.EnableFullDuplex() // HTTP/1.1 only; HTTP/2 and 3 always are
 	x.upload = &bodyUpload{
-		stream: x.stream, progress: x.progress, request: x.request, limit: x.relay.config.BodyLimit,
+		stream: x.stream, progress: x.progress, request: x.request, limit: x.settings.BodyLimit,
 		session: &x.session, writer: x.writer, window: &x.window, done: make(chan struct{}),
 	}
 	x.upload.lane.Open(x.stream)
@@ -248,7 +250,7 @@ func (x *exchange) finish(err error) {
 		c.Failed.Add(1)
 		status = x.fail(err)
 	}
-	if log := x.relay.config.AccessLog; log != nil {
+	if log := x.settings.AccessLog; log != nil {
 		x.log(log, status, err)
 	}
 	if err != nil && x.response.websocket == nil && (x.response.begun || status == fault.StatusClientGone) {

@@ -34,10 +34,11 @@ const mostRates = 1 << 16
 // evictFrom is how many clients are looked at to find one that the table forgets.
 const evictFrom = 8
 
-func (t *rateTable) init(c *RateLimit) {
-	t.limit, t.burst = rate.Limit(c.Rate), max(c.Burst, 1)
-	t.header = http.CanonicalHeaderKey(c.Header)
-	t.clients, t.seed = map[uint64]*rate.Limiter{}, maphash.MakeSeed()
+func newRateTable(c *RateLimit) *rateTable {
+	return &rateTable{
+		limit: rate.Limit(c.Rate), burst: max(c.Burst, 1), header: http.CanonicalHeaderKey(c.Header),
+		clients: map[uint64]*rate.Limiter{}, seed: maphash.MakeSeed(),
+	}
 }
 
 // allow reports whether a request comes in time. Clients that cannot be told from others are

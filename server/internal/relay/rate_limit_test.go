@@ -26,8 +26,7 @@ func tooFast(t *rateTable, n int, client string, header http.Header) (refused in
 }
 
 func newRates(header string) *rateTable {
-	t := new(rateTable)
-	t.init(&RateLimit{Rate: 1, Burst: 5, Header: header})
+	t := newRateTable(&RateLimit{Rate: 1, Burst: 5, Header: header})
 	t.limit = 1e-6 // time does not matter
 	return t
 }
@@ -52,8 +51,7 @@ func TestEachClientHasABurstOfItsOwn(t *testing.T) {
 }
 
 func TestWithoutARateNobodyIsTooFast(t *testing.T) {
-	rates := new(rateTable)
-	rates.init(&RateLimit{})
+	rates := newRateTable(&RateLimit{})
 	if got := tooFast(rates, 1000, "1.2.3.4", nil); got != 0 {
 		t.Errorf("%d refused", got)
 	}

@@ -16,9 +16,9 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/wavey-ai/upload-response/server/internal/compress"
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
@@ -51,12 +51,9 @@ type Config struct {
 
 // Relay is the HTTP handler that carries exchanges to workers and back.
 type Relay struct {
-	config      Config
-	dispatcher  *dispatch.Dispatcher
-	routes      routeTable
-	rates       rateTable
-	compressors *compress.Compressors
-	counters    Counters
+	settings   atomic.Pointer[settings]
+	dispatcher *dispatch.Dispatcher
+	counters   Counters
 
 	mu       sync.Mutex
 	draining bool
@@ -65,25 +62,29 @@ type Relay struct {
 	failOnce sync.Once
 }
 
-// New returns a relay to the workers of a dispatcher, which it does not own.
-func New(c Config, d *dispatch.Dispatcher) *Relay {
-	r := &Relay{config: c, dispatcher: d, routes: newRouteTable(c.Routes), quiet: make(chan struct{})}
-	r.rates.init(&c.Rates)
-	r.compressors = compress.New(c.Compress, c.CompressMin)
-	return r
+// New returns a relay to the workers of a dispatcher, which it does not own, or an error if
+// the routes make no sense.
+func New(c Config, d *dispatch.Dispatcher) (*Relay, error) {
+	r := &Relay{dispatcher: d, quiet: make(chan struct{})}
+	s, err := newSettings(&c)
+	if err != nil {
+		return nil, err
+	}
+	r.settings.Store(s)
+	return r, nil
 }
 
 // ServeHTTP carries one exchange: the documentation of the package shows the way.
 func (r *Relay) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	x := exchange{relay: r, request: request, conn: conn.Of(request), start: time.Now()}
-	peer := x.conn.Client(request.RemoteAddr, r.config.Trust)
+	x := exchange{relay: r, settings: r.settings.Load(), request: request, conn: conn.Of(request), start: time.Now()}
+	peer := x.conn.Client(request.RemoteAddr, x.settings.Trust)
 	x.writer, x.session = protocol.Adapt(w, request)
 	defer protocol.Release(x.writer)
 	if websocket.Possible(request) {
 		x.handshake, x.request = websocket.NewHandshake(request)
 	}
-	x.client = r.clientInfo(peer, x.conn, x.request, &x.session)
-	r.compressors.DropWeakRange(x.request.Header)
+	x.client = x.settings.clientInfo(peer, x.conn, x.request, &x.session)
+	x.settings.compressors.DropWeakRange(x.request.Header)
 	x.controller = http.NewResponseController(x.writer)
 	x.finish(x.serve())
 }

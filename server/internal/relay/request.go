@@ -3,12 +3,14 @@ package relay
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/header"
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
+	"github.com/wavey-ai/upload-response/server/internal/route"
 )
 
 func (x *exchange) hasBody() bool {
@@ -27,7 +29,7 @@ func idempotent(method string) bool {
 
 // publishHeaders writes slot 1, and the end of a request without a body.
 func (x *exchange) publishHeaders(hasBody bool) error {
-	s, limit, most := x.stream, x.relay.config.HeaderLimit, x.relay.config.FieldLimit
+	s, limit, most := x.stream, x.settings.HeaderLimit, x.settings.FieldLimit
 	if err := x.fillFrame(&s.RequestFrame); err != nil {
 		return err
 	}
@@ -65,11 +67,49 @@ func (x *exchange) fillFrame(frame *proto.Request) error {
 	if x.handshake != nil {
 		frame.Scheme = "ws" + strings.TrimPrefix(c.scheme, "http")
 	}
-	frame.Path = r.RequestURI
-	if !strings.HasPrefix(frame.Path, "/") {
-		frame.Path = r.URL.RequestURI() // absolute-form (RFC 9112 section 3.2.2)
-	}
+	frame.Path = x.target()
+	prefix := x.strippedPrefix()
 	frame.Fields = header.AppendRequestFields(c.appendNode(frame.Fields[:0]), r.Header, c.peer.Trusted)
 	frame.Fields = c.appendFields(frame.Fields, r)
+	if prefix != "" {
+		frame.Fields = append(frame.Fields, proto.Field{Name: "x-forwarded-prefix", Value: prefix})
+	}
 	return nil
 }
+
+// target returns the path and query of the request, without the prefix that the route strips.
+func (x *exchange) target() string {
+	target := x.wholeTarget()
+	if prefix := x.route.Rule.Strip; prefix != "" {
+		target, _ = route.Strip(target, prefix)
+	}
+	return target
+}
+
+func (x *exchange) wholeTarget() string {
+	if r := x.request; !strings.HasPrefix(r.RequestURI, "/") {
+		return r.URL.RequestURI() // absolute-form (RFC 9112 section 3.2.2)
+	}
+	return x.request.RequestURI
+}
+
+// strippedPrefix returns the escaped prefix that the target lacks, or nothing. If a trusted
+// proxy has stripped one before, both are one, and its field goes.
+func (x *exchange) strippedPrefix() string {
+	prefix := x.route.Rule.Strip
+	if prefix == "" {
+		return ""
+	}
+	if _, ok := route.Strip(x.wholeTarget(), prefix); !ok {
+		return ""
+	}
+	prefix = (&url.URL{Path: prefix}).EscapedPath()
+	if outer := x.request.Header.Get(prefixField); x.client.peer.Trusted {
+		prefix = strings.TrimRight(outer, "/") + prefix
+	}
+	delete(x.request.Header, prefixField)
+	return prefix
+}
+
+// prefixField tells an application where it is mounted.
+const prefixField = "X-Forwarded-Prefix"

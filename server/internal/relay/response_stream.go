@@ -28,6 +28,7 @@ type responseStream struct {
 	client     *clientInfo
 	handshake  *websocket.Handshake // nil: the request asks for no WebSocket
 	relay      *Relay
+	settings   *settings
 
 	websocket  *websocketResponse // nil: no open WebSocket
 	begun      bool               // the headers are out, or on their way
@@ -169,7 +170,7 @@ func (r *responseStream) begin(frame []byte) error {
 	}
 	r.client.setResponseFields(r.writer.Header())
 	r.start(head)
-	r.compressor = r.relay.compressors.Begin(r.writer, r.request, &head)
+	r.compressor = r.settings.compressors.Begin(r.writer, r.request, &head)
 	r.writer.WriteHeader(head.Status)
 	return nil
 }
@@ -193,7 +194,7 @@ func (r *responseStream) openWebSocket(response *proto.Response) error {
 	if err != nil {
 		return err
 	}
-	r.websocket = openWebSocket(r.stream, r.controller, frames, &r.relay.config)
+	r.websocket = openWebSocket(r.stream, r.controller, frames, &r.settings.Config)
 	r.relay.dispatcher.OpenWebSocket(r.stream, r.websocket.conn.leave)
 	return nil
 }
@@ -313,9 +314,12 @@ func clientError(p *progress.Exchange, err error) error {
 }
 
 func writeError(p *progress.Exchange, err error) error {
+	failure := p.UploadFailure()
 	switch {
 	case errors.Is(err, http.ErrNotSupported):
 		return nil
+	case errors.Is(failure, fault.ErrCancelled):
+		return failure
 	case p.Preempted():
 		return fault.ErrPreempted
 	case p.ClientSlow():

@@ -121,6 +121,7 @@ func (u *websocketUpload) fill(space []byte) error {
 			u.lane.Announce()
 		}
 		n, err := u.frames.Read(space[at:])
+		u.progress.Receive(n)
 		if at += n; err != nil && (at < len(space) || errors.Is(err, fault.ErrWebSocket)) {
 			return u.readError(err)
 		}

@@ -36,7 +36,7 @@ func (x *exchange) claimWindow() error {
 	if c.most > 0 {
 		n = x.conn.Window.Add(n, c.most)
 	}
-	budget := x.relay.config.Windows
+	budget := x.settings.Windows
 	if !budget.Take(c.holder, n) {
 		if c.most > 0 {
 			x.conn.Window.Add(-c.bytes, c.most)

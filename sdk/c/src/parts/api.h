@@ -150,6 +150,9 @@ typedef struct ur_options {
     /** A user whose server is trusted, besides our own effective user and root. 0 is none;
      * then UPLOAD_RESPONSE_SERVER_UID names that user, if it is set. */
     uint32_t server_uid;
+    /** The signal on which this process prints its stacks to standard error, and goes on; 0
+     * is none. Its handler is the program's: see "When a worker is stuck". */
+    uint32_t stacks;
     uint64_t reserved[8]; /**< 0 */
 } ur_options;
 

@@ -12,6 +12,7 @@ static inline int ur__send_hello(const ur_link *l, ur_options *o) {
     m.sdk_version = ur__text(o->sdk_version);
     m.lanes = o->lanes;
     m.bell = ur__text(o->bell == UR_BELL_EVENTFD ? "eventfd" : "futex");
+    m.stacks = o->stacks;
     size_t n = ur__encode(&m, packet);
     if (n == 0) {
         return ur__fail_attach(o, -EINVAL, "the names in the options are not UTF-8 or too long", ur__text(""));

@@ -155,6 +155,22 @@
  * without it. ur_disarm() withdraws the announcement and clears the descriptor.
  *
  *
+ * ## When a worker is stuck
+ *
+ * The server replaces a worker process that it started when a request there makes no
+ * progress: when for a time no slot of it is read, written or released. It logs the
+ * request, sends the process SIGTERM, and after a while SIGKILL. A request that moves
+ * bytes, however slowly, is not stuck.
+ *
+ * To learn where it hangs, install a handler that prints the stacks of your threads to
+ * standard error, and name its signal in ur_options.stacks: SIGUSR1, SIGUSR2, SIGQUIT,
+ * SIGWINCH, or a real-time signal (34 to 64), which fewer libraries use. The server sends
+ * it before SIGTERM. The process has to survive the signal, and the handler may call only
+ * functions that are safe in one (signal-safety(7)). The SDK installs no handler, and does
+ * not know how to print a stack: glibc has backtrace_symbols_fd(), others have libunwind.
+ * examples/common.h shows a handler that reaches every thread.
+ *
+ *
  * ## Errors
  *
  * Functions return 0, or one of these. They return other errors of the system unchanged.

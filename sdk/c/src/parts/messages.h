@@ -19,7 +19,7 @@ enum ur__message_kind { UR__NO_MESSAGE, UR__HELLO, UR__WELCOME, UR__REFUSAL, UR_
 /* The union of all messages: each kind uses some fields. Strings point into the packet. */
 struct ur__message {
     enum ur__message_kind kind;
-    uint64_t layout_min, layout_max, features, pid, lanes;
+    uint64_t layout_min, layout_max, features, pid, lanes, stacks;
     uint64_t layout, layout_hash, instance, server_pid, link, link_generation, request_bytes, response_bytes,
         response_timeout_ms;
     uint64_t deadline_ms;
@@ -42,7 +42,7 @@ static const struct ur__key ur__keys[] = {
     UR__UINT(UR__HELLO, layout_min, UINT16_MAX), UR__UINT(UR__HELLO, layout_max, UINT16_MAX),
     UR__UINT(UR__HELLO, features, UINT64_MAX), UR__STRING(UR__HELLO, pool), UR__STRING(UR__HELLO, name),
     UR__UINT(UR__HELLO, pid, UINT32_MAX), UR__STRING(UR__HELLO, sdk), UR__STRING(UR__HELLO, sdk_version),
-    UR__UINT(UR__HELLO, lanes, UINT32_MAX), UR__STRING(UR__HELLO, bell),
+    UR__UINT(UR__HELLO, lanes, UINT32_MAX), UR__STRING(UR__HELLO, bell), UR__UINT(UR__HELLO, stacks, UINT32_MAX),
 
     UR__UINT(UR__WELCOME, layout, UINT16_MAX), UR__UINT(UR__WELCOME, features, UINT64_MAX),
     UR__UINT(UR__WELCOME, layout_hash, UINT64_MAX), UR__UINT(UR__WELCOME, instance, UINT64_MAX),

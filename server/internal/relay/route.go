@@ -1,0 +1,40 @@
+package relay
+
+import (
+	"fmt"
+
+	"github.com/wavey-ai/upload-response/server/internal/dispatch"
+	"github.com/wavey-ai/upload-response/server/internal/fault"
+	"github.com/wavey-ai/upload-response/server/internal/route"
+)
+
+// Route says which requests it takes, and who answers them: one of the last three is not nil.
+type Route struct {
+	Name     string
+	Rule     route.Rule
+	Pool     *dispatch.Pool
+	Redirect *Redirect
+	Respond  *Respond
+}
+
+// newTable compiles the rules of routes.
+func newTable(routes []Route) (*route.Table, error) {
+	rules := make([]route.Rule, len(routes))
+	for i := range routes {
+		rules[i] = routes[i].Rule
+	}
+	return route.New(rules)
+}
+
+// chooseRoute finds the route of the request.
+func (x *exchange) chooseRoute() error {
+	i, err := x.settings.table.Choose(x.request)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", fault.ErrBadRequest, err)
+	case i == route.None:
+		return fmt.Errorf("%w for %s", fault.ErrNoRoute, x.request.URL.Path)
+	}
+	x.route = &x.settings.Routes[i]
+	return nil
+}

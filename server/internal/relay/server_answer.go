@@ -1,0 +1,75 @@
+package relay
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/wavey-ai/upload-response/server/internal/fault"
+	"github.com/wavey-ai/upload-response/server/internal/header"
+	"github.com/wavey-ai/upload-response/server/internal/protocol"
+)
+
+// Respond is a response that stands in the configuration.
+type Respond struct {
+	Status      int
+	Body        []byte
+	ContentType string
+}
+
+// answeredHere reports whether the server answers the request itself: no worker is asked
+// about the server as a whole, nor under a route without a pool.
+func (x *exchange) answeredHere() bool { return x.route == nil || x.route.Pool == nil }
+
+// answerItself answers a request that no worker is asked about.
+func (x *exchange) answerItself() error {
+	switch r := x.route; {
+	case r == nil:
+		return x.answer(http.StatusOK, "", nil) // OPTIONS *: the server is there
+	case x.request.Method == http.MethodConnect:
+		return fmt.Errorf("%w: CONNECT", fault.ErrMethod)
+	case r.Redirect != nil:
+		return x.redirect(r.Redirect)
+	default:
+		return x.answer(r.Respond.Status, r.Respond.ContentType, r.Respond.Body)
+	}
+}
+
+// answer sends a whole response of the server's own.
+func (x *exchange) answer(status int, contentType string, body []byte) error {
+	if x.handshake != nil && x.handshake.Extended() && status < http.StatusMultipleChoices {
+		return fmt.Errorf("%w: the server answers %d", fault.ErrNoWebSocket, status) // success would open it
+	}
+	x.begin(status, contentType, int64(len(body)))
+	if x.response.head.BodyAllowed && len(body) > 0 {
+		n, err := x.writer.Write(body)
+		x.response.sent = int64(n)
+		if err != nil {
+			return fmt.Errorf("%w: %w", fault.ErrClientGone, err)
+		}
+	}
+	_ = protocol.Push(x.writer)
+	x.dropRest()
+	return nil
+}
+
+// begin sends the head of a response of the server's own.
+func (x *exchange) begin(status int, contentType string, length int64) {
+	fields := x.writer.Header()
+	x.client.setResponseFields(fields)
+	fields["Content-Type"] = nil // or net/http and package http3 would guess
+	if contentType != "" {
+		fields["Content-Type"] = []string{contentType}
+	}
+	if status != http.StatusNoContent && status != http.StatusNotModified {
+		fields["Content-Length"] = []string{strconv.FormatInt(length, 10)}
+	}
+	x.limitUnread()
+	x.response.begun = true
+	x.response.head = header.ResponseHead{
+		Status: status, ContentLength: length,
+		BodyAllowed: x.request.Method != http.MethodHead && status != http.StatusNoContent &&
+			status != http.StatusNotModified,
+	}
+	x.writer.WriteHeader(status)
+}

@@ -1,0 +1,145 @@
+package server
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/wavey-ai/upload-response/server/internal/dispatch"
+	"github.com/wavey-ai/upload-response/server/internal/relay"
+	"github.com/wavey-ai/upload-response/server/internal/route"
+)
+
+// Route says which requests it takes, and what becomes of them. Those without a Prefix are tried first, in
+// their order, and the first that matches takes the request; then come those with a Prefix,
+// of which the longest takes it.
+type Route struct {
+	// Name stands for the route in metrics and logs. Empty: its prefix, or host and path.
+	Name string
+	// Prefix takes the requests below a path: "/a" is "/a" and "/a/b", but not "/ab". A route
+	// has a Prefix or a Match.
+	Prefix string
+	// Match takes the requests that it matches. The zero value matches every request.
+	Match Match
+
+	// StripPrefix is removed from the beginning of the path, for who answers: "/api" leaves
+	// "/users" of "/api/users". A worker finds it in the X-Forwarded-Prefix field, which only
+	// the server and trusted proxies write. A path that is not below it stays as it is.
+	StripPrefix string
+
+	// One of the following answers. Pool has the workers that serve the requests.
+	Pool string
+	// Redirect sends clients elsewhere.
+	Redirect *Redirect
+	// Respond is a response that is always the same.
+	Respond *Respond
+}
+
+// Redirect sends clients to another URL.
+type Redirect struct {
+	// To is the URL. In it, $scheme and $host are those that the client has used, $path is the
+	// escaped path without StripPrefix, $query is the query with its ?, or nothing, and $$ is
+	// a $.
+	To string
+	// Status is 301, 302, 303, 307 or 308; 0 is 307: not for good, and with the same method.
+	Status int
+}
+
+// Respond is a response that is always the same.
+type Respond struct {
+	Status      int // 200 to 599; 0 is 200
+	Body        string
+	ContentType string // of the body; empty: text/plain; charset=utf-8
+}
+
+// Match matches a request if each of its parts does.
+type Match struct {
+	// Hosts are names: www.example.org, or *.example.org for all names below example.org, at
+	// any depth, but not example.org itself. Case, the port, and a dot at the end do not
+	// count. A name that is not ASCII is written as clients send it, with xn--. Empty: any.
+	Hosts []string
+	// Paths are decoded paths: /exact is this one; /api/* is /api and all below it; in
+	// /users/*/posts the * stands for one segment; *.php is every path that ends so. Case
+	// counts. Empty: any.
+	Paths []string
+	// Methods are names in capitals. Empty: any.
+	Methods []string
+	// Header has the values that fields have to have, by name; "*" is any value. Of several
+	// fields of the same name one has to have it.
+	Header map[string]string
+}
+
+// rule returns what the route has to know to choose.
+func (r *Route) rule() route.Rule {
+	return route.Rule{Prefix: r.Prefix, Match: route.Match(r.Match), Strip: r.StripPrefix}
+}
+
+// name returns the name of the route, which has one if it has a prefix, a host or a path.
+func (r *Route) name() string {
+	return cmp.Or(r.Name, r.Prefix, strings.Join(slices.Concat(r.Match.Hosts, r.Match.Paths), " "), "default")
+}
+
+// checkRoutes returns an error for routes that make no sense.
+func checkRoutes(routes []Route) error {
+	if len(routes) == 0 {
+		return errors.New("no routes")
+	}
+	rules := make([]route.Rule, len(routes))
+	for i := range routes {
+		if _, err := routes[i].forRelay(nil); err != nil {
+			return fmt.Errorf("route %q: %w", routes[i].name(), err)
+		}
+		rules[i] = routes[i].rule()
+	}
+	_, err := route.New(rules)
+	return err
+}
+
+// forRelay returns what the relay has to know of the route; the pool is that of d, which may
+// be nil. It returns an error unless one thing answers.
+func (r *Route) forRelay(d *dispatch.Dispatcher) (to relay.Route, err error) {
+	to = relay.Route{Name: r.name(), Rule: r.rule()}
+	answers := 0
+	if r.Pool != "" {
+		answers++
+		if d != nil {
+			to.Pool = d.Pool(r.Pool)
+		}
+	}
+	if r.Redirect != nil {
+		answers++
+		if to.Redirect, err = relay.NewRedirect(r.Redirect.To, r.Redirect.Status); err != nil {
+			return to, err
+		}
+	}
+	if r.Respond != nil {
+		answers++
+		if to.Respond, err = r.Respond.forRelay(); err != nil {
+			return to, err
+		}
+	}
+	if answers != 1 {
+		return to, fmt.Errorf("%d of pool, redirect and respond answer, want one", answers)
+	}
+	return to, nil
+}
+
+func (r *Respond) forRelay() (*relay.Respond, error) {
+	status := cmp.Or(r.Status, http.StatusOK)
+	switch {
+	case status < 200 || status > 599:
+		return nil, fmt.Errorf("respond with status %d: want 200 to 599", status)
+	case r.Body == "":
+		return &relay.Respond{Status: status, ContentType: r.ContentType}, nil
+	case status == http.StatusNoContent || status == http.StatusNotModified || status == http.StatusResetContent:
+		return nil, fmt.Errorf("respond with status %d: it has no body", status)
+	case strings.ContainsFunc(r.ContentType, func(c rune) bool { return c < ' ' || c > '~' }):
+		return nil, fmt.Errorf("respond with content type %q: want ASCII", r.ContentType)
+	}
+	return &relay.Respond{
+		Status: status, Body: []byte(r.Body), ContentType: cmp.Or(r.ContentType, "text/plain; charset=utf-8"),
+	}, nil
+}
