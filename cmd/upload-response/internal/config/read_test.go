@@ -283,28 +283,28 @@ func TestTheFirstFileThatExistsIsRead(t *testing.T) {
 	if f, err := Load(""); err != nil || f.Name() != "" || !reflect.DeepEqual(f, Default()) {
 		t.Errorf("without a file: %+v, %v", f, err)
 	}
-	write(t, "etc.yaml", "socket: of-etc")
+	putFile(t, "etc.yaml", "socket: of-etc")
 	if f, err := Load(""); err != nil || string(f.Socket) != filepath.Join(dir, "of-etc") {
 		t.Errorf("the second: %+v, %v", f, err)
 	}
-	write(t, "upload-response.yaml", "socket: here")
+	putFile(t, "upload-response.yaml", "socket: here")
 	if f, err := Load(""); err != nil || f.Socket != "here" {
 		t.Errorf("the first: %+v, %v", f, err)
 	}
-	write(t, "other.yaml", "socket: other")
+	putFile(t, "other.yaml", "socket: other")
 	if f, err := Load("other.yaml"); err != nil || f.Socket != "other" {
 		t.Errorf("a given one: %+v, %v", f, err)
 	}
 	if _, err := Load("gone.yaml"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("one that is gone: %v", err)
 	}
-	write(t, "upload-response.yaml", "sokcet: here")
+	putFile(t, "upload-response.yaml", "sokcet: here")
 	if _, err := Load(""); err == nil {
 		t.Error("a mistake in the first file is passed over")
 	}
 }
 
-func write(t *testing.T, name, text string) {
+func putFile(t *testing.T, name, text string) {
 	t.Helper()
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -77,7 +77,7 @@ func TestAPartOfTheMemoryIsThatOfTheLeastLimitAroundTheProcess(t *testing.T) {
 		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		write(t, name, text)
+		putFile(t, name, text)
 	}
 	put("proc/self/cgroup", "1:name=systemd:/x\n0::/system.slice/app.service\n")
 	put("sys/fs/cgroup/system.slice/app.service/memory.max", "max\n")
