@@ -102,7 +102,8 @@ func TestWhatIsInEffectIncludesTheDefaultsAndIsAConfigurationItself(t *testing.T
 		t.Fatal(err)
 	}
 	for _, line := range []string{"idle: 1m30s # upload-response.yaml:5", "response: 30s # default",
-		"processes: 1 # default", "socket: /run/x.sock # default", "give-up-after: 6 # default", "level: info # default"} {
+		"processes: 1 # default", "socket: /run/x.sock # default", "give-up-after: 6 # default",
+		"level: info # default"} {
 		if !strings.Contains(squeeze(b.String()), line) {
 			t.Errorf("no %q in\n%s", line, b.String())
 		}
@@ -134,7 +135,8 @@ func TestWhatIsWrittenIsReadAsTheSame(t *testing.T) {
 		"apps: {a: {command: [sh, 'x: y', '- z', '#', \"1\\n2\", '', ' a', 'true', '&b', '*c', 'd:', \"e\\te\"]}}",
 		"apps: {a: {python: 'm:f()', interface: wsgi, processes: {max: 3}, environment: {A: '1', B: 'yes', C: ''}}}",
 		"routes: [{name: x, match: {header: {A: '*', b: '2'}, host: '*.example.org'}, respond: {status: 404, body: no}},\n" +
-			"{redirect: 'https://a$path$query'}]", "proxies: {trust: ['fd00::/8', unix]}\ntls: {alt-svc: 'h3=\":443\"; ma=5'}",
+			"{redirect: 'https://a$path$query'}]",
+		"proxies: {trust: ['fd00::/8', unix]}\ntls: {alt-svc: 'h3=\":443\"; ma=5'}",
 	} {
 		f := good(t, text)
 		var b bytes.Buffer
