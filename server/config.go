@@ -82,6 +82,9 @@ type Config struct {
 	Compress    bool
 	CompressMin int64
 
+	// ErrorPages are how clients are told of failures. What workers answer passes as it is.
+	ErrorPages ErrorPages
+
 	// Routes say what becomes of a request. They are no access control: workers decide who
 	// may ask for what. The server refuses with 400 a path that would be under another route
 	// without its dot segments, with one slash in place of several, or with an escaped slash
@@ -122,6 +125,18 @@ type Config struct {
 	// Log takes errors and life-cycle events, AccessLog a line for every exchange. Nil is
 	// silence.
 	Log, AccessLog *slog.Logger
+}
+
+// ErrorPages are how clients are told that the server could not serve a request.
+type ErrorPages struct {
+	// Format is that of the bodies: text, html, json (problem details, RFC 9457), or what the
+	// client prefers by its Accept field, which is auto. A client to which all are equal gets
+	// text. Empty: auto.
+	Format string
+	// Pages are files by status, "502", or class, "5xx", which are read at start. Their names
+	// end in .html, .txt or .json; in them, $request_id is the id of the request. If the format
+	// is auto, a client that would rather have another type gets that.
+	Pages map[string]string
 }
 
 // PoolID is a user or group whose processes may serve one pool.

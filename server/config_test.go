@@ -1,6 +1,9 @@
 package server
 
-import "testing"
+import (
+	"math"
+	"testing"
+)
 
 func TestRoutesThatMakeNoSenseAreRefused(t *testing.T) {
 	for name, routes := range map[string][]Route{
@@ -9,6 +12,9 @@ func TestRoutesThatMakeNoSenseAreRefused(t *testing.T) {
 		"no pool": {{Prefix: "/a"}},
 		"twice":   {{Prefix: "/a", Pool: "x"}, {Prefix: "/a", Pool: "y"}},
 
+		"a negative rate":       {{Pool: "x", Limit: RouteLimit{Rate: -1}}},
+		"a rate that is none":   {{Pool: "x", Limit: RouteLimit{Rate: math.NaN()}}},
+		"a negative body":       {{Pool: "x", Limit: RouteLimit{Body: -1}}},
 		"two answers":           {{Pool: "x", Redirect: &Redirect{To: "/"}}},
 		"a redirect to nowhere": {{Redirect: &Redirect{}}},
 		"a status that is none": {{Respond: &Respond{Status: 101}}},

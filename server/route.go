@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -30,12 +31,28 @@ type Route struct {
 	// the server and trusted proxies write. A path that is not below it stays as it is.
 	StripPrefix string
 
+	// Limit bounds what a client may ask for under the route.
+	Limit RouteLimit
+
 	// One of the following answers. Pool has the workers that serve the requests.
 	Pool string
 	// Redirect sends clients elsewhere.
 	Redirect *Redirect
 	// Respond is a response that is always the same.
 	Respond *Respond
+}
+
+// RouteLimit bounds what a client may ask for under a route.
+type RouteLimit struct {
+	// Rate is how many requests a second a client may make, after a burst of Burst, besides
+	// RequestRate of [Config]; 0 is any number. A Burst of 0 is as many as Rate, and at least
+	// one. A client is an address, an IPv6 network of 64 bits, or everybody with the same value
+	// of the field Header.
+	Rate   float64
+	Burst  int
+	Header string
+	// Body is the most bytes in the body of a request, in place of BodyLimit; 0 is BodyLimit.
+	Body int64
 }
 
 // Redirect sends clients to another URL.
@@ -101,7 +118,10 @@ func checkRoutes(routes []Route) error {
 // forRelay returns what the relay has to know of the route; the pool is that of d, which may
 // be nil. It returns an error unless one thing answers.
 func (r *Route) forRelay(d *dispatch.Dispatcher) (to relay.Route, err error) {
-	to = relay.Route{Name: r.name(), Rule: r.rule()}
+	to = relay.Route{Name: r.name(), Rule: r.rule(), BodyLimit: r.Limit.Body}
+	if to.Rates, err = r.Limit.rates(); err != nil {
+		return to, err
+	}
 	answers := 0
 	if r.Pool != "" {
 		answers++
@@ -125,6 +145,16 @@ func (r *Route) forRelay(d *dispatch.Dispatcher) (to relay.Route, err error) {
 		return to, fmt.Errorf("%d of pool, redirect and respond answer, want one", answers)
 	}
 	return to, nil
+}
+
+// rates returns an error for limits that make no sense.
+func (l *RouteLimit) rates() (relay.RateLimit, error) {
+	if !(l.Rate >= 0 && l.Rate <= math.MaxInt32) || l.Burst < 0 || l.Body < 0 {
+		return relay.RateLimit{}, fmt.Errorf("limits cannot be negative: %v requests a second, %d in a burst, body %d",
+			l.Rate, l.Burst, l.Body)
+	}
+	burst := cmp.Or(l.Burst, int(l.Rate), 1)
+	return relay.RateLimit{Rate: l.Rate, Burst: burst, Header: l.Header}, nil
 }
 
 func (r *Respond) forRelay() (*relay.Respond, error) {

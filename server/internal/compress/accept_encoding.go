@@ -1,8 +1,9 @@
 package compress
 
 import (
-	"strconv"
 	"strings"
+
+	"github.com/wavey-ai/upload-response/server/internal/header"
 )
 
 // codings are the content codings that the server can make (RFC 9110 section 8.4.1), the
@@ -58,13 +59,12 @@ func parseWeights(fields []string) codingWeights {
 	return weights
 }
 
-// parseWeight returns a weight (RFC 9110 section 12.4.2) in thousandths. An invalid one is
-// 0: nothing says then that the coding is welcome.
+// parseWeight returns a weight in thousandths. Another parameter is 0: nothing says then that
+// the coding is welcome.
 func parseWeight(parameter string) int {
 	name, value, _ := strings.Cut(parameter, "=")
-	q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-	if !strings.EqualFold(strings.TrimSpace(name), "q") || err != nil || !(q >= 0 && q <= 1) { // not a NaN
+	if !strings.EqualFold(strings.TrimSpace(name), "q") {
 		return 0
 	}
-	return int(q*1000 + 0.5)
+	return header.ParseWeight(value)
 }

@@ -1,13 +1,14 @@
 package relay
 
 import (
-	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server/internal/conn"
+	"github.com/wavey-ai/upload-response/server/internal/errorpage"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
 )
@@ -37,8 +38,15 @@ func (x *exchange) fail(err error) (status int) {
 func (x *exchange) answerFailure(f *fault.Fault) {
 	header := x.writer.Header()
 	x.client.setResponseFields(header)
-	header.Set("Content-Type", "text/plain; charset=utf-8")
-	header.Set("X-Content-Type-Options", "nosniff")
+	contentType, body := x.settings.pages.Make(&errorpage.Failure{
+		Status: f.Status, Reason: f.Reason(), RequestID: x.client.id,
+	}, x.request.Header["Accept"])
+	header["Content-Type"] = []string{contentType}
+	header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	header["X-Content-Type-Options"] = []string{"nosniff"}
+	if x.settings.pages.Varies() {
+		header["Vary"] = []string{"Accept"}
+	}
 	if f.Retry {
 		header.Set("Retry-After", "1")
 	}
@@ -47,8 +55,8 @@ func (x *exchange) answerFailure(f *fault.Fault) {
 	}
 	x.limitUnread()
 	x.writer.WriteHeader(f.Status)
-	n, _ := fmt.Fprintf(x.writer, "%d %s: %s\n", f.Status, http.StatusText(f.Status), f.Reason())
 	if x.request.Method != http.MethodHead {
+		n, _ := x.writer.Write(body)
 		x.response.sent = int64(n)
 	}
 	_ = protocol.Push(x.writer)

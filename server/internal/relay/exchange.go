@@ -116,14 +116,7 @@ func (x *exchange) checkRequest() error {
 	if header.AsksServer(x.request) {
 		return nil
 	}
-	if err := x.chooseRoute(); err != nil {
-		return err
-	}
-	if limit := x.settings.BodyLimit; limit > 0 && x.request.ContentLength > limit {
-		return fmt.Errorf("%w: %d bytes announced, the limit is %d",
-			fault.ErrBodyTooLarge, x.request.ContentLength, limit)
-	}
-	return nil
+	return x.chooseRoute()
 }
 
 // usualMethods are those that a worker may serve, as far as the server knows: it does not
@@ -182,7 +175,7 @@ func (x *exchange) transferCounter() progress.TransferCounter {
 func (x *exchange) startUpload() {
 	_ = x.controller.EnableFullDuplex() // HTTP/1.1 only; HTTP/2 and 3 always are
 	x.upload = &bodyUpload{
-		stream: x.stream, progress: x.progress, request: x.request, limit: x.settings.BodyLimit,
+		stream: x.stream, progress: x.progress, request: x.request, limit: x.route.BodyLimit,
 		session: &x.session, writer: x.writer, window: &x.window, done: make(chan struct{}),
 	}
 	x.upload.lane.Open(x.stream)

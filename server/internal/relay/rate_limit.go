@@ -11,7 +11,7 @@ import (
 
 // RateLimit is how many requests a second a client may make.
 type RateLimit struct {
-	Rate   int // 0: any number
+	Rate   float64 // 0: any number
 	Burst  int
 	Header string // the field that names the client; empty: its address does
 }

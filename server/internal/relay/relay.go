@@ -21,6 +21,7 @@ import (
 
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
+	"github.com/wavey-ai/upload-response/server/internal/errorpage"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
 	"github.com/wavey-ai/upload-response/server/internal/websocket"
@@ -41,6 +42,8 @@ type Config struct {
 
 	Rates   RateLimit
 	Windows *conn.Budget // of bodies that are not read yet
+
+	ErrorPages errorpage.Config
 
 	Compress    bool
 	CompressMin int64 // bytes of the shortest response that is compressed
@@ -63,7 +66,7 @@ type Relay struct {
 }
 
 // New returns a relay to the workers of a dispatcher, which it does not own, or an error if
-// the routes make no sense.
+// the routes make no sense, or an error page cannot be read.
 func New(c Config, d *dispatch.Dispatcher) (*Relay, error) {
 	r := &Relay{dispatcher: d, quiet: make(chan struct{})}
 	s, err := newSettings(&c)

@@ -15,6 +15,19 @@ type Route struct {
 	Pool     *dispatch.Pool
 	Redirect *Redirect
 	Respond  *Respond
+
+	Rates     RateLimit // besides that of all requests
+	BodyLimit int64     // in place of that of all requests; 0: that one
+
+	rates *rateTable
+}
+
+// bind fills in what the route takes from the configuration of all.
+func (r *Route) bind(c *Config) {
+	r.rates = newRateTable(&r.Rates)
+	if r.BodyLimit == 0 {
+		r.BodyLimit = c.BodyLimit
+	}
 }
 
 // newTable compiles the rules of routes.
@@ -36,5 +49,17 @@ func (x *exchange) chooseRoute() error {
 		return fmt.Errorf("%w for %s", fault.ErrNoRoute, x.request.URL.Path)
 	}
 	x.route = &x.settings.Routes[i]
+	return x.checkRoute()
+}
+
+// checkRoute checks the limits of the route.
+func (x *exchange) checkRoute() error {
+	if !x.route.rates.allow(x.request, &x.client) {
+		return fault.ErrTooFast
+	}
+	if limit := x.route.BodyLimit; limit > 0 && x.request.ContentLength > limit {
+		return fmt.Errorf("%w: %d bytes announced, the limit is %d",
+			fault.ErrBodyTooLarge, x.request.ContentLength, limit)
+	}
 	return nil
 }

@@ -1,7 +1,10 @@
 package relay
 
 import (
+	"slices"
+
 	"github.com/wavey-ai/upload-response/server/internal/compress"
+	"github.com/wavey-ai/upload-response/server/internal/errorpage"
 	"github.com/wavey-ai/upload-response/server/internal/route"
 )
 
@@ -10,18 +13,29 @@ import (
 type settings struct {
 	Config
 	table       *route.Table
+	pages       *errorpage.Pages
 	rates       *rateTable
 	compressors *compress.Compressors
 }
 
-// newSettings returns an error if the routes make no sense.
+// newSettings returns an error if the routes make no sense, or an error page cannot be read.
 func newSettings(c *Config) (*settings, error) {
 	table, err := newTable(c.Routes)
 	if err != nil {
 		return nil, err
 	}
-	return &settings{
-		Config: *c, table: table, rates: newRateTable(&c.Rates),
+	pages, err := errorpage.New(c.ErrorPages)
+	if err != nil {
+		return nil, err
+	}
+	routes := slices.Clone(c.Routes)
+	for i := range routes {
+		routes[i].bind(c)
+	}
+	s := &settings{
+		Config: *c, table: table, pages: pages, rates: newRateTable(&c.Rates),
 		compressors: compress.New(c.Compress, c.CompressMin),
-	}, nil
+	}
+	s.Routes = routes
+	return s, nil
 }

@@ -117,3 +117,37 @@ func TestAServerRedirectsAndRespondsItself(t *testing.T) {
 		}
 	})
 }
+
+func TestARouteHasLimitsOfItsOwn(t *testing.T) {
+	change := func(c *server.Config) {
+		c.BodyLimit = 100
+		c.Routes = []server.Route{
+			{Match: server.Match{Paths: []string{"/login"}}, Pool: "default", Limit: server.RouteLimit{
+				Rate: 1e-6, Burst: 2, Header: "X-User", Body: 10}},
+			{Match: server.Match{Paths: []string{"/files/*"}}, Pool: "default", Limit: server.RouteLimit{Body: 1000}},
+			{Prefix: "/", Pool: "default"},
+		}
+	}
+	e2etest.ThroughEachDoor(t, change, func(v *e2etest.Visitor) {
+		login := func(user, body string) *http.Response {
+			r := v.Request("POST", "/login", strings.NewReader(body))
+			r.Header.Set("X-User", v.ID(user))
+			return v.Do(r)
+		}
+		for range 2 {
+			e2etest.WantStatus(v, login("a", "x"), http.StatusOK)
+		}
+		response := login("a", "x")
+		if e2etest.WantStatus(v, response, http.StatusTooManyRequests); response.Header.Get("Retry-After") == "" {
+			v.Errorf("429 without Retry-After: %v", response.Header)
+		}
+		e2etest.WantStatus(v, login("b", e2etest.Text(11)), http.StatusRequestEntityTooLarge)
+		e2etest.WantStatus(v, login("b", e2etest.Text(10)), http.StatusOK)
+		for path, most := range map[string]int{"/files/upload": 1000, "/upload": 100} {
+			e2etest.WantStatus(v, v.Post(path, strings.NewReader(e2etest.Text(most))), http.StatusOK)
+			e2etest.WantStatus(v, v.Post(path, strings.NewReader(e2etest.Text(most+1))), http.StatusRequestEntityTooLarge)
+		}
+		unsaid := v.Post("/digest", e2etest.BytesOf(101))
+		e2etest.WantStatus(v, unsaid, http.StatusRequestEntityTooLarge)
+	})
+}
