@@ -6,11 +6,13 @@ toolchain go1.26.11
 
 require (
 	github.com/caddyserver/certmagic v0.25.6
+	github.com/cenkalti/backoff/v5 v5.0.3
 	github.com/edsrzf/mmap-go v1.2.0
 	github.com/gobwas/ws v1.5.0
 	github.com/goccy/go-yaml v1.19.2
 	github.com/invopop/jsonschema v0.14.0
 	github.com/klauspost/compress v1.20.4
+	github.com/mattn/go-shellwords v1.0.16
 	github.com/mholt/acmez/v3 v3.1.7
 	github.com/pires/go-proxyproto v0.16.0
 	github.com/quic-go/qpack v0.6.0

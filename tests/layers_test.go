@@ -72,7 +72,7 @@ var layers = map[string][]string{
 	"cmd/internal/cli": {standard, "github.com/spf13/cobra", "github.com/spf13/pflag"},
 	"cmd/upload-response": {
 		standard, "golang.org/x/sys/unix", "github.com/caddyserver/certmagic", "github.com/mholt/acmez/v3",
-		"go.uber.org/zap", "github.com/spf13/cobra",
+		"go.uber.org/zap", "github.com/spf13/cobra", "github.com/mattn/go-shellwords",
 		module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/cmd/internal/cli",
 		module + "/cmd/upload-response/internal",
 	},

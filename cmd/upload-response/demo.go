@@ -16,6 +16,7 @@ import (
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/server/listen"
+	"github.com/wavey-ai/upload-response/server/supervise"
 )
 
 // demoPools are the built-in workers of the demo, and how many processes each of them
@@ -91,16 +92,17 @@ func (s *settings) addDemoPools() error {
 	}
 	for _, pool := range demoPools {
 		s.config.Routes = append(s.config.Routes, server.Route{Prefix: "/" + pool.name, Pool: pool.name})
-		for range pool.processes {
-			s.workers = append(s.workers, workerSpec{pool: pool.name,
-				argv: []string{self, "worker", pool.name, "--log-level", "warn"}})
-		}
+		a := supervise.NewApp(pool.name, []string{self, "worker", pool.name, "--log-level", "warn"})
+		a.Processes = pool.processes
+		s.apps = append(s.apps, a)
 	}
 	for _, added := range s.added {
 		pool := strings.ReplaceAll(strings.Trim(added.prefix, "/"), "/", ".")
-		if err := workerCommand(&s.workers)(pool + "=" + added.command); err != nil {
+		var apps []supervise.App
+		if err := workerCommand(&apps)(pool + "=" + added.command); err != nil {
 			return fmt.Errorf("--add %s: %w", added.prefix, err)
 		}
+		s.apps = append(s.apps, supervise.NewApp(pool, apps[0].Command))
 		s.config.Routes = append(s.config.Routes, server.Route{Prefix: added.prefix, Pool: pool})
 	}
 	return nil
@@ -134,11 +136,11 @@ const attachTimeout = 10 * time.Second
 
 // printIntroduction waits for the workers, and then prints how to try them.
 func (p *program) printIntroduction(v *service) error {
-	for start := time.Now(); v.router.Stats().Links < len(v.settings.workers); time.Sleep(10 * time.Millisecond) {
+	for start := time.Now(); v.router.Stats().Links < v.settings.mostProcesses(); time.Sleep(10 * time.Millisecond) {
 		if time.Since(start) > attachTimeout {
 			return fmt.Errorf("the workers did not attach within %v", attachTimeout)
 		}
-		if v.workers.stopped() {
+		if v.ctx.Err() != nil {
 			return nil
 		}
 	}

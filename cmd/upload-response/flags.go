@@ -10,6 +10,7 @@ import (
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/server/supervise"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -42,8 +43,9 @@ Sizes are bytes, or have a unit: 64KiB, 1MiB, 2GiB (1024), 64KB, 1MB (1000).
 A flag that can be repeated takes several values from the environment variable, with
 commas between them; each --worker stands on a line of its own.
 
-A COMMAND is run by 'exec' of /bin/sh, with UPLOAD_RESPONSE_SOCKET and
-UPLOAD_RESPONSE_POOL in its environment. A link is the attachment of one worker, with the
+A COMMAND is split into words, with quotes as in a shell, and run without one; if it has
+more that a shell understands, it is run by 'exec' of /bin/sh. UPLOAD_RESPONSE_SOCKET and
+UPLOAD_RESPONSE_POOL are in its environment. A link is the attachment of one worker, with the
 memory for its responses.
 
 An ADDRESS is HOST:PORT or http://HOST:PORT (HTTP/1.1, and HTTP/2 with prior knowledge),
@@ -60,8 +62,8 @@ SIGABRT ends the server at once, and prints the stacks of all goroutines.
 
 // flags returns the flags of serve, with s set to the defaults.
 func (s *settings) flags(getenv func(string) string) *cli.FlagSet {
-	*s = settings{config: server.DefaultConfig(), socket: attach.DefaultSocket(getenv), processes: 1,
-		shutdown: 30 * time.Second}
+	*s = settings{config: server.DefaultConfig(), socket: attach.DefaultSocket(getenv),
+		shutdown: 30 * time.Second, workers: appSettings{app: supervise.NewApp("", nil)}}
 	s.config.Routes, s.config.LinkMemory = nil, 0
 	s.listeners = newListenerSettings(getenv, "")
 	log := s.logging.flags()
@@ -255,7 +257,7 @@ func (s *settings) compressionFlags() cli.Group {
 }
 
 func (s *settings) workerFlags() cli.Group {
-	c := &s.config
+	c, app := &s.config, &s.workers.app
 	links := func(name, of string, p *int) cli.Option {
 		return cli.Option{
 			Name: name, Arg: "N", Help: "most links of " + of + "; 0: no limit", Default: "0",
@@ -266,15 +268,15 @@ func (s *settings) workerFlags() cli.Group {
 		{
 			Name: "worker", Arg: "POOL=COMMAND",
 			Help:  "start a worker process, and start it again when it ends; repeat",
-			Parse: workerCommand(&s.workers), Split: cli.Lines,
+			Parse: workerCommand(&s.apps), Split: cli.Lines,
 		},
 		{
 			Name: "workers", Arg: "N", Help: "processes for each --worker",
-			Default: strconv.Itoa(s.processes), Parse: cli.Number(&s.processes, 1, 1, shm.MaxLinks),
+			Default: strconv.Itoa(app.Processes), Parse: cli.Number(&app.Processes, 1, 1, shm.MaxLinks),
 		},
 		{
 			Name: "worker-user", Arg: "USER", Help: "user of these processes: NAME, NAME:GROUP or UID:GID; needs root",
-			Default: "the user of the server", Parse: parseUser(&s.user),
+			Default: "the user of the server", Parse: workerUser(&app.User),
 		},
 		{
 			Name: "open-pool", Arg: "POOL", Help: "a pool with --worker takes other workers, too; repeat",

@@ -13,6 +13,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -113,6 +115,21 @@ func (p *process) wait() int {
 		p.t.Fatal("the process does not end")
 	}
 	return p.cmd.ProcessState.ExitCode()
+}
+
+func pid(t *testing.T, text string) int {
+	t.Helper()
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// alive reports whether a process exists and is no zombie.
+func alive(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !strings.Contains(string(stat), ") Z ")
 }
 
 // put uploads a body and returns the response's.
@@ -461,18 +478,44 @@ func TestAWorkerThatCannotBeRunIsAnErrorBeforeTheServerListens(t *testing.T) {
 	}
 	for _, c := range []struct{ command, want string }{
 		{"./nothere", "cannot run ./nothere: no such file or directory"},
+		{"./nothere >x", "cannot run ./nothere: no such file or directory"},
 		{"no-such-program --flag", "cannot run no-such-program: executable file not found in $PATH"},
 		{"'" + plain + "' --flag", "cannot run " + plain + ": permission denied"},
 	} {
 		socket := filepath.Join(dir, "s")
 		_, stderr, status := call(nil, "serve", "--listen", "unix:"+filepath.Join(dir, "c"),
 			"--socket", socket, "--worker", "default="+c.command)
-		if want := "upload-response: worker default=" + c.command + ": " + c.want + "\n"; status != 1 ||
+		if want := "upload-response: app default: " + c.want + "\n"; status != 1 ||
 			stderr != want {
 			t.Errorf("status %d, %q, want %q", status, stderr, want)
 		}
 		if _, err := os.Stat(socket); !os.IsNotExist(err) {
 			t.Errorf("the socket: %v", err)
+		}
+	}
+}
+
+func TestACommandIsSplitAsAShellSplitsItOrLeftToOne(t *testing.T) {
+	for line, want := range map[string][]string{
+		"./a --b":                {"./a", "--b"},
+		" a\t b ":                {"a", "b"},
+		"a 'b c' d\"e f\"g":      {"a", "b c", "de fg"},
+		"a '' \"\"":              {"a", "", ""},
+		"a --x=y=z k=v":          {"a", "--x=y=z", "k=v"},
+		"a '$b' '*' \"it's\" %":  {"a", "$b", "*", "it's", "%"},
+		"python3 -m x y:z --w 4": {"python3", "-m", "x", "y:z", "--w", "4"},
+		"sh -c 'a; b >c'":        {"sh", "-c", "a; b >c"},
+		"a#b c":                  {"a#b", "c"},
+		"grüße 'ü'":              {"grüße", "ü"},
+
+		"a $b": nil, "a \"$b\"": nil, "a `b`": nil, "a \\ b": nil, "a; b": nil, "a | b": nil, "a && b": nil,
+		"a >b": nil, "a <b": nil, "a *": nil, "a [b]": nil, "a b?": nil, "~/a": nil, "a ~/b": nil, "a {b,c}": nil,
+		"(a)": nil, "a # b": nil, "a\nb": nil, "A=b c": nil, "-a x": nil, "! a": nil, "a 'b": nil, "a \"b": nil,
+		"'' a": nil,
+	} {
+		got, plain := splitCommand(line)
+		if plain != (want != nil) || plain && !slices.Equal(got, want) {
+			t.Errorf("%q: %q, %v; want %q", line, got, plain, want)
 		}
 	}
 }

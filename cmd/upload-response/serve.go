@@ -39,15 +39,16 @@ func (v *service) warnOfRenamed(flags *cli.FlagSet) {
 // warnOfUser warns when the user of the worker processes can do too much, or too little.
 func (v *service) warnOfUser() {
 	s := v.settings
-	if len(s.workers) == 0 {
+	if len(s.apps) == 0 {
 		return
 	}
-	if s.user == nil && os.Geteuid() == 0 {
+	user := s.workers.app.User
+	if user == nil && os.Geteuid() == 0 {
 		v.log.Warn("workers run as root, and root can do anything to the server: give them " +
 			"another user with --worker-user")
 	}
-	if s.user != nil {
-		if warning, _ := s.user.check(s.socket); warning != "" {
+	if user != nil {
+		if warning, _ := user.Check(absolute(s.socket)); warning != "" {
 			v.log.Warn("workers may not reach the socket", "why", warning)
 		}
 	}

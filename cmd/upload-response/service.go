@@ -10,18 +10,16 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/server/listen"
+	"github.com/wavey-ai/upload-response/server/supervise"
 	"github.com/wavey-ai/upload-response/shm"
-	"github.com/wavey-ai/upload-response/worker"
 )
 
 // service is a running server: the listeners, the router, and the worker processes.
@@ -34,8 +32,8 @@ type service struct {
 	socket       *net.UnixListener // for workers
 	router       *server.UploadResponseRouter
 	server       *server.Server
-	workers      *supervisor
-	output       workerOutput
+	workers      *supervise.Supervisor
+	output       serverOutput
 	failed       chan error // why it cannot go on
 	ctx          context.Context
 	cancel       context.CancelFunc // ends ctx: nothing new begins
@@ -60,7 +58,7 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 			v.release()
 		}
 	}()
-	if err = s.checkWorkers(); err != nil {
+	if err = s.checkPrograms(); err != nil {
 		return nil, err
 	}
 	if err = v.listen(); err != nil {
@@ -90,6 +88,9 @@ func (v *service) reportLoss(accessLog io.Writer) {
 func (v *service) release() {
 	v.cancel()
 	signal.Stop(v.signals)
+	if v.workers != nil {
+		v.workers.Stop()
+	}
 	if v.socket != nil {
 		_ = v.socket.Close()
 	}
@@ -152,24 +153,9 @@ func (v *service) start() {
 		go func() { v.fail(v.server.ServeListener(l, v.certificates.tlsConfig())) }()
 	}
 	v.fail(v.certificates.manage(v.ctx))
-	v.workers.stdout, v.workers.stderr = v.output.forWorkers(os.Stdout), v.output.forWorkers(os.Stderr)
-	v.workers.poolFailed = v.router.Hopeless
-	for _, spec := range v.settings.workers {
-		v.workers.start(spec)
-	}
+	v.fail(v.workers.Apply(v.settings.apps))
 	v.log.Info("ready", "listen", strings.Join(listening, " "), "socket", v.settings.socket,
 		v.settings.memoryPlan(v.router.Stats().TotalBuffers))
-}
-
-// prepareWorkers makes the supervisor, which tells the router to which worker a process belongs.
-func (v *service) prepareWorkers() {
-	s := v.settings
-	v.workers = newSupervisor(v.log, append(s.user.env(),
-		cli.EnvName("socket")+"="+absolute(s.socket), worker.ServerUIDVariable+"="+strconv.Itoa(os.Geteuid())))
-	v.workers.user, v.workers.dumpable = s.user, s.dumpable
-	if len(s.workers) > 0 {
-		s.config.Started = v.workers.startedFor
-	}
 }
 
 // absolute returns a path that is valid in any folder, for workers that change theirs.
@@ -216,9 +202,6 @@ func (v *service) run() error {
 	}
 }
 
-// workerTimeout is how long worker processes may take to end after the last request.
-const workerTimeout = 5 * time.Second
-
 // stop finishes what is running. The worker socket closes first, so that another server
 // can have it while the workers of this one finish.
 func (v *service) stop() error {
@@ -229,8 +212,7 @@ func (v *service) stop() error {
 	if err := v.server.Shutdown(ctx); err != nil {
 		v.log.Warn("requests cut off", "error", err)
 	}
-	v.workers.stop(workerTimeout)
-	v.output.close()
+	v.workers.Stop()
 	err := v.router.Close()
 	v.log.Info("stopped")
 	return err

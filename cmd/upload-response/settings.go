@@ -4,22 +4,21 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/server/supervise"
 )
 
 // settings is what the command line of a server says.
 type settings struct {
 	config    server.Config
 	listeners listenerSettings
-	socket    string       // for workers
-	workers   []workerSpec // of --worker: one for each process
-	processes int          // for each --worker
-	added     []addition   // to the demo
-	user      *workerUser  // of the processes; nil: the user of the server
+	socket    string          // for workers
+	apps      []supervise.App // of --worker
+	workers   appSettings     // for each --worker
+	added     []addition      // to the demo
 	dumpable  bool
 	accessLog bool
 	logging   logging
@@ -59,10 +58,9 @@ func (s *settings) complete(given func(option string) bool) error {
 	if !given("link-memory") {
 		c.LinkMemory = max(server.DefaultConfig().LinkMemory, linkSlots*uint64(c.SlotSize))
 	}
-	if given("workers") && len(s.workers) == 0 {
-		return errors.New("--workers is the number of processes of each --worker: give --worker, too")
+	if err := s.completeApps(given); err != nil {
+		return err
 	}
-	s.expandWorkers()
 	if err := s.listeners.complete(); err != nil {
 		return err
 	}
@@ -73,15 +71,6 @@ func (s *settings) complete(given func(option string) bool) error {
 		}
 	}
 	return nil
-}
-
-// expandWorkers repeats each worker as often as there are processes of it.
-func (s *settings) expandWorkers() {
-	var all []workerSpec
-	for _, spec := range s.workers {
-		all = append(all, slices.Repeat([]workerSpec{spec}, s.processes)...)
-	}
-	s.workers = all
 }
 
 func (s *settings) checkHeaderLimit() error {
@@ -99,66 +88,16 @@ func (s *settings) checkProxies() error {
 	return nil
 }
 
-// checkPools notes the pools with workers that the server starts.
-func (s *settings) checkPools() error {
-	for _, spec := range s.workers {
-		if !slices.ContainsFunc(s.config.Routes, func(r server.Route) bool { return r.Pool == spec.pool }) {
-			return fmt.Errorf("--worker %s=...: no route leads to pool %[1]s, add --route PREFIX=%[1]s", spec.pool)
-		}
-		if !slices.Contains(s.config.Supervised, spec.pool) {
-			s.config.Supervised = append(s.config.Supervised, spec.pool)
-		}
-	}
-	s.config.StartedWorkers = len(s.workers)
-	for _, pool := range s.config.OpenPools {
-		if !slices.Contains(s.config.Supervised, pool) {
-			return fmt.Errorf("--open-pool %s: a pool without --worker is open anyway", pool)
-		}
-	}
-	for _, a := range slices.Concat(s.config.PoolUIDs, s.config.PoolGIDs) {
-		if !slices.ContainsFunc(s.config.Routes, func(r server.Route) bool { return r.Pool == a.Pool }) {
-			return fmt.Errorf("--allow-uid or --allow-gid %s=%d: no route leads to pool %[1]s, "+
-				"add --route PREFIX=%[1]s", a.Pool, a.ID)
-		}
-	}
-	return s.checkUser()
-}
-
-// checkUser lets the user of --worker-user attach, to the pools with --worker.
-func (s *settings) checkUser() error {
-	if s.user == nil {
-		return nil
-	}
-	if len(s.workers) == 0 {
-		return errors.New("--worker-user is the user of each --worker: give --worker, too")
-	}
-	for _, pool := range s.config.Supervised {
-		s.config.PoolUIDs = append(s.config.PoolUIDs, server.PoolID{Pool: pool, ID: s.user.uid})
-	}
-	_, err := s.user.check(s.socket)
-	return err
-}
-
 // otherUsers reports whether workers of other users have to reach the socket.
 func (s *settings) otherUsers() bool {
 	c := &s.config
 	return len(c.AllowUIDs)+len(c.AllowGIDs)+len(c.PoolUIDs)+len(c.PoolGIDs) > 0
 }
 
-// mostWorkers returns the largest number of worker processes of one pool.
-func (s *settings) mostWorkers() (most int) {
-	count := map[string]int{}
-	for _, spec := range s.workers {
-		count[spec.pool]++
-		most = max(most, count[spec.pool])
-	}
-	return most
-}
-
 // checkMemory compares the memory, and other limits, with what the worker processes need.
 func (s *settings) checkMemory() error {
 	c := &s.config
-	switch n := uint64(len(s.workers)); {
+	switch n := uint64(s.mostProcesses()); {
 	case c.LinkMemory > responseMemory(c):
 		return fmt.Errorf("--memory %s is too little: half of it is for responses, and "+
 			"one link takes %s (--link-memory)", cli.FormatSize(c.Memory), cli.FormatSize(c.LinkMemory))
@@ -166,8 +105,8 @@ func (s *settings) checkMemory() error {
 		return fmt.Errorf("%d worker processes, but room for %d: raise --max-links (%d) "+
 			"or --memory (%s, half of it for responses), or lower --link-memory (%s)",
 			n, mostLinks(c), c.MaxLinks, cli.FormatSize(c.Memory), cli.FormatSize(c.LinkMemory))
-	case c.LinksPerPool > 0 && s.mostWorkers() > c.LinksPerPool:
-		return fmt.Errorf("%d worker processes of one pool, but --links-per-pool %d", s.mostWorkers(), c.LinksPerPool)
+	case c.LinksPerPool > 0 && s.mostOfOnePool() > c.LinksPerPool:
+		return fmt.Errorf("%d worker processes of one pool, but --links-per-pool %d", s.mostOfOnePool(), c.LinksPerPool)
 	case c.LinksPerUser > 0 && n > uint64(c.LinksPerUser):
 		return fmt.Errorf("%d worker processes of one user, but --links-per-user %d", n, c.LinksPerUser)
 	}

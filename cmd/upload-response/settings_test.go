@@ -116,9 +116,9 @@ func TestRepeatedFlagsAddUp(t *testing.T) {
 			!reflect.DeepEqual(c.AllowGIDs, []uint32{3}) {
 			t.Errorf("%+v", c)
 		}
-		if !reflect.DeepEqual(c.Supervised, []string{"x", "y"}) || len(s.workers) != 2 ||
-			s.workers[1].argv[2] != "exec two, 2" {
-			t.Errorf("supervised %v, workers %v", c.Supervised, s.workers)
+		if !reflect.DeepEqual(c.Supervised, []string{"x", "y"}) || len(s.apps) != 2 ||
+			!slices.Equal(s.apps[1].Command, []string{"two,", "2"}) {
+			t.Errorf("supervised %v, apps %v", c.Supervised, s.apps)
 		}
 	}
 }
@@ -126,9 +126,14 @@ func TestRepeatedFlagsAddUp(t *testing.T) {
 func TestEachWorkerHasItsNumberOfProcesses(t *testing.T) {
 	s := parsed(t, nil, "--route", "/a=x", "--route", "/b=y", "--worker", "x=one", "--worker", "y=two",
 		"--workers", "3")
-	if len(s.workers) != 6 || s.workers[2].pool != "x" || s.workers[3].pool != "y" ||
-		!reflect.DeepEqual(s.config.Supervised, []string{"x", "y"}) {
-		t.Errorf("%v, supervised %v", s.workers, s.config.Supervised)
+	if len(s.apps) != 2 || s.apps[0].Processes != 3 || s.apps[1].Processes != 3 || s.apps[0].Name != "x" ||
+		s.apps[1].Name != "y" || !reflect.DeepEqual(s.config.Supervised, []string{"x", "y"}) {
+		t.Errorf("%v, supervised %v", s.apps, s.config.Supervised)
+	}
+	s = parsed(t, nil, "--route", "/a=x", "--worker", "x=one", "--worker", "x=two >log")
+	if len(s.apps) != 2 || s.apps[1].Name != "x.2" || s.apps[1].PoolName() != "x" || s.config.StartedWorkers != 2 ||
+		!slices.Equal(s.apps[1].Command, []string{"/bin/sh", "-c", "exec two >log"}) {
+		t.Errorf("two commands of one pool: %v", s.apps)
 	}
 }
 

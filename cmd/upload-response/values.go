@@ -15,6 +15,7 @@ import (
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/server/listen"
+	"github.com/wavey-ai/upload-response/server/supervise"
 )
 
 // level takes a level of log/slog.
@@ -129,15 +130,11 @@ func route(p *[]server.Route) func(string) error {
 	}
 }
 
-// workerCommand adds POOL=COMMAND.
-func workerCommand(p *[]workerSpec) func(string) error {
-	return func(s string) error {
-		pool, line, _ := strings.Cut(s, "=")
-		if !validPool.MatchString(pool) || strings.TrimSpace(line) == "" {
-			return errors.New("want POOL=COMMAND, such as 'default=./worker --fast'")
-		}
-		*p = append(*p, workerSpec{pool: pool, argv: []string{"/bin/sh", "-c", "exec " + line}, line: line})
-		return nil
+// workerUser takes the user of processes.
+func workerUser(p **supervise.User) func(string) error {
+	return func(s string) (err error) {
+		*p, err = supervise.ParseUser(s)
+		return err
 	}
 }
 

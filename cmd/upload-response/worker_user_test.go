@@ -11,28 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestUserOfWorkersIsANameOrANumber(t *testing.T) {
-	for text, want := range map[string]workerUser{
-		"root":        {uid: 0, gid: 0, name: "root"},
-		"0":           {uid: 0, gid: 0, name: "root"},
-		"root:12":     {uid: 0, gid: 12, name: "root"},
-		"70001:70002": {uid: 70001, gid: 70002},
-	} {
-		var got *workerUser
-		if err := parseUser(&got)(text); err != nil || got.uid != want.uid || got.gid != want.gid ||
-			got.name != want.name {
-			t.Errorf("%s is %+v, %v, want %+v", text, got, err, want)
-		}
-	}
-	for _, text := range []string{"", ":", "root:", ":1", "70001", "no such user", "root:no such group", "4294967295:1",
-		"1:4294967295"} {
-		var got *workerUser
-		if err := parseUser(&got)(text); err == nil {
-			t.Errorf("%q is %+v", text, got)
-		}
-	}
-}
-
 func TestWorkersRunAsTheUserThatIsNamed(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can start processes of another user")

@@ -1,8 +1,7 @@
-package main
+package supervise
 
 import (
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,33 +12,73 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestPauseDoublesUpToABoundAndStartsAfreshAfterALongLife(t *testing.T) {
-	var b backoff
-	for i, step := range []struct{ life, want time.Duration }{
-		{0, 100 * time.Millisecond}, {0, 200 * time.Millisecond}, {time.Second, 400 * time.Millisecond},
-		{0, 800 * time.Millisecond},
-		{0, 1600 * time.Millisecond}, {0, 3200 * time.Millisecond}, {0, 5 * time.Second},
-		{9 * time.Second, 5 * time.Second},
-		{10 * time.Second, 100 * time.Millisecond}, {0, 200 * time.Millisecond},
+func TestPausesDoubleUpToABoundAndStartAfreshAfterALongLife(t *testing.T) {
+	p := newPauses()
+	for i, step := range []struct {
+		life   time.Duration
+		failed bool
+		want   time.Duration
+	}{
+		{0, false, 100 * time.Millisecond}, {0, false, 200 * time.Millisecond},
+		{time.Second, false, 400 * time.Millisecond},
+		{0, false, 800 * time.Millisecond}, {0, false, 1600 * time.Millisecond}, {0, false, 3200 * time.Millisecond},
+		{0, false, 5 * time.Second}, {9 * time.Second, false, 5 * time.Second},
+		{0, true, 5 * time.Second}, {0, true, 10 * time.Second}, {0, true, 20 * time.Second},
+		{0, true, 30 * time.Second}, {0, true, 30 * time.Second},
+		{10 * time.Second, false, 100 * time.Millisecond}, {0, false, 200 * time.Millisecond},
 	} {
-		if got := b.next(step.life); got != step.want {
-			t.Errorf("step %d: %v, want %v", i, got, step.want)
+		got := p.next(step.life, step.failed)
+		spread := time.Duration(float64(step.want)*pauseSpread) + time.Millisecond
+		if got < step.want-spread || got > step.want+spread {
+			t.Errorf("step %d: %v, want %v or nearly", i, got, step.want)
+		}
+		if step.want == firstPause && got != firstPause {
+			t.Errorf("step %d: the first pause is %v", i, got)
 		}
 	}
 }
 
+// shell returns an app of one process that runs a script.
+func shell(script string) App {
+	a := NewApp("p", []string{"/bin/sh", "-c", script})
+	a.Stop.Timeout = time.Minute
+	return a
+}
+
+// running starts a supervisor that runs apps until the end of the test.
+func running(t *testing.T, c Config, apps ...App) *Supervisor {
+	t.Helper()
+	s := New(c)
+	t.Cleanup(func() {
+		s.mu.Lock()
+		for p := range s.live {
+			p.signal(unix.SIGKILL)
+		}
+		s.mu.Unlock()
+		s.Stop()
+	})
+	if err := s.Apply(apps); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // supervised keeps a shell script running until the end of the test. Each life
 // of it appends what it says to the file whose name is returned.
-func supervised(t *testing.T, script string) (*supervisor, string) {
+func supervised(t *testing.T, script string) (*Supervisor, string) {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "said")
-	s := newSupervisor(slog.New(slog.DiscardHandler), []string{"SAID=" + file})
-	s.start(workerSpec{pool: "p", argv: []string{"/bin/sh", "-c", script}})
-	t.Cleanup(func() {
-		if !s.stopped() {
-			s.stop(0)
+	return running(t, Config{Environment: append(os.Environ(), "SAID="+file)}, shell(script)), file
+}
+
+// eventually fails the test unless ok returns true within a generous time.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain: %s", what)
 		}
-	})
-	return s, file
+	}
 }
 
 // said waits for n lines in a file and returns them.
@@ -113,7 +152,7 @@ func TestStopAsksFirst(t *testing.T) {
 	s, file := supervised(t, `trap 'echo asked >>$SAID; exit 0' TERM; echo $$ >>$SAID; while :; do sleep 0.01; done`)
 	process := pid(t, said(t, file, 1)[0])
 	start := time.Now()
-	s.stop(time.Minute)
+	s.Stop()
 	if time.Since(start) > 30*time.Second || alive(process) {
 		t.Errorf("after %v, alive: %v", time.Since(start), alive(process))
 	}
@@ -123,20 +162,25 @@ func TestStopAsksFirst(t *testing.T) {
 }
 
 func TestStopKillsWhoDoesNotListen(t *testing.T) {
-	s, file := supervised(t, `trap '' TERM; echo $$ >>$SAID; while :; do sleep 0.01; done`)
+	file := filepath.Join(t.TempDir(), "said")
+	a := shell(`trap '' TERM; echo $$ >>$SAID; while :; do sleep 0.01; done`)
+	a.Environment, a.Stop.Timeout = []string{"SAID=" + file}, 50*time.Millisecond
+	s := running(t, Config{}, a)
 	process := pid(t, said(t, file, 1)[0])
-	s.stop(50 * time.Millisecond)
+	s.Stop()
 	if alive(process) {
 		t.Error("still alive")
 	}
 }
 
 func TestStopDoesNotWaitForTheNextStart(t *testing.T) {
-	s := newSupervisor(slog.New(slog.DiscardHandler), nil)
-	s.start(workerSpec{pool: "p", argv: []string{"/no/such/program"}})
+	s := running(t, Config{}, NewApp("p", []string{"/no/such/program"}))
 	start := time.Now()
-	s.stop(time.Minute)
+	s.Stop()
 	if time.Since(start) > 30*time.Second {
 		t.Errorf("took %v", time.Since(start))
+	}
+	if err := s.Apply(nil); err != ErrStopped {
+		t.Errorf("after that: %v", err)
 	}
 }

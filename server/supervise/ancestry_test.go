@@ -1,4 +1,4 @@
-package main
+package supervise
 
 import (
 	"os"
@@ -34,7 +34,7 @@ func TestAProcessIsKnownByTheWorkerThatItDescendsFrom(t *testing.T) {
 	leader := pid(t, list[0])
 	t.Cleanup(func() { _ = unix.Kill(pid(t, list[2]), unix.SIGKILL) }) // the supervisor does not find it
 	for _, text := range list {
-		if pool, of := s.startedFor(pid(t, text)); pool != "p" || of != leader {
+		if pool, of := s.StartedFor(pid(t, text)); pool != "p" || of != leader {
 			t.Errorf("process %s is of pool %q and process %d, want p and %d", text, pool, of, leader)
 		}
 	}
@@ -54,7 +54,7 @@ func TestOthersAreNoWorkersThatTheServerStarted(t *testing.T) {
 		"the first": 1, "nobody": 0,
 		"none": -1, "one that is too high": 1 << 30,
 	} {
-		if pool, leader := s.startedFor(process); pool != "" || leader != 0 {
+		if pool, leader := s.StartedFor(process); pool != "" || leader != 0 {
 			t.Errorf("%s is taken for a worker of pool %q, process %d", what, pool, leader)
 		}
 	}
@@ -67,10 +67,10 @@ func TestAWorkerThatHasEndedHasNoDescendants(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := pid(t, said(t, file, 2)[1])
-	if _, leader := s.startedFor(first); leader != 0 {
+	if _, leader := s.StartedFor(first); leader != 0 {
 		t.Errorf("process %d, which has ended, is taken for worker %d", first, leader)
 	}
-	if _, leader := s.startedFor(second); leader != second {
+	if _, leader := s.StartedFor(second); leader != second {
 		t.Errorf("worker %d is taken for %d", second, leader)
 	}
 }
@@ -82,7 +82,7 @@ func TestNobodyJoinsTheSessionOfAWorker(t *testing.T) {
 	if err := unix.Setpgid(outsider, worker); err == nil {
 		t.Error("a process of another session joins the group of a worker")
 	}
-	if _, leader := s.startedFor(outsider); leader != 0 {
+	if _, leader := s.StartedFor(outsider); leader != 0 {
 		t.Errorf("it is taken for worker %d", leader)
 	}
 }

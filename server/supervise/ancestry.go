@@ -1,15 +1,14 @@
-package main
+package supervise
 
 import (
-	"fmt"
-	"os"
+	"maps"
+	"slices"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// startedFor returns the worker process that a process is, or descends from: the pool that
+// StartedFor returns the worker process that a process is, or descends from: the pool that
 // the worker was started for, and its number; 0 if there is none.
 //
 // Descendants of a worker are in its session, or have it among their ancestors. No process
@@ -17,7 +16,7 @@ import (
 // parent gets one that is no worker. (Any process of the session can join a process
 // group.) A process that leaves the session and loses its parent, as daemons do, is not
 // recognised.
-func (s *supervisor) startedFor(pid int) (pool string, leader int) {
+func (s *Supervisor) StartedFor(pid int) (pool string, leader int) {
 	workers := s.runningByPID()
 	if session, err := unix.Getsid(pid); err == nil {
 		leader = session
@@ -26,16 +25,20 @@ func (s *supervisor) startedFor(pid int) (pool string, leader int) {
 		leader = ancestorAmong(pid, workers)
 	}
 	// A worker that is still running had the same number during the whole search.
-	if p := workers[leader]; p != nil && p.runs(leader) {
-		return p.spec.pool, leader
+	if p := workers[leader]; p != nil && p.runs() {
+		return p.spec.PoolName(), leader
 	}
 	return "", 0
 }
 
-// runningByPID returns the worker processes that are running.
-func (s *supervisor) runningByPID() map[int]*workerProcess {
-	running := map[int]*workerProcess{}
-	for _, p := range s.all() {
+// runningByPID returns the worker processes that are running. It waits for those that are
+// just being started: they may attach before we know their number.
+func (s *Supervisor) runningByPID() map[int]*process {
+	s.mu.Lock()
+	live := slices.Collect(maps.Keys(s.live))
+	s.mu.Unlock()
+	running := map[int]*process{}
+	for _, p := range live {
 		p.mu.Lock()
 		if p.pid != 0 {
 			running[p.pid] = p
@@ -45,19 +48,12 @@ func (s *supervisor) runningByPID() map[int]*workerProcess {
 	return running
 }
 
-// runs reports whether the process that runs now has this number.
-func (p *workerProcess) runs(pid int) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.pid == pid
-}
-
 // maxAncestors bounds the search: processes are not nested more deeply in practice.
 const maxAncestors = 64
 
 // ancestorAmong returns the nearest of the workers that is the process or an ancestor of
 // it, or 0.
-func ancestorAmong(pid int, workers map[int]*workerProcess) int {
+func ancestorAmong(pid int, workers map[int]*process) int {
 	var childStart uint64
 	for range maxAncestors {
 		if workers[pid] != nil {
@@ -75,25 +71,13 @@ func ancestorAmong(pid int, workers map[int]*workerProcess) int {
 // parentOf returns the parent of a process, and when the process started, in ticks since boot
 // (proc_pid_stat(5)).
 func parentOf(pid int) (parent int, start uint64, err error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	fields, err := statOf(pid)
 	if err != nil {
 		return 0, 0, err
-	}
-	_, rest, _ := cutLast(string(text), ") ") // the name before that may contain anything
-	fields := strings.Fields(rest)
-	if len(fields) < 20 {
-		return 0, 0, fmt.Errorf("process %d: %d fields", pid, len(fields))
 	}
 	if parent, err = strconv.Atoi(fields[1]); err != nil {
 		return 0, 0, err
 	}
 	start, err = strconv.ParseUint(fields[19], 10, 64)
 	return parent, start, err
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
 }
