@@ -77,7 +77,8 @@ var layers = map[string][]string{
 		module + "/cmd/upload-response/internal",
 	},
 	"cmd/upload-response/internal/config": {
-		standard, "golang.org/x/sys/unix", "github.com/goccy/go-yaml", module + "/server", module + "/cmd/internal/cli",
+		standard, "golang.org/x/sys/unix", "github.com/goccy/go-yaml", "github.com/mattn/go-shellwords",
+		module + "/server", module + "/cmd/internal/cli",
 	},
 	"cmd/upload-response-bench": {
 		standard, "golang.org/x/sys/unix", "github.com/spf13/cobra", module + "/bench", module + "/cmd/internal/cli",

@@ -6,14 +6,13 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
+	"github.com/wavey-ai/upload-response/server/supervise"
 )
 
 // check notes what makes no sense, although it can be read.
@@ -45,6 +44,9 @@ func (f *File) checkApp(name string) {
 	}
 	f.checkDirectory(key+".directory", app.Directory)
 	f.checkPython(key, &app)
+	if _, err := supervise.ParseUser(app.User); err != nil && app.User != "" {
+		f.addAt(key+".user", "user: %v", err)
+	}
 	f.checkProcesses(key+".processes", &app.Processes)
 	f.checkEnvironment(key+".environment", app.Environment)
 	if f.has(key+".threads") && app.Threads < 1 {
@@ -154,29 +156,10 @@ func (f *File) checkProgram(key string, app *App, program string) {
 	case !f.has(at):
 		at = key + ".command"
 	}
-	found := program
-	if search, given := app.Environment["PATH"]; given && !strings.Contains(program, "/") {
-		found = lookIn(search, program)
+	to := app.supervised("")
+	if _, err := to.Program(); err != nil {
+		f.addAt(at, "cannot execute %s: %v", program, err)
 	}
-	if _, err := exec.LookPath(found); err != nil {
-		var failed *exec.Error
-		if errors.As(err, &failed) {
-			err = failed.Err
-		}
-		f.addAt(at, "cannot execute %s: %v", program, plain(err))
-	}
-}
-
-// lookIn returns the path of a program in one of the folders of a PATH.
-func lookIn(search, program string) string {
-	for _, dir := range filepath.SplitList(search) {
-		if path := filepath.Join(dir, program); filepath.IsAbs(path) {
-			if _, err := exec.LookPath(path); err == nil {
-				return path
-			}
-		}
-	}
-	return program
 }
 
 func (f *File) checkTLS() {

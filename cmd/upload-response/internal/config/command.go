@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/mattn/go-shellwords"
 )
 
 // command reads a list of a program and its arguments, or a text that is split into them.
@@ -26,39 +27,18 @@ func (d *decoder) command(key string, node ast.Node, v reflect.Value) {
 	v.Set(reflect.ValueOf(Command(words)))
 }
 
-// splitCommand splits a line at spaces, but for those in quotes or behind a backslash, as a
-// shell does. It expands nothing.
-func splitCommand(line string) (words []string, err error) {
-	var word strings.Builder
-	var quote rune
-	started, escaped := false, false
-	for _, c := range line {
-		switch {
-		case escaped:
-			word.WriteRune(c)
-			escaped = false
-		case c == '\\' && quote != '\'':
-			started, escaped = true, true
-		case quote != 0 && c == quote:
-			quote = 0
-		case quote == 0 && (c == '"' || c == '\''):
-			started, quote = true, c
-		case quote == 0 && strings.ContainsRune(" \t\n", c):
-			if started {
-				words = append(words, word.String())
-			}
-			word.Reset()
-			started = false
-		default:
-			word.WriteRune(c)
-			started = true
-		}
+// forShells are the characters that mean more than themselves to a shell.
+const forShells = "`$|&;<>()*?[]{}~\n"
+
+// splitCommand splits a line into words, at spaces outside of quotes.
+func splitCommand(line string) ([]string, error) {
+	if at := strings.IndexAny(line, forShells); at >= 0 {
+		return nil, errors.New("no shell runs this, so that " + line[at:at+1] + " has no meaning: " +
+			"write a list, such as [./server, --fast], or have a shell run it, as in [sh, -c, 'exec ...']")
 	}
-	if quote != 0 || escaped {
+	words, err := shellwords.NewParser().Parse(line)
+	if err != nil {
 		return nil, errors.New("a quote is not closed")
-	}
-	if started {
-		words = append(words, word.String())
 	}
 	return words, nil
 }

@@ -208,7 +208,7 @@ func (f *File) changed() []line {
 			return "", true
 		}
 		if field.value == "" {
-			return "", !v.IsZero() && !(v.Kind() == reflect.Slice && v.Len() == 0)
+			return "", !v.IsZero() && (v.Kind() != reflect.Slice || v.Len() > 0)
 		}
 		standard := reflect.New(v.Type()).Elem()
 		if err := setText(standard, field.value); err != nil {

@@ -3,31 +3,14 @@ package config
 import (
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 )
 
-// argv returns the program of an app and its arguments; none if others start its workers. A
-// program with a slash is looked for in the folder of the app.
+// argv returns the program of an app and its arguments; none if others start its workers.
 func (a *App) argv() []string {
-	argv := a.Command
-	if len(argv) == 0 && a.Python != "" {
-		argv = a.pythonArgv()
+	if len(a.Command) > 0 || a.Python == "" {
+		return a.Command
 	}
-	if len(argv) == 0 {
-		return nil
-	}
-	program := argv[0]
-	if strings.Contains(program, "/") && !filepath.IsAbs(program) {
-		program = filepath.Join(string(a.Directory), program)
-		if !strings.Contains(program, "/") {
-			program = "./" + program
-		}
-	}
-	return append([]string{program}, argv[1:]...)
-}
-
-func (a *App) pythonArgv() []string {
 	interpreter := "python3"
 	if a.Virtualenv != "" {
 		interpreter = filepath.Join(a.Virtualenv, "bin", interpreter)

@@ -148,9 +148,12 @@ func tooDeep(tokens token.Tokens) *token.Token {
 	return nil
 }
 
-// resolvePaths makes relative paths begin at the folder of the file.
+// resolvePaths makes paths absolute: relative ones begin at the folder of the file.
 func (f *File) resolvePaths() {
-	dir := filepath.Dir(f.name)
+	dir, err := filepath.Abs(filepath.Dir(f.name))
+	if err != nil {
+		dir = filepath.Dir(f.name) // the working folder is gone
+	}
 	resolve(reflect.ValueOf(f).Elem(), dir)
 }
 

@@ -94,9 +94,19 @@ func TestAValueInPlaceOfASectionIsThatOfItsMainKey(t *testing.T) {
 	if !slices.Equal(f.Apps["web"].Command, []string{"sh", "-c", "sleep 9", "a b"}) {
 		t.Errorf("%q", f.Apps["web"].Command)
 	}
-	if f.Routes[0].Files.Root != "." || f.Routes[1].Redirect.To != "/y" || f.Routes[2].Respond.Status != 204 {
+	if f.Routes[0].Files.Root != here(t) || f.Routes[1].Redirect.To != "/y" || f.Routes[2].Respond.Status != 204 {
 		t.Errorf("%+v", f.Routes)
 	}
+}
+
+// here returns the working folder.
+func here(t *testing.T) Path {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Path(dir)
 }
 
 func TestJSONIsAConfiguration(t *testing.T) {
@@ -177,7 +187,7 @@ func TestEachMistakeIsShownAtItsPlaceWithWhatToDo(t *testing.T) {
 		{"routes: [{files: " + dir + "/gone}]", "1:18", dir + "/gone: no such file or directory"},
 		{"routes: [{files: " + dir + "/plain}]", "1:18", dir + "/plain is not a folder"},
 		{"apps: {web: {command: [" + dir + "/gone]}}", "1:24",
-			"cannot execute " + dir + "/gone: " + dir + "/gone: no such"},
+			"cannot execute " + dir + "/gone: no such file or directory"},
 		{"apps: {web: {command: " + dir + "/plain}}", "1:23", "cannot execute " + dir + "/plain: permission denied"},
 		{"apps: {web: {command: no-such-program}}", "1:23",
 			"cannot execute no-such-program: executable file not found"},
@@ -288,11 +298,11 @@ func TestTheFirstFileThatExistsIsRead(t *testing.T) {
 		t.Errorf("the second: %+v, %v", f, err)
 	}
 	putFile(t, "upload-response.yaml", "socket: here")
-	if f, err := Load(""); err != nil || f.Socket != "here" {
+	if f, err := Load(""); err != nil || string(f.Socket) != filepath.Join(dir, "here") {
 		t.Errorf("the first: %+v, %v", f, err)
 	}
 	putFile(t, "other.yaml", "socket: other")
-	if f, err := Load("other.yaml"); err != nil || f.Socket != "other" {
+	if f, err := Load("other.yaml"); err != nil || string(f.Socket) != filepath.Join(dir, "other") {
 		t.Errorf("a given one: %+v, %v", f, err)
 	}
 	if _, err := Load("gone.yaml"); !errors.Is(err, fs.ErrNotExist) {

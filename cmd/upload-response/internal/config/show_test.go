@@ -71,7 +71,7 @@ routes:
       method: [GET]                          # upload-response.yaml:13
     app: api                                 # upload-response.yaml:14
   - app: web                                 # upload-response.yaml:15
-    files: .                                 # upload-response.yaml:16
+    files: ` + string(here(t)) + `            # upload-response.yaml:16
 timeouts:
   idle: 3m                                   # UPLOAD_RESPONSE_IDLE_TIMEOUT
   queue: 7s                                  # --queue-timeout
