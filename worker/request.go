@@ -59,6 +59,8 @@ type Request struct {
 	part      Kind   // of the message that is committed in part; 0: none
 	ended     atomic.Bool
 
+	clientClosed atomic.Bool // the WebSocket: a message that is unfinished may stay so
+
 	deadlines atomic.Pointer[deadlines] // nil: none were set
 
 	cancelOnce sync.Once

@@ -192,7 +192,7 @@ func (r *Request) end(ctx context.Context) error {
 	if !r.started {
 		return fmt.Errorf("%w: an end before the headers", ErrResponse)
 	}
-	if r.part != 0 {
+	if r.part != 0 && !r.clientClosed.Load() {
 		return fmt.Errorf("%w: an end within a message", ErrResponse)
 	}
 	r.commitSpace()

@@ -183,6 +183,7 @@ func (s *WebSocket) ReadPart(ctx context.Context) (Slot, error) {
 		return slot, nil
 	}
 	s.over = closeErrorOf(slot)
+	s.request.clientClosed.Store(true)
 	s.request.Release(slot.Number)
 	return Slot{}, s.over
 }
@@ -272,6 +273,9 @@ func (s *WebSocket) Close(code uint16, reason string) error {
 		return fmt.Errorf("%w: close with %d and a reason of %d bytes", ErrResponse, code, len(reason))
 	}
 	if r.part != 0 {
+		if r.clientClosed.Load() {
+			return r.end(context.Background())
+		}
 		return fmt.Errorf("%w: a close within a message", ErrResponse)
 	}
 	payload := append(binary.BigEndian.AppendUint16(nil, code), reason...)

@@ -132,17 +132,18 @@ func (c *websocketConn) clientClosed() bool {
 	return c.closed
 }
 
-// closePayload returns the payload of the Close that the worker has not sent.
+// closePayload returns the payload of the Close that the worker has not sent. A Close of the
+// client is answered (RFC 6455 section 5.5.1), whatever has become of the worker since.
 func (c *websocketConn) closePayload(err error) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
+	switch leaving := c.leaving.Load(); {
+	case c.closed && !leaving:
+		return websocket.EchoClose(c.payload)
 	case err != nil:
 		return websocket.ClosePayload(websocket.CloseCode(err), fault.Of(err).Reason())
-	case c.leaving.Load():
+	case leaving:
 		return websocket.ClosePayload(ws.StatusGoingAway, shutdownReason)
-	case c.closed:
-		return websocket.EchoClose(c.payload)
 	}
 	return websocket.ClosePayload(ws.StatusNormalClosure, "")
 }

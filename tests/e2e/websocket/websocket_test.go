@@ -86,6 +86,21 @@ func TestAMessageThatIsBrokenOffByACloseIsNoMistake(t *testing.T) {
 	})
 }
 
+func TestTheClientsCloseIsAnsweredThoughAMessageOfTheWorkersIsUnfinished(t *testing.T) {
+	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
+		p := v.MustOpen("/socket?id=" + v.ID("begun"))
+		p.Text("begin half")
+		p.Want(ws.OpText, false, "half")
+		p.Close(4000)
+		p.WantClose(4000)
+		p.WantOver()
+		v.WantSaid("socket %s: worker: WebSocket closed by the client: 4000", v.ID("begun"))
+		if failed := v.Server.Router.Stats().Failed; failed != 0 {
+			v.Errorf("%d requests count as failed", failed)
+		}
+	})
+}
+
 func TestTheWorkerClosesWithACode(t *testing.T) {
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
 		for command, code := range map[string]ws.StatusCode{

@@ -52,6 +52,8 @@ func converse(ctx context.Context, socket *worker.WebSocket) error {
 			return nil
 		case "abort":
 			return errGiveUp
+		case "begin":
+			err = socket.WritePart(ctx, worker.Text, []byte(argument), false)
 		case "parts":
 			err = parts(ctx, socket, n)
 		case "garble":
