@@ -33,7 +33,8 @@ func (c *Config) forDispatcher() dispatch.Config {
 // are those of d.
 func (c *Config) forRelay(d *dispatch.Dispatcher, trust *conn.Trust, windows *conn.Budget) (relay.Config, error) {
 	r := relay.Config{
-		Trust: trust, HeaderLimit: c.HeaderLimit, FieldLimit: c.FieldLimit, BodyLimit: c.BodyLimit,
+		Trust: trust, ClientTimeout: c.ClientTimeout, HeaderLimit: c.HeaderLimit, FieldLimit: c.FieldLimit,
+		BodyLimit:  c.BodyLimit,
 		AllowTrace: c.AllowTrace, MessageLimit: c.MessageLimit, PingInterval: c.PingInterval,
 		Rates:      relay.RateLimit{Rate: float64(c.RequestRate), Burst: c.RequestBurst, Header: c.RequestRateHeader},
 		ErrorPages: errorpage.Config(c.ErrorPages),

@@ -13,6 +13,19 @@ var (
 	// ErrTrace is returned for TRACE, unless it is allowed: the response would show the sender
 	// what others have added to the request, such as credentials (RFC 9110 section 9.3.8).
 	ErrTrace = fault.ErrTrace
+	// ErrNoFile is returned when no file has the path.
+	ErrNoFile = fault.ErrNoFile
+	// ErrFileMethod is returned for a method that files do not have.
+	ErrFileMethod = fault.ErrFileMethod
+	// ErrPrecondition is returned when a file is not as the request wants it to be.
+	ErrPrecondition = fault.ErrPrecondition
+	// ErrRange is returned for a range that a file does not have.
+	ErrRange = fault.ErrRange
+	// ErrManyFiles is returned when as many files are being sent as may be open.
+	ErrManyFiles = fault.ErrManyFiles
+	// ErrFileChanged is returned when a file got shorter, or could not be read, while it was
+	// being sent.
+	ErrFileChanged = fault.ErrFileChanged
 	// ErrTargetTooLong is returned when the headers frame passes its limit, mostly because
 	// of the target.
 	ErrTargetTooLong = fault.ErrTargetTooLong

@@ -8,8 +8,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
+	"github.com/wavey-ai/upload-response/server/internal/files"
 	"github.com/wavey-ai/upload-response/server/internal/relay"
 	"github.com/wavey-ai/upload-response/server/internal/route"
 )
@@ -40,6 +42,29 @@ type Route struct {
 	Redirect *Redirect
 	// Respond is a response that is always the same.
 	Respond *Respond
+	// Files are sent by the server itself. With a Pool, its workers get the requests that no
+	// file answers.
+	Files *Files
+}
+
+// Files are the files below a folder. Nothing leads out of it: no dot segment, and no
+// symlink. Folders are not listed. There are no more open files than a quarter of what the
+// process may open: further requests get 503.
+type Files struct {
+	// Root is the folder.
+	Root string
+	// Index is the file for the path of a folder. Empty: index.html.
+	Index string
+	// Precompressed has any of zst, br and gz: FILE.gz, if there is one, goes to clients that
+	// would rather have it than FILE. Of equally welcome ones the first goes.
+	Precompressed []string
+	// Expires is how long caches may keep a file; 0: that is not said.
+	Expires time.Duration
+	// Fallback is the file for paths that have none, such as /index.html. Empty: 404, or the
+	// Pool.
+	Fallback string
+	// Dotfiles serves names that begin with a dot. Those below /.well-known/ are served anyway.
+	Dotfiles bool
 }
 
 // RouteLimit bounds what a client may ask for under a route.
@@ -123,11 +148,14 @@ func (r *Route) forRelay(d *dispatch.Dispatcher) (to relay.Route, err error) {
 		return to, err
 	}
 	answers := 0
-	if r.Pool != "" {
+	if r.Pool != "" || r.Files != nil {
 		answers++
-		if d != nil {
-			to.Pool = d.Pool(r.Pool)
-		}
+	}
+	if r.Pool != "" && d != nil {
+		to.Pool = d.Pool(r.Pool)
+	}
+	if to.Files, err = r.Files.open(d != nil); err != nil {
+		return to, err
 	}
 	if r.Redirect != nil {
 		answers++
@@ -142,9 +170,21 @@ func (r *Route) forRelay(d *dispatch.Dispatcher) (to relay.Route, err error) {
 		}
 	}
 	if answers != 1 {
-		return to, fmt.Errorf("%d of pool, redirect and respond answer, want one", answers)
+		return to, fmt.Errorf("%d of pool or files, redirect, and respond answer, want one", answers)
 	}
 	return to, nil
+}
+
+// open opens the folder, or only checks what can be checked without that.
+func (f *Files) open(really bool) (*files.Folder, error) {
+	if f == nil {
+		return nil, nil
+	}
+	c := files.Config(*f)
+	if !really {
+		return nil, c.Check()
+	}
+	return files.Open(c)
 }
 
 // rates returns an error for limits that make no sense.

@@ -1,6 +1,7 @@
 package compress
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/wavey-ai/upload-response/server/internal/header"
@@ -67,4 +68,17 @@ func parseWeight(parameter string) int {
 		return 0
 	}
 	return header.ParseWeight(value)
+}
+
+// Rank returns which of some codings a client prefers to the body as it is, by the
+// Accept-Encoding fields: the best first, and equally good ones in their order.
+func Rank(accept, codings []string) (list []string) {
+	weights := parseWeights(accept)
+	for _, coding := range codings {
+		if weight := weights.of(coding); weight > 0 && weight >= weights[identity] {
+			list = append(list, coding)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b string) int { return weights.of(b) - weights.of(a) })
+	return list
 }

@@ -57,7 +57,8 @@ func fitOf(wanted, whole, media string) int {
 	switch {
 	case strings.EqualFold(wanted, media):
 		return 3
-	case len(wanted) == len(whole)+2 && strings.HasSuffix(wanted, "/*") && strings.EqualFold(wanted[:len(whole)], whole):
+	case len(wanted) == len(whole)+2 && strings.HasSuffix(wanted, "/*") &&
+		strings.EqualFold(wanted[:len(whole)], whole):
 		return 2
 	case wanted == "*/*":
 		return 1

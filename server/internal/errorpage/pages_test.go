@@ -57,7 +57,8 @@ func TestAClientGetsTheFormatThatItWantsMost(t *testing.T) {
 			t.Errorf("%q gets %s, want %s", accept, got, want)
 		}
 	}
-	if got, body := pages.Make(&lost, nil); got != text.contentType || string(body) != "502 Bad Gateway: worker <lost>\n" {
+	if got, body := pages.Make(&lost, nil); got != text.contentType || string(body) !=
+		"502 Bad Gateway: worker <lost>\n" {
 		t.Errorf("a client that says nothing gets %s, %q", got, body)
 	}
 }
@@ -84,7 +85,8 @@ func TestABodyHasStatusReasonAndID(t *testing.T) {
 
 func TestAPageOfTheUserComesFirst(t *testing.T) {
 	pages := open(t, Config{Pages: map[string]string{
-		"5xx": write(t, "5xx.html", "<p>5xx $request_id"), "503": write(t, "503.txt", "busy"), "404": write(t, "e.json", "{}"),
+		"5xx": write(t, "5xx.html", "<p>5xx $request_id"), "503": write(t, "503.txt", "busy"),
+		"404": write(t, "e.json", "{}"),
 	}})
 	for _, c := range []struct {
 		status            int

@@ -20,6 +20,19 @@ var (
 	// sender what others have added to the request, such as credentials (RFC 9110
 	// section 9.3.8).
 	ErrTrace = errors.New("method not allowed")
+	// ErrNoFile is returned when no file has the path.
+	ErrNoFile = errors.New("no such file")
+	// ErrFileMethod is returned for a method that files do not have.
+	ErrFileMethod = errors.New("files have GET and HEAD only")
+	// ErrPrecondition is returned when a file is not as the request wants it to be.
+	ErrPrecondition = errors.New("precondition failed")
+	// ErrRange is returned for a range that a file does not have.
+	ErrRange = errors.New("no such range")
+	// ErrManyFiles is returned when as many files are being sent as may be open.
+	ErrManyFiles = errors.New("too many downloads at once")
+	// ErrFileChanged is returned when a file got shorter, or could not be read, while it was
+	// being sent.
+	ErrFileChanged = errors.New("file broke off")
 	// ErrTargetTooLong is returned when the headers frame passes its limit, mostly because
 	// of the target.
 	ErrTargetTooLong = errors.New("request target too long")
@@ -112,8 +125,10 @@ const (
 	statusNotFound                    = 404
 	statusMethodNotAllowed            = 405
 	statusRequestTimeout              = 408
+	statusPreconditionFailed          = 412
 	statusRequestEntityTooLarge       = 413
 	statusRequestURITooLong           = 414
+	statusRangeNotSatisfiable         = 416
 	statusTooManyRequests             = 429
 	statusRequestHeaderFieldsTooLarge = 431
 	statusInternalServerError         = 500
@@ -143,6 +158,12 @@ var table = [...]Fault{
 	{Err: ErrBadRequest, Status: statusBadRequest, EndsConnection: true},
 	{Err: ErrMethod, Status: statusNotImplemented, EndsConnection: true},
 	{Err: ErrTrace, Status: statusMethodNotAllowed},
+	{Err: ErrNoFile, Status: statusNotFound},
+	{Err: ErrFileMethod, Status: statusMethodNotAllowed},
+	{Err: ErrPrecondition, Status: statusPreconditionFailed},
+	{Err: ErrRange, Status: statusRangeNotSatisfiable},
+	{Err: ErrManyFiles, Status: statusServiceUnavailable, Retry: true},
+	{Err: ErrFileChanged, Status: statusInternalServerError},
 	{Err: ErrTargetTooLong, Status: statusRequestURITooLong, EndsConnection: true},
 	{Err: ErrNoWebSocket, Status: statusNotImplemented}, // RFC 9220 section 3
 	{Err: ErrWebSocket, Status: statusBadRequest, Cancel: CancelClientGone},

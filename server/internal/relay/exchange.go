@@ -51,7 +51,9 @@ func (x *exchange) serve() error {
 		return err
 	}
 	if x.answeredHere() {
-		return x.answerItself()
+		if done, err := x.answerItself(); done {
+			return err
+		}
 	}
 	hasBody := x.hasBody()
 	s, err := x.relay.dispatcher.Acquire(x.request.Context(), dispatch.Request{

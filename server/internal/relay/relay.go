@@ -37,6 +37,8 @@ type Config struct {
 	BodyLimit   int64 // bytes of a request's body; 0: no limit
 	AllowTrace  bool
 
+	ClientTimeout time.Duration // in which a client takes some of a file
+
 	MessageLimit int64         // bytes of a WebSocket message from the client; 0: no limit
 	PingInterval time.Duration // how long the client of a WebSocket may be silent before a ping
 
@@ -57,6 +59,7 @@ type Relay struct {
 	settings   atomic.Pointer[settings]
 	dispatcher *dispatch.Dispatcher
 	counters   Counters
+	downloads  downloads
 
 	mu       sync.Mutex
 	draining bool
@@ -68,7 +71,7 @@ type Relay struct {
 // New returns a relay to the workers of a dispatcher, which it does not own, or an error if
 // the routes make no sense, or an error page cannot be read.
 func New(c Config, d *dispatch.Dispatcher) (*Relay, error) {
-	r := &Relay{dispatcher: d, quiet: make(chan struct{})}
+	r := &Relay{dispatcher: d, downloads: newDownloads(), quiet: make(chan struct{})}
 	s, err := newSettings(&c)
 	if err != nil {
 		return nil, err
@@ -130,7 +133,13 @@ func (r *Relay) Drain(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
-	r.failOnce.Do(r.dispatcher.FailAll)
+	r.failOnce.Do(r.failAll)
 	<-r.quiet
 	return ctx.Err()
+}
+
+// failAll ends every exchange in progress.
+func (r *Relay) failAll() {
+	r.dispatcher.FailAll()
+	r.downloads.fail()
 }

@@ -5,16 +5,18 @@ import (
 
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
+	"github.com/wavey-ai/upload-response/server/internal/files"
 	"github.com/wavey-ai/upload-response/server/internal/route"
 )
 
-// Route says which requests it takes, and who answers them: one of the last three is not nil.
+// Route says which requests it takes, and who answers them: a pool, or the server itself.
 type Route struct {
 	Name     string
 	Rule     route.Rule
 	Pool     *dispatch.Pool
 	Redirect *Redirect
 	Respond  *Respond
+	Files    *files.Folder // with a pool: that gets what no file answers
 
 	Rates     RateLimit // besides that of all requests
 	BodyLimit int64     // in place of that of all requests; 0: that one

@@ -17,21 +17,26 @@ type Respond struct {
 	ContentType string
 }
 
-// answeredHere reports whether the server answers the request itself: no worker is asked
-// about the server as a whole, nor under a route without a pool.
-func (x *exchange) answeredHere() bool { return x.route == nil || x.route.Pool == nil }
+// answeredHere reports whether the server may answer the request itself: no worker is asked
+// about the server as a whole, nor under a route without a pool, nor for a file.
+func (x *exchange) answeredHere() bool {
+	return x.route == nil || x.route.Pool == nil || x.route.Files != nil
+}
 
-// answerItself answers a request that no worker is asked about.
-func (x *exchange) answerItself() error {
+// answerItself answers a request that no worker is asked about. It reports done = false if a
+// worker has to be.
+func (x *exchange) answerItself() (done bool, err error) {
 	switch r := x.route; {
 	case r == nil:
-		return x.answer(http.StatusOK, "", nil) // OPTIONS *: the server is there
+		return true, x.answer(http.StatusOK, "", nil) // OPTIONS *: the server is there
 	case x.request.Method == http.MethodConnect:
-		return fmt.Errorf("%w: CONNECT", fault.ErrMethod)
+		return true, fmt.Errorf("%w: CONNECT", fault.ErrMethod)
+	case r.Files != nil:
+		return x.serveFile()
 	case r.Redirect != nil:
-		return x.redirect(r.Redirect)
+		return true, x.redirect(r.Redirect)
 	default:
-		return x.answer(r.Respond.Status, r.Respond.ContentType, r.Respond.Body)
+		return true, x.answer(r.Respond.Status, r.Respond.ContentType, r.Respond.Body)
 	}
 }
 

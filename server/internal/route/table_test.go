@@ -227,7 +227,8 @@ func TestAPathThatOthersEndDifferentlyIsRefused(t *testing.T) {
 	routes := table(t, Rule{Match: Match{Paths: []string{"*.php"}}}, Rule{Match: Match{Paths: []string{
 		"/u/*/posts"}}}, Rule{})
 	for target, want := range map[string]int{
-		"/a.php": 0, "/a.php/.": None, "/a.php/x/..": None, "/x/../a.php": 0, "/x%2Fa.php": 0, "/a.php%2Fx": 2, "/a.php%2F..": 2,
+		"/a.php": 0, "/a.php/.": None, "/a.php/x/..": None, "/x/../a.php": 0, "/x%2Fa.php": 0,
+		"/a.php%2Fx": 2, "/a.php%2F..": 2,
 		"/u/1/posts": 1, "/u//posts": 2, "/u/1//posts": None, "/u/./1/posts": None, "/u/1%2F2/posts": None,
 	} {
 		got, err := routes.Choose(request(t, "GET", target))

@@ -145,7 +145,8 @@ func TestARouteHasLimitsOfItsOwn(t *testing.T) {
 		e2etest.WantStatus(v, login("b", e2etest.Text(10)), http.StatusOK)
 		for path, most := range map[string]int{"/files/upload": 1000, "/upload": 100} {
 			e2etest.WantStatus(v, v.Post(path, strings.NewReader(e2etest.Text(most))), http.StatusOK)
-			e2etest.WantStatus(v, v.Post(path, strings.NewReader(e2etest.Text(most+1))), http.StatusRequestEntityTooLarge)
+			e2etest.WantStatus(v, v.Post(path, strings.NewReader(e2etest.Text(most+1))),
+				http.StatusRequestEntityTooLarge)
 		}
 		unsaid := v.Post("/digest", e2etest.BytesOf(101))
 		e2etest.WantStatus(v, unsaid, http.StatusRequestEntityTooLarge)

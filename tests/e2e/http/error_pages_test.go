@@ -29,7 +29,8 @@ func TestAFailureIsToldAsTheClientPrefers(t *testing.T) {
 	e2etest.ThroughEachDoor(t, change, func(v *e2etest.Visitor) {
 		plain := "503 Service Unavailable: no worker attached\n"
 		for accept, want := range map[string]string{
-			"": "text/plain; charset=utf-8", "*/*": "text/plain; charset=utf-8", "image/png": "text/plain; charset=utf-8",
+			"": "text/plain; charset=utf-8", "*/*": "text/plain; charset=utf-8",
+			"image/png":           "text/plain; charset=utf-8",
 			"text/html,*/*;q=0.8": "text/html; charset=utf-8", "application/json": "application/problem+json",
 		} {
 			response := accepting(v, "GET", "/idle", accept)
