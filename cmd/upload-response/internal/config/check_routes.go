@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"strings"
+
+	"github.com/wavey-ai/upload-response/server"
 )
 
 // checkRoutes refuses routes that lead nowhere, and requests that no route says anything about.
@@ -20,6 +22,27 @@ func (f *File) checkRoutes() {
 		names[r.Name] = i
 	}
 	f.checkAppsHaveRoutes()
+	f.checkByServer()
+}
+
+// checkByServer refuses what the server would.
+func (f *File) checkByServer() {
+	if len(f.problems) > 0 {
+		return
+	}
+	list := f.ServerRoutes()
+	for i := range list {
+		if err := server.CheckRoutes(list[:i+1]); err != nil {
+			f.addAt(indexed("routes", i), "%v", err)
+			return
+		}
+	}
+	for status, path := range f.Errors.Pages {
+		pages := server.ErrorPages{Pages: map[string]string{status: string(path)}}
+		if err := pages.Check(); err != nil {
+			f.addAt("errors.pages."+status, "%v", err)
+		}
+	}
 }
 
 // checkAnswer refuses a route with no answer, or with several.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"strings"
+	"time"
 
 	"github.com/wavey-ai/upload-response/server"
 )
@@ -32,11 +33,29 @@ func (f *File) serverRoute(key string, r *Route) server.Route {
 	if name, is := strings.CutPrefix(r.Limit.By, "header:"); is {
 		to.Limit.Header = strings.TrimSpace(name)
 	}
+	if f.has(key + ".files") {
+		to.Files = &server.Files{
+			Root: string(r.Files.Root), Index: r.Files.Index, Precompressed: r.Files.Precompressed,
+			Expires: time.Duration(r.Files.Expires), Fallback: r.Files.Fallback, Dotfiles: r.Files.Dotfiles,
+		}
+	}
 	if f.has(key + ".redirect") {
 		to.Redirect = &server.Redirect{To: r.Redirect.To, Status: r.Redirect.Status}
 	}
 	if f.has(key + ".respond") {
 		to.Respond = &server.Respond{Status: r.Respond.Status, Body: r.Respond.Body, ContentType: r.Respond.Type}
+	}
+	return to
+}
+
+// ErrorPages returns how clients are told of failures, as the server takes it.
+func (f *File) ErrorPages() server.ErrorPages {
+	to := server.ErrorPages{Format: f.Errors.Format}
+	for status, path := range f.Errors.Pages {
+		if to.Pages == nil {
+			to.Pages = map[string]string{}
+		}
+		to.Pages[status] = string(path)
 	}
 	return to
 }

@@ -26,6 +26,9 @@ type File struct {
 	// Which requests go where. The first route that matches wins. Without routes, the only app
 	// gets all requests.
 	Routes []Route `yaml:"routes" hint:"locations,paths"`
+	// How clients are told that the server could not serve a request. What apps answer passes as
+	// it is.
+	Errors Errors `yaml:"errors" hint:"error-pages,error-page"`
 	// Bounds of what clients and workers may take.
 	Limits Limits `yaml:"limits"`
 	// How long the server waits.
@@ -106,6 +109,16 @@ type SharedMemory struct {
 	SlotsPerStream int `yaml:"slots-per-stream" flag:"slots-per-stream" default:"16384"`
 	// Most unread bytes of HTTP/2 and 3 bodies, besides the total; 0: no limit.
 	Windows Size `yaml:"windows" flag:"window-memory" default:"256MiB"`
+}
+
+// Errors says how clients are told of failures.
+type Errors struct {
+	// Format of the bodies: json (problem details), html, text, or what the client prefers by its
+	// Accept field (auto).
+	Format string `yaml:"format" default:"auto" enum:"auto,json,html,text"`
+	// Files by status, such as 502, or class, such as 5xx. They end in .html, .txt or .json; in
+	// them, $request_id is the id of the request.
+	Pages map[string]Path `yaml:"pages" hint:"files"`
 }
 
 // Limits bounds what clients and workers may take.

@@ -157,7 +157,10 @@ func (f *File) resolvePaths() {
 	resolve(reflect.ValueOf(f).Elem(), dir)
 }
 
-var pathType = reflect.TypeFor[Path]()
+var (
+	pathType  = reflect.TypeFor[Path]()
+	pathsType = reflect.TypeFor[map[string]Path]()
+)
 
 func resolve(v reflect.Value, dir string) {
 	switch {
@@ -173,7 +176,7 @@ func resolve(v reflect.Value, dir string) {
 		for i := range v.Len() {
 			resolve(v.Index(i), dir)
 		}
-	case v.Kind() == reflect.Map && isSection(v.Type().Elem()):
+	case v.Kind() == reflect.Map && v.Type().Elem().Kind() != reflect.String || v.Type() == pathsType:
 		for _, name := range v.MapKeys() {
 			value := reflect.New(v.Type().Elem()).Elem()
 			value.Set(v.MapIndex(name))

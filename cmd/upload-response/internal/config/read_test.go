@@ -87,14 +87,14 @@ log: {level: warn, access: true}
 func TestAValueInPlaceOfASectionIsThatOfItsMainKey(t *testing.T) {
 	f := good(t,
 		"{listen: ':8080', apps: {web: {command: \"sh -c 'sleep 9' a\\\\ b\", processes: 3}}, compress: true,\n"+
-			"routes: [{app: web, files: .}, {match: {path: /x}, redirect: /y}, {match: {path: /up}, respond: 204}]}")
+			"routes: [{match: {path: /x}, redirect: /y}, {match: {path: /up}, respond: 204}, {app: web, files: .}]}")
 	if !slices.Equal(f.Listen, []string{":8080"}) || f.Apps["web"].Processes.Fixed != 3 || !f.Compress.Enabled {
 		t.Errorf("%+v", f)
 	}
 	if !slices.Equal(f.Apps["web"].Command, []string{"sh", "-c", "sleep 9", "a b"}) {
 		t.Errorf("%q", f.Apps["web"].Command)
 	}
-	if f.Routes[0].Files.Root != here(t) || f.Routes[1].Redirect.To != "/y" || f.Routes[2].Respond.Status != 204 {
+	if f.Routes[2].Files.Root != here(t) || f.Routes[0].Redirect.To != "/y" || f.Routes[1].Respond.Status != 204 {
 		t.Errorf("%+v", f.Routes)
 	}
 }
@@ -186,6 +186,14 @@ func TestEachMistakeIsShownAtItsPlaceWithWhatToDo(t *testing.T) {
 		{"routes: [{name: a, respond: 204}, {name: a, respond: 204}]", "1:42", "route 1 has this name, too"},
 		{"routes: [{files: " + dir + "/gone}]", "1:18", dir + "/gone: no such file or directory"},
 		{"routes: [{files: " + dir + "/plain}]", "1:18", dir + "/plain is not a folder"},
+		{"errors: {format: xml}", "1:18", "format: want auto, json, html or text"},
+		{"errors: {pages: {5xx: " + dir + "/gone.html}}", "1:23", "no such file"},
+		{"errors: {pages: {600: " + dir + "/plain}}", "1:23", ""},
+		{"routes: [{respond: 204}, {match: {path: /a}, redirect: /b}]", "1:26", "route 2 never gets a request"},
+		{"routes: [{match: {path: /a}, redirect: https://$hots}]", "1:10", "$hots"},
+		{"routes: [{match: {path: /a*b}, respond: 204}]", "1:10", "/a*b"},
+		{"apps: {web: {command: a > b}}", "1:23", "command: no shell runs this, so that > has no meaning"},
+		{"apps: {web: {command: sh, user: no-such-user}}", "1:33", "user: there is no user no-such-user"},
 		{"apps: {web: {command: [" + dir + "/gone]}}", "1:24",
 			"cannot execute " + dir + "/gone: no such file or directory"},
 		{"apps: {web: {command: " + dir + "/plain}}", "1:23", "cannot execute " + dir + "/plain: permission denied"},

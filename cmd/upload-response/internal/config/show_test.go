@@ -134,7 +134,8 @@ func TestWhatIsWrittenIsReadAsTheSame(t *testing.T) {
 		shown, "", "listen-mode: 0660\nlimits: {rate: 30/m, body: 1GiB}\ncompress: {enabled: true, min: 5}",
 		"apps: {a: {command: [sh, 'x: y', '- z', '#', \"1\\n2\", '', ' a', 'true', '&b', '*c', 'd:', \"e\\te\"]}}",
 		"apps: {a: {python: 'm:f()', interface: wsgi, processes: {max: 3}, environment: {A: '1', B: 'yes', C: ''}}}",
-		"routes: [{name: x, match: {header: {A: '*', b: '2'}, host: '*.example.org'}, respond: {status: 404, body: no}},\n" +
+		"routes: [{name: x, match: {header: {A: '*', b: '2'}, host: '*.example.org'}, " +
+			"respond: {status: 404, body: no}},\n" +
 			"{redirect: 'https://a$path$query'}]",
 		"proxies: {trust: ['fd00::/8', unix]}\ntls: {alt-svc: 'h3=\":443\"; ma=5'}",
 	} {
