@@ -40,7 +40,9 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
-		{"", "no command: want serve, worker, demo, layout, version, completion or man (see 'upload-response --help')"},
+		{"",
+			"no command: want serve, check, config, worker, demo, layout, version, completion or man " +
+				"(see 'upload-response --help')"},
 		{"serv", `unknown command "serv": did you mean serve? (see 'upload-response --help')`},
 		{"nothing", `unknown command "nothing": want serve,`},
 		{"help nothing", `unknown command "nothing": want serve,`},

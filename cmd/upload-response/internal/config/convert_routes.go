@@ -50,7 +50,10 @@ func (f *File) serverRoute(key string, r *Route) server.Route {
 
 // ErrorPages returns how clients are told of failures, as the server takes it.
 func (f *File) ErrorPages() server.ErrorPages {
-	to := server.ErrorPages{Format: f.Errors.Format}
+	var to server.ErrorPages
+	if f.has("errors.format") {
+		to.Format = f.Errors.Format
+	}
 	for status, path := range f.Errors.Pages {
 		if to.Pages == nil {
 			to.Pages = map[string]string{}

@@ -2,9 +2,12 @@ package config
 
 import (
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 )
 
 // Setting is a value that stands in a file and that a flag sets as well.
@@ -17,14 +20,9 @@ type Setting struct {
 type Value struct{ Key, Text string }
 
 // Settings returns what the file says that flags say as well, in the order of the keys. The
-// settings of apps and routes are not among them, but for who may attach.
+// settings of apps, routes and certificates are not among them, but for who may attach.
 func (f *File) Settings() (list []Setting) {
 	list = f.settings("", reflect.ValueOf(f).Elem(), nil)
-	for i, c := range f.TLS.Certificates {
-		key := indexed("tls.certificates", i)
-		list = append(list, Setting{"tls-cert", []Value{{key + ".cert", string(c.Cert)}}},
-			Setting{"tls-key", []Value{{key + ".key", string(c.Key)}}})
-	}
 	return f.appendAttach(list)
 }
 
@@ -133,4 +131,27 @@ func flagDefaults(section reflect.Value, defaults map[string]string) {
 			defaults[field.flag] = flagText(v)
 		}
 	}
+}
+
+// Place returns where the value of a key stands, as FILE:LINE; empty if it does not stand in the
+// file.
+func (f *File) Place(key string) string {
+	at := f.places[key]
+	if at == nil {
+		return ""
+	}
+	return f.name + ":" + strconv.Itoa(at.Position.Line)
+}
+
+// UnknownVariables returns the names of environment variables, NAME=VALUE, that have the prefix
+// of ours and are not those of flags.
+func UnknownVariables(environ, flags []string) (names []string) {
+	for _, variable := range environ {
+		name, _, _ := strings.Cut(variable, "=")
+		if strings.HasPrefix(name, cli.EnvName("")) && !slices.ContainsFunc(flags,
+			func(flag string) bool { return cli.EnvName(flag) == name }) {
+			names = append(names, name)
+		}
+	}
+	return names
 }

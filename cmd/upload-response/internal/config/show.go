@@ -58,8 +58,8 @@ func (s *shower) origin(key string, f field, v reflect.Value) (string, bool) {
 			return from, true
 		}
 	}
-	if at := s.file.places[key]; at != nil {
-		return fmt.Sprintf("%s:%d", s.file.name, at.Position.Line), true
+	if place := s.file.Place(key); place != "" {
+		return place, true
 	}
 	if !s.file.applies(key) {
 		return "", false
