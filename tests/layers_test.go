@@ -81,6 +81,9 @@ var layers = map[string][]string{
 		standard, "golang.org/x/sys/unix", "github.com/goccy/go-yaml", "github.com/mattn/go-shellwords",
 		module + "/server", module + "/cmd/internal/cli",
 	},
+	"cmd/upload-response/internal/config/convert": {
+		standard, "github.com/tufanbarisyildirim/gonginx", module + "/cmd/upload-response/internal/config",
+	},
 	"cmd/upload-response-bench": {
 		standard, "golang.org/x/sys/unix", "github.com/spf13/cobra", module + "/bench", module + "/cmd/internal/cli",
 		module + "/server",

@@ -1,15 +1,19 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/cmd/upload-response/internal/config"
+	"github.com/wavey-ai/upload-response/cmd/upload-response/internal/config/convert"
 )
 
 const checkExample = `
@@ -85,15 +89,15 @@ const configExample = `
 # What is set, and where
 upload-response config show
 
-# What is in effect, for a program
-upload-response config show --effective --json
+# The configuration of another server, as far as it can be carried over
+upload-response config convert --from nginx /etc/nginx/sites-enabled/shop
 `
 
 // configCommand makes the command of those that show and make configurations.
 func (p *program) configCommand() *cobra.Command {
 	return cli.NewGroup(&cli.FlagSet{
 		Command: self + " config", Summary: "shows and converts configurations", Example: configExample,
-	}, "command", p.showCommand(), p.schemaCommand())
+	}, "command", p.showCommand(), p.schemaCommand(), p.convertCommand())
 }
 
 const showExample = `
@@ -141,4 +145,90 @@ func (p *program) schemaCommand() *cobra.Command {
 		_, err := fmt.Fprint(p.stdout, config.Schema)
 		return err
 	})
+}
+
+const convertExample = `
+# What nginx says about a site, with the apps still to be filled in
+upload-response config convert --from nginx /etc/nginx/sites-enabled/shop > upload-response.yaml
+
+# A gunicorn.conf.py, which is read and not run, with the application of gunicorn's command line
+upload-response config convert --from gunicorn --app shop.wsgi:application gunicorn.conf.py
+
+# What NGINX Unit has, from its control socket
+curl --unix-socket /run/control.unit.sock http://localhost/config | upload-response config convert --from unit -
+`
+
+const convertNotes = `
+FILE is the configuration of the other server; - is standard input. What cannot be carried over
+is listed at the top of the output, and on standard error.
+`
+
+func (p *program) convertCommand() *cobra.Command {
+	var from, app string
+	return cli.NewCommand(&cli.FlagSet{
+		Command: self + " config convert", Args: "FILE", Example: convertExample, Notes: convertNotes,
+		Summary: "prints the configuration of another server as one of ours",
+		Groups: []cli.Group{{Heading: "Input", Options: []cli.Option{
+			{Name: "from", Arg: "SERVER", Help: "unit, gunicorn or nginx", Words: []string{"unit", "gunicorn", "nginx"},
+				Parse: cli.Choice(&from, "unit", "gunicorn", "nginx")},
+			{Name: "app", Arg: "MODULE:APP", Help: "the application that gunicorn's command line names",
+				Parse: cli.Text(&app)},
+		}}},
+	}, p.getenv, func(args []string) error { return p.convert(from, app, args) })
+}
+
+func (p *program) convert(from, app string, args []string) error {
+	usage := func(text string) error {
+		return &cli.UsageError{Command: self + " config convert", Err: errors.New(text)}
+	}
+	if from == "" {
+		return usage("--from is missing: want unit, gunicorn or nginx")
+	}
+	if len(args) != 1 {
+		return usage("want the name of one file, or - for standard input")
+	}
+	text, err := readInput(args[0])
+	if err != nil {
+		return err
+	}
+	var result *convert.Result
+	switch from {
+	case "unit":
+		result, err = convert.Unit(text)
+	case "gunicorn":
+		result, err = convert.Gunicorn(text, app)
+	case "nginx":
+		result, err = convert.NGINX(text)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", args[0], err)
+	}
+	for _, left := range result.Left {
+		fmt.Fprintf(p.stderr, "not converted: %s\n", left)
+	}
+	output, err := result.Text(from + ", " + filepath.Base(args[0]))
+	if err == nil {
+		_, err = p.stdout.Write(output)
+	}
+	return err
+}
+
+// mostInput is the longest file that is converted, in bytes.
+const mostInput = 4 << 20
+
+// readInput reads a file, or standard input if the name is "-".
+func readInput(name string) ([]byte, error) {
+	file := os.Stdin
+	if name != "-" {
+		var err error
+		if file, err = os.Open(name); err != nil {
+			return nil, err
+		}
+		defer file.Close()
+	}
+	text, err := io.ReadAll(io.LimitReader(file, mostInput+1))
+	if err == nil && len(text) > mostInput {
+		err = fmt.Errorf("%s is longer than %d bytes", name, mostInput)
+	}
+	return text, err
 }

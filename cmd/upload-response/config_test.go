@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"math/big"
 	"net/http"
@@ -263,6 +264,58 @@ func TestAVariableThatNothingKnowsIsAWarningWithTheNearestName(t *testing.T) {
 	if status != 0 || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr,
 		"name=UPLOAD_RESPONSE_IDLE_TIMOUT did_you_mean=UPLOAD_RESPONSE_IDLE_TIMEOUT") {
 		t.Errorf("status %d, %q", status, stderr)
+	}
+}
+
+func TestAConvertedConfigurationServesTheSameAnswers(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"static/a.txt": "a file", "site.conf": `server {
+			listen 127.0.0.1:0;
+			location /static/ { alias ` + dir + `/static/; }
+			location = /up { return 200 "well"; }
+			location /old/ { return 301 /new$request_uri; }
+			location / { return 404; }
+		}`,
+	} {
+		check(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700))
+		check(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	stdout, stderr, status := call(nil, "config", "convert", "--from", "nginx", filepath.Join(dir, "site.conf"))
+	if status != 0 || stderr != "" {
+		t.Fatalf("status %d, %s", status, stderr)
+	}
+	p := startProcess(t, "serve", "-c", inFile(t, stdout+"socket: s\n"))
+	url := "http://" + p.found(`listen=(127.0.0.1:\d+)`)
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	for path, want := range map[string]string{"/static/a.txt": "200 a file ", "/up": "200 well ", "/x": "404  ",
+		"/old/b?c=d": "301  /new/old/b?c=d"} {
+		response, err := client.Get(url + path)
+		check(t, err)
+		text, err := io.ReadAll(response.Body)
+		check(t, err)
+		check(t, response.Body.Close())
+		if got := fmt.Sprint(response.StatusCode, " ", string(text), " ",
+			response.Header.Get("Location")); got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
+}
+
+func TestConvertSaysWhatItLeavesOutAndWhatIsMissing(t *testing.T) {
+	name := inFile(t, "workers = 3\npreload_app = True\n")
+	stdout, stderr, status := call(nil, "config", "convert", "--from", "gunicorn", "--app", "shop:app", name)
+	if status != 0 || stderr != "not converted: line 2: preload_app = True\n" ||
+		!strings.Contains(stdout, "# not converted: line 2: preload_app = True\n") ||
+		!strings.Contains(stdout, "python: shop:app") {
+		t.Errorf("status %d, %q, %q", status, stdout, stderr)
+	}
+	for _, args := range [][]string{{name}, {"--from", "unit"}, {"--from", "apache", name}, {"--from", "unit", name},
+		{"--from", "gunicorn", name}, {"--from", "nginx", "/nowhere"}} {
+		if stdout, stderr, status := call(nil, append([]string{"config", "convert"}, args...)...); status == 0 ||
+			stdout != "" || stderr == "" {
+			t.Errorf("%q: status %d, %q, %q", args, status, stdout, stderr)
+		}
 	}
 }
 

@@ -14,6 +14,9 @@ func Default() *File {
 	return f
 }
 
+// SetDefaults fills in the defaults of a section, such as an [App] or a [Route].
+func SetDefaults[T App | Route](section *T) { setDefaults(reflect.ValueOf(section).Elem()) }
+
 // setDefaults fills in the defaults of the keys of a section, and of the sections in it.
 func setDefaults(v reflect.Value) {
 	if !isSection(v.Type()) {

@@ -73,8 +73,8 @@ type Redirect struct {
 
 // Respond answers without an app.
 type Respond struct {
-	// Status of the response.
-	Status int `yaml:"status" short:"true" default:"200" hint:"code"`
+	// Status of the response. Without it, 200.
+	Status int `yaml:"status" short:"true" hint:"code"`
 	// Body of the response.
 	Body string `yaml:"body" hint:"text"`
 	// Its Content-Type.
