@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -28,6 +29,13 @@ type Config struct {
 	// ResponseTimeout is how long a worker may make no progress with an exchange while it is
 	// the worker's turn.
 	ResponseTimeout time.Duration
+	// StuckAfter is how long a worker may make no progress with a request that waits for it,
+	// be its client still there or not, until the worker is stuck, see [StuckWorker]: it gets
+	// no more requests, and its supervisor replaces it. 0: as long as ResponseTimeout, so that
+	// what may take long is not ended; negative: a worker is never stuck. If it is shorter than
+	// ResponseTimeout, it bounds how long a request may hang. The deadline is noticed up to
+	// 0.1 s late.
+	StuckAfter time.Duration
 	// ClientTimeout is how long a client may neither send nor take a byte while the server
 	// waits for it.
 	ClientTimeout time.Duration
@@ -92,7 +100,7 @@ type Config struct {
 	Routes []Route
 	// Supervised names the pools whose workers come back by themselves: their requests wait
 	// for a worker instead of failing at once when there is none; see
-	// [UploadResponseRouter.Hopeless].
+	// [UploadResponseRouter.MarkFailed].
 	Supervised []string
 
 	// TrustedProxies are the addresses whose X-Forwarded-For, -Proto and -Host, Forwarded, and
@@ -118,6 +126,26 @@ type Config struct {
 	StartedWorkers int
 	OpenPools      []string
 
+	// OnAttach, if not nil, is called when a worker that was started has attached, just before it
+	// gets requests. It returns soon: the worker waits for it. Many goroutines may call it.
+	OnAttach func(AttachedWorker)
+
+	// Ended, if not nil, waits until the process of a worker that was started has ended, at
+	// most until ctx does, and returns how it has. The server asks when it has lost the worker
+	// with a request that might be served again: one that was all that the worker had, when
+	// that ended by itself, is not, since it would end the next one, too. ctx ends within a
+	// second. Many goroutines may call it.
+	Ended func(ctx context.Context, leader int) WorkerEnd
+
+	// OnStuck, if not nil, is called for a stuck worker that was started for one of the
+	// Supervised pools: it replaces the worker's process. It is called once of each link, in a
+	// goroutine of its own; a process with several links may be told of several times. All
+	// other stuck workers are evicted: their links end, and they may attach again.
+	OnStuck func(StuckWorker)
+
+	// PoolConfigs are the pools that differ from what is said here for all of them.
+	PoolConfigs map[string]PoolConfig
+
 	// LinksPerProcess, LinksPerUser and LinksPerPool are the most links that one process, user
 	// or pool can have at once; 0 is any number. The last links are kept for pools without one.
 	LinksPerProcess, LinksPerUser, LinksPerPool int
@@ -138,6 +166,10 @@ type ErrorPages struct {
 	// is auto, a client that would rather have another type gets that.
 	Pages map[string]string
 }
+
+// PoolConfig is how one pool differs from the others. The zero value is that of a pool that
+// does not.
+type PoolConfig = dispatch.PoolConfig
 
 // PoolID is a user or group whose processes may serve one pool.
 type PoolID = dispatch.PoolID

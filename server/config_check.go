@@ -9,7 +9,8 @@ import (
 
 // check returns an error for values that make no sense, or do not fit together.
 func (c *Config) check() error {
-	return cmp.Or(c.checkTimes(), c.checkLimits(), c.checkLinks(), c.checkFrames(), checkRoutes(c.Routes))
+	return cmp.Or(c.checkTimes(), c.checkLimits(), c.checkLinks(), c.checkFrames(), c.checkPools(),
+		checkRoutes(c.Routes))
 }
 
 func (c *Config) checkTimes() error {
@@ -45,6 +46,16 @@ func (c *Config) checkLinks() error {
 	if c.LinksPerProcess < 0 || c.LinksPerUser < 0 || c.LinksPerPool < 0 || c.StartedWorkers < 0 {
 		return fmt.Errorf("numbers of links cannot be negative: %d of a process, %d of a user, %d of a pool, %d kept",
 			c.LinksPerProcess, c.LinksPerUser, c.LinksPerPool, c.StartedWorkers)
+	}
+	return nil
+}
+
+// checkPools checks what is said of single pools.
+func (c *Config) checkPools() error {
+	for name, p := range c.PoolConfigs {
+		if p.Retries != nil && p.Retries.Times < 0 {
+			return fmt.Errorf("pool %q: retries %d: cannot be negative", name, p.Retries.Times)
+		}
 	}
 	return nil
 }

@@ -18,6 +18,8 @@ type Stats struct {
 	Refused        int64 `json:"refused"`         // attaches refused
 	Lost           int64 `json:"lost"`            // links whose worker went away
 	Evicted        int64 `json:"evicted"`         // links whose worker broke the protocol
+	Poisoned       int64 `json:"poisoned"`        // requests with which alone a worker ended by itself
+	Stuck          int64 `json:"stuck"`           // links whose worker made no progress
 	StaleNotices   int64 `json:"stale_notices"`   // news from workers that nobody needed
 	Allocations    int64 `json:"allocations"`     // objects on the heap of this process, ever
 }
@@ -32,6 +34,7 @@ func (r *UploadResponseRouter) Stats() Stats {
 		ClientGone: c.ClientGone.Load(), WorkerTimeouts: c.Timeouts.Load(),
 		Reclaimed: d.Preempted.Load(), Retried: d.Retried.Load(), Attached: d.Attached.Load(),
 		Refused: d.Refused.Load(), Lost: d.Lost.Load(), Evicted: d.Evicted.Load(),
+		Poisoned: d.Poisoned.Load(), Stuck: d.Stuck.Load(),
 		StaleNotices: d.StaleNotices.Load(), Allocations: int64(Allocations()),
 	}
 }

@@ -33,6 +33,9 @@ func (p *program) main(args []string) int {
 }
 
 const mainExample = `
+# An application in Python, on http://127.0.0.1:8080, while you work on it
+upload-response run shop.wsgi:app
+
 # A server on http://127.0.0.1:8080 with workers to try
 upload-response demo
 
@@ -45,8 +48,8 @@ func (p *program) commands() *cobra.Command {
 	root := cli.NewGroup(&cli.FlagSet{
 		Command: self, Summary: "a streaming request/response proxy over shared memory", Example: mainExample,
 	}, "command",
-		p.serveCommand(), p.checkCommand(), p.configCommand(), p.workerCommand(), p.demoCommand(), p.layoutCommand(),
-		p.versionCommand(),
+		p.runCommand(), p.serveCommand(), p.checkCommand(), p.configCommand(), p.workerCommand(), p.demoCommand(), p.doctorCommand(),
+		p.reloadCommand(), p.stopCommand(), p.layoutCommand(), p.versionCommand(),
 		p.completionCommand(), p.manualCommand(),
 		cli.NewHidden("bench", "deprecated: run upload-response-bench", p.bench))
 	cli.AddVersion(root, versionLine())

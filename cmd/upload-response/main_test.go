@@ -40,12 +40,11 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
-		{"",
-			"no command: want serve, check, config, worker, demo, layout, version, completion or man " +
-				"(see 'upload-response --help')"},
+		{"", "no command: want run, serve, check, config, worker, demo, doctor, reload, stop, " +
+			"layout, version, completion or man (see 'upload-response --help')"},
 		{"serv", `unknown command "serv": did you mean serve? (see 'upload-response --help')`},
-		{"nothing", `unknown command "nothing": want serve,`},
-		{"help nothing", `unknown command "nothing": want serve,`},
+		{"nothing", `unknown command "nothing": want run,`},
+		{"help nothing", `unknown command "nothing": want run,`},
 		{"serve --lisen :1", "unknown flag --lisen: did you mean --listen? (see 'upload-response serve --help')"},
 		{"serve -lisen :1", "unknown flag --lisen: did you mean --listen?"},
 		{"serve --respons_timeout 1s", "unknown flag --respons_timeout: did you mean --response-timeout?"},
@@ -117,6 +116,10 @@ func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 		{"demo --memory 1GiB", "unknown flag --memory (see 'upload-response demo --help')"},
 		{"demo --add ./echo", `--add "./echo": want PREFIX=COMMAND, such as /c/echo=./echo`},
 		{"demo --add /echo=./echo", `--add "/echo=./echo": there is a worker on /echo already`},
+		{"run", "want one application: MODULE:NAME, a file.py, a program, or a folder " +
+			"(see 'upload-response run --help')"},
+		{"run a.py b.py", "want one application"},
+		{"run a.py --interface cgi", `--interface "cgi": want auto, wsgi or asgi`},
 		{"layout all", `unexpected argument "all"`},
 	} {
 		stdout, stderr, status := call(nil, strings.Fields(test.args)...)
@@ -131,7 +134,8 @@ func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 
 func TestHelpGoesToStandardOutputAndFits(t *testing.T) {
 	for _, args := range []string{"--help", "-h", "help", "help serve", "serve --help", "serve -h", "worker --help",
-		"worker digest --help", "demo --help", "layout --help", "version --help", "serve -help", "serve --help-all",
+		"worker digest --help", "demo --help", "layout --help", "version --help",
+		"run --help", "serve -help", "serve --help-all",
 		"serve --memory 1GiB --help", "help worker digest", "help help"} {
 		stdout, stderr, status := call(nil, strings.Fields(args)...)
 		if status != 0 || stderr != "" || !strings.HasPrefix(strings.ToLower(stdout), "upload-response") {

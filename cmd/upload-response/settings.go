@@ -24,6 +24,8 @@ type settings struct {
 	accessLog bool
 	logging   logging
 	shutdown  time.Duration
+	// drainDelay is the time from the signal until the listeners close.
+	drainDelay time.Duration
 
 	fileName string       // of --config; empty: one of config.Names
 	file     *config.File // what was read

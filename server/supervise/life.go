@@ -56,6 +56,7 @@ func (p *process) attach(pid, stacks int) (first bool) {
 		clear(p.peers)
 	}
 	p.peers[pid] = stacks
+	p.links++
 	if p.attached.IsZero() && p.pid != 0 {
 		p.attached = time.Now()
 		close(p.ready)

@@ -20,19 +20,11 @@ func (s *Supervisor) Scale(name string, n int) error {
 		return fmt.Errorf("%d processes: want at least 1", n)
 	case a.spec.Scale.Max > 0 && (n < a.spec.Scale.Min || n > a.spec.Scale.Max):
 		return fmt.Errorf("%d processes: want %d to %d", n, a.spec.Scale.Min, a.spec.Scale.Max)
-	case s.config.Room > 0 && s.processes()-len(a.slots)+n > s.config.Room:
-		return fmt.Errorf("%d processes: there is memory for %d of all apps together", n, s.config.Room)
+	case s.config.Free != nil && n-len(a.slots) > s.config.Free():
+		return fmt.Errorf("%d processes: there is memory for %d", n, len(a.slots)+s.config.Free())
 	}
 	s.resize(a, n, "by hand")
 	return nil
-}
-
-// processes returns how many processes all apps are to have. The caller holds the lock.
-func (s *Supervisor) processes() (n int) {
-	for _, a := range s.apps {
-		n += len(a.slots)
-	}
-	return n
 }
 
 // resize gives an app another number of processes. The caller holds the lock.
@@ -69,7 +61,7 @@ func (s *Supervisor) follow(a *app) {
 	case s.stopped() || isClosed(a.removed):
 	case load.Waiting > 0 && load.Oldest >= scale.QueueWait:
 		a.enough = time.Time{}
-		if n < scale.Max && a.allReady() && (s.config.Room == 0 || s.processes() < s.config.Room) {
+		if n < scale.Max && a.allReady() && s.hasRoomBeside(a.slots[0].current) {
 			s.resize(a, n+1, fmt.Sprintf("%d requests wait, the first for %v", load.Waiting,
 				load.Oldest.Round(time.Millisecond)))
 		}

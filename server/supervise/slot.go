@@ -81,7 +81,7 @@ func (s *slot) begin(p *process) *process {
 
 // succeed starts the process after one that is to end, at once if there is room for both.
 func (s *slot) succeed(p *process) *process {
-	if p.asked == ReasonStart || !s.app.supervisor.hasRoom() {
+	if p.asked == ReasonStart || !s.app.supervisor.hasRoomBeside(p) {
 		select {
 		case <-p.ended:
 		case <-s.removed:
@@ -117,7 +117,7 @@ func (s *slot) replace(old *process, o order) *process {
 		o.done <- nil
 		return s.begin(s.launch(s.spec))
 	}
-	if !s.app.supervisor.hasRoom() {
+	if !s.app.supervisor.hasRoomBeside(old) {
 		return s.exchange(old, o)
 	}
 	p := s.launch(o.spec)

@@ -33,13 +33,36 @@ func (s *Supervisor) Stuck(leader, pid, signal int) (worker string) {
 // run.
 func (s *Supervisor) attachedOthers(p *process, pid int) bool {
 	for _, peer := range p.attachedPeers() {
-		if peer.pid != pid {
-			if _, leader := s.StartedFor(peer.pid); leader == p.leader {
-				return true
-			}
+		if _, leader := s.StartedFor(peer.pid); peer.pid != pid && leader == p.leader && !hasExited(peer.pid) {
+			return true
 		}
 	}
 	return false
+}
+
+// hasExited reports whether a process has ended, even if its parent has not taken note.
+func hasExited(pid int) bool {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return true
+	}
+	defer unix.Close(fd)
+	return endsWithin(fd, 0)
+}
+
+// endsWithin waits for the end of the process of a pidfd.
+func endsWithin(fd int, timeout time.Duration) bool {
+	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	for end := time.Now().Add(timeout); ; {
+		left := min(max(time.Until(end), 0), time.Second)
+		n, err := unix.Poll(poll, int(left.Milliseconds()))
+		if n > 0 && err == nil {
+			return true
+		}
+		if left <= time.Millisecond {
+			return false
+		}
+	}
 }
 
 // peer is a process that attached.
@@ -113,6 +136,9 @@ func (s *Supervisor) endDescendant(p *process, pid int) {
 	if _, leader := s.StartedFor(pid); leader != p.leader {
 		return
 	}
+	if s.config.Drain != nil {
+		s.config.Drain(pid)
+	}
 	s.mu.Lock()
 	p.slot.app.exits[ReasonStuck]++
 	s.mu.Unlock()
@@ -123,17 +149,12 @@ func (s *Supervisor) endDescendant(p *process, pid int) {
 		p.printStacksOf(peer{pid, signal})
 	}
 	_ = unix.PidfdSendSignal(fd, unix.SIGTERM, nil, 0)
-	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	for end := time.Now().Add(p.spec.Stop.Timeout); time.Now().Before(end); {
-		if n, err := unix.Poll(poll, int(min(time.Until(end), time.Second).Milliseconds())); n > 0 && err == nil {
-			s.log.Warn("worker process ended", "pool", p.spec.PoolName(), "pid", pid, "worker", p.slot.name,
-				"reason", ReasonStuck)
-			return
-		}
+	killed := !endsWithin(fd, p.spec.Stop.Timeout)
+	if killed {
+		_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
 	}
-	_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
-	s.log.Warn("worker process killed", "pool", p.spec.PoolName(), "pid", pid, "worker", p.slot.name,
-		"reason", ReasonStuck)
+	s.log.Warn("worker process ended", "pool", p.spec.PoolName(), "pid", pid, "killed", killed,
+		"worker", p.slot.name, "reason", ReasonStuck)
 }
 
 // Stacks has the processes of a worker (APP/SLOT) that attached print their stacks, into the

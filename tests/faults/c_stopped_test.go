@@ -15,7 +15,7 @@ import (
 // bells are the settings of a C worker's bell.
 var bells = []string{"UR_BELL=futex", "UR_BELL=eventfd"}
 
-func impatientC(c *server.Config) { c.ResponseTimeout = time.Second }
+func impatientC(c *server.Config) { c.ResponseTimeout, c.StuckAfter = time.Second, server.Never }
 
 func TestAStoppedCWorkerCostsATimeoutAndIsToldSoWhenItIsBack(t *testing.T) {
 	for path, calls := range map[string][]string{
@@ -77,7 +77,7 @@ func TestACWorkerThatStopsInTheMiddleOfAResponseBreaksItOff(t *testing.T) {
 
 func TestACWorkerThatLeaksSlotsHoldsBackItsOwnClientOnly(t *testing.T) {
 	s, p := startWithC(t, func(c *server.Config) {
-		c.Memory, c.LinkMemory, c.ResponseTimeout = 4<<20, 1<<19, 2*time.Second
+		c.Memory, c.LinkMemory, c.ResponseTimeout, c.StuckAfter = 4<<20, 1<<19, 2*time.Second, server.Never
 	})
 	s.StartWorker(t, "handler")
 	client := upload(t, s, "/c/leak")

@@ -1,9 +1,11 @@
 package faults_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,12 +14,22 @@ import (
 	"github.com/wavey-ai/upload-response/worker"
 )
 
+// slotsLanes names the environment variable with the number of requests that a worker serves
+// at once.
+const slotsLanes = "UPLOAD_RESPONSE_TEST_LANES"
+
+// slotsHang names the environment variable of a worker that answers nothing.
+const slotsHang = "UPLOAD_RESPONSE_TEST_HANG"
+
 // slotsRole is a worker of the pool "slots" that uses the slot-level API and keeps
 // its rules. What it does with a request stands in the last part of the path.
 func slotsRole() {
 	ctx := context.Background()
+	lanes, err := strconv.Atoi(cmp.Or(os.Getenv(slotsLanes), "64"))
+	must(err)
 	for {
-		link, err := worker.Attach(ctx, os.Getenv(harness.SocketVariable), worker.WithPool("slots"))
+		link, err := worker.Attach(ctx, os.Getenv(harness.SocketVariable), worker.WithPool("slots"),
+			worker.WithLanes(lanes))
 		if err != nil {
 			time.Sleep(10 * time.Millisecond) // until the server is back
 			continue
@@ -37,7 +49,8 @@ func serveSlots(ctx context.Context, r *worker.Request) {
 	header, err := r.Header()
 	must(err)
 	fmt.Println("<took>")
-	switch _, task, _ := strings.Cut(header.Path, "/slots/"); task {
+	path, _, _ := strings.Cut(header.Path, "?")
+	switch _, task, _ := strings.Cut(path, "/slots/"); task {
 	case "late":
 		late(ctx, r, false)
 	case "late-with-headers":
@@ -48,9 +61,18 @@ func serveSlots(ctx context.Context, r *worker.Request) {
 		r.Abort()
 	case "leak":
 		leak(ctx, r)
+	case "exit":
+		os.Exit(3)
+	case "ticks":
+		ticks(ctx, r)
+	case "hang":
+		select {} // whatever becomes of the request
 	case "endless":
 		endless(ctx, r)
 	default:
+		if os.Getenv(slotsHang) != "" {
+			select {}
+		}
 		must(r.Respond(ctx, 200, []proto.Field{{Name: "content-length", Value: "5"}}))
 		_, err := r.Write([]byte("slots"))
 		must(err)
@@ -83,6 +105,23 @@ func late(ctx context.Context, r *worker.Request, headers bool) {
 	report("end", r.End(ctx))
 	r.Abort()
 	fmt.Println("<over>")
+}
+
+// slotsTicks is how many parts ticks sends.
+const slotsTicks = 30
+
+// ticks sends a response slowly, part by part.
+func ticks(ctx context.Context, r *worker.Request) {
+	must(r.Respond(ctx, 200, nil))
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for range slotsTicks {
+		_, err := r.Write([]byte("tick "))
+		must(err)
+		must(r.Flush())
+		<-ticker.C
+	}
+	must(r.End(ctx))
 }
 
 // leak reads every slot, and releases none, ever.

@@ -14,7 +14,7 @@ import (
 // "slots" behind the path /slots.
 func impatient(c *server.Config) {
 	small(c)
-	c.ResponseTimeout = 500 * time.Millisecond
+	c.ResponseTimeout, c.StuckAfter = 500*time.Millisecond, server.Never
 	c.Routes = append(c.Routes, server.Route{Prefix: "/slots", Pool: "slots"})
 }
 

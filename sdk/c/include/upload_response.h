@@ -366,7 +366,7 @@ typedef struct ur_options {
     /** The signal on which this process prints its stacks to standard error, and goes on; 0
      * is none. Its handler is the program's: see "When a worker is stuck". */
     uint32_t stacks;
-    uint64_t reserved[8]; /**< 0 */
+    uint64_t reserved[7]; /**< 0 */
 } ur_options;
 
 /** What a link has done, and holds. */

@@ -126,8 +126,8 @@ def test_server_uid_is_the_number_of_a_user(uid: int) -> None:
 
 
 def test_the_options_are_where_the_library_has_them() -> None:
-    fields = {name: getattr(Options, name).offset for name in ("refusal", "server_uid", "reserved")}
-    assert fields == {"refusal": 60, "server_uid": 316, "reserved": 320}
+    fields = {name: getattr(Options, name).offset for name in ("refusal", "server_uid", "stacks", "reserved")}
+    assert fields == {"refusal": 60, "server_uid": 316, "stacks": 320, "reserved": 328}
 
 
 LISTENS = f"""

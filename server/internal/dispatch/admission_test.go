@@ -17,6 +17,9 @@ import (
 	"github.com/wavey-ai/upload-response/proto/attach"
 )
 
+// peer returns the process with a number, of a user.
+func peer(pid int, uid uint32) process { return process{pid: pid, uid: uid} }
+
 func TestConnectionsAreCountedInAllAndOfEachUserAndProcess(t *testing.T) {
 	c := peerCount{most: 5, mostOfUser: 3, mostOfProcess: 2}
 	var in []process
@@ -24,9 +27,9 @@ func TestConnectionsAreCountedInAllAndOfEachUserAndProcess(t *testing.T) {
 		peer process
 		want bool
 	}{
-		{process{1, 100, 0}, true}, {process{1, 100, 0}, true}, {process{1, 100, 0}, false},
-		{process{2, 100, 0}, true}, {process{2, 100, 0}, false},
-		{process{3, 101, 0}, true}, {process{4, 102, 0}, true}, {process{5, 103, 0}, false},
+		{peer(1, 100), true}, {peer(1, 100), true}, {peer(1, 100), false},
+		{peer(2, 100), true}, {peer(2, 100), false},
+		{peer(3, 101), true}, {peer(4, 102), true}, {peer(5, 103), false},
 	} {
 		err := c.enter(step.peer)
 		if (err == nil) != step.want {
@@ -186,13 +189,13 @@ func TestPoolsAreOpenToTheUsersThatAreNamedForThem(t *testing.T) {
 		peer          process
 		connect, a, b bool
 	}{
-		{process{1, uint32(os.Geteuid()), 9}, true, true, true},
-		{process{1, 901, 9}, true, true, true},
-		{process{1, 9, 902}, true, true, true},
-		{process{1, 903, 9}, true, true, false},
-		{process{1, 904, 9}, true, false, true},
-		{process{1, 9, 905}, true, false, true},
-		{process{1, 905, 903}, false, false, false},
+		{process{pid: 1, uid: uint32(os.Geteuid()), gid: 9}, true, true, true},
+		{process{pid: 1, uid: 901, gid: 9}, true, true, true},
+		{process{pid: 1, uid: 9, gid: 902}, true, true, true},
+		{process{pid: 1, uid: 903, gid: 9}, true, true, false},
+		{process{pid: 1, uid: 904, gid: 9}, true, false, true},
+		{process{pid: 1, uid: 9, gid: 905}, true, false, true},
+		{process{pid: 1, uid: 905, gid: 903}, false, false, false},
 	} {
 		for what, got := range map[string]error{
 			"connect": c.mayConnect(step.peer),

@@ -49,7 +49,7 @@ func (d *Dispatcher) ServeWorkers(listener *net.UnixListener) error {
 func (d *Dispatcher) receive(conn *net.UnixConn) {
 	p, err := processOf(conn)
 	if err == nil {
-		err = d.config.mayConnect(p)
+		err = d.config.Load().mayConnect(p)
 	}
 	if err == nil {
 		err = d.admission.hellos.enter(p)
@@ -96,11 +96,15 @@ func (d *Dispatcher) attach(conn *net.UnixConn, p process) {
 	}
 	_ = conn.SetDeadline(time.Time{})
 	go l.watcher.run()
+	if onAttach := d.config.Load().OnAttach; onAttach != nil && l.leader != 0 {
+		onAttach(AttachedWorker{Pool: l.pool.name, Link: l.name, PID: l.pid, Leader: l.leader, Stacks: l.stacks})
+	}
 	l.pool.add(l)
 	d.counters.Attached.Add(1)
 	d.log.Info("link attached", "link", l.name, "pool", l.pool.name, "pid", l.pid, "lanes", l.concurrency)
 	l.control()
 	d.forget(l)
+	d.forgetProcess(l.process)
 	l.users.Wait()
 	d.alive.Done()
 }
@@ -135,14 +139,14 @@ func (d *Dispatcher) welcome(conn *net.UnixConn, peer process, hello *attach.Hel
 	if err != nil {
 		return nil, err
 	}
-	p := d.pools[hello.Pool]
+	p := d.Pool(hello.Pool)
 	if p == nil {
 		return nil, refusal(attach.CodePool, "no route leads to pool %q", hello.Pool)
 	}
-	if err := d.config.mayServe(peer, hello.Pool); err != nil {
+	if err := d.config.Load().mayServe(peer, hello.Pool); err != nil {
 		return nil, err
 	}
-	holder, err := d.holderOf(conn, peer, hello.Pool)
+	holder, err := d.holderOf(conn, &peer, hello.Pool)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +157,7 @@ func (d *Dispatcher) welcome(conn *net.UnixConn, peer process, hello *attach.Hel
 	if !d.expectLink() {
 		return nil, errDrainingLink
 	}
-	l, err := d.open(conn, p, hello, layout, peer.pid, holder)
+	l, err := d.open(conn, p, hello, layout, peer, holder)
 	if err != nil {
 		d.alive.Done()
 	}
@@ -165,19 +169,20 @@ var errDrainingLink = refusal(attach.CodeDraining, "the server is shutting down"
 
 // open makes the link and sends the welcome. Preconditions: expectLink.
 func (d *Dispatcher) open(
-	conn *net.UnixConn, p *Pool, hello *attach.Hello, layout uint16, pid int, h holder,
+	conn *net.UnixConn, p *Pool, hello *attach.Hello, layout uint16, peer process, h holder,
 ) (*link, error) {
-	l, file, err := d.newLink(conn, p, hello, pid, h)
+	l, file, err := d.newLink(conn, p, hello, peer, h)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
+	l.process = d.enterProcess(l.leader)
 	packet, err := attach.Encode(&attach.Welcome{
 		Layout: layout, LayoutHash: shm.LayoutHash(), Instance: d.instance, ServerPID: uint32(os.Getpid()),
-		Server: d.config.ServerName,
+		Server: d.config.Load().ServerName,
 		Link:   l.index, LinkGeneration: l.generation, Lanes: l.end.Lanes(),
 		RequestBytes: d.requests.segment.Geometry().Len, ResponseBytes: l.segment.Geometry().Len,
-		ResponseTimeoutMS: uint64(d.config.ResponseTimeout.Milliseconds()),
+		ResponseTimeoutMS: uint64(d.responseTimeout(p).Milliseconds()),
 	})
 	if err == nil {
 		err = l.sendWelcome(packet, d.requests.segment.File(), file)
@@ -187,6 +192,8 @@ func (d *Dispatcher) open(
 		err = d.remember(l)
 	}
 	if err != nil {
+		l.process.leave(false, 0)
+		d.forgetProcess(l.process)
 		l.abandon()
 		return nil, err
 	}
@@ -222,19 +229,20 @@ func readHello(conn *net.UnixConn) (*attach.Hello, error) {
 // newLink makes the memory and the bells of a link. The file is to be sent to
 // the worker and closed.
 func (d *Dispatcher) newLink(
-	conn *net.UnixConn, p *Pool, hello *attach.Hello, pid int, h holder,
+	conn *net.UnixConn, p *Pool, hello *attach.Hello, peer process, h holder,
 ) (_ *link, _ *os.File, err error) {
-	ls, concurrency, err := d.responses.acquire(h, min(int(hello.Lanes), d.config.mostLanes()), d.config.mostLanes())
+	most := d.config.Load().mostLanes()
+	ls, concurrency, err := d.responses.acquire(h, min(int(hello.Lanes), most), most)
 	if err != nil {
 		return nil, nil, refusal(attach.CodeFull, "%v", err)
 	}
 	l := &link{
-		pool: p, cache: d.requests, responses: d.responses, log: d.log, name: hello.Name, pid: pid, holder: h,
-		since: time.Now(),
+		pool: p, cache: d.requests, responses: d.responses, log: d.log, name: hello.Name, holder: h,
+		pid: peer.pid, leader: peer.leader, stacks: int(hello.Stacks), since: time.Now(),
 		index: ls.mailbox, generation: ls.generation, segment: ls.segment, conn: conn, concurrency: concurrency,
 	}
 	if l.name == "" {
-		l.name = fmt.Sprintf("pid-%d", pid)
+		l.name = fmt.Sprintf("pid-%d", peer.pid)
 	}
 	if l.bell, err = shm.NewEventfd(); err == nil && hello.Bell == attach.BellEventfd {
 		l.workerBell, err = shm.NewPeerEventfd()

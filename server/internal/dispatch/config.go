@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -20,6 +21,7 @@ type Config struct {
 	MaxLinks       int
 
 	ResponseTimeout time.Duration   // without progress of a worker whose turn it is
+	StuckAfter      time.Duration   // the same, until the worker is stuck; 0: as ResponseTimeout; negative: never
 	Limits          progress.Limits // of clients
 	QueueLength     int             // exchanges that wait at most
 	QueueTime       time.Duration   // how long each of them may
@@ -29,6 +31,15 @@ type Config struct {
 	OpenPools      []string // those of them that take other workers, too
 	Started        func(pid int) (pool string, leader int)
 	StartedWorkers int
+	// OnAttach, if not nil, is called when a worker that was started has attached, just
+	// before it gets requests.
+	OnAttach func(AttachedWorker)
+	// Ended, if not nil, waits until a worker that was started has ended, at most until ctx
+	// does, and returns how. It is asked when a link of the worker's is lost.
+	Ended func(ctx context.Context, leader int) WorkerEnd
+
+	PoolConfigs map[string]PoolConfig // of pools that differ from the defaults
+	OnStuck     func(StuckWorker)     // called in a goroutine of its own; nil: stuck workers are evicted
 
 	AllowUIDs, AllowGIDs []uint32 // may serve every pool
 	PoolUIDs, PoolGIDs   []PoolID

@@ -8,6 +8,8 @@ type Counters struct {
 	Refused      atomic.Int64 // attaches
 	Lost         atomic.Int64 // links whose worker went away
 	Evicted      atomic.Int64 // links whose worker broke the protocol
+	Poisoned     atomic.Int64 // requests with which alone a worker ended by itself
+	Stuck        atomic.Int64 // links whose worker made no progress
 	StaleNotices atomic.Int64 // rounds of news that were of use to nobody
 	Preempted    atomic.Int64 // exchanges that ended because others waited for the place of a slow client
 	Retried      atomic.Int64 // exchanges that were served again by another link

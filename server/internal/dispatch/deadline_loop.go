@@ -20,9 +20,12 @@ func (d *Dispatcher) runDeadlines(stop <-chan struct{}) {
 			return
 		case <-ticker.C:
 		}
+		now := shm.Now()
+		d.stuck.noteRound(now)
 		if d.requests.active.Load() > 0 {
-			d.checkAll(shm.Now())
+			d.checkAll(now)
 		}
+		d.findStuckWorkers(now)
 	}
 }
 
@@ -34,11 +37,11 @@ func (d *Dispatcher) checkAll(now int64) {
 		}
 	}
 	d.requests.retryQueue()
-	for _, p := range d.pools {
+	for _, p := range d.allPools() {
 		p.retryQueue()
 	}
 	d.preempt(now)
-	d.evictStuckWorker(now)
+	d.evictKeeper(now)
 }
 
 // check checks the deadlines of one stream.
@@ -47,15 +50,13 @@ func (d *Dispatcher) check(s *Stream, id uint64, now int64) {
 	var at *assignment
 	s.withAssignment(func(a *assignment) {
 		at = a
-		if since != 0 {
-			s.checkTurn(a, id, now)
-		}
+		s.checkTurn(a, id, now, since)
 	})
-	if since != 0 && now-max(since, s.turn.since) > int64(d.config.ResponseTimeout) {
+	if since != 0 && at != nil && now-max(since, s.turn.since) > int64(d.responseTimeout(at.link.pool)) {
 		s.progress.Expire(id)
 		signal(s.responseNews)
 	}
-	if s.progress.Check(id, now, &d.config.Limits) {
+	if s.progress.Check(id, now, &d.config.Load().Limits) {
 		signal(s.responseNews)
 	}
 	if at != nil {
@@ -63,14 +64,29 @@ func (d *Dispatcher) check(s *Stream, id uint64, now int64) {
 	}
 }
 
+// responseTimeout returns how long a worker of a pool may make no progress with a request.
+func (d *Dispatcher) responseTimeout(p *Pool) time.Duration {
+	timeout := d.config.Load().ResponseTimeout
+	if stuck := d.stuckAfter(p); stuck > 0 {
+		return min(timeout, stuck)
+	}
+	return timeout
+}
+
 // checkTurn begins the worker's turn anew if the worker has made progress, or if it is not
-// its turn. A count of released slots that goes back is no progress.
-func (s *Stream) checkTurn(a *assignment, id uint64, now int64) {
+// its turn: the server has waited for a slot of the response since waits, 0 if it does not.
+// A count of released slots that goes back is no progress.
+func (s *Stream) checkTurn(a *assignment, id uint64, now, waits int64) {
 	t := &s.turn
+	if waits == 0 {
+		*t = turn{assignment: a, stream: id, since: now}
+		return
+	}
 	released := s.request.Progress()
 	if a != t.assignment || id != t.stream || released > t.released || !s.workersTurn(a) {
-		t.assignment, t.stream, t.released, t.since = a, id, released, now
+		*t = turn{a, id, released, now}
 	}
+	t.since = max(t.since, waits)
 }
 
 // workersTurn reports whether the exchange can only go on if the worker does something: it

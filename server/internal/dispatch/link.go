@@ -20,7 +20,10 @@ type link struct {
 	log        *slog.Logger
 	name       string
 	pid        int
-	holder     holder // for whom it is counted
+	leader     int            // see process
+	process    *workerProcess // of the leader; nil: nobody knows how it ends
+	stacks     int            // signal on which the process prints its stacks; 0: none
+	holder     holder         // for whom it is counted
 	since      time.Time
 	index      uint32
 	generation uint32
@@ -33,20 +36,25 @@ type link struct {
 	assignments []assignment // one for each lane
 	watcher     ResponseWatcher
 
-	gone   atomic.Bool    // closed, for those client do not hold the lock
+	gone   atomic.Bool    // closed, for those that do not hold the lock
 	useful atomic.Bool    // news was of use since the watcher's last round
 	users  sync.WaitGroup // streams with a lane here, and the watcher
 
 	// Under the pool's lock.
 	closed      bool
-	draining    bool
-	stuck       bool // it left a stream in its inbox for long
+	draining    bool // the worker wants no more streams
+	retiring    bool // the server gives it no more
+	reported    bool // as stuck
+	lagging     bool // it left a stream in its inbox for long
 	concurrency int  // streams that it serves at once
 	free        []uint32
 	inflight    int    // lanes in use, but for those whose response has ended well
 	ended       uint64 // streams with which it is done
 	idleSince   uint64
 	serviceTime serviceTime
+	retirements []*retirement // that wait until no lane is in use
+
+	taking taking // the deadline loop's
 }
 
 // openLanes makes an assignment for each of the link's lanes, and all of them free.
@@ -63,7 +71,7 @@ func (l *link) openLanes() {
 // hasRoom reports whether the link can be given the stream now. The caller holds the
 // pool's lock.
 func (l *link) hasRoom(id uint64) bool {
-	if l.draining || l.pickLane(id) < 0 || l.inflight >= l.concurrency+l.serviceTime.prefetch() {
+	if l.draining || l.retiring || l.pickLane(id) < 0 || l.inflight >= l.concurrency+l.serviceTime.prefetch() {
 		return false
 	}
 	room, empty, err := l.end.Inbox.Room()
@@ -71,8 +79,8 @@ func (l *link) hasRoom(id uint64) bool {
 		go l.close(evicted, err) // not here: it takes the lock that we hold
 		return false
 	}
-	l.stuck = l.stuck && !empty
-	return room && !l.stuck
+	l.lagging = l.lagging && !empty
+	return room && !l.lagging
 }
 
 // pickLane returns which of the free lanes is for the stream, or -1: the one freed last. A
@@ -134,6 +142,7 @@ func (l *link) finish(s *Stream, why shm.Reason, leftover bool) {
 	default:
 		s.row.Cancel(why) // L1
 		s.overSince = shm.Now()
+		s.overFor = why
 		l.end.Alert(a.index)
 		if why == shm.ReasonFinished {
 			l.endWork(a)
@@ -221,6 +230,9 @@ func (l *link) freeLane(a *assignment) {
 	l.pool.held.remove(a.stream)
 	a.stream, a.served = nil, false
 	l.free = append(l.free, a.index)
+	if l.retiring && l.isEmpty() {
+		l.noteEmpty()
+	}
 	l.users.Done()
 	if !l.closed {
 		l.pool.serveQueue()

@@ -13,7 +13,7 @@ import (
 //	--------> opening ------------> attached -----------------------------> draining
 //	             |                     |                                       |
 //	             | abandon             |  close: closed, peerGone,             |
-//	             |                     |  peerLeft, evicted                    |
+//	             |                     |  peerLeft, evicted, removed           |
 //	             v                     v                                       v
 //	          released <----------- closed <-----------------------------------+
 //	                     no users
@@ -29,19 +29,22 @@ const (
 	closed   closeReason = iota // the server stops
 	peerGone                    // the connection ended, or the bell failed
 	peerLeft                    // the worker said goodbye
-	evicted                     // the worker broke the protocol, or keeps too many streams
+	evicted                     // the worker broke the protocol, is stuck, or keeps too many streams
+	removed                     // no route leads to the pool any more
 )
 
 // close ends the link for a reason; only the first counts. No stream is assigned to it any
 // more, those that it had find out, and its memory goes when the last of them has. An
 // evicted worker, and one whose server stops, is told so before it finds the link closed.
 func (l *link) close(reason closeReason, cause error) {
-	if !l.markClosed() {
+	if !l.markClosed(reason) {
 		return
 	}
 	switch reason {
 	case closed:
 		l.send(&attach.Bye{Reason: "server stopped"})
+	case removed:
+		l.send(&attach.Bye{Reason: "no route leads to the pool any more"})
 	case evicted:
 		l.send(&attach.Refusal{Code: attach.CodeEvicted, Message: cause.Error()})
 	}
@@ -53,13 +56,14 @@ func (l *link) close(reason closeReason, cause error) {
 }
 
 // markClosed takes the link out of its pool, and reports whether it was open.
-func (l *link) markClosed() bool {
+func (l *link) markClosed(reason closeReason) bool {
 	l.pool.mu.Lock()
 	defer l.pool.mu.Unlock()
 	if l.closed {
 		return false
 	}
 	l.closed = true
+	l.process.leave(reason == peerGone, l.requestsTaken())
 	l.gone.Store(true)
 	l.pool.remove(l)
 	return true
@@ -98,6 +102,8 @@ func (l *link) report(reason closeReason, cause error) {
 		log.Warn("link lost", "cause", cause)
 	case peerLeft:
 		log.Info("link left")
+	case removed:
+		log.Info("link closed: no route leads to the pool any more")
 	case evicted:
 		l.pool.counters.Evicted.Add(1)
 		log.Error("link evicted", "cause", cause)

@@ -37,13 +37,19 @@ type testDispatcher struct {
 
 func newTestDispatcher(t *testing.T) *testDispatcher {
 	t.Helper()
+	return newTestDispatcherWith(t, func(*Config) {})
+}
+
+func newTestDispatcherWith(t *testing.T, change func(*Config)) *testDispatcher {
+	t.Helper()
 	c := testConfig()
 	c.NumStreams, c.Memory, c.LinkMemory = 8, 32<<20, 2<<20
+	change(&c)
 	inner, err := New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &testDispatcher{Dispatcher: inner, t: t, pool: inner.pools["default"], socket: t.TempDir() + "/workers"}
+	d := &testDispatcher{Dispatcher: inner, t: t, pool: inner.Pool("default"), socket: t.TempDir() + "/workers"}
 	d.pool.supervised = true
 	listener, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: d.socket, Net: "unixpacket"})
 	if err != nil {

@@ -149,7 +149,7 @@ func (s *Stream) interrupted() error {
 	case s.revoked.Load(), a.passedOver(id):
 		return s.causeOr(errRevoked)
 	case a.link.gone.Load():
-		return errLinkDead
+		return s.causeOr(errLinkDead)
 	case a.tookBack(id):
 		return s.checkSlot(fmt.Errorf("it takes back that it has accepted stream %d", id))
 	case a.hasLetGo(id):

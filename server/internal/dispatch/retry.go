@@ -1,6 +1,9 @@
 package dispatch
 
-import "errors"
+import (
+	"errors"
+	"log/slog"
+)
 
 // mostAttempts bounds how often a stream is assigned again because its links kept dying
 // before they took it.
@@ -31,15 +34,78 @@ func (s *Stream) mayRetry(err error) bool {
 		return false
 	}
 	served := s.mayHaveBeenServed(err)
-	if served && (s.retried || !s.idempotent) {
+	if !s.retryAllowed(err, served) {
 		return false
 	}
 	whole := s.request.Detach()
 	if !whole && !served {
 		s.assignment.link.close(evicted, errors.New("it has released slots of a stream that it says it has not taken"))
 	}
-	s.retried = s.retried || served
+	if served {
+		s.deaths++
+	}
 	return whole
+}
+
+// retryAllowed reports whether the pool has such a request given to another worker.
+func (s *Stream) retryAllowed(err error, served bool) bool {
+	r := s.allowedRetries()
+	died := errors.Is(err, errLinkDead)
+	switch {
+	case !served:
+		return r.OnRefused
+	case s.idempotent && r.OnDied && s.deaths < r.Times:
+		return !died || !s.endedWorker()
+	case died && s.deaths > 0:
+		go s.served.logDeath(s.deathLog(), "request not served again: one more worker died with it")
+	case died:
+		go s.served.logLoneDeath(s.deathLog())
+	}
+	return false
+}
+
+// allowedRetries returns those of the request, or of its pool.
+func (s *Stream) allowedRetries() Retries {
+	if s.retries != nil {
+		return *s.retries
+	}
+	return s.served.pool.retries()
+}
+
+// endedWorker reports whether the worker ended by itself when it had nothing but this
+// request: the next one would most likely do so, too.
+func (s *Stream) endedWorker() bool {
+	how, alone := s.served.endedAlone()
+	if alone {
+		s.served.pool.counters.Poisoned.Add(1)
+		s.deathLog().Error(loneDeath, "how", how)
+	}
+	return alone
+}
+
+// loneDeath is what the log says of a request that was all that its worker had.
+const loneDeath = "request not served again: its worker ended when it served nothing else"
+
+// logLoneDeath logs, of a request that is not served again in any case, that it was all that
+// its worker had, if it was.
+func (l *link) logLoneDeath(log *slog.Logger) {
+	if how, alone := l.endedAlone(); alone {
+		l.pool.counters.Poisoned.Add(1)
+		log.Error(loneDeath, "how", how)
+	}
+}
+
+// logDeath logs how the worker has ended, if that is known.
+func (l *link) logDeath(log *slog.Logger, what string) {
+	end, _ := l.process.death()
+	log.Error(what, "how", end.How)
+}
+
+// deathLog returns a log that names the request and its worker.
+func (s *Stream) deathLog() *slog.Logger {
+	l := s.served
+	return l.log.With("link", l.name, "pool", l.pool.name, "pid", l.pid, "method", forLog(s.info.Method),
+		"path", s.target(), "id", s.info.RequestID, "stream", s.id.Load())
 }
 
 // mayHaveBeenServed reports whether the last link may have begun with the request. It has

@@ -11,8 +11,9 @@ import (
 // PoolStatus is a pool at a moment.
 type PoolStatus struct {
 	Name       string
-	Supervised bool // its workers come back by themselves
-	Hopeless   bool // no worker comes up: requests fail at once
+	Supervised bool   // its workers come back by themselves
+	Hopeless   bool   // it has failed: requests fail at once, unless a link is attached
+	Failed     string // why, if so
 	Links      int
 	Lanes      int // requests that the links serve at once
 	Busy       int // lanes with a request whose response has not ended well
@@ -88,7 +89,7 @@ type Survey struct {
 // look at the lanes of one link.
 func (d *Dispatcher) Survey() *Survey {
 	v := &Survey{placements: map[uint64]placement{}}
-	for _, p := range d.pools {
+	for _, p := range d.allPools() {
 		v.addPool(p)
 	}
 	slices.SortFunc(v.Pools, func(a, b PoolStatus) int { return cmp.Compare(a.Name, b.Name) })
@@ -99,7 +100,8 @@ func (d *Dispatcher) Survey() *Survey {
 func (v *Survey) addPool(p *Pool) {
 	p.mu.Lock()
 	links := slices.Clone(p.links)
-	status := PoolStatus{Name: p.name, Supervised: p.supervised, Hopeless: p.hopeless, Queue: p.queue.size}
+	status := PoolStatus{Name: p.name, Supervised: p.supervised, Queue: p.queue.size,
+		Hopeless: p.failed != "", Failed: p.failed}
 	p.mu.Unlock()
 	for _, l := range links {
 		if s, open := v.addLink(l); open {
@@ -121,8 +123,8 @@ func (v *Survey) addLink(l *link) (status LinkStatus, open bool) {
 		return status, false
 	}
 	status = LinkStatus{
-		Pool: l.pool.name, Name: l.name, PID: l.pid, Leader: l.holder.leader(l.pid), Lanes: l.concurrency,
-		Busy: l.inflight, Served: l.ended, Since: l.since, Draining: l.draining,
+		Pool: l.pool.name, Name: l.name, PID: l.pid, Leader: l.leader, Lanes: l.concurrency,
+		Busy: l.inflight, Served: l.ended, Since: l.since, Draining: l.draining || l.retiring,
 	}
 	l.each(func(a *assignment) {
 		id := a.stream.id.Load()
@@ -135,15 +137,6 @@ func (v *Survey) addLink(l *link) (status LinkStatus, open bool) {
 		v.placements[id] = at
 	})
 	return status, true
-}
-
-// leader returns the worker's process of a holder, if that is not just the process that
-// attached.
-func (h *holder) leader(pid int) int {
-	if h.started || h.process != pid {
-		return h.process
-	}
-	return 0
 }
 
 // Streams returns the exchanges of a pool that have a stream, the oldest first and at most so

@@ -39,29 +39,32 @@ type Stream struct {
 	placedAt   atomic.Int64  // when it got its row, then its link, shm.Now
 	attempts   int           // links to which it was assigned
 	idempotent bool          // the request may be served twice
-	retried    bool          // it was served again
+	retries    *Retries      // of the request; nil: those of the pool
+	deaths     int           // workers that died with the request
 	served     *link         // the last link that it was assigned to; nil: none
 	detached   bool          // EndResponse was called
 
 	mu         sync.Mutex  // guards assignment against the upload and the deadline loop
 	assignment *assignment // nil: no link serves it
 	revoked    atomic.Bool
-	overSince  int64 // the exchange is over, and its worker has not let go; 0: not so; under the pool's lock
-	rowUses    int   // by the worker, and by what is left of an exchange that is over; under the pool's lock
+	overSince  int64      // the exchange is over, and its worker has not let go; 0: not so; under the pool's lock
+	overFor    shm.Reason // why, if so
+	rowUses    int        // by the worker, and by what is left of an exchange that is over; under the pool's lock
 
 	responses responseLane
 	progress  progress.Exchange
 	onDrain   atomic.Pointer[func()] // nil: no open WebSocket
 	stopped   atomic.Bool            // nobody waits for the worker any more
 
-	// The deadline loop's: when it became the worker's turn, and with which link and how
-	// many released slots.
-	turn struct {
-		assignment *assignment
-		stream     uint64
-		released   uint64
-		since      int64 // shm.Now
-	}
+	turn turn // the deadline loop's
+}
+
+// turn is since when an exchange waits for its worker to make progress.
+type turn struct {
+	assignment *assignment
+	stream     uint64
+	released   uint64 // slots
+	since      int64  // shm.Now
 }
 
 func newStream(row *shm.Row, request *shm.Writer, cache *RequestChunkCache) *Stream {
@@ -75,7 +78,7 @@ func newStream(row *shm.Row, request *shm.Writer, cache *RequestChunkCache) *Str
 func (s *Stream) open(id uint64) {
 	s.row.Open(id)
 	s.attempts = 0
-	s.retried, s.detached, s.served = false, false, nil
+	s.deaths, s.detached, s.served = 0, false, nil
 	s.responses.firstAssigned = 0
 	s.progress.Reset()
 	s.websocket.Store(false)

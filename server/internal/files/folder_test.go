@@ -67,8 +67,9 @@ func read(t *testing.T, f *Folder, target, accept string) (content string, file 
 func TestAPathNamesAFileBelowTheRoot(t *testing.T) {
 	root := site(t, map[string]string{
 		"index.html": "home", "a.txt": "a", "dir/index.html": "dir", "dir/b.css": "b", "bare/c.js": "c",
-		"a b\u00e9.txt": "s",
-		".env":          "secret", "dir/.git/config": "secret", ".well-known/security.txt": "w", ".well-known/.x": "secret",
+		"a b\u00e9.txt":   "s",
+		".env":            "secret",
+		"dir/.git/config": "secret", ".well-known/security.txt": "w", ".well-known/.x": "secret",
 		"inside.txt": "-> a.txt", "linked": "-> dir", "up.txt": "-> ../outside.txt", "abs.txt": "-> /etc/hostname",
 		"loop": "-> loop", "away": "-> ../outside", "..x": "dots",
 	})

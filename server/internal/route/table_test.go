@@ -95,8 +95,8 @@ func TestAPathMatchesAPattern(t *testing.T) {
 
 func TestAHostMatchesAPattern(t *testing.T) {
 	for pattern, hosts := range map[string]string{
-		"www.example.org": "www.example.org WWW.Example.ORG www.example.org:8080 www.example.org. www.example.org.:80 " +
-			"!example.org !xwww.example.org !www.example.org.evil",
+		"www.example.org": "www.example.org WWW.Example.ORG www.example.org:8080 www.example.org. " +
+			"www.example.org.:80 !example.org !xwww.example.org !www.example.org.evil",
 		"*.example.org": "a.example.org a.b.EXAMPLE.org a.example.org:1 !example.org !.example.org !aexample.org",
 		"127.0.0.1":     "127.0.0.1 127.0.0.1:80 !127.0.0.11",
 		"[::1]":         "[::1] [::1]:443 ![::2]",

@@ -41,7 +41,8 @@ class Options(ctypes.Structure):
         ("layout_max", c_uint32),
         ("refusal", c_char * 256),
         ("server_uid", c_uint32),
-        ("reserved", c_uint64 * 8),
+        ("stacks", c_uint32),
+        ("reserved", c_uint64 * 7),
     )
 
 

@@ -140,6 +140,7 @@ class Link:
         max_held: int,
         timeout: float,
         server_uid: int = 0,
+        stacks: int = 0,
     ) -> None:
         if not 0 <= server_uid < 2**32:
             raise ValueError(f"server_uid is the number of a user, not {server_uid}")
@@ -151,6 +152,7 @@ class Link:
         options.sdk, options.sdk_version = b"python", VERSION.encode()
         options.lanes, options.bell = lanes, BELL_EVENTFD
         options.timeout_ms, options.server_uid = max(1, int(timeout * 1000)), server_uid
+        options.stacks = stacks
         self._keep(_attach(options))
 
     def _keep(self, at: Attachment) -> None:

@@ -19,6 +19,7 @@ class WorkerOptions:
     max_held: int = 256
     attach_timeout: float = 10.0
     server_uid: int | None = None
+    stacks: int = 0  # the signal on which this process prints its stacks; 0: none
 
     def attach(self) -> Link:
         """Attach, and return the link."""
@@ -26,6 +27,7 @@ class WorkerOptions:
         return Link(
             *(self.socket or "", pool, self.name, self.lanes, self.max_held, self.attach_timeout),
             self.server_uid or 0,
+            self.stacks,
         )
 
 

@@ -8,6 +8,7 @@ import inspect
 import logging
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Union, overload
 
 from .._aio.worker import AsyncHandler, AsyncWorker
@@ -20,6 +21,7 @@ from .._threads.response import Response
 from .._threads.worker import Worker
 from .attach_log import attach_log
 from .processes import supervise
+from .stacks import printed, serves
 from .stop import Stop, stop_on_signals
 
 log = logging.getLogger("upload_response")
@@ -61,7 +63,8 @@ def serve(
 
 
 def _serve_threads(handler: AnyHandler, options: WorkerOptions, threads: int) -> None:
-    with stop_on_signals() as stop:
+    with stop_on_signals() as stop, printed() as stacks:
+        options = replace(options, stacks=stacks)
         if threads == 1:
             keep_serving(handler, options, stop)
             return
@@ -143,12 +146,16 @@ def handle(handler: Handler, request: Request) -> None:
         response.abort()
 
 
+serves(handle, lambda local: local["request"]._exchange)
+serves(AsyncWorker._handle, lambda local: local["request"]._exchange)
+
+
 async def _serve_loop(handler: Any, options: WorkerOptions, stop: Stop) -> None:
     loop = asyncio.get_running_loop()
     async with AsyncWorker.with_options(options) as worker:
         attach_log.attached(options, worker.server)
         _wake(loop)
-        with stop.when_set(lambda: _drain_soon(loop, worker)):
+        with printed(loop), stop.when_set(lambda: _drain_soon(loop, worker)):
             await worker.serve(handler)
 
 

@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from .._aio.worker import AsyncWorker
@@ -20,6 +21,7 @@ from .._serving import loops
 from .._serving.attach_log import attach_log
 from .._serving.http_rules import root_bytes
 from .._serving.service import Service
+from .._serving.stacks import printed, serves
 from .._serving.stop import SIGNALS, installed
 from ._cycle import Application, Cycle
 from ._lifespan import Lifespan, StartupFailed
@@ -56,7 +58,9 @@ class Gateway:
             raise CannotServe from None
         self._scopes = Scopes(self._root_path, lifespan.state)
         try:
-            await self._keep_attached()
+            with printed(asyncio.get_running_loop()) as stacks:
+                self._options = replace(self._options, stacks=stacks)
+                await self._keep_attached()
         finally:
             await lifespan.shutdown()
 
@@ -146,6 +150,9 @@ class Gateway:
             cycle.task = create_task(cycle.run(app, scope))
 
         return begin
+
+
+serves(Cycle.run, lambda local: local["self"]._exchange)
 
 
 def serve(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .._core.exchange import Exchange
@@ -15,6 +16,7 @@ from .._serving.failures import fail, refuse_websocket
 from .._serving.http_rules import root_bytes
 from .._serving.serve import keep_attached
 from .._serving.service import Service
+from .._serving.stacks import printed, serves
 from .._serving.stop import Stop
 from .._threads.worker import Worker
 from ._call import Call
@@ -67,6 +69,9 @@ class Gateway:
                     return
 
 
+serves(Gateway.handle, lambda local: local["exchange"])
+
+
 def serve(
     app: WSGIApplication,
     *,
@@ -102,8 +107,10 @@ def run(
     def process() -> None:
         environs = Environs(root_path, multithread=threads > 1, multiprocess=service.processes > 1)
         gateway = Gateway(load(), environs)
-        service.run_threads(
-            lambda stop: keep_attached(lambda: gateway.serve_link(options, stop), stop), threads
-        )
+        with printed() as stacks:
+            attached = replace(options, stacks=stacks)
+            service.run_threads(
+                lambda stop: keep_attached(lambda: gateway.serve_link(attached, stop), stop), threads
+            )
 
     service.run(process)

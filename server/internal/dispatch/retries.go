@@ -1,0 +1,25 @@
+package dispatch
+
+// Retries says when a request that a worker has failed is given to another one. In any case
+// it has to be whole in memory, and the response must not have begun.
+type Retries struct {
+	// OnRefused: the worker has not begun with the request: it was taken back from the inbox,
+	// or the worker died before it took it. This happens at most 8 times to a request.
+	OnRefused bool
+	// OnDied: the worker died with the request, whose method is idempotent; so often, Times.
+	// A request that was all that its worker served, when that ended by itself, is not served
+	// again, see [Config].Ended.
+	OnDied bool
+	Times  int
+}
+
+// DefaultRetries are those of a pool that says nothing else.
+func DefaultRetries() Retries { return Retries{OnRefused: true, OnDied: true, Times: 1} }
+
+// retries returns those of the pool.
+func (p *Pool) retries() Retries {
+	if r := p.config.Load().Retries; r != nil {
+		return *r
+	}
+	return DefaultRetries()
+}
