@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"regexp"
@@ -52,12 +53,19 @@ func (s *settings) fill(flags *cli.FlagSet) error {
 	return nil
 }
 
+// ofEachWorker are flags about the processes of each --worker.
+var ofEachWorker = []string{"workers", "worker-user", "start-timeout", "give-up-after", "stuck-stacks", "stop-timeout",
+	"recycle-requests", "recycle-lifetime", "recycle-memory", "recycle-jitter", "scale-max", "scale-min",
+	"scale-queue-wait", "scale-idle", "limit-nofile", "limit-memory", "limit-cpu", "watch"}
+
 // fillApps adds the apps, routes and error pages of the file. A --worker replaces the app of its
 // name, and --route all routes.
 func (s *settings) fillApps(flags *cli.FlagSet) error {
-	if len(s.file.Apps) > 0 && !flags.Given("worker") && (flags.Given("workers") || flags.Given("worker-user")) {
-		return flags.Usage(errors.New("--workers and --worker-user are about each --worker: " +
-			"those of apps in the configuration file are apps.NAME.processes and apps.NAME.user"))
+	for _, name := range ofEachWorker {
+		if len(s.file.Apps) > 0 && !flags.Given("worker") && flags.Given(name) {
+			return flags.Usage(fmt.Errorf("--%s is about each --worker: apps of the configuration file have keys of their own",
+				name))
+		}
 	}
 	for _, app := range s.file.Workers(s.config.ResponseTimeout) {
 		if !slices.ContainsFunc(s.apps, func(a supervise.App) bool { return a.PoolName() == app.Name }) {

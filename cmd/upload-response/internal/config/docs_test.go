@@ -36,13 +36,22 @@ func (m *pageMaker) section(t reflect.Type, key, about string) {
 			flag = code("--" + f.flag)
 		}
 		fmt.Fprintf(&m.b, "| %s | %s | %s | %s | %s |\n", code(f.name), valueOf(key, f), code(f.value), flag,
-			cell(m.comments[t.Name()+"."+f.declaredName]))
+			cell(m.about(t, f)))
 	}
 	for _, f := range fieldsOf(t) {
 		if below, name, ok := sectionOf(f); ok {
-			m.section(below, join(key, name), m.comments[t.Name()+"."+f.declaredName])
+			m.section(below, join(key, name), m.about(t, f))
 		}
 	}
+}
+
+// about returns the comment of a key.
+func (m *pageMaker) about(t reflect.Type, f field) string {
+	text := m.comments[t.Name()+"."+f.declaredName]
+	if f.upgrade {
+		text += " *"
+	}
+	return text
 }
 
 // sectionOf returns the keys that a key has below it.

@@ -19,6 +19,7 @@ type field struct {
 	short        bool     // a value in place of the section is that of this key
 	required     bool
 	secret       bool
+	upgrade      bool // to change it takes a new process
 	kind         reflect.Type
 	declaredName string // in Go
 }
@@ -35,7 +36,7 @@ func fieldsOf(t reflect.Type) (list []field) {
 			name: name, index: i, flag: f.Tag.Get("flag"), value: f.Tag.Get("default"),
 			enum: words(f.Tag.Get("enum")), hints: words(f.Tag.Get("hint")),
 			short: f.Tag.Get("short") != "", required: f.Tag.Get("required") != "",
-			secret: f.Tag.Get("secret") != "", kind: f.Type, declaredName: f.Name,
+			secret: f.Tag.Get("secret") != "", upgrade: f.Tag.Get("upgrade") != "", kind: f.Type, declaredName: f.Name,
 		})
 	}
 	return list

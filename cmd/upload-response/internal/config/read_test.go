@@ -148,7 +148,7 @@ func TestEachMistakeIsShownAtItsPlaceWithWhatToDo(t *testing.T) {
 		{"apps: {web: {command: sh, give_up_after: 4}}", "1:27",
 			"unknown key give_up_after: it is a key elsewhere, apps.NAME.start.give-up-after"},
 		{"routes:\n- strip_prefix: /a\n  respond: 204", "2:3", "unknown key strip_prefix: did you mean strip-prefix?"},
-		{"log: {zzzzzzzzz: 1}", "1:7", "unknown key zzzzzzzzz: want level, format or access"},
+		{"log: {zzzzzzzzz: 1}", "1:7", "unknown key zzzzzzzzz: want level, format, access or workers"},
 		{"threads: 3", "1:1", "unknown key threads: it is a key elsewhere, apps.NAME.threads"},
 		{"apps: {web: {processes: four, command: sh}}", "1:25", `want a whole number, not "four"`},
 		{"apps: {web: {processes: '4', command: sh}}", "1:25", `want a whole number, not the text "4"`},
