@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -315,6 +316,62 @@ func TestConvertSaysWhatItLeavesOutAndWhatIsMissing(t *testing.T) {
 			t.Errorf("%q: status %d, %q, %q", args, status, stdout, stderr)
 		}
 	}
+}
+
+// rewrite changes a file, and has a server read it again.
+func rewrite(t *testing.T, p *process, name, text string) {
+	t.Helper()
+	check(t, os.WriteFile(name, []byte(text), 0o600))
+	p.signal(unix.SIGHUP)
+}
+
+func TestAReloadChangesWhatTheFileSaysAndFinishesWhatIsRunning(t *testing.T) {
+	const begin = "listen: http://127.0.0.1:0\nsocket: s\n"
+	command := "{command: [" + os.Args[0] + ", worker, echo]}\n"
+	name := inFile(t,
+		begin+"apps:\n  first: "+command+"routes:\n- match: {path: /up}\n  respond: {body: one}\n- app: first\n")
+	p := startProcess(t, "serve", "-c", name, "--queue-timeout", "20s")
+	url := "http://" + p.found(`listen=(127.0.0.1:\d+)`)
+	upload, response := beginEcho(t, url+"/echo", "before")
+	defer response.Body.Close()
+
+	rewrite(t, p, name, begin+"apps:\n  second: "+command+"routes:\n- match: {path: /up}\n  respond: {body: two}\n"+
+		"- app: second\ntimeouts: {queue: 1ms}\n")
+	p.found(`msg="configuration read again"`)
+	if got := fetchText(t, url+"/up"); got != "two" {
+		t.Errorf("after the reload: %q", got)
+	}
+	if got := put(t, url+"/x", []byte("for the second")); string(got) != "for the second" {
+		t.Errorf("the new app answers %q", got)
+	}
+	_, err := upload.Write([]byte("after"))
+	check(t, err)
+	expectNext(t, response, "after")
+	check(t, upload.Close())
+
+	for _, test := range []struct{ text, message string }{
+		{begin + "apps: {second: " + command[:len(command)-1] + "}\nroutes: [{app: secnd}]\n", "did you mean second"},
+		{begin + "apps: {second: " + command[:len(command)-1] + "}\nmemory: 128MiB\n", `:4:9: total: needs an upgrade`},
+		{begin + "apps: {second: {command: [/nowhere]}}\n", "cannot execute /nowhere"},
+		{"listen: [", "sequence end token"},
+	} {
+		rewrite(t, p, name, test.text)
+		p.found(`level=ERROR msg="the configuration stays as it was".*` + regexp.QuoteMeta(test.message))
+		if got := fetchText(t, url+"/up"); got != "two" {
+			t.Errorf("after a reload that failed: %q", got)
+		}
+	}
+}
+
+// fetchText returns the body of a response.
+func fetchText(t *testing.T, url string) string {
+	t.Helper()
+	response, err := http.Get(url)
+	check(t, err)
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	check(t, err)
+	return string(text)
 }
 
 func TestTheSchemaIsPrinted(t *testing.T) {

@@ -24,6 +24,9 @@ func (p *program) serve(s *settings, flags *cli.FlagSet) error {
 	if err != nil {
 		return s.explain(flags, err)
 	}
+	if s.file.Name() != "" {
+		v.again = &rereader{flags, p.getenv}
+	}
 	v.warnOfRenamed(flags)
 	warnOfUnknown(v.log, flags)
 	v.warnOfUser()

@@ -26,9 +26,13 @@ type FlagSet struct {
 
 	given   map[string]string   // by option: the flag or variable that set it, or what Fill was told
 	texts   map[string][]string // by option: the texts that a flag or variable gave
+	taken   []take              // in their order
 	renamed []Rename
 	helpAll bool // the command line asks for the whole help
 }
+
+// take is a text that a flag or variable gave an option.
+type take struct{ option, from, text string }
 
 // Rename is a deprecated flag or variable that was used, and the name to use instead.
 type Rename struct{ Old, New string }
@@ -78,6 +82,17 @@ func (f *FlagSet) Fill(name, from string, texts ...string) (index int, err error
 	return 0, nil
 }
 
+// Repeat gives the options what flags and variables gave those of another set.
+func (f *FlagSet) Repeat(other *FlagSet) error {
+	f.newFlags()
+	for _, t := range other.taken {
+		if err := f.take(f.Option(t.option), t.from, t.text); err != nil {
+			return f.Usage(err)
+		}
+	}
+	return nil
+}
+
 // Option returns the option of a name; nil if there is none.
 func (f *FlagSet) Option(name string) *Option {
 	for o := range f.All() {
@@ -123,6 +138,7 @@ func (f *FlagSet) take(o *Option, from, value string) error {
 	}
 	f.given[o.target()] = from
 	f.texts[o.target()] = append(f.texts[o.target()], value)
+	f.taken = append(f.taken, take{o.Name, from, value})
 	if err := o.Parse(value); err != nil {
 		return fmt.Errorf("%s %q: %w", from, value, err)
 	}

@@ -10,6 +10,7 @@ import (
 // --help-all. Their values go to [Option.Parse]; what was given before is forgotten.
 func (f *FlagSet) newFlags() *pflag.FlagSet {
 	f.given, f.texts, f.renamed, f.helpAll = map[string]string{}, map[string][]string{}, nil, false
+	f.taken = nil
 	flags := pflag.NewFlagSet(f.Command, pflag.ContinueOnError)
 	flags.SortFlags = false
 	flags.SetNormalizeFunc(withDashes)

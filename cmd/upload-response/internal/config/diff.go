@@ -15,7 +15,7 @@ type Change struct {
 }
 
 // Diff returns what is different in another file, with the defaults of what does not stand in
-// the files, sorted by key.
+// the files, sorted by key. An app that only one of them has is one change.
 func Diff(before, after *File) (list []Change) {
 	a, b := before.values(), after.values()
 	for key := range b {
@@ -24,11 +24,23 @@ func Diff(before, after *File) (list []Change) {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(a)) {
-		if x, y := a[key], b[key]; x.text != y.text {
+		if x, y := a[key], b[key]; x.text != y.text && !ofOne(before.Apps, after.Apps, key) {
 			list = append(list, Change{key, x.shown, y.shown, x.upgrade || y.upgrade})
 		}
 	}
 	return list
+}
+
+// ofOne reports whether a key is a setting of an app that only one of two files has.
+func ofOne(a, b map[string]App, key string) bool {
+	for _, pair := range [][2]map[string]App{{a, b}, {b, a}} {
+		for name := range pair[0] {
+			if _, both := pair[1][name]; !both && strings.HasPrefix(key, "apps."+name+".") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // leaf is a value of a file as YAML.
@@ -41,7 +53,7 @@ type leaf struct {
 func (f *File) values() map[string]leaf {
 	all := map[string]leaf{}
 	for name := range f.Apps {
-		all["apps."+name] = leaf{text: "there"}
+		all["apps."+name] = leaf{text: "{}", shown: "{...}"}
 	}
 	e := emitter{keep: func(key string, field field, v reflect.Value) (string, bool) {
 		if isSection(v.Type()) {
