@@ -30,7 +30,7 @@ type UploadResponseRouter struct {
 	reconfiguring sync.Mutex // guards config, but for what does not change
 	config        Config
 
-	trust      conn.Trust
+	trust      *conn.Trust
 	windows    *conn.Budget
 	dispatcher *dispatch.Dispatcher
 	relay      *relay.Relay
@@ -51,7 +51,7 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 		return nil, err
 	}
 	r := &UploadResponseRouter{
-		config: c, trust: conn.Trust{Proxies: c.TrustedProxies, Unix: c.TrustUnix},
+		config: c, trust: conn.NewTrust(c.TrustedProxies, c.TrustUnix),
 		windows: conn.NewBudget(c.WindowMemory), dispatcher: dispatcher,
 	}
 	if r.relay, err = r.newRelay(); err != nil {
@@ -61,7 +61,7 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 }
 
 func (r *UploadResponseRouter) newRelay() (*relay.Relay, error) {
-	c, err := r.config.forRelay(&r.trust, r.windows)
+	c, err := r.config.forRelay(r.trust, r.windows)
 	if err != nil {
 		return nil, err
 	}

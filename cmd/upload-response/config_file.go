@@ -63,8 +63,7 @@ var ofEachWorker = []string{"workers", "worker-user", "start-timeout", "give-up-
 func (s *settings) fillApps(flags *cli.FlagSet) error {
 	for _, name := range ofEachWorker {
 		if len(s.file.Apps) > 0 && !flags.Given("worker") && flags.Given(name) {
-			return flags.Usage(fmt.Errorf("--%s is about each --worker: apps of the configuration file have keys of their own",
-				name))
+			return flags.Usage(fmt.Errorf("--%s is about each --worker: apps of the file have keys of their own", name))
 		}
 	}
 	for _, app := range s.file.Workers(s.config.ResponseTimeout) {

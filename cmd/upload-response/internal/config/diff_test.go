@@ -20,10 +20,7 @@ apps:
 routes: [{app: a}]
 timeouts: {idle: 60s, queue: 10s, response: 5s}
 `)
-	var got []Change
-	for _, c := range Diff(before, after) {
-		got = append(got, c)
-	}
+	got := Diff(before, after)
 	var routes int
 	want := []Change{
 		{"apps.a.command", "[sh]", "[sh, -c]", false}, {"apps.a.environment.PLAIN", "one", "two", false},
@@ -51,7 +48,8 @@ timeouts: {idle: 60s, queue: 10s, response: 5s}
 
 func TestWhatCannotChangeWhileTheServerRunsSaysSo(t *testing.T) {
 	for key, want := range map[string]bool{
-		"listen": true, "memory.total": true, "tls.certificates[0].cert": true, "limits.requests": true, "proxies.trust": true,
+		"listen": true, "memory.total": true, "tls.certificates[0].cert": true, "limits.requests": true,
+		"proxies.trust":    true,
 		"limits.requestsX": false, "limits.queue": false, "apps.a.processes.fixed": false, "routes[0].app": false,
 		"timeouts.response": false, "timeouts.idle": true, "log.level": true, "log.access": false,
 	} {

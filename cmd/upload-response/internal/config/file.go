@@ -8,19 +8,19 @@ type File struct {
 	// Addresses at which clients connect: HOST:PORT, https://HOST:PORT, unix:PATH, fd:N or
 	// https+fd:N. One address need not be a list. Without any, the server takes the sockets
 	// that systemd passes on.
-	Listen []string `yaml:"listen" upgrade:"true" flag:"listen" default:"127.0.0.1:8080" hint:"bind,port,address,addresses,listeners"`
+	Listen []string `yaml:"listen" upgrade:"1" flag:"listen" default:"127.0.0.1:8080" hint:"bind,port,address,listeners"`
 	// Permissions of Unix sockets for clients.
-	ListenMode Mode `yaml:"listen-mode" upgrade:"true" flag:"listen-mode" default:"0600"`
+	ListenMode Mode `yaml:"listen-mode" upgrade:"1" flag:"listen-mode" default:"0600"`
 	// Certificates, and HTTP/3.
-	TLS TLS `yaml:"tls" upgrade:"true" hint:"ssl,https"`
+	TLS TLS `yaml:"tls" upgrade:"1" hint:"ssl,https"`
 	// Proxies that stand in front of the server.
-	Proxies Proxies `yaml:"proxies" upgrade:"true"`
+	Proxies Proxies `yaml:"proxies" upgrade:"1"`
 	// Unix socket to which workers attach. By default it is in $XDG_RUNTIME_DIR, or in a folder
 	// of the user.
-	Socket Path `yaml:"socket" upgrade:"true" flag:"socket"`
+	Socket Path `yaml:"socket" upgrade:"1" flag:"socket"`
 	// Shared memory, in which requests and responses pass between server and workers. A size
 	// alone is the total.
-	Memory SharedMemory `yaml:"memory" upgrade:"true"`
+	Memory SharedMemory `yaml:"memory" upgrade:"1"`
 	// Applications, by name: a pool of workers, and the processes that serve it.
 	Apps map[string]App `yaml:"apps" hint:"applications,services,pools,workers"`
 	// Which requests go where. The first route that matches wins. Without routes, the only app
@@ -40,7 +40,7 @@ type File struct {
 	// Pass TRACE requests to workers; else they get 405.
 	AllowTrace bool `yaml:"allow-trace" flag:"allow-trace" default:"false"`
 	// Let processes of the same user read the memory of the server, and allow core dumps.
-	Dumpable bool `yaml:"dumpable" upgrade:"true" flag:"dumpable" default:"false"`
+	Dumpable bool `yaml:"dumpable" upgrade:"1" flag:"dumpable" default:"false"`
 	// SIGHUP replaces the processes of every app, one after the other, besides reading the file
 	// again.
 	ReloadWorkers bool `yaml:"reload-workers" flag:"reload-workers" default:"false"`
@@ -127,11 +127,11 @@ type Errors struct {
 // Limits bounds what clients and workers may take.
 type Limits struct {
 	// Most requests in progress at once.
-	Requests int `yaml:"requests" upgrade:"true" flag:"num-streams" default:"100" hint:"concurrency,streams,num-streams"`
+	Requests int `yaml:"requests" upgrade:"1" flag:"num-streams" default:"100" hint:"concurrency,num-streams"`
 	// Most requests that wait for a worker; 0: none waits.
 	Queue int `yaml:"queue" flag:"queue-length" default:"1000" hint:"queue-length,backlog"`
 	// Most bytes in the headers of a request; at most memory.slot.
-	Headers Size `yaml:"headers" upgrade:"true" flag:"header-limit" default:"32KiB" hint:"header"`
+	Headers Size `yaml:"headers" upgrade:"1" flag:"header-limit" default:"32KiB" hint:"header"`
 	// Most fields in the headers of a request.
 	Fields int `yaml:"fields" flag:"field-limit" default:"256"`
 	// Most bytes in the body of a request; 0: no limit.
@@ -147,11 +147,11 @@ type Limits struct {
 	// Tell clients apart by this header field, not by the address.
 	RateHeader string `yaml:"rate-header" flag:"request-rate-header"`
 	// Most connections from one address; 0: no limit.
-	ConnectionsPerAddress int `yaml:"connections-per-address" upgrade:"true" flag:"connections-per-address" default:"1000"`
+	ConnectionsPerAddress int `yaml:"connections-per-address" flag:"connections-per-address" upgrade:"1" default:"1000"`
 	// Most requests at once on one HTTP/2 or HTTP/3 connection.
-	StreamsPerConnection int `yaml:"streams-per-connection" upgrade:"true" flag:"streams-per-connection" default:"100"`
+	StreamsPerConnection int `yaml:"streams-per-connection" upgrade:"1" flag:"streams-per-connection" default:"100"`
 	// Most links at once: a worker attaches by one, or by several.
-	Links int `yaml:"links" upgrade:"true" flag:"max-links" default:"64" hint:"workers,max-links"`
+	Links int `yaml:"links" upgrade:"1" flag:"max-links" default:"64" hint:"workers,max-links"`
 	// Most links of one process; 0: no limit.
 	LinksPerProcess int `yaml:"links-per-process" flag:"links-per-process" default:"0"`
 	// Most links of all processes of one user; 0: no limit.
@@ -169,9 +169,9 @@ type Timeouts struct {
 	// The same, while other requests wait; 0: no earlier than timeouts.client.
 	Stall Duration `yaml:"stall" flag:"stall-timeout" default:"2s"`
 	// Longest handshake, and longest wait for the headers of a request.
-	Headers Duration `yaml:"headers" upgrade:"true" flag:"header-timeout" default:"30s" hint:"header"`
+	Headers Duration `yaml:"headers" upgrade:"1" flag:"header-timeout" default:"30s" hint:"header"`
 	// Close a connection that has had no request for this long.
-	Idle Duration `yaml:"idle" upgrade:"true" flag:"idle-timeout" default:"2m" hint:"keepalive,keep-alive"`
+	Idle Duration `yaml:"idle" upgrade:"1" flag:"idle-timeout" default:"2m" hint:"keepalive,keep-alive"`
 	// Ping a silent WebSocket client after this long, and give it up after as long again.
 	Ping Duration `yaml:"ping" flag:"ping-interval" default:"20s"`
 	// Answer 503 when a request has waited this long for a worker.
@@ -201,11 +201,11 @@ type Attach struct {
 // Log says what is logged, and how.
 type Log struct {
 	// Least severe messages to log.
-	Level string `yaml:"level" upgrade:"true" flag:"log-level" default:"info" enum:"debug,info,warn,error"`
+	Level string `yaml:"level" upgrade:"1" flag:"log-level" default:"info" enum:"debug,info,warn,error"`
 	// Format of the log.
-	Format string `yaml:"format" upgrade:"true" flag:"log-format" default:"text" enum:"text,json"`
+	Format string `yaml:"format" upgrade:"1" flag:"log-format" default:"text" enum:"text,json"`
 	// Write a line for every request to standard output.
 	Access bool `yaml:"access" flag:"access-log" default:"false" hint:"access-log,accesslog"`
 	// Output of workers: raw, wrap (as log records), or auto: wrap if the log is JSON.
-	Workers string `yaml:"workers" flag:"worker-output" upgrade:"true" default:"auto" enum:"auto,raw,wrap"`
+	Workers string `yaml:"workers" flag:"worker-output" upgrade:"1" default:"auto" enum:"auto,raw,wrap"`
 }
