@@ -25,13 +25,14 @@ const standard = "the standard library"
 // layers says what each package may import, apart from its tests. A package that
 // is not here, or in none of the folders, may not exist.
 var layers = map[string][]string{
-	"proto":        {standard},
-	"proto/attach": {standard, "github.com/vmihailenco/msgpack/v5"},
-	"shm":          {standard, "golang.org/x/sys/unix", "github.com/edsrzf/mmap-go"},
-	"server":       {standard, module + "/proto", module + "/server"},
+	"proto":            {standard},
+	"proto/attach":     {standard, "github.com/vmihailenco/msgpack/v5"},
+	"shm":              {standard, "golang.org/x/sys/unix", "github.com/edsrzf/mmap-go"},
+	"server":           {standard, module + "/proto", module + "/server"},
+	"server/accesslog": {standard},
 	"server/internal/accept": {
 		standard, "golang.org/x/sys/unix", "github.com/pires/go-proxyproto",
-		module + "/server/internal/conn", module + "/server/internal/http1",
+		module + "/server/internal/conn", module + "/server/internal/http1", module + "/server/internal/meter",
 	},
 	"server/internal/compress": {standard, "github.com/klauspost/compress", module + "/server/internal/header"},
 	"server/internal/conn":     {standard, "golang.org/x/sys/unix", "golang.org/x/time/rate"},
@@ -49,7 +50,8 @@ var layers = map[string][]string{
 	"server/internal/http2":                 {standard, module + "/server/internal/http2/extendedconnect"},
 	"server/internal/http2/extendedconnect": {"os"},
 	"server/internal/http3": {standard, "golang.org/x/sys/unix", "github.com/quic-go/quic-go",
-		module + "/server/internal/conn"},
+		module + "/server/internal/conn", module + "/server/internal/meter"},
+	"server/internal/meter":    {standard},
 	"server/internal/progress": {standard, "golang.org/x/sys/unix", module + "/shm"},
 	"server/internal/protocol": {
 		standard, module + "/proto", module + "/server/internal/conn", module + "/server/internal/header",
@@ -61,14 +63,20 @@ var layers = map[string][]string{
 		module + "/server/internal/dispatch",
 		module + "/server/internal/header", module + "/server/internal/compress", module + "/server/internal/conn",
 		module + "/server/internal/progress", module + "/server/internal/fault", module + "/server/internal/route",
+		module + "/server/internal/meter", module + "/server/internal/traceparent",
 		module + "/server/internal/errorpage", module + "/server/internal/files", "golang.org/x/sys/unix",
 	},
-	"server/internal/route": {standard},
+	"server/internal/route":       {standard},
+	"server/internal/traceparent": {standard},
 	"server/internal/websocket": {standard, "github.com/gobwas/ws", module + "/server/internal/conn",
 		module + "/server/internal/fault", module + "/server/internal/header"},
 	"server/listen": {standard, "golang.org/x/sys/unix", module + "/proto/attach"},
 	"server/supervise": {standard, "golang.org/x/sys/unix", "github.com/cenkalti/backoff/v5",
 		"github.com/fsnotify/fsnotify", "github.com/bmatcuk/doublestar/v4"},
+	"server/metrics": {standard, "github.com/prometheus/client_golang", module + "/server",
+		module + "/server/internal/meter"},
+	"server/tracing": {standard, "go.opentelemetry.io/otel", module + "/server",
+		module + "/server/internal/traceparent"},
 	"server/tlscert": {standard},
 	"worker":         {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},
 	"cmd/upload-response/internal/develop": {standard, "golang.org/x/sys/unix", "github.com/fsnotify/fsnotify",
@@ -78,10 +86,17 @@ var layers = map[string][]string{
 	"cmd/internal/cli": {standard, "github.com/spf13/cobra", "github.com/spf13/pflag"},
 	"cmd/upload-response": {
 		standard, "golang.org/x/sys/unix", "github.com/caddyserver/certmagic", "github.com/mholt/acmez/v3",
-		"go.uber.org/zap", "github.com/spf13/cobra", "github.com/mattn/go-shellwords",
+		"go.uber.org/zap", "github.com/spf13/cobra", "github.com/mattn/go-shellwords", "go.opentelemetry.io/otel",
 		"github.com/bmatcuk/doublestar/v4",
 		module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/cmd/internal/cli",
 		module + "/cmd/upload-response/internal",
+	},
+	"cmd/upload-response/internal/config": {
+		standard, "golang.org/x/sys/unix", "github.com/goccy/go-yaml", "github.com/mattn/go-shellwords",
+		module + "/server", module + "/cmd/internal/cli",
+	},
+	"cmd/upload-response/internal/config/convert": {
+		standard, "github.com/tufanbarisyildirim/gonginx", module + "/cmd/upload-response/internal/config",
 	},
 	"cmd/upload-response-bench": {
 		standard, "golang.org/x/sys/unix", "github.com/spf13/cobra", module + "/bench", module + "/cmd/internal/cli",
@@ -210,7 +225,7 @@ func TestTheTableForbidsWhatTheDesignDoes(t *testing.T) {
 		{"server/internal/http1", "server/internal/http2"}, {"server/internal/http1", "server/internal/http3"},
 		{"server/internal/http2", "server/internal/http1"}, {"server/internal/http2", "server/internal/http3"},
 		{"server/internal/http3", "server/internal/http1"}, {"server/internal/http3", "server/internal/http2"},
-		{"server/internal/websocket", "shm"}, {"server/internal/websocket", "server/internal/protocol"},
+		{"server/internal/meter", "server/internal/conn"}, {"server/internal/websocket", "shm"}, {"server/internal/websocket", "server/internal/protocol"},
 		{"server/internal/header", "server/internal/conn"}, {"server/internal/compress", "server/internal/conn"},
 		{"server/internal/relay", "server/internal/http1"}, {"server/internal/relay", "server/internal/http2"},
 		{"server/internal/relay", "server/internal/http3"}, {"server/internal/relay", "server/internal/accept"},
@@ -219,6 +234,7 @@ func TestTheTableForbidsWhatTheDesignDoes(t *testing.T) {
 		{"server/internal/protocol", "server/internal/relay"}, {"server", "shm"},
 		{"bench/report", "bench"}, {"bench/load", "bench"}, {"bench/usage", "bench"}, {"bench/role", "bench/ring"},
 		{"bench/role", "bench/exchange"}, {"cmd/upload-response", "bench"}, {"cmd/internal/cli", "server"},
+		{"cmd/upload-response/internal/config", "worker"}, {"cmd/upload-response/internal/config", "shm"},
 	} {
 		if allows(layers[pair[0]], module+"/"+pair[1]) {
 			t.Errorf("%s may import %s", pair[0], pair[1])

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -21,13 +22,18 @@ import (
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/server/listen"
 	"github.com/wavey-ai/upload-response/server/supervise"
+	"github.com/wavey-ai/upload-response/server/tracing"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
 // service is a running server: the listeners, the router, and the worker processes.
 type service struct {
-	settings     *settings
+	settings     *settings                // of the start
+	current      atomic.Pointer[settings] // those in effect
+	again        *rereader                // nil: there is nothing to read again
+	reloading    sync.Mutex               // held while it is read
 	log          *slog.Logger
+	accessLog    io.Writer // where the lines of requests go
 	workerLog    *slog.Logger // takes what workers print, whatever the level
 	signals      chan os.Signal
 	certificates *certificates // nil: no address needs one
@@ -37,8 +43,11 @@ type service struct {
 	server       *server.Server
 	workers      *supervise.Supervisor
 	output       serverOutput
-	failed       chan error  // why it cannot go on
-	draining     atomic.Bool // it is about to end
+	failed       chan error     // why it cannot go on
+	draining     atomic.Bool    // it is about to end
+	metrics      *metricsServer // nil: nobody asks for them
+	logFiles     []openLog
+	tracer       *tracing.Tracer // nil: requests are not traced
 	ctx          context.Context
 	cancel       context.CancelFunc // ends ctx: nothing new begins
 	beforeStop   func()             // called when the service is about to end, and waited for; nil: nothing
@@ -52,6 +61,7 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 		workerLog: s.logging.logger(stderr, slog.LevelInfo),
 		signals:   make(chan os.Signal, 4), failed: make(chan error, 4+len(s.listeners.addresses)),
 	}
+	v.current.Store(s)
 	signal.Notify(v.signals, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2)
 	v.ctx, v.cancel = context.WithCancel(context.Background())
 	if err := errors.Join(closeDescriptorsOnExec(), setDumpable(s.dumpable)); err != nil {
@@ -64,17 +74,19 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 			v.release()
 		}
 	}()
+	if err = v.openLogs(stdout, stderr); err != nil {
+		return nil, err
+	}
 	if err = s.checkPrograms(); err != nil {
 		return nil, err
 	}
 	if err = v.listen(); err != nil {
 		return nil, err
 	}
-	s.config.Log = v.log
-	if s.accessLog {
-		s.config.AccessLog = s.logging.logger(stdout, slog.LevelInfo)
-		v.reportLoss(stdout)
+	if err = v.openTracing(); err != nil {
+		return nil, err
 	}
+	v.forRouter(s)
 	v.prepareWorkers()
 	if v.router, err = server.NewRouter(s.config); err != nil {
 		return nil, s.routerError(err)
@@ -103,6 +115,9 @@ func (v *service) release() {
 	for _, l := range v.listeners {
 		_ = l.Close()
 	}
+	v.metrics.close()
+	v.closeTracing()
+	v.flushLogs()
 }
 
 // listen loads the certificates, and listens for clients and for workers.
@@ -118,6 +133,9 @@ func (v *service) listen() (err error) {
 				systemError(err))
 		}
 		v.listeners = append(v.listeners, l)
+	}
+	if v.metrics, err = v.openMetrics(); err != nil {
+		return err
 	}
 	if v.socket, err = server.ListenWorkers(s.socket, s.otherUsers()); err != nil {
 		return fmt.Errorf("%w (choose another path with --socket)", err)
@@ -160,6 +178,7 @@ func (v *service) start() {
 	}
 	v.fail(v.certificates.manage(v.ctx))
 	v.fail(v.workers.Apply(v.settings.apps))
+	v.metrics.start(v.metricsSources(), v.log, v.fail)
 	v.log.Info("ready", "listen", strings.Join(listening, " "), "socket", v.settings.socket,
 		v.settings.memoryPlan(v.router.Stats().TotalBuffers))
 }
@@ -182,6 +201,7 @@ func (v *service) fail(err error) {
 // run serves until a signal or a failure ends the service.
 func (v *service) run() error {
 	defer signal.Stop(v.signals)
+	defer v.flushLogs()
 	var failure error
 	for stopping := false; !stopping; {
 		select {
@@ -189,7 +209,7 @@ func (v *service) run() error {
 			stopping = true
 		case s := <-v.signals:
 			if stopping = !v.handle(s); stopping {
-				v.log.Info("stopping", "signal", s, "timeout", v.settings.shutdown)
+				v.log.Info("stopping", "signal", s, "timeout", v.now().shutdown)
 			}
 		}
 	}
@@ -220,14 +240,16 @@ func (v *service) stop() error {
 	if v.beforeStop != nil {
 		v.beforeStop()
 	}
-	time.Sleep(v.settings.drainDelay)
+	time.Sleep(v.now().drainDelay)
 	_ = v.socket.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), v.settings.shutdown)
+	ctx, cancel := context.WithTimeout(context.Background(), v.now().shutdown)
 	defer cancel()
 	if err := v.server.Shutdown(ctx); err != nil {
 		v.log.Warn("requests cut off", "error", err)
 	}
 	v.workers.Stop()
+	v.closeTracing()
+	v.metrics.close()
 	err := v.router.Close()
 	v.log.Info("stopped")
 	return err

@@ -11,17 +11,18 @@ import (
 	"github.com/wavey-ai/upload-response/server"
 )
 
-// handle does what a signal asks for: it logs the counters, or reads the certificate files
+// handle does what a signal asks for: it opens log files again and logs the counters, or reads the certificate files
 // again. It returns false for a signal that asks the service to end.
 func (v *service) handle(s os.Signal) bool {
 	switch s {
 	case unix.SIGUSR1:
+		v.reopenLogs()
 		attrs := append(statsAttrs(v.router.Stats()), slog.Int64("lost_log_lines", v.output.lostLines()))
 		v.log.LogAttrs(context.Background(), slog.LevelInfo, "stats", attrs...)
 	case unix.SIGHUP:
 		certificates := v.certificates.reload()
-		if v.settings.workers.reload {
-			go v.restartAll()
+		if v.again != nil || v.settings.workers.reload {
+			go v.reloadAll()
 		} else if !certificates {
 			v.log.Info("signal ignored", "signal", s, "because", "there are no certificate files to read again")
 		}
@@ -31,6 +32,14 @@ func (v *service) handle(s os.Signal) bool {
 		return false
 	}
 	return true
+}
+
+// reloadAll reads the configuration file again, and replaces the workers if that is asked for.
+func (v *service) reloadAll() {
+	v.reload()
+	if v.now().workers.reload {
+		v.restartAll()
+	}
 }
 
 // restartAll replaces the processes of all apps, those of each app one after the other.
