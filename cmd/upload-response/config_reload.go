@@ -115,7 +115,10 @@ func (v *service) now() *settings { return v.current.Load() }
 
 // forRouter completes what the router has to know with what this process has.
 func (v *service) forRouter(s *settings) {
-	s.config.Log, s.config.Tracer = v.log, v.tracer
+	s.config.Log = v.log
+	if v.tracer != nil { // else the interface would not be nil
+		s.config.Tracer = v.tracer
+	}
 	if s.accessLog {
 		s.config.AccessLog, s.config.AccessLogDetails = s.accessLogger(v.accessLog)
 		s.config.AccessLogSkip = s.logFiles.skip

@@ -56,11 +56,12 @@ func (d *Dispatcher) checkAll(now int64) {
 func (d *Dispatcher) check(s *Stream, id uint64, now, round int64) {
 	since := s.progress.WaitingSince()
 	var at *assignment
+	taken := false
 	s.withAssignment(func(a *assignment) {
-		at = a
+		at, taken = a, a.link.end.Inbox.Took(a.entry)
 		s.checkTurn(a, id, now, since)
 	})
-	if since != 0 && at != nil && now-max(since, s.turn.since) > int64(d.responseTimeout(at.link.pool)) {
+	if since != 0 && at != nil && now-max(since, s.turn.since) > int64(d.responseTimeout(at.link.pool, taken)) {
 		s.progress.Expire(id)
 		signal(s.responseNews)
 	}
@@ -73,10 +74,12 @@ func (d *Dispatcher) check(s *Stream, id uint64, now, round int64) {
 	}
 }
 
-// responseTimeout returns how long a worker of a pool may make no progress with a request.
-func (d *Dispatcher) responseTimeout(p *Pool) time.Duration {
+// responseTimeout returns how long a worker of a pool may make no progress with a request. One
+// that it has not taken has more time than those with which it may be stuck: another worker gets
+// it then.
+func (d *Dispatcher) responseTimeout(p *Pool, taken bool) time.Duration {
 	timeout := d.config.Load().ResponseTimeout
-	if stuck := d.stuckAfter(p); stuck > 0 {
+	if stuck := d.stuckAfter(p); stuck > 0 && taken {
 		return min(timeout, stuck)
 	}
 	return timeout
