@@ -29,6 +29,7 @@ func (e *UpgradeError) Is(target error) bool { return target == ErrNeedsUpgrade 
 var liveFields = []string{
 	"Routes", "ErrorPages", "BodyLimit", "FieldLimit", "AllowTrace", "MessageLimit", "PingInterval",
 	"RequestRate", "RequestBurst", "RequestRateHeader", "Compress", "CompressMin", "Log", "AccessLog",
+	"AccessLogDetails", "AccessLogSkip", "Tracer",
 	"ResponseTimeout", "StuckAfter", "PoolConfigs", "ClientTimeout", "StallTime", "MinBodyRate", "QueueLength",
 	"QueueTime", "Supervised", "OpenPools", "AllowUIDs", "AllowGIDs", "PoolUIDs", "PoolGIDs", "StartedWorkers",
 	"LinksPerProcess", "LinksPerUser", "LinksPerPool", "HeaderLimit", "TrustedProxies", "TrustUnix", "WindowMemory",

@@ -10,6 +10,8 @@ import (
 
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
+	"github.com/wavey-ai/upload-response/server/internal/fault"
+	"github.com/wavey-ai/upload-response/server/internal/meter"
 	"github.com/wavey-ai/upload-response/server/internal/relay"
 )
 
@@ -34,6 +36,7 @@ type UploadResponseRouter struct {
 	windows    *conn.Budget
 	dispatcher *dispatch.Dispatcher
 	relay      *relay.Relay
+	meters     *meter.Meters
 }
 
 // NewRouter reserves the memory and returns a router without workers. It returns
@@ -52,7 +55,7 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 	}
 	r := &UploadResponseRouter{
 		config: c, trust: conn.NewTrust(c.TrustedProxies, c.TrustUnix),
-		windows: conn.NewBudget(c.WindowMemory), dispatcher: dispatcher,
+		windows: conn.NewBudget(c.WindowMemory), dispatcher: dispatcher, meters: meter.New(fault.Labels()),
 	}
 	if r.relay, err = r.newRelay(); err != nil {
 		return nil, errors.Join(err, dispatcher.Close())
@@ -65,6 +68,7 @@ func (r *UploadResponseRouter) newRelay() (*relay.Relay, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.Meters = r.meters
 	return relay.New(c, r.dispatcher)
 }
 

@@ -113,10 +113,9 @@ func isExcerpt(line string) bool {
 // now returns the settings that are in effect.
 func (v *service) now() *settings { return v.current.Load() }
 
-// forRouter completes what the router has to know with what this process has.
+// forRouter completes what the router has to know with what this process began with.
 func (v *service) forRouter(s *settings) {
-	s.config.Log = v.log
-	if s.accessLog {
-		s.config.AccessLog = v.accessLog
-	}
+	from := &v.settings.config
+	s.config.Log, s.config.AccessLog, s.config.AccessLogDetails = from.Log, from.AccessLog, from.AccessLogDetails
+	s.config.AccessLogSkip, s.config.Tracer = s.logFiles.skip, from.Tracer
 }

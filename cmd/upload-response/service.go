@@ -22,6 +22,7 @@ import (
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/server/listen"
 	"github.com/wavey-ai/upload-response/server/supervise"
+	"github.com/wavey-ai/upload-response/server/tracing"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -32,7 +33,6 @@ type service struct {
 	again        *rereader                // nil: there is nothing to read again
 	reloading    sync.Mutex               // held while it is read
 	log          *slog.Logger
-	accessLog    *slog.Logger
 	workerLog    *slog.Logger // takes what workers print, whatever the level
 	signals      chan os.Signal
 	certificates *certificates // nil: no address needs one
@@ -42,8 +42,11 @@ type service struct {
 	server       *server.Server
 	workers      *supervise.Supervisor
 	output       serverOutput
-	failed       chan error  // why it cannot go on
-	draining     atomic.Bool // it is about to end
+	failed       chan error     // why it cannot go on
+	draining     atomic.Bool    // it is about to end
+	metrics      *metricsServer // nil: nobody asks for them
+	logFiles     []openLog
+	tracer       *tracing.Tracer // nil: requests are not traced
 	ctx          context.Context
 	cancel       context.CancelFunc // ends ctx: nothing new begins
 	beforeStop   func()             // called when the service is about to end, and waited for; nil: nothing
@@ -70,15 +73,18 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 			v.release()
 		}
 	}()
+	if err = v.openLogs(stdout, stderr); err != nil {
+		return nil, err
+	}
 	if err = s.checkPrograms(); err != nil {
 		return nil, err
 	}
 	if err = v.listen(); err != nil {
 		return nil, err
 	}
-	v.accessLog = s.logging.logger(stdout, slog.LevelInfo)
-	v.reportLoss(stdout)
-	v.forRouter(s)
+	if err = v.openTracing(); err != nil {
+		return nil, err
+	}
 	v.prepareWorkers()
 	if v.router, err = server.NewRouter(s.config); err != nil {
 		return nil, s.routerError(err)
@@ -107,6 +113,9 @@ func (v *service) release() {
 	for _, l := range v.listeners {
 		_ = l.Close()
 	}
+	v.metrics.close()
+	v.closeTracing()
+	v.flushLogs()
 }
 
 // listen loads the certificates, and listens for clients and for workers.
@@ -122,6 +131,9 @@ func (v *service) listen() (err error) {
 				systemError(err))
 		}
 		v.listeners = append(v.listeners, l)
+	}
+	if v.metrics, err = v.openMetrics(); err != nil {
+		return err
 	}
 	if v.socket, err = server.ListenWorkers(s.socket, s.otherUsers()); err != nil {
 		return fmt.Errorf("%w (choose another path with --socket)", err)
@@ -164,6 +176,7 @@ func (v *service) start() {
 	}
 	v.fail(v.certificates.manage(v.ctx))
 	v.fail(v.workers.Apply(v.settings.apps))
+	v.metrics.start(v.metricsSources(), v.log, v.fail)
 	v.log.Info("ready", "listen", strings.Join(listening, " "), "socket", v.settings.socket,
 		v.settings.memoryPlan(v.router.Stats().TotalBuffers))
 }
@@ -186,6 +199,7 @@ func (v *service) fail(err error) {
 // run serves until a signal or a failure ends the service.
 func (v *service) run() error {
 	defer signal.Stop(v.signals)
+	defer v.flushLogs()
 	var failure error
 	for stopping := false; !stopping; {
 		select {
@@ -232,6 +246,8 @@ func (v *service) stop() error {
 		v.log.Warn("requests cut off", "error", err)
 	}
 	v.workers.Stop()
+	v.closeTracing()
+	v.metrics.close()
 	err := v.router.Close()
 	v.log.Info("stopped")
 	return err

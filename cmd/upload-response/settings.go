@@ -23,6 +23,8 @@ type settings struct {
 	dumpable  bool
 	accessLog bool
 	logging   logging
+	logFiles  logFiles
+	observe   observation
 	shutdown  time.Duration
 	// drainDelay is the time from the signal until the listeners close.
 	drainDelay time.Duration
@@ -74,6 +76,9 @@ func (s *settings) complete(given func(option string) bool) error {
 	s.listeners.certificates.complete()
 	if err := s.completeApps(given); err != nil {
 		return err
+	}
+	if !given("access-log") && s.logFiles.wanted(given) {
+		s.accessLog = true
 	}
 	if err := s.listeners.complete(); err != nil {
 		return err

@@ -91,7 +91,7 @@ func consoleBlocks(text string) (all [][]string) {
 
 func TestTheConsoleBlocksOfTheReadmeWork(t *testing.T) { runScenes(t, "README.md", scenes) }
 
-// runScenes runs the console blocks of a page.
+// runScenes runs the console blocks of a page: there is a row for each.
 func runScenes(t *testing.T, page string, scenes []scene) {
 	t.Helper()
 	if _, err := exec.LookPath("curl"); err != nil {
@@ -177,7 +177,7 @@ func newShell(t *testing.T, programs string, s *scene) *shell {
 	sh.open = strings.NewReplacer(s.stands...)
 	names := []string{
 		"127.0.0.1:8080", clear, "--listen :8080", "--listen " + clear,
-		"127.0.0.1:8443", secure, "https://:8443", "https://" + secure,
+		"127.0.0.1:9180", freeAddress(t), "127.0.0.1:8443", secure, "https://:8443", "https://" + secure,
 		"/tmp/", folder + "/", "big.file", folder + "/big.file", "head -c 100M", "head -c 16M",
 		"-o build/", "-o " + programs + "/", "./build/", programs + "/",
 	}

@@ -246,6 +246,7 @@ func (l *link) markServed(a *assignment) {
 	l.inflight--
 	l.ended++
 	now := shm.Now()
+	l.pool.busyTime += now - a.assignedAt
 	ended := a.stream.responses.endedAt
 	if ended == 0 {
 		ended = now // it did not end it, or we did not come to see it
