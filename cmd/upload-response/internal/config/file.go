@@ -8,7 +8,7 @@ type File struct {
 	// Addresses at which clients connect: HOST:PORT, https://HOST:PORT, unix:PATH, fd:N or
 	// https+fd:N. One address need not be a list. Without any, the server takes the sockets
 	// that systemd passes on.
-	Listen []string `yaml:"listen" upgrade:"1" flag:"listen" default:"127.0.0.1:8080" hint:"bind,port,address,listeners"`
+	Listen []string `yaml:"listen" upgrade:"1" flag:"listen" default:"127.0.0.1:8080" hint:"bind,port,address"`
 	// Permissions of Unix sockets for clients.
 	ListenMode Mode `yaml:"listen-mode" upgrade:"1" flag:"listen-mode" default:"0600"`
 	// Certificates, and HTTP/3.
