@@ -115,7 +115,9 @@ func (v *service) now() *settings { return v.current.Load() }
 
 // forRouter completes what the router has to know with what this process began with.
 func (v *service) forRouter(s *settings) {
-	from := &v.settings.config
-	s.config.Log, s.config.AccessLog, s.config.AccessLogDetails = from.Log, from.AccessLog, from.AccessLogDetails
-	s.config.AccessLogSkip, s.config.Tracer = s.logFiles.skip, from.Tracer
+	s.config.Log, s.config.Tracer = v.log, v.tracer
+	if s.accessLog {
+		s.config.AccessLog, s.config.AccessLogDetails = v.accessLog, v.accessDetails
+		s.config.AccessLogSkip = s.logFiles.skip
+	}
 }

@@ -219,7 +219,7 @@ type Log struct {
 // AccessLog says where the lines of requests are written, and what is in them.
 type AccessLog struct {
 	// Write a line for every request. What else is said here turns it on, too.
-	Enabled bool `yaml:"enabled" short:"true" upgrade:"1" flag:"access-log" default:"false"`
+	Enabled bool `yaml:"enabled" short:"true" flag:"access-log" default:"false"`
 	// Form of the lines: text, json, combined, common, or a template such as {path} {status}. Without
 	// it, that of the log.
 	Format string `yaml:"format" upgrade:"1" flag:"access-log-format"`
