@@ -79,6 +79,9 @@ var layers = map[string][]string{
 		module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/cmd/internal/cli",
 		module + "/cmd/upload-response/internal",
 	},
+	"cmd/upload-response/internal/admin": {
+		standard, module + "/server", module + "/server/listen", module + "/server/supervise",
+	},
 	"cmd/upload-response-bench": {
 		standard, "golang.org/x/sys/unix", "github.com/spf13/cobra", module + "/bench", module + "/cmd/internal/cli",
 		module + "/server",
