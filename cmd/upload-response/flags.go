@@ -35,7 +35,7 @@ var commonFlags = []string{
 	"listen", "socket", "route", "tls-cert", "tls-key", "tls-self-signed", "acme-domain", "trust-proxy",
 	"num-streams", "slot-size", "slots-per-stream", "memory", "response-timeout", "queue-timeout", "shutdown-timeout",
 	"body-limit", "request-rate", "compress", "worker", "workers", "worker-user",
-	"log-level", "log-format", "access-log",
+	"admin", "log-level", "log-format", "access-log",
 }
 
 const serveNotes = `
@@ -75,7 +75,7 @@ func (s *settings) flags(getenv func(string) string) *cli.FlagSet {
 		Common: commonFlags,
 		Groups: []cli.Group{
 			s.addressFlags(), s.listeners.securityFlags(), s.proxyFlags(), s.memoryFlags(), s.timeoutFlags(),
-			s.requestFlags(), s.clientFlags(), s.compressionFlags(), s.workerFlags(), log,
+			s.requestFlags(), s.clientFlags(), s.compressionFlags(), s.workerFlags(), s.admin.flags(), log,
 		},
 	}
 }

@@ -26,6 +26,7 @@ func (p *program) serve(s *settings, flags *cli.FlagSet) error {
 	}
 	v.warnOfRenamed(flags)
 	v.warnOfUser()
+	v.warnOfAdmin()
 	return v.run()
 }
 

@@ -34,6 +34,7 @@ type service struct {
 	server       *server.Server
 	workers      *supervise.Supervisor
 	output       serverOutput
+	admin        adminListener
 	failed       chan error // why it cannot go on
 	ctx          context.Context
 	cancel       context.CancelFunc // ends ctx: nothing new begins
@@ -46,6 +47,7 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 		settings: s, log: s.logging.logger(stderr, s.logging.level),
 		signals: make(chan os.Signal, 4), failed: make(chan error, 4+len(s.listeners.addresses)),
 	}
+	v.log = v.admin.watch(v.log)
 	signal.Notify(v.signals, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2)
 	v.ctx, v.cancel = context.WithCancel(context.Background())
 	if err := errors.Join(closeDescriptorsOnExec(), setDumpable(s.dumpable)); err != nil {
@@ -97,6 +99,7 @@ func (v *service) release() {
 	for _, l := range v.listeners {
 		_ = l.Close()
 	}
+	v.admin.close()
 }
 
 // listen loads the certificates, and listens for clients and for workers.
@@ -116,7 +119,7 @@ func (v *service) listen() (err error) {
 	if v.socket, err = server.ListenWorkers(s.socket, s.otherUsers()); err != nil {
 		return fmt.Errorf("%w (choose another path with --socket)", err)
 	}
-	return nil
+	return v.admin.listen(&s.admin)
 }
 
 // systemError returns the error of the system call that failed, without the words that
@@ -147,6 +150,7 @@ func (s *settings) routerError(err error) error {
 func (v *service) start() {
 	v.server = server.NewLimitedServer(v.router, v.settings.listeners.limits, v.log)
 	go func() { v.fail(v.router.ServeWorkers(v.socket)) }()
+	v.admin.serve(v.adminConfig(), v.fail)
 	var listening []string
 	for _, l := range v.listeners {
 		listening = append(listening, l.String())
@@ -154,7 +158,7 @@ func (v *service) start() {
 	}
 	v.fail(v.certificates.manage(v.ctx))
 	v.fail(v.workers.Apply(v.settings.apps))
-	v.log.Info("ready", "listen", strings.Join(listening, " "), "socket", v.settings.socket,
+	v.log.Info("ready", "listen", strings.Join(listening, " "), "socket", v.settings.socket, "admin", v.admin.where(),
 		v.settings.memoryPlan(v.router.Stats().TotalBuffers))
 }
 
@@ -205,6 +209,8 @@ func (v *service) run() error {
 // stop finishes what is running. The worker socket closes first, so that another server
 // can have it while the workers of this one finish.
 func (v *service) stop() error {
+	v.admin.drain()
+	defer v.admin.close()
 	v.cancel()
 	_ = v.socket.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), v.settings.shutdown)

@@ -21,6 +21,7 @@ type settings struct {
 	added     []addition      // to the demo
 	dumpable  bool
 	accessLog bool
+	admin     adminSettings
 	logging   logging
 	shutdown  time.Duration
 }
@@ -61,6 +62,7 @@ func (s *settings) complete(given func(option string) bool) error {
 	if err := s.completeApps(given); err != nil {
 		return err
 	}
+	s.admin.complete(given, s.socket)
 	if err := s.listeners.complete(); err != nil {
 		return err
 	}

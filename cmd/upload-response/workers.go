@@ -17,9 +17,11 @@ func (v *service) prepareWorkers() {
 		Log: v.log, Dumpable: s.dumpable,
 		Environment: append(workerEnviron(os.Environ()), cli.EnvName("socket")+"="+absolute(s.socket),
 			worker.ServerUIDVariable+"="+strconv.Itoa(os.Geteuid())),
-		Stdout: v.output.forWorkers(os.Stdout), Stderr: v.output.forWorkers(os.Stderr),
-		Free:   v.freeLinks,
-		Failed: func(pool, how string) { v.router.Hopeless(pool, how) },
+		Stdout:  v.admin.events.Output(v.output.forWorkers(os.Stdout)),
+		Stderr:  v.admin.events.Output(v.output.forWorkers(os.Stderr)),
+		OnEvent: v.admin.events.Worker,
+		Free:    v.freeLinks,
+		Failed:  func(pool, how string) { v.router.Hopeless(pool, how) },
 	})
 	if len(s.apps) > 0 {
 		s.config.Started = v.started
