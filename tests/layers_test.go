@@ -82,6 +82,10 @@ var layers = map[string][]string{
 	"cmd/upload-response/internal/admin": {
 		standard, module + "/server", module + "/server/listen", module + "/server/supervise",
 	},
+	"cmd/upload-response/internal/top": {
+		standard, "charm.land/bubbletea/v2", "charm.land/lipgloss/v2", "github.com/charmbracelet/x/ansi",
+		module + "/cmd/upload-response/internal/admin",
+	},
 	"cmd/upload-response-bench": {
 		standard, "golang.org/x/sys/unix", "github.com/spf13/cobra", module + "/bench", module + "/cmd/internal/cli",
 		module + "/server",

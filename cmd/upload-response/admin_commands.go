@@ -21,8 +21,8 @@ import (
 // adminCommands returns the commands that ask a running server.
 func (p *program) adminCommands() []*cobra.Command {
 	return []*cobra.Command{
-		p.statusCommand(), p.workersCommand(), p.streamsCommand(), p.cancelCommand(), p.restartCommand(),
-		p.scaleCommand(), p.stacksCommand(), p.logsCommand(), p.webCommand(),
+		p.statusCommand(), p.topCommand(), p.workersCommand(), p.streamsCommand(), p.cancelCommand(),
+		p.restartCommand(), p.scaleCommand(), p.stacksCommand(), p.logsCommand(), p.webCommand(),
 	}
 }
 
