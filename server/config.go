@@ -100,7 +100,7 @@ type Config struct {
 	Routes []Route
 	// Supervised names the pools whose workers come back by themselves: their requests wait
 	// for a worker instead of failing at once when there is none; see
-	// [UploadResponseRouter.Hopeless].
+	// [UploadResponseRouter.MarkFailed].
 	Supervised []string
 
 	// TrustedProxies are the addresses whose X-Forwarded-For, -Proto and -Host, Forwarded, and
@@ -125,6 +125,10 @@ type Config struct {
 	Started        func(pid int) (pool string, leader int)
 	StartedWorkers int
 	OpenPools      []string
+
+	// OnAttach, if not nil, is called when a worker that was started has attached, just before it
+	// gets requests. It returns soon: the worker waits for it. Many goroutines may call it.
+	OnAttach func(AttachedWorker)
 
 	// Ended, if not nil, waits until the process of a worker that was started has ended, at
 	// most until ctx does, and returns how it has. The server asks when it has lost the worker

@@ -14,12 +14,13 @@ func (c *Config) forDispatcher() dispatch.Config {
 		ServerName: Name + "/" + Version,
 		NumStreams: c.NumStreams, SlotSize: c.SlotSize, SlotsPerStream: c.SlotsPerStream,
 		Memory: c.Memory, LinkMemory: c.LinkMemory, MaxLinks: c.MaxLinks,
-		ResponseTimeout: c.ResponseTimeout, StuckAfter: c.StuckAfter, QueueLength: c.QueueLength, QueueTime: c.QueueTime,
+		ResponseTimeout: c.ResponseTimeout, StuckAfter: c.StuckAfter,
+		QueueLength: c.QueueLength, QueueTime: c.QueueTime,
 		Limits:     progress.Limits{ClientTimeout: c.ClientTimeout, StallTime: c.StallTime, MinBodyRate: c.MinBodyRate},
 		Supervised: c.Supervised, OpenPools: c.OpenPools, Started: c.Started, StartedWorkers: c.StartedWorkers,
 		AllowUIDs: c.AllowUIDs, AllowGIDs: c.AllowGIDs, PoolUIDs: c.PoolUIDs, PoolGIDs: c.PoolGIDs,
 		LinksPerProcess: c.LinksPerProcess, LinksPerUser: c.LinksPerUser, LinksPerPool: c.LinksPerPool,
-		Ended: c.Ended, PoolConfigs: c.PoolConfigs, OnStuck: c.OnStuck, Log: c.Log,
+		OnAttach: c.OnAttach, Ended: c.Ended, PoolConfigs: c.PoolConfigs, OnStuck: c.OnStuck, Log: c.Log,
 	}
 	for i := range c.Routes {
 		if pool := c.Routes[i].Pool; pool != "" {
@@ -29,9 +30,8 @@ func (c *Config) forDispatcher() dispatch.Config {
 	return d
 }
 
-// forRelay returns the part of a checked configuration that the relay has to know. The pools
-// are those of d.
-func (c *Config) forRelay(d *dispatch.Dispatcher, trust *conn.Trust, windows *conn.Budget) (relay.Config, error) {
+// forRelay returns the part of a checked configuration that the relay has to know.
+func (c *Config) forRelay(trust *conn.Trust, windows *conn.Budget) (relay.Config, error) {
 	r := relay.Config{
 		Trust: trust, ClientTimeout: c.ClientTimeout, HeaderLimit: c.HeaderLimit, FieldLimit: c.FieldLimit,
 		BodyLimit:  c.BodyLimit,
@@ -40,11 +40,13 @@ func (c *Config) forRelay(d *dispatch.Dispatcher, trust *conn.Trust, windows *co
 		ErrorPages: errorpage.Config(c.ErrorPages),
 		Windows:    windows, Compress: c.Compress, CompressMin: c.CompressMin, Log: c.Log, AccessLog: c.AccessLog,
 	}
+	names := routeNames(c.Routes)
 	for i := range c.Routes {
-		route, err := c.Routes[i].forRelay(d)
+		route, err := c.Routes[i].forRelay()
 		if err != nil {
 			return r, err
 		}
+		route.Name = names[i]
 		r.Routes = append(r.Routes, route)
 	}
 	return r, nil

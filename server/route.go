@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/wavey-ai/upload-response/server/internal/dispatch"
 	"github.com/wavey-ai/upload-response/server/internal/files"
 	"github.com/wavey-ai/upload-response/server/internal/relay"
 	"github.com/wavey-ai/upload-response/server/internal/route"
@@ -20,7 +19,8 @@ import (
 // their order, and the first that matches takes the request; then come those with a Prefix,
 // of which the longest takes it.
 type Route struct {
-	// Name stands for the route in metrics and logs. Empty: its prefix, or host and path.
+	// Name stands for the route in metrics and logs. Empty: its prefix, or methods, hosts and
+	// paths.
 	Name string
 	// Prefix takes the requests below a path: "/a" is "/a" and "/a/b", but not "/ab". A route
 	// has a Prefix or a Match.
@@ -35,6 +35,10 @@ type Route struct {
 
 	// Limit bounds what a client may ask for under the route.
 	Limit RouteLimit
+
+	// Retries says which requests are given to another worker when one has failed them, in
+	// place of what PoolConfigs of [Config] says. Nil: that one.
+	Retries *Retries
 
 	// One of the following answers. Pool has the workers that serve the requests.
 	Pool string
@@ -119,9 +123,22 @@ func (r *Route) rule() route.Rule {
 	return route.Rule{Prefix: r.Prefix, Match: route.Match(r.Match), Strip: r.StripPrefix}
 }
 
-// name returns the name of the route, which has one if it has a prefix, a host or a path.
+// name returns the name of the route, or what it is made of.
 func (r *Route) name() string {
-	return cmp.Or(r.Name, r.Prefix, strings.Join(slices.Concat(r.Match.Hosts, r.Match.Paths), " "), "default")
+	return cmp.Or(r.Name, r.Prefix, strings.Join(slices.Concat(r.Match.Methods, r.Match.Hosts, r.Match.Paths), " "),
+		"default")
+}
+
+// routeNames returns the names of routes, in which none stands twice.
+func routeNames(routes []Route) (names []string) {
+	for i := range routes {
+		name := routes[i].name()
+		for n := 2; slices.Contains(names, name); n++ {
+			name = fmt.Sprintf("%s (%d)", routes[i].name(), n)
+		}
+		names = append(names, name)
+	}
+	return names
 }
 
 // checkRoutes returns an error for routes that make no sense.
@@ -129,9 +146,13 @@ func checkRoutes(routes []Route) error {
 	if len(routes) == 0 {
 		return errors.New("no routes")
 	}
-	rules := make([]route.Rule, len(routes))
+	rules, seen := make([]route.Rule, len(routes)), map[string]bool{"": true}
 	for i := range routes {
-		if _, err := routes[i].forRelay(nil); err != nil {
+		if name := routes[i].Name; name != "" && seen[name] {
+			return fmt.Errorf("two routes have the name %q", name)
+		}
+		seen[routes[i].Name] = true
+		if _, err := routes[i].forRelay(); err != nil {
 			return fmt.Errorf("route %q: %w", routes[i].name(), err)
 		}
 		rules[i] = routes[i].rule()
@@ -140,10 +161,13 @@ func checkRoutes(routes []Route) error {
 	return err
 }
 
-// forRelay returns what the relay has to know of the route; the pool is that of d, which may
-// be nil. It returns an error unless one thing answers.
-func (r *Route) forRelay(d *dispatch.Dispatcher) (to relay.Route, err error) {
-	to = relay.Route{Name: r.name(), Rule: r.rule(), BodyLimit: r.Limit.Body}
+// forRelay returns what the relay has to know of the route. It returns an error unless one
+// thing answers.
+func (r *Route) forRelay() (to relay.Route, err error) {
+	to = relay.Route{Name: r.name(), Rule: r.rule(), PoolName: r.Pool, BodyLimit: r.Limit.Body, Retries: r.Retries}
+	if r.Retries != nil && r.Retries.Times < 0 {
+		return to, fmt.Errorf("retries %d: cannot be negative", r.Retries.Times)
+	}
 	if to.Rates, err = r.Limit.rates(); err != nil {
 		return to, err
 	}
@@ -151,11 +175,11 @@ func (r *Route) forRelay(d *dispatch.Dispatcher) (to relay.Route, err error) {
 	if r.Pool != "" || r.Files != nil {
 		answers++
 	}
-	if r.Pool != "" && d != nil {
-		to.Pool = d.Pool(r.Pool)
-	}
-	if to.Files, err = r.Files.open(d != nil); err != nil {
-		return to, err
+	if r.Files != nil {
+		to.Files = (*files.Config)(r.Files)
+		if err := to.Files.Check(); err != nil {
+			return to, err
+		}
 	}
 	if r.Redirect != nil {
 		answers++
@@ -173,18 +197,6 @@ func (r *Route) forRelay(d *dispatch.Dispatcher) (to relay.Route, err error) {
 		return to, fmt.Errorf("%d of pool or files, redirect, and respond answer, want one", answers)
 	}
 	return to, nil
-}
-
-// open opens the folder, or only checks what can be checked without that.
-func (f *Files) open(really bool) (*files.Folder, error) {
-	if f == nil {
-		return nil, nil
-	}
-	c := files.Config(*f)
-	if !really {
-		return nil, c.Check()
-	}
-	return files.Open(c)
 }
 
 // rates returns an error for limits that make no sense.

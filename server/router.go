@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
@@ -26,7 +27,9 @@ type (
 // through shared memory, and the worker's response back. Mount it in any server; workers
 // attach through [UploadResponseRouter.ServeWorkers].
 type UploadResponseRouter struct {
-	config     Config
+	reconfiguring sync.Mutex // guards config, but for what does not change
+	config        Config
+
 	trust      conn.Trust
 	windows    *conn.Budget
 	dispatcher *dispatch.Dispatcher
@@ -58,7 +61,7 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 }
 
 func (r *UploadResponseRouter) newRelay() (*relay.Relay, error) {
-	c, err := r.config.forRelay(r.dispatcher, &r.trust, r.windows)
+	c, err := r.config.forRelay(&r.trust, r.windows)
 	if err != nil {
 		return nil, err
 	}
@@ -70,11 +73,6 @@ func (r *UploadResponseRouter) newRelay() (*relay.Relay, error) {
 func (r *UploadResponseRouter) ServeWorkers(listener *net.UnixListener) error {
 	return r.dispatcher.ServeWorkers(listener)
 }
-
-// Hopeless notes that the workers of a supervised pool do not come up, and how the last one
-// ended: requests for the pool fail at once, until a worker attaches, instead of waiting for
-// one. Requests for a pool whose workers have attached before do wait.
-func (r *UploadResponseRouter) Hopeless(pool, how string) { r.dispatcher.MarkHopeless(pool, how) }
 
 // ServeHTTP carries one request to a worker, and the response back.
 func (r *UploadResponseRouter) ServeHTTP(w http.ResponseWriter, request *http.Request) {

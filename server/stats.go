@@ -34,6 +34,7 @@ func (r *UploadResponseRouter) Stats() Stats {
 		ClientGone: c.ClientGone.Load(), WorkerTimeouts: c.Timeouts.Load(),
 		Reclaimed: d.Preempted.Load(), Retried: d.Retried.Load(), Attached: d.Attached.Load(),
 		Refused: d.Refused.Load(), Lost: d.Lost.Load(), Evicted: d.Evicted.Load(),
-		Poisoned: d.Poisoned.Load(), Stuck: d.Stuck.Load(), StaleNotices: d.StaleNotices.Load(), Allocations: int64(Allocations()),
+		Poisoned: d.Poisoned.Load(), Stuck: d.Stuck.Load(),
+		StaleNotices: d.StaleNotices.Load(), Allocations: int64(Allocations()),
 	}
 }

@@ -23,7 +23,8 @@ const MaxStatusStreams = 1000
 type PoolStatus struct {
 	Name       string `json:"name"`
 	Supervised bool   `json:"supervised"` // the server starts its workers
-	Hopeless   bool   `json:"hopeless"`   // no worker comes up: requests fail at once
+	Hopeless   bool   `json:"hopeless"`   // it has failed: requests fail at once, unless a link is attached
+	Failed     string `json:"failed"`     // why, if so
 	Links      int    `json:"links"`
 	Lanes      int    `json:"lanes"`      // requests that the links serve at once
 	Busy       int    `json:"busy"`       // lanes with a request that a worker has to work on

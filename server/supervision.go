@@ -12,6 +12,9 @@ const Never time.Duration = -1
 // StuckWorker is a worker that makes no progress with requests, see [Config].
 type StuckWorker = dispatch.StuckWorker
 
+// AttachedWorker is a worker that was started, and has attached with a link, see [Config].
+type AttachedWorker = dispatch.AttachedWorker
+
 // WorkerEnd is how the process of a worker that was started has ended, see [Config].
 type WorkerEnd = dispatch.WorkerEnd
 
@@ -37,3 +40,24 @@ func (r *UploadResponseRouter) DrainWorker(process int) <-chan struct{} {
 func (r *UploadResponseRouter) EvictWorker(process int, why string) int {
 	return r.dispatcher.EvictWorker(process, why)
 }
+
+// MarkFailed notes that no worker of a pool is to be expected, and why: requests for the pool
+// fail at once while no worker is attached, also those that wait. The first worker that attaches
+// ends that, and so does MarkRecovered. The caller logs it.
+func (r *UploadResponseRouter) MarkFailed(pool, reason string) { r.dispatcher.MarkFailed(pool, reason) }
+
+// MarkRecovered notes that the workers of a pool are started again: requests wait for them.
+func (r *UploadResponseRouter) MarkRecovered(pool string) { r.dispatcher.MarkRecovered(pool) }
+
+// Hopeless is MarkFailed for a pool to which no worker has ever attached; of another one it says
+// nothing.
+//
+// Deprecated: use MarkFailed.
+func (r *UploadResponseRouter) Hopeless(pool, how string) { r.dispatcher.MarkHopeless(pool, how) }
+
+// PoolLoad is how busy the workers of a pool are, and who waits for them.
+type PoolLoad = dispatch.PoolLoad
+
+// PoolLoad returns how busy a pool is, for a supervisor that starts more workers when requests
+// wait.
+func (r *UploadResponseRouter) PoolLoad(pool string) PoolLoad { return r.dispatcher.PoolLoad(pool) }

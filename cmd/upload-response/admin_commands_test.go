@@ -388,3 +388,16 @@ func TestAWorkerOfTheServerIsNoOperator(t *testing.T) {
 	s := openAdminSite(t, "--worker", "default=/bin/sh -c '"+program+" status; exec sleep 1000'")
 	s.found("(this process is a worker of the server, and none of its operators)")
 }
+
+func TestTheStacksOfAWorkerArePrinted(t *testing.T) {
+	s := openSupervised(t, "2")
+	for _, args := range [][]string{{"stacks", "default/1"}, {"stacks", "default/1", "--json"}} {
+		if got := s.ask(t, args...); !strings.Contains(got, "goroutine ") || !strings.Contains(got, ".go:") {
+			t.Errorf("%q prints %q", args, got)
+		}
+	}
+	list := s.awaitWorkers(t, func(list []admin.Worker) bool { return len(list) == 2 })
+	if got := s.ask(t, "workers"); !strings.Contains(got, fmt.Sprint(list[1].PID)) {
+		t.Errorf("the worker does not go on:\n%s", got)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/server/supervise"
@@ -11,13 +12,27 @@ import (
 
 // appSettings are those of every --worker.
 type appSettings struct {
-	app supervise.App // without name and command
+	app    supervise.App   // without name and command
+	scale  supervise.Scale // Max 0: the number of processes is fixed
+	output string          // raw, wrap or auto
+	reload bool            // by SIGHUP
+}
+
+func newAppSettings() appSettings {
+	a := supervise.NewApp("", nil)
+	return appSettings{app: a, scale: a.Scale, output: outputAuto}
 }
 
 // completeApps gives every app the settings of all, and checks them.
 func (s *settings) completeApps(given func(option string) bool) error {
 	if given("workers") && len(s.apps) == 0 {
 		return errors.New("--workers is the number of processes of each --worker: give --worker, too")
+	}
+	if !given("stuck-after") {
+		s.workers.app.Stuck.After = s.config.ResponseTimeout
+	}
+	if err := s.workers.completeScale(given); err != nil {
+		return err
 	}
 	for i, named := range s.apps {
 		if named.Processes != 0 { // it is whole already
@@ -26,6 +41,29 @@ func (s *settings) completeApps(given func(option string) bool) error {
 		s.apps[i] = s.workers.app
 		s.apps[i].Name, s.apps[i].Pool, s.apps[i].Command = named.Name, named.Pool, named.Command
 	}
+	return nil
+}
+
+// completeScale compares the numbers of processes.
+func (w *appSettings) completeScale(given func(option string) bool) error {
+	a := &w.app
+	switch {
+	case w.scale.Max == 0 && given("scale-min"):
+		return errors.New("--scale-min needs --scale-max")
+	case w.scale.Max == 0:
+		return nil
+	case !given("scale-min"):
+		w.scale.Min = min(a.Processes, w.scale.Max)
+	}
+	if w.scale.Min > w.scale.Max {
+		return fmt.Errorf("--scale-min %d is more than --scale-max %d", w.scale.Min, w.scale.Max)
+	}
+	if given("workers") && (a.Processes < w.scale.Min || a.Processes > w.scale.Max) {
+		return fmt.Errorf("--workers %d: want --scale-min to --scale-max, %d to %d", a.Processes, w.scale.Min,
+			w.scale.Max)
+	}
+	a.Processes = min(max(a.Processes, w.scale.Min), w.scale.Max)
+	a.Scale = w.scale
 	return nil
 }
 
@@ -50,6 +88,7 @@ func (s *settings) checkPools() error {
 			s.config.Supervised = append(s.config.Supervised, pool)
 		}
 	}
+	s.setStuck()
 	s.config.StartedWorkers = s.mostProcesses()
 	for _, pool := range s.config.OpenPools {
 		if !slices.Contains(s.config.Supervised, pool) {
@@ -63,6 +102,34 @@ func (s *settings) checkPools() error {
 		}
 	}
 	return s.checkUsers()
+}
+
+// setStuck tells the router when workers are stuck: those of the apps, and the others.
+func (s *settings) setStuck() {
+	if all := stuckAfter(&s.workers.app); all != s.config.ResponseTimeout {
+		s.config.StuckAfter = all
+	}
+	for i := range s.apps {
+		pool, after := s.apps[i].PoolName(), stuckAfter(&s.apps[i])
+		if after == stuckAfter(&s.workers.app) {
+			continue
+		}
+		if s.config.PoolConfigs == nil {
+			s.config.PoolConfigs = map[string]server.PoolConfig{}
+		}
+		c := s.config.PoolConfigs[pool]
+		c.StuckAfter = after
+		s.config.PoolConfigs[pool] = c
+	}
+}
+
+// stuckAfter returns when workers of an app are stuck, as the router takes it: negative is
+// never.
+func stuckAfter(a *supervise.App) time.Duration {
+	if a.Stuck.After == 0 {
+		return -1
+	}
+	return a.Stuck.After
 }
 
 // checkUsers lets the users of the apps attach, to the pools of these.

@@ -92,8 +92,9 @@ func (s *settings) addDemoPools() error {
 	}
 	for _, pool := range demoPools {
 		s.config.Routes = append(s.config.Routes, server.Route{Prefix: "/" + pool.name, Pool: pool.name})
-		a := supervise.NewApp(pool.name, []string{self, "worker", pool.name, "--log-level", "warn"})
-		a.Processes = pool.processes
+		a := s.workers.app
+		a.Name, a.Command = pool.name, []string{self, "worker", pool.name, "--log-level", "warn"}
+		a.Processes, a.Stuck.After = pool.processes, s.config.ResponseTimeout
 		s.apps = append(s.apps, a)
 	}
 	for _, added := range s.added {
@@ -102,7 +103,7 @@ func (s *settings) addDemoPools() error {
 		if err := workerCommand(&apps)(pool + "=" + added.command); err != nil {
 			return fmt.Errorf("--add %s: %w", added.prefix, err)
 		}
-		s.apps = append(s.apps, supervise.NewApp(pool, apps[0].Command))
+		s.apps = append(s.apps, supervise.App{Name: pool, Command: apps[0].Command})
 		s.config.Routes = append(s.config.Routes, server.Route{Prefix: added.prefix, Pool: pool})
 	}
 	return nil

@@ -10,7 +10,6 @@ import (
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/proto/attach"
 	"github.com/wavey-ai/upload-response/server"
-	"github.com/wavey-ai/upload-response/server/supervise"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -34,7 +33,8 @@ upload-response serve --listen :80 --listen https://:443 --acme-domain www.examp
 var commonFlags = []string{
 	"listen", "socket", "route", "tls-cert", "tls-key", "tls-self-signed", "acme-domain", "trust-proxy",
 	"num-streams", "slot-size", "slots-per-stream", "memory", "response-timeout", "queue-timeout", "shutdown-timeout",
-	"body-limit", "request-rate", "compress", "worker", "workers", "worker-user",
+	"body-limit", "request-rate", "compress", "worker", "workers", "worker-user", "stuck-after",
+	"stop-timeout", "scale-max",
 	"admin", "log-level", "log-format", "access-log",
 }
 
@@ -56,14 +56,15 @@ server takes the sockets that systemd passes on, if there are any; else it liste
 in the variable PORT, as hosting platforms set it, for clients of all machines.
 
 SIGTERM, SIGINT and SIGQUIT end the server when the running requests have finished; a second
-signal ends it at once. SIGUSR1 logs counters. SIGHUP reads the certificate files again.
+signal ends it at once. SIGUSR1 logs counters. SIGHUP reads the certificate files again, and
+with --reload-workers replaces the worker processes, one after the other, by new ones.
 SIGABRT ends the server at once, and prints the stacks of all goroutines.
 `
 
 // flags returns the flags of serve, with s set to the defaults.
 func (s *settings) flags(getenv func(string) string) *cli.FlagSet {
 	*s = settings{config: server.DefaultConfig(), socket: attach.DefaultSocket(getenv),
-		shutdown: 30 * time.Second, workers: appSettings{app: supervise.NewApp("", nil)}}
+		shutdown: 30 * time.Second, workers: newAppSettings()}
 	s.config.Routes, s.config.LinkMemory = nil, 0
 	s.listeners = newListenerSettings(getenv, "")
 	log := s.logging.flags()
@@ -177,6 +178,8 @@ func (s *settings) timeoutFlags() cli.Group {
 			&c.PingInterval, ms),
 		timeout("queue-timeout", "answer 503 when a request has waited this long for a worker", &c.QueueTime, ms,
 			"queue-time"),
+		timeout("drain-delay",
+			"serve on for this long after a signal that ends the server, while /readyz says 503", &s.drainDelay, 0),
 		timeout("shutdown-timeout", "longest wait for running requests when the server ends; 0: none", &s.shutdown, 0),
 	}}
 }
@@ -264,7 +267,7 @@ func (s *settings) workerFlags() cli.Group {
 			Parse: cli.Number(p, 1, 0, shm.MaxLinks),
 		}
 	}
-	return cli.Group{Heading: "Workers", Options: []cli.Option{
+	group := cli.Group{Heading: "Workers", Options: []cli.Option{
 		{
 			Name: "worker", Arg: "POOL=COMMAND",
 			Help:  "start a worker process, and start it again when it ends; repeat",
@@ -300,4 +303,6 @@ func (s *settings) workerFlags() cli.Group {
 			Parse: cli.Toggle(&s.dumpable),
 		},
 	}}
+	group.Options = append(group.Options, s.workers.supervisionOptions()...)
+	return group
 }

@@ -2,8 +2,11 @@ package main
 
 import (
 	"io"
+	"iter"
+	"log/slog"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/wavey-ai/upload-response/server/supervise"
 )
@@ -31,6 +34,32 @@ func (o *serverOutput) forWorkers(own *os.File) supervise.Output {
 		return supervise.Output{File: own}
 	}
 	return supervise.Output{Write: func(_, _ string, lines []byte) { _, _ = o.own[i].Write(lines) }}
+}
+
+// wrapped returns an output whose lines become records of a log. Lines that look as if they
+// belong together, such as those of a traceback, are one record.
+func wrapped(log *slog.Logger, stream string) supervise.Output {
+	return supervise.Output{Write: func(app, worker string, lines []byte) {
+		for record := range records(lines) {
+			log.Info(record, "app", app, "worker", worker, "stream", stream)
+		}
+	}}
+}
+
+// records splits lines that were printed at once: into lines, or not at all if some are
+// indented, as in tracebacks and dumps of stacks.
+func records(lines []byte) iter.Seq[string] {
+	text := strings.TrimRight(strings.ToValidUTF8(string(lines), "\uFFFD"), "\r\n")
+	if strings.Contains(text, "\n ") || strings.Contains(text, "\n\t") {
+		return slices.Values([]string{text})
+	}
+	return func(yield func(string) bool) {
+		for line := range strings.SplitSeq(text, "\n") {
+			if line = strings.TrimRight(line, "\r"); line != "" && !yield(line) {
+				return
+			}
+		}
+	}
 }
 
 // lostLines returns how many lines could not be written.

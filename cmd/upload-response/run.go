@@ -118,13 +118,12 @@ func (p *program) runApp(s *runSettings, name string) error {
 	}
 	fmt.Fprintf(p.stdout, "\n%s is at %s/\n%s\n\n", name, localURL(v.listeners[0]), s.advice())
 	ended := make(chan struct{})
+	v.beforeStop = func() { <-ended } // the application lets its requests finish, too
 	go func() {
 		defer close(ended)
 		v.fail(s.runner(p, v, app).Run(v.ctx))
 	}()
-	err = v.run()
-	<-ended
-	return err
+	return v.run()
 }
 
 func (s *runSettings) advice() string {

@@ -11,7 +11,9 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -26,6 +28,7 @@ import (
 type service struct {
 	settings     *settings
 	log          *slog.Logger
+	workerLog    *slog.Logger // takes what workers print, whatever the level
 	signals      chan os.Signal
 	certificates *certificates // nil: no address needs one
 	listeners    []*listen.Listener
@@ -35,9 +38,11 @@ type service struct {
 	workers      *supervise.Supervisor
 	output       serverOutput
 	admin        adminListener
-	failed       chan error // why it cannot go on
+	failed       chan error  // why it cannot go on
+	draining     atomic.Bool // it is about to end
 	ctx          context.Context
 	cancel       context.CancelFunc // ends ctx: nothing new begins
+	beforeStop   func()             // called when the service is about to end, and waited for; nil: nothing
 }
 
 // openService takes the ports, the socket, and the memory, and starts to serve.
@@ -45,7 +50,8 @@ type service struct {
 func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) {
 	v := &service{
 		settings: s, log: s.logging.logger(stderr, s.logging.level),
-		signals: make(chan os.Signal, 4), failed: make(chan error, 4+len(s.listeners.addresses)),
+		workerLog: s.logging.logger(stderr, slog.LevelInfo),
+		signals:   make(chan os.Signal, 4), failed: make(chan error, 4+len(s.listeners.addresses)),
 	}
 	v.log = v.admin.watch(v.log)
 	signal.Notify(v.signals, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2)
@@ -206,12 +212,21 @@ func (v *service) run() error {
 	}
 }
 
-// stop finishes what is running. The worker socket closes first, so that another server
-// can have it while the workers of this one finish.
+// Draining reports whether the service is about to end, and is to get no new connections.
+func (v *service) Draining() bool { return v.draining.Load() }
+
+// stop finishes what is running, after the delay in which balancers notice that the service is
+// about to end. The worker socket closes first, so that another server can have it while the
+// workers of this one finish.
 func (v *service) stop() error {
 	v.admin.drain()
 	defer v.admin.close()
 	v.cancel()
+	v.draining.Store(true)
+	if v.beforeStop != nil {
+		v.beforeStop()
+	}
+	time.Sleep(v.settings.drainDelay)
 	_ = v.socket.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), v.settings.shutdown)
 	defer cancel()

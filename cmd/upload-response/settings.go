@@ -24,6 +24,8 @@ type settings struct {
 	admin     adminSettings
 	logging   logging
 	shutdown  time.Duration
+	// drainDelay is the time from the signal until the listeners close.
+	drainDelay time.Duration
 }
 
 // linkSlots is how many slots the memory of a link has by default: enough for the lanes

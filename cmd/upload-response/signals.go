@@ -19,7 +19,10 @@ func (v *service) handle(s os.Signal) bool {
 		attrs := append(statsAttrs(v.router.Stats()), slog.Int64("lost_log_lines", v.output.lostLines()))
 		v.log.LogAttrs(context.Background(), slog.LevelInfo, "stats", attrs...)
 	case unix.SIGHUP:
-		if !v.certificates.reload() {
+		certificates := v.certificates.reload()
+		if v.settings.workers.reload {
+			go v.restartAll()
+		} else if !certificates {
 			v.log.Info("signal ignored", "signal", s, "because", "there are no certificate files to read again")
 		}
 	case unix.SIGUSR2:
@@ -28,6 +31,17 @@ func (v *service) handle(s os.Signal) bool {
 		return false
 	}
 	return true
+}
+
+// restartAll replaces the processes of all apps, those of each app one after the other.
+func (v *service) restartAll() {
+	for _, a := range v.workers.Apps() {
+		if err := v.workers.Restart(a.Name); err != nil {
+			v.log.Error("workers of the app were not replaced", "app", a.Name, "error", err)
+			continue
+		}
+		v.log.Info("workers of the app were replaced", "app", a.Name, "processes", a.Processes)
+	}
 }
 
 // statsAttrs makes an attribute of each field, with the name that it has in JSON.

@@ -101,6 +101,27 @@ func removeStale(network, path string) error {
 	return os.Remove(path)
 }
 
+// ErrNoServer is returned when no process listens on a worker socket.
+var ErrNoServer = errors.New("no server")
+
+// ServerProcess returns the process that listens on a worker socket path, as the kernel says.
+// It returns [ErrNoServer] if there is none, and an error if it is out of reach.
+func ServerProcess(path string) (pid int, err error) {
+	conn, err := net.DialUnix("unixpacket", nil, &net.UnixAddr{Name: path, Net: "unixpacket"})
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ECONNREFUSED) {
+		return 0, fmt.Errorf("%w listens on %s", ErrNoServer, path)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("worker socket %s: %w", path, err)
+	}
+	defer conn.Close()
+	cred, err := PeerCredentials(conn)
+	if err != nil {
+		return 0, fmt.Errorf("worker socket %s: %w", path, err)
+	}
+	return int(cred.Pid), nil
+}
+
 // PeerCredentials asks the kernel who is at the other end of a connection (SO_PEERCRED).
 func PeerCredentials(c *net.UnixConn) (cred *unix.Ucred, err error) {
 	raw, err := c.SyscallConn()

@@ -23,16 +23,17 @@ type Config struct {
 	// Recovered when one has attached after that.
 	Failed    func(pool, how string)
 	Recovered func(pool string)
-	// Drain is called before a process is asked to end: it is to get no new requests. The
-	// channel is closed when the last request of the process has ended; nil: it is not known.
-	Drain func(leader int) <-chan struct{}
+	// Drain is called before a process, or a descendant of one, is asked to end: it is to get no
+	// new requests. The channel is closed when the last request of the process has ended; nil:
+	// that is not known.
+	Drain func(pid int) <-chan struct{}
 	// Free returns how many more links can attach: a process has one or more. When there are
 	// too few for a new process, the old one ends before that starts. Nil: any number.
 	Free func() int
-	// Load returns how busy the workers of a pool are, and Served how many requests the
-	// process has served.
+	// Load returns how busy the workers of a pool are, and Served how many requests each
+	// process has served, with its descendants, by the number of the process.
 	Load   func(pool string) Load
-	Served func(leader int) int64
+	Served func() map[int]uint64
 
 	// OnEvent is called with what happens to workers. It must not call the supervisor.
 	OnEvent func(Event)

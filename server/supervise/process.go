@@ -27,7 +27,7 @@ type process struct {
 	exit    Exit             // once it has ended
 	logged  atomic.Bool      // the end is
 
-	mostRequests int64         // when to replace it; 0: never
+	mostRequests uint64        // when to replace it; 0: never
 	mostLife     time.Duration // the same
 
 	mu       sync.Mutex
@@ -45,7 +45,7 @@ func (s *slot) launch(spec App) *process {
 	p := &process{
 		supervisor: s.app.supervisor, slot: s, spec: spec,
 		ready: make(chan struct{}), leaving: make(chan struct{}), ended: make(chan struct{}), peers: map[int]int{},
-		mostRequests: int64(jittered(float64(spec.Recycle.Requests), spec.Recycle.Jitter)),
+		mostRequests: uint64(jittered(float64(spec.Recycle.Requests), spec.Recycle.Jitter)),
 		mostLife:     time.Duration(jittered(float64(spec.Recycle.Lifetime), spec.Recycle.Jitter)),
 	}
 	if spec.Start.Timeout > 0 {
@@ -95,17 +95,20 @@ func (p *process) live() Exit {
 		Setsid: true, Pdeathsig: unix.SIGKILL, Credential: spec.User.credential(),
 	}
 	p.openOutput(command)
+	limits := p.confine(command)
+	defer limits.release()
 	err = p.start(command)
 	p.output.closeWriters()
 	if err != nil {
 		p.output.close()
 		return Exit{Reason: ReasonExit, How: err.Error(), OfItsOwn: true, noRun: true}
 	}
+	p.limitFiles(p.leader)
 	p.supervisor.noteStart(p)
 	p.awaitEnd()
 	_ = command.Wait() // the state has the error, too
 	p.output.close()
-	return exitOf(command.ProcessState, p.supervisor.oom.tookPlace(command.ProcessState))
+	return exitOf(command.ProcessState, p.supervisor.oom.tookPlace(command.ProcessState) || limits.outOfMemory())
 }
 
 func (p *process) start(command *exec.Cmd) error {

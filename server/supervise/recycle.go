@@ -37,8 +37,15 @@ func (s *Supervisor) all() []*app {
 // recycle has the first process of an app replaced that has grown too old, in one way or
 // another, unless processes of the app are being replaced already.
 func (s *Supervisor) recycle(a *app) {
+	var served map[int]uint64
+	s.mu.Lock()
+	limits := a.spec.Recycle
+	s.mu.Unlock()
+	if limits.Requests > 0 && s.config.Served != nil {
+		served = s.config.Served()
+	}
 	for _, p := range s.serving(a) {
-		why := s.worn(p)
+		why := p.worn(served[p.leader])
 		if why == "" {
 			continue
 		}
@@ -79,8 +86,9 @@ func (s *Supervisor) serving(a *app) (list []*process) {
 	return list
 }
 
-// worn returns why a process is to be replaced; empty: it is not.
-func (s *Supervisor) worn(p *process) Reason {
+// worn returns why a process that has served so many requests is to be replaced; empty: it is
+// not.
+func (p *process) worn(served uint64) Reason {
 	limits := &p.spec.Recycle
 	p.mu.Lock()
 	age := time.Since(p.started)
@@ -88,7 +96,7 @@ func (s *Supervisor) worn(p *process) Reason {
 	switch {
 	case p.mostLife > 0 && age >= p.mostLife:
 		return ReasonLifetime
-	case p.mostRequests > 0 && s.config.Served != nil && s.config.Served(p.leader) >= p.mostRequests:
+	case p.mostRequests > 0 && served >= p.mostRequests:
 		return ReasonRequests
 	case limits.Memory > 0 && usageOf(p.leader).resident > limits.Memory:
 		return ReasonMemory

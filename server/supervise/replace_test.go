@@ -299,13 +299,14 @@ func onlyProcess(t *testing.T, s *Supervisor) (leader int) {
 func TestAProcessThatHasServedEnoughIsReplaced(t *testing.T) {
 	var r recorder
 	config := r.config()
-	var served atomic.Int64
+	var served atomic.Uint64
 	var old []int
-	config.Served = func(leader int) int64 {
-		if n := served.Load(); n > 0 && slices.Contains(old, leader) {
-			return n
+	config.Served = func() map[int]uint64 {
+		n, by := served.Load(), map[int]uint64{}
+		for i := 0; n > 0 && i < len(old); i++ {
+			by[old[i]] = n
 		}
-		return 0
+		return by
 	}
 	a := shell(obedient)
 	a.Processes, a.Recycle.Requests, a.Recycle.Jitter = 2, 100, 0.5

@@ -136,6 +136,9 @@ func (s *Supervisor) endDescendant(p *process, pid int) {
 	if _, leader := s.StartedFor(pid); leader != p.leader {
 		return
 	}
+	if s.config.Drain != nil {
+		s.config.Drain(pid)
+	}
 	s.mu.Lock()
 	p.slot.app.exits[ReasonStuck]++
 	s.mu.Unlock()

@@ -16,6 +16,7 @@ type Supervisor struct {
 	config   Config
 	log      *slog.Logger
 	oom      *oomCounter
+	cgroups  cgroups
 	stopping chan struct{}
 	running  sync.WaitGroup // goroutines of slots and processes
 
@@ -39,7 +40,9 @@ type app struct {
 	restarts   int64  // processes that were started in place of others
 	failed     string // how the last process ended; empty: the app has not failed
 	transcript transcript
-	enough     time.Time // since when one process less would do; zero: it would not
+	enough     time.Time       // since when one process less would do; zero: it would not
+	warned     map[string]bool // limits that are not in force
+	unwatch    func()          // ends the watch of files; nil: there is none
 }
 
 // New returns a supervisor without apps. Release: [Supervisor.Stop].
@@ -95,18 +98,27 @@ func (s *Supervisor) removeAllBut(apps []App) {
 		if slices.ContainsFunc(apps, func(spec App) bool { return spec.Name == a.spec.Name }) {
 			return false
 		}
-		close(a.removed)
-		a.resize(0, ReasonStop)
+		a.end()
 		return true
 	})
+}
+
+// end ends an app. The caller holds the lock of the supervisor, and calls it once.
+func (a *app) end() {
+	close(a.removed)
+	if a.unwatch != nil {
+		a.unwatch()
+	}
+	a.resize(0, ReasonStop)
 }
 
 // add starts an app. The caller holds the lock.
 func (s *Supervisor) add(spec App) {
 	a := &app{supervisor: s, spec: spec, turn: make(chan struct{}, 1), removed: make(chan struct{}),
-		exits: map[Reason]int64{}}
+		exits: map[Reason]int64{}, warned: map[string]bool{}}
 	s.apps = append(s.apps, a)
 	a.resize(spec.Processes, ReasonScale)
+	s.watch(a)
 }
 
 // change gives an app other settings. The caller holds the lock.
@@ -117,6 +129,9 @@ func (s *Supervisor) change(a *app, spec App) {
 	}
 	old := a.spec
 	a.spec = spec
+	if !slices.Equal(old.Watch, spec.Watch) || old.Directory != spec.Directory {
+		s.watch(a)
+	}
 	old.Processes, old.Scale, old.Watch = spec.Processes, spec.Scale, spec.Watch
 	slots := slices.Clone(a.slots)
 	a.resize(spec.Processes, ReasonScale)
@@ -240,7 +255,7 @@ func (s *Supervisor) Stop() {
 	}
 	close(s.stopping)
 	for _, a := range s.apps {
-		a.resize(0, ReasonStop)
+		a.end()
 	}
 	longest := stopTimeout
 	for p := range s.live {

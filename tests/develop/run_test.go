@@ -107,6 +107,9 @@ func runProgram(t *testing.T, program string, files map[string]string, env []str
 		if err := command.Wait(); err != nil && !t.Failed() {
 			t.Errorf("the program ended with %v:\n%s", err, r.output)
 		}
+		if strings.Contains(r.output.String(), "said goodbye") {
+			t.Error("the server ended before the application")
+		}
 		_ = os.RemoveAll(sockets)
 		if t.Failed() {
 			t.Logf("it printed:\n%s", r.output)
@@ -387,5 +390,19 @@ func TestTheServerOfProductionShowsNoTraceback(t *testing.T) {
 	harness.Check(t, err)
 	if response.StatusCode != 503 || strings.Contains(string(body), "secret") {
 		t.Errorf("%d, %s", response.StatusCode, body)
+	}
+}
+
+func TestTheDoctorHasThePythonSDKAttach(t *testing.T) {
+	t.Parallel()
+	program, err := built()
+	harness.Check(t, err)
+	command := exec.Command(program, "doctor", "--listen", "127.0.0.1:0", "--socket", filepath.Join(t.TempDir(), "s"),
+		"--python", python.Find())
+	command.Env = append(os.Environ(), withSDK(t)...)
+	out, err := command.CombinedOutput()
+	line := regexp.MustCompile(`ok +Python SDK +\S+: version \S+ in Python 3\.\d+ attaches, layout \d+`)
+	if err != nil || !line.Match(out) {
+		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -68,7 +68,9 @@ func TestARequestThatEndsItsWorkerTakesNoSecondOne(t *testing.T) {
 			client := rawclient.Dial(t, s.Addr)
 			client.Begin(method, "/slots/exit?token=secret", "Content-Length: 0")
 			id := client.WantReply(method, 502).Header["x-request-id"]
-			harness.Eventually(t, "the log", func() bool { return strings.Contains(s.Log.String(), "request not served again") })
+			harness.Eventually(t, "the log", func() bool {
+				return strings.Contains(s.Log.String(), "request not served again")
+			})
 			log := s.Log.String()
 			for _, want := range []string{"path=/slots/exit ", "method=" + method, "id=" + id, `how="exit status 3"`} {
 				if !strings.Contains(log, want) {
@@ -113,4 +115,27 @@ func TestAPoolCanHaveNoRequestServedAgain(t *testing.T) {
 	f.start(t, s)
 	f.kill(first)
 	client.WantReply("GET", 502)
+}
+
+func TestARouteCanHaveNoRequestServedAgain(t *testing.T) {
+	var f family
+	s := harness.Start(t, func(c *server.Config) {
+		f.config(c)
+		c.Routes = []server.Route{
+			{Match: server.Match{Paths: []string{"/slots/now"}}, Pool: "slots",
+				Retries: &server.Retries{OnRefused: true}},
+			{Prefix: "/", Pool: "slots"},
+		}
+	})
+	for path, want := range map[string]int{"/slots/now": 502, "/slots/now/again": 200} {
+		first := f.start(t, s, slotsHang+"=1")
+		client := rawclient.Dial(t, s.Addr)
+		client.Begin("GET", path)
+		awaitSaid(t, first, "took", 1)
+		second := f.start(t, s)
+		f.kill(first)
+		client.WantReply("GET", want)
+		f.kill(second)
+		harness.Eventually(t, "the end of the second", func() bool { return s.Router.Stats().Links == 0 })
+	}
 }

@@ -67,15 +67,19 @@ func TestAPoolWhoseWorkersAllHangServesAgain(t *testing.T) {
 // One request hangs, another moves: the first ends, the second goes on, and the next ones go
 // to another worker.
 func TestAStuckWorkerIsNamedAndWhatMovesOnItGoesOn(t *testing.T) {
-	stuck := make(chan server.StuckWorker, 4)
+	stuck, attached := make(chan server.StuckWorker, 4), make(chan server.AttachedWorker, 4)
 	s := harness.Start(t, func(c *server.Config) {
 		impatient(c)
 		c.ResponseTimeout, c.StuckAfter = 10*time.Second, time.Second
 		c.Supervised = []string{"slots"}
 		c.Started = func(pid int) (pool string, leader int) { return "slots", pid }
 		c.OnStuck = func(w server.StuckWorker) { stuck <- w }
+		c.OnAttach = func(w server.AttachedWorker) { attached <- w }
 	})
 	p := s.StartWorker(t, "slots")
+	if w := harness.Receive(t, "the attach", attached); w.PID != p.PID() || w.Leader != p.PID() || w.Pool != "slots" {
+		t.Errorf("attached: %+v", w)
+	}
 	moving := rawclient.Dial(t, s.Addr)
 	moving.Begin("GET", "/slots/ticks")
 	if head, err := moving.ReplyHead(); err != nil || head.Status != 200 {

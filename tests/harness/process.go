@@ -56,8 +56,12 @@ func StartProcess(t testing.TB, role string, env ...string) *Process {
 // StartRole is StartProcess whose output goes to also, too.
 func StartRole(t testing.TB, also io.Writer, role string, env ...string) *Process {
 	t.Helper()
-	return StartProgram(t, also, []string{os.Args[0]}, append([]string{roleVariable + "=" + role, noPause}, env...)...)
+	return StartProgram(t, also, []string{os.Args[0]}, append(Role(role), env...)...)
 }
+
+// Role returns the variables with which this test binary runs in a role, for what starts it
+// on its own.
+func Role(role string) []string { return []string{roleVariable + "=" + role, noPause} }
 
 // StartProgram starts a program with its arguments. What it prints goes to also,
 // too, by one goroutine. It is killed when the test ends.

@@ -21,6 +21,7 @@ type FlagSet struct {
 	Example string // command lines, each under a line of comment
 	Notes   string // at the end of the help
 	Groups  []Group
+	Like    string   // command whose flags all groups but the first are, so that the page need not repeat them
 	Common  []string // names of the flags that --help shows, the others are behind --help-all; nil: it shows all
 
 	given   map[string]string // by option: the flag or variable that set it

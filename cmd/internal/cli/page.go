@@ -46,7 +46,11 @@ func setOf(c *cobra.Command) (f *FlagSet) {
 }
 
 func (f *FlagSet) writeTables(b *strings.Builder) {
-	for _, g := range f.Groups {
+	groups := f.Groups
+	if f.Like != "" {
+		groups = groups[:1]
+	}
+	for _, g := range groups {
 		fmt.Fprintf(b, "\n| %s | default | |\n|---|---|---|\n", g.Heading)
 		for i := range g.Options {
 			o := &g.Options[i]
@@ -60,6 +64,9 @@ func (f *FlagSet) writeTables(b *strings.Builder) {
 			}
 			fmt.Fprintf(b, "| `%s` | %s | %s |\n", o.left(), value, help)
 		}
+	}
+	if f.Like != "" {
+		fmt.Fprintf(b, "\nThe other flags are those of `%s`.\n", f.Like)
 	}
 }
 

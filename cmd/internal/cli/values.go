@@ -25,7 +25,7 @@ func Text(p *string) func(string) error {
 }
 
 // Number takes a whole number from least to most, in units of unit.
-func Number[T int | int64 | uint32 | time.Duration](p *T, unit T, least, most uint64) func(string) error {
+func Number[T int | int64 | uint32 | uint64 | time.Duration](p *T, unit T, least, most uint64) func(string) error {
 	return func(s string) error {
 		n, err := strconv.ParseUint(s, 10, 63)
 		if err != nil || n < least || n > most {

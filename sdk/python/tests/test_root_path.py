@@ -69,6 +69,46 @@ def test_frameworks_find_themselves(server: Server, framework: str, root: str) -
             assert paths(ask(server.port, quote(path))) == (path, below, path)
 
 
+# What a proxy has removed, the path that it sends on, and where the application is then.
+STRIPPED = [
+    ("/api", "/x", "/api", "/x"),
+    ("/api/", "/", "/api", "/"),
+    ("/caf%C3%A9", "/%C3%A9", "/caf\xe9", "/\xe9"),
+    ("/outer", "/sub/x", "/outer/sub", "/x"),
+    ("api", "/x", "", "/x"),
+    ("/", "/x", "", "/x"),
+]
+
+
+@pytest.fixture(scope="module")
+def believing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("believing"), "--trust-proxy", "127.0.0.1")
+    yield server
+    server.end()
+
+
+def test_the_environ_has_the_prefix_that_was_stripped(believing: Server) -> None:
+    with running(believing, "wsgi", "mounted_app:environ_app", "--root-path", "/sub"):
+        for prefix, target, root, path in STRIPPED:
+            seen = ask(believing.port, target, f"X-Forwarded-Prefix: {prefix}")
+            assert (native(seen["SCRIPT_NAME"]), native(seen["PATH_INFO"])) == (root, path)
+
+
+def test_the_scope_has_the_prefix_that_was_stripped(believing: Server) -> None:
+    with running(believing, "asgi", "mounted_app:scope_app", "--root-path", "/sub"):
+        for prefix, target, root, path in STRIPPED:
+            seen = ask(believing.port, target, f"X-Forwarded-Prefix: {prefix}")
+            assert (seen["root_path"], seen["path"]) == (root, root + path)
+            assert unquote(seen["raw_path"]) == root + path
+
+
+@pytest.mark.parametrize(("kind", "app"), [("wsgi", "environ_app"), ("asgi", "scope_app")])
+def test_a_client_cannot_say_where_the_application_is(server: Server, kind: str, app: str) -> None:
+    with running(server, kind, f"mounted_app:{app}"):
+        seen = ask(server.port, "/x", "X-Forwarded-Prefix: /evil")
+        assert (seen.get("SCRIPT_NAME"), seen.get("root_path")) in [("", None), (None, "")]
+
+
 @pytest.mark.parametrize("gateway", [wsgi, asgi])
 def test_a_root_path_begins_with_a_slash(gateway: Any) -> None:
     with pytest.raises(ValueError, match="begins with /, not 'sub'"):

@@ -14,6 +14,7 @@ import upload_response as ur
 from client import Upload
 from conftest import SLOT, Server, eventually
 from test_request import finish, take
+from upload_response._core.slot_pin import SlotPin
 
 BODY = bytes(range(256)) * 512  # eight slots
 
@@ -54,6 +55,22 @@ def test_a_view_is_shared_memory_and_read_only(server: Server) -> None:
             view[0] = 1
         with pytest.raises(TypeError):
             view[:8].cast("Q")[0] = 1
+
+
+@pytest.mark.parametrize(("delay", "given_back"), [(3600.0, 0), (0.0, 6)])
+def test_slots_of_a_client_that_is_ahead_go_back_together_unless_the_program_is_slow(
+    server: Server, monkeypatch: pytest.MonkeyPatch, delay: float, given_back: int
+) -> None:
+    monkeypatch.setattr(SlotPin, "longest_delay", delay)
+    with server.worker() as worker:
+        reply = server.call("POST", "/", bytes(20 * SLOT))
+        request = take(worker)
+        request.tail(21)  # waits until there are enough to be fetched together
+        for _ in range(5):
+            next(request)
+        assert released(request) == given_back
+        finish(request)
+        reply.result()
 
 
 def test_a_slot_goes_back_with_its_view(server: Server) -> None:

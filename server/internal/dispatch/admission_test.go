@@ -17,6 +17,9 @@ import (
 	"github.com/wavey-ai/upload-response/proto/attach"
 )
 
+// peer returns the process with a number, of a user.
+func peer(pid int, uid uint32) process { return process{pid: pid, uid: uid} }
+
 func TestConnectionsAreCountedInAllAndOfEachUserAndProcess(t *testing.T) {
 	c := peerCount{most: 5, mostOfUser: 3, mostOfProcess: 2}
 	var in []process
@@ -24,9 +27,9 @@ func TestConnectionsAreCountedInAllAndOfEachUserAndProcess(t *testing.T) {
 		peer process
 		want bool
 	}{
-		{process{pid: 1, uid: 100, gid: 0}, true}, {process{pid: 1, uid: 100, gid: 0}, true}, {process{pid: 1, uid: 100, gid: 0}, false},
-		{process{pid: 2, uid: 100, gid: 0}, true}, {process{pid: 2, uid: 100, gid: 0}, false},
-		{process{pid: 3, uid: 101, gid: 0}, true}, {process{pid: 4, uid: 102, gid: 0}, true}, {process{pid: 5, uid: 103, gid: 0}, false},
+		{peer(1, 100), true}, {peer(1, 100), true}, {peer(1, 100), false},
+		{peer(2, 100), true}, {peer(2, 100), false},
+		{peer(3, 101), true}, {peer(4, 102), true}, {peer(5, 103), false},
 	} {
 		err := c.enter(step.peer)
 		if (err == nil) != step.want {

@@ -49,7 +49,7 @@ func (d *Dispatcher) ServeWorkers(listener *net.UnixListener) error {
 func (d *Dispatcher) receive(conn *net.UnixConn) {
 	p, err := processOf(conn)
 	if err == nil {
-		err = d.config.mayConnect(p)
+		err = d.config.Load().mayConnect(p)
 	}
 	if err == nil {
 		err = d.admission.hellos.enter(p)
@@ -96,6 +96,9 @@ func (d *Dispatcher) attach(conn *net.UnixConn, p process) {
 	}
 	_ = conn.SetDeadline(time.Time{})
 	go l.watcher.run()
+	if onAttach := d.config.Load().OnAttach; onAttach != nil && l.leader != 0 {
+		onAttach(AttachedWorker{Pool: l.pool.name, Link: l.name, PID: l.pid, Leader: l.leader, Stacks: l.stacks})
+	}
 	l.pool.add(l)
 	d.counters.Attached.Add(1)
 	d.log.Info("link attached", "link", l.name, "pool", l.pool.name, "pid", l.pid, "lanes", l.concurrency)
@@ -136,11 +139,11 @@ func (d *Dispatcher) welcome(conn *net.UnixConn, peer process, hello *attach.Hel
 	if err != nil {
 		return nil, err
 	}
-	p := d.pools[hello.Pool]
+	p := d.Pool(hello.Pool)
 	if p == nil {
 		return nil, refusal(attach.CodePool, "no route leads to pool %q", hello.Pool)
 	}
-	if err := d.config.mayServe(peer, hello.Pool); err != nil {
+	if err := d.config.Load().mayServe(peer, hello.Pool); err != nil {
 		return nil, err
 	}
 	holder, err := d.holderOf(conn, &peer, hello.Pool)
@@ -176,7 +179,7 @@ func (d *Dispatcher) open(
 	l.process = d.enterProcess(l.leader)
 	packet, err := attach.Encode(&attach.Welcome{
 		Layout: layout, LayoutHash: shm.LayoutHash(), Instance: d.instance, ServerPID: uint32(os.Getpid()),
-		Server: d.config.ServerName,
+		Server: d.config.Load().ServerName,
 		Link:   l.index, LinkGeneration: l.generation, Lanes: l.end.Lanes(),
 		RequestBytes: d.requests.segment.Geometry().Len, ResponseBytes: l.segment.Geometry().Len,
 		ResponseTimeoutMS: uint64(d.responseTimeout(p).Milliseconds()),
@@ -228,7 +231,8 @@ func readHello(conn *net.UnixConn) (*attach.Hello, error) {
 func (d *Dispatcher) newLink(
 	conn *net.UnixConn, p *Pool, hello *attach.Hello, peer process, h holder,
 ) (_ *link, _ *os.File, err error) {
-	ls, concurrency, err := d.responses.acquire(h, min(int(hello.Lanes), d.config.mostLanes()), d.config.mostLanes())
+	most := d.config.Load().mostLanes()
+	ls, concurrency, err := d.responses.acquire(h, min(int(hello.Lanes), most), most)
 	if err != nil {
 		return nil, nil, refusal(attach.CodeFull, "%v", err)
 	}

@@ -11,7 +11,7 @@ func (d *Dispatcher) CancelStream(id uint64) bool {
 		if id == 0 || s.id.Load() != id || !s.cancelExchange(id) {
 			continue
 		}
-		for _, p := range d.pools {
+		for _, p := range d.allPools() {
 			p.cancelWaiter(id)
 		}
 		return true

@@ -31,6 +31,9 @@ type Config struct {
 	OpenPools      []string // those of them that take other workers, too
 	Started        func(pid int) (pool string, leader int)
 	StartedWorkers int
+	// OnAttach, if not nil, is called when a worker that was started has attached, just
+	// before it gets requests.
+	OnAttach func(AttachedWorker)
 	// Ended, if not nil, waits until a worker that was started has ended, at most until ctx
 	// does, and returns how. It is asked when a link of the worker's is lost.
 	Ended func(ctx context.Context, leader int) WorkerEnd

@@ -37,7 +37,7 @@ func (d *Dispatcher) checkAll(now int64) {
 		}
 	}
 	d.requests.retryQueue()
-	for _, p := range d.pools {
+	for _, p := range d.allPools() {
 		p.retryQueue()
 	}
 	d.preempt(now)
@@ -56,7 +56,7 @@ func (d *Dispatcher) check(s *Stream, id uint64, now int64) {
 		s.progress.Expire(id)
 		signal(s.responseNews)
 	}
-	if s.progress.Check(id, now, &d.config.Limits) {
+	if s.progress.Check(id, now, &d.config.Load().Limits) {
 		signal(s.responseNews)
 	}
 	if at != nil {
@@ -66,10 +66,11 @@ func (d *Dispatcher) check(s *Stream, id uint64, now int64) {
 
 // responseTimeout returns how long a worker of a pool may make no progress with a request.
 func (d *Dispatcher) responseTimeout(p *Pool) time.Duration {
+	timeout := d.config.Load().ResponseTimeout
 	if stuck := d.stuckAfter(p); stuck > 0 {
-		return min(d.config.ResponseTimeout, stuck)
+		return min(timeout, stuck)
 	}
-	return d.config.ResponseTimeout
+	return timeout
 }
 
 // checkTurn begins the worker's turn anew if the worker has made progress, or if it is not

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/wavey-ai/upload-response/proto/attach"
@@ -18,13 +19,13 @@ import (
 // Dispatcher owns the shared memory, the links and the pools, and decides which worker
 // serves which stream.
 type Dispatcher struct {
-	config    Config
+	config    atomic.Pointer[Config]
 	log       *slog.Logger
 	instance  uint64
 	requests  *RequestChunkCache
 	responses *ResponseChunkCache
 	waits     waitLimit
-	pools     map[string]*Pool
+	pools     atomic.Pointer[poolSet]
 	counters  Counters
 	admission admission
 
@@ -33,6 +34,7 @@ type Dispatcher struct {
 	stopLoop    chan struct{}
 	loopDone    chan struct{}
 
+	changing  sync.Mutex // of the configuration
 	mu        sync.Mutex
 	draining  bool
 	drainBy   time.Time // when it ends at the latest; zero: any time
@@ -53,16 +55,17 @@ func New(c Config) (*Dispatcher, error) {
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
 	d := &Dispatcher{
-		config: c, log: c.Log, instance: binary.LittleEndian.Uint64(random[:]), responses: newResponseChunkCache(&c),
-		waits:    waitLimit{most: c.QueueLength, time: c.QueueTime, closed: make(chan struct{})},
+		log: c.Log, instance: binary.LittleEndian.Uint64(random[:]), responses: newResponseChunkCache(&c),
+		waits:    waitLimit{closed: make(chan struct{})},
 		stopLoop: make(chan struct{}), loopDone: make(chan struct{}), links: map[*link]struct{}{},
 		processes: map[int]*workerProcess{},
 	}
-	fair := c.Limits.StallTime > 0
-	if d.requests, err = newRequestChunkCache(geometry, d.instance, fair); err != nil {
+	if d.requests, err = newRequestChunkCache(geometry, d.instance, c.Limits.StallTime > 0); err != nil {
 		return nil, err
 	}
-	d.openPools(fair)
+	d.pools.Store(&poolSet{})
+	d.AddPools(&c)
+	d.use(&c)
 	d.admission.init(c.MaxLinks, c.Log)
 	go func() {
 		defer close(d.loopDone)
@@ -71,28 +74,14 @@ func New(c Config) (*Dispatcher, error) {
 	return d, nil
 }
 
-func (d *Dispatcher) openPools(fair bool) {
-	d.pools = map[string]*Pool{}
-	for _, name := range d.config.Pools {
-		if d.pools[name] == nil {
-			d.pools[name] = &Pool{
-				name: name, supervised: slices.Contains(d.config.Supervised, name),
-				waits: &d.waits, counters: &d.counters, fair: fair, config: d.config.PoolConfigs[name],
-			}
-		}
-	}
-}
-
-// Pool returns the pool of a name, or nil.
-func (d *Dispatcher) Pool(name string) *Pool { return d.pools[name] }
-
 // Request is what has to be known of a request to give it a stream.
 type Request struct {
 	Client     Client
-	Idempotent bool // the method may be carried out twice
-	Upload     bool // a body is to come
-	Unasked    bool // the client sends that unasked
-	WebSocket  bool // it asks for a WebSocket
+	Idempotent bool     // the method may be carried out twice
+	Upload     bool     // a body is to come
+	Unasked    bool     // the client sends that unasked
+	WebSocket  bool     // it asks for a WebSocket
+	Retries    *Retries // nil: those of the pool
 	Info       RequestInfo
 }
 
@@ -124,7 +113,7 @@ func (d *Dispatcher) Acquire(ctx context.Context, r Request) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.idempotent = r.Idempotent
+	s.idempotent, s.retries = r.Idempotent, r.Retries
 	s.request.Keep(r.Idempotent)
 	s.websocket.Store(r.WebSocket)
 	s.hasBody.Store(r.Upload && r.Unasked)
@@ -140,15 +129,6 @@ func (d *Dispatcher) OpenWebSocket(s *Stream, onDrain func()) {
 	s.onDrain.Store(&onDrain)
 	if d.draining {
 		go onDrain()
-	}
-}
-
-// MarkHopeless notes that the workers of a supervised pool do not come up, and how the last
-// one ended: its requests fail at once, until a worker attaches, instead of waiting for
-// one. Requests for a pool whose workers have attached before do wait.
-func (d *Dispatcher) MarkHopeless(pool, how string) {
-	if p := d.pools[pool]; p != nil && p.markHopeless() {
-		d.log.Error("no worker of the pool comes up, its requests fail", "pool", pool, "how", how)
 	}
 }
 

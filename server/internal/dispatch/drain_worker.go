@@ -71,11 +71,14 @@ func (l *link) withhold(r *retirement) {
 // isEmpty reports whether no lane is in use. The caller holds the pool's lock.
 func (l *link) isEmpty() bool { return len(l.free) == len(l.assignments) }
 
-// leaveRetirements tells who waits for it that the link is empty. The caller holds the
-// pool's lock.
-func (l *link) leaveRetirements() {
+// noteEmpty tells who waits for it that the link is empty, and closes the link if its pool
+// goes. The caller holds the pool's lock.
+func (l *link) noteEmpty() {
 	for _, r := range l.retirements {
 		r.leave()
 	}
 	l.retirements = nil
+	if l.pool.served && !l.closed {
+		go l.close(removed, nil) // not here: it takes the lock that the caller holds
+	}
 }

@@ -61,7 +61,7 @@ func TestWhatADrainedWorkerHasNotTakenGoesToOthers(t *testing.T) {
 	over := d.await(x)
 	idle := d.DrainWorker(os.Getpid())
 	d.attach()
-	receive(t, "the taking back", over)
+	_ = receive(t, "the taking back", over)
 	receive(t, "the end of the last request", idle)
 }
 

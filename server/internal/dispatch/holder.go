@@ -32,15 +32,21 @@ type linkBounds struct {
 
 func newLinkBounds(c *Config) linkBounds {
 	b := linkBounds{
-		process: c.LinksPerProcess, user: c.LinksPerUser, pool: c.LinksPerPool, workers: c.StartedWorkers,
 		processes: map[int]int{}, users: map[uint32]int{}, pools: map[string]int{}, started: map[int]int{},
 	}
+	b.configure(c)
+	return b
+}
+
+// configure takes over what a configuration says. Links that there are stay.
+func (b *linkBounds) configure(c *Config) {
+	b.process, b.user, b.pool = c.LinksPerProcess, c.LinksPerUser, c.LinksPerPool
+	b.workers, b.open = c.StartedWorkers, nil
 	for _, pool := range c.Pools {
 		if !slices.Contains(c.Supervised, pool) && !slices.Contains(b.open, pool) {
 			b.open = append(b.open, pool)
 		}
 	}
-	return b
 }
 
 // enter counts a link in, of which so many are free, unless its holder has as many as it

@@ -7,14 +7,14 @@ import "fmt"
 // that is stuck costs its own clients their time; it must not take the place of everybody
 // else's.
 func (d *Dispatcher) evictKeeper(now int64) {
-	most := max(1, d.config.NumStreams/2)
+	most := max(1, d.config.Load().NumStreams/2)
 	if d.requests.active.Load() <= int64(most) {
 		return
 	}
 	var keeper *link
 	all, worst := 0, 0
 	for _, l := range d.openLinks() {
-		n := l.unreleased(now - int64(d.config.ResponseTimeout))
+		n := l.unreleased(now - int64(d.config.Load().ResponseTimeout))
 		if n > worst {
 			keeper, worst = l, n
 		}

@@ -230,8 +230,8 @@ func (l *link) freeLane(a *assignment) {
 	l.pool.held.remove(a.stream)
 	a.stream, a.served = nil, false
 	l.free = append(l.free, a.index)
-	if l.retirements != nil && l.isEmpty() {
-		l.leaveRetirements()
+	if l.retiring && l.isEmpty() {
+		l.noteEmpty()
 	}
 	l.users.Done()
 	if !l.closed {

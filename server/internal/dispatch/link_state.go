@@ -13,7 +13,7 @@ import (
 //	--------> opening ------------> attached -----------------------------> draining
 //	             |                     |                                       |
 //	             | abandon             |  close: closed, peerGone,             |
-//	             |                     |  peerLeft, evicted                    |
+//	             |                     |  peerLeft, evicted, removed           |
 //	             v                     v                                       v
 //	          released <----------- closed <-----------------------------------+
 //	                     no users
@@ -29,7 +29,8 @@ const (
 	closed   closeReason = iota // the server stops
 	peerGone                    // the connection ended, or the bell failed
 	peerLeft                    // the worker said goodbye
-	evicted                     // the worker broke the protocol, or keeps too many streams
+	evicted                     // the worker broke the protocol, is stuck, or keeps too many streams
+	removed                     // no route leads to the pool any more
 )
 
 // close ends the link for a reason; only the first counts. No stream is assigned to it any
@@ -42,6 +43,8 @@ func (l *link) close(reason closeReason, cause error) {
 	switch reason {
 	case closed:
 		l.send(&attach.Bye{Reason: "server stopped"})
+	case removed:
+		l.send(&attach.Bye{Reason: "no route leads to the pool any more"})
 	case evicted:
 		l.send(&attach.Refusal{Code: attach.CodeEvicted, Message: cause.Error()})
 	}
@@ -99,6 +102,8 @@ func (l *link) report(reason closeReason, cause error) {
 		log.Warn("link lost", "cause", cause)
 	case peerLeft:
 		log.Info("link left")
+	case removed:
+		log.Info("link closed: no route leads to the pool any more")
 	case evicted:
 		l.pool.counters.Evicted.Add(1)
 		log.Error("link evicted", "cause", cause)

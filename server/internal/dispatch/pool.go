@@ -5,38 +5,40 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
 // Pool is the links that serve the same routes, and the streams that wait for one of them.
 // The server assigns; workers never race for a stream.
 type Pool struct {
-	name       string
-	supervised bool // the workers come back by themselves
-	config     PoolConfig
-	waits      *waitLimit
-	counters   *Counters
-	fair       bool // an address can keep only so many lanes waiting
+	name     string
+	waits    *waitLimit
+	counters *Counters
+	config   atomic.Pointer[PoolConfig]
 
-	mu       sync.Mutex
-	links    []*link
-	attached bool // a link was added, ever
-	hopeless bool // none was, and none is to be expected
-	held     holdings
-	queue    fairQueue
-	idles    uint64 // how often a link of this pool became idle
+	mu         sync.Mutex
+	links      []*link
+	supervised bool   // the workers come back by themselves
+	fair       bool   // an address can keep only so many lanes waiting
+	leaving    bool   // no route leads here any more
+	served     bool   // so it is, and nobody waits any more: the links leave when they are empty
+	attached   bool   // a link was added, ever
+	failed     string // why no worker is to be expected, for a person; "": one is
+	held       holdings
+	queue      fairQueue
+	idles      uint64 // how often a link of this pool became idle
 }
 
 // assign gives s a lane, and waits in the queue if all links are busy. A stream that comes
 // back because its link was closed goes to the front. Release: Finish.
 func (p *Pool) assign(ctx context.Context, s *Stream) error {
 	p.mu.Lock()
-	if len(p.links) == 0 && (!p.supervised || p.hopeless) {
+	if err := p.checkExpected(); err != nil {
 		p.mu.Unlock()
-		return fault.ErrNoWorker
+		return err
 	}
 	if p.queue.size == 0 && p.share(s.client) != exhausted {
 		if l := p.pick(s); l != nil {
@@ -108,6 +110,9 @@ func (p *Pool) serveQueue() {
 		l.end.Offered()
 		w.done <- nil
 	}
+	if p.leaving && !p.served && p.queue.size == 0 {
+		p.leave()
+	}
 }
 
 // retryQueue looks again whether somebody in the queue can be served: a lagging link may have
@@ -125,22 +130,13 @@ func (p *Pool) add(l *link) {
 	if l.closed {
 		return
 	}
-	p.links = append(p.links, l)
-	p.attached, p.hopeless = true, false
-	p.serveQueue()
-}
-
-// markHopeless notes that the workers of the pool do not come up. It reports whether that
-// is news: one that has attached may come back.
-func (p *Pool) markHopeless() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.attached || p.hopeless {
-		return false
+	if p.served {
+		go l.close(removed, nil)
+		return
 	}
-	p.hopeless = true
-	p.queue.fail(fault.ErrNoWorker)
-	return true
+	p.links = append(p.links, l)
+	p.attached, p.failed = true, ""
+	p.serveQueue()
 }
 
 // remove takes l out of the pool. The caller holds the lock.
@@ -148,8 +144,8 @@ func (p *Pool) remove(l *link) {
 	if i := slices.Index(p.links, l); i >= 0 {
 		p.links = slices.Delete(p.links, i, i+1)
 	}
-	if len(p.links) == 0 && !p.supervised {
-		p.queue.fail(fault.ErrNoWorker)
+	if err := p.checkExpected(); err != nil {
+		p.queue.fail(err)
 	}
 }
 

@@ -67,13 +67,13 @@ func overdue(ofOne []candidate, share int, most time.Duration) (due []candidate)
 // preempt has slow clients make room for others that wait for a stream, or for a lane of a
 // pool. Their exchanges end as those of slow clients do.
 func (d *Dispatcher) preempt(now int64) {
-	most := d.config.Limits.StallTime
+	most := d.config.Load().Limits.StallTime
 	if most == 0 || now-d.preemptedAt < int64(len(d.requests.streams))*int64(goodFor) {
 		return
 	}
 	d.preemptedAt = now
 	victims := d.requests.victims(now, most)
-	for _, p := range d.pools {
+	for _, p := range d.allPools() {
 		victims = append(victims, p.victims(now, most)...)
 	}
 	for _, v := range victims {

@@ -73,11 +73,11 @@ func (c *Config) mayServe(p process, pool string) error {
 }
 
 // holderOf returns for whom a link of the peer's is counted, or a refusal if only workers
-// that the server's owner has started may serve the pool, and it is none. It notes which of
-// these the peer belongs to.
+// that the server's owner has started may serve the pool, and it is none. It notes
+// the leader in the peer.
 func (d *Dispatcher) holderOf(conn *net.UnixConn, p *process, pool string) (holder, error) {
 	h := holder{pool: pool, uid: p.uid, process: p.pid}
-	if d.config.Started == nil {
+	if d.config.Load().Started == nil {
 		return h, nil
 	}
 	of, leader := d.startedFor(conn, *p)
@@ -85,7 +85,7 @@ func (d *Dispatcher) holderOf(conn *net.UnixConn, p *process, pool string) (hold
 		p.leader = leader
 		h.process, h.started = leader, of == pool
 	}
-	closed := slices.Contains(d.config.Supervised, pool) && !slices.Contains(d.config.OpenPools, pool)
+	closed := slices.Contains(d.config.Load().Supervised, pool) && !slices.Contains(d.config.Load().OpenPools, pool)
 	if closed && !h.started {
 		return h, refusal(attach.CodeDenied,
 			"pool %q takes workers only that the server has started, and process %d is none", pool, p.pid)
@@ -103,7 +103,7 @@ func (d *Dispatcher) startedFor(conn *net.UnixConn, p process) (pool string, lea
 		return "", 0 // it has ended
 	}
 	defer unix.Close(fd)
-	pool, leader = d.config.Started(p.pid)
+	pool, leader = d.config.Load().Started(p.pid)
 	if exited(fd) {
 		return "", 0
 	}

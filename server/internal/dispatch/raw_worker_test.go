@@ -49,7 +49,7 @@ func newTestDispatcherWith(t *testing.T, change func(*Config)) *testDispatcher {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &testDispatcher{Dispatcher: inner, t: t, pool: inner.pools["default"], socket: t.TempDir() + "/workers"}
+	d := &testDispatcher{Dispatcher: inner, t: t, pool: inner.Pool("default"), socket: t.TempDir() + "/workers"}
 	d.pool.supervised = true
 	listener, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: d.socket, Net: "unixpacket"})
 	if err != nil {

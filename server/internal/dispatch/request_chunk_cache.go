@@ -18,9 +18,9 @@ type RequestChunkCache struct {
 	streams []*Stream
 
 	slotSize int
-	fair     bool // an address can keep only so many streams waiting
 
 	mu     sync.Mutex
+	fair   bool      // an address can keep only so many streams waiting
 	free   []*Stream // stack: the row freed last is used first
 	held   holdings
 	queue  fairQueue
@@ -96,6 +96,13 @@ func (c *RequestChunkCache) acquireRow(ctx context.Context, l *waitLimit, client
 	}
 	c.leave(w)
 	return nil, err
+}
+
+// setFair says whether an address can keep only so many streams waiting.
+func (c *RequestChunkCache) setFair(fair bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fair = fair
 }
 
 // leave takes a waiter out of the queue; a stream that it was just given goes to the next.

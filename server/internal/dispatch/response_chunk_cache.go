@@ -32,6 +32,13 @@ func newResponseChunkCache(c *Config) *ResponseChunkCache {
 	return r
 }
 
+// configure takes over what a configuration says of the number of links.
+func (r *ResponseChunkCache) configure(c *Config) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.bounds.configure(c)
+}
+
 // linkSegment is what a new link gets.
 type linkSegment struct {
 	segment    *shm.ResponseSegment

@@ -18,7 +18,7 @@ func DefaultRetries() Retries { return Retries{OnRefused: true, OnDied: true, Ti
 
 // retries returns those of the pool.
 func (p *Pool) retries() Retries {
-	if r := p.config.Retries; r != nil {
+	if r := p.config.Load().Retries; r != nil {
 		return *r
 	}
 	return DefaultRetries()

@@ -49,7 +49,7 @@ func (s *Stream) mayRetry(err error) bool {
 
 // retryAllowed reports whether the pool has such a request given to another worker.
 func (s *Stream) retryAllowed(err error, served bool) bool {
-	r := s.served.pool.retries()
+	r := s.allowedRetries()
 	died := errors.Is(err, errLinkDead)
 	switch {
 	case !served:
@@ -62,6 +62,14 @@ func (s *Stream) retryAllowed(err error, served bool) bool {
 		go s.served.logLoneDeath(s.deathLog())
 	}
 	return false
+}
+
+// allowedRetries returns those of the request, or of its pool.
+func (s *Stream) allowedRetries() Retries {
+	if s.retries != nil {
+		return *s.retries
+	}
+	return s.served.pool.retries()
 }
 
 // endedWorker reports whether the worker ended by itself when it had nothing but this

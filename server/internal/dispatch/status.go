@@ -11,8 +11,9 @@ import (
 // PoolStatus is a pool at a moment.
 type PoolStatus struct {
 	Name       string
-	Supervised bool // its workers come back by themselves
-	Hopeless   bool // no worker comes up: requests fail at once
+	Supervised bool   // its workers come back by themselves
+	Hopeless   bool   // it has failed: requests fail at once, unless a link is attached
+	Failed     string // why, if so
 	Links      int
 	Lanes      int // requests that the links serve at once
 	Busy       int // lanes with a request whose response has not ended well
@@ -88,7 +89,7 @@ type Survey struct {
 // look at the lanes of one link.
 func (d *Dispatcher) Survey() *Survey {
 	v := &Survey{placements: map[uint64]placement{}}
-	for _, p := range d.pools {
+	for _, p := range d.allPools() {
 		v.addPool(p)
 	}
 	slices.SortFunc(v.Pools, func(a, b PoolStatus) int { return cmp.Compare(a.Name, b.Name) })
@@ -99,7 +100,8 @@ func (d *Dispatcher) Survey() *Survey {
 func (v *Survey) addPool(p *Pool) {
 	p.mu.Lock()
 	links := slices.Clone(p.links)
-	status := PoolStatus{Name: p.name, Supervised: p.supervised, Hopeless: p.hopeless, Queue: p.queue.size}
+	status := PoolStatus{Name: p.name, Supervised: p.supervised, Queue: p.queue.size,
+		Hopeless: p.failed != "", Failed: p.failed}
 	p.mu.Unlock()
 	for _, l := range links {
 		if s, open := v.addLink(l); open {

@@ -39,6 +39,7 @@ type Stream struct {
 	placedAt   atomic.Int64  // when it got its row, then its link, shm.Now
 	attempts   int           // links to which it was assigned
 	idempotent bool          // the request may be served twice
+	retries    *Retries      // of the request; nil: those of the pool
 	deaths     int           // workers that died with the request
 	served     *link         // the last link that it was assigned to; nil: none
 	detached   bool          // EndResponse was called

@@ -76,7 +76,8 @@ func (d *Dispatcher) findStuckWorkers(now int64) {
 // Without a time for it that is as long as the worker may take for a response: what was
 // allowed on purpose is not ended.
 func (d *Dispatcher) stuckAfter(p *Pool) time.Duration {
-	return cmp.Or(p.config.StuckAfter, d.config.StuckAfter, d.config.ResponseTimeout)
+	c := d.config.Load()
+	return cmp.Or(p.config.Load().StuckAfter, c.StuckAfter, c.ResponseTimeout)
 }
 
 // standstill is how long the time is that lanes are measured by.

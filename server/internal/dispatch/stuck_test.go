@@ -162,7 +162,7 @@ func TestAStuckWorkerThatNobodyReplacesIsEvicted(t *testing.T) {
 	d := newStuckTest(t, testStuckAfter)
 	l, w := d.attach() // not started by the server
 	_, _, over := d.serve(l, w)
-	receive(t, "the end of the request", over)
+	_ = receive(t, "the end of the request", over)
 	d.eventually("the eviction", func() bool { return l.gone.Load() })
 	d.eventually("the log", func() bool { return strings.Contains(d.log.String(), "link evicted") })
 	if log := d.log.String(); !strings.Contains(log, "request hangs") || !strings.Contains(log, "its requests hang") {
@@ -184,7 +184,7 @@ func TestAWorkerThatLetsGoWhenItIsToldThatTheTimeIsUpIsNotStuck(t *testing.T) {
 	d := newStuckTest(t, testStuckAfter)
 	l, w := d.attachStarted()
 	s, a, over := d.serve(l, w)
-	receive(t, "the end of the request", over)
+	_ = receive(t, "the end of the request", over)
 	w.Lane(a.Lane).LetGo(a.StreamID)
 	w.Notify(a.Lane)
 	d.quiet()
@@ -226,7 +226,7 @@ func TestAWorkerThatIsSlowButMovesIsNotStuck(t *testing.T) {
 			default:
 			}
 			s.StopWaiting()
-			receive(t, "the end", over)
+			_ = receive(t, "the end", over)
 			w.Lane(a.Lane).LetGo(a.StreamID)
 			w.Notify(a.Lane)
 		})
@@ -257,7 +257,7 @@ func TestARequestThatWaitsForItsClientAndAnOpenWebSocketDoNotHang(t *testing.T) 
 		over := d.await(s)
 		d.quiet()
 		s.StopWaiting()
-		receive(t, "the end", over)
+		_ = receive(t, "the end", over)
 		w.Lane(a.Lane).LetGo(a.StreamID)
 		w.Notify(a.Lane)
 	}
@@ -292,10 +292,10 @@ func TestAWorkerThatTakesNothingIsStuckUnlessItIsBusy(t *testing.T) {
 		} else if got := receive(t, "the report", d.stuck); got.Why != "it takes no requests" {
 			t.Errorf("reported %+v", got)
 		}
-		receive(t, "the end", over)
+		_ = receive(t, "the end", over)
 		for i, s := range open {
 			s.StopWaiting()
-			receive(t, "the end", overs[i])
+			_ = receive(t, "the end", overs[i])
 			w.Lane(taken[i].Lane).LetGo(taken[i].StreamID)
 			w.Notify(taken[i].Lane)
 		}

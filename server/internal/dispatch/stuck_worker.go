@@ -26,7 +26,7 @@ type StuckRequest struct {
 	Method    string
 	Target    string        // path without the query, printable ASCII, cut if it is long
 	Age       time.Duration // since the request came
-	Idle      time.Duration // since the worker has last made progress, or had no need to
+	Idle      time.Duration // since the worker has last made progress, or it was last not its turn
 	Where     string        // it hangs, for a person
 }
 
@@ -96,7 +96,7 @@ func (d *Dispatcher) reportStuck(l *link, w *StuckWorker) {
 		log.Error("request hangs", "method", r.Method, "path", r.Target, "id", r.RequestID, "stream", r.ID,
 			"age", r.Age.Round(time.Millisecond), "idle", r.Idle.Round(time.Millisecond), "where", r.Where)
 	}
-	onStuck := d.config.OnStuck
+	onStuck := d.config.Load().OnStuck
 	if onStuck == nil || w.Leader == 0 {
 		l.close(evicted, fmt.Errorf("stuck: %s", w.Why))
 		return

@@ -12,11 +12,11 @@ import (
 
 // waitLimit bounds how many exchanges wait, and for how long, in all queues together.
 type waitLimit struct {
-	most   int
-	time   time.Duration
 	closed chan struct{} // closed when nobody is to wait any more
 
 	mu        sync.Mutex
+	most      int
+	time      time.Duration // how long each may wait that comes from now on
 	size      int
 	addresses map[netip.Prefix]*addressWaiters
 	bySize    []*list.List // addressWaiters with so many waiters
@@ -50,7 +50,7 @@ func awaitUseful[T any](ctx context.Context, l *waitLimit, w *waiter, values <-c
 		return none, fault.ErrBusy
 	}
 	defer l.leave(w)
-	timer := time.NewTimer(l.time)
+	timer := time.NewTimer(l.longest())
 	defer timer.Stop()
 	for {
 		select {
@@ -68,6 +68,20 @@ func awaitUseful[T any](ctx context.Context, l *waitLimit, w *waiter, values <-c
 			return none, fault.ErrQueueTimeout
 		}
 	}
+}
+
+// configure says how many may wait, and how long. Who waits already stays.
+func (l *waitLimit) configure(most int, long time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.most, l.time = most, long
+}
+
+// longest returns how long one may wait that comes now.
+func (l *waitLimit) longest() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.time
 }
 
 // enter counts w in. If there is no room, one of the address with the most waiters has to

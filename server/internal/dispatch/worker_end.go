@@ -8,6 +8,14 @@ import (
 	"github.com/wavey-ai/upload-response/shm"
 )
 
+// AttachedWorker is a worker that was started, and has attached with a link.
+type AttachedWorker struct {
+	Pool, Link string // names
+	PID        int    // of the process that attached, as the kernel says
+	Leader     int    // of the process that was started: PID itself, or an ancestor
+	Stacks     int    // signal that has PID print its stacks; 0: there is none
+}
+
 // WorkerEnd is how the process of a worker that was started has ended.
 type WorkerEnd struct {
 	Known    bool   // it has ended, and how is known
@@ -15,8 +23,8 @@ type WorkerEnd struct {
 	How      string // for a person, such as "exit status 3"
 }
 
-// endTime is how long a request may wait to hear how its worker has ended: the connection
-// of a worker ends with its process, which its parent then hears of.
+// endTime is how long a request may wait to hear how its worker has ended. The kernel
+// closes the connection of a process a moment before it tells the parent.
 const endTime = time.Second
 
 // sameDeath is how long after one another the links of a process are closed when it ends.
@@ -37,14 +45,14 @@ type workerProcess struct {
 // enterProcess returns the process of a leader, and counts a link in; nil: nobody knows how
 // it will end. Release: leave, then forgetProcess.
 func (d *Dispatcher) enterProcess(leader int) *workerProcess {
-	if leader == 0 || d.config.Ended == nil {
+	if leader == 0 || d.config.Load().Ended == nil {
 		return nil
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	p := d.processes[leader]
 	if p == nil {
-		p = &workerProcess{leader: leader, ended: d.config.Ended}
+		p = &workerProcess{leader: leader, ended: d.config.Load().Ended}
 		d.processes[leader] = p
 	}
 	p.mu.Lock()

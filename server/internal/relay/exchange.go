@@ -59,9 +59,10 @@ func (x *exchange) serve() error {
 	s, err := x.relay.dispatcher.Acquire(x.request.Context(), dispatch.Request{
 		Client: x.dispatchClient(), Idempotent: idempotent(x.request.Method),
 		Upload: hasBody, Unasked: !x.session.AwaitsContinue, WebSocket: x.handshake != nil,
+		Retries: x.route.Retries,
 		Info: dispatch.RequestInfo{
 			RequestID: x.client.id, Method: x.request.Method, Target: x.request.RequestURI,
-			Protocol: x.request.Proto, ClientAddress: x.client.address, Start: x.start, Pool: x.route.Pool,
+			Protocol: x.request.Proto, ClientAddress: x.client.address, Start: x.start, Pool: x.route.pool,
 		},
 	})
 	if err != nil {
@@ -144,7 +145,7 @@ func (x *exchange) run(hasBody bool) error {
 	}
 	x.progress.Attach(x.request.Context(), x.controller, x.transferCounter())
 	for {
-		if err := s.Assign(x.request.Context(), x.route.Pool); err != nil {
+		if err := s.Assign(x.request.Context(), x.route.pool); err != nil {
 			x.haltUpload(err)
 			x.progress.Detach()
 			s.Finish(err)

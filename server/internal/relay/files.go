@@ -15,7 +15,7 @@ import (
 // serveFile sends the file that the path of the request names. It reports done = false if
 // there is none, and the route has a pool for that.
 func (x *exchange) serveFile() (done bool, err error) {
-	pool := x.route.Pool != nil
+	pool := x.route.pool != nil
 	if m := x.request.Method; m != http.MethodGet && m != http.MethodHead {
 		if !pool {
 			x.writer.Header()["Allow"] = []string{"GET, HEAD"}
@@ -50,7 +50,7 @@ func (x *exchange) findFile() (*files.File, error) {
 	if err != nil || strings.Count(path, "/") != strings.Count(escaped, "/") {
 		return nil, files.ErrNone
 	}
-	return x.route.Files.Find(path, x.request.Header["Accept-Encoding"])
+	return x.route.files.Find(path, x.request.Header["Accept-Encoding"])
 }
 
 // addSlash sends a client from a folder to its index, in which relative links would lead

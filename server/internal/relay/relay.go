@@ -72,11 +72,11 @@ type Relay struct {
 // the routes make no sense, or an error page cannot be read.
 func New(c Config, d *dispatch.Dispatcher) (*Relay, error) {
 	r := &Relay{dispatcher: d, downloads: newDownloads(), quiet: make(chan struct{})}
-	s, err := newSettings(&c)
+	p, err := r.Prepare(c)
 	if err != nil {
 		return nil, err
 	}
-	r.settings.Store(s)
+	r.Use(p)
 	return r, nil
 }
 

@@ -20,7 +20,7 @@ type Respond struct {
 // answeredHere reports whether the server may answer the request itself: no worker is asked
 // about the server as a whole, nor under a route without a pool, nor for a file.
 func (x *exchange) answeredHere() bool {
-	return x.route == nil || x.route.Pool == nil || x.route.Files != nil
+	return x.route == nil || x.route.pool == nil || x.route.files != nil
 }
 
 // answerItself answers a request that no worker is asked about. It reports done = false if a
@@ -31,7 +31,7 @@ func (x *exchange) answerItself() (done bool, err error) {
 		return true, x.answer(http.StatusOK, "", nil) // OPTIONS *: the server is there
 	case x.request.Method == http.MethodConnect:
 		return true, fmt.Errorf("%w: CONNECT", fault.ErrMethod)
-	case r.Files != nil:
+	case r.files != nil:
 		return x.serveFile()
 	case r.Redirect != nil:
 		return true, x.redirect(r.Redirect)

@@ -58,7 +58,7 @@ func (c *collection) addPool(p *server.PoolStatus) {
 	}
 	a.Links, a.Lanes, a.Busy, a.Unreleased, a.Queue = p.Links, p.Lanes, p.Busy, p.Unreleased, p.Queue
 	if p.Hopeless {
-		a.State = AppFailed
+		a.State, a.Reason = AppFailed, orElse(a.Reason, p.Failed)
 	}
 }
 

@@ -30,28 +30,33 @@ func newWatcher(folder string, patterns []string) (*watcher, error) {
 		return nil, err
 	}
 	w := &watcher{files: files, folder: folder, patterns: patterns}
-	if err := w.add(folder); err != nil {
+	if _, err := w.add(folder); err != nil {
 		_ = files.Close()
 		return nil, err
 	}
 	return w, nil
 }
 
-// add watches a folder and those below it.
-func (w *watcher) add(folder string) error {
-	return filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+// add watches a folder and those below it. It returns a file in them that matches, or "": in a
+// new folder there may be some before it is watched.
+func (w *watcher) add(folder string) (found string, err error) {
+	err = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil && path == w.folder:
 			return err
 		case err != nil: // it was just removed, or we may not read it
 			return nil
 		case !entry.IsDir():
+			if w.matches(path) {
+				found = path
+			}
 			return nil
 		case path != w.folder && foreign(path):
 			return filepath.SkipDir
 		}
 		return w.files.Add(path)
 	})
+	return found, err
 }
 
 // foreign reports whether a folder has files that nobody works on.
@@ -79,18 +84,27 @@ func (w *watcher) next(ctx context.Context) (changed string, err error) {
 		case err := <-w.files.Errors:
 			return "", err
 		case event := <-w.files.Events:
-			if event.Has(fsnotify.Create) {
-				_ = w.add(event.Name) // a folder, or gone again
-			}
-			if event.Op == fsnotify.Chmod || !w.matches(event.Name) {
+			name := w.fileOf(event)
+			if name == "" {
 				continue
 			}
 			if changed == "" {
-				changed = w.relative(event.Name)
+				changed = w.relative(name)
 			}
 			settled.Reset(settleTime)
 		}
 	}
+}
+
+// fileOf returns the watched file that an event is about, or "".
+func (w *watcher) fileOf(event fsnotify.Event) (name string) {
+	if event.Has(fsnotify.Create) {
+		name, _ = w.add(event.Name) // a folder, or a file, or gone again
+	}
+	if event.Op != fsnotify.Chmod && w.matches(event.Name) {
+		name = event.Name
+	}
+	return name
 }
 
 // matches reports whether the file of a path is watched.

@@ -15,7 +15,8 @@ def environ_app(environ: Any, start_response: Any) -> list[bytes]:
 async def scope_app(scope: Any, receive: Any, send: Any) -> None:
     """Say what of the scope is of a path."""
     assert scope["type"] == "http"
-    body = json.dumps({name: scope[name] for name in ("path", "root_path")}).encode()
+    seen = {name: scope[name] for name in ("path", "root_path")} | {"raw_path": scope["raw_path"].decode()}
+    body = json.dumps(seen).encode()
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": body})
 

@@ -103,7 +103,7 @@ class Incoming(RequestHandle):
         link.return_buffers(buffers)
         pin = self.pinned()
         if count == MAX_SLOTS:  # the client is far ahead: release them together, which wakes the server once
-            pin.due = fetched[-1][0]
+            pin.release_together(fetched[-1][0])
         else:
             pin.release_now()
         fetched.reverse()

@@ -38,15 +38,25 @@ def _server(authority: bytes, scheme: bytes) -> tuple[str, tuple[str, int]]:
     return text or "http", (host, int(port))
 
 
-class _Names(dict[bytes, tuple[tuple[bytes, ...], bool]]):
-    """Caches the names of headers, and whether the first one is the client's address. Most clients
-    send the same names every time.
+# What the server, or a proxy that it trusts, has removed from the beginning of the path.
+_PREFIX = b"x-forwarded-prefix"
+
+
+def _stripped(prefix: bytes) -> tuple[bytes, str]:
+    """Return an escaped prefix as it is, and as text; nothing if it is no path."""
+    raw = prefix.rstrip(b"/") if prefix.startswith(b"/") else b""
+    return raw, unquote_to_bytes(raw).decode("utf-8", "replace")
+
+
+class _Names(dict[bytes, tuple[tuple[bytes, ...], bool, bool]]):
+    """Caches the names of headers, whether the first one is the client's address, and whether there
+    is a prefix. Most clients send the same names every time.
     """
 
-    def __missing__(self, flat: bytes) -> tuple[tuple[bytes, ...], bool]:
+    def __missing__(self, flat: bytes) -> tuple[tuple[bytes, ...], bool, bool]:
         names = tuple(flat.split(b"\0")[:-1])
         named = names[:1] == (CLIENT,)
-        found = names[named:], named
+        found = names[named:], named, _PREFIX in names
         if len(flat) <= _MAX_LENGTH:
             if len(self) >= _MAX_LISTS:
                 self.clear()
@@ -64,13 +74,17 @@ class Scopes:
     def make(self, exchange: Exchange) -> dict[str, Any]:
         """Return the scope of a request."""
         method, scheme, authority, target, *values = exchange.head.split(b"\0")
-        names, named = self._names[exchange.names]
+        names, named, mounted = self._names[exchange.names]
         client = client_address(values.pop(0).decode("latin-1")) if named else None
         headers = [(b"host", authority), *zip(names, values)] if authority else [*zip(names, values)]
         text, server = _server(authority, scheme)
         raw_path, _, query = target.partition(b"?")
         path_bytes = raw_path if b"%" not in raw_path else unquote_to_bytes(raw_path)
         path, root = path_bytes.decode("utf-8", "replace"), self._root_path
+        root = root if not root or is_below(root, path) else ""
+        if mounted:
+            raw_prefix, prefix = _stripped(values[names.index(_PREFIX)])
+            root, path, raw_path = prefix + root, prefix + path, raw_prefix + raw_path
         return {
             "type": "http",
             "asgi": ASGI.copy(),
@@ -80,7 +94,7 @@ class Scopes:
             "path": path,
             "raw_path": raw_path,
             "query_string": query,
-            "root_path": root if not root or is_below(root, path) else "",
+            "root_path": root,
             "headers": headers,
             "client": client,
             "server": server,

@@ -23,6 +23,9 @@ _OMITTED = ""
 
 _CLIENT = CLIENT.decode()
 
+# What the server, or a proxy that it trusts, has removed from the beginning of the path.
+_PREFIX = "HTTP_X_FORWARDED_PREFIX"
+
 # The keys of what precedes the field values in the head of a request.
 _HEAD_KEYS = ("REQUEST_METHOD", "wsgi.url_scheme", "HTTP_HOST", "REQUEST_URI")
 
@@ -34,6 +37,11 @@ def _key(name: str) -> str:
     if name in ("content-type", "content-length"):
         return name.upper().replace("-", "_")
     return _OMITTED if "_" in name or name == "proxy" else "HTTP_" + name.upper().replace("-", "_")
+
+
+def _stripped(prefix: str) -> str:
+    """Return an escaped prefix as a native string; nothing if it is no path."""
+    return unquote(prefix, "latin-1").rstrip("/") if prefix.startswith("/") else ""
 
 
 class _Keys(dict[bytes, tuple[tuple[str, ...], bool]]):
@@ -115,6 +123,8 @@ class Environs:
         environ["PATH_INFO"] = path
         if self._root and is_below(self._root, path):
             environ["SCRIPT_NAME"], environ["PATH_INFO"] = self._root, path[len(self._root) :]
+        if _PREFIX in environ:
+            environ["SCRIPT_NAME"] = _stripped(environ[_PREFIX]) + environ["SCRIPT_NAME"]
         environ["SERVER_PROTOCOL"] = _PROTOCOLS.get(exchange.http_version, "HTTP/1.1")
         environ["SERVER_NAME"], environ["SERVER_PORT"] = host_and_port(authority, scheme)
         environ["wsgi.input"] = Input(exchange, waiter)

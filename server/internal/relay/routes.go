@@ -13,23 +13,48 @@ import (
 type Route struct {
 	Name     string
 	Rule     route.Rule
-	Pool     *dispatch.Pool
+	PoolName string // empty: no worker is asked
 	Redirect *Redirect
 	Respond  *Respond
-	Files    *files.Folder // with a pool: that gets what no file answers
+	Files    *files.Config // with a pool: that gets what no file answers
 
-	Rates     RateLimit // besides that of all requests
-	BodyLimit int64     // in place of that of all requests; 0: that one
+	Rates     RateLimit         // besides that of all requests
+	BodyLimit int64             // in place of that of all requests; 0: that one
+	Retries   *dispatch.Retries // in place of those of the pool; nil: those
 
+	pool  *dispatch.Pool
+	files *files.Folder
 	rates *rateTable
 }
 
-// bind fills in what the route takes from the configuration of all.
-func (r *Route) bind(c *Config) {
-	r.rates = newRateTable(&r.Rates)
+// prepare opens what the route needs, and fills in what it takes from the configuration of
+// all. Before is the route in whose place it comes, or nil: clients keep what they have used
+// of their rate.
+func (r *Route) prepare(c *Config, before *Route) (err error) {
+	if before != nil && before.Rates == r.Rates {
+		r.rates = before.rates
+	} else {
+		r.rates = newRateTable(&r.Rates)
+	}
 	if r.BodyLimit == 0 {
 		r.BodyLimit = c.BodyLimit
 	}
+	if r.Files != nil {
+		if r.files, err = files.Open(*r.Files); err != nil {
+			return fmt.Errorf("route %q: %w", r.Name, err)
+		}
+	}
+	return nil
+}
+
+// routeNamed returns the route of a name, or nil.
+func routeNamed(routes []Route, name string) *Route {
+	for i := range routes {
+		if routes[i].Name == name {
+			return &routes[i]
+		}
+	}
+	return nil
 }
 
 // newTable compiles the rules of routes.

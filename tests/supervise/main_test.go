@@ -1,0 +1,47 @@
+// Package supervise_test has worker processes misbehave under a program that looks after
+// them, while other clients send requests: the pool serves again soon, each time; nobody
+// else's request fails but for what docs/faults.md says; and the log says which request it
+// was, and what became of the process.
+//
+// Workers in Go, in C, and in Python with a WSGI and an ASGI application have the same paths:
+//
+//	/ok /echo          a short response; the body of the request
+//	/slow /slow-read   2 seconds in which bytes move all the time, one way or the other
+//	/hang              waits for a lock that nobody releases
+//	/sleep             sleeps
+//	/spin              computes
+//	/gil               computes in C without letting another thread of Python run
+//	/deadlock          waits in the event loop for another task of that loop
+//	/eat               keeps 160 MiB of memory, and answers
+//	/exit /abort       ends the process: with status 3, by SIGABRT
+//
+// The short run is part of every test; the long one is "make soak-supervise", or
+//
+//	go test ./tests/supervise -v -supervise.time 60s
+package supervise_test
+
+import (
+	"flag"
+	"testing"
+	"time"
+
+	"github.com/wavey-ai/upload-response/tests/harness"
+)
+
+var (
+	superviseTime = flag.Duration("supervise.time", 0, "how long all misbehave together; 0 is a short run")
+	superviseSeed = flag.Uint64("supervise.seed", 0, "of the random numbers; 0 is another one each time")
+)
+
+const (
+	// stuckAfter is the time without progress after which a worker is replaced.
+	stuckAfter = 500 * time.Millisecond
+	// recovery is how much later than that the pool has to serve again.
+	recovery = 2 * time.Second
+	// stopTimeout is how long a process may take to end by SIGTERM.
+	stopTimeout = time.Second
+	// processes is how many there are of each worker.
+	processes = 2
+)
+
+func TestMain(m *testing.M) { harness.Main(m, map[string]func(){"go": goRole}) }
