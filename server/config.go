@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
+	"github.com/wavey-ai/upload-response/server/internal/relay"
 )
 
 // Config says how a router works. Start from [DefaultConfig]; a zero field is not a default.
@@ -153,7 +154,26 @@ type Config struct {
 	// Log takes errors and life-cycle events, AccessLog a line for every exchange. Nil is
 	// silence.
 	Log, AccessLog *slog.Logger
+	// AccessLogDetails adds to these lines what may be secrets - the target with its query, the host, the agent and
+	// the referer - and the route and the kind of a failure. The formats of package accesslog want it.
+	AccessLogDetails bool
+	// AccessLogSkip are paths whose requests have no line, unless they fail. One that ends in * stands for all that
+	// begin so.
+	AccessLogSkip []string
+
+	// Tracer makes spans of requests, see package tracing. Nil: nobody does, and the trace of a request is only passed
+	// on to its worker, and logged.
+	Tracer Tracer
 }
+
+// Tracer makes spans of requests, as package tracing does.
+type Tracer = relay.Tracer
+
+// TracedRequest is what a [Tracer] learns of a request that is over.
+type TracedRequest = relay.TracedRequest
+
+// Span says which ids the spans of a request have.
+type Span = relay.Span
 
 // ErrorPages are how clients are told that the server could not serve a request.
 type ErrorPages struct {

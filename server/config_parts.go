@@ -38,7 +38,9 @@ func (c *Config) forRelay(trust *conn.Trust, windows *conn.Budget) (relay.Config
 		AllowTrace: c.AllowTrace, MessageLimit: c.MessageLimit, PingInterval: c.PingInterval,
 		Rates:      relay.RateLimit{Rate: float64(c.RequestRate), Burst: c.RequestBurst, Header: c.RequestRateHeader},
 		ErrorPages: errorpage.Config(c.ErrorPages),
-		Windows:    windows, Compress: c.Compress, CompressMin: c.CompressMin, Log: c.Log, AccessLog: c.AccessLog,
+		Windows:    windows, Compress: c.Compress, CompressMin: c.CompressMin, Log: c.Log,
+		AccessLog: relay.AccessLog{Log: c.AccessLog, Details: c.AccessLogDetails, Skip: c.AccessLogSkip},
+		Tracer:    c.Tracer,
 	}
 	names := routeNames(c.Routes)
 	for i := range c.Routes {

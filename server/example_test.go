@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"time"
@@ -95,6 +96,32 @@ func ExampleNewRouter() {
 	// Output:
 	// pool default serves /upload/file
 	// fine
+}
+
+// A supervisor replaces a worker, and no request fails: the old one gets no more of them, and ends
+// when the last that it has is over.
+func ExampleUploadResponseRouter_DrainWorker() {
+	socket, remove := socketFolder()
+	defer remove()
+	router, err := server.NewRouter(exampleConfig())
+	must(err)
+	defer router.Close()
+	workers, err := server.ListenWorkers(socket, false)
+	must(err)
+	defer workers.Close()
+	go func() { _ = router.ServeWorkers(workers) }()
+	web := httptest.NewServer(router)
+	defer web.Close()
+
+	stop := exampleWorker(socket, "default")
+	fmt.Println(get(web.URL + "/old"))
+	<-router.DrainWorker(os.Getpid()) // here, the worker is in our own process
+	defer exampleWorker(socket, "default")()
+	stop()
+	fmt.Println(get(web.URL + "/new"))
+	// Output:
+	// pool default serves /old
+	// pool default serves /new
 }
 
 // ServeWorkers lets workers attach until the listener is closed. Routes choose the pool that

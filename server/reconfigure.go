@@ -29,17 +29,19 @@ func (e *UpgradeError) Is(target error) bool { return target == ErrNeedsUpgrade 
 var liveFields = []string{
 	"Routes", "ErrorPages", "BodyLimit", "FieldLimit", "AllowTrace", "MessageLimit", "PingInterval",
 	"RequestRate", "RequestBurst", "RequestRateHeader", "Compress", "CompressMin", "Log", "AccessLog",
+	"AccessLogDetails", "AccessLogSkip", "Tracer",
 	"ResponseTimeout", "StuckAfter", "PoolConfigs", "ClientTimeout", "StallTime", "MinBodyRate", "QueueLength",
 	"QueueTime", "Supervised", "OpenPools", "AllowUIDs", "AllowGIDs", "PoolUIDs", "PoolGIDs", "StartedWorkers",
-	"LinksPerProcess", "LinksPerUser", "LinksPerPool",
+	"LinksPerProcess", "LinksPerUser", "LinksPerPool", "HeaderLimit", "TrustedProxies", "TrustUnix", "WindowMemory",
 }
 
 // Reconfigure has requests that come from now on served by another configuration. Those in
 // progress, uploads, downloads and WebSockets among them, go on with the one that they began
 // with. On an error nothing has changed: the configuration makes no sense, a folder or an
 // error page cannot be read, or something changes that cannot, see [UpgradeError]. Functions
-// stay as they are, and a [Server] keeps the ClientTimeout and StallTime that it began with for
-// what it writes by itself. A pool
+// stay as they are. A [Server] keeps the ClientTimeout and StallTime that it began with for what
+// it writes by itself, and refuses headers over four times the HeaderLimit that it began with;
+// open connections of proxies are trusted as they were. A pool
 // to which no route leads any more serves whoever waits for it, and then its workers are told
 // to go. A client keeps what it has used of a rate if that rate stays the same.
 func (r *UploadResponseRouter) Reconfigure(c Config) error {
@@ -64,7 +66,7 @@ func (r *UploadResponseRouter) Reconfigure(c Config) error {
 // use has both halves use a checked configuration. In between, requests may choose by the old
 // routes, which lead to pools that are still there.
 func (r *UploadResponseRouter) use(c *Config) error {
-	forRelay, err := c.forRelay(&r.trust, r.windows)
+	forRelay, err := c.forRelay(r.trust, r.windows)
 	if err != nil {
 		return err
 	}
@@ -75,6 +77,8 @@ func (r *UploadResponseRouter) use(c *Config) error {
 	forDispatcher := c.forDispatcher()
 	r.dispatcher.AddPools(&forDispatcher)
 	r.dispatcher.Reconfigure(forDispatcher)
+	r.trust.Set(slices.Clone(c.TrustedProxies), c.TrustUnix)
+	r.windows.SetTotal(c.WindowMemory)
 	r.relay.Use(next)
 	r.dispatcher.RetirePools()
 	return nil

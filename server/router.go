@@ -10,6 +10,8 @@ import (
 
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
+	"github.com/wavey-ai/upload-response/server/internal/fault"
+	"github.com/wavey-ai/upload-response/server/internal/meter"
 	"github.com/wavey-ai/upload-response/server/internal/relay"
 )
 
@@ -30,10 +32,11 @@ type UploadResponseRouter struct {
 	reconfiguring sync.Mutex // guards config, but for what does not change
 	config        Config
 
-	trust      conn.Trust
+	trust      *conn.Trust
 	windows    *conn.Budget
 	dispatcher *dispatch.Dispatcher
 	relay      *relay.Relay
+	meters     *meter.Meters
 }
 
 // NewRouter reserves the memory and returns a router without workers. It returns
@@ -51,8 +54,8 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 		return nil, err
 	}
 	r := &UploadResponseRouter{
-		config: c, trust: conn.Trust{Proxies: c.TrustedProxies, Unix: c.TrustUnix},
-		windows: conn.NewBudget(c.WindowMemory), dispatcher: dispatcher,
+		config: c, trust: conn.NewTrust(c.TrustedProxies, c.TrustUnix),
+		windows: conn.NewBudget(c.WindowMemory), dispatcher: dispatcher, meters: meter.New(fault.Labels()),
 	}
 	if r.relay, err = r.newRelay(); err != nil {
 		return nil, errors.Join(err, dispatcher.Close())
@@ -61,10 +64,11 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 }
 
 func (r *UploadResponseRouter) newRelay() (*relay.Relay, error) {
-	c, err := r.config.forRelay(&r.trust, r.windows)
+	c, err := r.config.forRelay(r.trust, r.windows)
 	if err != nil {
 		return nil, err
 	}
+	c.Meters = r.meters
 	return relay.New(c, r.dispatcher)
 }
 

@@ -59,11 +59,12 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 		Handler: handler, MaxHeaderBytes: headerRoom * router.config.HeaderLimit,
 		HeaderTime: limits.HeaderTime, IdleTime: limits.IdleTime, Streams: limits.StreamsPerConn,
 		AltSvc: limits.AltSvc, NoAltSvc: limits.AltSvc == AltSvcOff,
-		Trust: &router.trust, Addresses: addresses, Budget: router.windows, Log: log,
+		Trust: router.trust, Addresses: addresses, Budget: router.windows, Meters: router.meters, Log: log,
 	})
 	s.accept = accept.Config{
-		Trust: &router.trust, ProxyProtocol: limits.ProxyProtocol, Addresses: addresses,
-		HandshakeTime: limits.HeaderTime, AltSvc: s.http3.AltSvc, HTTP1: base, Fast: s.fast, Log: log,
+		Trust: router.trust, ProxyProtocol: limits.ProxyProtocol, Addresses: addresses,
+		HandshakeTime: limits.HeaderTime, AltSvc: s.http3.AltSvc, HTTP1: base, Fast: s.fast,
+		Meters: router.meters, Log: log,
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)

@@ -20,3 +20,6 @@ func clockBases() (int64, time.Time) {
 	}
 	return ts.Nano(), time.Now()
 }
+
+// At returns what Now was at a time. Preconditions: the time came from [time.Now] in this process.
+func At(t time.Time) int64 { return monotonicBase + int64(t.Sub(runtimeBase)) }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/cmd/upload-response/internal/admin"
+	"github.com/wavey-ai/upload-response/server/metrics"
 )
 
 // adminListener is the admin listener of a service. The zero value is none.
@@ -81,7 +82,7 @@ func (a *adminListener) close() {
 func (v *service) adminConfig() admin.Config {
 	s := &v.settings.admin
 	return admin.Config{
-		Router: v.router, Supervisor: v.workers,
+		Router: v.router, Supervisor: v.workers, Metrics: metrics.Handler(metrics.NewRegistry(v.metricsSources())),
 		Address: s.address, Token: s.token, Pprof: s.pprof, Log: v.log,
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -70,6 +71,9 @@ type certificates struct {
 	files *tlscert.Files    // nil: not in files
 	acme  *acmeCertificates // nil: not from an authority
 	tls   *tls.Config
+
+	name    string // of the one that is in files, or was made
+	current func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 }
 
 // loadCertificates reads the certificate, or makes one. It returns nil if none is needed.
@@ -97,6 +101,7 @@ func (l *listenerSettings) loadCertificates(log *slog.Logger) (_ *certificates, 
 	default:
 		return nil, nil
 	}
+	c.name, c.current = cmp.Or(s.cert, "self-signed"), get
 	if c.tls, err = tlscert.NewConfig(get, s.clientCA); err != nil {
 		return nil, fmt.Errorf("--tls-client-ca %s: %w", s.clientCA, err)
 	}

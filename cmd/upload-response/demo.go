@@ -45,6 +45,7 @@ func (s *settings) demoFlags(getenv func(string) string) *cli.FlagSet {
 		Name: "access-log", Help: "write a line for every request to standard output", Default: "true",
 		Parse: cli.Toggle(&s.accessLog),
 	})
+	log.Options = append(log.Options, s.logFiles.flags()...)
 	return &cli.FlagSet{
 		Command: "upload-response demo", Summary: "runs a server with built-in workers on /echo, /digest and /discard",
 		Example: demoExample,
@@ -56,7 +57,7 @@ func (s *settings) demoFlags(getenv func(string) string) *cli.FlagSet {
 				Name: "socket", Arg: "PATH", Help: "Unix socket for workers",
 				Default: os.TempDir() + "/upload-response-demo-PID.sock", Parse: socketPath(&s.socket),
 			},
-		}}, s.listeners.securityFlags(), log},
+		}}, s.listeners.securityFlags(), log, s.observe.flags()},
 	}
 }
 

@@ -35,7 +35,7 @@ var commonFlags = []string{
 	"num-streams", "slot-size", "slots-per-stream", "memory", "response-timeout", "queue-timeout", "shutdown-timeout",
 	"body-limit", "request-rate", "compress", "worker", "workers", "worker-user", "stuck-after",
 	"stop-timeout", "scale-max",
-	"admin", "log-level", "log-format", "access-log",
+	"admin", "log-level", "log-format", "access-log", "access-log-format", "metrics",
 }
 
 const serveNotes = `
@@ -56,9 +56,16 @@ server takes the sockets that systemd passes on, if there are any; else it liste
 in the variable PORT, as hosting platforms set it, for clients of all machines.
 
 SIGTERM, SIGINT and SIGQUIT end the server when the running requests have finished; a second
-signal ends it at once. SIGUSR1 logs counters. SIGHUP reads the certificate files again, and
-with --reload-workers replaces the worker processes, one after the other, by new ones.
+signal ends it at once. SIGUSR1 opens log files again and logs counters. SIGHUP reads the
+certificate files again, and with --reload-workers replaces the worker processes, one after
+the other, by new ones.
 SIGABRT ends the server at once, and prints the stacks of all goroutines.
+
+All formats of --access-log-format but text show queries, which may hold secrets. A template
+has fields in braces:
+  agent, app, client, duration_s, error, first_byte_s, host, id, method, path, protocol,
+  queue_s, reason, received, referer, request, route, sent, status, stream, target, time,
+  time_clf, trace, websocket, worker
 `
 
 // flags returns the flags of serve, with s set to the defaults.
@@ -71,12 +78,14 @@ func (s *settings) flags(getenv func(string) string) *cli.FlagSet {
 	log.Options = append(log.Options, cli.Option{
 		Name: "access-log", Help: "write a line for every request to standard output", Parse: cli.Toggle(&s.accessLog),
 	})
+	log.Options = append(log.Options, s.logFiles.flags()...)
 	return &cli.FlagSet{
 		Command: serveCommand, Summary: "runs the server", Example: serveExample, Notes: serveNotes,
 		Common: commonFlags,
 		Groups: []cli.Group{
 			s.addressFlags(), s.listeners.securityFlags(), s.proxyFlags(), s.memoryFlags(), s.timeoutFlags(),
 			s.requestFlags(), s.clientFlags(), s.compressionFlags(), s.workerFlags(), s.admin.flags(), log,
+			s.observe.flags(),
 		},
 	}
 }

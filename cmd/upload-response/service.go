@@ -21,6 +21,7 @@ import (
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/server/listen"
 	"github.com/wavey-ai/upload-response/server/supervise"
+	"github.com/wavey-ai/upload-response/server/tracing"
 	"github.com/wavey-ai/upload-response/shm"
 )
 
@@ -38,8 +39,11 @@ type service struct {
 	workers      *supervise.Supervisor
 	output       serverOutput
 	admin        adminListener
-	failed       chan error  // why it cannot go on
-	draining     atomic.Bool // it is about to end
+	failed       chan error     // why it cannot go on
+	draining     atomic.Bool    // it is about to end
+	metrics      *metricsServer // nil: nobody asks for them
+	logFiles     []openLog
+	tracer       *tracing.Tracer // nil: requests are not traced
 	ctx          context.Context
 	cancel       context.CancelFunc // ends ctx: nothing new begins
 	beforeStop   func()             // called when the service is about to end, and waited for; nil: nothing
@@ -53,7 +57,6 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 		workerLog: s.logging.logger(stderr, slog.LevelInfo),
 		signals:   make(chan os.Signal, 4), failed: make(chan error, 4+len(s.listeners.addresses)),
 	}
-	v.log = v.admin.watch(v.log)
 	signal.Notify(v.signals, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2)
 	v.ctx, v.cancel = context.WithCancel(context.Background())
 	if err := errors.Join(closeDescriptorsOnExec(), setDumpable(s.dumpable)); err != nil {
@@ -66,16 +69,17 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 			v.release()
 		}
 	}()
+	if err = v.openLogs(stdout, stderr); err != nil {
+		return nil, err
+	}
 	if err = s.checkPrograms(); err != nil {
 		return nil, err
 	}
 	if err = v.listen(); err != nil {
 		return nil, err
 	}
-	s.config.Log = v.log
-	if s.accessLog {
-		s.config.AccessLog = s.logging.logger(stdout, slog.LevelInfo)
-		v.reportLoss(stdout)
+	if err = v.openTracing(); err != nil {
+		return nil, err
 	}
 	v.prepareWorkers()
 	if v.router, err = server.NewRouter(s.config); err != nil {
@@ -106,6 +110,9 @@ func (v *service) release() {
 		_ = l.Close()
 	}
 	v.admin.close()
+	v.metrics.close()
+	v.closeTracing()
+	v.flushLogs()
 }
 
 // listen loads the certificates, and listens for clients and for workers.
@@ -121,6 +128,9 @@ func (v *service) listen() (err error) {
 				systemError(err))
 		}
 		v.listeners = append(v.listeners, l)
+	}
+	if v.metrics, err = v.openMetrics(); err != nil {
+		return err
 	}
 	if v.socket, err = server.ListenWorkers(s.socket, s.otherUsers()); err != nil {
 		return fmt.Errorf("%w (choose another path with --socket)", err)
@@ -164,6 +174,7 @@ func (v *service) start() {
 	}
 	v.fail(v.certificates.manage(v.ctx))
 	v.fail(v.workers.Apply(v.settings.apps))
+	v.metrics.start(v.metricsSources(), v.log, v.fail)
 	v.log.Info("ready", "listen", strings.Join(listening, " "), "socket", v.settings.socket, "admin", v.admin.where(),
 		v.settings.memoryPlan(v.router.Stats().TotalBuffers))
 }
@@ -186,6 +197,7 @@ func (v *service) fail(err error) {
 // run serves until a signal or a failure ends the service.
 func (v *service) run() error {
 	defer signal.Stop(v.signals)
+	defer v.flushLogs()
 	var failure error
 	for stopping := false; !stopping; {
 		select {
@@ -220,7 +232,6 @@ func (v *service) Draining() bool { return v.draining.Load() }
 // workers of this one finish.
 func (v *service) stop() error {
 	v.admin.drain()
-	defer v.admin.close()
 	v.cancel()
 	v.draining.Store(true)
 	if v.beforeStop != nil {
@@ -234,6 +245,9 @@ func (v *service) stop() error {
 		v.log.Warn("requests cut off", "error", err)
 	}
 	v.workers.Stop()
+	v.closeTracing()
+	v.metrics.close()
+	v.admin.close() // it asks the router
 	err := v.router.Close()
 	v.log.Info("stopped")
 	return err

@@ -23,6 +23,8 @@ type settings struct {
 	accessLog bool
 	admin     adminSettings
 	logging   logging
+	logFiles  logFiles
+	observe   observation
 	shutdown  time.Duration
 	// drainDelay is the time from the signal until the listeners close.
 	drainDelay time.Duration
@@ -65,6 +67,9 @@ func (s *settings) complete(given func(option string) bool) error {
 		return err
 	}
 	s.admin.complete(given, s.socket)
+	if !given("access-log") && s.logFiles.wanted(given) {
+		s.accessLog = true
+	}
 	if err := s.listeners.complete(); err != nil {
 		return err
 	}

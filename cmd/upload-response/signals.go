@@ -11,11 +11,12 @@ import (
 	"github.com/wavey-ai/upload-response/server"
 )
 
-// handle does what a signal asks for: it logs the counters, or reads the certificate files
+// handle does what a signal asks for: it opens log files again and logs the counters, or reads the certificate files
 // again. It returns false for a signal that asks the service to end.
 func (v *service) handle(s os.Signal) bool {
 	switch s {
 	case unix.SIGUSR1:
+		v.reopenLogs()
 		attrs := append(statsAttrs(v.router.Stats()), slog.Int64("lost_log_lines", v.output.lostLines()))
 		v.log.LogAttrs(context.Background(), slog.LevelInfo, "stats", attrs...)
 	case unix.SIGHUP:

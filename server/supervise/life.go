@@ -151,7 +151,7 @@ func (s *Supervisor) noteDeath(slot *slot, p *process) (pause time.Duration) {
 	if !p.exit.Started.IsZero() {
 		ran = p.exit.Ended.Sub(p.exit.Started)
 	}
-	pause = slot.pauses.next(ran, slot.gaveUp)
+	pause = slot.pauses.next(ran, !p.exit.Ready.IsZero(), slot.gaveUp)
 	slot.nextTry = time.Now().Add(pause)
 	slot.app.restarts++
 	failed, deaths := s.fail(slot.app, p.exit.How), slot.deaths

@@ -202,6 +202,7 @@ func (s *slot) remove(why Reason) {
 const (
 	firstPause  = 100 * time.Millisecond
 	maxPause    = 5 * time.Second
+	servedPause = time.Second      // after a process that had attached: its pool is to serve again soon
 	failedPause = 30 * time.Second // once the process has failed
 	longRun     = 10 * time.Second // after a run of this length the pauses begin again
 	pauseSpread = 0.2
@@ -220,8 +221,9 @@ func newPauses() pauses {
 	return pauses{exponential: b}
 }
 
-// next returns the pause after a run.
-func (p *pauses) next(ran time.Duration, failed bool) time.Duration {
+// next returns the pause after a run. served: the process had attached. failed: it has failed
+// for good, as far as can be known.
+func (p *pauses) next(ran time.Duration, served, failed bool) time.Duration {
 	if ran >= longRun {
 		p.short = 0
 		p.exponential.Reset()
@@ -233,6 +235,9 @@ func (p *pauses) next(ran time.Duration, failed bool) time.Duration {
 	pause := p.exponential.NextBackOff()
 	if p.short++; p.short == 1 {
 		return firstPause
+	}
+	if served {
+		pause = min(pause, servedPause)
 	}
 	return pause.Round(time.Millisecond)
 }

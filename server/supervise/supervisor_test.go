@@ -27,7 +27,7 @@ func TestPausesDoubleUpToABoundAndStartAfreshAfterALongLife(t *testing.T) {
 		{0, true, 30 * time.Second}, {0, true, 30 * time.Second},
 		{10 * time.Second, false, 100 * time.Millisecond}, {0, false, 200 * time.Millisecond},
 	} {
-		got := p.next(step.life, step.failed)
+		got := p.next(step.life, false, step.failed)
 		spread := time.Duration(float64(step.want)*pauseSpread) + time.Millisecond
 		if got < step.want-spread || got > step.want+spread {
 			t.Errorf("step %d: %v, want %v or nearly", i, got, step.want)
@@ -35,6 +35,18 @@ func TestPausesDoubleUpToABoundAndStartAfreshAfterALongLife(t *testing.T) {
 		if step.want == firstPause && got != firstPause {
 			t.Errorf("step %d: the first pause is %v", i, got)
 		}
+	}
+}
+
+func TestThePauseIsShortAfterAProcessThatServed(t *testing.T) {
+	p := newPauses()
+	for range 10 {
+		if got := p.next(0, true, false); got > servedPause {
+			t.Errorf("a pause of %v", got)
+		}
+	}
+	if got := p.next(0, false, false); got < servedPause {
+		t.Errorf("a pause of %v after one that did not", got)
 	}
 }
 

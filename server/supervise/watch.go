@@ -99,25 +99,31 @@ func (w *fileWatch) run() {
 }
 
 // concerns reports whether the workers depend on what has changed. It watches folders that are
-// new.
+// new, in which there can be files already.
 func (w *fileWatch) concerns(event fsnotify.Event) bool {
-	if event.Has(fsnotify.Create) {
-		w.addFolders(event.Name, true) // if it is one
+	if event.Has(fsnotify.Create) && w.addFolders(event.Name, true) { // if it is one
+		return true
 	}
-	if event.Op == fsnotify.Chmod {
-		return false
-	}
+	return event.Op != fsnotify.Chmod && w.matches(event.Name)
+}
+
+// matches reports whether the workers depend on a file.
+func (w *fileWatch) matches(file string) bool {
 	return slices.ContainsFunc(w.patterns, func(pattern string) bool {
-		matches, err := doublestar.Match(pattern, event.Name)
+		matches, err := doublestar.Match(pattern, file)
 		return err == nil && matches
 	})
 }
 
-// addFolders watches a folder, and those below it.
-func (w *fileWatch) addFolders(base string, below bool) {
+// addFolders watches a folder, and those below it. It reports whether there is a file on which
+// the workers depend.
+func (w *fileWatch) addFolders(base string, below bool) (found bool) {
 	err := filepath.WalkDir(base, func(name string, entry fs.DirEntry, err error) error {
 		switch {
-		case err != nil || !entry.IsDir():
+		case err != nil:
+			return nil
+		case !entry.IsDir():
+			found = found || w.matches(name)
 			return nil
 		case name != base && (!below || isUnwatched(entry.Name())):
 			return filepath.SkipDir
@@ -130,6 +136,7 @@ func (w *fileWatch) addFolders(base string, below bool) {
 	if err != nil && !errors.Is(err, fsnotify.ErrClosed) {
 		w.supervisor.log.Warn("not all files of the app are watched", "app", w.name, "error", err)
 	}
+	return found
 }
 
 func isUnwatched(folder string) bool {

@@ -89,18 +89,22 @@ func consoleBlocks(text string) (all [][]string) {
 	return all
 }
 
-func TestTheConsoleBlocksOfTheReadmeWork(t *testing.T) {
+func TestTheConsoleBlocksOfTheReadmeWork(t *testing.T) { runScenes(t, "README.md", scenes) }
+
+// runScenes runs the console blocks of a page: there is a row for each.
+func runScenes(t *testing.T, page string, scenes []scene) {
+	t.Helper()
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("no curl: apt install curl")
 	}
-	blocks := consoleBlocks(read(t, "README.md"))
+	blocks := consoleBlocks(read(t, page))
 	programs := buildPrograms(t)
 	for _, s := range scenes {
 		var lines []string
 		for _, first := range s.blocks {
 			if len(blocks) == 0 || blocks[0][0] != first {
-				t.Fatalf("README.md has no console block that begins with %q here: "+
-					"is there a row for each, in their order?", first)
+				t.Fatalf("%s has no console block that begins with %q here: "+
+					"is there a row for each, in their order?", page, first)
 			}
 			lines, blocks = append(lines, blocks[0]...), blocks[1:]
 		}
@@ -173,7 +177,7 @@ func newShell(t *testing.T, programs string, s *scene) *shell {
 	sh.open = strings.NewReplacer(s.stands...)
 	names := []string{
 		"127.0.0.1:8080", clear, "--listen :8080", "--listen " + clear,
-		"127.0.0.1:8443", secure, "https://:8443", "https://" + secure,
+		"127.0.0.1:9180", freeAddress(t), "127.0.0.1:8443", secure, "https://:8443", "https://" + secure,
 		"/tmp/", folder + "/", "big.file", folder + "/big.file", "head -c 100M", "head -c 16M",
 		"-o build/", "-o " + programs + "/", "./build/", programs + "/",
 	}

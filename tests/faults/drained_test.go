@@ -45,3 +45,35 @@ func TestTheRequestsOfADrainedWorkerEndAndTheNextGoToOthers(t *testing.T) {
 	}
 	awaitSaid(t, old, "link: worker: link closed: refused (evicted): replaced", 1)
 }
+
+// A reload of the configuration that takes a pool away, and brings another.
+func TestAPoolThatGoesServesItsRequestsToTheEndAndItsWorkersAreTold(t *testing.T) {
+	var c server.Config
+	s := harness.Start(t, func(config *server.Config) {
+		small(config)
+		config.Routes = append(config.Routes, server.Route{Prefix: "/slots", Pool: "slots"})
+		c = *config
+	})
+	old := s.StartWorker(t, "slots")
+	slow := rawclient.Dial(t, s.Addr)
+	slow.Begin("GET", "/slots/ticks")
+	if head, err := slow.ReplyHead(); err != nil || head.Status != 200 {
+		t.Fatalf("%+v: %v", head, err)
+	}
+	c.Routes = []server.Route{{Prefix: "/", Pool: "default"}}
+	harness.Check(t, s.Router.Reconfigure(c))
+	s.StartWorker(t, "handler")
+	client := rawclient.Dial(t, s.Addr)
+	client.Begin("GET", "/slots/now")
+	client.WantReply("GET", 404) // of the other pool, which does not know the path
+	r := rawclient.Reply{}
+	if err := slow.ReplyChunks(&r); err != nil || r.Body != strings.Repeat("tick ", slotsTicks) {
+		t.Errorf("the body is %q, %v", r.Body, err)
+	}
+	awaitSaid(t, old, "link: worker: link closed: the server said goodbye: no route leads to the pool any more", 1)
+	for _, p := range s.Router.Status().Pools {
+		if p.Name == "slots" && p.Links > 0 {
+			t.Errorf("the pool is still there: %+v", p)
+		}
+	}
+}

@@ -46,7 +46,7 @@ func goHandler() http.Handler {
 			}
 		},
 		"/eat": func() {
-			food := make([]byte, 160<<20)
+			food := make([]byte, 96<<20)
 			for i := 0; i < len(food); i += 4096 {
 				food[i] = 1
 			}

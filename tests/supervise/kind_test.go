@@ -71,6 +71,18 @@ func kinds(t testing.TB) []kind {
 	})
 }
 
+// kindNamed returns one of them, or skips the test if it cannot be run here.
+func kindNamed(t testing.TB, name string) kind {
+	t.Helper()
+	for _, k := range kinds(t) {
+		if k.name == name {
+			return k
+		}
+	}
+	t.Skipf("no workers of the kind %s", name)
+	return kind{}
+}
+
 func goProgram(t testing.TB) (string, []string) {
 	t.Helper()
 	path, err := filepath.Abs(os.Args[0])

@@ -3,11 +3,12 @@ package supervise_test
 import (
 	"bytes"
 	"encoding/json"
-	"io"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -175,6 +176,25 @@ func (s *server) awaitLinks(t testing.TB) {
 	})
 }
 
+// children returns the processes that the server has started and that run.
+func (s *server) children(t testing.TB) (pids []int) {
+	t.Helper()
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", s.PID()))
+	harness.Check(t, err)
+	for _, task := range tasks {
+		list, err := os.ReadFile(task)
+		if err != nil {
+			continue // the thread has ended
+		}
+		for word := range strings.FieldsSeq(string(list)) {
+			pid, err := strconv.Atoi(word)
+			harness.Check(t, err)
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
 // find returns the records after the first n that have these values, given in pairs. A value
 // is a part of the record's.
 func (s *server) find(n int, pairs ...string) (found []record) {
@@ -205,5 +225,3 @@ func (s *server) await(t testing.TB, n int, pairs ...string) record {
 	})
 	return found[0]
 }
-
-var _ io.Writer = (*records)(nil)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/http1"
+	"github.com/wavey-ai/upload-response/server/internal/meter"
 )
 
 // Config is what all listeners of a server have in common.
@@ -26,6 +27,7 @@ type Config struct {
 	AltSvc        func(net.Addr) string // what responses say of HTTP/3, by the local address
 	HTTP1         *http1.Config
 	Fast          *http1.FastServer // serves connections of HTTP/1.1 before net/http does
+	Meters        *meter.Meters
 	Log           *slog.Logger
 }
 
@@ -36,6 +38,7 @@ type Listener struct {
 	config *Config
 	tls    *tls.Config // nil: clear text
 	conns  atomic.Int64
+	meter  *meter.Listener
 
 	once   sync.Once
 	ready  chan accepted
@@ -53,6 +56,7 @@ type accepted struct {
 // a tls.Config they are in the clear.
 func NewListener(inner net.Listener, secure *tls.Config, config *Config) *Listener {
 	l := &Listener{Listener: inner, config: config, tls: secure, ready: make(chan accepted)}
+	l.meter = config.Meters.Listener(inner.Addr().String())
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	return l
 }
@@ -139,6 +143,8 @@ func (l *Listener) prepare(inner net.Conn) (net.Conn, error) {
 	}
 	setNotSentLimit(inner, notSentLimit(l.conns.Add(1)))
 	s := &socket{Conn: outer, info: conn.New(client), release: func() { l.conns.Add(-1); release() }}
+	s.count.begin(l.meter)
+	s.info.OnHTTP2 = func() { s.count.speaks(meter.HTTP2) }
 	if outer == inner {
 		s.info.Reader = conn.NewIdleReader(inner)
 	}

@@ -17,6 +17,7 @@ type socket struct {
 	info    *conn.Conn
 	once    sync.Once
 	release func()
+	count   connCount
 }
 
 // Read tells before it waits, if somebody wants to know.
@@ -31,7 +32,7 @@ func (s *socket) Read(p []byte) (int, error) {
 
 // Close closes the connection.
 func (s *socket) Close() error {
-	s.once.Do(s.release)
+	s.once.Do(func() { s.release(); s.count.end() })
 	return s.Conn.Close()
 }
 

@@ -41,3 +41,20 @@ func TestHalfOfTheBudgetIsLeftForRequests(t *testing.T) {
 		t.Error("the other half is not there")
 	}
 }
+
+func TestABudgetThatChangesKnowsWhatIsTaken(t *testing.T) {
+	b := NewBudget(0)
+	if !b.Take(netip.Prefix{}, 80) {
+		t.Fatal("nothing is bounded, and 80 bytes are refused")
+	}
+	if b.SetTotal(100); b.Take(netip.Prefix{}, 30) || !b.Take(netip.Prefix{}, 20) {
+		t.Error("20 of 100 bytes are free")
+	}
+	if b.SetTotal(50); b.Take(netip.Prefix{}, 1) {
+		t.Error("more is taken than there is, and more is given")
+	}
+	b.Give(netip.Prefix{}, 80)
+	if !b.Take(netip.Prefix{}, 30) || b.Take(netip.Prefix{}, 1) {
+		t.Error("30 of 50 bytes are free")
+	}
+}

@@ -1,6 +1,9 @@
 package conn
 
-import "net/netip"
+import (
+	"net/netip"
+	"sync/atomic"
+)
 
 // Client is who is at the other end of a connection: the peer, which may be a proxy that
 // speaks for others.
@@ -24,18 +27,33 @@ func (c *Client) Counted() netip.Prefix {
 	return c.Prefix
 }
 
-// Trust says which proxies are trusted: what they say of clients counts.
-type Trust struct {
-	Proxies []netip.Prefix
-	Unix    bool // whatever comes in over a Unix socket
+// Trust says which proxies are trusted: what they say of clients counts. It may change at any
+// time.
+type Trust struct{ now atomic.Pointer[trusted] }
+
+type trusted struct {
+	proxies []netip.Prefix
+	unix    bool
 }
+
+// NewTrust returns a Trust in the proxies at some addresses, and in whatever comes in over a
+// Unix socket if unix says so.
+func NewTrust(proxies []netip.Prefix, unix bool) *Trust {
+	t := &Trust{}
+	t.Set(proxies, unix)
+	return t
+}
+
+// Set trusts others from now on. Clients that are known stay what they are. The caller does
+// not change the list any more.
+func (t *Trust) Set(proxies []netip.Prefix, unix bool) { t.now.Store(&trusted{proxies, unix}) }
 
 // NewClient finds out who is at an address.
 func (t *Trust) NewClient(remote string) *Client {
 	c := &Client{Remote: remote}
 	addr, err := netip.ParseAddrPort(remote)
 	if err != nil {
-		c.Trusted = t.Unix && remote != Nameless
+		c.Trusted = t.now.Load().unix && remote != Nameless
 		return c
 	}
 	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
@@ -46,7 +64,7 @@ func (t *Trust) NewClient(remote string) *Client {
 
 // Trusts reports whether an address is that of a trusted proxy.
 func (t *Trust) Trusts(addr netip.Addr) bool {
-	for _, prefix := range t.Proxies {
+	for _, prefix := range t.now.Load().proxies {
 		if prefix.Contains(addr) {
 			return true
 		}

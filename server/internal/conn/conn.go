@@ -20,6 +20,9 @@ type Conn struct {
 	Known    atomic.Bool // it has served a whole request, and the last one was not slow
 	Window   Window      // of the bodies of its requests
 
+	OnHTTP2 func() // called with the first request over HTTP/2; nil: nothing is
+	http2   atomic.Bool
+
 	client atomic.Pointer[Client]
 }
 
@@ -46,6 +49,13 @@ func (c *Conn) Client(remote string, trust *Trust) *Client {
 	client := trust.NewClient(remote)
 	c.client.Store(client)
 	return client
+}
+
+// noteHTTP2 notes that the connection carries HTTP/2, which nobody knows before when there is no TLS.
+func (c *Conn) noteHTTP2() {
+	if c.OnHTTP2 != nil && !c.http2.Load() && !c.http2.Swap(true) {
+		c.OnHTTP2()
+	}
 }
 
 // Socket returns the descriptor of the connection, or nil.

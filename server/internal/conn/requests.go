@@ -46,6 +46,7 @@ func CountRequests(handler http.Handler) http.Handler {
 			handler.ServeHTTP(w, r)
 			return
 		}
+		c.noteHTTP2()
 		ok := c.Requests.Enter()
 		defer func() { c.Requests.Leave(r.Context().Err() != nil) }()
 		if !ok {

@@ -19,6 +19,7 @@ type assignment struct {
 	served     bool    // the response has ended well, and the stream does not count as work any more
 	entry      uint64  // in the inbox
 	assignedAt int64   // shm.Now
+	named      bool    // the log has the stream as one that hangs
 
 	// Of the present stream. What was seen stays: a worker cannot take it back.
 	accepted atomic.Bool // the worker was seen to have accepted it

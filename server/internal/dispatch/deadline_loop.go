@@ -24,6 +24,8 @@ func (d *Dispatcher) runDeadlines(stop <-chan struct{}) {
 		d.stuck.noteRound(now)
 		if d.requests.active.Load() > 0 {
 			d.checkAll(now)
+		} else {
+			d.checkedAt = 0
 		}
 		d.findStuckWorkers(now)
 	}
@@ -31,11 +33,17 @@ func (d *Dispatcher) runDeadlines(stop <-chan struct{}) {
 
 // checkAll is one round of the deadline loop.
 func (d *Dispatcher) checkAll(now int64) {
+	round := int64(checkEvery)
+	if d.checkedAt != 0 {
+		round = now - d.checkedAt
+	}
+	d.checkedAt = now
 	for _, s := range d.requests.streams {
 		if id := s.id.Load(); id != 0 {
-			d.check(s, id, now)
+			d.check(s, id, now, round)
 		}
 	}
+	d.countMoved(now)
 	d.requests.retryQueue()
 	for _, p := range d.allPools() {
 		p.retryQueue()
@@ -44,8 +52,8 @@ func (d *Dispatcher) checkAll(now int64) {
 	d.evictKeeper(now)
 }
 
-// check checks the deadlines of one stream.
-func (d *Dispatcher) check(s *Stream, id uint64, now int64) {
+// check checks the deadlines of one stream. The last check was a round ago.
+func (d *Dispatcher) check(s *Stream, id uint64, now, round int64) {
 	since := s.progress.WaitingSince()
 	var at *assignment
 	s.withAssignment(func(a *assignment) {
@@ -60,6 +68,7 @@ func (d *Dispatcher) check(s *Stream, id uint64, now int64) {
 		signal(s.responseNews)
 	}
 	if at != nil {
+		at.link.pool.countHeld(&s.progress, round)
 		at.link.pool.reconsider(s, at, now)
 	}
 }

@@ -29,6 +29,10 @@ type Dispatcher struct {
 	counters  Counters
 	admission admission
 
+	moved map[string]*movedBytes // by pool, also of those that are gone; under changing
+
+	checkedAt   int64 // when all streams were checked, shm.Now; 0: none was in use then; the deadline loop's
+	countedAt   int64 // when bytes were counted, shm.Now; the deadline loop's
 	preemptedAt int64 // when slow clients were last looked for, shm.Now; the deadline loop's
 	stuck       stuckSearch
 	stopLoop    chan struct{}

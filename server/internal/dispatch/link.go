@@ -107,7 +107,7 @@ func (l *link) assign(s *Stream) {
 	l.inflight++
 	l.users.Add(1)
 	a := &l.assignments[i]
-	a.stream, a.last, a.assignedAt = s, id, shm.Now()
+	a.stream, a.last, a.assignedAt, a.named = s, id, shm.Now(), false
 	a.accepted.Store(false)
 	a.tooLate.Store(false)
 	a.position.Open(id)
@@ -246,6 +246,7 @@ func (l *link) markServed(a *assignment) {
 	l.inflight--
 	l.ended++
 	now := shm.Now()
+	l.pool.busyTime += now - a.assignedAt
 	ended := a.stream.responses.endedAt
 	if ended == 0 {
 		ended = now // it did not end it, or we did not come to see it

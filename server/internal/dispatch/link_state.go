@@ -48,7 +48,7 @@ func (l *link) close(reason closeReason, cause error) {
 	case evicted:
 		l.send(&attach.Refusal{Code: attach.CodeEvicted, Message: cause.Error()})
 	}
-	l.endStreams()
+	l.logHanging(l.endStreams())
 	_ = l.conn.Close()
 	_ = l.bell.Close() // ends the watcher
 	go l.releaseUnused()
@@ -69,10 +69,12 @@ func (l *link) markClosed(reason closeReason) bool {
 	return true
 }
 
-// endStreams frees the lanes of exchanges that are over, and wakes the others.
-func (l *link) endStreams() {
+// endStreams frees the lanes of exchanges that are over, and wakes the others. It returns
+// those that were over because they had timed out, and were not named.
+func (l *link) endStreams() (hung []StuckRequest) {
 	l.pool.mu.Lock()
 	defer l.pool.mu.Unlock()
+	hung = l.timedOut(shm.Now())
 	l.end.SetState(shm.LinkClosed)
 	for i := range l.assignments {
 		a := &l.assignments[i]
@@ -82,6 +84,7 @@ func (l *link) endStreams() {
 			s.wake()
 		}
 	}
+	return hung
 }
 
 // releaseUnused waits until nobody uses the link any more, and releases its memory.

@@ -30,6 +30,10 @@ type Pool struct {
 	held       holdings
 	queue      fairQueue
 	idles      uint64 // how often a link of this pool became idle
+	busyTime   int64  // that streams have had lanes, but for those that have them now; nanoseconds
+
+	moved                      *movedBytes
+	heldByClient, heldByWorker atomic.Int64 // how long streams were kept waiting; nanoseconds; the deadline loop's
 }
 
 // assign gives s a lane, and waits in the queue if all links are busy. A stream that comes

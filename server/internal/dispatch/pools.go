@@ -30,7 +30,7 @@ func (d *Dispatcher) AddPools(c *Config) {
 	maps.Copy(named, set.named)
 	for _, name := range c.Pools {
 		if named[name] == nil {
-			named[name] = &Pool{name: name, waits: &d.waits, counters: &d.counters}
+			named[name] = &Pool{name: name, waits: &d.waits, counters: &d.counters, moved: d.movedOf(name)}
 			named[name].configure(c)
 		}
 	}

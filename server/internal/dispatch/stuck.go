@@ -65,9 +65,9 @@ func (d *Dispatcher) findStuckWorkers(now int64) {
 		w, err := l.findStuck(standstill{now: now, after: int64(after), resumed: d.stuck.resumed})
 		switch {
 		case err != nil:
-			l.close(evicted, err)
+			go l.close(evicted, err)
 		case w != nil:
-			d.reportStuck(l, w)
+			go d.reportStuck(l, w) // not here: nobody's deadline waits for a log or a socket
 		}
 	}
 }
@@ -106,12 +106,19 @@ type census struct {
 }
 
 // findStuck returns a description of the worker if it has become stuck, or else nil. The
-// link gets no more requests then. An error says that the worker broke the protocol.
-// Preconditions: only the deadline loop calls it.
+// link gets no more requests then. Of a worker that was reported before, it describes
+// requests that hang since then, without a Why. An error says that the worker broke the
+// protocol. Preconditions: only the deadline loop calls it.
 func (l *link) findStuck(t standstill) (*StuckWorker, error) {
 	l.pool.mu.Lock()
 	defer l.pool.mu.Unlock()
-	if l.closed || l.reported {
+	if l.closed {
+		return nil, nil
+	}
+	if l.reported {
+		if w := l.describeStuck(&t, ""); w.Requests != nil {
+			return w, nil
+		}
 		return nil, nil
 	}
 	why, err := l.judge(l.census(&t), &t)

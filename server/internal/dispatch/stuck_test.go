@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -175,6 +176,43 @@ func (d *testDispatcher) eventually(what string, condition func() bool) {
 	for deadline := time.Now().Add(10 * time.Second); !condition(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			d.t.Fatalf("%s does not come", what)
+		}
+	}
+}
+
+// A supervisor ends the process soon after the first report.
+func TestEachRequestThatHangsIsNamedOnce(t *testing.T) {
+	t.Parallel()
+	d := newStuckTest(t, testStuckAfter)
+	l, w := d.attachStarted()
+	named := func(id uint64) int {
+		n := 0
+		for line := range strings.Lines(d.log.String()) {
+			if strings.Contains(line, "request hangs") && strings.Contains(line, fmt.Sprintf(" stream=%d ", id)) {
+				n++
+			}
+		}
+		return n
+	}
+	first, _, over1 := d.serve(l, w)
+	second, _, over2 := d.serve(l, w)
+	ids := []uint64{first.ID(), second.ID()}
+	_ = receive(t, "the end", over1)
+	_ = receive(t, "the end", over2)
+	if got := receive(t, "the report", d.stuck); len(got.Requests) == 0 {
+		t.Errorf("reported %+v", got)
+	}
+	third, _, over3 := d.serve(l, w) // as if it had come a little earlier
+	ids = append(ids, third.ID())
+	_ = receive(t, "the end", over3)
+	d.eventually("the third to be named", func() bool { return named(ids[2]) == 1 })
+	last, _, over4 := d.serve(l, w)
+	ids = append(ids, last.ID())
+	_ = receive(t, "the end", over4)
+	l.close(peerGone, errors.New("test")) // before it is seen to hang
+	for i, id := range ids {
+		if n := named(id); n != 1 {
+			t.Errorf("request %d is named %d times:\n%s", i, n, d.log.String())
 		}
 	}
 }

@@ -30,20 +30,40 @@ type StuckRequest struct {
 	Where     string        // it hangs, for a person
 }
 
-// describeStuck describes the worker of a link. The caller holds the pool's lock.
+// describeStuck describes the worker of a link, with the requests that hang and were not
+// named before. The caller holds the pool's lock, and is the deadline loop.
 func (l *link) describeStuck(t *standstill, why string) *StuckWorker {
 	w := &StuckWorker{Pool: l.pool.name, Link: l.name, PID: l.pid, Leader: l.leader, Stacks: l.stacks, Why: why}
 	l.each(func(a *assignment) {
-		s, since := a.stream, a.progressAt()
-		if !a.hangs(t) && (l.end.Inbox.Took(a.entry) || !t.reached(since)) {
-			return
+		waits := !l.end.Inbox.Took(a.entry) && t.reached(a.progressAt())
+		if !a.named && (waits || a.hangs(t)) {
+			w.Requests = append(w.Requests, a.describe(t.now, a.progressAt()))
 		}
-		w.Requests = append(w.Requests, StuckRequest{
-			ID: s.id.Load(), RequestID: s.info.RequestID, Method: forLog(s.info.Method), Target: s.target(),
-			Age: time.Since(s.info.Start), Idle: time.Duration(t.now - since), Where: a.where(),
-		})
 	})
 	return w
+}
+
+// describe describes the request of a lane, and notes that it was named. The caller holds
+// the pool's lock.
+func (a *assignment) describe(now, since int64) StuckRequest {
+	a.named = true
+	s := a.stream
+	return StuckRequest{
+		ID: s.id.Load(), RequestID: s.info.RequestID, Method: forLog(s.info.Method), Target: s.target(),
+		Age: time.Since(s.info.Start), Idle: time.Duration(now - since), Where: a.where(),
+	}
+}
+
+// timedOut describes the requests that have timed out, were not named, and whose worker
+// keeps them until now, when the link is closed. The caller holds the pool's lock.
+func (l *link) timedOut(now int64) (list []StuckRequest) {
+	l.each(func(a *assignment) {
+		s := a.stream
+		if s.awaitsLetGo() && s.overFor == shm.ReasonDeadline && !a.named && !a.hasLetGo(s.id.Load()) {
+			list = append(list, a.describe(now, s.overSince))
+		}
+	})
+	return list
 }
 
 // where says how far the worker has come with a request that hangs. The caller holds the pool's lock.
@@ -83,23 +103,34 @@ func forLog(text string) string {
 	return quoted[1:len(quoted)-1] + dots
 }
 
-// mostLogged is how many requests of a stuck worker have a line in the log.
-const mostLogged = 16
+// mostLogged is how many requests that hang have a line in the log at once.
+const mostLogged = 64
 
 // reportStuck logs what hangs, and has the worker replaced by its supervisor; one without a
 // supervisor is evicted, and may attach again.
 func (d *Dispatcher) reportStuck(l *link, w *StuckWorker) {
-	d.counters.Stuck.Add(1)
-	log := d.log.With("link", w.Link, "pool", w.Pool, "pid", w.PID)
-	log.Error("worker stuck", "why", w.Why, "requests", len(w.Requests))
-	for _, r := range w.Requests[:min(len(w.Requests), mostLogged)] {
-		log.Error("request hangs", "method", r.Method, "path", r.Target, "id", r.RequestID, "stream", r.ID,
-			"age", r.Age.Round(time.Millisecond), "idle", r.Idle.Round(time.Millisecond), "where", r.Where)
-	}
-	onStuck := d.config.Load().OnStuck
-	if onStuck == nil || w.Leader == 0 {
-		l.close(evicted, fmt.Errorf("stuck: %s", w.Why))
+	if w.Why == "" { // reported before
+		l.logHanging(w.Requests)
 		return
 	}
-	go onStuck(*w)
+	d.counters.Stuck.Add(1)
+	d.log.Error("worker stuck", "link", w.Link, "pool", w.Pool, "pid", w.PID, "why", w.Why, "requests", len(w.Requests))
+	l.logHanging(w.Requests)
+	if onStuck := d.config.Load().OnStuck; onStuck != nil && w.Leader != 0 {
+		onStuck(*w)
+		return
+	}
+	l.close(evicted, fmt.Errorf("stuck: %s", w.Why))
 }
+
+// logHanging names requests that hang.
+func (l *link) logHanging(list []StuckRequest) {
+	for _, r := range list[:min(len(list), mostLogged)] {
+		l.log.Error("request hangs", "link", l.name, "pool", l.pool.name, "pid", l.pid, "method", r.Method,
+			"path", r.Target, "id", r.RequestID, "stream", r.ID, "age_s", seconds(r.Age), "idle_s", seconds(r.Idle),
+			"where", r.Where)
+	}
+}
+
+// seconds returns a duration for the log, to the millisecond.
+func seconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1e3 }

@@ -6,6 +6,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // The ways in which an exchange fails. Each has a row in the table.
@@ -210,4 +211,37 @@ func (f *Fault) Close() uint16 {
 		return closeInternalError
 	}
 	return f.CloseCode
+}
+
+// Row returns the number of the fault, below the length of [Labels].
+func (f *Fault) Row() int {
+	for i := range table {
+		if f == &table[i] {
+			return i
+		}
+	}
+	return len(table)
+}
+
+// Labels returns what metrics and logs call the faults, by their rows: the words of the reason, with underscores
+// between them.
+func Labels() []string {
+	labels := make([]string, 0, len(table)+1)
+	for i := range table {
+		labels = append(labels, table[i].Label())
+	}
+	return append(labels, internal.Label())
+}
+
+// Label returns what metrics and logs call the fault.
+func (f *Fault) Label() string { return strings.ReplaceAll(strings.ToLower(f.Reason()), " ", "_") }
+
+// OfReason returns the fault of which a client was told the reason, or that of a bad request.
+func OfReason(reason string) *Fault {
+	for i := range table {
+		if table[i].Reason() == reason {
+			return &table[i]
+		}
+	}
+	return Of(ErrBadRequest)
 }

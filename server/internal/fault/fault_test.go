@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"testing"
 )
 
@@ -35,5 +36,27 @@ func TestAnUnknownErrorIsAnInternalOneAndSaysNothingMore(t *testing.T) {
 func TestAPreemptedClientIsASlowOne(t *testing.T) {
 	if Of(ErrPreempted) != Of(ErrClientSlow) {
 		t.Error("they have different rows")
+	}
+}
+
+func TestEveryFaultHasALabelOfItsOwn(t *testing.T) {
+	labels := Labels()
+	seen := map[string]bool{}
+	for _, label := range labels {
+		if seen[label] || !regexp.MustCompile(`^[a-z_]+$`).MatchString(label) {
+			t.Errorf("%q is there twice, or no label", label)
+		}
+		seen[label] = true
+	}
+	for i := range table {
+		if row := Of(table[i].Err).Row(); row != i || labels[row] != table[i].Label() {
+			t.Errorf("%v is row %d, want %d", table[i].Err, row, i)
+		}
+		if OfReason(table[i].Reason()) != &table[i] {
+			t.Errorf("%v is not found by its reason", table[i].Err)
+		}
+	}
+	if got := Of(io.EOF).Label(); labels[Of(io.EOF).Row()] != got || got != "internal_error" {
+		t.Errorf("an unknown error has the label %q", got)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/quic-go/quic-go/http3"
 
 	"github.com/wavey-ai/upload-response/server/internal/conn"
+	"github.com/wavey-ai/upload-response/server/internal/meter"
 )
 
 // Config says how a [Server] serves.
@@ -33,6 +34,7 @@ type Config struct {
 	Trust     *conn.Trust
 	Addresses *conn.AddressLimit
 	Budget    *conn.Budget // of what comes in and has not been read
+	Meters    *meter.Meters
 	Log       *slog.Logger
 }
 
@@ -90,13 +92,15 @@ func (s *Server) Listen(packets net.PacketConn, config *tls.Config) (*Socket, er
 func (s *Server) open(packets net.PacketConn, config *tls.Config) (*Socket, error) {
 	s.enlargeBuffers(packets)
 	c := &s.config
+	meters := c.Meters.Listener(packets.LocalAddr().String())
 	u := &Socket{
 		transport: &quic.Transport{
 			Conn: packets, ConnContext: s.admit, VerifySourceAddress: s.asksForToken, MaxTokenAge: tokenAge,
 		},
 		server: &http3.Server{
-			Handler: c.Handler, MaxHeaderBytes: c.MaxHeaderBytes, ConnContext: s.remember,
-			Logger: slog.New(slog.DiscardHandler),
+			Handler: c.Handler, MaxHeaderBytes: c.MaxHeaderBytes,
+			ConnContext: func(ctx context.Context, q *quic.Conn) context.Context { return s.remember(ctx, q, meters) },
+			Logger:      slog.New(slog.DiscardHandler),
 		},
 	}
 	listener, err := u.transport.ListenEarly(http3.ConfigureTLSConfig(config), &quic.Config{
@@ -175,12 +179,14 @@ func (u *Socket) close() error {
 }
 
 // remember is for http3.Server's ConnContext.
-func (s *Server) remember(ctx context.Context, q *quic.Conn) context.Context {
+func (s *Server) remember(ctx context.Context, q *quic.Conn, meters *meter.Listener) context.Context {
 	client := s.config.Trust.NewClient(q.RemoteAddr().String())
 	c := conn.New(client)
 	c.Requests.Init(func(reason string) {
 		_ = q.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad), reason)
 	})
+	meters.Open(meter.HTTP3)
+	context.AfterFunc(q.Context(), func() { meters.Close(meter.HTTP3) })
 	go s.count(q, client)
 	c.Requests.Most = 2 * s.config.Streams // those that were reset take a moment to end
 	c.Requests.CloseIdle(q.Context(), s.config.HeaderTime, s.config.IdleTime)

@@ -35,6 +35,7 @@ type deadlines struct {
 	ctx        context.Context // of the client's request; nil: nobody has to know that it ends
 	controller Controller      // nil: no exchange
 	counter    TransferCounter
+	counted    Moved // so far, of what has moved since Attach
 }
 
 // Attach lets the deadline loop see that the client is gone, count what moves on its
@@ -42,7 +43,7 @@ type deadlines struct {
 func (x *Exchange) Attach(ctx context.Context, controller Controller, counter TransferCounter) {
 	d := &x.deadlines
 	d.mu.Lock()
-	d.ctx, d.controller, d.counter = ctx, controller, counter
+	d.ctx, d.controller, d.counter, d.counted = ctx, controller, counter, Moved{}
 	d.mu.Unlock()
 }
 

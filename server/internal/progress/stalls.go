@@ -30,3 +30,9 @@ func (x *Exchange) StalledLately(now int64, long time.Duration) bool {
 	waited := x.waited.Load()
 	return x.StalledOrEnded(now) || waited != 0 && now-waited < int64(long)
 }
+
+// Held reports who keeps the exchange waiting at the moment: the client, which takes nothing of the response, and the
+// worker, which makes no room for the upload.
+func (x *Exchange) Held() (byClient, byWorker bool) {
+	return x.writeSince.Load() != 0, x.UploadBlocked()
+}

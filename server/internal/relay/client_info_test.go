@@ -28,7 +28,7 @@ func fieldsOf(lines string) http.Header {
 // where 10.0.0.0/8 and fd00::/8 are trusted.
 func clientFrom(remote, fields string) *clientInfo {
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
-	s := &settings{Config: Config{Trust: &conn.Trust{Proxies: proxies}}}
+	s := &settings{Config: Config{Trust: conn.NewTrust(proxies, false)}}
 	request := httptest.NewRequest("GET", "/", nil)
 	request.RemoteAddr, request.Header = remote, fieldsOf(fields)
 	i := s.clientInfo(s.Trust.NewClient(remote), nil, request, &protocol.Session{})

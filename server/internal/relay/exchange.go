@@ -12,6 +12,7 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/progress"
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
 	"github.com/wavey-ai/upload-response/server/internal/websocket"
+	"github.com/wavey-ai/upload-response/shm"
 )
 
 // exchange is one request and its response.
@@ -35,6 +36,9 @@ type exchange struct {
 	upload   *bodyUpload        // nil: no body, or not started
 	response responseStream
 	worker   string // name of the link that served the exchange
+	trace    trace
+	queuedAt int64 // since when it has waited for a worker, or did, shm.Now; 0: it never did
+	placedAt int64 // when it first got one; 0: never
 
 	received    int64 // bytes of body
 	uploadEnded bool  // the whole body came in
@@ -56,6 +60,7 @@ func (x *exchange) serve() error {
 		}
 	}
 	hasBody := x.hasBody()
+	x.queuedAt = shm.At(x.start)
 	s, err := x.relay.dispatcher.Acquire(x.request.Context(), dispatch.Request{
 		Client: x.dispatchClient(), Idempotent: idempotent(x.request.Method),
 		Upload: hasBody, Unasked: !x.session.AwaitsContinue, WebSocket: x.handshake != nil,
@@ -141,7 +146,7 @@ func (x *exchange) run(hasBody bool) error {
 	x.response = responseStream{
 		stream: s, progress: x.progress, writer: x.writer, vectors: x.session.Vectors,
 		controller: x.controller, request: x.request, client: &x.client, handshake: x.handshake,
-		relay: x.relay, settings: x.settings,
+		relay: x.relay, settings: x.settings, app: x.route.meter.App,
 	}
 	x.progress.Attach(x.request.Context(), x.controller, x.transferCounter())
 	for {
@@ -150,6 +155,9 @@ func (x *exchange) run(hasBody bool) error {
 			x.progress.Detach()
 			s.Finish(err)
 			return err
+		}
+		if x.placedAt == 0 {
+			x.placedAt = s.AssignedAt()
 		}
 		if hasBody && x.upload == nil {
 			x.startUpload()
@@ -212,11 +220,13 @@ func (x *exchange) end(err error) {
 	x.response.compressor.Release()
 	if socket != nil {
 		socket.finish(err)
+		x.received, x.response.sent = socket.upload.received, socket.sent
 	}
 	x.progress.Detach()
 	x.slow = x.progress.WasSlow()
 	s.Finish(err)
 	if socket != nil {
+		x.response.app.WebSockets.Add(-1)
 		socket.conn.frames.Close()
 	}
 }
@@ -246,9 +256,10 @@ func (x *exchange) finish(err error) {
 		c.Failed.Add(1)
 		status = x.fail(err)
 	}
-	if log := x.settings.AccessLog; log != nil {
-		x.log(log, status, err)
-	}
+	took := x.times()
+	x.measure(&took, status, err)
+	x.log(&took, status, err)
+	x.endTrace(&took, status, err)
 	if err != nil && x.response.websocket == nil && (x.response.begun || status == fault.StatusClientGone) {
 		panic(http.ErrAbortHandler) // a broken exchange never looks complete
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/header"
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
+	"github.com/wavey-ai/upload-response/shm"
 )
 
 // fileWriter is what http.ServeContent writes a file to: it bounds how long the client may
@@ -62,7 +63,7 @@ func (w *fileWriter) WriteHeader(status int) {
 		Status: status, ContentLength: w.length(status),
 		BodyAllowed: x.request.Method != http.MethodHead && status != http.StatusNotModified,
 	}
-	x.response.begun, x.response.head = true, head
+	x.response.begun, x.response.begunAt, x.response.head = true, shm.Now(), head
 	x.limitUnread()
 	w.compressor = x.settings.compressors.Begin(w.inner, x.request, &head)
 	if head.BodyAllowed {

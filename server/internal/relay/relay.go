@@ -23,6 +23,7 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
 	"github.com/wavey-ai/upload-response/server/internal/errorpage"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
+	"github.com/wavey-ai/upload-response/server/internal/meter"
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
 	"github.com/wavey-ai/upload-response/server/internal/websocket"
 )
@@ -50,8 +51,10 @@ type Config struct {
 	Compress    bool
 	CompressMin int64 // bytes of the shortest response that is compressed
 
+	Meters    *meter.Meters // only the first configuration's counts
 	Log       *slog.Logger
-	AccessLog *slog.Logger // nil: none
+	AccessLog AccessLog
+	Tracer    Tracer // nil: requests are not traced
 }
 
 // Relay is the HTTP handler that carries exchanges to workers and back.
@@ -59,6 +62,8 @@ type Relay struct {
 	settings   atomic.Pointer[settings]
 	dispatcher *dispatch.Dispatcher
 	counters   Counters
+	meters     *meter.Meters
+	unrouted   *meter.Route // requests that reach no route
 	downloads  downloads
 
 	mu       sync.Mutex
@@ -71,7 +76,10 @@ type Relay struct {
 // New returns a relay to the workers of a dispatcher, which it does not own, or an error if
 // the routes make no sense, or an error page cannot be read.
 func New(c Config, d *dispatch.Dispatcher) (*Relay, error) {
-	r := &Relay{dispatcher: d, downloads: newDownloads(), quiet: make(chan struct{})}
+	r := &Relay{
+		dispatcher: d, downloads: newDownloads(), meters: c.Meters, unrouted: c.Meters.Route("", ""),
+		quiet: make(chan struct{}),
+	}
 	p, err := r.Prepare(c)
 	if err != nil {
 		return nil, err
@@ -90,6 +98,7 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		x.handshake, x.request = websocket.NewHandshake(request)
 	}
 	x.client = x.settings.clientInfo(peer, x.conn, x.request, &x.session)
+	x.readTrace()
 	x.settings.compressors.DropWeakRange(x.request.Header)
 	x.controller = http.NewResponseController(x.writer)
 	x.finish(x.serve())

@@ -10,6 +10,7 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/header"
+	"github.com/wavey-ai/upload-response/server/internal/meter"
 	"github.com/wavey-ai/upload-response/server/internal/progress"
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
 	"github.com/wavey-ai/upload-response/server/internal/websocket"
@@ -29,9 +30,11 @@ type responseStream struct {
 	handshake  *websocket.Handshake // nil: the request asks for no WebSocket
 	relay      *Relay
 	settings   *settings
+	app        *meter.App
 
 	websocket  *websocketResponse // nil: no open WebSocket
 	begun      bool               // the headers are out, or on their way
+	begunAt    int64              // since when, shm.Now
 	dirty      bool               // something is written and not flushed
 	trailers   bool               // they have come
 	sent       int64              // bytes of body from the worker
@@ -177,7 +180,7 @@ func (r *responseStream) begin(frame []byte) error {
 
 // start notes that the response begins.
 func (r *responseStream) start(head header.ResponseHead) {
-	r.head, r.begun, r.dirty = head, true, true
+	r.head, r.begun, r.begunAt, r.dirty = head, true, shm.Now(), true
 	r.stream.KeepNoMore() // too late to serve it again
 	r.progress.StartResponse()
 }
@@ -195,6 +198,7 @@ func (r *responseStream) openWebSocket(response *proto.Response) error {
 		return err
 	}
 	r.websocket = openWebSocket(r.stream, r.controller, frames, &r.settings.Config)
+	r.app.WebSockets.Add(1)
 	r.relay.dispatcher.OpenWebSocket(r.stream, r.websocket.conn.leave)
 	return nil
 }

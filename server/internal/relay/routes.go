@@ -6,6 +6,7 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/files"
+	"github.com/wavey-ai/upload-response/server/internal/meter"
 	"github.com/wavey-ai/upload-response/server/internal/route"
 )
 
@@ -23,6 +24,7 @@ type Route struct {
 	Retries   *dispatch.Retries // in place of those of the pool; nil: those
 
 	pool  *dispatch.Pool
+	meter *meter.Route
 	files *files.Folder
 	rates *rateTable
 }
@@ -30,12 +32,13 @@ type Route struct {
 // prepare opens what the route needs, and fills in what it takes from the configuration of
 // all. Before is the route in whose place it comes, or nil: clients keep what they have used
 // of their rate.
-func (r *Route) prepare(c *Config, before *Route) (err error) {
+func (r *Route) prepare(c *Config, meters *meter.Meters, before *Route) (err error) {
 	if before != nil && before.Rates == r.Rates {
 		r.rates = before.rates
 	} else {
 		r.rates = newRateTable(&r.Rates)
 	}
+	r.meter = meters.Route(r.PoolName, r.Name)
 	if r.BodyLimit == 0 {
 		r.BodyLimit = c.BodyLimit
 	}
@@ -76,6 +79,7 @@ func (x *exchange) chooseRoute() error {
 		return fmt.Errorf("%w for %s", fault.ErrNoRoute, x.request.URL.Path)
 	}
 	x.route = &x.settings.Routes[i]
+	x.route.meter.Begin()
 	return x.checkRoute()
 }
 

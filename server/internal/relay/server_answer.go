@@ -8,6 +8,7 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/header"
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
+	"github.com/wavey-ai/upload-response/shm"
 )
 
 // Respond is a response that stands in the configuration.
@@ -70,7 +71,7 @@ func (x *exchange) begin(status int, contentType string, length int64) {
 		fields["Content-Length"] = []string{strconv.FormatInt(length, 10)}
 	}
 	x.limitUnread()
-	x.response.begun = true
+	x.response.begun, x.response.begunAt = true, shm.Now()
 	x.response.head = header.ResponseHead{
 		Status: status, ContentLength: length,
 		BodyAllowed: x.request.Method != http.MethodHead && status != http.StatusNoContent &&

@@ -31,7 +31,7 @@ func (r *Relay) Prepare(c Config) (*Prepared, error) {
 	s := &settings{Config: c}
 	s.Routes = slices.Clone(c.Routes)
 	for i := range s.Routes {
-		if err := s.Routes[i].prepare(&c, routeNamed(before.Routes, s.Routes[i].Name)); err != nil {
+		if err := s.Routes[i].prepare(&c, r.meters, routeNamed(before.Routes, s.Routes[i].Name)); err != nil {
 			return nil, err
 		}
 	}

@@ -23,6 +23,7 @@ type websocketResponse struct {
 	text   websocket.UTF8Validator // of it
 	copied []byte                  // text that is checked and then sent
 	closed bool                    // the worker's Close is sent
+	sent   int64                   // bytes of messages
 }
 
 // closeTime is how long after a Close of the one side that of the other may take.
@@ -86,6 +87,7 @@ func (r *websocketResponse) sendPart(slot shm.Slot) error {
 	if slot.Final {
 		r.part = 0
 	}
+	r.sent += int64(len(payload))
 	return r.conn.write(op, slot.Final, payload, false)
 }
 

@@ -23,6 +23,7 @@ type websocketUpload struct {
 	conn     *websocketConn
 	frames   websocket.FrameReader
 	kind     shm.Kind      // of the message that is being received
+	received int64         // bytes of messages
 	done     chan struct{} // closed when nothing more is written
 }
 
@@ -105,6 +106,7 @@ func (u *websocketUpload) part(frame ws.Header) error {
 	if err := u.fill(space[:n]); err != nil {
 		return err
 	}
+	u.received += int64(n)
 	kind := u.kind
 	if frame.Fin && u.frames.Left() == 0 {
 		kind |= shm.Final

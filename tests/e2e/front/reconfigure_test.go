@@ -3,6 +3,7 @@ package front_test
 import (
 	"errors"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -93,7 +94,9 @@ func TestAConfigurationThatFailsChangesNothing(t *testing.T) {
 			c.Routes[0] = server.Route{Files: &server.Files{Root: "/nonexistent"}}
 			c.Routes = c.Routes[:1]
 		},
-		"a page that is none":    func(c *server.Config) { c.ErrorPages.Pages = map[string]string{"5xx": "/nonexistent.html"} },
+		"a page that is none": func(c *server.Config) {
+			c.ErrorPages.Pages = map[string]string{"5xx": "/nonexistent.html"}
+		},
 		"a timeout that is none": func(c *server.Config) { c.PingInterval = 0 },
 	} {
 		c := strict()
@@ -181,5 +184,32 @@ func TestAPoolComesAndGoes(t *testing.T) {
 	harness.Receive(t, "the end of the worker of a pool that is gone", worker.Ended())
 	if got := e2etest.WantStatus(t, e2etest.Get(t, s, "/new/x"), http.StatusOK); got != "GET /new/x" {
 		t.Errorf("the other pool answers %q", got)
+	}
+}
+
+func TestAProxyIsTrustedFromTheNextConnectionOn(t *testing.T) {
+	s, _ := e2etest.StartBoth(t, setUsual)
+	address := func() string {
+		r, err := http.NewRequest("GET", s.URL+"/seen", nil)
+		harness.Check(t, err)
+		r.Header.Set("X-Forwarded-For", "192.0.2.1")
+		response, err := e2etest.ClientFrom(t, "127.0.0.1").Do(r)
+		harness.Check(t, err)
+		seen := e2etest.Decode[e2etest.Sighting](t, e2etest.WantStatus(t, response, http.StatusOK))
+		host, _, _ := strings.Cut(seen.RemoteAddr, ":")
+		return host
+	}
+	for _, step := range []struct {
+		proxies []netip.Prefix
+		want    string
+	}{
+		{nil, "127.0.0.1"}, {[]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, "192.0.2.1"}, {nil, "127.0.0.1"},
+	} {
+		c := usual()
+		c.TrustedProxies = step.proxies
+		harness.Check(t, s.Router.Reconfigure(c))
+		if got := address(); got != step.want {
+			t.Errorf("with %v, the client is %s, want %s", step.proxies, got, step.want)
+		}
 	}
 }

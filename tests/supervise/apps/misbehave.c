@@ -47,7 +47,7 @@ static void sip(ur_link *link, ur_request r) {
 }
 
 static void eat(void) {
-    enum { BYTES = 160 << 20 };
+    enum { BYTES = 96 << 20 };
     char *p = malloc(BYTES);
     if (p != NULL) {
         memset(p, 1, BYTES);

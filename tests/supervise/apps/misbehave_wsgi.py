@@ -36,7 +36,7 @@ def hold_gil() -> None:
 
 
 def eat() -> None:
-    eaten.append(bytearray(b"x") * (160 << 20))
+    eaten.append(bytearray(b"x") * (96 << 20))
 
 
 def leave() -> None:

@@ -1,0 +1,366 @@
+package tracing_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/server/tracing"
+	"github.com/wavey-ai/upload-response/worker"
+)
+
+// patience is how long a test waits for what takes no time on a machine with nothing else to do.
+const patience = 20 * time.Second
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// receiver is a collector of spans.
+type receiver struct {
+	*httptest.Server
+	mu       sync.Mutex
+	spans    []*otlp.Span
+	services map[string]bool
+	failures []error
+}
+
+func newReceiver(t *testing.T) *receiver {
+	r := &receiver{services: map[string]bool{}}
+	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		message, err := decode(q)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if err != nil || q.URL.Path != "/v1/traces" {
+			r.failures = append(r.failures, err)
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		for _, resource := range message.ResourceSpans {
+			for _, a := range resource.Resource.Attributes {
+				if a.Key == "service.name" {
+					r.services[a.Value.GetStringValue()] = true
+				}
+			}
+			for _, scope := range resource.ScopeSpans {
+				r.spans = append(r.spans, scope.Spans...)
+			}
+		}
+		w.Header().Set("Content-Type", "application/x-protobuf")
+	}))
+	t.Cleanup(r.Close)
+	return r
+}
+
+func decode(q *http.Request) (*collector.ExportTraceServiceRequest, error) {
+	body, err := io.ReadAll(q.Body)
+	if err == nil && q.Header.Get("Content-Encoding") == "gzip" {
+		var unzip *gzip.Reader
+		if unzip, err = gzip.NewReader(bytes.NewReader(body)); err == nil {
+			body, err = io.ReadAll(unzip)
+		}
+	}
+	message := &collector.ExportTraceServiceRequest{}
+	if err == nil {
+		err = proto.Unmarshal(body, message)
+	}
+	return message, err
+}
+
+// named returns the only span of a name.
+func (r *receiver) named(t *testing.T, name string) *otlp.Span {
+	t.Helper()
+	var found *otlp.Span
+	for _, span := range r.spans {
+		if span.Name != name {
+			continue
+		}
+		if found != nil {
+			t.Errorf("two spans are named %q", name)
+		}
+		found = span
+	}
+	if found == nil {
+		t.Fatalf("no span is named %q: %v", name, r.spans)
+	}
+	return found
+}
+
+// stand is a server with a worker, which answers with the traceparent that it got.
+type stand struct {
+	url string
+	log *bytes.Buffer
+}
+
+func newStand(t *testing.T, tracer server.Tracer) *stand {
+	t.Helper()
+	s := &stand{log: &bytes.Buffer{}}
+	c := server.DefaultConfig()
+	c.NumStreams, c.Memory, c.LinkMemory = 8, 32<<20, 4<<20
+	c.Routes = []server.Route{{Prefix: "/", Pool: "web"}, {Prefix: "/nobody", Pool: "nobody"}}
+	c.Supervised = []string{"web"}
+	c.Tracer = tracer
+	c.AccessLog = slog.New(slog.NewJSONHandler(s.log, nil))
+	router, err := server.NewRouter(c)
+	must(t, err)
+	socket := filepath.Join(t.TempDir(), "workers.sock")
+	workers, err := server.ListenWorkers(socket, false)
+	must(t, err)
+	go func() { _ = router.ServeWorkers(workers) }()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	echo := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Seen-State", strings.Join(r.Header["Tracestate"], "|"))
+		_, _ = io.WriteString(w, strings.Join(r.Header["Traceparent"], "|"))
+	})
+	go func() {
+		quiet := worker.WithLog(slog.New(slog.DiscardHandler))
+		ended <- worker.Serve(ctx, socket, echo, worker.WithPool("web"), quiet)
+	}()
+	front := server.NewServer(router, nil)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	go func() { _ = front.Serve(listener) }()
+	t.Cleanup(func() {
+		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+		done, stop := context.WithTimeout(context.Background(), patience)
+		defer stop()
+		_ = front.Shutdown(done)
+		cancel()
+		must(t, <-ended)
+		_ = workers.Close()
+		must(t, router.Close())
+	})
+	s.url = "http://" + listener.Addr().String()
+	return s
+}
+
+// get makes a request with these fields, and returns the traceparent and tracestate that the worker got.
+func (s *stand) get(t *testing.T, path string, parents ...string) (parent, state string) {
+	t.Helper()
+	request, err := http.NewRequest(http.MethodGet, s.url+path, nil)
+	must(t, err)
+	request.Header["Traceparent"] = parents
+	request.Header.Set("Tracestate", "vendor=1")
+	response, err := http.DefaultTransport.RoundTrip(request)
+	must(t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	must(t, err)
+	return string(body), response.Header.Get("Seen-State")
+}
+
+// traces returns the traces of the lines of the access log, in their order. The server is to have ended.
+func (s *stand) traces(t *testing.T) (all []string) {
+	t.Helper()
+	for line := range strings.Lines(s.log.String()) {
+		var l struct{ Trace string }
+		must(t, json.Unmarshal([]byte(line), &l))
+		all = append(all, l.Trace)
+	}
+	return all
+}
+
+const (
+	traceID = "4bf92f3577b34da6a3ce929d0e0e4736"
+	spanID  = "00f067aa0ba902b7"
+	parent  = "00-" + traceID + "-" + spanID + "-01"
+)
+
+func TestWithoutATracerATraceIsPassedOnAndLogged(t *testing.T) {
+	var s *stand
+	t.Run("requests", func(t *testing.T) {
+		s = newStand(t, nil)
+		if got, state := s.get(t, "/", parent); got != parent || state != "vendor=1" {
+			t.Errorf("the worker got %q, %q", got, state)
+		}
+		for _, invalid := range [][]string{{"00-x-y-01"}, {parent, parent}, {strings.ToUpper(parent)}} {
+			if got, state := s.get(t, "/", invalid...); got != "" || state != "" {
+				t.Errorf("%q: the worker got %q, %q", invalid, got, state)
+			}
+		}
+		if got, _ := s.get(t, "/"); got != "" {
+			t.Errorf("without a trace the worker got %q", got)
+		}
+	})
+	if got := s.traces(t); strings.Join(got, " ") != traceID+"    " {
+		t.Errorf("the log has %q", got)
+	}
+}
+
+func newTracer(t *testing.T, c tracing.Config, env map[string]string) *tracing.Tracer {
+	t.Helper()
+	tracer, err := tracing.New(context.Background(), c, func(name string) string { return env[name] })
+	must(t, err)
+	return tracer
+}
+
+func TestACollectorGetsTheSpansOfARequestWithTheRightParents(t *testing.T) {
+	r := newReceiver(t)
+	tracer := newTracer(t, tracing.Config{Endpoint: r.URL}, nil)
+	var passedOn string
+	t.Run("requests", func(t *testing.T) { passedOn, _ = newStand(t, tracer).get(t, "/a?secret=1", parent) })
+	must(t, tracer.Close(context.Background()))
+	if len(r.failures) > 0 || len(r.spans) != 4 || !r.services["upload-response"] {
+		t.Fatalf("%d spans of %v, failures %v", len(r.spans), r.services, r.failures)
+	}
+	whole, queue := r.named(t, "GET /"), r.named(t, "queue")
+	work, first := r.named(t, "worker"), r.named(t, "first byte")
+	for _, c := range []struct {
+		span   *otlp.Span
+		parent string
+	}{
+		{whole, spanID}, {queue, hex.EncodeToString(whole.SpanId)}, {work, hex.EncodeToString(whole.SpanId)},
+		{first, hex.EncodeToString(work.SpanId)},
+	} {
+		if got := hex.EncodeToString(c.span.ParentSpanId); got != c.parent {
+			t.Errorf("%s: the parent is %s, want %s", c.span.Name, got, c.parent)
+		}
+		if got := hex.EncodeToString(c.span.TraceId); got != traceID {
+			t.Errorf("%s is in trace %s", c.span.Name, got)
+		}
+		if c.span.StartTimeUnixNano < whole.StartTimeUnixNano || c.span.EndTimeUnixNano > whole.EndTimeUnixNano ||
+			c.span.StartTimeUnixNano > c.span.EndTimeUnixNano {
+			t.Errorf("%s: from %d to %d, the whole from %d to %d", c.span.Name, c.span.StartTimeUnixNano,
+				c.span.EndTimeUnixNano, whole.StartTimeUnixNano, whole.EndTimeUnixNano)
+		}
+	}
+	if want := "00-" + traceID + "-" + hex.EncodeToString(work.SpanId) + "-01"; passedOn != want {
+		t.Errorf("the worker got %q, want %q", passedOn, want)
+	}
+	if whole.Kind != otlp.Span_SPAN_KIND_SERVER || queue.EndTimeUnixNano != work.StartTimeUnixNano {
+		t.Errorf("kind %v; the queue ends at %d, the worker begins at %d", whole.Kind, queue.EndTimeUnixNano,
+			work.StartTimeUnixNano)
+	}
+	attributes := map[string]string{}
+	for _, a := range whole.Attributes {
+		attributes[a.Key] = strings.Trim(a.Value.String(), `"`)
+	}
+	for key, want := range map[string]string{
+		"http.request.method": "GET", "http.response.status_code": "200", "url.path": "/a", "http.route": "/",
+		"upload_response.app": "web", "network.protocol.version": "1.1",
+	} {
+		if !strings.Contains(attributes[key], want) {
+			t.Errorf("%s is %q, want %q", key, attributes[key], want)
+		}
+	}
+	if strings.Contains(whole.String(), "secret") {
+		t.Error("the query is in the span")
+	}
+}
+
+func TestAFailureIsARecordedError(t *testing.T) {
+	r := newReceiver(t)
+	tracer := newTracer(t, tracing.Config{}, map[string]string{"OTEL_TRACES_SAMPLER": "always_on"})
+	must(t, tracer.Close(context.Background())) // without an endpoint it goes to the default one
+	tracer = newTracer(t, tracing.Config{Endpoint: r.URL + "/"}, nil)
+	var s *stand
+	t.Run("requests", func(t *testing.T) {
+		s = newStand(t, tracer)
+		s.get(t, "/nobody")
+	})
+	must(t, tracer.Close(context.Background()))
+	whole := r.named(t, "GET /nobody")
+	if whole.Status.GetCode() != otlp.Status_STATUS_CODE_ERROR || whole.Status.Message != "no_worker_attached" ||
+		len(whole.ParentSpanId) != 0 {
+		t.Errorf("%v", whole)
+	}
+	if len(r.spans) != 2 { // it has waited, in vain
+		t.Errorf("%d spans", len(r.spans))
+	}
+	if got := s.traces(t); len(got) != 1 || got[0] != hex.EncodeToString(whole.TraceId) {
+		t.Errorf("the log has %q", got)
+	}
+}
+
+func TestWhoeverBeganATraceDecidesWhetherItIsRecorded(t *testing.T) {
+	none := 0.0
+	off := map[string]string{"OTEL_TRACES_SAMPLER": "always_off"}
+	for name, c := range map[string]struct {
+		config tracing.Config
+		env    map[string]string
+		parent string
+		spans  int
+		passed string // of the worker's field: the flags
+	}{
+		"sampled before":         {tracing.Config{Sample: &none}, nil, parent, 4, "-01"},
+		"not sampled before":     {tracing.Config{}, nil, strings.TrimSuffix(parent, "1") + "0", 0, spanID + "-00"},
+		"new, and no part":       {tracing.Config{Sample: &none}, nil, "", 0, "-00"},
+		"new, and all":           {tracing.Config{}, nil, "", 4, "-01"},
+		"new, always off":        {tracing.Config{}, off, "", 0, "-00"},
+		"before, but always off": {tracing.Config{}, off, parent, 0, parent},
+		"part of the ids": {tracing.Config{}, map[string]string{
+			"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0"}, "", 0, "-00"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newReceiver(t)
+			c.config.Endpoint = r.URL
+			tracer := newTracer(t, c.config, c.env)
+			var passed string
+			t.Run("requests", func(t *testing.T) {
+				var parents []string
+				if c.parent != "" {
+					parents = append(parents, c.parent)
+				}
+				passed, _ = newStand(t, tracer).get(t, "/", parents...)
+			})
+			must(t, tracer.Close(context.Background()))
+			if len(r.spans) != c.spans || !strings.HasSuffix(passed, c.passed) || passed == "" {
+				t.Errorf("%d spans, the worker got %q", len(r.spans), passed)
+			}
+		})
+	}
+}
+
+func TestAMistakeInTheSettingsIsAnError(t *testing.T) {
+	for name, c := range map[string]struct {
+		config tracing.Config
+		env    map[string]string
+	}{
+		"endpoint": {tracing.Config{Endpoint: "127.0.0.1:4318"}, nil},
+		"scheme":   {tracing.Config{Endpoint: "grpc://127.0.0.1:4317"}, nil},
+		"protocol": {tracing.Config{}, map[string]string{"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}},
+		"sampler":  {tracing.Config{}, map[string]string{"OTEL_TRACES_SAMPLER": "sometimes"}},
+		"part": {tracing.Config{}, map[string]string{
+			"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "NaN"}},
+	} {
+		_, err := tracing.New(context.Background(), c.config, func(name string) string { return c.env[name] })
+		if err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func TestTheVariablesSayWhetherTracesAreWanted(t *testing.T) {
+	for want, envs := range map[bool][]map[string]string{
+		true: {{"OTEL_EXPORTER_OTLP_ENDPOINT": "x"}, {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "x"}},
+		false: {{}, {"OTEL_EXPORTER_OTLP_ENDPOINT": "x", "OTEL_SDK_DISABLED": "true"},
+			{"OTEL_EXPORTER_OTLP_ENDPOINT": "x", "OTEL_TRACES_EXPORTER": "none"}},
+	} {
+		for _, env := range envs {
+			if got := tracing.Wanted(func(name string) string { return env[name] }); got != want {
+				t.Errorf("%v: %v", env, got)
+			}
+		}
+	}
+}
