@@ -155,7 +155,8 @@ func TestWhatWorkersPrintIsInTheLogAsJSON(t *testing.T) {
 
 func TestLinesThatBelongTogetherAreOneRecord(t *testing.T) {
 	for lines, want := range map[string][]string{
-		"a\n": {"a"}, "a\nb\r\n": {"a", "b"}, "\n\na\n": {"a"}, "a\n\tb\nc\n": {"a\n\tb\nc"}, "\xff\n": {"\uFFFD"},
+		"a\n": {"a"}, "a\nb\r\n": {"a", "b"}, "\n\na\n": {"a"}, "a\n\tb\nc\n": {"a\n\tb\nc"},
+		"stack:\nprogram(+0x1)[0x2]\n": {"stack:\nprogram(+0x1)[0x2]"}, "\xff\n": {"\uFFFD"},
 		"": nil,
 	} {
 		if got := slices.Collect(records([]byte(lines))); !slices.Equal(got, want) {

@@ -9,7 +9,7 @@ import (
 )
 
 // shortMix is how long all misbehave together in the short run.
-const shortMix = 4 * time.Second
+const shortMix = 3 * time.Second
 
 // mixEvery is the pace of those who misbehave: each takes a lane of a process for stuckAfter,
 // or the process.

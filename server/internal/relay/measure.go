@@ -12,7 +12,7 @@ import (
 // times are how long the parts of an exchange took.
 type times struct {
 	total     time.Duration
-	queue     time.Duration // until a worker was found; meter.Unknown: none was looked for
+	queue     time.Duration // until a worker was found; meter.Unknown: it needed none
 	firstByte time.Duration // until the response began; meter.Unknown: it did not
 }
 
