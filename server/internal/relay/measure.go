@@ -40,11 +40,7 @@ func (x *exchange) measure(t *times, status int, err error) {
 	} else {
 		m.Begin()
 	}
-	received, sent := x.received, x.response.sent
-	if x.placedAt != 0 {
-		counted := x.progress.Counted() // while it went on
-		received, sent = received-counted.Received, sent-counted.Sent
-	}
+	received, sent := x.received-x.counted.Received, x.response.sent-x.counted.Sent
 	m.End(&meter.Request{
 		Method: x.request.Method, Protocol: meter.ProtocolOf(x.request.ProtoMajor, x.request.ProtoMinor),
 		Status: status, Reason: reasonRow(err), Received: received, Sent: sent,
