@@ -22,9 +22,13 @@ func (p *program) serve(s *settings, flags *cli.FlagSet) error {
 	p.survivePipes()
 	v, err := openService(s, p.stdout, p.stderr)
 	if err != nil {
-		return err
+		return s.explain(flags, err)
+	}
+	if s.file.Name() != "" {
+		v.again = &rereader{flags, p.getenv}
 	}
 	v.warnOfRenamed(flags)
+	warnOfUnknown(v.log, flags)
 	v.warnOfUser()
 	v.warnOfAdmin()
 	return v.run()

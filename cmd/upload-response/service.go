@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -27,8 +28,12 @@ import (
 
 // service is a running server: the listeners, the router, and the worker processes.
 type service struct {
-	settings     *settings
+	settings     *settings                // of the start
+	current      atomic.Pointer[settings] // those in effect
+	again        *rereader                // nil: there is nothing to read again
+	reloading    sync.Mutex               // held while it is read
 	log          *slog.Logger
+	accessLog    io.Writer    // where the lines of requests go
 	workerLog    *slog.Logger // takes what workers print, whatever the level
 	signals      chan os.Signal
 	certificates *certificates // nil: no address needs one
@@ -57,6 +62,7 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 		workerLog: s.logging.logger(stderr, slog.LevelInfo),
 		signals:   make(chan os.Signal, 4), failed: make(chan error, 4+len(s.listeners.addresses)),
 	}
+	v.current.Store(s)
 	signal.Notify(v.signals, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2)
 	v.ctx, v.cancel = context.WithCancel(context.Background())
 	if err := errors.Join(closeDescriptorsOnExec(), setDumpable(s.dumpable)); err != nil {
@@ -81,6 +87,7 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 	if err = v.openTracing(); err != nil {
 		return nil, err
 	}
+	v.forRouter(s)
 	v.prepareWorkers()
 	if v.router, err = server.NewRouter(s.config); err != nil {
 		return nil, s.routerError(err)
@@ -205,7 +212,7 @@ func (v *service) run() error {
 			stopping = true
 		case s := <-v.signals:
 			if stopping = !v.handle(s); stopping {
-				v.log.Info("stopping", "signal", s, "timeout", v.settings.shutdown)
+				v.log.Info("stopping", "signal", s, "timeout", v.now().shutdown)
 			}
 		}
 	}
@@ -237,9 +244,9 @@ func (v *service) stop() error {
 	if v.beforeStop != nil {
 		v.beforeStop()
 	}
-	time.Sleep(v.settings.drainDelay)
+	time.Sleep(v.now().drainDelay)
 	_ = v.socket.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), v.settings.shutdown)
+	ctx, cancel := context.WithTimeout(context.Background(), v.now().shutdown)
 	defer cancel()
 	if err := v.server.Shutdown(ctx); err != nil {
 		v.log.Warn("requests cut off", "error", err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
+	"github.com/wavey-ai/upload-response/cmd/upload-response/internal/config"
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/server/supervise"
 )
@@ -28,6 +29,9 @@ type settings struct {
 	shutdown  time.Duration
 	// drainDelay is the time from the signal until the listeners close.
 	drainDelay time.Duration
+
+	fileName string       // of --config; empty: one of config.Names
+	file     *config.File // what was read
 }
 
 // linkSlots is how many slots the memory of a link has by default: enough for the lanes
@@ -45,7 +49,14 @@ func (s *settings) parse(flags *cli.FlagSet, args []string, getenv func(string) 
 
 // finish completes and checks settings that the flags and variables have set.
 func (s *settings) finish(flags *cli.FlagSet) error {
+	if err := s.readFile(flags); err != nil {
+		return err
+	}
 	if err := s.complete(flags.Given); err != nil {
+		var problems config.Problems
+		if explained := s.explain(flags, err); errors.As(explained, &problems) {
+			return explained
+		}
 		return flags.Usage(err)
 	}
 	return nil
@@ -63,6 +74,7 @@ func (s *settings) complete(given func(option string) bool) error {
 	if !given("link-memory") {
 		c.LinkMemory = max(server.DefaultConfig().LinkMemory, linkSlots*uint64(c.SlotSize))
 	}
+	s.listeners.certificates.complete()
 	if err := s.completeApps(given); err != nil {
 		return err
 	}

@@ -21,8 +21,8 @@ func (v *service) handle(s os.Signal) bool {
 		v.log.LogAttrs(context.Background(), slog.LevelInfo, "stats", attrs...)
 	case unix.SIGHUP:
 		certificates := v.certificates.reload()
-		if v.settings.workers.reload {
-			go v.restartAll()
+		if v.again != nil || v.settings.workers.reload {
+			go v.reloadAll()
 		} else if !certificates {
 			v.log.Info("signal ignored", "signal", s, "because", "there are no certificate files to read again")
 		}
@@ -32,6 +32,14 @@ func (v *service) handle(s os.Signal) bool {
 		return false
 	}
 	return true
+}
+
+// reloadAll reads the configuration file again, and replaces the workers if that is asked for.
+func (v *service) reloadAll() {
+	v.reload()
+	if v.now().workers.reload {
+		v.restartAll()
+	}
 }
 
 // restartAll replaces the processes of all apps, those of each app one after the other.
