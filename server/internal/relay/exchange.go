@@ -41,9 +41,9 @@ type exchange struct {
 	placedAt int64 // when it first got one; 0: never
 
 	received    int64          // bytes of body
-	counted     progress.Moved // bytes that were counted while it went on
 	uploadEnded bool           // the whole body came in
 	slow        bool           // the client was slow at some time
+	counted     progress.Moved // bytes that were counted while it went on
 }
 
 // serve checks the request, finds a worker for it, and streams both ways.
@@ -232,8 +232,8 @@ func (x *exchange) end(err error) {
 	}
 }
 
-// detach ends what others see of the progress. Once the stream is finished, its progress may be
-// that of another exchange.
+// detach ends what the deadline loop does for the exchange, before the stream, and its
+// progress with it, may be another exchange's.
 func (x *exchange) detach() {
 	x.progress.Detach()
 	x.counted = x.progress.Counted()
