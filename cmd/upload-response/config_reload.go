@@ -113,14 +113,14 @@ func isExcerpt(line string) bool {
 // now returns the settings that are in effect.
 func (v *service) now() *settings { return v.current.Load() }
 
-// forRouter completes what the router has to know with what this process has.
+// forRouter completes what the router has to know with what this process began with.
 func (v *service) forRouter(s *settings) {
 	s.config.Log = v.log
 	if v.tracer != nil { // a nil pointer would be no nil Tracer
 		s.config.Tracer = v.tracer
 	}
 	if s.accessLog {
-		s.config.AccessLog, s.config.AccessLogDetails = s.accessLogger(v.accessLog)
+		s.config.AccessLog, s.config.AccessLogDetails = v.accessLog, v.accessDetails
 		s.config.AccessLogSkip = s.logFiles.skip
 	}
 }

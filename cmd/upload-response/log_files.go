@@ -185,7 +185,10 @@ func (v *service) openLogs(stdout, stderr io.Writer) error {
 	}
 	v.log = v.admin.watch(s.logging.logger(w, s.logging.level))
 	v.workerLog = s.logging.logger(w, slog.LevelInfo)
-	v.accessLog, err = v.logWriterTo(s.logFiles.access, "access-log-file", stdout)
-	v.reportLoss(v.accessLog)
-	return err
+	if w, err = v.logWriterTo(s.logFiles.access, "access-log-file", stdout); err != nil {
+		return err
+	}
+	v.accessLog, v.accessDetails = s.accessLogger(w)
+	v.reportLoss(w)
+	return nil
 }

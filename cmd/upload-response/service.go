@@ -28,30 +28,31 @@ import (
 
 // service is a running server: the listeners, the router, and the worker processes.
 type service struct {
-	settings     *settings                // of the start
-	current      atomic.Pointer[settings] // those in effect
-	again        *rereader                // nil: there is nothing to read again
-	reloading    sync.Mutex               // held while it is read
-	log          *slog.Logger
-	accessLog    io.Writer    // where the lines of requests go
-	workerLog    *slog.Logger // takes what workers print, whatever the level
-	signals      chan os.Signal
-	certificates *certificates // nil: no address needs one
-	listeners    []*listen.Listener
-	socket       *net.UnixListener // for workers
-	router       *server.UploadResponseRouter
-	server       *server.Server
-	workers      *supervise.Supervisor
-	output       serverOutput
-	admin        adminListener
-	failed       chan error     // why it cannot go on
-	draining     atomic.Bool    // it is about to end
-	metrics      *metricsServer // nil: nobody asks for them
-	logFiles     []openLog
-	tracer       *tracing.Tracer // nil: requests are not traced
-	ctx          context.Context
-	cancel       context.CancelFunc // ends ctx: nothing new begins
-	beforeStop   func()             // called when the service is about to end, and waited for; nil: nothing
+	settings      *settings                // of the start
+	current       atomic.Pointer[settings] // those in effect
+	again         *rereader                // nil: there is nothing to read again
+	reloading     sync.Mutex               // held while it is read
+	log           *slog.Logger
+	accessLog     *slog.Logger // takes the lines of requests, if they are wanted
+	accessDetails bool         // they say everything
+	workerLog     *slog.Logger // takes what workers print, whatever the level
+	signals       chan os.Signal
+	certificates  *certificates // nil: no address needs one
+	listeners     []*listen.Listener
+	socket        *net.UnixListener // for workers
+	router        *server.UploadResponseRouter
+	server        *server.Server
+	workers       *supervise.Supervisor
+	output        serverOutput
+	admin         adminListener
+	failed        chan error     // why it cannot go on
+	draining      atomic.Bool    // it is about to end
+	metrics       *metricsServer // nil: nobody asks for them
+	logFiles      []openLog
+	tracer        *tracing.Tracer // nil: requests are not traced
+	ctx           context.Context
+	cancel        context.CancelFunc // ends ctx: nothing new begins
+	beforeStop    func()             // called when the service is about to end, and waited for; nil: nothing
 }
 
 // openService takes the ports, the socket, and the memory, and starts to serve.

@@ -51,7 +51,8 @@ func TestWhatCannotChangeWhileTheServerRunsSaysSo(t *testing.T) {
 		"listen": true, "memory.total": true, "tls.certificates[0].cert": true, "limits.requests": true,
 		"proxies.trust":    true,
 		"limits.requestsX": false, "limits.queue": false, "apps.a.processes.fixed": false, "routes[0].app": false,
-		"timeouts.response": false, "timeouts.idle": true, "log.level": true, "log.access": false,
+		"timeouts.response": false, "timeouts.idle": true, "log.level": true, "log.access.skip": false,
+		"log.access.format": true, "tracing.otlp": true,
 	} {
 		if needsUpgrade(key) != want {
 			t.Errorf("%s: %v", key, !want)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -139,4 +140,24 @@ func TestThePageOfTheConfigurationHasAllKeys(t *testing.T) {
 	m.b.WriteString(written + marker)
 	m.section(reflect.TypeFor[File](), "", "")
 	hold(t, page, m.b.String())
+}
+
+var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
+
+func TestTheExamplesOfThePagePassTheSchema(t *testing.T) {
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := yamlBlock.FindAllStringSubmatch(string(text), -1)
+	if len(blocks) < 3 {
+		t.Fatalf("%d examples", len(blocks))
+	}
+	schema := compiled(t)
+	for _, block := range blocks {
+		if err := validate(t, schema, block[1]); err != nil && strings.Contains(block[1], ": ") &&
+			!strings.HasPrefix(block[1], "# yaml-language-server") {
+			t.Errorf("%s\n%v", block[1], err)
+		}
+	}
 }

@@ -8,7 +8,7 @@ type File struct {
 	// Addresses at which clients connect: HOST:PORT, https://HOST:PORT, unix:PATH, fd:N or
 	// https+fd:N. One address need not be a list. Without any, the server takes the sockets
 	// that systemd passes on.
-	Listen []string `yaml:"listen" upgrade:"1" flag:"listen" default:"127.0.0.1:8080" hint:"bind,port,address,listeners"`
+	Listen []string `yaml:"listen" upgrade:"1" flag:"listen" default:"127.0.0.1:8080" hint:"bind,port,address"`
 	// Permissions of Unix sockets for clients.
 	ListenMode Mode `yaml:"listen-mode" upgrade:"1" flag:"listen-mode" default:"0600"`
 	// Certificates, and HTTP/3.
@@ -44,6 +44,10 @@ type File struct {
 	// SIGHUP replaces the processes of every app, one after the other, besides reading the file
 	// again.
 	ReloadWorkers bool `yaml:"reload-workers" flag:"reload-workers" default:"false"`
+	// Who sees what the server does.
+	Admin Admin `yaml:"admin" upgrade:"1"`
+	// Traces of requests.
+	Tracing Tracing `yaml:"tracing" upgrade:"1" hint:"otel,opentelemetry"`
 	// What is logged, and how.
 	Log Log `yaml:"log" hint:"logging"`
 
@@ -204,8 +208,46 @@ type Log struct {
 	Level string `yaml:"level" upgrade:"1" flag:"log-level" default:"info" enum:"debug,info,warn,error"`
 	// Format of the log.
 	Format string `yaml:"format" upgrade:"1" flag:"log-format" default:"text" enum:"text,json"`
-	// Write a line for every request to standard output.
-	Access bool `yaml:"access" flag:"access-log" default:"false" hint:"access-log,accesslog"`
+	// File to which the log is appended, and which SIGUSR1 opens again. Without it, standard error.
+	File Path `yaml:"file" upgrade:"1" flag:"log-file" hint:"path"`
+	// A line for every request. The value true alone turns it on.
+	Access AccessLog `yaml:"access" hint:"access-log,accesslog"`
 	// Output of workers: raw, wrap (as log records), or auto: wrap if the log is JSON.
 	Workers string `yaml:"workers" flag:"worker-output" upgrade:"1" default:"auto" enum:"auto,raw,wrap"`
+}
+
+// AccessLog says where the lines of requests are written, and what is in them.
+type AccessLog struct {
+	// Write a line for every request. What else is said here turns it on, too.
+	Enabled bool `yaml:"enabled" short:"true" flag:"access-log" default:"false"`
+	// Form of the lines: text, json, combined, common, or a template such as {path} {status}. Without
+	// it, that of the log.
+	Format string `yaml:"format" upgrade:"1" flag:"access-log-format"`
+	// File to which they are appended, and which SIGUSR1 opens again. Without it, standard output.
+	File Path `yaml:"file" upgrade:"1" flag:"access-log-file" hint:"path"`
+	// Paths without a line, unless the request fails; a * at the end stands for the rest.
+	Skip []string `yaml:"skip" flag:"access-log-skip" hint:"except,exclude"`
+}
+
+// Admin says who sees what the server does, and who gives it orders.
+type Admin struct {
+	// Admin listener, for operators: unix:PATH, HOST:PORT or off. By default it is a Unix socket,
+	// the path of socket and .admin. Over TCP it is read-only without a token.
+	Listen string `yaml:"listen" flag:"admin" hint:"address,socket,bind"`
+	// Token that requests over TCP need for all else: file:PATH, or the token itself.
+	Token string `yaml:"token" flag:"admin-token" hint:"password,secret"`
+	// Profiles of the server under /debug/pprof of the admin listener.
+	Pprof bool `yaml:"pprof" flag:"admin-pprof" default:"false" hint:"profile,debug"`
+	// Address, HOST:PORT or unix:PATH, where Prometheus, and anybody else, finds /metrics.
+	Metrics string `yaml:"metrics" flag:"metrics" hint:"prometheus"`
+}
+
+// Tracing says where traces go.
+type Tracing struct {
+	// URL of an OpenTelemetry collector, such as http://127.0.0.1:4318. Without it, the variables
+	// OTEL_* say it.
+	OTLP string `yaml:"otlp" flag:"tracing" hint:"endpoint,url"`
+	// Part of new traces that is recorded; others follow who began them. Without it, all, or what
+	// OTEL_* say.
+	Sample Percent `yaml:"sample" flag:"tracing-sample" hint:"ratio"`
 }

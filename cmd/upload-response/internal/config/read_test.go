@@ -76,7 +76,7 @@ log: {level: warn, access: true}
 			map[string]string{"X-Version": "2"}}},
 		{f.Routes[1].Limit, RouteLimit{100, 0, "address", 1 << 30}},
 		{f.Routes[2].Redirect, Redirect{"https://new.example.org$path", 308}},
-		{f.Routes[3].App, "web"}, {f.Log.Level, "warn"}, {f.Log.Access, true}, {f.Log.Format, "text"},
+		{f.Routes[3].App, "web"}, {f.Log.Level, "warn"}, {f.Log.Access.Enabled, true}, {f.Log.Format, "text"},
 	} {
 		if !reflect.DeepEqual(pair[0], pair[1]) {
 			t.Errorf("%v, want %v", pair[0], pair[1])
@@ -148,7 +148,7 @@ func TestEachMistakeIsShownAtItsPlaceWithWhatToDo(t *testing.T) {
 		{"apps: {web: {command: sh, give_up_after: 4}}", "1:27",
 			"unknown key give_up_after: it is a key elsewhere, apps.NAME.start.give-up-after"},
 		{"routes:\n- strip_prefix: /a\n  respond: 204", "2:3", "unknown key strip_prefix: did you mean strip-prefix?"},
-		{"log: {zzzzzzzzz: 1}", "1:7", "unknown key zzzzzzzzz: want level, format, access or workers"},
+		{"log: {zzzzzzzzz: 1}", "1:7", "unknown key zzzzzzzzz: want level, format, file, access or workers"},
 		{"threads: 3", "1:1", "unknown key threads: it is a key elsewhere, apps.NAME.threads"},
 		{"apps: {web: {processes: four, command: sh}}", "1:25", `want a whole number, not "four"`},
 		{"apps: {web: {processes: '4', command: sh}}", "1:25", `want a whole number, not the text "4"`},

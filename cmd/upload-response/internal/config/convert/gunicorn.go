@@ -97,7 +97,7 @@ func (g *gunicorn) setText(name string, value any) bool {
 		g.File.Log.Level = level
 		return found
 	case "accesslog":
-		g.File.Log.Access = true
+		g.File.Log.Access.Enabled = true
 		return text == "-"
 	case "pythonpath":
 		g.setVariable("PYTHONPATH", strings.ReplaceAll(text, ",", ":"))

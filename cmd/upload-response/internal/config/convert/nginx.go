@@ -163,7 +163,7 @@ func (n *nginxFile) general(d nginx.IDirective) bool {
 	case "gzip_min_length":
 		return n.File.Compress.Min.UnmarshalText([]byte(args[0])) == nil && n.File.Compress.Min > 0
 	case "access_log":
-		n.File.Log.Access = args[0] != "off"
+		n.File.Log.Access.Enabled = args[0] != "off"
 	case "gzip_types", "gzip_vary", "gzip_proxied", "gzip_comp_level", "gzip_disable", "log_format",
 		"proxy_http_version",
 		"proxy_buffering", "proxy_request_buffering", "proxy_redirect", "ssl_protocols", "ssl_ciphers",

@@ -398,7 +398,7 @@ func (u *unit) settings() {
 	http.leaveRest(u.Result)
 	settings.leaveRest(u.Result)
 	if u.all.take("access_log") != nil {
-		u.File.Log.Access = true
+		u.File.Log.Access.Enabled = true
 		u.leave("access_log: the file and the format: lines go to standard output")
 	}
 }
