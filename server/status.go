@@ -48,7 +48,7 @@ type LinkStatus struct {
 
 // StreamStatus is a request at a moment.
 type StreamStatus struct {
-	ID            uint64    `json:"id"`
+	ID            uint64    `json:"id,string"`
 	RequestID     string    `json:"request_id"`
 	Pool          string    `json:"pool"`
 	Link          string    `json:"link"` // the worker's link; empty: it has none

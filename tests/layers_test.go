@@ -91,6 +91,13 @@ var layers = map[string][]string{
 		module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/cmd/internal/cli",
 		module + "/cmd/upload-response/internal",
 	},
+	"cmd/upload-response/internal/admin": {
+		standard, module + "/server", module + "/server/listen", module + "/server/supervise",
+	},
+	"cmd/upload-response/internal/top": {
+		standard, "charm.land/bubbletea/v2", "charm.land/lipgloss/v2", "github.com/charmbracelet/x/ansi",
+		module + "/cmd/upload-response/internal/admin",
+	},
 	"cmd/upload-response/internal/config": {
 		standard, "golang.org/x/sys/unix", "github.com/goccy/go-yaml", "github.com/mattn/go-shellwords",
 		module + "/server", module + "/cmd/internal/cli",

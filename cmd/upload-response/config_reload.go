@@ -116,7 +116,7 @@ func (v *service) now() *settings { return v.current.Load() }
 // forRouter completes what the router has to know with what this process began with.
 func (v *service) forRouter(s *settings) {
 	s.config.Log = v.log
-	if v.tracer != nil {
+	if v.tracer != nil { // a nil pointer would be no nil Tracer
 		s.config.Tracer = v.tracer
 	}
 	if s.accessLog {

@@ -35,7 +35,7 @@ var commonFlags = []string{
 	"num-streams", "slot-size", "slots-per-stream", "memory", "response-timeout", "queue-timeout", "shutdown-timeout",
 	"config", "body-limit", "request-rate", "compress", "worker", "workers", "worker-user", "stuck-after",
 	"stop-timeout", "scale-max",
-	"log-level", "log-format", "access-log", "access-log-format", "metrics",
+	"admin", "log-level", "log-format", "access-log", "access-log-format", "metrics",
 }
 
 const serveNotes = `
@@ -89,7 +89,7 @@ func (s *settings) flags(getenv func(string) string) *cli.FlagSet {
 		Groups: []cli.Group{
 			s.addressFlags(), s.fileFlags(), s.listeners.securityFlags(), s.proxyFlags(), s.memoryFlags(),
 			s.timeoutFlags(),
-			s.requestFlags(), s.clientFlags(), s.compressionFlags(), s.workerFlags(), log,
+			s.requestFlags(), s.clientFlags(), s.compressionFlags(), s.workerFlags(), s.admin.flags(), log,
 			s.observe.flags(),
 		},
 	}

@@ -183,7 +183,7 @@ func (v *service) openLogs(stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	v.log = s.logging.logger(w, s.logging.level)
+	v.log = v.admin.watch(s.logging.logger(w, s.logging.level))
 	v.workerLog = s.logging.logger(w, slog.LevelInfo)
 	if w, err = v.logWriterTo(s.logFiles.access, "access-log-file", stdout); err != nil {
 		return err

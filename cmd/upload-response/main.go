@@ -5,6 +5,7 @@ package main
 import (
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -47,12 +48,11 @@ upload-response serve --listen :80 --worker default=./app --workers 4
 func (p *program) commands() *cobra.Command {
 	root := cli.NewGroup(&cli.FlagSet{
 		Command: self, Summary: "a streaming request/response proxy over shared memory", Example: mainExample,
-	}, "command",
-		p.runCommand(), p.serveCommand(), p.checkCommand(), p.configCommand(), p.workerCommand(), p.demoCommand(),
-		p.doctorCommand(),
-		p.reloadCommand(), p.stopCommand(), p.layoutCommand(), p.versionCommand(),
-		p.completionCommand(), p.manualCommand(),
-		cli.NewHidden("bench", "deprecated: run upload-response-bench", p.bench))
+	}, "command", slices.Concat(
+		[]*cobra.Command{p.runCommand(), p.serveCommand(), p.checkCommand(), p.configCommand(), p.workerCommand(),
+			p.demoCommand(), p.doctorCommand(), p.reloadCommand(), p.stopCommand()}, p.adminCommands(),
+		[]*cobra.Command{p.layoutCommand(), p.versionCommand(), p.completionCommand(), p.manualCommand(),
+			cli.NewHidden("bench", "deprecated: run upload-response-bench", p.bench)})...)
 	cli.AddVersion(root, versionLine())
 	return root
 }

@@ -30,6 +30,7 @@ func (p *program) serve(s *settings, flags *cli.FlagSet) error {
 	v.warnOfRenamed(flags)
 	warnOfUnknown(v.log, flags)
 	v.warnOfUser()
+	v.warnOfAdmin()
 	return v.run()
 }
 

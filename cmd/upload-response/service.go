@@ -44,6 +44,7 @@ type service struct {
 	server        *server.Server
 	workers       *supervise.Supervisor
 	output        serverOutput
+	admin         adminListener
 	failed        chan error     // why it cannot go on
 	draining      atomic.Bool    // it is about to end
 	metrics       *metricsServer // nil: nobody asks for them
@@ -116,6 +117,7 @@ func (v *service) release() {
 	for _, l := range v.listeners {
 		_ = l.Close()
 	}
+	v.admin.close()
 	v.metrics.close()
 	v.closeTracing()
 	v.flushLogs()
@@ -141,7 +143,7 @@ func (v *service) listen() (err error) {
 	if v.socket, err = server.ListenWorkers(s.socket, s.otherUsers()); err != nil {
 		return fmt.Errorf("%w (choose another path with --socket)", err)
 	}
-	return nil
+	return v.admin.listen(&s.admin)
 }
 
 // systemError returns the error of the system call that failed, without the words that
@@ -172,6 +174,7 @@ func (s *settings) routerError(err error) error {
 func (v *service) start() {
 	v.server = server.NewLimitedServer(v.router, v.settings.listeners.limits, v.log)
 	go func() { v.fail(v.router.ServeWorkers(v.socket)) }()
+	v.admin.serve(v.adminConfig(), v.fail)
 	var listening []string
 	for _, l := range v.listeners {
 		listening = append(listening, l.String())
@@ -180,7 +183,7 @@ func (v *service) start() {
 	v.fail(v.certificates.manage(v.ctx))
 	v.fail(v.workers.Apply(v.settings.apps))
 	v.metrics.start(v.metricsSources(), v.log, v.fail)
-	v.log.Info("ready", "listen", strings.Join(listening, " "), "socket", v.settings.socket,
+	v.log.Info("ready", "listen", strings.Join(listening, " "), "socket", v.settings.socket, "admin", v.admin.where(),
 		v.settings.memoryPlan(v.router.Stats().TotalBuffers))
 }
 
@@ -236,6 +239,7 @@ func (v *service) Draining() bool { return v.draining.Load() }
 // about to end. The worker socket closes first, so that another server can have it while the
 // workers of this one finish.
 func (v *service) stop() error {
+	v.admin.drain()
 	v.cancel()
 	v.draining.Store(true)
 	if v.beforeStop != nil {
@@ -251,6 +255,7 @@ func (v *service) stop() error {
 	v.workers.Stop()
 	v.closeTracing()
 	v.metrics.close()
+	v.admin.close() // it asks the router
 	err := v.router.Close()
 	v.log.Info("stopped")
 	return err

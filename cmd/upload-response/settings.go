@@ -22,6 +22,7 @@ type settings struct {
 	added     []addition      // to the demo
 	dumpable  bool
 	accessLog bool
+	admin     adminSettings
 	logging   logging
 	logFiles  logFiles
 	observe   observation
@@ -77,6 +78,7 @@ func (s *settings) complete(given func(option string) bool) error {
 	if err := s.completeApps(given); err != nil {
 		return err
 	}
+	s.admin.complete(given, s.socket)
 	if !given("access-log") && s.logFiles.wanted(given) {
 		s.accessLog = true
 	}

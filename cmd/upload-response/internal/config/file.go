@@ -229,8 +229,15 @@ type AccessLog struct {
 	Skip []string `yaml:"skip" flag:"access-log-skip" hint:"except,exclude"`
 }
 
-// Admin says who sees what the server does.
+// Admin says who sees what the server does, and who gives it orders.
 type Admin struct {
+	// Admin listener, for operators: unix:PATH, HOST:PORT or off. By default it is a Unix socket,
+	// the path of socket and .admin. Over TCP it is read-only without a token.
+	Listen string `yaml:"listen" flag:"admin" hint:"address,socket,bind"`
+	// Token that requests over TCP need for all else: file:PATH, or the token itself.
+	Token string `yaml:"token" flag:"admin-token" hint:"password,secret"`
+	// Profiles of the server under /debug/pprof of the admin listener.
+	Pprof bool `yaml:"pprof" flag:"admin-pprof" default:"false" hint:"profile,debug"`
 	// Address, HOST:PORT or unix:PATH, where Prometheus, and anybody else, finds /metrics.
 	Metrics string `yaml:"metrics" flag:"metrics" hint:"prometheus"`
 }

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wavey-ai/upload-response/cmd/internal/cli"
+	"github.com/wavey-ai/upload-response/cmd/upload-response/internal/admin"
+)
+
+const logsExample = `
+# The last lines of the log, and those that come
+upload-response logs --follow
+
+# Warnings and errors only, of the last hours
+upload-response logs --level warn --tail 500
+`
+
+const logsNotes = `
+The server keeps its last 512 events: records of its log from level info up, with what its workers
+print, and what happened to the workers.
+`
+
+func (p *program) logsCommand() *cobra.Command {
+	var follow bool
+	wanted := admin.Watch{Level: "info", Tail: 20}
+	return p.newAsker(&asker{
+		name: "logs", summary: "prints the log of a running server", example: logsExample, notes: logsNotes,
+		usual: true,
+		options: []cli.Option{
+			{Name: "follow", Short: "f", Help: "go on with what comes", Parse: cli.Toggle(&follow)},
+			{Name: "tail", Short: "n", Arg: "N", Help: "so many of the last events", Default: strconv.Itoa(wanted.Tail),
+				Parse: cli.Number(&wanted.Tail, 1, 0, 1<<20)},
+			{Name: "level", Arg: "LEVEL", Help: "records from this level up: info, warn or error",
+				Default: wanted.Level, Parse: cli.Choice(&wanted.Level, "info", "warn", "error"),
+				Words: []string{"info", "warn", "error"}},
+		},
+		run: func(ctx context.Context, c *admin.Client, _ []string, asJSON bool) error {
+			if !follow {
+				wanted.Status = time.Minute // the first status comes after the last event that is kept
+			}
+			show := func(e *admin.Event) error { return printEvent(p.stdout, e, asJSON) }
+			err := c.Events(ctx, wanted, show, func(*admin.Status) error { return errShown })
+			if errors.Is(err, errShown) {
+				return nil
+			}
+			return err
+		}})
+}
+
+// errShown ends the stream of events when all that were kept have come.
+var errShown = errors.New("shown")
+
+// printEvent prints an event as a line, or as many as its message has.
+func printEvent(w io.Writer, e *admin.Event, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(w).Encode(e)
+	}
+	level := e.Level
+	if level == "" || e.Type == admin.TypeOutput {
+		level = e.Type
+	}
+	line := fmt.Sprintf("%s %-6s %s", e.Time.Local().Format("15:04:05.000"), strings.ToUpper(level),
+		admin.Printable(strings.TrimRight(e.Message, "\n")))
+	if e.Worker != "" {
+		line += " worker=" + admin.Printable(e.Worker)
+	} else if e.App != "" {
+		line += " app=" + admin.Printable(e.App)
+	}
+	if e.PID != 0 {
+		line += fmt.Sprintf(" pid=%d", e.PID)
+	}
+	for _, key := range slices.Sorted(maps.Keys(e.Attributes)) {
+		line += " " + admin.Printable(key) + "=" + quoted(fmt.Sprint(e.Attributes[key]))
+	}
+	_, err := fmt.Fprintln(w, line)
+	return err
+}
+
+// quoted returns text that is one word in a line.
+func quoted(text string) string {
+	if text == "" || strings.ContainsAny(text, " \"=") || admin.Printable(text) != text {
+		return strconv.Quote(text)
+	}
+	return text
+}
