@@ -33,7 +33,7 @@ type service struct {
 	again        *rereader                // nil: there is nothing to read again
 	reloading    sync.Mutex               // held while it is read
 	log          *slog.Logger
-	accessLog    io.Writer // where the lines of requests go
+	accessLog    io.Writer    // where the lines of requests go
 	workerLog    *slog.Logger // takes what workers print, whatever the level
 	signals      chan os.Signal
 	certificates *certificates // nil: no address needs one
