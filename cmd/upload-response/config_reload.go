@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -56,6 +57,7 @@ func (v *service) reload() {
 	}
 	if err != nil {
 		v.log.Error("the configuration stays as it was", "file", v.now().file.Name(), "error", oneLine(err))
+		v.admin.reloaded("the configuration stays as it was: " + oneLine(err))
 	}
 }
 
@@ -80,6 +82,7 @@ func (v *service) use(next *settings) error {
 	}
 	v.log.Info("configuration read again", "file", next.file.Name(), "changed", len(keys),
 		"keys", strings.Join(keys[:min(len(keys), 10)], " "))
+	v.admin.reloaded(fmt.Sprintf("configuration read again, changed: %d", len(keys)))
 	return nil
 }
 

@@ -37,10 +37,7 @@ func startSupervised(t *testing.T, args ...string) supervisedServer {
 		all = append(all, strings.ReplaceAll(arg, "%s", self+" worker echo --log-level warn"))
 	}
 	p := startProcess(t, all...)
-	eventually(t, "the socket for clients", func() bool {
-		_, err := os.Stat(filepath.Join(dir, "c"))
-		return err == nil
-	})
+	p.found(`msg"?[=:]"?ready`)
 	return supervisedServer{p, unixClient(t, filepath.Join(dir, "c"))}
 }
 

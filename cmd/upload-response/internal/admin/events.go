@@ -23,6 +23,7 @@ const (
 	TypeLog     = "log"     // a record of the log, from level info up
 	TypeOutput  = "output"  // what a worker has printed
 	TypeWorker  = "worker"  // a worker started, attached, ended, was stuck, was replaced
+	TypeReload  = "reload"  // the configuration was read again, or could not be
 	TypeDropped = "dropped" // the reader was too slow: so many events are missing
 )
 
