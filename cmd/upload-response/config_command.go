@@ -73,7 +73,7 @@ func (s *settings) summary() string {
 		count(len(s.apps), "app with processes", "apps with processes"), strings.Join(addresses, " "))
 }
 
-// count returns a number and what there are so many of.
+// count returns a number with the noun that belongs to it.
 func count(n int, one string, more ...string) string {
 	several := one + "s"
 	if more != nil {
@@ -113,7 +113,7 @@ func (p *program) showCommand() *cobra.Command {
 	var effective, asJSON bool
 	flags := s.flags(p.getenv)
 	flags.Command, flags.Example, flags.Notes = self+" config show", showExample, ""
-	flags.Summary = "prints every value that is set, and where it comes from"
+	flags.Summary = "prints every value that is set, and its source"
 	output := jsonFlags(&asJSON)
 	output[0].Options = append(output[0].Options, cli.Option{
 		Name: "effective", Help: "print the defaults, too", Parse: cli.Toggle(&effective),

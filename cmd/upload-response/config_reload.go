@@ -116,7 +116,7 @@ func isExcerpt(line string) bool {
 // now returns the settings that are in effect.
 func (v *service) now() *settings { return v.current.Load() }
 
-// forRouter completes what the router has to know with what this process began with.
+// forRouter adds to the configuration of the router what this process keeps from its start.
 func (v *service) forRouter(s *settings) {
 	s.config.Log = v.log
 	if v.tracer != nil { // a nil pointer would be no nil Tracer

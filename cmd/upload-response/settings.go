@@ -31,7 +31,7 @@ type settings struct {
 	drainDelay time.Duration
 
 	fileName string       // of --config; empty: one of config.Names
-	file     *config.File // what was read
+	file     *config.File // the content of the file
 }
 
 // linkSlots is how many slots the memory of a link has by default: enough for the lanes

@@ -34,7 +34,7 @@ func (v *service) handle(s os.Signal) bool {
 	return true
 }
 
-// reloadAll reads the configuration file again, and replaces the workers if that is asked for.
+// reloadAll reads the configuration file again, and replaces the workers if the settings say so.
 func (v *service) reloadAll() {
 	v.reload()
 	if v.now().workers.reload {

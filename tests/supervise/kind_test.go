@@ -31,7 +31,7 @@ type deed struct {
 	// whole: it keeps the whole process from serving, not only its own thread or task. What
 	// others have begun there fares as in a dead worker.
 	whole bool
-	// says is in the stacks that the worker prints; empty: none are looked for.
+	// says is in the stacks that the worker prints; empty: they are not checked.
 	says string
 	// count is how many there are at the same time; 0: as many as all processes serve at once.
 	count int

@@ -9,7 +9,7 @@ import (
 type Event struct {
 	ID         uint64         `json:"id"` // counts from 1
 	Time       time.Time      `json:"time"`
-	Type       string         `json:"type"`            // log, output, worker, or another that Publish was called with
+	Type       string         `json:"type"`            // log, output, worker, or another that Publish was given
 	Level      string         `json:"level,omitempty"` // of a log record: info, warn or error; info of an output
 	App        string         `json:"app,omitempty"`
 	Worker     string         `json:"worker,omitempty"`

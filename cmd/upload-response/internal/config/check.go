@@ -185,7 +185,7 @@ func (f *File) checkReadable(key string, path Path) {
 	}
 }
 
-// orNearest says what a name that is not there may stand for.
+// orNearest says which name an unknown one may be a misspelling of: the nearest.
 func orNearest(name string, names []string) string {
 	if near := cli.Nearest(name, names); near != "" {
 		return ": did you mean " + near + "?"

@@ -109,7 +109,7 @@ func (f *File) checkRouteLimit(key string, limit *RouteLimit) {
 	}
 }
 
-// checkAppsHaveRoutes refuses apps that no route leads to.
+// checkAppsHaveRoutes refuses apps that no route names.
 func (f *File) checkAppsHaveRoutes() {
 	if len(f.Routes) == 0 {
 		if len(f.Apps) > 1 {

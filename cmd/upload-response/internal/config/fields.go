@@ -62,7 +62,7 @@ func shortField(t reflect.Type) (field, bool) {
 // isSection reports whether values of a type have keys of their own.
 func isSection(t reflect.Type) bool { return t.Kind() == reflect.Struct && !isText(t) }
 
-// suggestion says what an unknown key may stand for.
+// suggestion says which key an unknown one may be meant as.
 func suggestion(t reflect.Type, unknown string) string {
 	var names []string
 	lower := strings.ToLower(strings.ReplaceAll(unknown, "_", "-"))

@@ -48,7 +48,7 @@ type File struct {
 	Admin Admin `yaml:"admin" upgrade:"1"`
 	// Traces of requests.
 	Tracing Tracing `yaml:"tracing" upgrade:"1" hint:"otel,opentelemetry"`
-	// What is logged, and how.
+	// The logs: level, format and file, access log, output of workers.
 	Log Log `yaml:"log" hint:"logging"`
 
 	name     string                  // of the file, for messages; empty: there is none
@@ -60,7 +60,7 @@ type File struct {
 // TLS says which certificate the server shows, and what it demands of clients.
 type TLS struct {
 	// Certificates in files; they are read again when they change. A client gets the first one
-	// that is valid for the name it asks for.
+	// that is valid for the host name it sends.
 	Certificates []Certificate `yaml:"certificates" hint:"certs,cert,certificate"`
 	// Certificates from an authority, such as Let's Encrypt.
 	ACME ACME `yaml:"acme" hint:"letsencrypt"`
@@ -84,7 +84,7 @@ type Certificate struct {
 
 // ACME gets certificates from an authority, and renews them.
 type ACME struct {
-	// Host names to get certificates for.
+	// Host names that need certificates.
 	Domains []string `yaml:"domains" flag:"acme-domain" hint:"domain,hosts"`
 	// Where the authority writes when something is wrong.
 	Email string `yaml:"email" flag:"acme-email"`

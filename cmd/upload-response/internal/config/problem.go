@@ -11,7 +11,7 @@ import (
 type Problem struct {
 	File         string
 	Line, Column int    // from 1; 0: the whole file
-	Message      string // what is wrong, and what to do
+	Message      string // the mistake, and what to do
 	Excerpt      string // the lines around it, with a caret below the place; empty: none
 }
 

@@ -77,6 +77,6 @@ type Respond struct {
 	Status int `yaml:"status" short:"true" hint:"code"`
 	// Body of the response.
 	Body string `yaml:"body" hint:"text"`
-	// Its Content-Type.
+	// Content-Type of the response.
 	Type string `yaml:"type" default:"text/plain; charset=utf-8" hint:"content-type"`
 }

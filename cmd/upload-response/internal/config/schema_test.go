@@ -136,7 +136,7 @@ func (m *schemaMaker) property(f field, p *jsonschema.Schema) *jsonschema.Schema
 	return p
 }
 
-// defaultValue returns a text as the JSON that it stands for.
+// defaultValue returns the JSON that a text stands for, as a value of its type.
 func defaultValue(f field, text string) any {
 	switch f.kind.Kind() {
 	case reflect.Int, reflect.Bool:

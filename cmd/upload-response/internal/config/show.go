@@ -19,7 +19,7 @@ func (f *File) Show(w io.Writer, flags *cli.FlagSet, effective bool) error {
 	return write(w, e.lines("", reflect.ValueOf(f).Elem(), 0))
 }
 
-// Origin is a value and where it comes from.
+// Origin is a value and its source.
 type Origin struct {
 	Key    string `json:"key"`
 	Value  string `json:"value"`  // as YAML

@@ -13,7 +13,7 @@ import (
 // Result is a configuration, and what of the other one it does not have.
 type Result struct {
 	File *config.File
-	Left []string // what was not converted, and why or what to do; each one line
+	Left []string // a line for each setting that was not converted: why, or what to do
 }
 
 // Text returns the configuration as a file. What was not converted stands at the top.

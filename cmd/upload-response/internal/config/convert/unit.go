@@ -216,7 +216,7 @@ func (u *unit) listeners() {
 	u.pass(first)
 }
 
-// pass converts the routes that a listener leads to.
+// pass converts the routes of a listener.
 func (u *unit) pass(to string) {
 	kind, name, _ := strings.Cut(to, "/")
 	routes := u.all.take("routes")
@@ -244,7 +244,7 @@ func (u *unit) pass(to string) {
 	u.addAppsWithoutRoutes()
 }
 
-// addAppsWithoutRoutes leaves out apps that no route leads to.
+// addAppsWithoutRoutes leaves out apps that no route names.
 func (u *unit) addAppsWithoutRoutes() {
 	for _, name := range slices.Sorted(maps.Keys(u.File.Apps)) {
 		if !slices.ContainsFunc(u.File.Routes, func(r config.Route) bool { return r.App == name }) {
