@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -37,7 +38,13 @@ func startSupervised(t *testing.T, args ...string) supervisedServer {
 		all = append(all, strings.ReplaceAll(arg, "%s", self+" worker echo --log-level warn"))
 	}
 	p := startProcess(t, all...)
-	p.found(`msg"?[=:]"?ready`)
+	eventually(t, "the socket for clients", func() bool {
+		conn, err := net.Dial("unix", filepath.Join(dir, "c"))
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err == nil
+	})
 	return supervisedServer{p, unixClient(t, filepath.Join(dir, "c"))}
 }
 
