@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
+	"github.com/wavey-ai/upload-response/cmd/upload-response/internal/upgrade"
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/server/supervise"
 )
@@ -28,6 +29,8 @@ type settings struct {
 	shutdown  time.Duration
 	// drainDelay is the time from the signal until the listeners close.
 	drainDelay time.Duration
+	// predecessor is the process whose place this one takes; nil: there is none.
+	predecessor *upgrade.Predecessor
 }
 
 // linkSlots is how many slots the memory of a link has by default: enough for the lanes

@@ -27,7 +27,7 @@ func (v *service) handle(s os.Signal) bool {
 			v.log.Info("signal ignored", "signal", s, "because", "there are no certificate files to read again")
 		}
 	case unix.SIGUSR2:
-		v.log.Info("signal ignored", "signal", s, "because", "it has no meaning")
+		go v.tryUpgrade()
 	default:
 		return false
 	}
