@@ -128,11 +128,13 @@ func (c *certificates) tlsConfig() *tls.Config {
 	return c.tls
 }
 
-// reload reads the certificate files again, and reports whether there are any.
-func (c *certificates) reload() bool {
+// reload reads the certificate files again, if there are any.
+func (c *certificates) reload() error {
 	if c == nil || c.files == nil {
-		return false
+		return errNoFiles
 	}
-	c.files.Reload()
-	return true
+	return c.files.Reload()
 }
+
+// errNoFiles is returned when there are no certificate files.
+var errNoFiles = errors.New("there are no certificate files to read again")
