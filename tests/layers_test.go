@@ -70,7 +70,7 @@ var layers = map[string][]string{
 	"server/internal/traceparent": {standard},
 	"server/internal/websocket": {standard, "github.com/gobwas/ws", module + "/server/internal/conn",
 		module + "/server/internal/fault", module + "/server/internal/header"},
-	"server/listen": {standard, "golang.org/x/sys/unix", module + "/proto/attach"},
+	"server/listen": {standard, "golang.org/x/sys/unix", "golang.org/x/net/ipv4", module + "/proto/attach"},
 	"server/supervise": {standard, "golang.org/x/sys/unix", "github.com/cenkalti/backoff/v5",
 		"github.com/fsnotify/fsnotify", "github.com/bmatcuk/doublestar/v4"},
 	"server/metrics": {standard, "github.com/prometheus/client_golang", module + "/server",

@@ -165,13 +165,16 @@ func (c *certificates) tlsConfig() *tls.Config {
 	return c.tls
 }
 
-// reload reads the certificate files again, and reports whether there are any.
-func (c *certificates) reload() bool {
+// reload reads the certificate files again, if there are any.
+func (c *certificates) reload() (err error) {
 	if c == nil || len(c.files) == 0 {
-		return false
+		return errNoFiles
 	}
 	for _, files := range c.files {
-		files.Reload()
+		err = errors.Join(err, files.Reload())
 	}
-	return true
+	return err
 }
+
+// errNoFiles is returned when there are no certificate files.
+var errNoFiles = errors.New("there are no certificate files to read again")

@@ -45,11 +45,11 @@ func (r *rereader) overrides(c config.Change) bool {
 
 // reload has the server do what its configuration file says now. On an error nothing changes,
 // and the log says why. One reload runs at a time.
-func (v *service) reload() {
+func (v *service) reload() error {
 	v.reloading.Lock()
 	defer v.reloading.Unlock()
 	if v.again == nil {
-		return
+		return nil
 	}
 	next, err := v.again.read()
 	if err == nil {
@@ -59,6 +59,7 @@ func (v *service) reload() {
 		v.log.Error("the configuration stays as it was", "file", v.now().file.Name(), "error", oneLine(err))
 		v.admin.reloaded("the configuration stays as it was: " + oneLine(err))
 	}
+	return err
 }
 
 // use puts settings into effect that were read again.

@@ -23,6 +23,9 @@ type Config struct {
 	Events     *Events
 	Metrics    http.Handler // of /metrics; nil: it is not there
 
+	Reload  func() error                // reads files again; nil: there is nothing to read
+	Upgrade func() (pid int, err error) // has another process take over; nil: none can
+
 	Address Address
 	Token   string // that requests over TCP need; empty: they can only read
 	Pprof   bool   // serve /debug/pprof
@@ -90,6 +93,8 @@ func (s *Server) endpoints() []endpoint {
 		{"POST /workers/{app}/{slot}/stacks", s.stacksOfWorker},
 		{"GET /streams", s.getStreams},
 		{"DELETE /streams/{id}", s.cancelStream},
+		{"POST /reload", s.reload},
+		{"POST /upgrade", s.upgrade},
 		{"GET /events", s.streamEvents},
 		{"GET /openapi.json", s.getOpenAPI},
 	}
