@@ -93,6 +93,7 @@ var layers = map[string][]string{
 	},
 	"cmd/upload-response/internal/admin": {
 		standard, module + "/server", module + "/server/listen", module + "/server/supervise",
+		module + "/cmd/upload-response/internal/config",
 	},
 	"cmd/upload-response/internal/top": {
 		standard, "charm.land/bubbletea/v2", "charm.land/lipgloss/v2", "github.com/charmbracelet/x/ansi",
