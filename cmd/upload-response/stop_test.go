@@ -90,7 +90,7 @@ func TestAProcessOfAnotherProgramDoesNotGetSIGHUP(t *testing.T) {
 	if err := os.Symlink(self, other); err != nil {
 		t.Fatal(err)
 	}
-	p := startCommand(t, exec.Command(other, "serve", "--listen", "127.0.0.1:0", "--socket", socket))
+	p := startCommand(t, exec.Command(other, "serve", "--listen", "127.0.0.1:0", "--socket", socket, "--admin", "off"))
 	p.found("msg=ready")
 	stdout, stderr, status := call(nil, "reload", "--socket", socket)
 	if status != 1 || stdout != "" || !strings.Contains(stderr, " is other, and may not survive SIGHUP") {

@@ -22,8 +22,9 @@ func TestTheConsoleBlocksOfTheAdminPageWork(t *testing.T) {
 		t.Skip("no curl: apt install curl")
 	}
 	programs := buildPrograms(t)
-	own, admin := freeAddress(t), freeAddress(t)
-	sh := newShell(t, programs, &scene{stands: []string{"127.0.0.1:8081", own, "127.0.0.1:9180", admin}})
+	own, third, admin := freeAddress(t), freeAddress(t), freeAddress(t)
+	sh := newShell(t, programs, &scene{stands: []string{"127.0.0.1:8081", own, "127.0.0.1:8082", third,
+		"127.0.0.1:9180", admin}})
 	ready := "curl --unix-socket /tmp/ur.sock.admin http://localhost/readyz"
 	run := 0
 	for i, block := range consoleBlocks(read(t, "docs/admin.md")) {
@@ -44,7 +45,7 @@ func TestTheConsoleBlocksOfTheAdminPageWork(t *testing.T) {
 			}
 		}
 	}
-	if run < 12 {
+	if run < 20 {
 		t.Errorf("only %d lines were run", run)
 	}
 }

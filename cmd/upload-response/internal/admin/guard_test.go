@@ -26,7 +26,8 @@ func TestTCPWithoutATokenIsReadOnly(t *testing.T) {
 	}{
 		{"GET", "/status", 200}, {"GET", "/streams", 200}, {"HEAD", "/status", 200}, {"GET", "/livez", 200},
 		{"DELETE", "/streams/1", 403}, {"POST", "/apps/default/restart", 403}, {"PUT", "/config", 403},
-		{"POST", "/workers/default/0/stacks", 403},
+		{"POST", "/workers/default/0/stacks", 403}, {"POST", "/reload", 403},
+		{"GET", "/config", 403}, {"GET", "/config/file", 403}, {"POST", "/config/check", 403},
 	} {
 		if status, body, _ := s.get(t, c.method, c.path, "Authorization", "Bearer "); status != c.status {
 			t.Errorf("%s %s: %d %s", c.method, c.path, status, body)
@@ -66,7 +67,8 @@ func TestATokenOpensEverythingOverTCPAndNothingElseDoes(t *testing.T) {
 		{"DELETE", "/streams/1", "Bearer correct horse battery staple", 404},
 		{"GET", "/", "", 200}, {"GET", "/assets/page.js", "", 200}, {"GET", "/livez", "", 200},
 		{"GET", "/readyz", "", 503},
-		{"POST", "/livez", "", 401},
+		{"POST", "/livez", "", 401}, {"GET", "/config/file", "", 401}, {"PUT", "/config", "", 401},
+		{"GET", "/config", "Bearer correct horse battery staple", 409}, // it has none
 	} {
 		status, body, header := s.get(t, c.method, c.path, "Authorization", c.authorization)
 		if status != c.status {
