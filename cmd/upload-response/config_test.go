@@ -150,6 +150,16 @@ routes: [{match: {path: /b/*}, app: b}, {app: a}]
 	}
 }
 
+func TestATokenIsShownToNobody(t *testing.T) {
+	name := inFile(t, "admin: {token: hunter2-hunter2-hunter2}\n")
+	for _, args := range [][]string{nil, {"--admin-token", "hunter2-hunter2-hunter2"}, {"--json"}, {"--effective"}} {
+		stdout, stderr, status := call(nil, append([]string{"config", "show", "-c", name}, args...)...)
+		if status != 0 || strings.Contains(stdout+stderr, "hunter2") || !strings.Contains(stdout, "(hidden)") {
+			t.Errorf("%q: status %d, %s%s", args, status, stdout, stderr)
+		}
+	}
+}
+
 // keyless are flags that have no key, or no single one.
 var keyless = []string{"config", "worker", "workers", "worker-user", "route", "open-pool", "tls-cert", "tls-key",
 	"slot-size-kb", "response-timeout-ms",

@@ -235,7 +235,7 @@ type Admin struct {
 	// the path of socket and .admin. Over TCP it is read-only without a token.
 	Listen string `yaml:"listen" flag:"admin" hint:"address,socket,bind"`
 	// Token that requests over TCP need for all else: file:PATH, or the token itself.
-	Token string `yaml:"token" flag:"admin-token" hint:"password,secret"`
+	Token string `yaml:"token" flag:"admin-token" secret:"true" hint:"password,secret"`
 	// Profiles of the server under /debug/pprof of the admin listener.
 	Pprof bool `yaml:"pprof" flag:"admin-pprof" default:"false" hint:"profile,debug"`
 	// Address, HOST:PORT or unix:PATH, where Prometheus, and anybody else, finds /metrics.

@@ -92,6 +92,9 @@ func (f *File) applies(key string) bool {
 
 // text returns the text of a value that a flag sets, or of a secret.
 func (s *shower) text(key string, f field, v reflect.Value) (string, bool) {
+	if f.secret && secret(key, v) {
+		return "(hidden)", true
+	}
 	if f.flag != "" {
 		values, from := s.flags.Source(f.flag)
 		if standard := s.flagDefault(f); from == "" && s.file.places[key] == nil && standard != "" {
@@ -100,9 +103,6 @@ func (s *shower) text(key string, f field, v reflect.Value) (string, bool) {
 		if len(values) > 0 {
 			return flagTexts(values, v), true
 		}
-	}
-	if f.secret && secret(key, v) {
-		return "(hidden)", true
 	}
 	return "", false
 }
