@@ -30,6 +30,10 @@ type Server struct {
 	fast   *http1.FastServer
 	http3  *http3.Server
 	accept accept.Config
+
+	mu        sync.Mutex
+	listeners []*accept.Listener // that are served
+	left      bool               // see HandOver
 }
 
 // headerRoom is how many times the header limit a request may have before nobody looks at it:
@@ -125,7 +129,9 @@ func ListenWorkers(path string, shared bool) (*net.UnixListener, error) {
 }
 
 func (s *Server) serve(listener net.Listener, config *tls.Config) error {
-	if err := s.http.Serve(accept.NewListener(listener, config, &s.accept)); !errors.Is(err, http.ErrServerClosed) {
+	l := accept.NewListener(listener, config, &s.accept)
+	s.add(l)
+	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve HTTP: %w", err)
 	}
 	return nil

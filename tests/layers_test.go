@@ -70,7 +70,7 @@ var layers = map[string][]string{
 	"server/internal/traceparent": {standard},
 	"server/internal/websocket": {standard, "github.com/gobwas/ws", module + "/server/internal/conn",
 		module + "/server/internal/fault", module + "/server/internal/header"},
-	"server/listen": {standard, "golang.org/x/sys/unix", module + "/proto/attach"},
+	"server/listen": {standard, "golang.org/x/sys/unix", "golang.org/x/net/ipv4", module + "/proto/attach"},
 	"server/supervise": {standard, "golang.org/x/sys/unix", "github.com/cenkalti/backoff/v5",
 		"github.com/fsnotify/fsnotify", "github.com/bmatcuk/doublestar/v4"},
 	"server/metrics": {standard, "github.com/prometheus/client_golang", module + "/server",
@@ -93,6 +93,7 @@ var layers = map[string][]string{
 	},
 	"cmd/upload-response/internal/admin": {
 		standard, module + "/server", module + "/server/listen", module + "/server/supervise",
+		module + "/cmd/upload-response/internal/config",
 	},
 	"cmd/upload-response/internal/top": {
 		standard, "charm.land/bubbletea/v2", "charm.land/lipgloss/v2", "github.com/charmbracelet/x/ansi",

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"time"
 
 	"github.com/wavey-ai/upload-response/cmd/upload-response/internal/admin"
+	"github.com/wavey-ai/upload-response/cmd/upload-response/internal/upgrade"
 	"github.com/wavey-ai/upload-response/server/metrics"
 )
 
@@ -25,15 +27,29 @@ func (a *adminListener) watch(log *slog.Logger) *slog.Logger {
 }
 
 // listen takes the address.
-func (a *adminListener) listen(s *adminSettings) (err error) {
+func (a *adminListener) listen(s *adminSettings, p *upgrade.Predecessor) (err error) {
 	if s.address == (admin.Address{}) {
 		return nil
+	}
+	if file := p.Take(adminSocket + s.address.String()); file != nil {
+		a.listener, err = net.FileListener(file)
+		return errors.Join(err, file.Close())
 	}
 	if a.listener, err = s.address.Listen(); err != nil {
 		return fmt.Errorf("admin listener %s: %w (choose another address with --admin, or off)", s.address,
 			systemError(err))
 	}
 	return nil
+}
+
+// adminSocket is how the name of the admin listener begins for a process that takes over.
+const adminSocket = "admin "
+
+// ownFile says whether close removes the file of the socket, if it is a Unix socket.
+func (a *adminListener) ownFile(yes bool) {
+	if socket, ok := a.listener.(*net.UnixListener); ok {
+		socket.SetUnlinkOnClose(yes)
+	}
 }
 
 // where returns the address, with the port that the kernel chose for port 0.
@@ -88,6 +104,7 @@ func (v *service) adminConfig() admin.Config {
 	s := &v.settings.admin
 	return admin.Config{
 		Router: v.router, Supervisor: v.workers, Metrics: metrics.Handler(metrics.NewRegistry(v.metricsSources())),
+		Configuration: v.liveConfig(), Reload: v.reloadNow, Upgrade: v.upgrade,
 		Address: s.address, Token: s.token, Pprof: s.pprof, Log: v.log,
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/mholt/acmez/v3"
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
+	"github.com/wavey-ai/upload-response/cmd/upload-response/internal/admin"
 	"github.com/wavey-ai/upload-response/server/tlscert"
 )
 
@@ -165,13 +166,17 @@ func (c *certificates) tlsConfig() *tls.Config {
 	return c.tls
 }
 
-// reload reads the certificate files again, and reports whether there are any.
-func (c *certificates) reload() bool {
+// reload reads the certificate files again, if there are any.
+func (c *certificates) reload() (err error) {
 	if c == nil || len(c.files) == 0 {
-		return false
+		return errNoFiles
 	}
 	for _, files := range c.files {
-		files.Reload()
+		err = errors.Join(err, files.Reload())
 	}
-	return true
+	return err
 }
+
+// errNoFiles is returned when there is nothing to read again.
+var errNoFiles = fmt.Errorf("%w: there is no configuration file, and no certificate file, to read again",
+	admin.ErrNotPossible)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
+	"github.com/wavey-ai/upload-response/cmd/upload-response/internal/upgrade"
 )
 
 // program is what a command may touch of its process.
@@ -17,13 +19,19 @@ type program struct {
 	stdout, stderr io.Writer
 	out, err       *logWriter // the same; nil before survivePipes
 	getenv         func(name string) string
+	predecessor    *upgrade.Predecessor // whose place a server takes; nil: there is none
 }
 
 // self is the name of the program.
 const self = "upload-response"
 
 func main() {
-	p := &program{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}
+	predecessor, err := upgrade.Inherited()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	p := &program{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, predecessor: predecessor}
 	os.Exit(p.main(os.Args[1:]))
 }
 
@@ -50,7 +58,7 @@ func (p *program) commands() *cobra.Command {
 		Command: self, Summary: "a streaming request/response proxy over shared memory", Example: mainExample,
 	}, "command", slices.Concat(
 		[]*cobra.Command{p.runCommand(), p.serveCommand(), p.checkCommand(), p.configCommand(), p.workerCommand(),
-			p.demoCommand(), p.doctorCommand(), p.reloadCommand(), p.stopCommand()}, p.adminCommands(),
+			p.demoCommand(), p.doctorCommand(), p.reloadCommand(), p.upgradeCommand(), p.stopCommand()}, p.adminCommands(),
 		[]*cobra.Command{p.layoutCommand(), p.versionCommand(), p.completionCommand(), p.manualCommand(),
 			cli.NewHidden("bench", "deprecated: run upload-response-bench", p.bench)})...)
 	cli.AddVersion(root, versionLine())

@@ -61,7 +61,7 @@ func (v *service) openMetrics() (*metricsServer, error) {
 	if len(o.metrics) == 0 {
 		return nil, nil
 	}
-	l, err := o.metrics[0].Listen(v.settings.listeners.mode, false)
+	l, err := v.inheritOrListen("metrics", o.metrics[0], false)
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w (choose another address with --metrics)", o.metrics[0],
 			systemError(err))
@@ -106,6 +106,7 @@ func (m *metricsServer) close() {
 func (v *service) metricsSources() metrics.Sources {
 	s := metrics.Sources{
 		Router: v.router, LostLogLines: v.output.lostLines, Workers: v.workerMetrics, Exits: v.exitMetrics,
+		ReloadFailed: v.reloadFailed.Load,
 	}
 	if v.certificates != nil {
 		s.Certificates = v.certificates.expiries

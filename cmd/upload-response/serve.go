@@ -11,7 +11,13 @@ import (
 func (p *program) serveCommand() *cobra.Command {
 	var s settings
 	flags := s.flags(p.getenv)
-	return cli.NewCommand(flags, p.getenv, func([]string) error { return p.serve(&s, flags) })
+	return cli.NewCommand(flags, p.getenv, func([]string) error {
+		err := p.serve(&s, flags)
+		if err != nil {
+			p.predecessor.Fail(err)
+		}
+		return err
+	})
 }
 
 // serve runs the server until a signal ends it.
@@ -20,13 +26,12 @@ func (p *program) serve(s *settings, flags *cli.FlagSet) error {
 		return err
 	}
 	p.survivePipes()
+	s.predecessor, s.again = p.predecessor, &rereader{flags, p.getenv}
 	v, err := openService(s, p.stdout, p.stderr)
 	if err != nil {
 		return s.explain(flags, err)
 	}
-	if s.file.Name() != "" {
-		v.again = &rereader{flags, p.getenv}
-	}
+	v.replaceable = true
 	v.warnOfRenamed(flags)
 	warnOfUnknown(v.log, flags)
 	v.warnOfUser()

@@ -30,8 +30,9 @@ import (
 type service struct {
 	settings      *settings                // of the start
 	current       atomic.Pointer[settings] // those in effect
-	again         *rereader                // nil: there is nothing to read again
-	reloading     sync.Mutex               // held while it is read
+	reloading     sync.Mutex               // held while the configuration changes
+	onDisk        []byte                   // what the file held when it was read or written; guarded by reloading
+	reloadFailed  atomic.Bool              // the file was read again last without success
 	log           *slog.Logger
 	accessLog     *slog.Logger // takes the lines of requests, if they are wanted
 	accessDetails bool         // they say everything
@@ -53,6 +54,10 @@ type service struct {
 	ctx           context.Context
 	cancel        context.CancelFunc // ends ctx: nothing new begins
 	beforeStop    func()             // called when the service is about to end, and waited for; nil: nothing
+	replaceable   bool               // by a new process of the program
+	upgrading     sync.Mutex         // held while a new process starts
+	left          bool               // a new process serves in place of this one; guarded by upgrading
+	replaced      chan int           // then its id is here
 }
 
 // openService takes the ports, the socket, and the memory, and starts to serve.
@@ -62,8 +67,12 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 		settings: s, log: s.logging.logger(stderr, s.logging.level),
 		workerLog: s.logging.logger(stderr, slog.LevelInfo),
 		signals:   make(chan os.Signal, 4), failed: make(chan error, 4+len(s.listeners.addresses)),
+		replaced: make(chan int, 1),
 	}
 	v.current.Store(s)
+	if s.file != nil {
+		v.onDisk = s.file.Text()
+	}
 	signal.Notify(v.signals, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2)
 	v.ctx, v.cancel = context.WithCancel(context.Background())
 	if err := errors.Join(closeDescriptorsOnExec(), setDumpable(s.dumpable)); err != nil {
@@ -93,7 +102,9 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 	if v.router, err = server.NewRouter(s.config); err != nil {
 		return nil, s.routerError(err)
 	}
-	v.start()
+	if err = v.start(); err != nil {
+		return nil, err
+	}
 	return v, nil
 }
 
@@ -130,7 +141,7 @@ func (v *service) listen() (err error) {
 		return err
 	}
 	for _, address := range s.listeners.addresses {
-		l, err := address.Listen(s.listeners.mode, s.listeners.http3)
+		l, err := v.openListener(address)
 		if err != nil {
 			return fmt.Errorf("cannot listen on %s: %w (choose another address with --listen)", address,
 				systemError(err))
@@ -140,10 +151,10 @@ func (v *service) listen() (err error) {
 	if v.metrics, err = v.openMetrics(); err != nil {
 		return err
 	}
-	if v.socket, err = server.ListenWorkers(s.socket, s.otherUsers()); err != nil {
+	if err = v.listenWorkers(); err != nil {
 		return fmt.Errorf("%w (choose another path with --socket)", err)
 	}
-	return v.admin.listen(&s.admin)
+	return v.admin.listen(&s.admin, s.predecessor)
 }
 
 // systemError returns the error of the system call that failed, without the words that
@@ -171,9 +182,15 @@ func (s *settings) routerError(err error) error {
 	return err
 }
 
-func (v *service) start() {
+// start starts the workers, and serves. In place of another process it does so when the workers are
+// there, or returns why they are not.
+func (v *service) start() error {
 	v.server = server.NewLimitedServer(v.router, v.settings.listeners.limits, v.log)
 	go func() { v.fail(v.router.ServeWorkers(v.socket)) }()
+	v.fail(v.workers.Apply(v.settings.apps))
+	if err := v.awaitTurn(); err != nil {
+		return err
+	}
 	v.admin.serve(v.adminConfig(), v.fail)
 	var listening []string
 	for _, l := range v.listeners {
@@ -181,10 +198,11 @@ func (v *service) start() {
 		go func() { v.fail(v.server.ServeListener(l, v.certificates.tlsConfig())) }()
 	}
 	v.fail(v.certificates.manage(v.ctx))
-	v.fail(v.workers.Apply(v.settings.apps))
 	v.metrics.start(v.metricsSources(), v.log, v.fail)
+	v.takeOver()
 	v.log.Info("ready", "listen", strings.Join(listening, " "), "socket", v.settings.socket, "admin", v.admin.where(),
 		v.settings.memoryPlan(v.router.Stats().TotalBuffers))
+	return nil
 }
 
 // absolute returns a path that is valid in any folder, for workers that change theirs.
@@ -215,6 +233,9 @@ func (v *service) run() error {
 			if stopping = !v.handle(s); stopping {
 				v.log.Info("stopping", "signal", s, "timeout", v.now().shutdown)
 			}
+		case pid := <-v.replaced:
+			stopping = true
+			v.log.Info("stopping: another process serves", "pid", pid, "timeout", v.settings.shutdown)
 		}
 	}
 	stopped := make(chan error, 1)
@@ -239,8 +260,13 @@ func (v *service) Draining() bool { return v.draining.Load() }
 // about to end. The worker socket closes first, so that another server can have it while the
 // workers of this one finish.
 func (v *service) stop() error {
+	v.cancel() // also of an upgrade
+	v.upgrading.Lock()
+	defer v.upgrading.Unlock()
+	if v.left {
+		return v.leave()
+	}
 	v.admin.drain()
-	v.cancel()
 	v.draining.Store(true)
 	if v.beforeStop != nil {
 		v.beforeStop()
@@ -252,6 +278,11 @@ func (v *service) stop() error {
 	if err := v.server.Shutdown(ctx); err != nil {
 		v.log.Warn("requests cut off", "error", err)
 	}
+	return v.end()
+}
+
+// end ends the workers when nothing runs any more.
+func (v *service) end() error {
 	v.workers.Stop()
 	v.closeTracing()
 	v.metrics.close()

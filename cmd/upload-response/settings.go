@@ -8,6 +8,7 @@ import (
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/cmd/upload-response/internal/config"
+	"github.com/wavey-ai/upload-response/cmd/upload-response/internal/upgrade"
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/server/supervise"
 )
@@ -31,7 +32,11 @@ type settings struct {
 	drainDelay time.Duration
 
 	fileName string       // of --config; empty: one of config.Names
+	fileText []byte       // in place of what is in the file; nil: it is read
 	file     *config.File // the content of the file
+	again    *rereader    // reads it again; nil: the command has no file
+	// predecessor is the process whose place this one takes; nil: there is none.
+	predecessor *upgrade.Predecessor
 }
 
 // linkSlots is how many slots the memory of a link has by default: enough for the lanes

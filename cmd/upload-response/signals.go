@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"reflect"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wavey-ai/upload-response/cmd/upload-response/internal/admin"
 	"github.com/wavey-ai/upload-response/server"
 )
 
@@ -20,37 +23,52 @@ func (v *service) handle(s os.Signal) bool {
 		attrs := append(statsAttrs(v.router.Stats()), slog.Int64("lost_log_lines", v.output.lostLines()))
 		v.log.LogAttrs(context.Background(), slog.LevelInfo, "stats", attrs...)
 	case unix.SIGHUP:
-		certificates := v.certificates.reload()
-		if v.again != nil || v.settings.workers.reload {
-			go v.reloadAll()
-		} else if !certificates {
-			v.log.Info("signal ignored", "signal", s, "because", "there are no certificate files to read again")
-		}
+		go func() {
+			if _, err := v.reloadNow(); errors.Is(err, errNoFiles) {
+				v.log.Info("signal ignored", "signal", s, "because", err)
+			}
+		}()
 	case unix.SIGUSR2:
-		v.log.Info("signal ignored", "signal", s, "because", "it has no meaning")
+		go v.tryUpgrade()
 	default:
 		return false
 	}
 	return true
 }
 
-// reloadAll reads the configuration file again, and replaces the workers if the settings say so.
-func (v *service) reloadAll() {
-	v.reload()
-	if v.now().workers.reload {
-		v.restartAll()
+// reloadNow reads the certificate files and the configuration file again, and replaces the workers if the settings
+// say so. The log says what is in the error, too, unless there is nothing to do.
+func (v *service) reloadNow() (*admin.Reloaded, error) {
+	answer := &admin.Reloaded{PID: os.Getpid(), Changed: []admin.Change{}}
+	err := v.certificates.reload()
+	if !v.hasFile() && !v.settings.workers.reload {
+		return answer, err
 	}
+	if errors.Is(err, errNoFiles) {
+		err = nil
+	}
+	if v.hasFile() {
+		changes, failure := v.reload()
+		answer.File, answer.Changed = v.now().file.Name(), admin.Changes(changes)
+		err = errors.Join(err, failure)
+	}
+	if v.now().workers.reload {
+		err = errors.Join(err, v.restartAll())
+	}
+	return answer, err
 }
 
 // restartAll replaces the processes of all apps, those of each app one after the other.
-func (v *service) restartAll() {
+func (v *service) restartAll() (failure error) {
 	for _, a := range v.workers.Apps() {
 		if err := v.workers.Restart(a.Name); err != nil {
 			v.log.Error("workers of the app were not replaced", "app", a.Name, "error", err)
+			failure = errors.Join(failure, fmt.Errorf("workers of app %s were not replaced: %w", a.Name, err))
 			continue
 		}
 		v.log.Info("workers of the app were replaced", "app", a.Name, "processes", a.Processes)
 	}
+	return failure
 }
 
 // statsAttrs makes an attribute of each field, with the name that it has in JSON.

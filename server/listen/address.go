@@ -116,6 +116,9 @@ func (a Address) Port() int {
 	return port
 }
 
+// Socket returns what names the socket of the address, whatever is served there.
+func (a Address) Socket() string { return a.network + " " + a.where }
+
 // String returns the text of the address.
 func (a Address) String() string {
 	switch {
@@ -146,12 +149,25 @@ func (a Address) Listen(mode os.FileMode, http3 bool) (l *Listener, err error) {
 	if err != nil {
 		return nil, err
 	}
-	tcp, ok := l.Listener.Addr().(*net.TCPAddr)
-	if !a.Secure || !http3 || !ok {
-		return l, nil
+	if a.Secure && http3 {
+		err = l.listenUDP()
 	}
-	if l.UDP, err = net.ListenUDP("udp", &net.UDPAddr{IP: tcp.IP, Port: tcp.Port, Zone: tcp.Zone}); err != nil {
-		return nil, errors.Join(fmt.Errorf("HTTP/3: %w", err), l.Listener.Close())
+	if err != nil {
+		return nil, errors.Join(err, l.Listener.Close())
 	}
 	return l, nil
+}
+
+// listenUDP listens on the UDP port of the same number, unless it is a Unix socket.
+func (l *Listener) listenUDP() error {
+	tcp, ok := l.Listener.Addr().(*net.TCPAddr)
+	if !ok {
+		return nil
+	}
+	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: tcp.IP, Port: tcp.Port, Zone: tcp.Zone})
+	if err != nil {
+		return fmt.Errorf("HTTP/3: %w", err)
+	}
+	l.UDP = udp
+	return nil
 }

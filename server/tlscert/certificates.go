@@ -68,13 +68,14 @@ func (f *Files) stamps() (stamps [2]fileStamp) {
 	return stamps
 }
 
-// Reload reads the files now.
-func (f *Files) Reload() {
+// Reload reads the files now. On an error, which it logs, the certificate stays what it was.
+func (f *Files) Reload() error {
 	if err := f.read(); err != nil {
 		f.log.Error("the certificate stays what it was", "error", err)
-		return
+		return err
 	}
 	f.log.Info("certificate read", "file", f.cert, "until", f.current.Load().Leaf.NotAfter)
+	return nil
 }
 
 // reloadChanged reads the files if they have changed since they were read.
@@ -87,7 +88,7 @@ func (f *Files) reloadChanged() {
 	changed := f.stamps() != f.stamp
 	f.mu.Unlock()
 	if changed {
-		f.Reload()
+		_ = f.Reload()
 	}
 }
 

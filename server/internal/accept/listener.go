@@ -38,6 +38,9 @@ type Listener struct {
 	config *Config
 	tls    *tls.Config // nil: clear text
 	conns  atomic.Int64
+	making atomic.Int64  // connections that are not ready
+	left   atomic.Bool   // see Leave
+	ended  chan struct{} // closed when no more connections are accepted
 	meter  *meter.Listener
 
 	once   sync.Once
@@ -55,7 +58,8 @@ type accepted struct {
 // NewListener returns a listener that makes the connections of another one ready; without
 // a tls.Config they are in the clear.
 func NewListener(inner net.Listener, secure *tls.Config, config *Config) *Listener {
-	l := &Listener{Listener: inner, config: config, tls: secure, ready: make(chan accepted)}
+	l := &Listener{Listener: inner, config: config, tls: secure, ready: make(chan accepted),
+		ended: make(chan struct{})}
 	l.meter = config.Meters.Listener(inner.Addr().String())
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	return l
@@ -74,6 +78,19 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
+// Leave accepts no more connections. Those that were accepted go on: Accept returns them until
+// Close.
+func (l *Listener) Leave() error {
+	l.left.Store(true)
+	err := l.Listener.Close()
+	l.once.Do(func() { close(l.ended) }) // nobody has called Accept
+	<-l.ended
+	return err
+}
+
+// Conns returns how many connections there are, also such that are not ready.
+func (l *Listener) Conns() int64 { return l.making.Load() + l.conns.Load() }
+
 // Close ends the listener, and the connections that are not ready yet.
 func (l *Listener) Close() error {
 	l.cancel()
@@ -81,8 +98,12 @@ func (l *Listener) Close() error {
 }
 
 func (l *Listener) acceptAll() {
+	defer close(l.ended)
 	for {
 		c, err := l.Listener.Accept()
+		if err != nil && l.left.Load() {
+			return
+		}
 		if err != nil {
 			l.pass(accepted{err: err})
 			if temporary(err) {
@@ -90,6 +111,7 @@ func (l *Listener) acceptAll() {
 			}
 			return
 		}
+		l.making.Add(1)
 		go l.serve(c)
 	}
 }
@@ -116,6 +138,7 @@ func (l *Listener) pass(next accepted) {
 func (l *Listener) serve(inner net.Conn) {
 	stop := context.AfterFunc(l.ctx, func() { _ = inner.Close() })
 	ready, err := l.prepare(inner)
+	l.making.Add(-1)
 	if !stop() && err == nil {
 		err = net.ErrClosed
 	}

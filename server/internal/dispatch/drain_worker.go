@@ -82,3 +82,25 @@ func (l *link) noteEmpty() {
 		go l.close(removed, nil) // not here: it takes the lock that the caller holds
 	}
 }
+
+// ReleaseAttached closes the links of workers that nobody here has started, each when it has
+// let go of its last request: such a worker attaches again, to whoever listens on the socket.
+func (d *Dispatcher) ReleaseAttached() {
+	for _, l := range d.openLinks() {
+		if l.leader != 0 {
+			continue
+		}
+		r := &retirement{links: 1, done: make(chan struct{})}
+		l.withhold(r)
+		r.leave()
+		go d.closeWhenDone(l, r.done)
+	}
+}
+
+func (d *Dispatcher) closeWhenDone(l *link, done <-chan struct{}) {
+	select {
+	case <-done:
+		l.close(closed, nil)
+	case <-d.stopLoop:
+	}
+}

@@ -108,7 +108,7 @@ func (c *FastConn) await() bool {
 	if c.state.Load() != stateNew {
 		c.setState(stateIdle)
 	}
-	if c.server.closing.Load() {
+	if c.server.closing.Load() && !c.server.patient.Load() {
 		return false
 	}
 	n, err := c.inner.Read(c.buffer[:])

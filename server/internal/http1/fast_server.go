@@ -21,6 +21,7 @@ type FastServer struct {
 	handler http.Handler
 
 	closing atomic.Bool // connections end after their response
+	patient atomic.Bool // those without a request may send one more
 	stop    chan struct{}
 	once    sync.Once // of stop
 
@@ -60,6 +61,13 @@ func (s *FastServer) forget(c *FastConn) {
 	}
 }
 
+// Leave has connections end after their next response: those without a request may send one
+// more, until Shutdown.
+func (s *FastServer) Leave() {
+	s.patient.Store(true)
+	s.closing.Store(true)
+}
+
 // Shutdown ends the connections without a request; the others end after theirs. It waits for
 // them until ctx ends.
 func (s *FastServer) Shutdown(ctx context.Context) {
@@ -73,6 +81,7 @@ func (s *FastServer) Shutdown(ctx context.Context) {
 // connection is left.
 func (s *FastServer) endIdle() <-chan struct{} {
 	s.closing.Store(true)
+	s.patient.Store(false)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {

@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,7 +16,11 @@ const bufferBytes = 7 << 20
 // enlargeBuffers asks for buffers that hold what comes in while nobody reads, and says once
 // when the machine does not allow it.
 func (s *Server) enlargeBuffers(packets net.PacketConn) {
-	udp, ok := packets.(*net.UDPConn)
+	udp, ok := packets.(interface {
+		syscall.Conn
+		SetReadBuffer(bytes int) error
+		SetWriteBuffer(bytes int) error
+	})
 	if !ok {
 		return
 	}

@@ -96,6 +96,7 @@ func (s *Server) open(packets net.PacketConn, config *tls.Config) (*Socket, erro
 	u := &Socket{
 		transport: &quic.Transport{
 			Conn: packets, ConnContext: s.admit, VerifySourceAddress: s.asksForToken, MaxTokenAge: tokenAge,
+			ConnectionIDGenerator: newIDGenerator(packets),
 		},
 		server: &http3.Server{
 			Handler: c.Handler, MaxHeaderBytes: c.MaxHeaderBytes,
@@ -151,6 +152,14 @@ func (s *Server) take() []*Socket {
 	sockets := s.sockets
 	s.sockets, s.stopped = nil, true
 	return sockets
+}
+
+// Leave tells the connections there are, and those that still come, to make others (GOAWAY). They end
+// when their clients have closed them, or when ctx does.
+func (s *Server) Leave(ctx context.Context) {
+	for _, u := range s.stop() {
+		go func() { _ = u.server.Shutdown(ctx) }()
+	}
 }
 
 // Shutdown accepts no more connections, tells those there are (GOAWAY), and waits until

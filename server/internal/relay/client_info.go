@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 
 	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server/internal/conn"
@@ -26,7 +27,8 @@ type clientInfo struct {
 	scheme  string       // by which the client came
 	id      string       // of the request
 	via     string
-	altSvc  string // where else clients can reach this server; empty: nowhere
+	altSvc  string       // where else clients can reach this server; empty: nowhere
+	leaving *atomic.Bool // connections are to end after their response, see [Relay.Leave]; nil: they are not
 
 	hops       []string // a list of those before the peer, as a trusted one says
 	publicHost string   // that the client has asked for, likewise; empty: not said
@@ -211,5 +213,8 @@ func (i *clientInfo) setResponseFields(header http.Header) {
 	header["X-Request-Id"] = []string{i.id}
 	if i.altSvc != "" && header["Alt-Svc"] == nil {
 		header["Alt-Svc"] = []string{i.altSvc}
+	}
+	if i.leaving != nil && i.leaving.Load() {
+		header["Connection"] = []string{"close"} // HTTP/2: net/http sends GOAWAY
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/dispatch"
 	"github.com/wavey-ai/upload-response/server/internal/errorpage"
@@ -65,6 +66,7 @@ type Relay struct {
 	meters     *meter.Meters
 	unrouted   *meter.Route // requests that reach no route
 	downloads  downloads
+	leaving    atomic.Bool // see Leave
 
 	mu       sync.Mutex
 	draining bool
@@ -98,6 +100,9 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		x.handshake, x.request = websocket.NewHandshake(request)
 	}
 	x.client = x.settings.clientInfo(peer, x.conn, x.request, &x.session)
+	if x.session.Version != proto.HTTP3 {
+		x.client.leaving = &r.leaving
+	}
 	x.readTrace()
 	x.settings.compressors.DropWeakRange(x.request.Header)
 	x.controller = http.NewResponseController(x.writer)
@@ -122,6 +127,17 @@ func (r *Relay) leave() {
 	if r.draining && r.running == 0 {
 		close(r.quiet)
 	}
+}
+
+// Leave has the responses from now on tell clients to make other connections: with
+// "Connection: close" over HTTP/1, and GOAWAY over HTTP/2.
+func (r *Relay) Leave() { r.leaving.Store(true) }
+
+// Running returns how many exchanges are in progress.
+func (r *Relay) Running() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.running
 }
 
 // Drain refuses new exchanges, has the dispatcher tell the workers, and waits until the

@@ -191,6 +191,7 @@ func (r *responseStream) openWebSocket(response *proto.Response) error {
 	if err := r.handshake.CheckProtocol(fields); err != nil {
 		return err
 	}
+	r.client.leaving = nil // no request comes after it
 	r.client.setResponseFields(fields)
 	r.start(header.ResponseHead{Status: http.StatusSwitchingProtocols, ContentLength: -1})
 	frames, err := r.handshake.Accept(r.writer, r.request, fields)

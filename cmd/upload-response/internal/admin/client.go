@@ -89,6 +89,25 @@ func (c *Client) Stacks(ctx context.Context, worker string) (*Stacks, error) {
 	return &answer, c.call(ctx, http.MethodPost, pathOf(worker)+"/stacks", nil, &answer)
 }
 
+// Reload has the server read its files again, and returns when that is done.
+func (c *Client) Reload(ctx context.Context) (*Reloaded, error) {
+	var answer Reloaded
+	return &answer, c.patient().call(ctx, http.MethodPost, "/reload", nil, &answer)
+}
+
+// Upgrade has another process take the place of the server, and returns when it serves.
+func (c *Client) Upgrade(ctx context.Context) (*Upgraded, error) {
+	var answer Upgraded
+	return &answer, c.patient().call(ctx, http.MethodPost, "/upgrade", nil, &answer)
+}
+
+// patient returns a client that waits for an answer as long as its context lets it.
+func (c *Client) patient() *Client {
+	transport := c.http.Transport.(*http.Transport).Clone()
+	transport.ResponseHeaderTimeout, transport.DisableKeepAlives = 0, true
+	return &Client{address: c.address, token: c.token, http: &http.Client{Transport: transport}}
+}
+
 // pathOf returns the path of an app, or of a worker.
 func pathOf(name string) string {
 	app, slot, isWorker := strings.Cut(name, "/")

@@ -23,6 +23,12 @@ type Config struct {
 	Events     *Events
 	Metrics    http.Handler // of /metrics; nil: it is not there
 
+	Configuration Configuration // nil: there is none
+
+	// Reload reads files again. The error wraps [ErrNotPossible] if there are none; nil: likewise.
+	Reload  func() (*Reloaded, error)
+	Upgrade func() (pid int, err error) // has another process take over; nil: none can
+
 	Address Address
 	Token   string // that requests over TCP need; empty: they can only read
 	Pprof   bool   // serve /debug/pprof
@@ -90,6 +96,12 @@ func (s *Server) endpoints() []endpoint {
 		{"POST /workers/{app}/{slot}/stacks", s.stacksOfWorker},
 		{"GET /streams", s.getStreams},
 		{"DELETE /streams/{id}", s.cancelStream},
+		{"GET /config", s.getConfig},
+		{"PUT /config", s.putConfig},
+		{"GET /config/file", s.getConfigFile},
+		{"POST /config/check", s.checkConfig},
+		{"POST /reload", s.reload},
+		{"POST /upgrade", s.upgrade},
 		{"GET /events", s.streamEvents},
 		{"GET /openapi.json", s.getOpenAPI},
 	}

@@ -1,0 +1,98 @@
+package server
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/wavey-ai/upload-response/server/internal/accept"
+)
+
+const (
+	// handOverGrace is how long a connection without a request may still send one.
+	handOverGrace = 3 * time.Second
+	// partingTime is how long before the end WebSockets are closed, and workers told.
+	partingTime = 2 * time.Second
+	// lookEvery is how often the server looks whether it is done.
+	lookEvery = 20 * time.Millisecond
+)
+
+// HandOver is [Server.Shutdown] for a server whose sockets another process serves already: no
+// connection is refused, and no request. The listeners close here. Connections that were
+// accepted may send a request for a while, and are told to make another one; what is in
+// progress goes on, also WebSockets, until shortly before ctx ends. Then Shutdown ends the rest.
+//
+// The sockets must be such that closing them here leaves them to the other process: see Leave
+// and HandOver of package listen.
+func (s *Server) HandOver(ctx context.Context) error {
+	listeners := s.leave()
+	s.http3.Leave(ctx)
+	quiet, cancel := beforeEnd(ctx, partingTime)
+	defer cancel()
+	grace, cancelGrace := context.WithTimeout(quiet, handOverGrace)
+	defer cancelGrace()
+	waitUntil(grace, func() bool { return s.conns(listeners) == 0 && s.router.relay.Running() == 0 })
+	var closing sync.WaitGroup
+	closing.Go(func() { _ = s.http.Shutdown(quiet) })
+	closing.Go(func() { s.fast.Shutdown(quiet) })
+	waitUntil(quiet, func() bool { return s.router.relay.Running() == 0 })
+	cancel()
+	closing.Wait()
+	return s.Shutdown(ctx)
+}
+
+// leave stops accepting, and returns the listeners, which still have connections.
+func (s *Server) leave() []*accept.Listener {
+	s.mu.Lock()
+	s.left = true
+	listeners := s.listeners
+	s.mu.Unlock()
+	for _, l := range listeners {
+		_ = l.Leave()
+	}
+	s.router.relay.Leave()
+	s.fast.Leave()
+	s.router.dispatcher.ReleaseAttached()
+	return listeners
+}
+
+// add notes a listener that is served.
+func (s *Server) add(l *accept.Listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listeners = append(s.listeners, l)
+	if s.left {
+		go func() { _ = l.Leave() }()
+	}
+}
+
+// conns returns how many connections over TCP and Unix sockets there are.
+func (s *Server) conns(listeners []*accept.Listener) (n int64) {
+	for _, l := range listeners {
+		n += l.Conns()
+	}
+	return n
+}
+
+// beforeEnd returns a context that ends so long before ctx, if ctx has an end; with less time
+// left than twice that, in the middle of it.
+func beforeEnd(ctx context.Context, before time.Duration) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, end.Add(-min(before, time.Until(end)/2)))
+}
+
+// waitUntil waits until done returns true, or ctx ends.
+func waitUntil(ctx context.Context, done func() bool) {
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	for !done() {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
