@@ -182,7 +182,7 @@ func (d *Dispatcher) open(
 		Server: d.config.Load().ServerName,
 		Link:   l.index, LinkGeneration: l.generation, Lanes: l.end.Lanes(),
 		RequestBytes: d.requests.segment.Geometry().Len, ResponseBytes: l.segment.Geometry().Len,
-		ResponseTimeoutMS: uint64(d.responseTimeout(p, true).Milliseconds()),
+		ResponseTimeoutMS: uint64(d.responseTimeout(p).Milliseconds()),
 	})
 	if err == nil {
 		err = l.sendWelcome(packet, d.requests.segment.File(), file)

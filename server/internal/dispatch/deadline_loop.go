@@ -56,12 +56,11 @@ func (d *Dispatcher) checkAll(now int64) {
 func (d *Dispatcher) check(s *Stream, id uint64, now, round int64) {
 	since := s.progress.WaitingSince()
 	var at *assignment
-	taken := false
 	s.withAssignment(func(a *assignment) {
-		at, taken = a, a.link.end.Inbox.Took(a.entry)
+		at = a
 		s.checkTurn(a, id, now, since)
 	})
-	if since != 0 && at != nil && now-max(since, s.turn.since) > int64(d.responseTimeout(at.link.pool, taken)) {
+	if since != 0 && at != nil && d.outOfTime(at, s, now-max(since, s.turn.since)) {
 		s.progress.Expire(id)
 		signal(s.responseNews)
 	}
@@ -74,15 +73,30 @@ func (d *Dispatcher) check(s *Stream, id uint64, now, round int64) {
 	}
 }
 
-// responseTimeout returns how long a worker of a pool may make no progress with a request. One
-// that it has not taken has more time than those with which it may be stuck: another worker gets
-// it then.
-func (d *Dispatcher) responseTimeout(p *Pool, taken bool) time.Duration {
+// responseTimeout returns how long a worker of a pool may make no progress with a request that
+// it has taken.
+func (d *Dispatcher) responseTimeout(p *Pool) time.Duration {
 	timeout := d.config.Load().ResponseTimeout
-	if stuck := d.stuckAfter(p); stuck > 0 && taken {
+	if stuck := d.stuckAfter(p); stuck > 0 {
 		return min(timeout, stuck)
 	}
 	return timeout
+}
+
+// outOfTime reports whether a worker has made no progress with a request for too long. One that
+// it has not taken has more time than those with which it may be stuck: another worker gets
+// it then.
+func (d *Dispatcher) outOfTime(a *assignment, s *Stream, waited int64) bool {
+	p := a.link.pool
+	return waited > int64(d.responseTimeout(p)) &&
+		(waited > int64(d.config.Load().ResponseTimeout) || p.isTaken(a, s))
+}
+
+// isTaken reports whether a stream is still the one of a lane, and the worker has taken it.
+func (p *Pool) isTaken(a *assignment, s *Stream) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return a.stream == s && a.link.end.Inbox.Took(a.entry)
 }
 
 // checkTurn begins the worker's turn anew if the worker has made progress, or if it is not
