@@ -111,7 +111,7 @@ func TestTheConfigurationIsShownWithSourcesAndWithoutSecrets(t *testing.T) {
 	}
 }
 
-func TestAConfigurationIsReplacedOnlyByWhomKnowsTheOneBefore(t *testing.T) {
+func TestAConfigurationIsReplacedOnlyByWhoKnowsTheOneBefore(t *testing.T) {
 	s := openLive(t, "one}\n")
 	_, _, first := s.do(t, "GET", "/config", "")
 	status, text, second := s.do(t, "PUT", "/config", liveBegin+"two}\n", "If-Match", first)

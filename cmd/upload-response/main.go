@@ -19,7 +19,7 @@ type program struct {
 	stdout, stderr io.Writer
 	out, err       *logWriter // the same; nil before survivePipes
 	getenv         func(name string) string
-	predecessor    *upgrade.Predecessor // whose place a server takes; nil: there is none
+	predecessor    *upgrade.Predecessor // the process that a server replaces; nil: there is none
 }
 
 // self is the name of the program.

@@ -178,7 +178,8 @@ func TestTheDescriptionHasEveryRouteAndEveryField(t *testing.T) {
 	} {
 		for _, field := range reflect.VisibleFields(reflect.TypeOf(value)) {
 			key, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-			if _, found := described.Components.Schemas[name].Properties[key]; !found && !field.Anonymous && key != "-" {
+			_, found := described.Components.Schemas[name].Properties[key]
+			if !found && !field.Anonymous && key != "-" {
 				t.Errorf("%s.%s (%q) is not described", name, field.Name, key)
 			}
 		}

@@ -67,7 +67,8 @@ type Fault struct {
 
 // String returns the fault as check prints it.
 func (f *Fault) String() string {
-	return (&config.Problem{File: f.File, Line: f.Line, Column: f.Column, Message: f.Message, Excerpt: f.Excerpt}).Error()
+	p := config.Problem{File: f.File, Line: f.Line, Column: f.Column, Message: f.Message, Excerpt: f.Excerpt}
+	return p.Error()
 }
 
 var (
