@@ -26,6 +26,7 @@ type Pool struct {
 	leaving    bool   // no route leads here any more
 	served     bool   // so it is, and nobody waits any more: the links leave when they are empty
 	attached   bool   // a link was added, ever
+	expected   time.Time // until then a worker is to be expected, see ExpectWorkers
 	failed     string // why no worker is to be expected, for a person; "": one is
 	held       holdings
 	queue      fairQueue
