@@ -16,7 +16,7 @@ RACELESS := /tests/(docs|structure|words)$$
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: need-go ## Build the program, and its benchmark, into ./build
@@ -54,7 +54,7 @@ test: build ## Run everything that the CI runs, side by side (10 minutes on 2 co
 	@MAKE="$(MAKE)" .ci/side-by-side $(TEST_JOBS) build/test $(TEST_PARTS)
 
 .PHONY: test-more
-test-more: test-c-more test-attacks test-peers test-slow test-acme test-autobahn ## What needs programs of others, measures, or fuzzes (half an hour)
+test-more: test-c-more test-attacks test-peers test-prometheus test-slow test-acme test-autobahn ## What needs programs of others, measures, or fuzzes (half an hour)
 
 .PHONY: check
 check: need-go ## Check the format, and test what the race detector would change (make lint vets)
@@ -101,6 +101,10 @@ SOAK ?= 60s
 .PHONY: soak
 soak: need-go ## Kill workers under 200 uploads for a minute, or for SOAK=12h
 	$(GO) test -count=1 -v -timeout 0 ./tests/chaos -chaos.time $(SOAK)
+
+.PHONY: soak-supervise
+soak-supervise: build need-cc ## Have workers in Go, C, WSGI and ASGI misbehave for a minute each under a server that replaces them, or for SOAK=10m
+	UPLOAD_RESPONSE=$(CURDIR)/build/upload-response $(GO) test -count=1 -v -timeout 0 ./tests/supervise -supervise.time $(SOAK)
 
 # An environment for each version: PYTHON=python3.9 make test-python.
 VENV = build/venv-$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
@@ -168,6 +172,11 @@ test-peers: need-go ## Send hostile requests to nginx and HAProxy, and write dow
 .PHONY: test-clients
 test-clients: need-go ## Test with the clients of others: curl, nghttp, h2load, and Chromium
 	$(GO) test -count=1 -v ./tests/clients
+
+.PHONY: test-prometheus
+test-prometheus: need-go ## Have Prometheus scrape a server, and promtool check the alert rules (apt install prometheus)
+	@for p in prometheus promtool; do command -v $$p >/dev/null || { echo "$$p is missing: apt install prometheus" >&2; exit 1; }; done
+	$(GO) test -count=1 -v ./tests/prometheus
 
 .PHONY: test-acme
 test-acme: need-go ## Test certificates from an authority, which is built from source

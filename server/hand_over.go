@@ -21,6 +21,8 @@ const (
 // connection is refused, and no request. The listeners close here. Connections that were
 // accepted may send a request for a while, and are told to make another one; what is in
 // progress goes on, also WebSockets, until shortly before ctx ends. Then Shutdown ends the rest.
+// Workers that nobody here has started are let go when they have nothing to do, the last of a
+// pool when no more requests come: they attach to the other process.
 //
 // The sockets must be such that closing them here leaves them to the other process: see Leave
 // and HandOver of package listen.
@@ -32,6 +34,8 @@ func (s *Server) HandOver(ctx context.Context) error {
 	grace, cancelGrace := context.WithTimeout(quiet, handOverGrace)
 	defer cancelGrace()
 	waitUntil(grace, func() bool { return s.conns(listeners) == 0 && s.router.relay.Running() == 0 })
+	waitUntil(quiet, func() bool { return s.router.Stats().Waiting == 0 })
+	s.router.dispatcher.ReleaseAttached(true)
 	var closing sync.WaitGroup
 	closing.Go(func() { _ = s.http.Shutdown(quiet) })
 	closing.Go(func() { s.fast.Shutdown(quiet) })
@@ -52,7 +56,7 @@ func (s *Server) leave() []*accept.Listener {
 	}
 	s.router.relay.Leave()
 	s.fast.Leave()
-	s.router.dispatcher.ReleaseAttached()
+	s.router.dispatcher.ReleaseAttached(false)
 	return listeners
 }
 

@@ -123,7 +123,7 @@ func (r *Route) rule() route.Rule {
 	return route.Rule{Prefix: r.Prefix, Match: route.Match(r.Match), Strip: r.StripPrefix}
 }
 
-// name returns the name of the route, or what it is made of.
+// name returns the name of the route; without one, its prefix, or what it matches.
 func (r *Route) name() string {
 	return cmp.Or(r.Name, r.Prefix, strings.Join(slices.Concat(r.Match.Methods, r.Match.Hosts, r.Match.Paths), " "),
 		"default")

@@ -41,7 +41,7 @@ type LinkStatus struct {
 	Lanes      int       `json:"lanes"`
 	Busy       int       `json:"busy"`
 	Unreleased int       `json:"unreleased"`
-	Served     uint64    `json:"served"` // requests that it is done with
+	Served     uint64    `json:"served"` // requests that it has finished
 	Since      time.Time `json:"since"`  // when it attached
 	Draining   bool      `json:"draining"`
 }

@@ -98,6 +98,13 @@ var layers = map[string][]string{
 		standard, "charm.land/bubbletea/v2", "charm.land/lipgloss/v2", "github.com/charmbracelet/x/ansi",
 		module + "/cmd/upload-response/internal/admin",
 	},
+	"cmd/upload-response/internal/config": {
+		standard, "golang.org/x/sys/unix", "github.com/goccy/go-yaml", "github.com/mattn/go-shellwords",
+		module + "/server", module + "/cmd/internal/cli",
+	},
+	"cmd/upload-response/internal/config/convert": {
+		standard, "github.com/tufanbarisyildirim/gonginx", module + "/cmd/upload-response/internal/config",
+	},
 	"cmd/upload-response-bench": {
 		standard, "golang.org/x/sys/unix", "github.com/spf13/cobra", module + "/bench", module + "/cmd/internal/cli",
 		module + "/server",
@@ -234,6 +241,7 @@ func TestTheTableForbidsWhatTheDesignDoes(t *testing.T) {
 		{"server/internal/protocol", "server/internal/relay"}, {"server", "shm"},
 		{"bench/report", "bench"}, {"bench/load", "bench"}, {"bench/usage", "bench"}, {"bench/role", "bench/ring"},
 		{"bench/role", "bench/exchange"}, {"cmd/upload-response", "bench"}, {"cmd/internal/cli", "server"},
+		{"cmd/upload-response/internal/config", "worker"}, {"cmd/upload-response/internal/config", "shm"},
 	} {
 		if allows(layers[pair[0]], module+"/"+pair[1]) {
 			t.Errorf("%s may import %s", pair[0], pair[1])

@@ -401,3 +401,19 @@ func TestTheStacksOfAWorkerArePrinted(t *testing.T) {
 		t.Errorf("the worker does not go on:\n%s", got)
 	}
 }
+
+func TestWhatBecameOfAReloadIsAnEvent(t *testing.T) {
+	const begin = "listen: http://127.0.0.1:0\nsocket: s\nroutes:\n- respond: {body: "
+	name := inFile(t, begin+"one}\n")
+	p := startProcess(t, "serve", "-c", name)
+	p.found("(msg=ready)")
+	s := &adminSite{process: p, env: map[string]string{
+		"UPLOAD_RESPONSE_SOCKET": filepath.Join(filepath.Dir(name), "s")}}
+	for _, step := range [][2]string{
+		{"two}\n", "RELOAD configuration read again, changed: 1"},
+		{"[\n", "RELOAD the configuration stays as it was: "},
+	} {
+		rewrite(t, p, name, begin+step[0])
+		eventually(t, step[1], func() bool { return strings.Contains(s.ask(t, "logs", "--level", "error"), step[1]) })
+	}
+}

@@ -73,6 +73,11 @@ func (a *adminListener) serve(c admin.Config, failed func(error)) {
 	go func() { failed(a.server.Serve(a.listener)) }()
 }
 
+// reloaded tells the readers of the events what became of a reload.
+func (a *adminListener) reloaded(how string) {
+	a.events.Publish(admin.Event{Type: admin.TypeReload, Message: how})
+}
+
 // drain has /readyz say that the server is about to end.
 func (a *adminListener) drain() {
 	if a.server != nil {

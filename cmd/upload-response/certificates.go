@@ -16,10 +16,15 @@ import (
 
 // certificateSettings says which certificate the server shows, and demands of clients.
 type certificateSettings struct {
-	cert, key, clientCA string // files
-	selfSigned          bool
-	acme                acmeSettings
+	cert, key  string             // files of --tls-cert and --tls-key
+	files      []certificateFiles // all files, once the settings are complete
+	clientCA   string
+	selfSigned bool
+	acme       acmeSettings
 }
+
+// certificateFiles are those of one certificate.
+type certificateFiles struct{ cert, key string }
 
 func (c *certificateSettings) fileFlags() []cli.Option {
 	return []cli.Option{
@@ -40,11 +45,18 @@ func (c *certificateSettings) fileFlags() []cli.Option {
 	}
 }
 
+// complete makes the files of the flags those of all, in place of others.
+func (c *certificateSettings) complete() {
+	if c.cert != "" {
+		c.files = []certificateFiles{{c.cert, c.key}}
+	}
+}
+
 // check compares the settings with each other, and with whether an address needs a
 // certificate.
 func (c *certificateSettings) check(secure bool) error {
 	sources := 0
-	for _, given := range []bool{c.cert != "", c.selfSigned, len(c.acme.domains) > 0} {
+	for _, given := range []bool{len(c.files) > 0, c.selfSigned, len(c.acme.domains) > 0} {
 		if given {
 			sources++
 		}
@@ -68,7 +80,7 @@ func (c *certificateSettings) check(secure bool) error {
 
 // certificates is what the server shows clients that connect over TLS.
 type certificates struct {
-	files *tlscert.Files    // nil: not in files
+	files []*tlscert.Files  // none: not in files
 	acme  *acmeCertificates // nil: not from an authority
 	tls   *tls.Config
 
@@ -90,11 +102,11 @@ func (l *listenerSettings) loadCertificates(log *slog.Logger) (_ *certificates, 
 		get = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return made, nil }
 		log.Info("certificate made", "sha256", tlscert.Fingerprint(made), "names", made.Leaf.DNSNames, "until",
 			made.Leaf.NotAfter)
-	case s.cert != "":
-		if c.files, err = tlscert.Load(s.cert, s.key, log); err != nil {
-			return nil, fmt.Errorf("--tls-cert %s, --tls-key %s: %w", s.cert, s.key, err)
+	case len(s.files) > 0:
+		if err = c.load(s.files, log); err != nil {
+			return nil, err
 		}
-		get = c.files.Get
+		get = c.choose
 	case len(s.acme.domains) > 0:
 		c.acme = s.acme.newCertificates(l.securePort(), log)
 		get = c.acme.magic.GetCertificate
@@ -109,6 +121,31 @@ func (l *listenerSettings) loadCertificates(log *slog.Logger) (_ *certificates, 
 		c.tls.NextProtos = append(c.tls.NextProtos, acmez.ACMETLS1Protocol)
 	}
 	return c, nil
+}
+
+// load reads certificates from files.
+func (c *certificates) load(all []certificateFiles, log *slog.Logger) error {
+	for _, names := range all {
+		files, err := tlscert.Load(names.cert, names.key, log)
+		if err != nil {
+			return fmt.Errorf("--tls-cert %s, --tls-key %s: %w", names.cert, names.key, err)
+		}
+		c.files = append(c.files, files)
+	}
+	return nil
+}
+
+// choose returns the first certificate that a client can use: by the name that it asks for, and
+// by the kind of the key. If there is none it returns the first of all.
+func (c *certificates) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if len(c.files) > 1 {
+		for _, files := range c.files {
+			if pair, err := files.Get(hello); err == nil && hello.SupportsCertificate(pair) == nil {
+				return pair, nil
+			}
+		}
+	}
+	return c.files[0].Get(hello)
 }
 
 // manage gets certificates from the authority, if there is one, and renews them until ctx
@@ -129,11 +166,14 @@ func (c *certificates) tlsConfig() *tls.Config {
 }
 
 // reload reads the certificate files again, if there are any.
-func (c *certificates) reload() error {
-	if c == nil || c.files == nil {
+func (c *certificates) reload() (err error) {
+	if c == nil || len(c.files) == 0 {
 		return errNoFiles
 	}
-	return c.files.Reload()
+	for _, files := range c.files {
+		err = errors.Join(err, files.Reload())
+	}
+	return err
 }
 
 // errNoFiles is returned when there are no certificate files.

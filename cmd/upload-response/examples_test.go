@@ -82,13 +82,16 @@ func TestHelpShowsCommonFlagsAndHelpAllTheOthers(t *testing.T) {
 	f := s.flags(func(string) string { return "" })
 	for o := range f.All() {
 		flag := "\n  --" + o.Name + " "
+		if o.Short != "" {
+			flag = "\n  -" + o.Short + ", --" + o.Name + " "
+		}
 		if strings.Contains(short, flag) != slices.Contains(f.Common, o.Name) || !strings.Contains(long, flag) {
 			t.Errorf("--%s: in --help: %v, in --help-all: %v", o.Name, strings.Contains(short, flag),
 				strings.Contains(long, flag))
 		}
 	}
 	for _, name := range f.Common {
-		if !strings.Contains(long, "\n  --"+name+" ") {
+		if !strings.Contains(long, "  --"+name+" ") && !strings.Contains(long, ", --"+name+" ") {
 			t.Errorf("there is no flag --%s", name)
 		}
 	}

@@ -33,12 +33,16 @@ upload-response serve --listen :80 --listen https://:443 --acme-domain www.examp
 var commonFlags = []string{
 	"listen", "socket", "route", "tls-cert", "tls-key", "tls-self-signed", "acme-domain", "trust-proxy",
 	"num-streams", "slot-size", "slots-per-stream", "memory", "response-timeout", "queue-timeout", "shutdown-timeout",
-	"body-limit", "request-rate", "compress", "worker", "workers", "worker-user", "stuck-after",
+	"config", "body-limit", "request-rate", "compress", "worker", "workers", "worker-user", "stuck-after",
 	"stop-timeout", "scale-max",
 	"admin", "log-level", "log-format", "access-log", "access-log-format", "metrics",
 }
 
 const serveNotes = `
+Without --config, the file is upload-response.yaml in this folder, or else
+/etc/upload-response/upload-response.yaml. There need not be one. docs/configuration.md
+describes it, and 'upload-response check' checks it.
+
 Sizes are bytes, or have a unit: 64KiB, 1MiB, 2GiB (1024), 64KB, 1MB (1000).
 A flag that can be repeated takes several values from the environment variable, with
 commas between them; each --worker stands on a line of its own.
@@ -83,11 +87,19 @@ func (s *settings) flags(getenv func(string) string) *cli.FlagSet {
 		Command: serveCommand, Summary: "runs the server", Example: serveExample, Notes: serveNotes,
 		Common: commonFlags,
 		Groups: []cli.Group{
-			s.addressFlags(), s.listeners.securityFlags(), s.proxyFlags(), s.memoryFlags(), s.timeoutFlags(),
+			s.addressFlags(), s.fileFlags(), s.listeners.securityFlags(), s.proxyFlags(), s.memoryFlags(),
+			s.timeoutFlags(),
 			s.requestFlags(), s.clientFlags(), s.compressionFlags(), s.workerFlags(), s.admin.flags(), log,
 			s.observe.flags(),
 		},
 	}
+}
+
+func (s *settings) fileFlags() cli.Group {
+	return cli.Group{Heading: "Configuration", Options: []cli.Option{{
+		Name: "config", Short: "c", Arg: "FILE", Help: "configuration file; flags and variables win over what it says",
+		Parse: cli.Text(&s.fileName),
+	}}}
 }
 
 func (s *settings) addressFlags() cli.Group {

@@ -185,15 +185,10 @@ func (v *service) openLogs(stdout, stderr io.Writer) error {
 	}
 	v.log = v.admin.watch(s.logging.logger(w, s.logging.level))
 	v.workerLog = s.logging.logger(w, slog.LevelInfo)
-	s.config.Log = v.log
-	if !s.accessLog {
-		return nil
-	}
 	if w, err = v.logWriterTo(s.logFiles.access, "access-log-file", stdout); err != nil {
 		return err
 	}
-	s.config.AccessLog, s.config.AccessLogDetails = s.accessLogger(w)
-	s.config.AccessLogSkip = s.logFiles.skip
+	v.accessLog, v.accessDetails = s.accessLogger(w)
 	v.reportLoss(w)
 	return nil
 }

@@ -57,8 +57,8 @@ func (p *program) commands() *cobra.Command {
 	root := cli.NewGroup(&cli.FlagSet{
 		Command: self, Summary: "a streaming request/response proxy over shared memory", Example: mainExample,
 	}, "command", slices.Concat(
-		[]*cobra.Command{p.runCommand(), p.serveCommand(), p.workerCommand(), p.demoCommand(), p.doctorCommand(),
-			p.reloadCommand(), p.upgradeCommand(), p.stopCommand()}, p.adminCommands(),
+		[]*cobra.Command{p.runCommand(), p.serveCommand(), p.checkCommand(), p.configCommand(), p.workerCommand(),
+			p.demoCommand(), p.doctorCommand(), p.reloadCommand(), p.upgradeCommand(), p.stopCommand()}, p.adminCommands(),
 		[]*cobra.Command{p.layoutCommand(), p.versionCommand(), p.completionCommand(), p.manualCommand(),
 			cli.NewHidden("bench", "deprecated: run upload-response-bench", p.bench)})...)
 	cli.AddVersion(root, versionLine())

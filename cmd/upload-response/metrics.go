@@ -102,7 +102,7 @@ func (m *metricsServer) close() {
 	}
 }
 
-// metricsSources returns what the metrics are made of.
+// metricsSources returns the sources of the metrics.
 func (v *service) metricsSources() metrics.Sources {
 	s := metrics.Sources{
 		Router: v.router, LostLogLines: v.output.lostLines, Workers: v.workerMetrics, Exits: v.exitMetrics,

@@ -46,11 +46,15 @@ func wrapped(log *slog.Logger, stream string) supervise.Output {
 	}}
 }
 
-// records splits lines that were printed at once: into lines, or not at all if some are
-// indented, as in tracebacks and dumps of stacks.
+// together is what lines contain that belong together: some are indented, as in tracebacks, or
+// they are frames of a stack.
+var together = []string{"\n ", "\n\t", "most recent call", "[0x"}
+
+// records splits lines that were printed at once: into lines, or not at all if they belong
+// together.
 func records(lines []byte) iter.Seq[string] {
 	text := strings.TrimRight(strings.ToValidUTF8(string(lines), "\uFFFD"), "\r\n")
-	if strings.Contains(text, "\n ") || strings.Contains(text, "\n\t") {
+	if slices.ContainsFunc(together, func(mark string) bool { return strings.Contains(text, mark) }) {
 		return slices.Values([]string{text})
 	}
 	return func(yield func(string) bool) {

@@ -29,10 +29,14 @@ func (p *program) serve(s *settings, flags *cli.FlagSet) error {
 	s.predecessor = p.predecessor
 	v, err := openService(s, p.stdout, p.stderr)
 	if err != nil {
-		return err
+		return s.explain(flags, err)
+	}
+	if s.file.Name() != "" {
+		v.again = &rereader{flags, p.getenv}
 	}
 	v.replaceable = true
 	v.warnOfRenamed(flags)
+	warnOfUnknown(v.log, flags)
 	v.warnOfUser()
 	v.warnOfAdmin()
 	return v.run()

@@ -28,30 +28,35 @@ import (
 
 // service is a running server: the listeners, the router, and the worker processes.
 type service struct {
-	settings     *settings
-	log          *slog.Logger
-	workerLog    *slog.Logger // takes what workers print, whatever the level
-	signals      chan os.Signal
-	certificates *certificates // nil: no address needs one
-	listeners    []*listen.Listener
-	socket       *net.UnixListener // for workers
-	router       *server.UploadResponseRouter
-	server       *server.Server
-	workers      *supervise.Supervisor
-	output       serverOutput
-	admin        adminListener
-	failed       chan error     // why it cannot go on
-	draining     atomic.Bool    // it is about to end
-	metrics      *metricsServer // nil: nobody asks for them
-	logFiles     []openLog
-	tracer       *tracing.Tracer // nil: requests are not traced
-	ctx          context.Context
-	cancel       context.CancelFunc // ends ctx: nothing new begins
-	beforeStop   func()             // called when the service is about to end, and waited for; nil: nothing
-	replaceable  bool               // by a new process of the program
-	upgrading    sync.Mutex         // held while a new process starts
-	left         bool               // a new process serves in place of this one; guarded by upgrading
-	replaced     chan int           // then its id is here
+	settings      *settings                // of the start
+	current       atomic.Pointer[settings] // those in effect
+	again         *rereader                // nil: there is nothing to read again
+	reloading     sync.Mutex               // held while it is read
+	log           *slog.Logger
+	accessLog     *slog.Logger // takes the lines of requests, if they are wanted
+	accessDetails bool         // they say everything
+	workerLog     *slog.Logger // takes what workers print, whatever the level
+	signals       chan os.Signal
+	certificates  *certificates // nil: no address needs one
+	listeners     []*listen.Listener
+	socket        *net.UnixListener // for workers
+	router        *server.UploadResponseRouter
+	server        *server.Server
+	workers       *supervise.Supervisor
+	output        serverOutput
+	admin         adminListener
+	failed        chan error     // why it cannot go on
+	draining      atomic.Bool    // it is about to end
+	metrics       *metricsServer // nil: nobody asks for them
+	logFiles      []openLog
+	tracer        *tracing.Tracer // nil: requests are not traced
+	ctx           context.Context
+	cancel        context.CancelFunc // ends ctx: nothing new begins
+	beforeStop    func()             // called when the service is about to end, and waited for; nil: nothing
+	replaceable   bool               // by a new process of the program
+	upgrading     sync.Mutex         // held while a new process starts
+	left          bool               // a new process serves in place of this one; guarded by upgrading
+	replaced      chan int           // then its id is here
 }
 
 // openService takes the ports, the socket, and the memory, and starts to serve.
@@ -63,6 +68,7 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 		signals:   make(chan os.Signal, 4), failed: make(chan error, 4+len(s.listeners.addresses)),
 		replaced: make(chan int, 1),
 	}
+	v.current.Store(s)
 	signal.Notify(v.signals, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2)
 	v.ctx, v.cancel = context.WithCancel(context.Background())
 	if err := errors.Join(closeDescriptorsOnExec(), setDumpable(s.dumpable)); err != nil {
@@ -87,6 +93,7 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 	if err = v.openTracing(); err != nil {
 		return nil, err
 	}
+	v.forRouter(s)
 	v.prepareWorkers()
 	if v.router, err = server.NewRouter(s.config); err != nil {
 		return nil, s.routerError(err)
@@ -220,11 +227,11 @@ func (v *service) run() error {
 			stopping = true
 		case s := <-v.signals:
 			if stopping = !v.handle(s); stopping {
-				v.log.Info("stopping", "signal", s, "timeout", v.settings.shutdown)
+				v.log.Info("stopping", "signal", s, "timeout", v.now().shutdown)
 			}
 		case pid := <-v.replaced:
 			stopping = true
-			v.log.Info("stopping: another process serves", "pid", pid, "timeout", v.settings.shutdown)
+			v.log.Info("stopping: another process serves", "pid", pid, "timeout", v.now().shutdown)
 		}
 	}
 	stopped := make(chan error, 1)
@@ -260,9 +267,9 @@ func (v *service) stop() error {
 	if v.beforeStop != nil {
 		v.beforeStop()
 	}
-	time.Sleep(v.settings.drainDelay)
+	time.Sleep(v.now().drainDelay)
 	_ = v.socket.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), v.settings.shutdown)
+	ctx, cancel := context.WithTimeout(context.Background(), v.now().shutdown)
 	defer cancel()
 	if err := v.server.Shutdown(ctx); err != nil {
 		v.log.Warn("requests cut off", "error", err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
+	"github.com/wavey-ai/upload-response/cmd/upload-response/internal/config"
 	"github.com/wavey-ai/upload-response/cmd/upload-response/internal/upgrade"
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/server/supervise"
@@ -29,6 +30,9 @@ type settings struct {
 	shutdown  time.Duration
 	// drainDelay is the time from the signal until the listeners close.
 	drainDelay time.Duration
+
+	fileName string       // of --config; empty: one of config.Names
+	file     *config.File // the content of the file
 	// predecessor is the process whose place this one takes; nil: there is none.
 	predecessor *upgrade.Predecessor
 }
@@ -48,7 +52,14 @@ func (s *settings) parse(flags *cli.FlagSet, args []string, getenv func(string) 
 
 // finish completes and checks settings that the flags and variables have set.
 func (s *settings) finish(flags *cli.FlagSet) error {
+	if err := s.readFile(flags); err != nil {
+		return err
+	}
 	if err := s.complete(flags.Given); err != nil {
+		var problems config.Problems
+		if explained := s.explain(flags, err); errors.As(explained, &problems) {
+			return explained
+		}
 		return flags.Usage(err)
 	}
 	return nil
@@ -66,6 +77,7 @@ func (s *settings) complete(given func(option string) bool) error {
 	if !given("link-memory") {
 		c.LinkMemory = max(server.DefaultConfig().LinkMemory, linkSlots*uint64(c.SlotSize))
 	}
+	s.listeners.certificates.complete()
 	if err := s.completeApps(given); err != nil {
 		return err
 	}

@@ -35,17 +35,21 @@ func (v *service) handle(s os.Signal) bool {
 	return true
 }
 
-// reloadNow reads the certificate files again, and replaces the workers if that is asked for. The log says what is
-// in the error, too, unless there is nothing to do.
+// reloadNow reads the certificate files and the configuration file again, and replaces the workers if the settings
+// say so. The log says what is in the error, too, unless there is nothing to do.
 func (v *service) reloadNow() error {
 	err := v.certificates.reload()
-	if !v.settings.workers.reload {
+	if v.again == nil && !v.settings.workers.reload {
 		return err
 	}
 	if errors.Is(err, errNoFiles) {
 		err = nil
 	}
-	return errors.Join(err, v.restartAll())
+	err = errors.Join(err, v.reload())
+	if v.now().workers.reload {
+		err = errors.Join(err, v.restartAll())
+	}
+	return err
 }
 
 // restartAll replaces the processes of all apps, those of each app one after the other.

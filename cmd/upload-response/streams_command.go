@@ -89,7 +89,7 @@ type follower struct {
 	app  string // empty: all
 	slow time.Duration
 	json bool
-	seen map[uint64]admin.Stream // what was printed, and is not gone, as it was last
+	seen map[uint64]admin.Stream // those printed and not gone, in their last state
 }
 
 // change is a line of JSON.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -38,7 +39,10 @@ func startSupervised(t *testing.T, args ...string) supervisedServer {
 	}
 	p := startProcess(t, all...)
 	eventually(t, "the socket for clients", func() bool {
-		_, err := os.Stat(filepath.Join(dir, "c"))
+		conn, err := net.Dial("unix", filepath.Join(dir, "c"))
+		if err == nil {
+			_ = conn.Close()
+		}
 		return err == nil
 	})
 	return supervisedServer{p, unixClient(t, filepath.Join(dir, "c"))}
@@ -155,7 +159,8 @@ func TestWhatWorkersPrintIsInTheLogAsJSON(t *testing.T) {
 
 func TestLinesThatBelongTogetherAreOneRecord(t *testing.T) {
 	for lines, want := range map[string][]string{
-		"a\n": {"a"}, "a\nb\r\n": {"a", "b"}, "\n\na\n": {"a"}, "a\n\tb\nc\n": {"a\n\tb\nc"}, "\xff\n": {"\uFFFD"},
+		"a\n": {"a"}, "a\nb\r\n": {"a", "b"}, "\n\na\n": {"a"}, "a\n\tb\nc\n": {"a\n\tb\nc"},
+		"stack:\nprogram(+0x1)[0x2]\n": {"stack:\nprogram(+0x1)[0x2]"}, "\xff\n": {"\uFFFD"},
 		"": nil,
 	} {
 		if got := slices.Collect(records([]byte(lines))); !slices.Equal(got, want) {

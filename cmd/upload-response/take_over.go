@@ -148,7 +148,7 @@ func (v *service) takeOver() {
 		v.metrics.listener.OwnFile(true)
 	}
 	v.admin.ownFile(true)
-	v.router.ExpectWorkers(v.settings.shutdown) // that come from the predecessor
+	v.router.ExpectWorkers(v.now().shutdown) // that come from the predecessor
 	p.Serving()
 	v.log.Info("took over", "from", p.PID)
 }

@@ -186,7 +186,7 @@ func (v *service) leave() error {
 	v.admin.ownFile(false)
 	go v.metrics.close()
 	go v.admin.close()
-	ctx, cancel := context.WithTimeout(context.Background(), v.settings.shutdown)
+	ctx, cancel := context.WithTimeout(context.Background(), v.now().shutdown)
 	defer cancel()
 	if err := v.server.HandOver(ctx); err != nil {
 		v.log.Warn("requests cut off", "error", err)

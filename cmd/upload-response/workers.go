@@ -31,7 +31,7 @@ func (v *service) prepareWorkers() {
 		Failed:    func(pool, how string) { v.router.MarkFailed(pool, how) },
 		Recovered: func(pool string) { v.router.MarkRecovered(pool) },
 	})
-	if len(s.apps) == 0 {
+	if len(s.apps) == 0 && (s.file == nil || s.file.Name() == "") {
 		return
 	}
 	s.config.Started, s.config.Ended = v.workers.StartedFor, v.ended
@@ -56,7 +56,8 @@ func (v *service) served() map[int]uint64 {
 
 // freeLinks returns how many more links can attach, whatever their pool.
 func (v *service) freeLinks() int {
-	s, c := v.settings, &v.settings.config
+	s := v.now()
+	c := &s.config
 	free := mostLinks(c) - v.router.Stats().Links
 	if c.LinksPerPool > 0 {
 		free = min(free, c.LinksPerPool-s.mostOfOnePool())

@@ -11,7 +11,7 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/meter"
 )
 
-// Collector makes metrics of what a server measures, when it is asked to.
+// Collector makes metrics of what a server measures, for each scrape.
 type Collector struct{ sources Sources }
 
 // NewCollector returns a collector for a registry of the caller. Preconditions: the sources have a router.

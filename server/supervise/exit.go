@@ -79,9 +79,13 @@ func exitOf(state *os.ProcessState, oom bool) (e Exit) {
 // Ended returns how the last process with a number ended. It waits for the end until ctx
 // does. Known is false if the process runs on, or is none of ours.
 func (s *Supervisor) Ended(ctx context.Context, leader int) (e Exit, known bool) {
-	s.mu.Lock()
-	p := s.byPID[leader]
-	s.mu.Unlock()
+	p := s.lastOf(leader)
+	if p == nil {
+		p = s.runningByPID()[leader] // it may just be starting
+	}
+	if p == nil {
+		p = s.lastOf(leader) // or it has ended meanwhile
+	}
 	if p == nil {
 		return Exit{}, false
 	}
@@ -91,6 +95,13 @@ func (s *Supervisor) Ended(ctx context.Context, leader int) (e Exit, known bool)
 	case <-ctx.Done():
 		return Exit{}, false
 	}
+}
+
+// lastOf returns the last process with a number that was started and noted, or nil.
+func (s *Supervisor) lastOf(leader int) *process {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.byPID[leader]
 }
 
 // mostEnded is how many processes that have ended are remembered.

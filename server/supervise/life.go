@@ -57,7 +57,7 @@ func (p *process) attach(pid, stacks int) (first bool) {
 	}
 	p.peers[pid] = stacks
 	p.links++
-	if p.attached.IsZero() && p.pid != 0 {
+	if p.attached.IsZero() && p.pid != 0 && p.asked == "" { // else it is too late
 		p.attached = time.Now()
 		close(p.ready)
 		return true

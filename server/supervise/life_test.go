@@ -179,10 +179,12 @@ func TestAnAppThatDoesNotComeUpHasFailedUntilItDoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := time.Now()
-	if err := s.Restart("p/0"); err != nil { // does not wait for the pause
+	restarted := make(chan error, 1)
+	go func() { restarted <- s.Restart("p/0") }() // does not wait for the pause
+	eventually(t, "a worker", func() bool { attachAll(s); return len(restarted) > 0 && status(s).Ready > 0 })
+	if err := <-restarted; err != nil {
 		t.Error(err)
 	}
-	eventually(t, "a worker", func() bool { attachAll(s); return status(s).Ready > 0 })
 	r.found(t, `msg="a worker of the pool has come up" pool=p worker=p/0`)
 	if took := time.Since(start); took > 10*time.Second || status(s).Failed != "" {
 		t.Errorf("after %v: %+v", took, status(s))

@@ -113,9 +113,7 @@ func (s *slot) again(p *process) *process {
 // new one does not come up, the old one stays. It returns the process that then serves.
 func (s *slot) replace(old *process, o order) *process {
 	if old == nil {
-		s.spec = o.spec
-		o.done <- nil
-		return s.begin(s.launch(s.spec))
+		return s.startNow(o)
 	}
 	if !s.app.supervisor.hasRoomBeside(old) {
 		return s.exchange(old, o)
@@ -123,43 +121,40 @@ func (s *slot) replace(old *process, o order) *process {
 	p := s.launch(o.spec)
 	s.setNext(p)
 	defer s.setNext(nil)
-	for {
-		select {
-		case <-p.ready:
-			s.spec = o.spec
-			s.begin(p)
-			old.retire(o.reason)
-			o.done <- nil
-			return p
-		case <-p.ended:
-			s.app.supervisor.logEnd(p)
-			o.done <- fmt.Errorf("the new process ended before it attached: %s", p.exit.How)
-			return old
-		case <-p.late:
-			p.retire(ReasonStart)
-			o.done <- errStarting
-			return old
-		case <-old.ended: // the new one is the only one now
-			s.spec = o.spec
-			s.app.supervisor.noteDeath(s, old)
-			o.done <- nil
-			return s.begin(p)
-		case <-old.leaving:
-			s.spec = o.spec
-			o.done <- nil
-			return s.begin(p)
-		case <-s.removed:
-			o.done <- errRemoved
-			p.retire(s.why)
-			old.retire(s.why)
-			return nil
-		}
+	select {
+	case <-p.ready:
+		s.spec = o.spec
+		s.begin(p)
+		old.retire(o.reason)
+		o.done <- nil
+		return p
+	case <-p.ended:
+		s.app.supervisor.logEnd(p)
+		o.done <- fmt.Errorf("the new process ended before it attached: %s", p.exit.How)
+		return old
+	case <-p.late:
+		p.retire(ReasonStart)
+		o.done <- errStarting
+		return old
+	case <-old.ended: // the new one is the only one now
+		s.spec = o.spec
+		s.app.supervisor.noteDeath(s, old)
+		o.done <- nil
+		return s.begin(p)
+	case <-old.leaving:
+		s.spec = o.spec
+		o.done <- nil
+		return s.begin(p)
+	case <-s.removed:
+		o.done <- errRemoved
+		p.retire(s.why)
+		old.retire(s.why)
+		return nil
 	}
 }
 
 // exchange is replace without room for both: the old process ends first.
 func (s *slot) exchange(old *process, o order) *process {
-	s.spec = o.spec
 	old.retire(o.reason)
 	select {
 	case <-old.ended:
@@ -167,6 +162,12 @@ func (s *slot) exchange(old *process, o order) *process {
 		o.done <- errRemoved
 		return nil
 	}
+	return s.startNow(o)
+}
+
+// startNow is replace without an old process.
+func (s *slot) startNow(o order) *process {
+	s.spec = o.spec
 	p := s.begin(s.launch(s.spec))
 	select {
 	case <-p.ready:

@@ -2,6 +2,7 @@ package supervise
 
 import (
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -61,7 +62,7 @@ func (s *Supervisor) Apps() (list []AppStatus) {
 }
 
 // Workers returns what the workers do: of each app those that have a place, by number, and
-// after them the processes that are on their way out. Reading what they take costs a few
+// after them the processes that are on their way in or out, by age. Reading what they take costs a few
 // system calls for each.
 func (s *Supervisor) Workers() []Worker {
 	list := s.workers()
@@ -83,11 +84,14 @@ func (s *Supervisor) workers() (list []Worker) {
 			list = append(list, slot.status())
 			shown[slot.current] = true
 		}
+		var others []Worker
 		for p := range s.live {
 			if p.slot.app == a && !shown[p] {
-				list = append(list, p.status())
+				others = append(others, p.status())
 			}
 		}
+		slices.SortFunc(others, func(a, b Worker) int { return a.Started.Compare(b.Started) })
+		list = append(list, others...)
 	}
 	return list
 }

@@ -123,7 +123,7 @@ func (t *Tracer) Start(from traceparent.Context) (s server.Span) {
 // Close sends what has not been sent, until ctx ends.
 func (t *Tracer) Close(ctx context.Context) error { return t.provider.Shutdown(ctx) }
 
-// idKey is the key of the id that the next span gets, in the context that it is started with.
+// idKey is the key, in a context, of the id that the next span gets.
 type idKey struct{}
 
 // givenIDs gives spans the ids that the server has told others before, and new ones to the rest.

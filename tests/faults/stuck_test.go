@@ -64,6 +64,33 @@ func TestAPoolWhoseWorkersAllHangServesAgain(t *testing.T) {
 	awaitActive(t, s, 0)
 }
 
+// A request lies in the inbox of a worker that is busy with one that hangs: it is no fault of
+// this request, which another worker serves.
+func TestARequestThatAStuckWorkerHasNotTakenIsServedByAnother(t *testing.T) {
+	s := harness.Start(t, func(c *server.Config) {
+		impatient(c)
+		c.ResponseTimeout, c.StuckAfter = harness.Patience, time.Second
+		c.Supervised = []string{"slots"}
+	})
+	s.StartWorker(t, "slots", slotsLanes+"=1")
+	quick := rawclient.Dial(t, s.Addr)
+	for range 20 { // after quick ones, requests are assigned ahead
+		quick.Begin("GET", "/slots/now")
+		quick.WantReply("GET", 200)
+	}
+	hanging := rawclient.Dial(t, s.Addr)
+	hanging.Begin("GET", "/slots/hang")
+	harness.Eventually(t, "the worker to be busy", func() bool { return s.Router.Stats().ActiveStreams == 1 })
+	quick.Begin("GET", "/slots/now")
+	harness.Eventually(t, "both to be assigned", func() bool {
+		status := s.Router.Status()
+		return len(status.Links) == 1 && status.Links[0].Busy == 2
+	})
+	quick.WantReply("GET", 200)
+	hanging.WantReply("GET", 504)
+	awaitActive(t, s, 0)
+}
+
 // One request hangs, another moves: the first ends, the second goes on, and the next ones go
 // to another worker.
 func TestAStuckWorkerIsNamedAndWhatMovesOnItGoesOn(t *testing.T) {

@@ -85,6 +85,9 @@ func refused(status int, body string) difference {
 				"Content-Type": {"text/plain; charset=utf-8"}, "X-Content-Type-Options": {"nosniff"},
 				"Content-Length": {strconv.Itoa(len(body))},
 			}}
+		if status == http.StatusBadGateway { // the server's own answer, in one of several types
+			want.Header.Set("Vary", "Accept")
+		}
 	}}
 }
 

@@ -182,3 +182,36 @@ func TestPrometheusScrapesAServerAndEvaluatesTheRules(t *testing.T) {
 		}
 	}
 }
+
+// dashboardVariables stand for what Grafana puts in place of its variables.
+var dashboardVariables = strings.NewReplacer("$__rate_interval", "1m", "$app", ".*", "$job", "upload-response")
+
+func TestPrometheusUnderstandsTheQueriesOfTheDashboard(t *testing.T) {
+	text, err := os.ReadFile("../../docs/grafana/upload-response.json")
+	harness.Check(t, err)
+	var dashboard struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr string }
+		}
+	}
+	harness.Check(t, json.Unmarshal(text, &dashboard))
+	p := startPrometheus(t, serve(t))
+	harness.Eventually(t, "two scrapes", func() bool {
+		return p.value(`count_over_time(ur_build_info[1m]) > bool 1`) == "1"
+	})
+	queries := 0
+	for _, panel := range dashboard.Panels {
+		for _, target := range panel.Targets {
+			queries++
+			var answer struct{ Status, Error string }
+			query := dashboardVariables.Replace(target.Expr)
+			if !p.get("/api/v1/query?query="+url.QueryEscape(query), &answer) || answer.Status != "success" {
+				t.Errorf("%s: %s: %s", panel.Title, query, answer.Error)
+			}
+		}
+	}
+	if queries < 30 {
+		t.Errorf("only %d queries", queries)
+	}
+}

@@ -42,7 +42,7 @@ func goHandler() http.Handler {
 		},
 		"/sleep": func() { time.Sleep(1 << 62) },
 		"/spin": func() {
-			for {
+			for n := uint64(1); n != 0; n++ { // for some centuries
 			}
 		},
 		"/eat": func() {

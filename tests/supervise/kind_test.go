@@ -31,7 +31,7 @@ type deed struct {
 	// whole: it keeps the whole process from serving, not only its own thread or task. What
 	// others have begun there fares as in a dead worker.
 	whole bool
-	// says is in the stacks that the worker prints; empty: none are looked for.
+	// says is in the stacks that the worker prints; empty: they are not checked.
 	says string
 	// count is how many there are at the same time; 0: as many as all processes serve at once.
 	count int
@@ -41,7 +41,10 @@ type deed struct {
 func kinds(t testing.TB) []kind {
 	list := []kind{{
 		name: "go", lanes: goLanes, program: goProgram,
-		deeds: []deed{{path: "/hang", says: "GET /hang"}, {path: "/sleep", says: "GET /sleep"}, {path: "/spin", says: "GET /spin", count: 1}},
+		deeds: []deed{
+			{path: "/hang", says: "GET /hang"}, {path: "/sleep", says: "GET /sleep"},
+			{path: "/spin", says: "GET /spin", count: 1},
+		},
 	}}
 	if cbuild.Find() == "" {
 		t.Log("no C compiler: no workers in C or Python")
@@ -58,14 +61,16 @@ func kinds(t testing.TB) []kind {
 	return append(list, kind{
 		name: "wsgi", lanes: 4, program: pythonProgram("wsgi", "--threads"),
 		deeds: []deed{
-			{path: "/hang", says: " in hang"}, {path: "/sleep", says: " in thread 0x"}, {path: "/spin", says: " in spin", count: 1},
+			{path: "/hang", says: " in hang"}, {path: "/sleep", says: " in thread 0x"},
+			{path: "/spin", says: " in spin", count: 1},
 			{path: "/gil", whole: true, says: " in hold_gil", count: processes},
 		},
 	}, kind{
 		name: "asgi", lanes: 4, program: pythonProgram("asgi", "--concurrency"),
 		deeds: []deed{
 			{path: "/hang", says: " in a task (most recent call first)"}, {path: "/sleep", says: " in sleep"},
-			{path: "/spin", whole: true, says: " in spin", count: processes}, {path: "/gil", whole: true, says: " in hold_gil", count: processes},
+			{path: "/spin", whole: true, says: " in spin", count: processes},
+			{path: "/gil", whole: true, says: " in hold_gil", count: processes},
 			{path: "/deadlock", whole: true, says: " in deadlock", count: processes},
 		},
 	})

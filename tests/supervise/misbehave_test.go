@@ -5,6 +5,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -141,7 +142,7 @@ func TestOnlyTheProcessThatIsStuckIsEndedWhenAWorkerForksSeveral(t *testing.T) {
 		return command + " --processes 2", env
 	}
 	t.Parallel()
-	s := start(t, k, append(supervised, "--workers", "1")...)
+	s := start(t, k, append(slices.Clone(supervised), "--workers", "1")...)
 	leader := s.children(t)[0]
 	before := s.log.count()
 	wantEnded(t, s.misbehave(t, http.MethodGet, "/hang", 1))

@@ -24,10 +24,15 @@ type FlagSet struct {
 	Like    string   // command whose flags all groups but the first are, so that the page need not repeat them
 	Common  []string // names of the flags that --help shows, the others are behind --help-all; nil: it shows all
 
-	given   map[string]string // by option: the flag or variable that set it
+	given   map[string]string   // by option: the flag or variable that set it, or what Fill was told
+	texts   map[string][]string // by option: the texts that a flag or variable gave
+	taken   []take              // in their order
 	renamed []Rename
 	helpAll bool // the command line asks for the whole help
 }
+
+// take is a text that a flag or variable gave an option.
+type take struct{ option, from, text string }
 
 // Rename is a deprecated flag or variable that was used, and the name to use instead.
 type Rename struct{ Old, New string }
@@ -51,6 +56,52 @@ func (f *FlagSet) Usage(err error) error { return &UsageError{f.Command, err} }
 
 // Given reports whether a flag or variable set the option of a name.
 func (f *FlagSet) Given(name string) bool { return f.given[name] != "" }
+
+// Source returns the texts that set the option of a name, and the flag or variable that they
+// come from; empty if none did.
+func (f *FlagSet) Source(name string) (texts []string, from string) {
+	if texts = f.texts[name]; len(texts) > 0 {
+		from = f.given[name]
+	}
+	return texts, from
+}
+
+// Fill gives an option the texts that a file has for it, unless a flag or variable set it. From
+// then on it counts as given. The error is that of the text at the index.
+func (f *FlagSet) Fill(name, from string, texts ...string) (index int, err error) {
+	if f.Given(name) {
+		return 0, nil
+	}
+	o := f.Option(name)
+	f.given[o.target()] = from
+	for i, text := range texts {
+		if err := o.Parse(text); err != nil {
+			return i, err
+		}
+	}
+	return 0, nil
+}
+
+// Repeat gives the options what flags and variables gave those of another set.
+func (f *FlagSet) Repeat(other *FlagSet) error {
+	f.newFlags()
+	for _, t := range other.taken {
+		if err := f.take(f.Option(t.option), t.from, t.text); err != nil {
+			return f.Usage(err)
+		}
+	}
+	return nil
+}
+
+// Option returns the option of a name; nil if there is none.
+func (f *FlagSet) Option(name string) *Option {
+	for o := range f.All() {
+		if o.Name == name {
+			return o
+		}
+	}
+	return nil
+}
 
 // Renamed returns the deprecated names that were used.
 func (f *FlagSet) Renamed() []Rename { return f.renamed }
@@ -86,6 +137,8 @@ func (f *FlagSet) take(o *Option, from, value string) error {
 		return fmt.Errorf("%s and %s set the same thing: give only one of them", other, from)
 	}
 	f.given[o.target()] = from
+	f.texts[o.target()] = append(f.texts[o.target()], value)
+	f.taken = append(f.taken, take{o.Name, from, value})
 	if err := o.Parse(value); err != nil {
 		return fmt.Errorf("%s %q: %w", from, value, err)
 	}

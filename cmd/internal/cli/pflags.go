@@ -9,7 +9,8 @@ import (
 // newFlags returns the options as flags of pflag, each under all its names, with --help and
 // --help-all. Their values go to [Option.Parse]; what was given before is forgotten.
 func (f *FlagSet) newFlags() *pflag.FlagSet {
-	f.given, f.renamed, f.helpAll = map[string]string{}, nil, false
+	f.given, f.texts, f.renamed, f.helpAll = map[string]string{}, map[string][]string{}, nil, false
+	f.taken = nil
 	flags := pflag.NewFlagSet(f.Command, pflag.ContinueOnError)
 	flags.SortFlags = false
 	flags.SetNormalizeFunc(withDashes)

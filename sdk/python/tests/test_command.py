@@ -19,6 +19,28 @@ from gateways import APPS, at_rest, command, pids, running
 
 KINDS = ["wsgi", "asgi"]
 
+SHAPES = """
+def wsgi(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"wsgi"]
+
+async def asgi(scope, receive, send):
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"asgi"})
+
+class Instance:
+    async def __call__(self, scope, receive, send):
+        await asgi(scope, receive, send)
+
+instance = Instance()
+
+def factory():
+    return wsgi
+
+def either(*arguments): ...
+"""
+
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -30,13 +52,31 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, "auto"])
 def test_help_is_readable(kind: str) -> None:
     result = run(kind, "--help")
     assert result.returncode == 0
     assert "MODULE:APP" in result.stdout
     assert "--graceful-timeout" in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("app", "answer"), [("wsgi", b"wsgi"), ("asgi", b"asgi"), ("instance", b"asgi"), ("factory()", b"wsgi")]
+)
+def test_auto_finds_out_which_kind_of_application_it_is(
+    server: Server, tmp_path: Path, app: str, answer: bytes
+) -> None:
+    (tmp_path / "shapes.py").write_text(SHAPES)
+    with running(server, "auto", f"shapes:{app}", "--app-dir", str(tmp_path), "--threads", "2"):
+        assert server.get("/").result().body == answer
+
+
+def test_auto_asks_when_it_cannot_know(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "shapes.py").write_text(SHAPES)
+    process = command(server, "auto", "shapes:either", "--app-dir", str(tmp_path))
+    assert process.wait() == 1
+    assert "shapes:either may be a WSGI or an ASGI application" in "".join(process.lines)
 
 
 def test_a_command_is_needed_and_the_version_can_be_asked_for() -> None:

@@ -57,6 +57,12 @@ func (c *Config) planRequest() (shm.RequestGeometry, error) {
 	})
 }
 
+// Check returns [shm.ErrGeometry] when the sizes do not fit together.
+func (c *Config) Check() error {
+	_, err := c.planRequest()
+	return err
+}
+
 // mostLanes returns how many lanes a link can have at most: more than there are streams
 // would never be used.
 func (c *Config) mostLanes() int { return min(c.NumStreams, shm.MaxLanes/2) }

@@ -60,7 +60,7 @@ func (d *Dispatcher) check(s *Stream, id uint64, now, round int64) {
 		at = a
 		s.checkTurn(a, id, now, since)
 	})
-	if since != 0 && at != nil && now-max(since, s.turn.since) > int64(d.responseTimeout(at.link.pool)) {
+	if since != 0 && at != nil && d.outOfTime(at, s, now-max(since, s.turn.since)) {
 		s.progress.Expire(id)
 		signal(s.responseNews)
 	}
@@ -73,13 +73,30 @@ func (d *Dispatcher) check(s *Stream, id uint64, now, round int64) {
 	}
 }
 
-// responseTimeout returns how long a worker of a pool may make no progress with a request.
+// responseTimeout returns how long a worker of a pool may make no progress with a request that
+// it has taken.
 func (d *Dispatcher) responseTimeout(p *Pool) time.Duration {
 	timeout := d.config.Load().ResponseTimeout
 	if stuck := d.stuckAfter(p); stuck > 0 {
 		return min(timeout, stuck)
 	}
 	return timeout
+}
+
+// outOfTime reports whether a worker has made no progress with a request for too long. One that
+// it has not taken has more time than those with which it may be stuck: another worker gets
+// it then.
+func (d *Dispatcher) outOfTime(a *assignment, s *Stream, waited int64) bool {
+	p := a.link.pool
+	return waited > int64(d.responseTimeout(p)) &&
+		(waited > int64(d.config.Load().ResponseTimeout) || p.isTaken(a, s))
+}
+
+// isTaken reports whether a stream is still the one of a lane, and the worker has taken it.
+func (p *Pool) isTaken(a *assignment, s *Stream) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return a.stream == s && a.link.end.Inbox.Took(a.entry)
 }
 
 // checkTurn begins the worker's turn anew if the worker has made progress, or if it is not

@@ -11,7 +11,7 @@ import (
 // PoolStatus is a pool at a moment.
 type PoolStatus struct {
 	Name       string
-	Supervised bool   // its workers come back by themselves
+	Supervised bool   // a supervisor starts the workers again
 	Hopeless   bool   // it has failed: requests fail at once, unless a link is attached
 	Failed     string // why, if so
 	Links      int
@@ -29,7 +29,7 @@ type LinkStatus struct {
 	Lanes      int
 	Busy       int
 	Unreleased int
-	Served     uint64    // requests that it has been done with
+	Served     uint64    // requests that it has finished
 	Since      time.Time // when it attached
 	Draining   bool      // it is given no more requests
 }

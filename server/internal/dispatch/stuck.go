@@ -31,7 +31,7 @@ const (
 	// count: what kept it from running, such as a stopped machine, has stopped workers, too.
 	longPause = time.Second
 	// cancelTime is how long a worker may take to let go of a request that was cancelled,
-	// whenever its last progress was.
+	// whenever its last progress was; but no longer than half of the stuck time.
 	cancelTime = 500 * time.Millisecond
 )
 
@@ -89,6 +89,9 @@ type standstill struct {
 
 // reached reports whether what has stood still since a time has done so for too long.
 func (t *standstill) reached(since int64) bool { return t.now-max(since, t.resumed) > t.after }
+
+// cancelTime returns how long a worker may take to let go, in nanoseconds.
+func (t *standstill) cancelTime() int64 { return min(int64(cancelTime), t.after/2) }
 
 // taking is how the worker of a link empties its inbox: also what the server has taken
 // back is for it to take.
@@ -168,7 +171,7 @@ func (l *link) judge(c census, t *standstill) (why string, err error) {
 	switch {
 	case c.hanging > 0:
 		return "its requests hang", nil
-	case t.reached(l.taking.since + int64(cancelTime)): // those in the inbox have timed out
+	case t.reached(l.taking.since + t.cancelTime()): // those in the inbox have timed out
 		return "it takes no requests", nil
 	case othersWait && c.kept > 0 && 2*c.kept >= l.concurrency:
 		return "it does not let go of requests that have ended", nil
@@ -181,7 +184,7 @@ func (l *link) judge(c census, t *standstill) (why string, err error) {
 // and is the deadline loop.
 func (a *assignment) hangs(t *standstill) bool {
 	s := a.stream
-	return s.awaitsLetGo() && t.now-s.overSince > int64(cancelTime) && t.reached(a.progressAt())
+	return s.awaitsLetGo() && t.now-s.overSince > t.cancelTime() && t.reached(a.progressAt())
 }
 
 // progressAt returns when the worker has last made progress with the stream of a lane, or

@@ -21,7 +21,7 @@ func (x *exchange) fail(err error) (status int) {
 	c.count(f.Counter)
 	if status >= http.StatusInternalServerError && !f.Retry {
 		x.settings.Log.Warn("exchange failed", "stream", x.streamID,
-			"method", x.request.Method, "path", x.request.URL.Path,
+			"method", x.request.Method, "path", x.request.URL.Path, "id", x.client.id,
 			"worker", x.worker, "status", status, "begun", x.response.begun, "error", err)
 	}
 	if x.response.begun {

@@ -136,7 +136,7 @@ func newRequestID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// hostOf returns the host that the client has asked for.
+// hostOf returns the host that the request names.
 func (i *clientInfo) hostOf(r *http.Request) string { return cmp.Or(i.publicHost, r.Host) }
 
 // appendNode adds the field that says who the client is, if it has an address.

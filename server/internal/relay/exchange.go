@@ -40,9 +40,10 @@ type exchange struct {
 	queuedAt int64 // since when it has waited for a worker, or did, shm.Now; 0: it never did
 	placedAt int64 // when it first got one; 0: never
 
-	received    int64 // bytes of body
-	uploadEnded bool  // the whole body came in
-	slow        bool  // the client was slow at some time
+	received    int64          // bytes of body
+	uploadEnded bool           // the whole body came in
+	slow        bool           // the client was slow at some time
+	counted     progress.Moved // bytes that were counted while it went on
 }
 
 // serve checks the request, finds a worker for it, and streams both ways.
@@ -152,7 +153,7 @@ func (x *exchange) run(hasBody bool) error {
 	for {
 		if err := s.Assign(x.request.Context(), x.route.pool); err != nil {
 			x.haltUpload(err)
-			x.progress.Detach()
+			x.detach()
 			s.Finish(err)
 			return err
 		}
@@ -222,13 +223,20 @@ func (x *exchange) end(err error) {
 		socket.finish(err)
 		x.received, x.response.sent = socket.upload.received, socket.sent
 	}
-	x.progress.Detach()
+	x.detach()
 	x.slow = x.progress.WasSlow()
 	s.Finish(err)
 	if socket != nil {
 		x.response.app.WebSockets.Add(-1)
 		socket.conn.frames.Close()
 	}
+}
+
+// detach ends what the deadline loop does for the exchange, before the stream, and its
+// progress with it, may be another exchange's.
+func (x *exchange) detach() {
+	x.progress.Detach()
+	x.counted = x.progress.Counted()
 }
 
 // haltUpload ends the upload. Net/http must not find the body half read on a connection

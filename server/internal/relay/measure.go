@@ -12,7 +12,7 @@ import (
 // times are how long the parts of an exchange took.
 type times struct {
 	total     time.Duration
-	queue     time.Duration // until a worker was found; meter.Unknown: none was looked for
+	queue     time.Duration // until a worker was found; meter.Unknown: it needed none
 	firstByte time.Duration // until the response began; meter.Unknown: it did not
 }
 
@@ -40,11 +40,7 @@ func (x *exchange) measure(t *times, status int, err error) {
 	} else {
 		m.Begin()
 	}
-	received, sent := x.received, x.response.sent
-	if x.placedAt != 0 {
-		counted := x.progress.Counted() // while it went on
-		received, sent = received-counted.Received, sent-counted.Sent
-	}
+	received, sent := x.received-x.counted.Received, x.response.sent-x.counted.Sent
 	m.End(&meter.Request{
 		Method: x.request.Method, Protocol: meter.ProtocolOf(x.request.ProtoMajor, x.request.ProtoMinor),
 		Status: status, Reason: reasonRow(err), Received: received, Sent: sent,

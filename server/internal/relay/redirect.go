@@ -17,7 +17,7 @@ type Redirect struct {
 // piece is text, or a variable.
 type piece struct {
 	text     string
-	variable string // $path and the like, without the $; empty: text
+	variable string // such as path, without the $; empty: text
 }
 
 // redirectVariables are those that a target may have.

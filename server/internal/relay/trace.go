@@ -33,7 +33,7 @@ type TracedRequest struct {
 
 	Start     time.Time
 	Total     time.Duration
-	Queue     time.Duration // until a worker was found; negative: none was looked for
+	Queue     time.Duration // until a worker was found; negative: it needed none
 	FirstByte time.Duration // until the response began; negative: it did not
 
 	Method, Scheme, Host, Path, Protocol string

@@ -50,7 +50,9 @@ func (c *websocketConn) write(op ws.OpCode, final bool, payload []byte, flush bo
 	c.progress.StartWrite()
 	defer c.progress.EndWrite()
 	err := c.frames.WriteFrame(op, final, payload)
-	c.progress.Sent(len(payload))
+	if !op.IsControl() {
+		c.progress.Sent(len(payload))
+	}
 	if err == nil && flush {
 		err = c.frames.Flush()
 	}

@@ -106,7 +106,6 @@ func (u *websocketUpload) part(frame ws.Header) error {
 	if err := u.fill(space[:n]); err != nil {
 		return err
 	}
-	u.received += int64(n)
 	kind := u.kind
 	if frame.Fin && u.frames.Left() == 0 {
 		kind |= shm.Final
@@ -123,7 +122,7 @@ func (u *websocketUpload) fill(space []byte) error {
 			u.lane.Announce()
 		}
 		n, err := u.frames.Read(space[at:])
-		u.progress.Receive(n)
+		u.received = u.progress.Receive(n)
 		if at += n; err != nil && (at < len(space) || errors.Is(err, fault.ErrWebSocket)) {
 			return u.readError(err)
 		}

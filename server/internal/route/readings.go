@@ -15,7 +15,7 @@ func readings(target *url.URL) (list []string) {
 	return list
 }
 
-// appendNormal adds the forms of a path that it may be brought into.
+// appendNormal adds the forms into which somebody may bring a path.
 func appendNormal(list []string, path string) []string {
 	dots, slashes := strings.Contains(path, "/."), strings.Contains(path, "//")
 	if dots {

@@ -15,7 +15,7 @@ import (
 type Rule struct {
 	Prefix string // "/a" is "/a" and all below it; empty: Match counts
 	Match  Match
-	Strip  string // what is removed from the beginning of the path; empty: nothing
+	Strip  string // beginning of the path that is removed; empty: none
 }
 
 // Match matches a request if each of its parts does. The zero value matches every request.

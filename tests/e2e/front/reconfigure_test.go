@@ -18,7 +18,7 @@ import (
 	"github.com/wavey-ai/upload-response/tests/harness"
 )
 
-// usual is the configuration that a test starts with.
+// usual is the first configuration of a test.
 func usual() server.Config {
 	c := server.DefaultConfig()
 	setUsual(&c)

@@ -78,3 +78,19 @@ func TestTheAnswersOfTheServerAreCountedInTheLog(t *testing.T) {
 		t.Errorf("%d bytes came, and the log says %+v", len(body), line)
 	}
 }
+
+func TestHTTPInTheClearOnAPortForHTTPSIsLoggedAndAnsweredWithAnID(t *testing.T) {
+	lines := &harness.Log{}
+	s := harness.Start(t, func(c *server.Config) { c.AccessLog = slog.New(slog.NewJSONHandler(lines, nil)) })
+	conn := rawclient.Dial(t, s.Secure(t).Addr)
+	_, err := io.WriteString(conn.Conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	harness.Check(t, err)
+	response := conn.Response("GET")
+	body := harness.ReadAll(t, response.Body)
+	var line logged
+	harness.Check(t, json.Unmarshal([]byte(lines.String()), &line))
+	if response.StatusCode != http.StatusBadRequest || line.Status != http.StatusBadRequest || line.Error == "" ||
+		line.ID == "" || line.ID != response.Header.Get("X-Request-Id") || line.Sent != int64(len(body)) {
+		t.Errorf("%s, %v, and the log says %+v", response.Status, response.Header, line)
+	}
+}

@@ -9,7 +9,7 @@ import (
 type Event struct {
 	ID         uint64         `json:"id"` // counts from 1
 	Time       time.Time      `json:"time"`
-	Type       string         `json:"type"`            // log, output, worker, or another that Publish was called with
+	Type       string         `json:"type"`            // log, output, worker, or another that Publish was given
 	Level      string         `json:"level,omitempty"` // of a log record: info, warn or error; info of an output
 	App        string         `json:"app,omitempty"`
 	Worker     string         `json:"worker,omitempty"`
@@ -23,6 +23,7 @@ const (
 	TypeLog     = "log"     // a record of the log, from level info up
 	TypeOutput  = "output"  // what a worker has printed
 	TypeWorker  = "worker"  // a worker started, attached, ended, was stuck, was replaced
+	TypeReload  = "reload"  // the configuration was read again, or could not be
 	TypeDropped = "dropped" // the reader was too slow: so many events are missing
 )
 

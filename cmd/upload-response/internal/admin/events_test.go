@@ -45,7 +45,7 @@ func (s *site) readers() int {
 
 func TestLogRecordsAreEventsFromALevelUp(t *testing.T) {
 	s := open(t, "", nil)
-	var inner strings.Builder
+	var inner harness.Log
 	text := slog.NewTextHandler(&inner, &slog.HandlerOptions{Level: slog.LevelError})
 	log := slog.New(s.admin.config.Events.Handler(text))
 	list := s.collect(t, Watch{}, 2, func() {

@@ -66,7 +66,7 @@ type Worker struct {
 	Lanes      int       `json:"lanes"`
 	Busy       int       `json:"busy"`
 	Unreleased int       `json:"unreleased"`
-	Served     uint64    `json:"served"`         // requests that the process is done with
+	Served     uint64    `json:"served"`         // requests that the process has finished
 	Memory     uint64    `json:"resident_bytes"` // 0: not known
 	CPU        float64   `json:"cpu_seconds"`    // used since the start; 0: not known
 }

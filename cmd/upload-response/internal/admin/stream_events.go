@@ -27,7 +27,7 @@ type eventWriter struct {
 	level      int // of log records, as levels has them
 }
 
-// levels are those of log records that readers ask for.
+// levels ranks the levels of log records that readers may choose.
 var levels = map[string]int{"info": 0, "warn": 1, "error": 2, "off": 3}
 
 // streamEvents sends events as they come: log records, and what workers print, from a level up (level=info, warn, error
@@ -63,7 +63,7 @@ func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request) {
 	_ = e.run(r, reader, before, every)
 }
 
-// wanted returns the events that the reader asked for.
+// wanted returns the events that the reader chose.
 func (e *eventWriter) wanted(list []Event) (some []Event) {
 	for _, event := range list {
 		if e.wants(&event) {

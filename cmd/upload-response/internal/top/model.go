@@ -81,7 +81,7 @@ func (m *model) take(status *admin.Status) {
 	}
 }
 
-// press does what a key stands for.
+// press handles a key.
 func (m *model) press(key string) tea.Cmd {
 	if m.question != nil {
 		return m.answer(key)

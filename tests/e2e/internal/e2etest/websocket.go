@@ -170,9 +170,15 @@ func (p *Socket) sayFrame(f ws.Frame) {
 	harness.Check(p.v, p.TrySay(f))
 }
 
-// TrySay sends a frame, and returns why it cannot.
+// TrySay sends a frame, and returns why it cannot. It is one write: a stream may be over
+// when the header of a Close has come.
 func (p *Socket) TrySay(f ws.Frame) error {
-	return ws.WriteFrame(p.Out, ws.MaskFrameInPlaceWith(f, [4]byte{1, 2, 3, 4}))
+	frame, err := ws.CompileFrame(ws.MaskFrameInPlaceWith(f, [4]byte{1, 2, 3, 4}))
+	if err != nil {
+		return err
+	}
+	_, err = p.Out.Write(frame)
+	return err
 }
 
 // Text sends a message of text.

@@ -31,6 +31,18 @@ def load(name: str, arguments: int, other: str) -> Any:
     return app
 
 
+def load_either(name: str) -> tuple[Any, bool]:
+    """Return an application, and whether it is an ASGI one, as its signature says. If there is none, or
+    it does not say, log why, and raise CannotServe.
+    """
+    try:
+        app = _find(name)
+        return app, _is_asgi(app, name)
+    except NotFound as error:
+        log.error("%s", error)
+        raise CannotServe from None
+
+
 def _find(name: str) -> Any:
     module_name, _, path = name.partition(":")
     if not module_name or not path:
@@ -68,6 +80,28 @@ def _raised(message: str) -> NotFound:
     """Return an error with the traceback of the current exception."""
     text = "".join(traceback.format_exception(*sys.exc_info()))
     return NotFound(f"{message}\n{text.rstrip()}")
+
+
+def _is_asgi(app: Any, name: str) -> bool:
+    if not callable(app):
+        raise NotFound(f"{name} is no application: it cannot be called")
+    called = app if inspect.isroutine(app) or inspect.isclass(app) else type(app).__call__
+    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(called):
+        return True
+    two, three = _takes(app, 2), _takes(app, 3)
+    if two == three:
+        raise NotFound(
+            f"{name} may be a WSGI or an ASGI application: say which, by wsgi or asgi in place of auto"
+        )
+    return three
+
+
+def _takes(app: Any, arguments: int) -> bool:
+    try:
+        inspect.signature(app).bind(*range(arguments))
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _check(app: Any, name: str, arguments: int, other: str) -> None:

@@ -1,4 +1,4 @@
-"""The command line: python -m upload_response wsgi|asgi module:app."""
+"""The command line: python -m upload_response wsgi|asgi|auto module:app."""
 
 from __future__ import annotations
 
@@ -81,6 +81,18 @@ def _asgi(options: argparse.Namespace) -> None:
     )
 
 
+def _auto(options: argparse.Namespace) -> None:
+    app, is_asgi = loading.load_either(options.app)
+    service = Service(1, options.graceful_timeout)
+    if is_asgi:
+        options.command = "asgi"
+        attach = _attach_options(options, options.concurrency)
+        asgi.run(lambda: app, attach, service, options.root_path, loops.factory(options.loop))
+        return
+    options.command = "wsgi"
+    wsgi.run(lambda: app, _attach_options(options, 1), service, options.threads, options.root_path)
+
+
 # ----------------------------------------------------------------- options
 
 
@@ -118,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, run, what in (
         ("wsgi", _wsgi, "a WSGI application: Flask, Django, ..."),
         ("asgi", _asgi, "an ASGI application: FastAPI, Starlette, Django, ..."),
+        ("auto", _auto, "a WSGI or an ASGI application, as its signature says, in one process"),
     ):
         command = commands.add_parser(
             name,
@@ -152,14 +165,15 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
         help="trust a server of this user, too, besides our own user and root ($UPLOAD_RESPONSE_SERVER_UID)",
     )
     add("--pool", metavar="NAME", help="pool to serve ($UPLOAD_RESPONSE_POOL, or default)")
-    add(
-        "--processes",
-        metavar="N",
-        type=_positive,
-        default=1,
-        help="number of processes; one that ends is started again (1)",
-    )
-    if name == "wsgi":
+    if name != "auto":  # it has to import the application to know
+        add(
+            "--processes",
+            metavar="N",
+            type=_positive,
+            default=1,
+            help="number of processes; one that ends is started again (1)",
+        )
+    if name != "asgi":
         add(
             "--threads",
             metavar="N",
@@ -167,7 +181,7 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
             default=1,
             help="threads in each process; each serves one request at a time (1)",
         )
-    else:
+    if name != "wsgi":
         add(
             "--concurrency",
             "--lanes",

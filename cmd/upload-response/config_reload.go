@@ -1,0 +1,130 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/wavey-ai/upload-response/cmd/internal/cli"
+	"github.com/wavey-ai/upload-response/cmd/upload-response/internal/config"
+)
+
+// errUpgrade is returned when a value has changed that cannot while the server runs.
+var errUpgrade = errors.New("needs an upgrade, or a new start of the server")
+
+// rereader reads the configuration again, with the same flags and variables.
+type rereader struct {
+	flags  *cli.FlagSet
+	getenv func(string) string
+}
+
+// read returns the settings that a start would have now.
+func (r *rereader) read() (*settings, error) {
+	var s settings
+	flags := s.flags(r.getenv)
+	if err := flags.Repeat(r.flags); err != nil {
+		return nil, err
+	}
+	if err := s.finish(flags); err != nil {
+		return nil, err
+	}
+	return &s, s.explain(flags, s.checkPrograms())
+}
+
+// overrides reports whether a flag or variable wins over the value of the file that has changed.
+func (r *rereader) overrides(c config.Change) bool {
+	for flag, key := range config.FlagKeys() {
+		if key == c.Key {
+			_, from := r.flags.Source(flag)
+			return from != ""
+		}
+	}
+	return false
+}
+
+// reload has the server do what its configuration file says now. On an error nothing changes,
+// and the log says why. One reload runs at a time.
+func (v *service) reload() error {
+	v.reloading.Lock()
+	defer v.reloading.Unlock()
+	if v.again == nil {
+		return nil
+	}
+	next, err := v.again.read()
+	if err == nil {
+		err = v.use(next)
+	}
+	if err != nil {
+		v.log.Error("the configuration stays as it was", "file", v.now().file.Name(), "error", oneLine(err))
+		v.admin.reloaded("the configuration stays as it was: " + oneLine(err))
+	}
+	return err
+}
+
+// use puts settings into effect that were read again.
+func (v *service) use(next *settings) error {
+	before := v.now()
+	changes := slices.DeleteFunc(config.Diff(before.file, next.file), v.again.overrides)
+	if err := cannotChange(changes, next); err != nil {
+		return err
+	}
+	v.forRouter(next)
+	if err := v.router.Reconfigure(next.config); err != nil {
+		return err
+	}
+	if err := v.workers.Apply(next.apps); err != nil {
+		return errors.Join(err, v.router.Reconfigure(before.config))
+	}
+	v.current.Store(next)
+	var keys []string
+	for _, c := range changes {
+		keys = append(keys, c.Key)
+	}
+	v.log.Info("configuration read again", "file", next.file.Name(), "changed", len(keys),
+		"keys", strings.Join(keys[:min(len(keys), 10)], " "))
+	v.admin.reloaded(fmt.Sprintf("configuration read again, changed: %d", len(keys)))
+	return nil
+}
+
+// cannotChange returns an error that names the keys which cannot change while the server runs.
+func cannotChange(changes []config.Change, next *settings) error {
+	var failure error
+	for _, c := range changes {
+		if c.Upgrade {
+			failure = errors.Join(failure, next.file.Fault(c.Key, errUpgrade))
+		}
+	}
+	return failure
+}
+
+// oneLine returns an error without the excerpts of files.
+func oneLine(err error) string {
+	var lines []string
+	for line := range strings.Lines(err.Error()) {
+		if line = strings.TrimSpace(line); line != "" && !isExcerpt(line) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "; ")
+}
+
+// isExcerpt reports whether a line of an error is one of a file.
+func isExcerpt(line string) bool {
+	return strings.HasPrefix(strings.TrimLeft(line, "> 0123456789"), "|")
+}
+
+// now returns the settings that are in effect.
+func (v *service) now() *settings { return v.current.Load() }
+
+// forRouter adds to the configuration of the router what this process keeps from its start.
+func (v *service) forRouter(s *settings) {
+	s.config.Log = v.log
+	if v.tracer != nil { // a nil pointer would be no nil Tracer
+		s.config.Tracer = v.tracer
+	}
+	if s.accessLog {
+		s.config.AccessLog, s.config.AccessLogDetails = v.accessLog, v.accessDetails
+		s.config.AccessLogSkip = s.logFiles.skip
+	}
+}
