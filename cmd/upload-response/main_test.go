@@ -40,8 +40,8 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
-		{"", "no command: want run, serve, check, config, worker, demo, doctor, reload, stop, status, top, workers, " +
-			"streams, cancel, restart, scale, stacks, logs, web, layout, version, completion or man " +
+		{"", "no command: want run, serve, check, config, worker, demo, doctor, reload, upgrade, stop, status, top, " +
+			"workers, streams, cancel, restart, scale, stacks, logs, web, layout, version, completion or man " +
 			"(see 'upload-response --help')"},
 		{"serv", `unknown command "serv": did you mean serve? (see 'upload-response --help')`},
 		{"nothing", `unknown command "nothing": want run,`},

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
@@ -198,6 +199,7 @@ func (v *service) start() error {
 	v.takeOver()
 	v.log.Info("ready", "listen", strings.Join(listening, " "), "socket", v.settings.socket, "admin", v.admin.where(),
 		v.settings.memoryPlan(v.router.Stats().TotalBuffers))
+	v.notifyReady()
 	return nil
 }
 
@@ -262,6 +264,7 @@ func (v *service) stop() error {
 	if v.left {
 		return v.leave()
 	}
+	v.notify(daemon.SdNotifyStopping)
 	v.admin.drain()
 	v.draining.Store(true)
 	if v.beforeStop != nil {

@@ -38,6 +38,7 @@ func (v *service) handle(s os.Signal) bool {
 // reloadNow reads the certificate files and the configuration file again, and replaces the workers if the settings
 // say so. The log says what is in the error, too, unless there is nothing to do.
 func (v *service) reloadNow() error {
+	defer v.notifyReloading()()
 	err := v.certificates.reload()
 	if v.again == nil && !v.settings.workers.reload {
 		return err
