@@ -19,7 +19,7 @@ type program struct {
 	stdout, stderr io.Writer
 	out, err       *logWriter // the same; nil before survivePipes
 	getenv         func(name string) string
-	predecessor    *upgrade.Predecessor // whose place a server takes; nil: there is none
+	predecessor    *upgrade.Predecessor // the process that a server replaces; nil: there is none
 }
 
 // self is the name of the program.
@@ -58,7 +58,8 @@ func (p *program) commands() *cobra.Command {
 		Command: self, Summary: "a streaming request/response proxy over shared memory", Example: mainExample,
 	}, "command", slices.Concat(
 		[]*cobra.Command{p.runCommand(), p.serveCommand(), p.checkCommand(), p.configCommand(), p.workerCommand(),
-			p.demoCommand(), p.doctorCommand(), p.reloadCommand(), p.upgradeCommand(), p.stopCommand()}, p.adminCommands(),
+			p.demoCommand(), p.doctorCommand(), p.reloadCommand(), p.upgradeCommand(), p.stopCommand()},
+		p.adminCommands(),
 		[]*cobra.Command{p.layoutCommand(), p.versionCommand(), p.completionCommand(), p.manualCommand(),
 			cli.NewHidden("bench", "deprecated: run upload-response-bench", p.bench)})...)
 	cli.AddVersion(root, versionLine())

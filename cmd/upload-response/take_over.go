@@ -127,7 +127,8 @@ func (v *service) workersReady() (bool, error) {
 	for _, a := range v.workers.Apps() {
 		for reason, n := range a.Exits {
 			if n > 0 {
-				return false, fmt.Errorf("a worker of app %s ended before it attached (%s): the log says how", a.Name, reason)
+				return false, fmt.Errorf("a worker of app %s ended before it attached (%s): the log says how",
+					a.Name, reason)
 			}
 		}
 		all = all && a.Ready >= a.Processes

@@ -21,7 +21,8 @@ var (
 	errUpgrading   = errors.New("another process is being started already")
 	errAboutToEnd  = errors.New("the server is about to end")
 	errNoSuccessor = errors.New("only a server that was started by serve can be replaced by a new process")
-	errFirst       = errors.New("this process is the first of a container, which would end with it: replace the container")
+	errFirst       = errors.New("this process is the first of a container, which would end with it: " +
+		"replace the container")
 )
 
 // tryUpgrade is upgrade for a signal: the log says what came of it.

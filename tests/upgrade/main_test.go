@@ -72,7 +72,8 @@ func startFor(t testing.TB, change func(*exec.Cmd), arguments ...string) *site {
 	output, err := os.Create(filepath.Join(folder, "log")) // not a pipe, which later processes would hold open
 	harness.Check(t, err)
 	defer output.Close()
-	command := exec.Command(s.program, append([]string{"serve", "--socket", s.socket, "--memory", "32MiB"}, arguments...)...)
+	command := exec.Command(s.program, append([]string{"serve", "--socket", s.socket, "--memory", "32MiB"},
+		arguments...)...)
 	command.Env = os.Environ()
 	if change != nil {
 		change(command)
@@ -164,7 +165,8 @@ func (s *site) server() int {
 
 // run runs a command about the server.
 func (s *site) run(command string, arguments ...string) (output string, err error) {
-	b, err := exec.Command(program(s.t), append([]string{command, "--socket", s.socket}, arguments...)...).CombinedOutput()
+	all := append([]string{command, "--socket", s.socket}, arguments...)
+	b, err := exec.Command(program(s.t), all...).CombinedOutput()
 	return string(b), err
 }
 

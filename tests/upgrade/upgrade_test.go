@@ -150,7 +150,8 @@ func TestWorkersThatDoNotComeUpKeepTheOldServer(t *testing.T) {
 // A worker that nobody here has started goes to the new process, when it has nothing to do.
 func TestAttachedWorkersGoToTheNewProcess(t *testing.T) {
 	s := start(t, "--listen", "127.0.0.1:0", "--listen", "unix:"+t.TempDir()+"/c")
-	worker := harness.StartProgram(t, io.Discard, []string{program(t), "worker", "echo", "--pool", "default", "--socket", s.socket})
+	worker := harness.StartProgram(t, io.Discard, []string{program(t), "worker", "echo", "--pool", "default",
+		"--socket", s.socket})
 	client := harness.NewClient(t, 1, nil)
 	awaitAnswer(t, client, s.clear)
 	for range 2 {
