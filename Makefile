@@ -284,6 +284,12 @@ reference-python: python-env
 words: need-go ## Hold comments and documentation to plain English
 	$(GO) test ./tests/words
 
+.PHONY: pages
+pages: need-go ## Write the pages and the schema that are generated from flags, keys and metrics
+	$(GO) test -count=1 ./cmd/upload-response -run CommandLinePage -update
+	$(GO) test -count=1 ./cmd/upload-response/internal/config -run 'ThePage|TheSchemaIs' -update
+	UPDATE=1 $(GO) test -count=1 ./server/metrics
+
 .PHONY: structure
 structure: need-go ## Measure how the server is built: the largest circle of types, and the way of a GET
 	$(GO) run ./tests/structure

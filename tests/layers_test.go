@@ -93,6 +93,7 @@ var layers = map[string][]string{
 	},
 	"cmd/upload-response/internal/admin": {
 		standard, module + "/server", module + "/server/listen", module + "/server/supervise",
+		module + "/cmd/upload-response/internal/config",
 	},
 	"cmd/upload-response/internal/upgrade": {standard},
 	"cmd/upload-response/internal/top": {

@@ -104,7 +104,7 @@ func (v *service) adminConfig() admin.Config {
 	s := &v.settings.admin
 	return admin.Config{
 		Router: v.router, Supervisor: v.workers, Metrics: metrics.Handler(metrics.NewRegistry(v.metricsSources())),
-		Reload: v.reloadNow, Upgrade: v.upgrade,
+		Configuration: v.liveConfig(), Reload: v.reloadNow, Upgrade: v.upgrade,
 		Address: s.address, Token: s.token, Pprof: s.pprof, Log: v.log,
 	}
 }

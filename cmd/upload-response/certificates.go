@@ -11,6 +11,7 @@ import (
 	"github.com/mholt/acmez/v3"
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
+	"github.com/wavey-ai/upload-response/cmd/upload-response/internal/admin"
 	"github.com/wavey-ai/upload-response/server/tlscert"
 )
 
@@ -176,5 +177,6 @@ func (c *certificates) reload() (err error) {
 	return err
 }
 
-// errNoFiles is returned when there are no certificate files.
-var errNoFiles = errors.New("there are no certificate files to read again")
+// errNoFiles is returned when there is nothing to read again.
+var errNoFiles = fmt.Errorf("%w: there is no configuration file, and no certificate file, to read again",
+	admin.ErrNotPossible)

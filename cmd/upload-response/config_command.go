@@ -50,8 +50,10 @@ func (s *settings) tryStart() error {
 	if err := s.checkPrograms(); err != nil {
 		return err
 	}
-	if _, err := s.listeners.loadCertificates(slog.New(slog.DiscardHandler)); err != nil {
-		return err
+	if len(s.listeners.certificates.acme.domains) == 0 { // those in the store of an authority need no check
+		if _, err := s.listeners.loadCertificates(slog.New(slog.DiscardHandler)); err != nil {
+			return err
+		}
 	}
 	if err := s.config.Check(); err != nil {
 		return s.routerError(err)

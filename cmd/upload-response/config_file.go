@@ -20,11 +20,15 @@ func (s *settings) readFile(flags *cli.FlagSet) error {
 	if flags.Option("config") == nil {
 		return nil
 	}
-	f, err := config.Load(s.fileName)
+	var err error
+	if s.fileText != nil {
+		s.file, err = config.Parse(s.fileName, s.fileText)
+	} else {
+		s.file, err = config.Load(s.fileName)
+	}
 	if err != nil {
 		return err
 	}
-	s.file = f
 	if err := s.fill(flags); err != nil {
 		return err
 	}

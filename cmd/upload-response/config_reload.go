@@ -19,17 +19,19 @@ type rereader struct {
 	getenv func(string) string
 }
 
-// read returns the settings that a start would have now.
-func (r *rereader) read() (*settings, error) {
+// read returns the settings that a start would have with a file: with what is in it now, or with a
+// text in its place if that is not nil.
+func (r *rereader) read(name string, text []byte) (*settings, error) {
 	var s settings
 	flags := s.flags(r.getenv)
 	if err := flags.Repeat(r.flags); err != nil {
 		return nil, err
 	}
+	s.fileName, s.fileText = name, text
 	if err := s.finish(flags); err != nil {
 		return nil, err
 	}
-	return &s, s.explain(flags, s.checkPrograms())
+	return &s, s.explain(flags, s.tryStart())
 }
 
 // overrides reports whether a flag or variable wins over the value of the file that has changed.
@@ -43,48 +45,57 @@ func (r *rereader) overrides(c config.Change) bool {
 	return false
 }
 
-// reload has the server do what its configuration file says now. On an error nothing changes,
-// and the log says why. One reload runs at a time.
-func (v *service) reload() error {
+// reload has the server do what its configuration file says now, and returns what has changed. On
+// an error nothing changes, and the log says why. One reload runs at a time.
+func (v *service) reload() ([]config.Change, error) {
 	v.reloading.Lock()
 	defer v.reloading.Unlock()
-	if v.again == nil {
-		return nil
-	}
-	next, err := v.again.read()
+	name := v.now().file.Name()
+	next, err := v.settings.again.read(name, nil)
+	var changes []config.Change
 	if err == nil {
-		err = v.use(next)
+		changes, err = v.use(next, "configuration read again")
 	}
+	v.reloadFailed.Store(err != nil)
 	if err != nil {
-		v.log.Error("the configuration stays as it was", "file", v.now().file.Name(), "error", oneLine(err))
+		v.log.Error("the configuration stays as it was", "file", name, "error", oneLine(err))
 		v.admin.reloaded("the configuration stays as it was: " + oneLine(err))
+		return nil, err
 	}
-	return err
+	v.onDisk = next.file.Text()
+	return changes, nil
 }
 
-// use puts settings into effect that were read again.
-func (v *service) use(next *settings) error {
-	before := v.now()
-	changes := slices.DeleteFunc(config.Diff(before.file, next.file), v.again.overrides)
+// hasFile reports whether there is a configuration file to read again.
+func (v *service) hasFile() bool { return v.settings.again != nil && v.now().file.Name() != "" }
+
+// changes returns what other settings would change.
+func (v *service) changes(next *settings) []config.Change {
+	return slices.DeleteFunc(config.Diff(v.now().file, next.file), v.settings.again.overrides)
+}
+
+// use puts settings into effect, and returns what has changed. The log says it in the words of
+// how.
+func (v *service) use(next *settings, how string) ([]config.Change, error) {
+	before, changes := v.now(), v.changes(next)
 	if err := cannotChange(changes, next); err != nil {
-		return err
+		return nil, err
 	}
 	v.forRouter(next)
 	if err := v.router.Reconfigure(next.config); err != nil {
-		return err
+		return nil, err
 	}
 	if err := v.workers.Apply(next.apps); err != nil {
-		return errors.Join(err, v.router.Reconfigure(before.config))
+		return nil, errors.Join(err, v.router.Reconfigure(before.config))
 	}
 	v.current.Store(next)
 	var keys []string
 	for _, c := range changes {
 		keys = append(keys, c.Key)
 	}
-	v.log.Info("configuration read again", "file", next.file.Name(), "changed", len(keys),
-		"keys", strings.Join(keys[:min(len(keys), 10)], " "))
-	v.admin.reloaded(fmt.Sprintf("configuration read again, changed: %d", len(keys)))
-	return nil
+	v.log.Info(how, "file", next.file.Name(), "changed", len(keys), "keys", strings.Join(keys[:min(len(keys), 10)], " "))
+	v.admin.reloaded(fmt.Sprintf("%s, changed: %d", how, len(keys)))
+	return changes, nil
 }
 
 // cannotChange returns an error that names the keys which cannot change while the server runs.

@@ -61,8 +61,8 @@ in the variable PORT, as hosting platforms set it, for clients of all machines.
 
 SIGTERM, SIGINT and SIGQUIT end the server when the running requests have finished; a second
 signal ends it at once. SIGUSR1 opens log files again and logs counters. SIGHUP reads the
-certificate files again, and with --reload-workers replaces the worker processes, one after
-the other, by new ones.
+configuration file and the certificate files again, and with --reload-workers replaces the
+worker processes, one after the other, by new ones.
 SIGABRT ends the server at once, and prints the stacks of all goroutines.
 
 All formats of --access-log-format but text show queries, which may hold secrets. A template

@@ -106,6 +106,7 @@ func (m *metricsServer) close() {
 func (v *service) metricsSources() metrics.Sources {
 	s := metrics.Sources{
 		Router: v.router, LostLogLines: v.output.lostLines, Workers: v.workerMetrics, Exits: v.exitMetrics,
+		ReloadFailed: v.reloadFailed.Load,
 	}
 	if v.certificates != nil {
 		s.Certificates = v.certificates.expiries

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"os/signal"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -23,9 +25,9 @@ upload-response reload --socket /run/shop/workers.sock
 `
 
 const reloadNotes = `
-The command returns when that is done. The exit status is 1 if something has not changed that was
-to, which the error and the log of the server tell. A server without an admin listener gets
-SIGHUP: then only its log tells.
+The server reads its configuration file and its certificates again, and the command prints what
+has changed. If something is wrong, the configuration stays as it was, the command says why, and
+the exit status is 1. A server without an admin listener gets SIGHUP: then only its log tells.
 `
 
 const upgradeExample = `
@@ -54,6 +56,13 @@ type order struct {
 	outcome string      // what the signal does
 }
 
+// signalled is what is known of an order that was a signal.
+type signalled struct {
+	PID     int    `json:"pid"`
+	Signal  string `json:"signal"`
+	Outcome string `json:"outcome"`
+}
+
 func (p *program) reloadCommand() *cobra.Command {
 	flags := &cli.FlagSet{
 		Command: "upload-response reload", Summary: "has a server read again what can change while it runs",
@@ -62,7 +71,7 @@ func (p *program) reloadCommand() *cobra.Command {
 	return p.orderCommand(flags, order{
 		func(ctx context.Context, c *admin.Client) (any, string, error) {
 			answer, err := c.Reload(ctx)
-			return answer, fmt.Sprintf("process %d has read its files again", answer.PID), err
+			return answer, reloadedText(answer), err
 		}, unix.SIGHUP, "reads its files again; its log says what has changed",
 	})
 }
@@ -87,7 +96,7 @@ func (p *program) orderCommand(flags *cli.FlagSet, o order) *cobra.Command {
 	return cli.NewCommand(flags, p.getenv, func([]string) error {
 		c.complete(flags.Given, c.socket)
 		if c.address == (admin.Address{}) {
-			return p.signalServer(c.socket, &o)
+			return p.signalServer(&c, &o)
 		}
 		client := admin.NewClient(c.address, c.token)
 		defer client.Close()
@@ -96,10 +105,13 @@ func (p *program) orderCommand(flags *cli.FlagSet, o order) *cobra.Command {
 		answer, text, err := o.ask(ctx, client)
 		problem := &admin.Problem{}
 		switch {
-		case errors.Is(err, admin.ErrNoServer),
+		case errors.Is(err, admin.ErrNoServer) && !flags.Given("admin"),
 			errors.As(err, &problem) && problem.Status == http.StatusNotFound: // of a version without the order
-			return p.signalServer(c.socket, &o)
+			return p.signalServer(&c, &o)
 		case err != nil:
+			if c.json && problem.Detail != "" {
+				return errors.Join(printJSON(p.stdout, problem), err)
+			}
 			return err
 		case c.json:
 			return printJSON(p.stdout, answer)
@@ -111,8 +123,8 @@ func (p *program) orderCommand(flags *cli.FlagSet, o order) *cobra.Command {
 
 // signalServer sends a signal to the server with a worker socket. Another program that has a
 // router in it could die of that.
-func (p *program) signalServer(socket string, o *order) error {
-	server, err := openServer(socket)
+func (p *program) signalServer(c *adminClient, o *order) error {
+	server, err := openServer(c.socket)
 	if err != nil {
 		return err
 	}
@@ -124,6 +136,23 @@ func (p *program) signalServer(socket string, o *order) error {
 	if err := server.signal(o.signal); err != nil {
 		return err
 	}
+	if c.json {
+		return printJSON(p.stdout, &signalled{server.pid, unix.SignalName(o.signal), o.outcome})
+	}
 	_, err = fmt.Fprintf(p.stdout, "process %d %s\n", server.pid, o.outcome)
 	return err
+}
+
+// reloadedText says what a reload has changed.
+func reloadedText(r *admin.Reloaded) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "process %d has read its files again", r.PID)
+	if r.File == "" {
+		return b.String()
+	}
+	fmt.Fprintf(&b, ", changed in %s: %d", r.File, len(r.Changed))
+	for _, c := range r.Changed {
+		fmt.Fprintf(&b, "\n  %s: %s -> %s", c.Key, cmp.Or(c.Before, "(none)"), cmp.Or(c.After, "(none)"))
+	}
+	return b.String()
 }

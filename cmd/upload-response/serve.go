@@ -26,13 +26,10 @@ func (p *program) serve(s *settings, flags *cli.FlagSet) error {
 		return err
 	}
 	p.survivePipes()
-	s.predecessor = p.predecessor
+	s.predecessor, s.again = p.predecessor, &rereader{flags, p.getenv}
 	v, err := openService(s, p.stdout, p.stderr)
 	if err != nil {
 		return s.explain(flags, err)
-	}
-	if s.file.Name() != "" {
-		v.again = &rereader{flags, p.getenv}
 	}
 	v.replaceable = true
 	v.warnOfRenamed(flags)

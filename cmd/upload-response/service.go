@@ -31,8 +31,9 @@ import (
 type service struct {
 	settings      *settings                // of the start
 	current       atomic.Pointer[settings] // those in effect
-	again         *rereader                // nil: there is nothing to read again
-	reloading     sync.Mutex               // held while it is read
+	reloading     sync.Mutex               // held while the configuration changes
+	onDisk        []byte                   // what the file held when it was read or written; guarded by reloading
+	reloadFailed  atomic.Bool              // the file was read again last without success
 	log           *slog.Logger
 	accessLog     *slog.Logger // takes the lines of requests, if they are wanted
 	accessDetails bool         // they say everything
@@ -70,6 +71,9 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 		replaced: make(chan int, 1),
 	}
 	v.current.Store(s)
+	if s.file != nil {
+		v.onDisk = s.file.Text()
+	}
 	signal.Notify(v.signals, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2)
 	v.ctx, v.cancel = context.WithCancel(context.Background())
 	if err := errors.Join(closeDescriptorsOnExec(), setDumpable(s.dumpable)); err != nil {

@@ -32,7 +32,9 @@ type settings struct {
 	drainDelay time.Duration
 
 	fileName string       // of --config; empty: one of config.Names
+	fileText []byte       // in place of what is in the file; nil: it is read
 	file     *config.File // the content of the file
+	again    *rereader    // reads it again; nil: the command has no file
 	// predecessor is the process whose place this one takes; nil: there is none.
 	predecessor *upgrade.Predecessor
 }

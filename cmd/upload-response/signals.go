@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/wavey-ai/upload-response/cmd/upload-response/internal/admin"
 	"github.com/wavey-ai/upload-response/server"
 )
 
@@ -23,7 +24,7 @@ func (v *service) handle(s os.Signal) bool {
 		v.log.LogAttrs(context.Background(), slog.LevelInfo, "stats", attrs...)
 	case unix.SIGHUP:
 		go func() {
-			if err := v.reloadNow(); errors.Is(err, errNoFiles) {
+			if _, err := v.reloadNow(); errors.Is(err, errNoFiles) {
 				v.log.Info("signal ignored", "signal", s, "because", err)
 			}
 		}()
@@ -37,20 +38,25 @@ func (v *service) handle(s os.Signal) bool {
 
 // reloadNow reads the certificate files and the configuration file again, and replaces the workers if the settings
 // say so. The log says what is in the error, too, unless there is nothing to do.
-func (v *service) reloadNow() error {
+func (v *service) reloadNow() (*admin.Reloaded, error) {
 	defer v.notifyReloading()()
+	answer := &admin.Reloaded{PID: os.Getpid(), Changed: []admin.Change{}}
 	err := v.certificates.reload()
-	if v.again == nil && !v.settings.workers.reload {
-		return err
+	if !v.hasFile() && !v.settings.workers.reload {
+		return answer, err
 	}
 	if errors.Is(err, errNoFiles) {
 		err = nil
 	}
-	err = errors.Join(err, v.reload())
+	if v.hasFile() {
+		changes, failure := v.reload()
+		answer.File, answer.Changed = v.now().file.Name(), admin.Changes(changes)
+		err = errors.Join(err, failure)
+	}
 	if v.now().workers.reload {
 		err = errors.Join(err, v.restartAll())
 	}
-	return err
+	return answer, err
 }
 
 // restartAll replaces the processes of all apps, those of each app one after the other.

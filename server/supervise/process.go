@@ -182,6 +182,23 @@ func (p *process) retire(why Reason) {
 	}
 }
 
+// retireLate has the process end because it has not attached in time. It reports false, and
+// does nothing, if the process has attached in the last moment.
+func (p *process) retireLate() bool {
+	p.mu.Lock()
+	attached := !p.attached.IsZero()
+	late := !attached && p.asked == ""
+	if late {
+		p.asked = ReasonStart
+	}
+	p.mu.Unlock()
+	if late {
+		close(p.leaving)
+		go p.finish(ReasonStart)
+	}
+	return !attached
+}
+
 // lateTimeout is how long a process that did not attach in time may take to end.
 const lateTimeout = time.Second
 

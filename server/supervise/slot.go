@@ -58,9 +58,7 @@ func (s *slot) run() {
 		case <-p.leaving: // stuck, or too late: the next one does not wait for its end
 			p = s.succeed(p)
 		case <-p.late:
-			if !isClosed(p.ready) {
-				p.retire(ReasonStart)
-			}
+			p.retireLate()
 		case o := <-s.orders:
 			p = s.replace(p, o)
 		case <-s.removed:
@@ -123,17 +121,15 @@ func (s *slot) replace(old *process, o order) *process {
 	defer s.setNext(nil)
 	select {
 	case <-p.ready:
-		s.spec = o.spec
-		s.begin(p)
-		old.retire(o.reason)
-		o.done <- nil
-		return p
+		return s.handOver(old, p, o)
 	case <-p.ended:
 		s.app.supervisor.logEnd(p)
 		o.done <- fmt.Errorf("the new process ended before it attached: %s", p.exit.How)
 		return old
 	case <-p.late:
-		p.retire(ReasonStart)
+		if !p.retireLate() {
+			return s.handOver(old, p, o)
+		}
 		o.done <- errStarting
 		return old
 	case <-old.ended: // the new one is the only one now
@@ -151,6 +147,15 @@ func (s *slot) replace(old *process, o order) *process {
 		old.retire(s.why)
 		return nil
 	}
+}
+
+// handOver has the new process, which has attached, serve in place of the old one.
+func (s *slot) handOver(old, p *process, o order) *process {
+	s.spec = o.spec
+	s.begin(p)
+	old.retire(o.reason)
+	o.done <- nil
+	return p
 }
 
 // exchange is replace without room for both: the old process ends first.
@@ -175,8 +180,11 @@ func (s *slot) startNow(o order) *process {
 	case <-p.ended:
 		o.done <- fmt.Errorf("the new process ended before it attached: %s", p.exit.How)
 	case <-p.late:
-		p.retire(ReasonStart)
-		o.done <- errStarting
+		if p.retireLate() {
+			o.done <- errStarting
+		} else {
+			o.done <- nil
+		}
 	case <-s.removed:
 		o.done <- errRemoved
 	}

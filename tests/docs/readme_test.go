@@ -38,6 +38,12 @@ type scene struct {
 // scenes has a row for each console block of README.md.
 var scenes = []scene{
 	{name: "quick start", blocks: []string{"make run", "head -c 100M /dev/urandom > big.file"}},
+	{
+		name: "run", blocks: []string{"upload-response run app.py"},
+		after:  []string{"curl http://127.0.0.1:8080/"},
+		stands: []string{"run app.py", "run --python '" + python.Find() + "' sdk/python/examples/wsgi_app.py"},
+		python: true,
+	},
 	{name: "a worker", blocks: []string{"go build -o build/ ./cmd/upload-response ./examples/go/hello"}},
 	{
 		name:   "gateways of Python",
@@ -211,7 +217,7 @@ func freePair(t *testing.T) string {
 }
 
 // staying are lines that do not end by themselves.
-var staying = regexp.MustCompile(`^make run$| serve | -m upload_response |&$`)
+var staying = regexp.MustCompile(`^make run$|upload-response run | serve | -m upload_response |&$`)
 
 var usesHTTP3 = regexp.MustCompile(`^curl .*--http3`)
 

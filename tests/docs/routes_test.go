@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/wavey-ai/upload-response/tests/harness"
+	"github.com/wavey-ai/upload-response/tests/python"
 )
 
 func TestTheServerOfTheRoutesPageWorks(t *testing.T) {
@@ -39,21 +40,34 @@ func TestTheServerOfTheRoutesPageWorks(t *testing.T) {
 var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
 
 func TestTheFileOfTheRoutesPageIsGood(t *testing.T) {
-	shop, program := t.TempDir(), filepath.Join(t.TempDir(), "upload-response")
+	shop := t.TempDir()
 	for _, folder := range []string{"static", "public"} {
 		harness.Check(t, os.Mkdir(filepath.Join(shop, folder), 0o700))
 	}
 	harness.Check(t, os.WriteFile(filepath.Join(shop, "5xx.html"), []byte("<p>We are sorry"), 0o600))
 	apps := "apps: {api: {command: [/bin/true]}, web: {command: [/bin/true]}}\n"
 	text := apps + yamlBlock.FindStringSubmatch(read(t, "docs/routes.md"))[1]
-	file := filepath.Join(shop, "upload-response.yaml")
-	harness.Check(t, os.WriteFile(file, []byte(strings.ReplaceAll(text, "/srv/shop", shop)), 0o600))
+	wantGood(t, shop, strings.ReplaceAll(text, "/srv/shop", shop), "good (5 routes")
+}
+
+func TestTheFileOfTheReadmeIsGood(t *testing.T) {
+	if python.Find() == "" {
+		t.Skip("no Python 3.9 or later: install python3, or set PYTHON")
+	}
+	wantGood(t, t.TempDir(), yamlBlock.FindStringSubmatch(read(t, "README.md"))[1], "good (")
+}
+
+// wantGood checks that the program finds a configuration file in a folder good, in these words.
+func wantGood(t *testing.T, folder, text, words string) {
+	t.Helper()
+	file, program := filepath.Join(folder, "upload-response.yaml"), filepath.Join(t.TempDir(), "upload-response")
+	harness.Check(t, os.WriteFile(file, []byte(text), 0o600))
 	out, err := exec.Command("go", "build", "-o", program, module+"/cmd/upload-response").CombinedOutput()
 	if err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	out, err = exec.Command(program, "check", "-c", file).CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "good (5 routes") {
+	if err != nil || !strings.Contains(string(out), words) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -19,6 +19,10 @@ var openPaths = map[string]bool{"/livez": true, "/readyz": true, "/metrics": tru
 
 func isOpen(path string) bool { return openPaths[path] || strings.HasPrefix(path, "/assets/") }
 
+// isPrivate reports whether a path is only for those who may change something, since there are
+// secrets behind it.
+func isPrivate(path string) bool { return path == "/config" || strings.HasPrefix(path, "/config/") }
+
 // peerKey is the context key of the peer of a connection over a Unix socket.
 type peerKey struct{}
 
@@ -78,6 +82,7 @@ func (s *Server) refusal(r *http.Request) (status int, why string) {
 		return 0, ""
 	}
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	private := isPrivate(r.URL.Path)
 	switch {
 	case reads && isOpen(r.URL.Path):
 		return 0, ""
@@ -87,6 +92,8 @@ func (s *Server) refusal(r *http.Request) (status int, why string) {
 		return http.StatusUnauthorized, "send the token of --admin-token as Authorization: Bearer TOKEN"
 	case !s.isOurName(r.Host):
 		return http.StatusMisdirectedRequest, "ask for this address by its number, or as localhost"
+	case private:
+		return http.StatusForbidden, "the configuration is for the Unix socket, and for a server with --admin-token"
 	case !reads:
 		return http.StatusForbidden, "the admin listener is read-only over TCP: " +
 			"use the Unix socket, or start the server with --admin-token"

@@ -5,9 +5,14 @@ import (
 	"os"
 )
 
-// Reloaded is the answer to an order to read files again, when that is done.
+// Reloaded is the answer to an order to read files again, or to take a configuration, when that
+// is done.
 type Reloaded struct {
-	PID int `json:"pid"` // of the server
+	PID     int      `json:"pid"`  // of the server
+	File    string   `json:"file"` // the configuration file; empty: there is none
+	Changed []Change `json:"changed"`
+
+	Tag string `json:"-"` // the ETag of what is in effect now
 }
 
 // Upgraded is the answer to an order to have another process take over, when it serves.
@@ -23,11 +28,12 @@ func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	withoutDeadline(func(w http.ResponseWriter, _ *http.Request) {
-		if err := s.config.Reload(); err != nil {
-			sendProblem(w, http.StatusConflict, err.Error())
+		answer, err := s.config.Reload()
+		if err != nil {
+			sendConfigProblem(w, err)
 			return
 		}
-		sendJSON(w, &Reloaded{PID: os.Getpid()})
+		sendJSON(w, answer)
 	})(w, r)
 }
 

@@ -23,7 +23,10 @@ type Config struct {
 	Events     *Events
 	Metrics    http.Handler // of /metrics; nil: it is not there
 
-	Reload  func() error                // reads files again; nil: there is nothing to read
+	Configuration Configuration // nil: there is none
+
+	// Reload reads files again. The error wraps [ErrNotPossible] if there are none; nil: likewise.
+	Reload  func() (*Reloaded, error)
 	Upgrade func() (pid int, err error) // has another process take over; nil: none can
 
 	Address Address
@@ -93,6 +96,10 @@ func (s *Server) endpoints() []endpoint {
 		{"POST /workers/{app}/{slot}/stacks", s.stacksOfWorker},
 		{"GET /streams", s.getStreams},
 		{"DELETE /streams/{id}", s.cancelStream},
+		{"GET /config", s.getConfig},
+		{"PUT /config", s.putConfig},
+		{"GET /config/file", s.getConfigFile},
+		{"POST /config/check", s.checkConfig},
 		{"POST /reload", s.reload},
 		{"POST /upgrade", s.upgrade},
 		{"GET /events", s.streamEvents},

@@ -17,12 +17,12 @@ func (d *decoder) command(key string, node ast.Node, v reflect.Value) {
 	}
 	line, single := scalarText(node)
 	if !single {
-		d.unexpected(node, v.Type())
+		d.unexpected(key, node, v.Type())
 		return
 	}
 	words, err := splitCommand(line)
 	if err != nil {
-		d.file.add(node.GetToken(), "command: %v", err)
+		d.file.note(key, node.GetToken(), "command: %v", err)
 	}
 	v.Set(reflect.ValueOf(Command(words)))
 }

@@ -55,7 +55,7 @@ func (d *decoder) decode(key string, node ast.Node, v reflect.Value) {
 	case t.Kind() == reflect.Slice:
 		d.list(key, node, v)
 	default:
-		d.scalar(node, v)
+		d.scalar(key, node, v)
 	}
 }
 
@@ -108,11 +108,11 @@ func isText(t reflect.Type) bool { return reflect.PointerTo(t).Implements(textTy
 func (d *decoder) text(key string, node ast.Node, v reflect.Value) {
 	text, ok := scalarText(node)
 	if !ok {
-		d.unexpected(node, v.Type())
+		d.unexpected(key, node, v.Type())
 		return
 	}
 	if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)); err != nil {
-		d.file.add(node.GetToken(), "%s: %v", lastKey(key), err)
+		d.file.note(key, node.GetToken(), "%s: %v", lastKey(key), err)
 	}
 }
 
@@ -137,7 +137,7 @@ func scalarText(node ast.Node) (string, bool) {
 	return "", false
 }
 
-func (d *decoder) scalar(node ast.Node, v reflect.Value) {
+func (d *decoder) scalar(key string, node ast.Node, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:
 		if text, ok := scalarText(node); ok {
@@ -162,7 +162,7 @@ func (d *decoder) scalar(node ast.Node, v reflect.Value) {
 	default:
 		panic("config: no way to read a " + v.Type().String())
 	}
-	d.unexpected(node, v.Type())
+	d.unexpected(key, node, v.Type())
 }
 
 // wholeNumber returns the number that a node is, if it is one, and not negative.
@@ -181,8 +181,8 @@ func wholeNumber(node ast.Node) (uint64, bool) {
 }
 
 // unexpected notes that a value is of the wrong type.
-func (d *decoder) unexpected(node ast.Node, want reflect.Type) {
-	d.file.add(node.GetToken(), "want %s, not %s", describe(want), describeNode(node))
+func (d *decoder) unexpected(key string, node ast.Node, want reflect.Type) {
+	d.file.note(key, node.GetToken(), "want %s, not %s", describe(want), describeNode(node))
 }
 
 // describe says what values of a type look like.
@@ -234,7 +234,7 @@ func (d *decoder) list(key string, node ast.Node, v reflect.Value) {
 			return
 		}
 		if _, single := scalarText(node); !single || isSection(v.Type().Elem()) {
-			d.unexpected(node, v.Type())
+			d.unexpected(key, node, v.Type())
 			return
 		}
 		d.element(indexed(key, 0), node, v)
@@ -258,14 +258,14 @@ func (d *decoder) element(key string, node ast.Node, list reflect.Value) {
 func (d *decoder) mapping(key string, node ast.Node, v reflect.Value) {
 	entries, ok := d.entries(node)
 	if !ok {
-		d.unexpected(node, v.Type())
+		d.unexpected(key, node, v.Type())
 		return
 	}
 	v.Set(reflect.MakeMap(v.Type()))
 	for _, entry := range entries {
 		name, _ := scalarText(entry.Key)
 		if name == "" {
-			d.file.add(entry.Key.GetToken(), "want a name")
+			d.file.note(key, entry.Key.GetToken(), "want a name")
 			continue
 		}
 		value := reflect.New(v.Type().Elem()).Elem()
@@ -292,7 +292,7 @@ func (d *decoder) section(key string, node ast.Node, v reflect.Value) {
 			d.decode(join(key, short.name), node, v.Field(short.index))
 			return
 		}
-		d.unexpected(node, v.Type())
+		d.unexpected(key, node, v.Type())
 		return
 	}
 	fields := fieldsOf(v.Type())
@@ -301,7 +301,8 @@ func (d *decoder) section(key string, node ast.Node, v reflect.Value) {
 		at := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
 		if at < 0 {
 			if key != "" || !strings.HasPrefix(name, "x-") { // x-NAME is the user's, for anchors
-				d.file.add(entry.Key.GetToken(), "unknown key %s%s", name, suggestion(v.Type(), name))
+				d.file.note(join(key, name), entry.Key.GetToken(), "unknown key %s%s", name,
+					suggestion(v.Type(), name))
 			} else {
 				d.keepAnchors(entry.Value)
 			}
@@ -363,7 +364,7 @@ func (d *decoder) checkEnum(key string, f field, v reflect.Value) {
 func (d *decoder) checkRequired(key string, node ast.Node, fields []field) {
 	for _, f := range fields {
 		if f.required && !d.file.has(join(key, f.name)) {
-			d.file.add(tokenOf(node), "the key %s is missing", f.name)
+			d.file.note(join(key, f.name), tokenOf(node), "the key %s is missing", f.name)
 		}
 	}
 }

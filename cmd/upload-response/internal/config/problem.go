@@ -11,6 +11,7 @@ import (
 type Problem struct {
 	File         string
 	Line, Column int    // from 1; 0: the whole file
+	Key          string // such as apps.web.user; empty: it is not about a single one
 	Message      string // the mistake, and what to do
 	Excerpt      string // the lines around it, with a caret below the place; empty: none
 }
@@ -54,11 +55,14 @@ const most = 20
 const excerptWidth = 200
 
 // add notes a problem at a place; nil is the whole file.
-func (f *File) add(at *token.Token, format string, values ...any) {
+func (f *File) add(at *token.Token, format string, values ...any) { f.note("", at, format, values...) }
+
+// note notes a problem with a key at a place.
+func (f *File) note(key string, at *token.Token, format string, values ...any) {
 	if len(f.problems) >= most {
 		return
 	}
-	p := &Problem{File: f.name, Message: fmt.Sprintf(format, values...)}
+	p := &Problem{File: f.name, Key: key, Message: fmt.Sprintf(format, values...)}
 	if at != nil {
 		p.Line, p.Column = at.Position.Line, at.Position.Column
 		p.Excerpt = f.excerpt(p.Line, p.Column)
@@ -95,7 +99,7 @@ func (f *File) excerpt(line, column int) string {
 // addAt notes a problem with the value of a key. If the key does not stand in the file, the
 // place is that of the section in which it is missing.
 func (f *File) addAt(key, format string, values ...any) {
-	f.add(f.place(key), format, values...)
+	f.note(key, f.place(key), format, values...)
 }
 
 // place returns where the value of a key stands, or that of the nearest section around it; nil

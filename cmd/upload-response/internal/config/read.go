@@ -83,6 +83,9 @@ func Parse(name string, text []byte) (*File, error) {
 // Name returns the name of the file; empty if there is none.
 func (f *File) Name() string { return f.name }
 
+// Text returns the text of the file as it was read. The caller does not change it.
+func (f *File) Text() []byte { return f.text }
+
 // parse returns the tree of the text; nil if it has no values, or cannot be read.
 func (f *File) parse() (body ast.Node) {
 	defer func() {
