@@ -11,6 +11,9 @@ import (
 const (
 	// handOverGrace is how long a connection without a request may still send one.
 	handOverGrace = 3 * time.Second
+	// quicGrace is how long connections of HTTP/3 that are just being made have at least. Clients of
+	// a socket that closes before would hear nothing.
+	quicGrace = time.Second
 	// partingTime is how long before the end WebSockets are closed, and workers told.
 	partingTime = 2 * time.Second
 	// lookEvery is how often the server looks whether it is done.
@@ -21,17 +24,25 @@ const (
 // connection is refused, and no request. The listeners close here. Connections that were
 // accepted may send a request for a while, and are told to make another one; what is in
 // progress goes on, also WebSockets, until shortly before ctx ends. Then Shutdown ends the rest.
+// Workers that nobody here has started are let go when they have nothing to do, the last of a
+// pool when no more requests come: they attach to the other process.
 //
 // The sockets must be such that closing them here leaves them to the other process: see Leave
 // and HandOver of package listen.
 func (s *Server) HandOver(ctx context.Context) error {
 	listeners := s.leave()
-	s.http3.Leave(ctx)
 	quiet, cancel := beforeEnd(ctx, partingTime)
 	defer cancel()
 	grace, cancelGrace := context.WithTimeout(quiet, handOverGrace)
 	defer cancelGrace()
+	if s.http3.Serves() {
+		settled := time.Now().Add(quicGrace)
+		waitUntil(grace, func() bool { return time.Now().After(settled) && s.http3.Handshakes() == 0 })
+	}
+	s.http3.Leave(ctx)
 	waitUntil(grace, func() bool { return s.conns(listeners) == 0 && s.router.relay.Running() == 0 })
+	waitUntil(quiet, func() bool { return s.router.Stats().Waiting == 0 })
+	s.router.dispatcher.ReleaseAttached(true)
 	var closing sync.WaitGroup
 	closing.Go(func() { _ = s.http.Shutdown(quiet) })
 	closing.Go(func() { s.fast.Shutdown(quiet) })
@@ -52,7 +63,7 @@ func (s *Server) leave() []*accept.Listener {
 	}
 	s.router.relay.Leave()
 	s.fast.Leave()
-	s.router.dispatcher.ReleaseAttached()
+	s.router.dispatcher.ReleaseAttached(false)
 	return listeners
 }
 

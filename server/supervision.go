@@ -35,6 +35,11 @@ func (r *UploadResponseRouter) DrainWorker(process int) <-chan struct{} {
 	return r.dispatcher.DrainWorker(process)
 }
 
+// ExpectWorkers has requests wait for workers that attach by themselves, where there is none yet,
+// for so long: in a server that takes the place of another one, from which they come. Otherwise
+// such requests fail at once.
+func (r *UploadResponseRouter) ExpectWorkers(wait time.Duration) { r.dispatcher.ExpectWorkers(wait) }
+
 // EvictWorker closes the links of a process, see DrainWorker, and returns how many there were.
 // The process is told why. Its requests fare as those of a dead worker.
 func (r *UploadResponseRouter) EvictWorker(process int, why string) int {

@@ -87,7 +87,7 @@ var layers = map[string][]string{
 	"cmd/upload-response": {
 		standard, "golang.org/x/sys/unix", "github.com/caddyserver/certmagic", "github.com/mholt/acmez/v3",
 		"go.uber.org/zap", "github.com/spf13/cobra", "github.com/mattn/go-shellwords", "go.opentelemetry.io/otel",
-		"github.com/bmatcuk/doublestar/v4",
+		"github.com/bmatcuk/doublestar/v4", "github.com/coreos/go-systemd/v22",
 		module + "/shm", module + "/proto", module + "/server", module + "/worker", module + "/cmd/internal/cli",
 		module + "/cmd/upload-response/internal",
 	},
@@ -95,6 +95,7 @@ var layers = map[string][]string{
 		standard, module + "/server", module + "/server/listen", module + "/server/supervise",
 		module + "/cmd/upload-response/internal/config",
 	},
+	"cmd/upload-response/internal/upgrade": {standard},
 	"cmd/upload-response/internal/top": {
 		standard, "charm.land/bubbletea/v2", "charm.land/lipgloss/v2", "github.com/charmbracelet/x/ansi",
 		module + "/cmd/upload-response/internal/admin",

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
@@ -202,6 +203,7 @@ func (v *service) start() error {
 	v.takeOver()
 	v.log.Info("ready", "listen", strings.Join(listening, " "), "socket", v.settings.socket, "admin", v.admin.where(),
 		v.settings.memoryPlan(v.router.Stats().TotalBuffers))
+	v.notifyReady()
 	return nil
 }
 
@@ -235,7 +237,7 @@ func (v *service) run() error {
 			}
 		case pid := <-v.replaced:
 			stopping = true
-			v.log.Info("stopping: another process serves", "pid", pid, "timeout", v.settings.shutdown)
+			v.log.Info("stopping: another process serves", "pid", pid, "timeout", v.now().shutdown)
 		}
 	}
 	stopped := make(chan error, 1)
@@ -266,6 +268,7 @@ func (v *service) stop() error {
 	if v.left {
 		return v.leave()
 	}
+	v.notify(daemon.SdNotifyStopping)
 	v.admin.drain()
 	v.draining.Store(true)
 	if v.beforeStop != nil {

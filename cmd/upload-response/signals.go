@@ -39,6 +39,7 @@ func (v *service) handle(s os.Signal) bool {
 // reloadNow reads the certificate files and the configuration file again, and replaces the workers if the settings
 // say so. The log says what is in the error, too, unless there is nothing to do.
 func (v *service) reloadNow() (*admin.Reloaded, error) {
+	defer v.notifyReloading()()
 	answer := &admin.Reloaded{PID: os.Getpid(), Changed: []admin.Change{}}
 	err := v.certificates.reload()
 	if !v.hasFile() && !v.settings.workers.reload {

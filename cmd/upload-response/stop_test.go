@@ -92,9 +92,11 @@ func TestAProcessOfAnotherProgramDoesNotGetSIGHUP(t *testing.T) {
 	}
 	p := startCommand(t, exec.Command(other, "serve", "--listen", "127.0.0.1:0", "--socket", socket, "--admin", "off"))
 	p.found("msg=ready")
-	stdout, stderr, status := call(nil, "reload", "--socket", socket)
-	if status != 1 || stdout != "" || !strings.Contains(stderr, " is other, and may not survive SIGHUP") {
-		t.Errorf("status %d, printed %q and %q", status, stdout, stderr)
+	for command, want := range map[string]string{"reload": "SIGHUP", "upgrade": "SIGUSR2"} {
+		stdout, stderr, status := call(nil, command, "--socket", socket)
+		if status != 1 || stdout != "" || !strings.Contains(stderr, " is other, and may not survive "+want) {
+			t.Errorf("status %d, printed %q and %q", status, stdout, stderr)
+		}
 	}
 }
 
@@ -104,7 +106,7 @@ func TestAServerOutOfReachIsAnErrorThatSaysWhy(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, command := range []string{"stop", "reload"} {
+	for _, command := range []string{"stop", "reload", "upgrade"} {
 		for path, want := range map[string]string{
 			folder + "/none": "no server listens on " + folder + "/none", file: "no server listens on " + file,
 			file + "/s": "worker socket " + file + "/s: ",

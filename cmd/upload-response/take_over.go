@@ -127,7 +127,8 @@ func (v *service) workersReady() (bool, error) {
 	for _, a := range v.workers.Apps() {
 		for reason, n := range a.Exits {
 			if n > 0 {
-				return false, fmt.Errorf("a worker of app %s ended before it attached (%s): the log says how", a.Name, reason)
+				return false, fmt.Errorf("a worker of app %s ended before it attached (%s): the log says how",
+					a.Name, reason)
 			}
 		}
 		all = all && a.Ready >= a.Processes
@@ -148,6 +149,7 @@ func (v *service) takeOver() {
 		v.metrics.listener.OwnFile(true)
 	}
 	v.admin.ownFile(true)
+	v.router.ExpectWorkers(v.now().shutdown) // that come from the predecessor
 	p.Serving()
 	v.log.Info("took over", "from", p.PID)
 }

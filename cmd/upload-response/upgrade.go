@@ -21,7 +21,8 @@ var (
 	errUpgrading   = errors.New("another process is being started already")
 	errAboutToEnd  = errors.New("the server is about to end")
 	errNoSuccessor = errors.New("only a server that was started by serve can be replaced by a new process")
-	errFirst       = errors.New("this process is the first of a container, which would end with it: replace the container")
+	errFirst       = errors.New("this process is the first of a container, which would end with it: " +
+		"replace the container")
 )
 
 // tryUpgrade is upgrade for a signal: the log says what came of it.
@@ -186,7 +187,7 @@ func (v *service) leave() error {
 	v.admin.ownFile(false)
 	go v.metrics.close()
 	go v.admin.close()
-	ctx, cancel := context.WithTimeout(context.Background(), v.settings.shutdown)
+	ctx, cancel := context.WithTimeout(context.Background(), v.now().shutdown)
 	defer cancel()
 	if err := v.server.HandOver(ctx); err != nil {
 		v.log.Warn("requests cut off", "error", err)

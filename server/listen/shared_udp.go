@@ -27,8 +27,8 @@ import (
 //	                              |
 //	                              +-- socket pair --> predecessor --> its own connections
 //
-// The first packets of a connection have an id that the client has chosen, of another length or
-// another prefix: they belong to the latest process.
+// The first packets of a connection have an id that the client has chosen: they belong to the
+// latest process, unless the one before it has seen others of them, see handshakes.
 type SharedUDP struct {
 	*net.UDPConn
 	packets *ipv4.PacketConn
@@ -38,6 +38,10 @@ type SharedUDP struct {
 	through atomic.Pointer[net.UnixConn]
 	mu      sync.Mutex // guards the deadlines of the two sockets
 	frame   []byte     // what came through the socket pair; only ReadBatch uses it
+
+	handshakes handshakes
+	left       chan struct{} // closed when ReadBatch does not read the socket any more
+	leftTo     *net.UnixConn // of ReadBatch: to whom it has left the socket
 }
 
 // prefixLength and idLength are those of connection ids, in bytes.
@@ -66,6 +70,8 @@ type Forward struct {
 	Prefix Prefix
 	socket *net.UnixConn
 	frame  []byte
+
+	handshakes map[string]bool // ids of clients whose connections it is making; nil: not known yet
 }
 
 // NewForward makes one of the descriptor of a socket pair, which is closed.
@@ -137,8 +143,25 @@ func NewPair() (ours *net.UnixConn, theirs *os.File, err error) {
 func (u *SharedUDP) HandOver(through *net.UnixConn) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.left = make(chan struct{})
 	u.through.Store(through)
 	_ = u.UDPConn.SetReadDeadline(past) // ends the read that waits
+	select {
+	case <-u.left:
+	case <-time.After(leaveTime): // nobody reads at all
+	}
+}
+
+// leaveTime bounds how long HandOver waits for a read to end.
+const leaveTime = time.Second
+
+// leave tells the successor what it has to know, once.
+func (u *SharedUDP) leave(through *net.UnixConn) {
+	if u.leftTo != through {
+		u.leftTo = through
+		u.handshakes.tell(through)
+		close(u.left)
+	}
 }
 
 // TakeBack undoes HandOver, when the successor has ended.
@@ -181,6 +204,7 @@ func (u *SharedUDP) ReadBatch(list []ipv4.Message, flags int) (int, error) {
 	for {
 		through := u.through.Load()
 		if through != nil {
+			u.leave(through)
 			n, err := u.readForwarded(through, list)
 			if errors.Is(err, io.EOF) { // the successors have ended
 				u.TakeBack()
@@ -195,6 +219,7 @@ func (u *SharedUDP) ReadBatch(list []ipv4.Message, flags int) (int, error) {
 		}
 		if err == nil {
 			if n = u.keepOurs(list[:n]); n > 0 {
+				u.handshakes.note(list[:n], u.prefix)
 				return n, nil
 			}
 		}
@@ -249,10 +274,10 @@ const (
 func find(older []*Forward, packet []byte) *Forward {
 	at := shortID
 	if len(packet) > longID && packet[0]&longHeader != 0 {
-		if packet[longIDLength] != idLength {
-			return nil
-		}
 		at = longID
+		if packet[longIDLength] != idLength {
+			return findHandshake(older, clientID(packet))
+		}
 	}
 	if len(packet) < at+idLength {
 		return nil
@@ -260,6 +285,22 @@ func find(older []*Forward, packet []byte) *Forward {
 	id := Prefix(packet[at : at+prefixLength])
 	for _, f := range older {
 		if f.Prefix == id {
+			return f
+		}
+	}
+	if at == longID {
+		return findHandshake(older, clientID(packet))
+	}
+	return nil
+}
+
+// findHandshake returns the predecessor that is making a connection with an id of the client's.
+func findHandshake(older []*Forward, id []byte) *Forward {
+	for _, f := range older {
+		if f.handshakes == nil {
+			f.learn()
+		}
+		if f.handshakes[string(id)] {
 			return f
 		}
 	}

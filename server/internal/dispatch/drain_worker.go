@@ -85,9 +85,15 @@ func (l *link) noteEmpty() {
 
 // ReleaseAttached closes the links of workers that nobody here has started, each when it has
 // let go of its last request: such a worker attaches again, to whoever listens on the socket.
-func (d *Dispatcher) ReleaseAttached() {
+// Unless all are to go, one of each pool stays for requests that still come.
+func (d *Dispatcher) ReleaseAttached(all bool) {
+	stays := map[*Pool]bool{}
 	for _, l := range d.openLinks() {
-		if l.leader != 0 {
+		if l.leader != 0 || l.isRetiring() {
+			continue
+		}
+		if !all && !stays[l.pool] {
+			stays[l.pool] = true
 			continue
 		}
 		r := &retirement{links: 1, done: make(chan struct{})}
@@ -97,6 +103,14 @@ func (d *Dispatcher) ReleaseAttached() {
 	}
 }
 
+// isRetiring reports whether the link gets no more requests.
+func (l *link) isRetiring() bool {
+	l.pool.mu.Lock()
+	defer l.pool.mu.Unlock()
+	return l.retiring
+}
+
+// closeWhenDone closes a link that has let go of its last request.
 func (d *Dispatcher) closeWhenDone(l *link, done <-chan struct{}) {
 	select {
 	case <-done:

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 )
@@ -40,6 +41,17 @@ func (d *Dispatcher) MarkRecovered(pool string) {
 	}
 }
 
+// ExpectWorkers has requests wait for workers that nobody here has started, where there is none
+// yet, for so long. Otherwise they would fail at once.
+func (d *Dispatcher) ExpectWorkers(wait time.Duration) {
+	until := time.Now().Add(wait)
+	for _, p := range d.allPools() {
+		p.mu.Lock()
+		p.expected = until
+		p.mu.Unlock()
+	}
+}
+
 // markFailed reports whether that is news.
 func (p *Pool) markFailed(reason string) bool {
 	p.mu.Lock()
@@ -66,7 +78,7 @@ func (p *Pool) checkExpected() error {
 		return fmt.Errorf("%w: no route leads to pool %q any more", fault.ErrNoWorker, p.name)
 	case p.failed != "" && !slices.ContainsFunc(p.links, func(l *link) bool { return !l.retiring }):
 		return fmt.Errorf("%w: %s", fault.ErrNoWorker, p.failed)
-	case len(p.links) == 0 && !p.supervised:
+	case len(p.links) == 0 && !p.supervised && !time.Now().Before(p.expected):
 		return fault.ErrNoWorker
 	}
 	return nil

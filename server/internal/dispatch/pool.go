@@ -21,12 +21,13 @@ type Pool struct {
 
 	mu         sync.Mutex
 	links      []*link
-	supervised bool   // the workers come back by themselves
-	fair       bool   // an address can keep only so many lanes waiting
-	leaving    bool   // no route leads here any more
-	served     bool   // so it is, and nobody waits any more: the links leave when they are empty
-	attached   bool   // a link was added, ever
-	failed     string // why no worker is to be expected, for a person; "": one is
+	supervised bool      // the workers come back by themselves
+	fair       bool      // an address can keep only so many lanes waiting
+	leaving    bool      // no route leads here any more
+	served     bool      // so it is, and nobody waits any more: the links leave when they are empty
+	attached   bool      // a link was added, ever
+	expected   time.Time // until then a worker is to be expected, see ExpectWorkers
+	failed     string    // why no worker is to be expected, for a person; "": one is
 	held       holdings
 	queue      fairQueue
 	idles      uint64 // how often a link of this pool became idle

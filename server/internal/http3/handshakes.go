@@ -37,6 +37,13 @@ func (h *handshakes) full() bool {
 	return h.unverified >= maxUnverified
 }
 
+// running returns how many there are.
+func (h *handshakes) running() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.unverified + h.verified
+}
+
 // enter counts a handshake. Release: the returned function, which can be called more
 // than once.
 func (h *handshakes) enter(client netip.Prefix, verified bool) (leave func(), ok bool) {

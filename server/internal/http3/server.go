@@ -154,6 +154,12 @@ func (s *Server) take() []*Socket {
 	return sockets
 }
 
+// Handshakes returns how many connections are being made.
+func (s *Server) Handshakes() int { return s.handshakes.running() }
+
+// Serves reports whether there are sockets.
+func (s *Server) Serves() bool { return s.serves(func(int) bool { return true }) }
+
 // Leave tells the connections there are, and those that still come, to make others (GOAWAY). They end
 // when their clients have closed them, or when ctx does.
 func (s *Server) Leave(ctx context.Context) {

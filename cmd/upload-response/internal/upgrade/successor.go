@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"time"
 )
 
 // Sockets are the descriptors that a new process inherits, by name. Several can have the same.
@@ -36,8 +37,10 @@ type Successor struct {
 	PID     int
 	command *exec.Cmd
 	to      *os.File
-	lines   chan string // what it says
-	ended   chan error  // of one: how it has ended
+	from    *os.File
+	lines   chan string   // what it says; closed when it says nothing more
+	ended   chan struct{} // closed when it has ended
+	failure error         // how; guarded by ended
 }
 
 // Start starts the program as it is on disk now, with the arguments and the environment of this
@@ -61,7 +64,7 @@ func Start(sockets *Sockets) (*Successor, error) {
 		return nil, errors.Join(err, from.Close())
 	}
 	defer theirFrom.Close()
-	s := &Successor{to: to, lines: make(chan string), ended: make(chan error, 1), command: &exec.Cmd{
+	s := &Successor{to: to, from: from, lines: make(chan string), ended: make(chan struct{}), command: &exec.Cmd{
 		Path: path, Args: os.Args, Env: append(os.Environ(), variable+"="+string(text)),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		ExtraFiles: append([]*os.File{theirTo, theirFrom}, sockets.files...),
@@ -70,26 +73,37 @@ func Start(sockets *Sockets) (*Successor, error) {
 		return nil, errors.Join(err, from.Close(), to.Close())
 	}
 	s.PID = s.command.Process.Pid
-	go s.listen(from)
+	go s.listen()
+	go s.wait()
 	return s, nil
 }
 
 // maxLine bounds what a successor can make us keep.
 const maxLine = 16 << 10
 
-// listen passes on the lines that the successor says, and then how it has ended.
-func (s *Successor) listen(from *os.File) {
-	defer from.Close()
-	reader := bufio.NewReaderSize(io.LimitReader(from, maxLine), maxLine)
+// listen passes on the lines that the successor says.
+func (s *Successor) listen() {
+	defer s.from.Close()
+	defer close(s.lines)
+	reader := bufio.NewReaderSize(io.LimitReader(s.from, maxLine), maxLine)
 	for {
 		line, err := reader.ReadString('\n')
 		if err != nil {
-			break
+			return
 		}
 		s.lines <- strings.TrimSuffix(line, "\n")
 	}
-	close(s.lines)
-	s.ended <- s.command.Wait()
+}
+
+// lastWords is how long what the successor has said may take to be read when it has ended. A descendant of it may
+// hold the pipe open.
+const lastWords = 100 * time.Millisecond
+
+// wait waits for the end of the successor.
+func (s *Successor) wait() {
+	s.failure = s.command.Wait()
+	close(s.ended)
+	_ = s.from.SetReadDeadline(time.Now().Add(lastWords))
 }
 
 // AwaitReady waits until the successor could serve. It returns an error that says why if it gives up, ends,
@@ -125,12 +139,11 @@ func (s *Successor) await(ctx context.Context, want string) error {
 // how returns how the successor has ended.
 func (s *Successor) how(ctx context.Context) error {
 	select {
-	case err := <-s.ended:
-		s.ended <- err
-		if err == nil {
+	case <-s.ended:
+		if s.failure == nil {
 			return errors.New("the new process has ended")
 		}
-		return fmt.Errorf("the new process has ended: %w", err)
+		return fmt.Errorf("the new process has ended: %w", s.failure)
 	case <-ctx.Done():
 		return errors.New("the new process says nothing")
 	}
@@ -142,7 +155,7 @@ func (s *Successor) Kill() {
 	_ = s.to.Close()
 	for range s.lines { // until listen has read all
 	}
-	s.ended <- <-s.ended
+	<-s.ended
 }
 
 // Release lets the successor go: it outlives this process.
