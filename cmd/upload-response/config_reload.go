@@ -93,7 +93,8 @@ func (v *service) use(next *settings, how string) ([]config.Change, error) {
 	for _, c := range changes {
 		keys = append(keys, c.Key)
 	}
-	v.log.Info(how, "file", next.file.Name(), "changed", len(keys), "keys", strings.Join(keys[:min(len(keys), 10)], " "))
+	v.log.Info(how, "file", next.file.Name(), "changed", len(keys),
+		"keys", strings.Join(keys[:min(len(keys), 10)], " "))
 	v.admin.reloaded(fmt.Sprintf("%s, changed: %d", how, len(keys)))
 	return changes, nil
 }
