@@ -246,7 +246,8 @@ func TestReloadPrintsWhatHasChangedOrWhyNothingHas(t *testing.T) {
 	s := openLive(t, "one}\n")
 	success := func(want string) {
 		t.Helper()
-		if _, text, _ := s.do(t, "GET", "/metrics", ""); !strings.Contains(text, "\nur_config_reload_success "+want+"\n") {
+		_, text, _ := s.do(t, "GET", "/metrics", "")
+		if !strings.Contains(text, "\nur_config_reload_success "+want+"\n") {
 			t.Errorf("ur_config_reload_success is not %s", want)
 		}
 	}
