@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +22,7 @@ func TestARequestThatEndsItsWorkerEndsNoOtherWorkerAndNoRequestThatCanBeServedAg
 	for _, k := range kinds(t) {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
-			s := start(t, k, supervised...)
+			s := start(t, k, supervised()...)
 			for _, e := range ends {
 				t.Run(e.path[1:], func(t *testing.T) { endsUnderLoad(t, s, e.path, e.reason, e.how) })
 				t.Run(e.path[1:]+" alone", func(t *testing.T) { endsAlone(t, s, e.path, e.reason) })
@@ -97,7 +96,7 @@ func TestAWorkerThatHasEatenTooMuchIsReplacedWithoutAFailure(t *testing.T) {
 	for _, k := range kinds(t) {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
-			s := start(t, k, append(slices.Clone(supervised), "--recycle-memory", "96MiB", "--stuck-after", "10s")...)
+			s := start(t, k, supervised("--recycle-memory", "96MiB", "--stuck-after", "10s")...)
 			before := s.log.count()
 			l := startLoad(s, rand.Uint64())
 			defer l.stop()
@@ -122,7 +121,7 @@ func TestAnAppThatDiesAtItsStartIsGivenUpAndServedWhenItIsMended(t *testing.T) {
 			marker := filepath.Join(t.TempDir(), "dies")
 			harness.Check(t, os.WriteFile(marker, nil, 0o600))
 			s := startOnly(t, k, []string{diesVariable + "=" + marker},
-				append([]string{"--give-up-after", "2"}, supervised...)...)
+				supervised("--give-up-after", "2")...)
 			s.await(t, 0, "level", "ERROR", "msg", "no worker of the pool comes up", "how", "exit status")
 
 			asked := s.misbehaveOnce(t, http.MethodGet, "/ok")

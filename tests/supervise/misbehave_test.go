@@ -5,7 +5,6 @@ import (
 	"context"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,8 +14,10 @@ import (
 )
 
 // supervised is how the server looks after its workers in these tests.
-var supervised = []string{
-	"--workers", "2", "--stuck-after", stuckAfter.String(), "--stop-timeout", stopTimeout.String(),
+func supervised(more ...string) []string {
+	return append([]string{
+		"--workers", "2", "--stuck-after", stuckAfter().String(), "--stop-timeout", stopTimeout.String(),
+	}, more...)
 }
 
 // misdeed is a request that misbehaves, and what came of it.
@@ -61,7 +62,7 @@ func TestAPoolServesAgainWhenAllItsWorkersAreStuck(t *testing.T) {
 	for _, k := range kinds(t) {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
-			s := start(t, k, supervised...)
+			s := start(t, k, supervised()...)
 			for _, d := range k.deeds {
 				t.Run(d.path[1:], func(t *testing.T) { allStuck(t, s, d) })
 			}
@@ -142,7 +143,7 @@ func TestOnlyTheProcessThatIsStuckIsEndedWhenAWorkerForksSeveral(t *testing.T) {
 		return command + " --processes 2", env
 	}
 	t.Parallel()
-	s := start(t, k, append(slices.Clone(supervised), "--workers", "1")...)
+	s := start(t, k, supervised("--workers", "1")...)
 	leader := s.children(t)[0]
 	before := s.log.count()
 	wantEnded(t, s.misbehave(t, http.MethodGet, "/hang", 1))
@@ -160,7 +161,7 @@ func TestWhatMovesBytesIsNotStuck(t *testing.T) {
 	for _, k := range kinds(t) {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
-			s := start(t, k, supervised...)
+			s := start(t, k, supervised()...)
 			before := s.log.count()
 			var all sync.WaitGroup
 			all.Go(func() {
@@ -176,7 +177,7 @@ func TestWhatMovesBytesIsNotStuck(t *testing.T) {
 			})
 			all.Go(func() { // the client pauses for longer than a worker may
 				request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/echo",
-					&pausing{left: 3, pause: 2 * stuckAfter})
+					&pausing{left: 3, pause: 2 * stuckAfter()})
 				harness.Check(t, err)
 				wantBody(t, request, "...")
 			})

@@ -36,7 +36,7 @@ func TestAPoolServesAgainWhateverItsHandlersDoTogether(t *testing.T) {
 // mixed has handlers do what they should not, some at the same moment, in an order of chance,
 // and again when the pool serves again.
 func mixed(t *testing.T, k kind, seed uint64, length time.Duration) {
-	s := start(t, k, append([]string{"--recycle-memory", "96MiB"}, supervised...)...)
+	s := start(t, k, supervised("--recycle-memory", "96MiB")...)
 	paths := []string{"/exit", "/abort", "/eat", "/slow"}
 	for _, d := range k.deeds {
 		paths = append(paths, d.path)
@@ -54,7 +54,7 @@ func mixed(t *testing.T, k kind, seed uint64, length time.Duration) {
 		all.Wait()
 		l.awaitServed(t, time.Now(), 5)
 	}
-	calmSince := time.Now().Add(stuckAfter + recovery)
+	calmSince := time.Now().Add(stuckAfter() + recovery)
 	l.awaitServed(t, calmSince, 20)
 	s.awaitLinks(t)
 	l.stop()
