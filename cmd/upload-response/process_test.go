@@ -409,6 +409,10 @@ func TestAPoolWithWorkersTakesThoseOnlyThatTheServerStarted(t *testing.T) {
 		byHand(pool)
 		p.found(`msg="link attached" link=by-hand (pool=` + pool + `)`)
 	}
+	p.signal(unix.SIGTERM) // killed, it would leave the child behind
+	if status := p.wait(); status != 0 {
+		t.Errorf("the server ended with status %d", status)
+	}
 }
 
 func TestWorkersGetNeitherDescriptorsNorVariablesOfTheServersOwn(t *testing.T) {
