@@ -370,7 +370,7 @@ func TestACertificateIsReadAgainWhenItsFilesChange(t *testing.T) {
 	harness.Eventually(t, "the second certificate", func() bool { return shown() == "second" })
 	cert, key = a.issue("third", false)
 	write(t, certFile, keyFile, cert, key)
-	files.Reload() // as SIGHUP does: at once
+	harness.Check(t, files.Reload()) // as SIGHUP does: at once
 	if got := shown(); got != "third" {
 		t.Errorf("the server shows %q", got)
 	}
