@@ -9,8 +9,8 @@ BUILD := $(GO) build -buildvcs=false
 
 # What counts allocations, which the race detector changes, so that it is tested without it,
 # too; and the tests that read the code, or run programs, and have no goroutines to watch.
-PLAIN := ./shm/... ./proto/... ./tests/docs ./tests/structure
-RACELESS := /tests/(docs|structure|words)$$
+PLAIN := ./shm/... ./proto/... ./tests/docs ./tests/structure ./tests/supervise ./tests/develop
+RACELESS := /tests/(docs|structure|words|supervise|develop)$$
 
 .DEFAULT_GOAL := help
 
@@ -46,7 +46,7 @@ run: build build-c ## Start the demo: a server with workers, on 127.0.0.1:8080
 	  else echo "no workers in Python: apt install python3 (3.9 or later)"; exec ./build/upload-response demo $(C_DEMO); fi
 
 # The parts of the tests, the longest first, and how many of them run at once.
-TEST_PARTS := race test-python lint test-c-parts test-sanitized check test-h2spec
+TEST_PARTS := race test-python check lint test-c-parts test-sanitized test-h2spec
 TEST_JOBS ?= 3
 
 .PHONY: test
@@ -57,9 +57,9 @@ test: build ## Run everything that the CI runs, side by side (10 minutes on 2 co
 test-more: test-c-more test-attacks test-peers test-prometheus test-slow test-acme test-autobahn ## What needs programs of others, measures, or fuzzes (half an hour)
 
 .PHONY: check
-check: need-go ## Check the format, and test what the race detector would change (make lint vets)
+check: build ## Check the format, and test what the race detector would change (make lint vets)
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "not formatted (make fmt):" $$unformatted; exit 1; }
-	$(GO) test $(PLAIN)
+	UPLOAD_RESPONSE=$(CURDIR)/build/upload-response $(GO) test $(PLAIN)
 
 # How many packages are tested at once: they wait more than they compute. The longest is the
 # first. `make lint` vets them.
