@@ -12,6 +12,7 @@ import (
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/cmd/upload-response/internal/develop"
+	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/worker"
 )
 
@@ -95,6 +96,10 @@ func (p *program) runCommand() *cobra.Command {
 		}
 		pools := []string{runPool}
 		s.config.Supervised, s.config.OpenPools = pools, pools // so that requests wait, and any worker attaches
+		s.config.StuckAfter = server.Never                     // it may stand at a breakpoint
+		s.config.PoolConfigs = map[string]server.PoolConfig{   // a request that ends the application ends it once
+			runPool: {Retries: &server.Retries{OnRefused: true}},
+		}
 		return p.runApp(&s, args[0])
 	})
 	c.ValidArgsFunction = nil // files
