@@ -66,7 +66,7 @@ var layers = map[string][]string{
 		module + "/server/internal/meter", module + "/server/internal/traceparent",
 		module + "/server/internal/errorpage", module + "/server/internal/files", "golang.org/x/sys/unix",
 	},
-	"server/internal/route":       {standard},
+	"server/internal/route":       {standard, module + "/server/internal/header"},
 	"server/internal/traceparent": {standard},
 	"server/internal/websocket": {standard, "github.com/gobwas/ws", module + "/server/internal/conn",
 		module + "/server/internal/fault", module + "/server/internal/header"},

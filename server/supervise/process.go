@@ -171,32 +171,29 @@ func (p *process) signal(sig syscall.Signal) {
 // retire has the process end. Only the first reason counts. It does not wait.
 func (p *process) retire(why Reason) {
 	p.mu.Lock()
-	first := p.asked == ""
-	if first {
-		p.asked = why
-	}
-	p.mu.Unlock()
-	if first {
-		close(p.leaving)
-		go p.finish(why)
-	}
+	defer p.mu.Unlock()
+	p.retireLocked(why)
 }
 
 // retireLate has the process end because it has not attached in time. It reports false, and
 // does nothing, if the process has attached in the last moment.
 func (p *process) retireLate() bool {
 	p.mu.Lock()
-	attached := !p.attached.IsZero()
-	late := !attached && p.asked == ""
-	if late {
-		p.asked = ReasonStart
+	defer p.mu.Unlock()
+	if !p.attached.IsZero() {
+		return false
 	}
-	p.mu.Unlock()
-	if late {
+	p.retireLocked(ReasonStart)
+	return true
+}
+
+// retireLocked has the process end. The caller holds the lock.
+func (p *process) retireLocked(why Reason) {
+	if p.asked == "" {
+		p.asked = why
 		close(p.leaving)
-		go p.finish(ReasonStart)
+		go p.finish(why)
 	}
-	return !attached
 }
 
 // lateTimeout is how long a process that did not attach in time may take to end.

@@ -19,7 +19,7 @@ func CheckTarget(r *http.Request) error {
 		return errors.New("characters in target")
 	case !validAuthority(r.Host) && (r.Host != "" || r.ProtoAtLeast(1, 1)):
 		return errors.New("authority")
-	case strings.Contains(r.URL.Path, "\x00") || climbs(r.URL.Path):
+	case strings.Contains(r.URL.Path, "\x00") || Climbs(r.URL.Path):
 		return errors.New("path")
 	}
 	return nil
@@ -38,9 +38,9 @@ func absoluteForm(r *http.Request) bool {
 // requires to be escaped pass, since browsers or curl do not escape them.
 func notInTarget(r rune) bool { return r <= ' ' || r == 0x7f || r == '#' }
 
-// climbs reports whether a path leads out of the root: a worker that maps it to files, or
+// Climbs reports whether a path leads out of the root: a worker that maps it to files, or
 // to prefixes, may follow.
-func climbs(path string) bool {
+func Climbs(path string) bool {
 	depth := 0
 	for segment := range strings.SplitSeq(path, "/") {
 		switch segment {

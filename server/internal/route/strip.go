@@ -1,6 +1,6 @@
 package route
 
-import "strings"
+import "github.com/wavey-ai/upload-response/server/internal/header"
 
 // Strip removes a prefix from an escaped path, perhaps with a query. The rest begins with a
 // slash. It reports false if the path is not below the prefix. Preconditions: Choose has
@@ -54,23 +54,5 @@ func (m *matcher) agrees(path, other string) bool {
 		return true
 	}
 	below := isBelow(path, m.strip)
-	return below == isBelow(other, m.strip) && (!below || !climbs(path[len(m.strip):]))
-}
-
-// climbs reports whether a path leads out of its root.
-func climbs(path string) bool {
-	depth := 0
-	for segment := range strings.SplitSeq(path, "/") {
-		switch segment {
-		case "", ".":
-		case "..":
-			depth--
-		default:
-			depth++
-		}
-		if depth < 0 {
-			return true
-		}
-	}
-	return false
+	return below == isBelow(other, m.strip) && (!below || !header.Climbs(path[len(m.strip):]))
 }
