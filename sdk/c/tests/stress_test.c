@@ -180,6 +180,20 @@ static void tell(uint32_t i, int wanted) {
     }
 }
 
+/* Reserves room for a number of bytes, or, as the server does, for a single one: a worker
+ * that still holds a slot of the lane's only buffer waits for the next one before it gives
+ * that slot back, and would wait in vain for more room than the rest of the buffer. */
+static int reserve(struct ur__writer *w, uint32_t bytes, uint8_t **room, uint32_t *size) {
+    int err = ur__writer_reserve(w, bytes, room, size);
+    return err == -EAGAIN ? ur__writer_reserve(w, 1, room, size) : err;
+}
+
+/* How much room to ask for: in one of four cases a whole buffer. */
+static uint32_t some_bytes(const struct exchange *x) {
+    uint32_t most = (uint32_t)ur__min(HEAP_SLOT, x->size - x->sent);
+    return draw(&dice, 4) == 0 ? most : 1 + (uint32_t)draw(&dice, most);
+}
+
 /* Fills the room that there is. */
 static int pump(struct exchange *x, uint32_t i) {
     struct ur__writer *w = &s.writers[x->row];
@@ -190,8 +204,7 @@ static int pump(struct exchange *x, uint32_t i) {
         if (x->sent == x->size) {
             err = ur__writer_commit_empty(w, UR_END);
             x->ended = err == 0;
-        } else if ((err = ur__writer_reserve(w, 1 + (uint32_t)draw(&dice, ur__min(HEAP_SLOT, x->size - x->sent)), &room,
-                                             &size)) == 0) {
+        } else if ((err = reserve(w, some_bytes(x), &room, &size)) == 0) {
             uint32_t n = (uint32_t)ur__min(1 + draw(&dice, size), x->size - x->sent);
             for (uint32_t k = 0; k < n; k++) {
                 room[k] = pattern(x->id, x->sent + k);
