@@ -1,7 +1,6 @@
 package admin
 
 import (
-
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/server/supervise"
 )
