@@ -55,7 +55,8 @@ func TestAProcessInASandboxReachesWhatItsAppNamesAndNoMore(t *testing.T) {
 	for _, c := range [][2]string{
 		{"its folder", "cat app"}, {"what it may read", "cat " + kept + "/k"}, {"a program", "/bin/true"},
 		{"settings", "cat /etc/passwd"}, {"itself", "cat /proc/self/status"}, {"null", "echo x >/dev/null"},
-		{"random", "head -c1 /dev/urandom"}, {"make", "echo x >" + data + "/x"}, {"folders", "mkdir -p " + data + "/a/b"},
+		{"random", "head -c1 /dev/urandom"}, {"make", "echo x >" + data + "/x"},
+		{"folders", "mkdir -p " + data + "/a/b"},
 		{"move", "mv " + data + "/x " + data + "/a/b/y"}, {"read again", "cat " + data + "/a/b/y"},
 		{"link", "ln -s y " + data + "/a/b/z"}, {"pipe", "mkfifo " + data + "/f"}, {"remove", "rm " + data + "/a/b/y"},
 		{"secret", "cat " + secret}, {"list", "ls " + outside}, {"tool", tool}, {"change", "echo x >>" + secret},
@@ -193,7 +194,8 @@ func TestWhatAKernelDoesNotEnforceIsSaid(t *testing.T) {
 	}{
 		{&files, 0, []string{"nothing is restricted"}}, {&files, 2, []string{"truncating", "ioctl", "signals"}},
 		{&files, 3, []string{"ioctl", "signals"}}, {&ports, 3, []string{"TCP", "ioctl", "signals"}},
-		{&ports, 4, []string{"ioctl", "signals"}}, {&ports, 5, []string{"signals"}}, {&ports, 6, nil}, {&ports, 99, nil},
+		{&ports, 4, []string{"ioctl", "signals"}}, {&ports, 5, []string{"signals"}},
+		{&ports, 6, nil}, {&ports, 99, nil},
 	} {
 		err := c.box.notInForce(c.abi)
 		if (err == nil) != (c.want == nil) {
