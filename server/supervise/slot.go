@@ -211,7 +211,7 @@ func (s *slot) remove(why Reason) {
 const (
 	firstPause  = 100 * time.Millisecond
 	maxPause    = 5 * time.Second
-	servedPause = time.Second      // after a process that had attached: its pool is to serve again soon
+	servedPause = time.Second / 2  // after a process that had attached: its pool is to serve again soon
 	failedPause = 30 * time.Second // once the process has failed
 	longRun     = 10 * time.Second // after a run of this length the pauses begin again
 	pauseSpread = 0.2

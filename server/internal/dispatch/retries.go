@@ -16,6 +16,14 @@ type Retries struct {
 // DefaultRetries are those of a pool that says nothing else.
 func DefaultRetries() Retries { return Retries{OnRefused: true, OnDied: true, Times: 1} }
 
+// retriesOf returns those of a request, or of the pool.
+func (p *Pool) retriesOf(s *Stream) Retries {
+	if s.retries != nil {
+		return *s.retries
+	}
+	return p.retries()
+}
+
 // retries returns those of the pool.
 func (p *Pool) retries() Retries {
 	if r := p.config.Load().Retries; r != nil {
