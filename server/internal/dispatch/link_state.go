@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"log/slog"
 	"time"
 
 	"github.com/wavey-ai/upload-response/proto/attach"
@@ -98,7 +99,7 @@ func (l *link) releaseUnused() {
 
 // report counts and logs why the link was closed.
 func (l *link) report(reason closeReason, cause error) {
-	log := l.log.With("link", l.name, "pool", l.pool.name, "pid", l.pid)
+	log := l.logger()
 	switch reason {
 	case peerGone:
 		l.pool.counters.Lost.Add(1)
@@ -111,6 +112,11 @@ func (l *link) report(reason closeReason, cause error) {
 		l.pool.counters.Evicted.Add(1)
 		log.Error("link evicted", "cause", cause)
 	}
+}
+
+// logger returns a log that names the link and its worker.
+func (l *link) logger() *slog.Logger {
+	return l.log.With("link", l.name, "pool", l.pool.name, "pid", l.pid, "worker", l.worker)
 }
 
 // setDraining notes that the worker wants no more streams; what lies in its inbox goes
