@@ -36,7 +36,7 @@ type PoolStatus struct {
 type LinkStatus struct {
 	Pool       string    `json:"pool"`
 	Name       string    `json:"name"`
-	Worker     string    `json:"worker"` // that has it: APP/SLOT if the server has started it, else the name of the link
+	Worker     string    `json:"worker"` // APP/SLOT if the server has started it, else the name of the link
 	PID        int       `json:"pid"`    // of the process that attached
 	Leader     int       `json:"leader"` // the process that the server started, which PID is or descends from; 0: none
 	Lanes      int       `json:"lanes"`
