@@ -55,7 +55,7 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 	addresses := conn.NewAddressLimit(limits.ConnsPerAddress)
 	base := &http1.Config{
 		HeaderTime: limits.HeaderTime, IdleTime: limits.IdleTime, WriteTime: router.config.ClientTimeout,
-		HalfClosedTime: http1.HalfClosedTime(router.config.StallTime), Log: log, Refused: router.relay.LogRefusal,
+		HalfClosedTime: http1.HalfClosedTime(router.config.StallTime), Log: log, Refused: router.relay.AnswerRefusal,
 	}
 	s.fast = http1.NewFastServer(base, router.relay)
 	handler := conn.CountRequests(router.relay)

@@ -22,6 +22,7 @@ func openPage(t *testing.T, workers string) (s *adminSite, page string) {
 }
 
 func TestThePageShowsARunningUploadAndItsBytesRising(t *testing.T) {
+	t.Parallel()
 	s, page := openPage(t, "1")
 	b := startBrowser(t, 1280, 900)
 	body, feed := io.Pipe()
@@ -73,6 +74,7 @@ func TestThePageShowsARunningUploadAndItsBytesRising(t *testing.T) {
 }
 
 func TestThePageRestartsAWorkerByAClickThatIsConfirmed(t *testing.T) {
+	t.Parallel()
 	s, page := openPage(t, "2")
 	before := s.awaitWorkers(t, func(list []admin.Worker) bool { return len(list) == 2 })
 	b := startBrowser(t, 1280, 900)
@@ -107,6 +109,7 @@ func TestThePageRestartsAWorkerByAClickThatIsConfirmed(t *testing.T) {
 }
 
 func TestThePageFitsAPhone(t *testing.T) {
+	t.Parallel()
 	s, page := openPage(t, "1")
 	target := "/" + strings.Repeat("a-very-long-name", 30) + "?" + strings.Repeat("q=1&", 50)
 	s.upload(t, target, 1000)
@@ -135,6 +138,7 @@ func TestThePageFitsAPhone(t *testing.T) {
 
 // Every element that somebody can use has a name, and nothing comes from another place.
 func TestThePageIsAccessibleAndLoadsNothingFromElsewhere(t *testing.T) {
+	t.Parallel()
 	_, page := openPage(t, "1")
 	b := startBrowser(t, 1280, 900)
 	b.open(page + "#token=" + pageToken)

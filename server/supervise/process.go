@@ -117,7 +117,7 @@ func (p *process) start(command *exec.Cmd) error {
 	if p.asked != "" {
 		return errLeaving
 	}
-	err := command.Start()
+	err := p.spec.Sandbox.start(command, p.ended)
 	if command.SysProcAttr.Credential != nil {
 		// Until it executes another program, the new process shares our memory, and by
 		// changing the user it sets our dumpable attribute to fs.suid_dumpable.

@@ -21,6 +21,7 @@ func (d *Dispatcher) runDeadlines(stop <-chan struct{}) {
 		case <-ticker.C:
 		}
 		now := shm.Now()
+		d.rounds.Add(1)
 		d.stuck.noteRound(now)
 		if d.requests.active.Load() > 0 {
 			d.checkAll(now)

@@ -31,6 +31,7 @@ type Pool struct {
 	held       holdings
 	queue      fairQueue
 	idles      uint64 // how often a link of this pool became idle
+	lost       loss   // the last link whose worker went away without a word
 	busyTime   int64  // that streams have had lanes, but for those that have them now; nanoseconds
 
 	moved                      *movedBytes

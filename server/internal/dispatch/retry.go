@@ -95,8 +95,8 @@ func (l *link) logDeath(log *slog.Logger, what string) {
 // deathLog returns a log that names the request and its worker.
 func (s *Stream) deathLog() *slog.Logger {
 	l := s.served
-	return l.log.With("link", l.name, "pool", l.pool.name, "pid", l.pid, "method", forLog(s.info.Method),
-		"path", s.target(), "id", s.info.RequestID, "stream", s.id.Load())
+	return l.logger().With("method", forLog(s.info.Method), "path", s.target(),
+		"id", s.info.RequestID, "stream", s.id.Load())
 }
 
 // mayHaveBeenServed reports whether the last link may have begun with the request. It has

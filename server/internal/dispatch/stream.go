@@ -105,12 +105,12 @@ func (s *Stream) ID() uint64 { return s.id.Load() }
 // Progress returns the counters and clocks of the exchange.
 func (s *Stream) Progress() *progress.Exchange { return &s.progress }
 
-// Worker returns the name of the last link that the stream was assigned to, or "".
+// Worker returns the name of the last worker that the stream was assigned to, or "".
 func (s *Stream) Worker() string {
 	if s.served == nil {
 		return ""
 	}
-	return s.served.name
+	return s.served.worker
 }
 
 // Assign gives the stream a lane of a link of a pool, and waits while all are busy. A

@@ -15,7 +15,6 @@ type Config struct {
 	HalfClosedTime time.Duration // see the function of this name
 	Log            *slog.Logger
 
-	// Refused counts and logs an answer to a message that never becomes a request. It
-	// returns the id that the response carries.
-	Refused func(*Refusal) (id string)
+	// Refused counts and logs a message that never becomes a request. It returns the answer.
+	Refused func(*Refusal) RefusalAnswer
 }
