@@ -2,6 +2,7 @@ package supervise_test
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net"
 	"net/http"
@@ -72,6 +73,11 @@ func (s *server) failures() map[string]int {
 	})
 }
 
+// isLogged reports whether the log has each failure with a reason: those by a worker, or by us.
+func isLogged(reason string) bool {
+	return strings.HasPrefix(reason, "worker_") || reason == "invalid_response_from_worker" || reason == "internal_error"
+}
+
 // note counts what a client was answered; 0: its response broke off, or there was none.
 func (s *server) note(status int) {
 	s.mu.Lock()
@@ -95,16 +101,18 @@ func wantCounted(t *testing.T, s *server, reasons ...string) {
 	t.Helper()
 	const exitsName, errorsName = "ur_worker_exits_total", "ur_http_errors_total"
 	var exits, errors map[string]int
+	var said string
 	harness.Eventually(t, "the metrics to say what the log says", func() bool {
 		exits, errors = s.counted(t, exitsName, "reason"), s.counted(t, errorsName, "reason")
 		byWorker := maps.Clone(errors)
-		for _, noWorker := range []string{"no_worker_attached", "queued_for_too_long"} { // the log has not each
-			delete(byWorker, noWorker)
-		}
+		maps.DeleteFunc(byWorker, func(reason string, _ int) bool { return !isLogged(reason) })
 		if maps.Equal(exits, s.ends()) && maps.Equal(byWorker, s.failures()) {
 			return true
 		}
-		t.Logf("metrics: %v, %v; log: %v, %v", exits, byWorker, s.ends(), s.failures())
+		if now := fmt.Sprintf("metrics: %v, %v; log: %v, %v", exits, byWorker, s.ends(), s.failures()); now != said {
+			t.Log(now)
+			said = now
+		}
 		return false
 	})
 	for _, reason := range reasons {

@@ -53,7 +53,8 @@ func kinds(t testing.TB) []kind {
 	list = append(list, kind{
 		name: "c", lanes: 4, program: cProgram,
 		deeds: []deed{
-			{path: "/hang", says: "stack of a thread"}, {path: "/sleep"}, {path: "/spin", count: 1}, {path: "/deadlock"},
+			{path: "/hang", says: "stack of a thread"}, {path: "/sleep"}, {path: "/spin", count: 1},
+			{path: "/deadlock"},
 		},
 	})
 	if python.Find() == "" {

@@ -89,14 +89,19 @@ func misdeeds() []alone {
 		{"exit", "exit", nil, exitOnce}, {"die at import", "exit", nil, dieOnce},
 	}
 	for _, name := range []string{"deadlock", "spin", "sleep", "hang"} {
-		list = slices.Insert(list, 0, alone{name, "stuck", nil, func(t *testing.T, s *server, _ int) ([]misdeed, time.Time) {
-			d := s.kind.deed(name)
-			deeds := s.misbehave(t, http.MethodGet, d.path, cmp.Or(d.count, processes*s.kind.lanes))
-			wantEnded(t, deeds)
-			return deeds, time.Time{}
-		}})
+		list = slices.Insert(list, 0, alone{name, "stuck", nil, getStuck(name)})
 	}
 	return list
+}
+
+// getStuck returns what has as many requests get stuck as the workers serve at once.
+func getStuck(name string) func(*testing.T, *server, int) ([]misdeed, time.Time) {
+	return func(t *testing.T, s *server, _ int) ([]misdeed, time.Time) {
+		d := s.kind.deed(name)
+		deeds := s.misbehave(t, http.MethodGet, d.path, cmp.Or(d.count, processes*s.kind.lanes))
+		wantEnded(t, deeds)
+		return deeds, time.Time{}
+	}
 }
 
 // deed returns the deed of a name.

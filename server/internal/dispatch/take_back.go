@@ -47,7 +47,7 @@ func (p *Pool) wantsBack(s *Stream, l *link, age, patience int64) bool {
 	switch {
 	case age < int64(takeBackAfter):
 		return false
-	case l.draining || l.retiring: // its last attempt, too: the link gets no more
+	case l.draining || l.retiring: // which gets no more: the last attempt, too, is taken back
 		l.lagging = true
 		return true
 	case s.attempts >= mostAttempts || age < int64(takeBackAfter)<<(s.attempts-1):
