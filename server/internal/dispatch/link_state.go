@@ -100,7 +100,7 @@ func (l *link) releaseUnused() {
 
 // report counts and logs why the link was closed.
 func (l *link) report(reason closeReason, cause error) {
-	log := l.log.With("link", l.name, "pool", l.pool.name, "pid", l.pid)
+	log := l.logger()
 	switch reason {
 	case peerGone:
 		l.pool.counters.Lost.Add(1)
@@ -133,6 +133,11 @@ func (p *Pool) losesMore(pid int) bool {
 	more := p.lost.pid == pid && now-p.lost.at < int64(sameDeath)
 	p.lost = loss{pid, now}
 	return more
+}
+
+// logger returns a log that names the link and its worker.
+func (l *link) logger() *slog.Logger {
+	return l.log.With("link", l.name, "pool", l.pool.name, "pid", l.pid, "worker", l.worker)
 }
 
 // setDraining notes that the worker wants no more streams; what lies in its inbox goes

@@ -7,14 +7,13 @@ import (
 
 // collection puts together what the router and the supervisor know of apps and workers.
 type collection struct {
-	apps     []App
-	workers  []Worker
-	workerOf map[int]string // name of the worker by the process that attached
+	apps    []App
+	workers []Worker
 }
 
 // newCollection collects them. The supervisor may be nil.
 func newCollection(s *supervise.Supervisor, now *server.Status) *collection {
-	c := &collection{apps: []App{}, workers: []Worker{}, workerOf: map[int]string{}}
+	c := &collection{apps: []App{}, workers: []Worker{}}
 	if s != nil {
 		c.addStarted(s.Apps(), s.Workers())
 	}
@@ -95,7 +94,6 @@ func (c *collection) addLink(l *server.LinkStatus) {
 	if l.Draining && w.State == WorkerRunning {
 		w.State = WorkerStopping
 	}
-	c.workerOf[l.PID] = w.Name
 }
 
 // owner returns the worker that has a link, or nil.

@@ -27,8 +27,8 @@ func statusAfter(seconds, requests int) *admin.Status {
 		CPU: float64(seconds) / 2},
 		{Name: "web/1", App: "web", State: "backing off", Started: true}}
 	for i := range requests {
-		s.Streams = append(s.Streams, admin.Stream{Age: float64(seconds), App: "web", Worker: "web/0", Held: 2,
-			StreamStatus: server.StreamStatus{ID: uint64(1000 + i), Method: "PUT",
+		s.Streams = append(s.Streams, admin.Stream{Age: float64(seconds), App: "web", Held: 2,
+			StreamStatus: server.StreamStatus{ID: uint64(1000 + i), Method: "PUT", Worker: "web/0",
 				Target: fmt.Sprintf("/file/%d\x1b[2J", i), State: "running", Received: int64(seconds) << 20,
 				HeldBy: "client", HeldFor: 2 * time.Second}})
 	}
