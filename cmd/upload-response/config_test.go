@@ -363,7 +363,7 @@ func TestAReloadChangesWhatTheFileSaysAndFinishesWhatIsRunning(t *testing.T) {
 		{begin + "apps: {second: " + command[:len(command)-1] + "}\nroutes: [{app: secnd}]\n", "did you mean second"},
 		{begin + "apps: {second: " + command[:len(command)-1] + "}\nmemory: 128MiB\n", `:4:9: total: needs an upgrade`},
 		{begin + "apps: {second: {command: [/nowhere]}}\n", "cannot execute /nowhere"},
-		{"listen: [", "sequence end token"},
+		{"listen: [", "a [ is not closed"},
 	} {
 		rewrite(t, p, name, test.text)
 		p.found(`level=ERROR msg="the configuration stays as it was".*` + regexp.QuoteMeta(test.message))
