@@ -1,10 +1,11 @@
 package dispatch
 
 // Retries says when a request that a worker has failed is given to another one. In any case
-// it has to be whole in memory, and the response must not have begun.
+// it has to be whole in memory, and the response must not have begun. A request that the server
+// took back from the inbox of a worker always goes to another one.
 type Retries struct {
-	// OnRefused: the worker has not begun with the request: it was taken back from the inbox,
-	// or the worker died before it took it. This happens at most 8 times to a request.
+	// OnRefused: the worker died before it took the request. A request is given to another one
+	// at most 8 times.
 	OnRefused bool
 	// OnDied: the worker died with the request, whose method is idempotent; so often, Times.
 	// A request that was all that its worker served, when that ended by itself, is not served

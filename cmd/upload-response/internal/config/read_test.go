@@ -131,6 +131,16 @@ func TestARouteSaysWhatIsServedAgain(t *testing.T) {
 	}
 }
 
+func TestARouteBehindOneThatTakesLessIsNoMistake(t *testing.T) {
+	for _, two := range [][2]string{
+		{"path: /a", "path: [/a, /b]"}, {"path: /a/*", "path: /ab"}, {"path: /a, method: GET", "path: /a"},
+		{"path: /a, host: x", "path: /a"}, {"path: /a, header: {A: b}", "path: /a"}, {"path: '/*/a'", "path: /b/a/c"},
+		{"host: '*.example.org'", "host: example.org"}, {"path: '*.php'", "path: /a.html"},
+	} {
+		good(t, "routes: [{match: {"+two[0]+"}, respond: 204}, {match: {"+two[1]+"}, respond: 203}]")
+	}
+}
+
 func TestJSONIsAConfiguration(t *testing.T) {
 	f := good(t, `{"apps": {"web": {"command": ["sh"], "environment": {"A": "1"}}},
 		"limits": {"rate": 5, "body": 1048576}, "timeouts": {"idle": "1m30s"}}`)
@@ -217,6 +227,11 @@ func TestEachMistakeIsShownAtItsPlaceWithWhatToDo(t *testing.T) {
 		{"errors: {pages: {5xx: " + dir + "/gone.html}}", "1:23", "no such file"},
 		{"errors: {pages: {600: " + dir + "/plain}}", "1:23", ""},
 		{"routes: [{respond: 204}, {match: {path: /a}, redirect: /b}]", "1:26", "route 2 never gets a request"},
+		{"routes: [{match: {path: [/a, /b]}, respond: 204}, {match: {path: /a}, respond: 203}]", "1:51",
+			"route 2 never gets a request, since route 1 takes all of them: move it further up, or remove it"},
+		{"routes: [{match: {path: /a/*}, respond: 204}, {match: {path: /a/b/*, method: GET}, respond: 203}]", "1:47",
+			"route 2 never gets a request"},
+		{"routes: [{match: {header: {'a b': c}}, respond: 204}]", "1:35", "want the name of a header field"},
 		{"routes: [{match: {path: /a}, redirect: https://$hots}]", "1:10", "$hots"},
 		{"routes: [{match: {path: /a*b}, respond: 204}]", "1:10", "/a*b"},
 		{"apps: {web: {command: a > b}}", "1:23", "command: no shell runs this, so that > has no meaning"},
