@@ -61,6 +61,13 @@ func (s *FastServer) forget(c *FastConn) {
 	}
 }
 
+// Conns returns how many connections there are.
+func (s *FastServer) Conns() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
 // Leave has connections end after their next response: those without a request may send one
 // more, until Shutdown.
 func (s *FastServer) Leave() {

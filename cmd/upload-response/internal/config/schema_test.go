@@ -60,6 +60,8 @@ func textSchema(t reflect.Type) *jsonschema.Schema {
 		return either(text(`^(0o)?[0-7]{1,4}$`), &jsonschema.Schema{Type: "integer", Minimum: "0"})
 	case reflect.TypeFor[QueueWait]():
 		return text(`^queue-wait *> *[0-9].*$`)
+	case reflect.TypeFor[Port]():
+		return &jsonschema.Schema{Type: "integer", Minimum: "0", Maximum: "65535"}
 	case reflect.TypeFor[Command]():
 		return either(&jsonschema.Schema{Type: "array", Items: scalar()}, &jsonschema.Schema{Type: "string"})
 	}
