@@ -70,7 +70,8 @@ func TestTheUsersOfTheAppsOfAFileAreLookedAt(t *testing.T) {
 	}
 	folder := t.TempDir() // closed to others
 	for user, want := range map[string]string{
-		"": "workers run as root", "user: root,": "workers run as root", "user: '65534:65534',": "user 65534 cannot enter",
+		"": "workers run as root", "user: root,": "workers run as root",
+		"user: '65534:65534',": "user 65534 cannot enter",
 	} {
 		name := filepath.Join(folder, "my.yaml")
 		text := fmt.Sprintf("listen: 127.0.0.1:0\nsocket: s\napps: {web: {%s command: [sleep, 1000]}}\n", user)

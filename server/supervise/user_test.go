@@ -41,15 +41,16 @@ func TestAProcessHasTheRightsOfItsUserAndGroupsAndNoOthers(t *testing.T) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for name, owner := range map[string][2]int{"its": {uid, 0}, "group": {0, gid}, "groups": {0, group}, "root": {0, 0}} {
+	owners := map[string][2]int{"its": {uid, 0}, "group": {0, gid}, "groups": {0, group}, "root": {0, 0}}
+	for name, owner := range owners {
 		file := filepath.Join(dir, name)
 		if err := errors.Join(os.WriteFile(file, []byte(name), 0o440), os.Chown(file, owner[0], owner[1])); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var r recorder
-	a := shell("cd " + dir + "; cat its group groups root >&2; echo >&2; echo $HOME $USER $LOGNAME $(id -u) $(id -G) >&2; " +
-		"echo done >&2; exec sleep 1000")
+	a := shell("cd " + dir + "; cat its group groups root >&2; echo >&2; " +
+		"echo $HOME $USER $LOGNAME $(id -u) $(id -G) >&2; echo done >&2; exec sleep 1000")
 	a.User = &User{UID: uid, GID: gid, Groups: []uint32{group}, Name: "shop", Home: "/home/shop"}
 	running(t, r.config(), a)
 	eventually(t, "the end of the script", func() bool { return strings.Contains(r.stderr(), "done\n") })
