@@ -106,6 +106,7 @@ var layers = map[string][]string{
 	},
 	"cmd/upload-response/internal/config/convert": {
 		standard, "github.com/tufanbarisyildirim/gonginx", module + "/cmd/upload-response/internal/config",
+		module + "/server/accesslog",
 	},
 	"cmd/upload-response-bench": {
 		standard, "golang.org/x/sys/unix", "github.com/spf13/cobra", module + "/bench", module + "/cmd/internal/cli",

@@ -211,6 +211,7 @@ func (p *process) finish(why Reason) {
 	switch {
 	case why == ReasonStuck && p.spec.Stuck.Stacks:
 		p.printStacks()
+		begin = time.Now() // the wait for stacks is not part of the time to end
 	case why != ReasonStuck && drained != nil:
 		// Some programs end at once by SIGTERM: half the time is for the requests alone.
 		select {
