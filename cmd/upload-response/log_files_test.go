@@ -50,7 +50,7 @@ func TestTheAccessLogHasTheFormatThatIsAskedFor(t *testing.T) {
 			`"https://from.example/" "a \\x22b\\x22"$`,
 		"common": `^127\.0\.0\.1 - - \[.*\] "GET /digest/x\?key=1 HTTP/1.1" 200 \d+$`,
 		"text": `^time=\S+ level=INFO msg=exchange method=GET path=/digest/x status=200 received=0 sent=\d+ ` +
-			`duration_s=\S+ client=127.0.0.1 stream=\d+ worker=digest-\d+ protocol=HTTP/1.1 id=\w{32} app=digest ` +
+			`duration_s=\S+ client=127.0.0.1 stream=\d+ worker=digest/[01] protocol=HTTP/1.1 id=\w{32} app=digest ` +
 			`queue_s=\S+ first_byte_s=[0-9.e-]+$`,
 		"{app} {route} {method} {target} {status} {reason} {host}": `^digest /digest GET /digest/x\?key=1 200 - ` +
 			`127\.0\.0\.1:\d+$`,

@@ -14,7 +14,11 @@ import (
 const asProgram = "TEST_AS_UPLOAD_RESPONSE"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
+	switch os.Getenv(asProgram) {
+	case "":
+	case asFragileWorker:
+		runFragileWorker()
+	default:
 		main()
 	}
 	flag.Parse()

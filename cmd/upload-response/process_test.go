@@ -389,7 +389,7 @@ func TestWorkerEndsOnTerm(t *testing.T) {
 	server.found("msg=ready")
 	worker := startProcess(t, "worker", "echo", "--socket", socket, "--pool", "default",
 		"--name", "tom", "--lanes", "3")
-	server.found(`msg="link attached" link=tom pool=default pid=\d+ lanes=3`)
+	server.found(`msg="link attached" link=tom pool=default pid=\d+ worker=tom lanes=3`)
 	worker.found("msg=attached") // before it knows, it closes the connection without a word
 	worker.signal(unix.SIGTERM)
 	if status := worker.wait(); status != 0 {

@@ -16,7 +16,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
@@ -29,36 +28,38 @@ import (
 
 // service is a running server: the listeners, the router, and the worker processes.
 type service struct {
-	settings      *settings                // of the start
-	current       atomic.Pointer[settings] // those in effect
-	reloading     sync.Mutex               // held while the configuration changes
-	onDisk        []byte                   // what the file held when it was read or written; guarded by reloading
-	reloadFailed  atomic.Bool              // the file was read again last without success
-	log           *slog.Logger
-	accessLog     *slog.Logger // takes the lines of requests, if they are wanted
-	accessDetails bool         // they say everything
-	workerLog     *slog.Logger // takes what workers print, whatever the level
-	signals       chan os.Signal
-	certificates  *certificates // nil: no address needs one
-	listeners     []*listen.Listener
-	socket        *net.UnixListener // for workers
-	router        *server.UploadResponseRouter
-	server        *server.Server
-	workers       *supervise.Supervisor
-	output        serverOutput
-	admin         adminListener
-	failed        chan error     // why it cannot go on
-	draining      atomic.Bool    // it is about to end
-	metrics       *metricsServer // nil: nobody asks for them
-	logFiles      []openLog
-	tracer        *tracing.Tracer // nil: requests are not traced
-	ctx           context.Context
-	cancel        context.CancelFunc // ends ctx: nothing new begins
-	beforeStop    func()             // called when the service is about to end, and waited for; nil: nothing
-	replaceable   bool               // by a new process of the program
-	upgrading     sync.Mutex         // held while a new process starts
-	left          bool               // a new process serves in place of this one; guarded by upgrading
-	replaced      chan int           // then its id is here
+	settings     *settings                // of the start
+	current      atomic.Pointer[settings] // those in effect
+	reloading    sync.Mutex               // held while the configuration changes
+	onDisk       []byte                   // what the file held when it was read or written; guarded by reloading
+	reloadFailed atomic.Bool              // the file was read again last without success
+	log          *slog.Logger
+	access       accessLog    // guarded by reloading, once the service runs
+	workerLog    *slog.Logger // takes what workers print, whatever the level
+	manager      *manager
+	signals      chan os.Signal
+	certificates *certificates   // nil: no address needs one
+	systemd      *listen.Systemd // sockets from it; nil: there are none, or the predecessor has them
+	listeners    []*listen.Listener
+	socket       *net.UnixListener // for workers
+	router       *server.UploadResponseRouter
+	server       *server.Server
+	workers      *supervise.Supervisor
+	output       serverOutput
+	admin        adminListener
+	failed       chan error     // why it cannot go on
+	draining     atomic.Bool    // it is about to end
+	metrics      *metricsServer // nil: nobody asks for them
+	logsLock     sync.Mutex
+	logFiles     []openLog       // guarded by logsLock
+	tracer       *tracing.Tracer // nil: requests are not traced
+	ctx          context.Context
+	cancel       context.CancelFunc // ends ctx: nothing new begins
+	beforeStop   func()             // called when the service is about to end, and waited for; nil: nothing
+	replaceable  bool               // by a new process of the program
+	upgrading    sync.Mutex         // held while a new process starts
+	left         bool               // a new process serves in place of this one; guarded by upgrading
+	replaced     chan int           // then its id is here
 }
 
 // openService takes the ports, the socket, and the memory, and starts to serve.
@@ -89,6 +90,7 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 	if err = v.openLogs(stdout, stderr); err != nil {
 		return nil, err
 	}
+	v.manager = newManager(v.log)
 	if err = s.checkPrograms(); err != nil {
 		return nil, err
 	}
@@ -107,13 +109,6 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 		return nil, err
 	}
 	return v, nil
-}
-
-// reportLoss makes the log say when the access log cannot be written.
-func (v *service) reportLoss(accessLog io.Writer) {
-	if writer, ok := accessLog.(*logWriter); ok {
-		writer.onLoss = func(cause error) { v.log.Warn("lines of the access log are lost", "cause", cause) }
-	}
 }
 
 // release frees what openService had taken before it failed.
@@ -141,6 +136,9 @@ func (v *service) listen() (err error) {
 	if v.certificates, err = s.listeners.loadCertificates(v.log); err != nil {
 		return err
 	}
+	if s.predecessor == nil {
+		v.systemd = listen.NewSystemd(os.Getenv)
+	}
 	for _, address := range s.listeners.addresses {
 		l, err := v.openListener(address)
 		if err != nil {
@@ -151,6 +149,10 @@ func (v *service) listen() (err error) {
 	}
 	if v.metrics, err = v.openMetrics(); err != nil {
 		return err
+	}
+	if left := v.systemd.Left(); len(left) > 0 {
+		return fmt.Errorf("systemd has opened sockets that no address takes: %s: add --listen fd:NAME, or https+fd:NAME "+
+			"for TLS and, with a datagram socket, HTTP/3; or remove them from the socket unit", strings.Join(left, ", "))
 	}
 	if err = v.listenWorkers(); err != nil {
 		return fmt.Errorf("%w (choose another path with --socket)", err)
@@ -203,7 +205,8 @@ func (v *service) start() error {
 	v.takeOver()
 	v.log.Info("ready", "listen", strings.Join(listening, " "), "socket", v.settings.socket, "admin", v.admin.where(),
 		v.settings.memoryPlan(v.router.Stats().TotalBuffers))
-	v.notifyReady()
+	v.manager.ready(v.statusLine())
+	go v.keepTold()
 	return nil
 }
 
@@ -268,13 +271,16 @@ func (v *service) stop() error {
 	if v.left {
 		return v.leave()
 	}
-	v.notify(daemon.SdNotifyStopping)
 	v.admin.drain()
 	v.draining.Store(true)
+	v.manager.stopping(v.statusLine())
 	if v.beforeStop != nil {
 		v.beforeStop()
 	}
-	time.Sleep(v.now().drainDelay)
+	if delay := v.now().drainDelay; delay > 0 {
+		v.server.Retreat()
+		time.Sleep(delay)
+	}
 	_ = v.socket.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), v.now().shutdown)
 	defer cancel()
@@ -289,7 +295,8 @@ func (v *service) end() error {
 	v.workers.Stop()
 	v.closeTracing()
 	v.metrics.close()
-	v.admin.close() // it asks the router
+	v.admin.close()   // it asks the router
+	v.manager.close() // the loops end now
 	err := v.router.Close()
 	v.log.Info("stopped")
 	return err

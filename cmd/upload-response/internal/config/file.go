@@ -5,8 +5,8 @@ import "github.com/goccy/go-yaml/token"
 // File is a configuration file. A key that does not stand in the file has its default, and
 // so has the whole of a section that does not.
 type File struct {
-	// Addresses at which clients connect: HOST:PORT, https://HOST:PORT, unix:PATH, fd:N or
-	// https+fd:N. One address need not be a list. Without any, the server takes the sockets
+	// Addresses at which clients connect: HOST:PORT, https://HOST:PORT, unix:PATH, fd:NAME or
+	// https+fd:NAME. One address need not be a list. Without any, the server takes the sockets
 	// that systemd passes on.
 	Listen []string `yaml:"listen" upgrade:"1" flag:"listen" default:"127.0.0.1:8080" hint:"bind,port,address"`
 	// Permissions of Unix sockets for clients.
@@ -222,9 +222,9 @@ type AccessLog struct {
 	Enabled bool `yaml:"enabled" short:"true" flag:"access-log" default:"false"`
 	// Form of the lines: text, json, combined, common, or a template such as {path} {status}. Without
 	// it, that of the log.
-	Format string `yaml:"format" upgrade:"1" flag:"access-log-format"`
+	Format string `yaml:"format" flag:"access-log-format"`
 	// File to which they are appended, and which SIGUSR1 opens again. Without it, standard output.
-	File Path `yaml:"file" upgrade:"1" flag:"access-log-file" hint:"path"`
+	File Path `yaml:"file" flag:"access-log-file" hint:"path"`
 	// Paths without a line, unless the request fails; a * at the end stands for the rest.
 	Skip []string `yaml:"skip" flag:"access-log-skip" hint:"except,exclude"`
 }
