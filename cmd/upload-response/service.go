@@ -277,7 +277,10 @@ func (v *service) stop() error {
 	if v.beforeStop != nil {
 		v.beforeStop()
 	}
-	time.Sleep(v.now().drainDelay)
+	if delay := v.now().drainDelay; delay > 0 {
+		v.server.Retreat()
+		time.Sleep(delay)
+	}
 	_ = v.socket.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), v.now().shutdown)
 	defer cancel()

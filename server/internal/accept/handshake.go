@@ -27,6 +27,7 @@ func (l *Listener) shakeHands(s *socket) (net.Conn, error) {
 	}
 	s.info.AltSvc = l.config.AltSvc(s.LocalAddr())
 	if secure.ConnectionState().NegotiatedProtocol == "h2" {
+		s.stretch = l.config.HTTP1.Times
 		s.count.speaks(meter.HTTP2)
 		return secure, nil
 	}

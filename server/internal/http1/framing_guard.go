@@ -33,6 +33,7 @@ type FramingGuard struct {
 	passed bool // an empty line in front of the message was left out
 	held   bool // the carriage return of one came, and nothing after it
 
+	http2  bool        // what comes is HTTP/2, from the beginning
 	reject []byte      // rejectBytes, as far as net/http has not read them
 	opaque atomic.Bool // what comes is not HTTP/1
 }
@@ -166,6 +167,7 @@ const http2Preface = "PRI * HTTP/2.0"
 // startMessage reads the first line of a message.
 func (g *FramingGuard) startMessage(line []byte) bool {
 	if string(line) == http2Preface {
+		g.http2 = !g.later
 		g.opaque.Store(!g.later)
 		return !g.later
 	}

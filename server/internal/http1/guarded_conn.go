@@ -119,10 +119,18 @@ func (c *GuardedConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
+// SetWriteDeadline bounds writes.
+func (c *GuardedConn) SetWriteDeadline(deadline time.Time) error {
+	if c.guard.http2 {
+		deadline = c.config.Times.Stretch(deadline)
+	}
+	return c.Conn.SetWriteDeadline(deadline)
+}
+
 // refuse writes the last answer of the connection, which could be lost if what the client has
 // sent besides were not read.
 func (c *GuardedConn) refuse(answer []byte) error {
-	_ = c.SetWriteDeadline(time.Now().Add(c.config.WriteTime))
+	_ = c.SetWriteDeadline(time.Now().Add(c.config.Times.Write()))
 	if _, err := c.Conn.Write(answer); err != nil {
 		return err
 	}

@@ -11,12 +11,12 @@ import (
 
 // variables are those of another server's access log.
 type variables struct {
-	pattern *regexp.Regexp    // one variable, with its name as a group
+	pattern *regexp.Regexp    // one variable, with its name as a group; or two groups, of which one matches
 	fields  map[string]string // what they are in a template here
 }
 
 // dollars are the variables of nginx and Unit.
-var dollars = variables{regexp.MustCompile(`\$\{?(\w+)\}?`), map[string]string{
+var dollars = variables{regexp.MustCompile(`\$(?:\{(\w+)\}|(\w+))`), map[string]string{
 	"remote_addr": "{client}", "remote_user": "-", "time_local": "{time_clf}", "time_iso8601": "{time}",
 	"request": "{request}", "request_line": "{request}", "request_method": "{method}", "method": "{method}",
 	"uri": "{path}", "request_uri": "{target}", "server_protocol": "{protocol}", "host": "{host}",
@@ -26,7 +26,7 @@ var dollars = variables{regexp.MustCompile(`\$\{?(\w+)\}?`), map[string]string{
 }}
 
 // atoms are the variables of gunicorn.
-var atoms = variables{regexp.MustCompile(`%\(([^)]*)\)s`), map[string]string{
+var atoms = variables{regexp.MustCompile(`%\(([^)]*)\)()s`), map[string]string{
 	"h": "{client}", "l": "-", "u": "-", "t": "[{time_clf}]", "r": "{request}", "m": "{method}", "U": "{path}",
 	"H": "{protocol}", "s": "{status}", "b": "{sent}", "B": "{sent}", "f": "{referer}", "a": "{agent}",
 	"L": "{duration_s}",
@@ -35,7 +35,7 @@ var atoms = variables{regexp.MustCompile(`%\(([^)]*)\)s`), map[string]string{
 // template returns a format as a template, and false if it has a variable that there is not.
 func (v *variables) template(format string) (template string, ok bool) {
 	ok = true
-	format = strings.NewReplacer("{", "{{", "}", "}}").Replace(v.pattern.ReplaceAllString(format, "\x00$1\x00"))
+	format = strings.NewReplacer("{", "{{", "}", "}}").Replace(v.pattern.ReplaceAllString(format, "\x00$1$2\x00"))
 	for i, part := range strings.Split(format, "\x00") {
 		if i%2 == 1 {
 			field, known := v.fields[part]
