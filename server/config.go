@@ -127,6 +127,11 @@ type Config struct {
 	StartedWorkers int
 	OpenPools      []string
 
+	// WorkerName, if not nil, returns what a worker that was started is called in logs, traces
+	// and statuses, by the number of its process: web/0. Others, and those for which it returns
+	// "", are called as their links. It is called once for each link. Many goroutines may call it.
+	WorkerName func(leader int) string
+
 	// OnAttach, if not nil, is called when a worker that was started has attached, just before it
 	// gets requests. It returns soon: the worker waits for it. Many goroutines may call it.
 	OnAttach func(AttachedWorker)

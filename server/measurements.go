@@ -15,6 +15,17 @@ type Measurements struct {
 	Memory  dispatch.MemoryGauges
 }
 
+// moved returns how many bytes of bodies have moved.
+func (r *UploadResponseRouter) moved() (received, sent int64) {
+	for _, m := range r.dispatcher.Moved() {
+		received, sent = received+m.Received, sent+m.Sent
+	}
+	for _, a := range r.meters.Apps() {
+		received, sent = received+int64(a.Received.Load()), sent+int64(a.Sent.Load())
+	}
+	return received, sent
+}
+
 // Measure returns what the router measures.
 func (r *UploadResponseRouter) Measure() Measurements {
 	d := r.dispatcher

@@ -21,12 +21,15 @@ type Stats struct {
 	Poisoned       int64 `json:"poisoned"`        // requests with which alone a worker ended by itself
 	Stuck          int64 `json:"stuck"`           // links whose worker made no progress
 	StaleNotices   int64 `json:"stale_notices"`   // news from workers that nobody needed
+	Received       int64 `json:"received_bytes"`  // of request bodies; of requests that go on, each second
+	Sent           int64 `json:"sent_bytes"`      // of response bodies, likewise
 	Allocations    int64 `json:"allocations"`     // objects on the heap of this process, ever
 }
 
 // Stats returns what the router holds and what has happened so far.
 func (r *UploadResponseRouter) Stats() Stats {
 	c, d, held := r.relay.Counters(), r.dispatcher.Counters(), r.dispatcher.Holdings()
+	received, sent := r.moved()
 	return Stats{
 		Links: held.Links, ActiveStreams: held.ActiveStreams, Waiting: int64(held.Waiting),
 		FreeBuffers: held.FreeBuffers, TotalBuffers: held.TotalBuffers,
@@ -35,6 +38,7 @@ func (r *UploadResponseRouter) Stats() Stats {
 		Reclaimed: d.Preempted.Load(), Retried: d.Retried.Load(), Attached: d.Attached.Load(),
 		Refused: d.Refused.Load(), Lost: d.Lost.Load(), Evicted: d.Evicted.Load(),
 		Poisoned: d.Poisoned.Load(), Stuck: d.Stuck.Load(),
-		StaleNotices: d.StaleNotices.Load(), Allocations: int64(Allocations()),
+		StaleNotices: d.StaleNotices.Load(), Received: received, Sent: sent,
+		Allocations: int64(Allocations()),
 	}
 }

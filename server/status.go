@@ -37,6 +37,7 @@ type PoolStatus struct {
 type LinkStatus struct {
 	Pool       string    `json:"pool"`
 	Name       string    `json:"name"`
+	Worker     string    `json:"worker"` // APP/SLOT if the server has started it, else the name of the link
 	PID        int       `json:"pid"`    // of the process that attached
 	Leader     int       `json:"leader"` // the process that the server started, which PID is or descends from; 0: none
 	Lanes      int       `json:"lanes"`
@@ -52,8 +53,9 @@ type StreamStatus struct {
 	ID            uint64    `json:"id,string"`
 	RequestID     string    `json:"request_id"`
 	Pool          string    `json:"pool"`
-	Link          string    `json:"link"` // the worker's link; empty: it has none
-	PID           int       `json:"pid"`  // of the worker's process; 0: it has none
+	Link          string    `json:"link"`   // the worker's link; empty: it has none
+	Worker        string    `json:"worker"` // that has the link, see [LinkStatus]
+	PID           int       `json:"pid"`    // of the worker's process; 0: it has none
 	Method        string    `json:"method"`
 	Target        string    `json:"target"` // as the client sent it, at most MaxStatusTarget bytes
 	Protocol      string    `json:"protocol"`
@@ -112,7 +114,7 @@ func (r *UploadResponseRouter) streams(survey *dispatch.Survey, of *dispatch.Poo
 	list := []StreamStatus{}
 	for _, s := range r.dispatcher.Streams(survey, of, most) {
 		list = append(list, StreamStatus{
-			ID: s.ID, RequestID: s.Info.RequestID, Pool: s.Info.PoolName(), Link: s.Link, PID: s.PID,
+			ID: s.ID, RequestID: s.Info.RequestID, Pool: s.Info.PoolName(), Link: s.Link, Worker: s.Worker, PID: s.PID,
 			Method: s.Info.Method, Target: s.Info.Target[:min(len(s.Info.Target), MaxStatusTarget)],
 			Protocol: s.Info.Protocol, ClientAddress: s.Info.ClientAddress, Since: s.Info.Start,
 			State: string(s.State), Received: s.Received, Sent: s.Sent,

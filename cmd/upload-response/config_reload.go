@@ -81,12 +81,8 @@ func (v *service) use(next *settings, how string) ([]config.Change, error) {
 	if err := cannotChange(changes, next); err != nil {
 		return nil, err
 	}
-	v.forRouter(next)
-	if err := v.router.Reconfigure(next.config); err != nil {
+	if err := v.apply(before, next); err != nil {
 		return nil, err
-	}
-	if err := v.workers.Apply(next.apps); err != nil {
-		return nil, errors.Join(err, v.router.Reconfigure(before.config))
 	}
 	v.current.Store(next)
 	var keys []string
@@ -97,6 +93,27 @@ func (v *service) use(next *settings, how string) ([]config.Change, error) {
 		"keys", strings.Join(keys[:min(len(keys), 10)], " "))
 	v.admin.reloaded(fmt.Sprintf("%s, changed: %d", how, len(keys)))
 	return changes, nil
+}
+
+// apply has all parts of the service do what the next settings say, or none.
+func (v *service) apply(before, next *settings) error {
+	file, err := v.nextAccessFile(next)
+	if err != nil {
+		return next.file.Fault("log.access.file", systemError(err))
+	}
+	v.forRouter(next)
+	err = v.router.Reconfigure(next.config)
+	if err == nil {
+		if err = v.workers.Apply(next.apps); err != nil {
+			err = errors.Join(err, v.router.Reconfigure(before.config))
+		}
+	}
+	if err != nil {
+		_ = file.Close()
+		return err
+	}
+	v.useAccessFile(next, file)
+	return nil
 }
 
 // cannotChange returns an error that names the keys which cannot change while the server runs.
@@ -136,7 +153,7 @@ func (v *service) forRouter(s *settings) {
 		s.config.Tracer = v.tracer
 	}
 	if s.accessLog {
-		s.config.AccessLog, s.config.AccessLogDetails = v.accessLog, v.accessDetails
+		s.config.AccessLog, s.config.AccessLogDetails = s.accessLogger(v.accessWriter(s))
 		s.config.AccessLogSkip = s.logFiles.skip
 	}
 }

@@ -1,14 +1,15 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/server/accesslog"
@@ -73,68 +74,73 @@ func skippedPath(p *[]string) func(string) error {
 	}
 }
 
-// wanted reports whether a flag asks for an access log.
-func (l *logFiles) wanted(given func(option string) bool) bool {
-	return given("access-log-file") || given("access-log-format") || given("access-log-skip")
-}
-
-// accessLogger returns the access log, which is written to w, and whether its lines say everything.
-func (s *settings) accessLogger(w io.Writer) (log *slog.Logger, details bool) {
-	switch format := s.logFiles.accessFormat; format {
-	case "", "text", "json":
-		l := s.logging
-		l.format = cmp.Or(format, l.format)
-		return l.logger(w, slog.LevelInfo), format == "json"
-	case "combined":
-		return s.templateLogger(w, accesslog.Combined), true
-	case "common":
-		return s.templateLogger(w, accesslog.Common), true
-	default:
-		return s.templateLogger(w, format), true
-	}
-}
-
-func (s *settings) templateLogger(w io.Writer, template string) *slog.Logger {
-	handler, err := accesslog.NewHandler(w, template)
-	if err != nil {
-		panic(err) // the flag was checked
-	}
-	return slog.New(handler)
-}
-
-// logFile is a file to which lines are appended, and that can be opened again: when another program has moved it
-// away, or deleted it.
+// logFile is where the lines of a log go: to a file that can be opened again, when another program has moved it
+// away, or deleted it, and for which another can be named.
 type logFile struct {
-	path string
-	mu   sync.Mutex
-	file *os.File
+	otherwise io.Writer // takes the lines while there is no file; nil: there always is one
+
+	file atomic.Pointer[os.File]
+	mu   sync.Mutex // held while another file is opened
+	path string     // guarded by mu
 }
 
 // openLogFile opens or makes a file. Release: the end of the program, which writes to it to the last.
 func openLogFile(path string) (*logFile, error) {
-	l := &logFile{path: path}
-	return l, l.reopen()
+	l := &logFile{}
+	file, err := appendTo(path)
+	l.use(path, file)
+	return l, err
 }
 
-// reopen opens the file of the path. If that fails, lines go on to where they went.
+// appendTo opens or makes a file to which lines are appended.
+func appendTo(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
+}
+
+// use has the lines go to a file, which is the log's from now on; nil: to what takes them otherwise.
+func (l *logFile) use(path string, file *os.File) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.path = path
+	if old := l.file.Swap(file); old != nil {
+		_ = old.Close()
+	}
+}
+
+// name returns the path of the file, or "".
+func (l *logFile) name() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.path
+}
+
+// reopen opens the file of the path, if there is one. If that fails, lines go on to where they went.
 func (l *logFile) reopen() error {
-	file, err := os.OpenFile(l.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
-	if err != nil {
-		return err
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.file != nil {
-		_ = l.file.Close()
+	if l.path == "" {
+		return nil
 	}
-	l.file = file
-	return nil
+	file, err := appendTo(l.path)
+	if err == nil {
+		_ = l.file.Swap(file).Close()
+	}
+	return err
 }
 
-func (l *logFile) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.file.Write(b)
+// Write takes lines. Those that come while another file takes the place of this one go to that.
+func (l *logFile) Write(b []byte) (written int, err error) {
+	for {
+		file := l.file.Load()
+		if file == nil {
+			n, err := l.otherwise.Write(b[written:])
+			return written + n, err
+		}
+		n, err := file.Write(b[written:])
+		if written += n; !errors.Is(err, os.ErrClosed) || l.file.Load() == file {
+			return written, err
+		}
+	}
 }
 
 // openLog is a log in a file, and the lines that are not written yet.
@@ -152,26 +158,42 @@ func (v *service) logWriterTo(path, flag string, w io.Writer) (io.Writer, error)
 	if err != nil {
 		return nil, fmt.Errorf("--%s %s: %w", flag, path, systemError(err))
 	}
+	return v.addLog(file), nil
+}
+
+// addLog returns a writer of the lines of a log.
+func (v *service) addLog(file *logFile) *logWriter {
 	writer := &logWriter{file: file}
+	v.logsLock.Lock()
+	defer v.logsLock.Unlock()
 	v.logFiles = append(v.logFiles, openLog{file, writer})
 	v.output.add(writer)
-	return writer, nil
+	return writer
+}
+
+// openLogFiles returns the logs that have files, or had.
+func (v *service) openLogFiles() []openLog {
+	v.logsLock.Lock()
+	defer v.logsLock.Unlock()
+	return slices.Clone(v.logFiles)
 }
 
 // reopenLogs opens the files of the logs again.
 func (v *service) reopenLogs() {
-	for _, l := range v.logFiles {
-		if err := l.file.reopen(); err != nil {
-			v.log.Error("log file not opened again, lines go on to the old one", "file", l.file.path, "error", err)
-			continue
+	for _, l := range v.openLogFiles() {
+		path, err := l.file.name(), l.file.reopen()
+		switch {
+		case err != nil:
+			v.log.Error("log file not opened again, lines go on to the old one", "file", path, "error", err)
+		case path != "":
+			v.log.Info("log file opened again", "file", path)
 		}
-		v.log.Info("log file opened again", "file", l.file.path)
 	}
 }
 
 // flushLogs waits until the lines of the log files are written, but not for long.
 func (v *service) flushLogs() {
-	for _, l := range v.logFiles {
+	for _, l := range v.openLogFiles() {
 		l.writer.Flush(exitTimeout)
 	}
 }
@@ -185,10 +207,5 @@ func (v *service) openLogs(stdout, stderr io.Writer) error {
 	}
 	v.log = v.admin.watch(s.logging.logger(w, s.logging.level))
 	v.workerLog = s.logging.logger(w, slog.LevelInfo)
-	if w, err = v.logWriterTo(s.logFiles.access, "access-log-file", stdout); err != nil {
-		return err
-	}
-	v.accessLog, v.accessDetails = s.accessLogger(w)
-	v.reportLoss(w)
-	return nil
+	return v.openAccessLog(stdout)
 }

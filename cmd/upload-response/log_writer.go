@@ -22,13 +22,12 @@ type logWriter struct {
 	file io.Writer
 	lost atomic.Int64 // lines, in all
 
+	mu sync.Mutex
 	// lostLine returns the line that says how many lines were lost, and why; onLoss is
-	// called when the first of them is lost. Either can be nil. Set them before the first
-	// Write.
+	// called when the first of them is lost. Either can be nil.
 	lostLine func(lines int, cause error) []byte
 	onLoss   func(cause error)
 
-	mu      sync.Mutex
 	pending []byte        // mostly whole lines
 	spare   []byte        // buffer of the last batch, for reuse
 	idle    chan struct{} // closed when drain returns; nil: nothing is being written
@@ -43,6 +42,20 @@ const maxPending = 1 << 20
 
 // errBehind is why lines are lost when too many wait.
 var errBehind = errors.New("the reader is too slow")
+
+// setLostLine sets what stands for lines that were lost.
+func (l *logWriter) setLostLine(line func(lines int, cause error) []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lostLine = line
+}
+
+// setOnLoss sets what is called for the first line that is lost.
+func (l *logWriter) setOnLoss(call func(cause error)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.onLoss = call
+}
 
 // Write takes one or more lines.
 func (l *logWriter) Write(b []byte) (int, error) {
@@ -88,29 +101,31 @@ func (l *logWriter) drain() {
 		}
 		batch := l.pending
 		l.pending, l.spare = l.spare[:0], nil
-		missing, cause := l.missing, l.cause
+		missing, cause, lostLine := l.missing, l.cause, l.lostLine
 		l.missing = 0
 		l.mu.Unlock()
-		l.writeBatch(batch, missing, cause)
+		var lost []byte
+		if missing > 0 && lostLine != nil {
+			lost = lostLine(missing, cause)
+		}
+		l.writeBatch(batch, lost, missing, cause)
 		l.mu.Lock()
 		l.spare = batch
 		l.mu.Unlock()
 	}
 }
 
-// writeBatch writes a batch of lines, and says how many are missing: before the batch if
-// they could not be written, after it if there was no room for them.
-func (l *logWriter) writeBatch(batch []byte, missing int, cause error) {
+// writeBatch writes a batch of lines, and a line that says how many are missing: before the
+// batch if they could not be written, after it if there was no room for them.
+func (l *logWriter) writeBatch(batch, lost []byte, missing int, cause error) {
 	var prefix, suffix []byte
 	if l.torn {
 		prefix = append(prefix, '\n')
 	}
-	switch {
-	case missing == 0 || l.lostLine == nil:
-	case cause == errBehind:
-		suffix = l.lostLine(missing, cause)
-	default:
-		prefix = append(prefix, l.lostLine(missing, cause)...)
+	if cause == errBehind {
+		suffix = lost
+	} else {
+		prefix = append(prefix, lost...)
 	}
 	text := batch
 	if len(prefix)+len(suffix) > 0 {
@@ -148,8 +163,14 @@ func (l *logWriter) loseLocked(lines int, cause error) (first bool) {
 }
 
 func (l *logWriter) reportLoss(first bool, cause error) {
-	if first && l.onLoss != nil {
-		l.onLoss(cause)
+	if !first {
+		return
+	}
+	l.mu.Lock()
+	onLoss := l.onLoss
+	l.mu.Unlock()
+	if onLoss != nil {
+		onLoss(cause)
 	}
 }
 

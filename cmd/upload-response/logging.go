@@ -28,7 +28,7 @@ func (l *logging) flags() cli.Group {
 // same format how many lines it could not write.
 func (l *logging) logger(w io.Writer, level slog.Level) *slog.Logger {
 	if writer, ok := w.(*logWriter); ok {
-		writer.lostLine = l.lostLine
+		writer.setLostLine(l.lostLine)
 	}
 	return l.newLogger(w, level)
 }

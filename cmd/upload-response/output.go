@@ -7,17 +7,21 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/wavey-ai/upload-response/server/supervise"
 )
 
 // serverOutput is the standard output and error of the server, to which workers write, too.
 type serverOutput struct {
-	own []*logWriter
+	mu  sync.Mutex
+	own []*logWriter // guarded by mu
 }
 
 // add adds a standard output, or error, of the server.
 func (o *serverOutput) add(w io.Writer) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if writer, ok := w.(*logWriter); ok {
 		o.own = append(o.own, writer)
 	}
@@ -28,12 +32,18 @@ func (o *serverOutput) add(w io.Writer) {
 // slow reader would hold it up: instead the server reads what workers print, and lines get
 // lost. Standard error is always read: the supervisor looks for what is said again and again.
 func (o *serverOutput) forWorkers(own *os.File) supervise.Output {
+	o.mu.Lock()
 	i := slices.IndexFunc(o.own, func(w *logWriter) bool { return w.file == own })
+	var to *logWriter
+	if i >= 0 {
+		to = o.own[i]
+	}
+	o.mu.Unlock()
 	info, err := own.Stat()
-	if i < 0 || err != nil || own != os.Stderr && info.Mode()&(os.ModeNamedPipe|os.ModeSocket) == 0 {
+	if to == nil || err != nil || own != os.Stderr && info.Mode()&(os.ModeNamedPipe|os.ModeSocket) == 0 {
 		return supervise.Output{File: own}
 	}
-	return supervise.Output{Write: func(_, _ string, lines []byte) { _, _ = o.own[i].Write(lines) }}
+	return supervise.Output{Write: func(_, _ string, lines []byte) { _, _ = to.Write(lines) }}
 }
 
 // wrapped returns an output whose lines become records of a log. Lines that look as if they
@@ -68,6 +78,8 @@ func records(lines []byte) iter.Seq[string] {
 
 // lostLines returns how many lines could not be written.
 func (o *serverOutput) lostLines() (n int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	for _, w := range o.own {
 		n += w.lost.Load()
 	}

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/wavey-ai/upload-response/cmd/upload-response/internal/admin"
 )
@@ -22,6 +25,7 @@ func openPage(t *testing.T, workers string) (s *adminSite, page string) {
 }
 
 func TestThePageShowsARunningUploadAndItsBytesRising(t *testing.T) {
+	t.Parallel()
 	s, page := openPage(t, "1")
 	b := startBrowser(t, 1280, 900)
 	body, feed := io.Pipe()
@@ -54,6 +58,10 @@ func TestThePageShowsARunningUploadAndItsBytesRising(t *testing.T) {
 	if got := b.text("#tile-running"); got != "1" {
 		t.Errorf("running: %q", got)
 	}
+	eventually(t, "the bytes of all requests, and how many come by the second", func() bool {
+		in := b.text("#tile-in")
+		return b.text("#tile-received") == "3.2 MiB in all" && in != "–" && in != "0 B"
+	})
 	var plots int
 	b.eval("return document.querySelectorAll('.plots canvas').length", &plots)
 	if plots != 3 {
@@ -64,8 +72,14 @@ func TestThePageShowsARunningUploadAndItsBytesRising(t *testing.T) {
 	if hash != "" {
 		t.Errorf("the address still has %q", hash)
 	}
+	if got := b.text("#tile-errors"); got != "0" {
+		t.Errorf("errors before there is one: %q", got)
+	}
 	b.click("#streams .cancel")
 	b.click("#confirm-yes")
+	eventually(t, "the error", func() bool {
+		return b.text("#tile-errors") == "1" && b.text("#tile-failed") == "1 since the start"
+	})
 	eventually(t, "the request to be gone", func() bool { return row() == "" && b.text("#streams-none") != "" })
 	if list := b.complaints(); len(list) > 0 {
 		t.Errorf("the browser complains: %q", list)
@@ -73,6 +87,7 @@ func TestThePageShowsARunningUploadAndItsBytesRising(t *testing.T) {
 }
 
 func TestThePageRestartsAWorkerByAClickThatIsConfirmed(t *testing.T) {
+	t.Parallel()
 	s, page := openPage(t, "2")
 	before := s.awaitWorkers(t, func(list []admin.Worker) bool { return len(list) == 2 })
 	b := startBrowser(t, 1280, 900)
@@ -107,6 +122,7 @@ func TestThePageRestartsAWorkerByAClickThatIsConfirmed(t *testing.T) {
 }
 
 func TestThePageFitsAPhone(t *testing.T) {
+	t.Parallel()
 	s, page := openPage(t, "1")
 	target := "/" + strings.Repeat("a-very-long-name", 30) + "?" + strings.Repeat("q=1&", 50)
 	s.upload(t, target, 1000)
@@ -133,8 +149,45 @@ func TestThePageFitsAPhone(t *testing.T) {
 	}
 }
 
+func TestThePageComesBackAfterANewStartAndAnUpgrade(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	address := free.Addr().String()
+	check(t, free.Close())
+	open := func() *adminSite {
+		return openSupervisedAt(t, "1", "--admin", address, "--admin-token", pageToken)
+	}
+	first := open()
+	b := startBrowser(t, 1280, 900)
+	b.open("http://" + address + "/#token=" + pageToken)
+	shows := func(s *adminSite) (worker int) {
+		worker = s.awaitWorkers(t, func(list []admin.Worker) bool { return len(list) == 1 })[0].PID
+		name := fmt.Sprintf("process %d", worker)
+		eventually(t, "the worker of the server", func() bool {
+			return b.text("#live") == "live" && strings.Contains(b.text("#workers tbody"), name) &&
+				strings.Contains(b.text("#events"), name) && b.text("#tile-rate") != "–"
+		})
+		return worker
+	}
+	shows(first)
+	first.signal(unix.SIGTERM)
+	first.wait()
+	eventually(t, "that nobody answers", func() bool { return strings.Contains(b.text("#live"), "no answer") })
+
+	second := open()
+	before := shows(second)
+	server := decoded[admin.Upgraded](t, second.ask(t, "upgrade", "--json")).PID
+	t.Cleanup(func() { _ = unix.Kill(server, unix.SIGKILL) })
+	second.wait()
+	if after := shows(second); after == before {
+		t.Errorf("process %d still serves", before)
+	}
+	second.ask(t, "stop")
+}
+
 // Every element that somebody can use has a name, and nothing comes from another place.
 func TestThePageIsAccessibleAndLoadsNothingFromElsewhere(t *testing.T) {
+	t.Parallel()
 	_, page := openPage(t, "1")
 	b := startBrowser(t, 1280, 900)
 	b.open(page + "#token=" + pageToken)

@@ -28,38 +28,38 @@ import (
 
 // service is a running server: the listeners, the router, and the worker processes.
 type service struct {
-	settings      *settings                // of the start
-	current       atomic.Pointer[settings] // those in effect
-	reloading     sync.Mutex               // held while the configuration changes
-	onDisk        []byte                   // what the file held when it was read or written; guarded by reloading
-	reloadFailed  atomic.Bool              // the file was read again last without success
-	log           *slog.Logger
-	accessLog     *slog.Logger // takes the lines of requests, if they are wanted
-	accessDetails bool         // they say everything
-	workerLog     *slog.Logger // takes what workers print, whatever the level
-	manager       *manager
-	signals       chan os.Signal
-	certificates  *certificates   // nil: no address needs one
-	systemd       *listen.Systemd // sockets from it; nil: there are none, or the predecessor has them
-	listeners     []*listen.Listener
-	socket        *net.UnixListener // for workers
-	router        *server.UploadResponseRouter
-	server        *server.Server
-	workers       *supervise.Supervisor
-	output        serverOutput
-	admin         adminListener
-	failed        chan error     // why it cannot go on
-	draining      atomic.Bool    // it is about to end
-	metrics       *metricsServer // nil: nobody asks for them
-	logFiles      []openLog
-	tracer        *tracing.Tracer // nil: requests are not traced
-	ctx           context.Context
-	cancel        context.CancelFunc // ends ctx: nothing new begins
-	beforeStop    func()             // called when the service is about to end, and waited for; nil: nothing
-	replaceable   bool               // by a new process of the program
-	upgrading     sync.Mutex         // held while a new process starts
-	left          bool               // a new process serves in place of this one; guarded by upgrading
-	replaced      chan int           // then its id is here
+	settings     *settings                // of the start
+	current      atomic.Pointer[settings] // those in effect
+	reloading    sync.Mutex               // held while the configuration changes
+	onDisk       []byte                   // what the file held when it was read or written; guarded by reloading
+	reloadFailed atomic.Bool              // the file was read again last without success
+	log          *slog.Logger
+	access       accessLog    // guarded by reloading, once the service runs
+	workerLog    *slog.Logger // takes what workers print, whatever the level
+	manager      *manager
+	signals      chan os.Signal
+	certificates *certificates   // nil: no address needs one
+	systemd      *listen.Systemd // sockets from it; nil: there are none, or the predecessor has them
+	listeners    []*listen.Listener
+	socket       *net.UnixListener // for workers
+	router       *server.UploadResponseRouter
+	server       *server.Server
+	workers      *supervise.Supervisor
+	output       serverOutput
+	admin        adminListener
+	failed       chan error     // why it cannot go on
+	draining     atomic.Bool    // it is about to end
+	metrics      *metricsServer // nil: nobody asks for them
+	logsLock     sync.Mutex
+	logFiles     []openLog       // guarded by logsLock
+	tracer       *tracing.Tracer // nil: requests are not traced
+	ctx          context.Context
+	cancel       context.CancelFunc // ends ctx: nothing new begins
+	beforeStop   func()             // called when the service is about to end, and waited for; nil: nothing
+	replaceable  bool               // by a new process of the program
+	upgrading    sync.Mutex         // held while a new process starts
+	left         bool               // a new process serves in place of this one; guarded by upgrading
+	replaced     chan int           // then its id is here
 }
 
 // openService takes the ports, the socket, and the memory, and starts to serve.
@@ -109,13 +109,6 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 		return nil, err
 	}
 	return v, nil
-}
-
-// reportLoss makes the log say when the access log cannot be written.
-func (v *service) reportLoss(accessLog io.Writer) {
-	if writer, ok := accessLog.(*logWriter); ok {
-		writer.onLoss = func(cause error) { v.log.Warn("lines of the access log are lost", "cause", cause) }
-	}
 }
 
 // release frees what openService had taken before it failed.

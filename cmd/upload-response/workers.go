@@ -35,6 +35,7 @@ func (v *service) prepareWorkers() {
 		return
 	}
 	s.config.Started, s.config.Ended = v.workers.StartedFor, v.ended
+	s.config.WorkerName = v.workers.WorkerName
 	s.config.OnAttach = func(w server.AttachedWorker) { v.workers.Attached(w.Leader, w.PID, w.Stacks) }
 	s.config.OnStuck = func(w server.StuckWorker) { v.workers.Stuck(w.Leader, w.PID, w.Stacks) }
 }

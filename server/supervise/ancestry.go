@@ -31,6 +31,14 @@ func (s *Supervisor) StartedFor(pid int) (pool string, leader int) {
 	return "", 0
 }
 
+// WorkerName returns the name (APP/SLOT) of the worker of a process that was started, or "".
+func (s *Supervisor) WorkerName(leader int) string {
+	if p := s.runningByPID()[leader]; p != nil {
+		return p.slot.name
+	}
+	return ""
+}
+
 // runningByPID returns the worker processes that are running. It waits for those that are
 // just being started: they may attach before we know their number.
 func (s *Supervisor) runningByPID() map[int]*process {

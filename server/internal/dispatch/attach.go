@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -97,11 +98,12 @@ func (d *Dispatcher) attach(conn *net.UnixConn, p process) {
 	_ = conn.SetDeadline(time.Time{})
 	go l.watcher.run()
 	if onAttach := d.config.Load().OnAttach; onAttach != nil && l.leader != 0 {
-		onAttach(AttachedWorker{Pool: l.pool.name, Link: l.name, PID: l.pid, Leader: l.leader, Stacks: l.stacks})
+		onAttach(AttachedWorker{Pool: l.pool.name, Link: l.name, Worker: l.worker, PID: l.pid,
+			Leader: l.leader, Stacks: l.stacks})
 	}
 	l.pool.add(l)
 	d.counters.Attached.Add(1)
-	d.log.Info("link attached", "link", l.name, "pool", l.pool.name, "pid", l.pid, "lanes", l.concurrency)
+	l.logger().Info("link attached", "lanes", l.concurrency)
 	l.control()
 	d.forget(l)
 	d.forgetProcess(l.process)
@@ -244,6 +246,7 @@ func (d *Dispatcher) newLink(
 	if l.name == "" {
 		l.name = fmt.Sprintf("pid-%d", peer.pid)
 	}
+	l.worker = d.workerName(l)
 	if l.bell, err = shm.NewEventfd(); err == nil && hello.Bell == attach.BellEventfd {
 		l.workerBell, err = shm.NewPeerEventfd()
 	}
@@ -256,6 +259,14 @@ func (d *Dispatcher) newLink(
 	l.watcher.link = l
 	l.openLanes()
 	return l, ls.file, nil
+}
+
+// workerName returns the name of the worker that has a link. Its requests read it from there.
+func (d *Dispatcher) workerName(l *link) string {
+	if named := d.config.Load().WorkerName; named != nil && l.leader != 0 {
+		return cmp.Or(named(l.leader), l.name)
+	}
+	return l.name
 }
 
 // sendWelcome sends the welcome and, with it, the descriptors: the request segment, the

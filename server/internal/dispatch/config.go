@@ -26,10 +26,12 @@ type Config struct {
 	QueueLength     int             // exchanges that wait at most
 	QueueTime       time.Duration   // how long each of them may
 
-	Pools          []string // that routes lead to; one may be named more than once
-	Supervised     []string // pools whose workers come back by themselves
-	OpenPools      []string // those of them that take other workers, too
-	Started        func(pid int) (pool string, leader int)
+	Pools      []string // that routes lead to; one may be named more than once
+	Supervised []string // pools whose workers come back by themselves
+	OpenPools  []string // those of them that take other workers, too
+	Started    func(pid int) (pool string, leader int)
+	// WorkerName, if not nil, returns the name of a worker that was started, or "".
+	WorkerName     func(leader int) string
 	StartedWorkers int
 	// OnAttach, if not nil, is called when a worker that was started has attached, just
 	// before it gets requests.

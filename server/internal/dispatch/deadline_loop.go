@@ -70,7 +70,7 @@ func (d *Dispatcher) check(s *Stream, id uint64, now, round int64) {
 	}
 	if at != nil {
 		at.link.pool.countHeld(&s.progress, round)
-		at.link.pool.reconsider(s, at, now)
+		at.link.pool.reconsider(s, at, now, d.inboxTime(at.link.pool))
 	}
 }
 

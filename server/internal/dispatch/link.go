@@ -18,7 +18,8 @@ type link struct {
 	cache      *RequestChunkCache
 	responses  *ResponseChunkCache
 	log        *slog.Logger
-	name       string
+	name       string // which the worker has given it
+	worker     string // name of the worker: APP/SLOT if the server has started it, else that of the link
 	pid        int
 	leader     int            // see process
 	process    *workerProcess // of the leader; nil: nobody knows how it ends

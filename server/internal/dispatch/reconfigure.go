@@ -12,7 +12,8 @@ func (d *Dispatcher) Reconfigure(c Config) {
 	c.ServerName, c.Log = now.ServerName, now.Log
 	c.NumStreams, c.SlotSize, c.SlotsPerStream = now.NumStreams, now.SlotSize, now.SlotsPerStream
 	c.Memory, c.LinkMemory, c.MaxLinks = now.Memory, now.LinkMemory, now.MaxLinks
-	c.Started, c.OnAttach, c.Ended, c.OnStuck = now.Started, now.OnAttach, now.Ended, now.OnStuck
+	c.Started, c.WorkerName = now.Started, now.WorkerName
+	c.OnAttach, c.Ended, c.OnStuck = now.OnAttach, now.Ended, now.OnStuck
 	d.use(&c)
 }
 

@@ -25,8 +25,9 @@ type PoolStatus struct {
 // LinkStatus is an attached link at a moment.
 type LinkStatus struct {
 	Pool, Name string
-	PID        int // of the process that attached
-	Leader     int // of the started worker that the process is, or descends from; 0: none
+	Worker     string // name of the worker that has it: APP/SLOT if the server has started it, else that of the link
+	PID        int    // of the process that attached
+	Leader     int    // of the started worker that the process is, or descends from; 0: none
 	Lanes      int
 	Busy       int
 	Unreleased int
@@ -63,6 +64,7 @@ type StreamStatus struct {
 	Info     RequestInfo
 	State    StreamState
 	Link     string // name of the link that serves it; "": none
+	Worker   string // that has the link
 	PID      int    // of the process of that link
 	Received int64  // bytes of the request's body
 	Sent     uint64 // bytes of the response's body that the connection has taken
@@ -124,7 +126,7 @@ func (v *Survey) addLink(l *link) (status LinkStatus, open bool) {
 		return status, false
 	}
 	status = LinkStatus{
-		Pool: l.pool.name, Name: l.name, PID: l.pid, Leader: l.leader, Lanes: l.concurrency,
+		Pool: l.pool.name, Name: l.name, Worker: l.worker, PID: l.pid, Leader: l.leader, Lanes: l.concurrency,
 		Busy: l.inflight, Served: l.ended, Since: l.since, Draining: l.draining || l.retiring,
 	}
 	l.each(func(a *assignment) {
@@ -177,7 +179,7 @@ func (d *Dispatcher) Streams(v *Survey, pool *Pool, most int) (list []StreamStat
 func (s *Stream) status(id uint64, at placement, now int64) StreamStatus {
 	status := StreamStatus{ID: id, Info: s.info, Received: s.progress.Received(), Sent: s.progress.Taken()}
 	if at.link != nil {
-		status.Link, status.PID = at.link.name, at.link.pid
+		status.Link, status.Worker, status.PID = at.link.name, at.link.worker, at.link.pid
 	}
 	switch {
 	case at.over, at.link == nil && s.progress.Started():

@@ -12,6 +12,7 @@ import (
 // StuckWorker is a worker that makes no progress with requests.
 type StuckWorker struct {
 	Pool, Link string // names
+	Worker     string // APP/SLOT if the server has started it, else the name of the link
 	PID        int    // of the process that attached, as the kernel says
 	Leader     int    // of the process that the server's owner started, which PID is or descends from; 0: none
 	Stacks     int    // signal that has it print its stacks; 0: there is none
@@ -33,7 +34,8 @@ type StuckRequest struct {
 // describeStuck describes the worker of a link, with the requests that hang and were not
 // named before. The caller holds the pool's lock, and is the deadline loop.
 func (l *link) describeStuck(t *standstill, why string) *StuckWorker {
-	w := &StuckWorker{Pool: l.pool.name, Link: l.name, PID: l.pid, Leader: l.leader, Stacks: l.stacks, Why: why}
+	w := &StuckWorker{Pool: l.pool.name, Link: l.name, Worker: l.worker, PID: l.pid, Leader: l.leader,
+		Stacks: l.stacks, Why: why}
 	l.each(func(a *assignment) {
 		waits := !l.end.Inbox.Took(a.entry) && t.reached(a.progressAt())
 		if !a.named && (waits || a.hangs(t)) {
@@ -114,7 +116,7 @@ func (d *Dispatcher) reportStuck(l *link, w *StuckWorker) {
 		return
 	}
 	d.counters.Stuck.Add(1)
-	d.log.Error("worker stuck", "link", w.Link, "pool", w.Pool, "pid", w.PID, "why", w.Why, "requests", len(w.Requests))
+	l.logger().Error("worker stuck", "why", w.Why, "requests", len(w.Requests))
 	l.logHanging(w.Requests)
 	if onStuck := d.config.Load().OnStuck; onStuck != nil && w.Leader != 0 {
 		onStuck(*w)
@@ -126,8 +128,8 @@ func (d *Dispatcher) reportStuck(l *link, w *StuckWorker) {
 // logHanging names requests that hang.
 func (l *link) logHanging(list []StuckRequest) {
 	for _, r := range list[:min(len(list), mostLogged)] {
-		l.log.Error("request hangs", "link", l.name, "pool", l.pool.name, "pid", l.pid, "method", r.Method,
-			"path", r.Target, "id", r.RequestID, "stream", r.ID, "age_s", seconds(r.Age), "idle_s", seconds(r.Idle),
+		l.logger().Error("request hangs", "method", r.Method, "path", r.Target,
+			"id", r.RequestID, "stream", r.ID, "age_s", seconds(r.Age), "idle_s", seconds(r.Idle),
 			"where", r.Where)
 	}
 }

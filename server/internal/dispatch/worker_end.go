@@ -11,6 +11,7 @@ import (
 // AttachedWorker is a worker that was started, and has attached with a link.
 type AttachedWorker struct {
 	Pool, Link string // names
+	Worker     string // as Config.WorkerName calls it, else the name of the link
 	PID        int    // of the process that attached, as the kernel says
 	Leader     int    // of the process that was started: PID itself, or an ancestor
 	Stacks     int    // signal that has PID print its stacks; 0: there is none

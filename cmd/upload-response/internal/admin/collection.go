@@ -1,22 +1,19 @@
 package admin
 
 import (
-	"fmt"
-
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/server/supervise"
 )
 
 // collection puts together what the router and the supervisor know of apps and workers.
 type collection struct {
-	apps     []App
-	workers  []Worker
-	workerOf map[int]string // name of the worker by the process that attached
+	apps    []App
+	workers []Worker
 }
 
 // newCollection collects them. The supervisor may be nil.
 func newCollection(s *supervise.Supervisor, now *server.Status) *collection {
-	c := &collection{apps: []App{}, workers: []Worker{}, workerOf: map[int]string{}}
+	c := &collection{apps: []App{}, workers: []Worker{}}
 	if s != nil {
 		c.addStarted(s.Apps(), s.Workers())
 	}
@@ -100,7 +97,6 @@ func (c *collection) addLink(l *server.LinkStatus) {
 	if l.Draining && w.State == WorkerRunning {
 		w.State = WorkerStopping
 	}
-	c.workerOf[l.PID] = w.Name
 }
 
 // owner returns the worker that has a link, or nil.
@@ -134,7 +130,7 @@ func (c *collection) judge(a *App) {
 		a.State = AppFailed
 		a.Reason = "no worker comes up: " + orElse(a.Reason, "the log says why")
 	case a.Processes > 0:
-		a.State, a.Reason = AppWaiting, fmt.Sprintf("none of %d workers is attached yet", a.Processes)
+		a.State, a.Reason = AppWaiting, "no worker is attached yet"
 	default:
 		a.State, a.Reason = AppWaiting, "no worker is attached"
 	}

@@ -31,6 +31,7 @@ const (
 // reader: one that is too slow misses events, and is told how many.
 type Events struct {
 	mu      sync.Mutex
+	before  uint64  // the first event has the id after it
 	last    uint64  // id of the newest
 	kept    []Event // a ring: the event with an id is at id % keptEvents
 	readers map[*reader]struct{}
@@ -49,9 +50,12 @@ type reader struct {
 	missed uint64 // not given to it; guarded by the lock of the Events
 }
 
-// NewEvents returns an Events without events.
+// NewEvents returns an Events without events. Its ids begin with the present microsecond, after those of a process
+// before this one: a reader that comes back after a new start of the server, or an upgrade, misses nothing of the
+// new process.
 func NewEvents() *Events {
-	return &Events{kept: make([]Event, keptEvents), readers: map[*reader]struct{}{}}
+	now := uint64(time.Now().UnixMicro())
+	return &Events{before: now, last: now, kept: make([]Event, keptEvents), readers: map[*reader]struct{}{}}
 }
 
 // Publish tells the readers of an event, whose ID and, if it is zero, Time it sets.
@@ -85,11 +89,7 @@ func (e *Events) subscribe(after uint64) (r *reader, before []Event) {
 	defer e.mu.Unlock()
 	r = &reader{events: make(chan Event, readerEvents)}
 	e.readers[r] = struct{}{}
-	first := uint64(1)
-	if e.last > keptEvents {
-		first = e.last - keptEvents + 1
-	}
-	for id := max(first, after+1); id <= e.last; id++ {
+	for id := max(e.before+1, e.last-keptEvents+1, after+1); id <= e.last; id++ {
 		before = append(before, e.kept[id%keptEvents])
 	}
 	return r, before

@@ -56,7 +56,7 @@ func TestLogRecordsAreEventsFromALevelUp(t *testing.T) {
 	first, second := list[0], list[1]
 	if first.Message != "loud" || first.Level != "warn" || first.App != "web" || first.Worker != "web/0" ||
 		first.PID != 7 || fmt.Sprint(first.Attributes) != "map[g.error:enough g.n:3]" ||
-		first.Time.IsZero() || first.ID != 2 {
+		first.Time.IsZero() || first.ID != s.admin.config.Events.before+2 {
 		t.Errorf("the first is %+v", first)
 	}
 	if second.Message != "louder" || fmt.Sprint(second.Attributes) != "map[other.took:1s]" {
@@ -88,8 +88,24 @@ func TestAReaderThatIsSlowMissesEventsAndIsToldHowMany(t *testing.T) {
 	for range keptEvents {
 		events.Publish(Event{Type: TypeLog})
 	}
-	if _, kept := events.subscribe(0); len(kept) != keptEvents || kept[0].ID != readerEvents+11 {
+	if _, kept := events.subscribe(0); len(kept) != keptEvents || kept[0].ID != events.before+readerEvents+11 {
 		t.Errorf("%d are kept, from %d", len(kept), kept[0].ID)
+	}
+}
+
+func TestAReaderThatComesBackToAnotherProcessGetsAllItsEvents(t *testing.T) {
+	before, after := NewEvents(), NewEvents()
+	for after.before == before.before { // within a microsecond
+		after = NewEvents()
+	}
+	before.Publish(Event{Message: "of the old one"})
+	after.Publish(Event{Message: "of the new one"})
+	_, list := after.subscribe(before.before) // it had seen nothing yet of the old one, or a few
+	if len(list) != 1 || list[0].Message != "of the new one" {
+		t.Errorf("it gets %+v", list)
+	}
+	if _, list = after.subscribe(list[0].ID); len(list) != 0 {
+		t.Errorf("it gets %+v again", list)
 	}
 }
 

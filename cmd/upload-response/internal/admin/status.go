@@ -75,10 +75,9 @@ type Worker struct {
 // Stream is a running request at a moment.
 type Stream struct {
 	server.StreamStatus
-	App    string  `json:"app"`
-	Worker string  `json:"worker"`     // empty: none has it
-	Age    float64 `json:"age_s"`      // seconds
-	Held   float64 `json:"held_for_s"` // seconds for which HeldBy has been waited; 0: not known
+	App  string  `json:"app"`
+	Age  float64 `json:"age_s"`      // seconds
+	Held float64 `json:"held_for_s"` // seconds for which HeldBy has been waited; 0: not known
 }
 
 // statusAge is how old a status may be when the next reader gets it: many pages that are open
@@ -112,12 +111,9 @@ func (s *Server) collect() *Status {
 func (c *collection) streams(list []server.StreamStatus, at time.Time) []Stream {
 	streams := make([]Stream, 0, len(list))
 	for _, one := range list {
-		stream := Stream{
-			StreamStatus: one, App: one.Pool, Worker: c.workerOf[one.PID], Age: one.Age(at).Seconds(),
-			Held: one.HeldFor.Seconds(),
-		}
-		if stream.Worker == "" {
-			stream.Worker = one.Link
+		stream := Stream{StreamStatus: one, App: one.Pool, Age: one.Age(at).Seconds(), Held: one.HeldFor.Seconds()}
+		if app := c.appOf(one.Pool); app != nil {
+			stream.App = app.Name
 		}
 		streams = append(streams, stream)
 	}

@@ -52,7 +52,7 @@ func TestWhatCannotChangeWhileTheServerRunsSaysSo(t *testing.T) {
 		"proxies.trust":    true,
 		"limits.requestsX": false, "limits.queue": false, "apps.a.processes.fixed": false, "routes[0].app": false,
 		"timeouts.response": false, "timeouts.idle": true, "log.level": true, "log.access.skip": false,
-		"log.access.format": true, "tracing.otlp": true,
+		"log.access.format": false, "log.access.file": false, "tracing.otlp": true,
 	} {
 		if needsUpgrade(key) != want {
 			t.Errorf("%s: %v", key, !want)

@@ -222,9 +222,9 @@ type AccessLog struct {
 	Enabled bool `yaml:"enabled" short:"true" flag:"access-log" default:"false"`
 	// Form of the lines: text, json, combined, common, or a template such as {path} {status}. Without
 	// it, that of the log.
-	Format string `yaml:"format" upgrade:"1" flag:"access-log-format"`
+	Format string `yaml:"format" flag:"access-log-format"`
 	// File to which they are appended, and which SIGUSR1 opens again. Without it, standard output.
-	File Path `yaml:"file" upgrade:"1" flag:"access-log-file" hint:"path"`
+	File Path `yaml:"file" flag:"access-log-file" hint:"path"`
 	// Paths without a line, unless the request fails; a * at the end stands for the rest.
 	Skip []string `yaml:"skip" flag:"access-log-skip" hint:"except,exclude"`
 }

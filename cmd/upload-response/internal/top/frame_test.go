@@ -27,8 +27,8 @@ func statusAfter(seconds, requests int) *admin.Status {
 		CPU: float64(seconds) / 2},
 		{Name: "web/1", App: "web", State: "backing off", Started: true}}
 	for i := range requests {
-		s.Streams = append(s.Streams, admin.Stream{Age: float64(seconds), App: "web", Worker: "web/0", Held: 2,
-			StreamStatus: server.StreamStatus{ID: uint64(1000 + i), Method: "PUT",
+		s.Streams = append(s.Streams, admin.Stream{Age: float64(seconds), App: "web", Held: 2,
+			StreamStatus: server.StreamStatus{ID: uint64(1000 + i), Method: "PUT", Worker: "web/0",
 				Target: fmt.Sprintf("/file/%d\x1b[2J", i), State: "running", Received: int64(seconds) << 20,
 				HeldBy: "client", HeldFor: 2 * time.Second}})
 	}
@@ -67,6 +67,23 @@ func TestAFrameFitsItsTerminal(t *testing.T) {
 		for _, line := range lines {
 			if width := ansi.StringWidth(line); width > size[0] {
 				t.Errorf("%v: a line of %d: %q", size, width, ansi.Strip(line))
+			}
+		}
+	}
+}
+
+func TestANarrowFrameLeavesColumnsOut(t *testing.T) {
+	for width, rows := range map[int][]string{
+		120: {"PID             BUSY    SERVED      /S    MEMORY   CPU AGE", "RECEIVED        /S      SENT        /S WAITS FOR"},
+		100: {"STATE                     PID    BUSY    SERVED      /S    MEMORY   CPU AGE", "SENT        /S WAITS FOR"},
+		80: {"STATE                   BUSY      /S    MEMORY   CPU AGE", "RECEIVED      SENT WAITS FOR",
+			"no worker comes up"},
+		40: {"WORKER           STATE", "AGE REQUEST       WAITS FOR"},
+	} {
+		got := plainText(frameOf(statusAfter(10, 1), statusAfter(12, 1), width, 0).lines())
+		for _, want := range rows {
+			if !strings.Contains(got, want) {
+				t.Errorf("%d: no %q in\n%s", width, want, got)
 			}
 		}
 	}

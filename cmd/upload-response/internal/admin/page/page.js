@@ -3,36 +3,32 @@ import { connect, call, NeedsToken, setToken } from "./connection.js";
 import { Plots } from "./plots.js";
 import { age, bytes, count, rate } from "./format.js";
 import { element, keep } from "./elements.js";
+import { Totals } from "./totals.js";
 import { ask, askToken, notify, showText } from "./dialogs.js";
 
 const byId = (id) => document.getElementById(id);
 const plots = new Plots();
+const totals = new Totals();
 let last = null; // the status before
 let wrongToken = false;
 
-// Rates are differences between two statuses, a second apart.
+// Rates of single requests and workers are differences between two statuses, a second apart.
 function rates(now) {
   const seconds = last ? (Date.parse(now.at) - Date.parse(last.at)) / 1000 : 0;
   const known = seconds > 0.05 && last.pid === now.pid && last.started === now.started;
   const before = new Map(known ? last.streams.map((s) => [s.id, s]) : []);
   const streams = new Map();
-  const total = { in: 0, out: 0 };
   for (const s of known ? now.streams : []) {
     const was = before.get(s.id) ?? (s.age_s <= seconds + 0.2 ? { received: 0, sent: 0 } : s);
     const one = { in: Math.max(0, s.received - was.received) / seconds, out: Math.max(0, s.sent - was.sent) / seconds };
     streams.set(s.id, one);
-    total.in += one.in;
-    total.out += one.out;
   }
   const cpu = new Map();
   for (const w of known ? now.workers : []) {
     const was = last.workers.find((other) => other.pid === w.pid && other.name === w.name);
     if (was && w.pid) cpu.set(w.pid, Math.max(0, w.cpu_seconds - was.cpu_seconds) / seconds);
   }
-  return {
-    known, streams, total, cpu,
-    requests: known ? Math.max(0, now.stats.exchanges - last.stats.exchanges) / seconds : 0,
-  };
+  return { known, streams, cpu };
 }
 
 function show(status) {
@@ -41,15 +37,22 @@ function show(status) {
   const lanes = status.apps.reduce((n, a) => n + a.lanes, 0);
   const busy = status.apps.reduce((n, a) => n + a.busy, 0);
   byId("version").textContent = `${status.version} · up ${age((Date.parse(status.at) - Date.parse(status.started)) / 1000)}`;
-  byId("tile-rate").textContent = r.known ? rate(r.requests) : "–";
-  byId("tile-running").textContent = count(status.stats.active_streams);
-  byId("tile-waiting").textContent = count(status.stats.waiting);
-  byId("tile-busy").textContent = `${count(busy)} / ${count(lanes)}`;
-  byId("tile-failed").textContent = count(status.stats.failed);
+  const t = totals.add(status);
+  const tiles = {
+    rate: t ? rate(t.requests) : "–", requests: `${count(status.stats.exchanges)} since the start`,
+    in: t ? bytes(t.in) : "–", received: `${bytes(status.stats.received_bytes)} in all`,
+    out: t ? bytes(t.out) : "–", sent: `${bytes(status.stats.sent_bytes)} in all`,
+    running: count(status.stats.active_streams), busy: `${count(busy)} of ${count(lanes)} lanes`,
+    waiting: count(status.stats.waiting),
+    errors: t ? count(t.errors) : "–", failed: `${count(status.stats.failed)} since the start`,
+  };
+  for (const [name, text] of Object.entries(tiles)) byId(`tile-${name}`).textContent = text;
+  byId("tile-errors").dataset.bad = Boolean(t && t.errors > 0);
+  byId("tile-waiting").dataset.waits = status.stats.waiting > 0;
   state(status.draining ? "wait" : "live", status.draining ? "about to end" : "live");
-  if (r.known) {
+  if (t) {
     plots.add(Date.parse(status.at) / 1000, {
-      rate: [r.requests], bytes: [r.total.in, r.total.out], load: [status.stats.active_streams, status.stats.waiting],
+      rate: [t.requests], bytes: [t.in, t.out], load: [status.stats.active_streams, status.stats.waiting],
     });
   }
   showApps(status.apps);

@@ -1,6 +1,6 @@
 // Plots of the last minutes.
 /* global uPlot */
-import { bytes, rate } from "./format.js";
+import { bytes, count, rate } from "./format.js";
 
 const points = 300; // seconds
 const height = 130;
@@ -8,7 +8,7 @@ const height = 130;
 const whole = Array.from({ length: 10 }, (_, i) => [1, 2, 5].map((n) => n * 10 ** i)).flat();
 const binary = Array.from({ length: 50 }, (_, i) => 2 ** i);
 const kinds = { // steps: between the lines of the plot
-  rate: { format: rate, steps: whole, names: ["requests / s"] },
+  rate: { format: (n) => Number.isInteger(n) ? count(n) : rate(n), steps: whole, names: ["requests / s"] },
   bytes: { format: bytes, steps: binary, names: ["in", "out"] },
   load: { format: String, steps: whole, names: ["running", "waiting"] },
 };
