@@ -99,7 +99,8 @@ func TestReadinessHasALineForEachAppAndSaysWhyNot(t *testing.T) {
 	if _, err := s.Drain(t.Context(), "other", false); !isProblem(err, 404) {
 		t.Errorf("another app: %v", err)
 	}
-	_, past := s.admin.config.Events.subscribe(0)
+	reader, past := s.admin.config.Events.subscribe(0)
+	s.admin.config.Events.unsubscribe(reader)
 	var kinds []any
 	for _, event := range past {
 		if event.Type == TypeWorker && event.App == "default" {
