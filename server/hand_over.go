@@ -52,6 +52,16 @@ func (s *Server) HandOver(ctx context.Context) error {
 	return s.Shutdown(ctx)
 }
 
+// Retreat has clients make their next connection elsewhere, while the server serves on: it accepts connections, and
+// refuses no request. Responses tell clients to make another connection ("Connection: close"; GOAWAY over HTTP/2 in
+// the two steps by which no request is lost, and over HTTP/3 at once). It is for the time in which balancers notice
+// that the server is about to end, before Shutdown or HandOver.
+func (s *Server) Retreat() {
+	s.router.relay.Leave()
+	s.fast.Leave()
+	s.http3.Renew()
+}
+
 // leave stops accepting, and returns the listeners, which still have connections.
 func (s *Server) leave() []*accept.Listener {
 	s.mu.Lock()

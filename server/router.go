@@ -32,11 +32,12 @@ type UploadResponseRouter struct {
 	reconfiguring sync.Mutex // guards config, but for what does not change
 	config        Config
 
-	trust      *conn.Trust
-	windows    *conn.Budget
-	dispatcher *dispatch.Dispatcher
-	relay      *relay.Relay
-	meters     *meter.Meters
+	trust       *conn.Trust
+	windows     *conn.Budget
+	clientTimes *conn.ClientTimes
+	dispatcher  *dispatch.Dispatcher
+	relay       *relay.Relay
+	meters      *meter.Meters
 }
 
 // NewRouter reserves the memory and returns a router without workers. It returns
@@ -55,7 +56,8 @@ func NewRouter(c Config) (*UploadResponseRouter, error) {
 	}
 	r := &UploadResponseRouter{
 		config: c, trust: conn.NewTrust(c.TrustedProxies, c.TrustUnix),
-		windows: conn.NewBudget(c.WindowMemory), dispatcher: dispatcher, meters: meter.New(fault.Labels()),
+		windows: conn.NewBudget(c.WindowMemory), clientTimes: conn.NewClientTimes(c.ClientTimeout, c.StallTime),
+		dispatcher: dispatcher, meters: meter.New(fault.Labels()),
 	}
 	if r.relay, err = r.newRelay(); err != nil {
 		return nil, errors.Join(err, dispatcher.Close())

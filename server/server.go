@@ -54,8 +54,8 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 	s := &Server{router: router}
 	addresses := conn.NewAddressLimit(limits.ConnsPerAddress)
 	base := &http1.Config{
-		HeaderTime: limits.HeaderTime, IdleTime: limits.IdleTime, WriteTime: router.config.ClientTimeout,
-		HalfClosedTime: http1.HalfClosedTime(router.config.StallTime), Log: log, Refused: router.relay.LogRefusal,
+		HeaderTime: limits.HeaderTime, IdleTime: limits.IdleTime, Times: router.clientTimes, Log: log,
+		Refused: router.relay.AnswerRefusal,
 	}
 	s.fast = http1.NewFastServer(base, router.relay)
 	handler := conn.CountRequests(router.relay)
@@ -75,7 +75,7 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	s.http = &http.Server{
-		Handler:           http1.BoundWrites(handler, router.config.ClientTimeout),
+		Handler:           http1.BoundWrites(handler, router.clientTimes),
 		ReadHeaderTimeout: limits.HeaderTime,
 		IdleTimeout:       limits.IdleTime,
 		MaxHeaderBytes:    headerRoom * router.config.HeaderLimit,
@@ -85,7 +85,7 @@ func NewLimitedServer(router *UploadResponseRouter, limits Limits, log *slog.Log
 		Protocols:         protocols,
 
 		DisableGeneralOptionsHandler: true, // the relay answers OPTIONS *, over all versions
-		HTTP2:                        http2.Config(limits.StreamsPerConn, router.config.ClientTimeout),
+		HTTP2:                        http2.Config(limits.StreamsPerConn, router.clientTimes.Began()),
 	}
 	return s
 }

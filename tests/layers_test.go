@@ -72,7 +72,7 @@ var layers = map[string][]string{
 		module + "/server/internal/fault", module + "/server/internal/header"},
 	"server/listen": {standard, "golang.org/x/sys/unix", "golang.org/x/net/ipv4", module + "/proto/attach"},
 	"server/supervise": {standard, "golang.org/x/sys/unix", "github.com/cenkalti/backoff/v5",
-		"github.com/fsnotify/fsnotify", "github.com/bmatcuk/doublestar/v4"},
+		"github.com/fsnotify/fsnotify", "github.com/bmatcuk/doublestar/v4", "github.com/landlock-lsm/go-landlock"},
 	"server/metrics": {standard, "github.com/prometheus/client_golang", module + "/server",
 		module + "/server/internal/meter"},
 	"server/tracing": {standard, "go.opentelemetry.io/otel", module + "/server",
@@ -106,6 +106,7 @@ var layers = map[string][]string{
 	},
 	"cmd/upload-response/internal/config/convert": {
 		standard, "github.com/tufanbarisyildirim/gonginx", module + "/cmd/upload-response/internal/config",
+		module + "/server/accesslog",
 	},
 	"cmd/upload-response-bench": {
 		standard, "golang.org/x/sys/unix", "github.com/spf13/cobra", module + "/bench", module + "/cmd/internal/cli",

@@ -82,6 +82,7 @@ func (s *adminSite) upload(t *testing.T, path string, n int) (answer <-chan stri
 }
 
 func TestTheStateOfAServerIsPrinted(t *testing.T) {
+	t.Parallel()
 	s := openAdminSite(t)
 	if got := s.ask(t, "status"); !strings.Contains(got, "default  waiting  0        0 of 0") ||
 		!strings.Contains(got, "no worker is attached") {
@@ -115,6 +116,7 @@ func TestTheStateOfAServerIsPrinted(t *testing.T) {
 }
 
 func TestRunningRequestsArePrintedAndCancelled(t *testing.T) {
+	t.Parallel()
 	s := openAdminSite(t)
 	s.attach(t, "discard")
 	answer := s.upload(t, "/file?name=a%1b[2J", 100_000)
@@ -155,6 +157,7 @@ func (s *adminSite) following(t *testing.T, args ...string) *process {
 }
 
 func TestWhatIsSlowIsFollowed(t *testing.T) {
+	t.Parallel()
 	s := openAdminSite(t)
 	s.attach(t, "discard")
 	p := s.following(t, "streams", "-f", "--slow", "1ms")
@@ -169,6 +172,7 @@ func TestWhatIsSlowIsFollowed(t *testing.T) {
 }
 
 func TestTheLogIsPrintedAndFollowed(t *testing.T) {
+	t.Parallel()
 	s := openAdminSite(t)
 	if got := s.ask(t, "logs"); !strings.Contains(got, " INFO   ready admin=unix:") {
 		t.Errorf("the log is\n%s", got)
@@ -213,6 +217,7 @@ func TestAMistakeInACommandForAServerIsAMistakeInUse(t *testing.T) {
 }
 
 func TestOverTCPATokenOpensTheServer(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(file, []byte("a-token-of-the-test\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -229,6 +234,7 @@ func TestOverTCPATokenOpensTheServer(t *testing.T) {
 }
 
 func TestAnAdminListenerThatIsOffIsNotThere(t *testing.T) {
+	t.Parallel()
 	s := openAdminSite(t, "--admin", "off")
 	if _, err := os.Stat(s.env["UPLOAD_RESPONSE_SOCKET"] + ".admin"); err == nil {
 		t.Error("there is a socket")
@@ -236,6 +242,7 @@ func TestAnAdminListenerThatIsOffIsNotThere(t *testing.T) {
 }
 
 func TestAnAddressThatIsTakenEndsTheStart(t *testing.T) {
+	t.Parallel()
 	s := openAdminSite(t)
 	p := startProcess(t, "serve", "--listen", "127.0.0.1:0", "--socket", s.env["UPLOAD_RESPONSE_SOCKET"]+"2",
 		"--admin", "unix:"+s.env["UPLOAD_RESPONSE_SOCKET"]+".admin")
@@ -246,6 +253,7 @@ func TestAnAddressThatIsTakenEndsTheStart(t *testing.T) {
 }
 
 func TestWebBridgesTheSocketForOneToken(t *testing.T) {
+	t.Parallel()
 	s := openAdminSite(t)
 	p := s.following(t, "web")
 	url := p.foundIn(&p.out, `(http://127.0.0.1:\d+/#token=\w+)\n`)
@@ -342,6 +350,7 @@ func (s *adminSite) awaitWorkers(t *testing.T, ok func([]admin.Worker) bool) (li
 }
 
 func TestWorkersAreRestartedAndScaled(t *testing.T) {
+	t.Parallel()
 	s := openSupervised(t, "2")
 	before := s.awaitWorkers(t, func(list []admin.Worker) bool { return len(list) == 2 })
 	if before[0].Name != "default/0" || before[1].Name != "default/1" || !before[0].Started || before[0].Memory == 0 {
@@ -381,6 +390,7 @@ func TestWorkersAreRestartedAndScaled(t *testing.T) {
 
 // A worker of the server's own user can open the socket: it must not be able to use it.
 func TestAWorkerOfTheServerIsNoOperator(t *testing.T) {
+	t.Parallel()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -390,6 +400,7 @@ func TestAWorkerOfTheServerIsNoOperator(t *testing.T) {
 }
 
 func TestTheStacksOfAWorkerArePrinted(t *testing.T) {
+	t.Parallel()
 	s := openSupervised(t, "2")
 	for _, args := range [][]string{{"stacks", "default/1"}, {"stacks", "default/1", "--json"}} {
 		if got := s.ask(t, args...); !strings.Contains(got, "goroutine ") || !strings.Contains(got, ".go:") {
@@ -403,6 +414,7 @@ func TestTheStacksOfAWorkerArePrinted(t *testing.T) {
 }
 
 func TestWhatBecameOfAReloadIsAnEvent(t *testing.T) {
+	t.Parallel()
 	const begin = "listen: http://127.0.0.1:0\nsocket: s\nroutes:\n- respond: {body: "
 	name := inFile(t, begin+"one}\n")
 	p := startProcess(t, "serve", "-c", name)

@@ -21,6 +21,7 @@ func runBench(path string) (stdout, stderr string, err error) {
 }
 
 func TestDeprecatedBenchRunsTheBenchmarkProgram(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	program := filepath.Join(dir, "upload-response-bench")
 	if err := os.WriteFile(program, []byte("#!/bin/sh\necho \"ran $*\"\n"), 0o700); err != nil {
@@ -36,6 +37,7 @@ func TestDeprecatedBenchRunsTheBenchmarkProgram(t *testing.T) {
 }
 
 func TestDeprecatedBenchSaysWhereTheBenchmarkProgramIs(t *testing.T) {
+	t.Parallel()
 	_, stderr, err := runBench(t.TempDir())
 	if err == nil || strings.Count(stderr, "\n") != 1 ||
 		!strings.Contains(stderr, "go install github.com/wavey-ai/upload-response/cmd/upload-response-bench@latest") {

@@ -71,12 +71,25 @@ func (c *certificateSettings) check(secure bool) error {
 		return errors.New("--listen https://... needs a certificate: give --tls-cert and --tls-key, --acme-domain, " +
 			"or --tls-self-signed for development")
 	case !secure && (sources > 0 || c.clientCA != ""):
-		return errors.New("a certificate needs an address that uses it: give --listen https://HOST:PORT")
+		return fmt.Errorf("%s: a certificate needs an address that uses it: give --listen https://HOST:PORT", c.source())
 	case c.clientCA != "" && len(c.acme.domains) > 0:
 		return errors.New("--tls-client-ca and --acme-domain exclude each other: " +
 			"the authority connects as a client, and has no certificate")
 	}
 	return nil
+}
+
+// source returns the flag that says where a certificate comes from, or whose clients need one.
+func (c *certificateSettings) source() string {
+	switch {
+	case len(c.files) > 0:
+		return "--tls-cert"
+	case c.selfSigned:
+		return "--tls-self-signed"
+	case len(c.acme.domains) > 0:
+		return "--acme-domain"
+	}
+	return "--tls-client-ca"
 }
 
 // certificates is what the server shows clients that connect over TLS.

@@ -95,6 +95,7 @@ func (c *liveConfig) Replace(text []byte, matches func(string) bool, save bool) 
 	if err != nil {
 		return nil, err
 	}
+	v.manager.noteReload(nil)
 	if save {
 		if err := file.commit(); err != nil {
 			_, undo := v.use(before, "configuration as it was before")

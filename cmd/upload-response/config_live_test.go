@@ -84,6 +84,7 @@ func decoded[T any](t *testing.T, text string) (value T) {
 }
 
 func TestTheConfigurationIsShownWithSourcesAndWithoutSecrets(t *testing.T) {
+	t.Parallel()
 	const apps = "one}\n  match: {path: /}\n- app: web\n" +
 		"apps: {web: {command: [sleep, inf], environment: {DB_PASSWORD: hunter2, LANG: C}}}\n"
 	s := openLive(t, apps, "--idle-timeout", "7s")
@@ -112,6 +113,7 @@ func TestTheConfigurationIsShownWithSourcesAndWithoutSecrets(t *testing.T) {
 }
 
 func TestAConfigurationIsReplacedOnlyByWhoKnowsTheOneBefore(t *testing.T) {
+	t.Parallel()
 	s := openLive(t, "one}\n")
 	_, _, first := s.do(t, "GET", "/config", "")
 	status, text, second := s.do(t, "PUT", "/config", liveBegin+"two}\n", "If-Match", first)
@@ -140,6 +142,7 @@ func TestAConfigurationIsReplacedOnlyByWhoKnowsTheOneBefore(t *testing.T) {
 }
 
 func TestAWrongConfigurationChangesNothingAndSaysWhere(t *testing.T) {
+	t.Parallel()
 	s := openLive(t, "one}\n")
 	for _, c := range []struct {
 		text, key, message string
@@ -172,6 +175,7 @@ func TestAWrongConfigurationChangesNothingAndSaysWhere(t *testing.T) {
 }
 
 func TestACheckSaysWhatWouldChangeAndChangesNothing(t *testing.T) {
+	t.Parallel()
 	s := openLive(t, "one}\n")
 	status, text, _ := s.do(t, "POST", "/config/check", liveBegin+"two}\nmemory: 128MiB\n")
 	changed := decoded[admin.Checked](t, text).Changed
@@ -187,6 +191,7 @@ func TestACheckSaysWhatWouldChangeAndChangesNothing(t *testing.T) {
 }
 
 func TestASavedConfigurationIsInTheFile(t *testing.T) {
+	t.Parallel()
 	s := openLive(t, "one}\n")
 	check(t, os.Chmod(s.name, 0o640))
 	link := filepath.Join(filepath.Dir(s.name), "real.yaml")
@@ -225,6 +230,7 @@ func TestASavedConfigurationIsInTheFile(t *testing.T) {
 }
 
 func TestAServerWithoutAFileShowsItsConfigurationAndKeepsIt(t *testing.T) {
+	t.Parallel()
 	socket := filepath.Join(t.TempDir(), "s")
 	p := startProcess(t, "serve", "--listen", "127.0.0.1:0", "--socket", socket, "--idle-timeout", "7s")
 	p.found("(msg=ready)")
@@ -243,6 +249,7 @@ func TestAServerWithoutAFileShowsItsConfigurationAndKeepsIt(t *testing.T) {
 }
 
 func TestReloadPrintsWhatHasChangedOrWhyNothingHas(t *testing.T) {
+	t.Parallel()
 	s := openLive(t, "one}\n")
 	success := func(want string) {
 		t.Helper()
@@ -292,6 +299,7 @@ func TestReloadPrintsWhatHasChangedOrWhyNothingHas(t *testing.T) {
 }
 
 func TestReloadIsASignalWhereThereIsNoAdminListener(t *testing.T) {
+	t.Parallel()
 	s := openLive(t, "one}\n", "--admin", "off")
 	check(t, os.WriteFile(s.name, []byte(liveBegin+"two}\n"), 0o600))
 	stdout, stderr, status := call(nil, "reload", "--socket", s.socket)

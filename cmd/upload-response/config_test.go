@@ -37,6 +37,7 @@ func inFile(t *testing.T, text string) string {
 }
 
 func TestAServerRunsWhatItsFileSays(t *testing.T) {
+	t.Parallel()
 	name := inFile(t, `
 listen: http://127.0.0.1:0
 socket: workers.sock
@@ -237,6 +238,7 @@ func TestCheckSaysThatAConfigurationIsGoodOrWhatIsWrongWithIt(t *testing.T) {
 }
 
 func TestAClientGetsTheCertificateOfTheNameThatItAsksFor(t *testing.T) {
+	t.Parallel()
 	firstCert, firstKey, first := writeNamed(t, "first.example.org")
 	secondCert, secondKey, second := writeNamed(t, "second.example.org")
 	name := inFile(t, `
@@ -277,6 +279,7 @@ func TestAVariableThatNothingKnowsIsAWarningWithTheNearestName(t *testing.T) {
 }
 
 func TestAConvertedConfigurationServesTheSameAnswers(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"static/a.txt": "a file", "site.conf": `server {
@@ -336,6 +339,7 @@ func rewrite(t *testing.T, p *process, name, text string) {
 }
 
 func TestAReloadChangesWhatTheFileSaysAndFinishesWhatIsRunning(t *testing.T) {
+	t.Parallel()
 	const begin = "listen: http://127.0.0.1:0\nsocket: s\n"
 	command := "{command: [" + os.Args[0] + ", worker, echo]}\n"
 	name := inFile(t,

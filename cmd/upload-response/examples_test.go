@@ -48,6 +48,7 @@ func examplesOf(t *testing.T, c *cobra.Command) (list [][]string) {
 }
 
 func TestEveryCommandHasExamplesThatItsFlagsTake(t *testing.T) {
+	t.Parallel()
 	eachCommand(newTree(), func(c *cobra.Command) {
 		examples := examplesOf(t, c)
 		own := 0

@@ -53,11 +53,12 @@ UPLOAD_RESPONSE_POOL are in its environment. A link is the attachment of one wor
 memory for its responses.
 
 An ADDRESS is HOST:PORT or http://HOST:PORT (HTTP/1.1, and HTTP/2 with prior knowledge),
-https://HOST:PORT (HTTP/1.1 and 2, and HTTP/3 on the same UDP port), unix:PATH, or fd:N or
-https+fd:N, a listening socket that was passed on. :PORT, or a PORT alone, is for clients of
-all machines, 127.0.0.1:PORT and localhost:PORT for those of this one. Without --listen the
-server takes the sockets that systemd passes on, if there are any; else it listens on the port
-in the variable PORT, as hosting platforms set it, for clients of all machines.
+https://HOST:PORT (HTTP/1.1 and 2, and HTTP/3 on the same UDP port), unix:PATH, or fd:NAME or
+https+fd:NAME, a listening socket from systemd (FileDescriptorName=), or one that was passed
+on as descriptor N. :PORT, or a PORT alone, is for clients of all machines, 127.0.0.1:PORT and
+localhost:PORT for those of this one. Without --listen the server takes the sockets that
+systemd passes on, if there are any; else it listens on the port in the variable PORT, as
+hosting platforms set it, for clients of all machines.
 
 SIGTERM, SIGINT and SIGQUIT end the server when the running requests have finished; a second
 signal ends it at once. SIGUSR1 opens log files again and logs counters. SIGHUP reads the

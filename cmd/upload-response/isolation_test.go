@@ -92,6 +92,7 @@ func asNobody() *syscall.SysProcAttr {
 }
 
 func TestTheMemoryOfAServerIsClosedToItsOwnUser(t *testing.T) {
+	t.Parallel()
 	public := newPublicProgram(t)
 	for _, dumpable := range []bool{false, true} {
 		command := exec.Command(public.path, "serve", "--listen", "127.0.0.1:0",

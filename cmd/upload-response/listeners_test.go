@@ -21,6 +21,7 @@ import (
 )
 
 func TestSelfSignedCertificateIsTheOneInTheLog(t *testing.T) {
+	t.Parallel()
 	p := startProcess(t, "demo", "--listen", "https://127.0.0.1:0", "--tls-self-signed", "--socket",
 		filepath.Join(t.TempDir(), "s"))
 	url := p.foundIn(&p.out, `curl -k -T big.file (https://127.0.0.1:\d+)/digest`)
@@ -63,6 +64,7 @@ func writeSelfSigned(t *testing.T) (cert, key string, leaf *x509.Certificate) {
 }
 
 func TestHangupReadsTheCertificateAgain(t *testing.T) {
+	t.Parallel()
 	cert, key, _ := writeSelfSigned(t)
 	p := startProcess(t, "serve", "--listen", "https://127.0.0.1:0", "--tls-cert", cert, "--tls-key", key, "--socket",
 		filepath.Join(t.TempDir(), "s"))
@@ -90,6 +92,7 @@ func TestCertificateThatCannotBeReadNamesTheFlag(t *testing.T) {
 }
 
 func TestServeListensInSeveralPlaces(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	p := startProcess(t, "serve", "--listen", "127.0.0.1:0", "--listen", "https://127.0.0.1:0", "--listen",
 		"unix:"+dir+"/http", "--listen-mode", "0660",
@@ -114,6 +117,7 @@ func TestServeListensInSeveralPlaces(t *testing.T) {
 
 // As systemd does it: a listening socket is descriptor 3.
 func TestSocketsOfSystemdAreTaken(t *testing.T) {
+	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -146,6 +150,7 @@ func TestSocketsOfSystemdAreTaken(t *testing.T) {
 }
 
 func TestAnEarlyEndOfAClientIsInTheLogOfEveryVersion(t *testing.T) {
+	t.Parallel()
 	p := startProcess(t, "demo", "--listen", "https://127.0.0.1:0", "--tls-self-signed", "--socket",
 		filepath.Join(t.TempDir(), "s"))
 	url := p.foundIn(&p.out, `curl -k -T big.file (https://127.0.0.1:\d+)/digest`)

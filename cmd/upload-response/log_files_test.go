@@ -44,6 +44,7 @@ func awaitLine(t *testing.T, file, pattern string) (line string) {
 }
 
 func TestTheAccessLogHasTheFormatThatIsAskedFor(t *testing.T) {
+	t.Parallel()
 	for format, want := range map[string]string{
 		"combined": `^127\.0\.0\.1 - - \[../.../....:..:..:.. [+-]....\] "GET /digest/x\?key=1 HTTP/1.1" 200 \d+ ` +
 			`"https://from.example/" "a \\x22b\\x22"$`,
@@ -70,6 +71,7 @@ func TestTheAccessLogHasTheFormatThatIsAskedFor(t *testing.T) {
 }
 
 func TestAccessLogLinesInJSONSayEverything(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "access.log")
 	p := startProcess(t, "demo", "--listen", "127.0.0.1:0", "--access-log-file", file, "--access-log-format", "json")
 	url := "http://" + p.found(`msg=ready listen=(\S+)`)
@@ -90,6 +92,7 @@ func TestAccessLogLinesInJSONSayEverything(t *testing.T) {
 }
 
 func TestSkippedPathsHaveALineOnlyWhenTheyFail(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "access.log")
 	p := startProcess(t, "demo", "--listen", "127.0.0.1:0", "--access-log-file", file,
 		"--access-log-skip", "/digest/up", "--access-log-skip", "/digest/quiet/*", "--access-log-skip", "/gone")
@@ -109,6 +112,7 @@ func TestSkippedPathsHaveALineOnlyWhenTheyFail(t *testing.T) {
 }
 
 func TestUSR1OpensTheLogFilesAgain(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	log, access := filepath.Join(dir, "log"), filepath.Join(dir, "access.log")
 	p := startProcess(t, "demo", "--listen", "127.0.0.1:0", "--log-file", log, "--access-log-file", access)

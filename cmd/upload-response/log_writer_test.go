@@ -173,6 +173,7 @@ func unixClient(t *testing.T, path string) *http.Client {
 }
 
 func TestAServerOutlivesWhoReadsItsLogs(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		stdout func() *os.File
 		both   bool
@@ -217,6 +218,7 @@ func TestAServerOutlivesWhoReadsItsLogs(t *testing.T) {
 }
 
 func TestWorkersOutliveWhoReadsTheirOutput(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	said := filepath.Join(dir, "said")
 	script := `default=sh -c 'while :; do echo $$ >>` + said +

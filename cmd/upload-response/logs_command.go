@@ -73,15 +73,17 @@ func printEvent(w io.Writer, e *admin.Event, asJSON bool) error {
 	line := fmt.Sprintf("%s %-6s %s", e.Time.Local().Format("15:04:05.000"), strings.ToUpper(level),
 		admin.Printable(strings.TrimRight(e.Message, "\n")))
 	if e.Worker != "" {
-		line += " worker=" + admin.Printable(e.Worker)
+		line += " worker=" + quoted(e.Worker)
 	} else if e.App != "" {
-		line += " app=" + admin.Printable(e.App)
+		line += " app=" + quoted(e.App)
 	}
 	if e.PID != 0 {
 		line += fmt.Sprintf(" pid=%d", e.PID)
 	}
 	for _, key := range slices.Sorted(maps.Keys(e.Attributes)) {
-		line += " " + admin.Printable(key) + "=" + quoted(fmt.Sprint(e.Attributes[key]))
+		if e.Type != admin.TypeWorker || key != "kind" { // which the message begins with
+			line += " " + admin.Printable(key) + "=" + quoted(fmt.Sprint(e.Attributes[key]))
+		}
 	}
 	_, err := fmt.Fprintln(w, line)
 	return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"flag"
 	"os"
 	"strings"
 	"testing"
@@ -13,8 +14,17 @@ import (
 const asProgram = "TEST_AS_UPLOAD_RESPONSE"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
+	switch os.Getenv(asProgram) {
+	case "":
+	case asFragileWorker:
+		runFragileWorker()
+	default:
 		main()
+	}
+	flag.Parse()
+	_ = flag.Set("test.parallel", "5") // they wait for processes more than they compute
+	if os.Getenv("GORACE") == "" {
+		_ = os.Setenv("GORACE", "atexit_sleep_ms=0") // the processes end without a second of sleep
 	}
 	os.Exit(m.Run())
 }
@@ -28,10 +38,13 @@ func call(env map[string]string, args ...string) (stdout, stderr string, status 
 	return out.String(), err.String(), status
 }
 
+// patience is how long anything may take before it counts as hung: several tests run at once.
+const patience = time.Minute
+
 // eventually fails the test unless ok returns true within a generous time.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("waited in vain: %s", what)
 		}
@@ -39,6 +52,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 }
 
 func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct{ args, want string }{
 		{"", "no command: want run, serve, check, config, worker, demo, doctor, reload, upgrade, stop, status, top, " +
 			"workers, streams, cancel, restart, scale, stacks, logs, web, layout, version, completion or man " +

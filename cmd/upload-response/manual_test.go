@@ -51,6 +51,7 @@ func TestTheCommandLinePageIsWhatTheProgramTakes(t *testing.T) {
 }
 
 func TestEveryCommandHasAManualPage(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "man1")
 	if stdout, stderr, status := call(nil, "man", "--dir", dir); status != 0 || stdout != "" || stderr != "" {
 		t.Fatalf("status %d, printed %q and %q", status, stdout, stderr)
@@ -79,6 +80,7 @@ func TestEveryCommandHasAManualPage(t *testing.T) {
 }
 
 func TestShellsCanReadTheirCompletions(t *testing.T) {
+	t.Parallel()
 	for _, shell := range shells {
 		script, stderr, status := call(nil, "completion", shell)
 		if status != 0 || stderr != "" || !strings.Contains(script, self) || !strings.Contains(script, "__complete") {
@@ -97,6 +99,7 @@ func TestShellsCanReadTheirCompletions(t *testing.T) {
 }
 
 func TestBashCompletesCommandsFlagsAndValues(t *testing.T) {
+	t.Parallel()
 	bash, err := exec.LookPath("bash")
 	if err != nil {
 		t.Skip("there is no bash: apt install bash")

@@ -28,6 +28,7 @@ func read(t *testing.T, client *http.Client, url string) string {
 }
 
 func TestMetricsAreAtAnAddressOfTheirOwnUntilTheServerEnds(t *testing.T) {
+	t.Parallel()
 	p := startProcess(t, "demo", "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0")
 	url := "http://" + p.found(`msg=ready listen=(\S+)`)
 	scrape := "http://" + p.found(`msg=metrics listen=(\S+)`)
@@ -53,6 +54,7 @@ func TestMetricsAreAtAnAddressOfTheirOwnUntilTheServerEnds(t *testing.T) {
 }
 
 func TestMetricsCanBeOnAUnixSocket(t *testing.T) {
+	t.Parallel()
 	socket := filepath.Join(t.TempDir(), "metrics.sock")
 	p := startProcess(t, "demo", "--listen", "https://127.0.0.1:0", "--tls-self-signed", "--metrics", "unix:"+socket)
 	p.found(`msg=ready`)
@@ -81,6 +83,7 @@ func TestAnAddressOfMetricsThatIsTakenIsOneLineThatNamesTheFlag(t *testing.T) {
 }
 
 func TestWorkersAndHowTheyEndAreInTheMetrics(t *testing.T) {
+	t.Parallel()
 	p := startProcess(t, "demo", "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0")
 	scrape := "http://" + p.found(`msg=metrics listen=(\S+)`) + "/metrics"
 	old := pid(t, p.found(`link=echo-\d+ pool=echo pid=(\d+)`))

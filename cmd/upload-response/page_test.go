@@ -25,6 +25,7 @@ func openPage(t *testing.T, workers string) (s *adminSite, page string) {
 }
 
 func TestThePageShowsARunningUploadAndItsBytesRising(t *testing.T) {
+	t.Parallel()
 	s, page := openPage(t, "1")
 	b := startBrowser(t, 1280, 900)
 	body, feed := io.Pipe()
@@ -86,6 +87,7 @@ func TestThePageShowsARunningUploadAndItsBytesRising(t *testing.T) {
 }
 
 func TestThePageRestartsAWorkerByAClickThatIsConfirmed(t *testing.T) {
+	t.Parallel()
 	s, page := openPage(t, "2")
 	before := s.awaitWorkers(t, func(list []admin.Worker) bool { return len(list) == 2 })
 	b := startBrowser(t, 1280, 900)
@@ -120,6 +122,7 @@ func TestThePageRestartsAWorkerByAClickThatIsConfirmed(t *testing.T) {
 }
 
 func TestThePageFitsAPhone(t *testing.T) {
+	t.Parallel()
 	s, page := openPage(t, "1")
 	target := "/" + strings.Repeat("a-very-long-name", 30) + "?" + strings.Repeat("q=1&", 50)
 	s.upload(t, target, 1000)
@@ -184,6 +187,7 @@ func TestThePageComesBackAfterANewStartAndAnUpgrade(t *testing.T) {
 
 // Every element that somebody can use has a name, and nothing comes from another place.
 func TestThePageIsAccessibleAndLoadsNothingFromElsewhere(t *testing.T) {
+	t.Parallel()
 	_, page := openPage(t, "1")
 	b := startBrowser(t, 1280, 900)
 	b.open(page + "#token=" + pageToken)

@@ -111,7 +111,7 @@ func (p *process) wait() int {
 	p.t.Helper()
 	select {
 	case <-p.ended:
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		p.t.Fatal("the process does not end")
 	}
 	return p.cmd.ProcessState.ExitCode()
@@ -165,6 +165,7 @@ func startDemo(t *testing.T) (p *process, url string) {
 }
 
 func TestDemoServesItsThreeWorkers(t *testing.T) {
+	t.Parallel()
 	p, url := startDemo(t)
 	for _, n := range []int{0, 1, 1000, 64 << 10, 64<<10 + 1, 3 << 20} {
 		body := randomBytes(n)
@@ -188,6 +189,7 @@ func TestDemoServesItsThreeWorkers(t *testing.T) {
 }
 
 func TestDemoServesTheWorkersThatAreAdded(t *testing.T) {
+	t.Parallel()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -229,6 +231,7 @@ func expectNext(t *testing.T, response *http.Response, want string) {
 }
 
 func TestEchoSendsWhileTheUploadRuns(t *testing.T) {
+	t.Parallel()
 	_, url := startDemo(t)
 	upload, response := beginEcho(t, url, "first ")
 	_, _ = upload.Write([]byte("second"))
@@ -239,6 +242,7 @@ func TestEchoSendsWhileTheUploadRuns(t *testing.T) {
 }
 
 func TestWorkerThatIsKilledComesBack(t *testing.T) {
+	t.Parallel()
 	p, url := startDemo(t)
 	old := p.found(`msg="link attached" link=echo-\d+ pool=echo pid=(\d+)`)
 	if err := unix.Kill(pid(t, old), unix.SIGKILL); err != nil {
@@ -251,6 +255,7 @@ func TestWorkerThatIsKilledComesBack(t *testing.T) {
 }
 
 func TestUSR1LogsTheCountersInOneLine(t *testing.T) {
+	t.Parallel()
 	p, url := startDemo(t)
 	put(t, url+"/discard", []byte("x"))
 	p.signal(unix.SIGUSR1)
@@ -258,6 +263,7 @@ func TestUSR1LogsTheCountersInOneLine(t *testing.T) {
 }
 
 func TestTermFinishesWhatIsRunningAndLeavesNothing(t *testing.T) {
+	t.Parallel()
 	socket := filepath.Join(t.TempDir(), "s")
 	p := startProcess(t, "demo", "--listen", "127.0.0.1:0", "--socket", socket)
 	url := p.foundIn(&p.out, `curl -T big.file (http://127.0.0.1:\d+)/digest`)
@@ -279,6 +285,7 @@ func TestTermFinishesWhatIsRunningAndLeavesNothing(t *testing.T) {
 }
 
 func TestSecondSignalEndsAtOnce(t *testing.T) {
+	t.Parallel()
 	p, url := startDemo(t)
 	beginEcho(t, url, "never ends")
 	p.signal(unix.SIGINT)
@@ -291,6 +298,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 }
 
 func TestWorkersDieWithTheServer(t *testing.T) {
+	t.Parallel()
 	p, _ := startDemo(t)
 	worker := pid(t, p.found(`link=digest-\d+ pool=digest pid=(\d+)`))
 	p.signal(unix.SIGKILL)
@@ -298,6 +306,7 @@ func TestWorkersDieWithTheServer(t *testing.T) {
 }
 
 func TestCommandOfWorkerIsAShellLine(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	script := filepath.Join(dir, "say it")
 	const said = "#!/bin/sh\n" +
@@ -332,6 +341,7 @@ func TestBusyPortIsOneLineThatNamesTheFlag(t *testing.T) {
 }
 
 func TestBusySocketNamesItsOwner(t *testing.T) {
+	t.Parallel()
 	socket := filepath.Join(t.TempDir(), "s")
 	first := startProcess(t, "serve", "--listen", "127.0.0.1:0", "--socket", socket)
 	first.found("msg=ready")
@@ -361,6 +371,7 @@ func TestTooLittleMemoryIsOneLineAndLeavesNoSocket(t *testing.T) {
 }
 
 func TestWorkerOfAnUnknownPoolSaysSo(t *testing.T) {
+	t.Parallel()
 	socket := filepath.Join(t.TempDir(), "s")
 	server := startProcess(t, "serve", "--listen", "127.0.0.1:0", "--socket", socket)
 	server.found("msg=ready")
@@ -372,6 +383,7 @@ func TestWorkerOfAnUnknownPoolSaysSo(t *testing.T) {
 }
 
 func TestWorkerEndsOnTerm(t *testing.T) {
+	t.Parallel()
 	socket := filepath.Join(t.TempDir(), "s")
 	server := startProcess(t, "serve", "--listen", "127.0.0.1:0", "--socket", socket)
 	server.found("msg=ready")
@@ -387,6 +399,7 @@ func TestWorkerEndsOnTerm(t *testing.T) {
 }
 
 func TestAPoolWithWorkersTakesThoseOnlyThatTheServerStarted(t *testing.T) {
+	t.Parallel()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -416,6 +429,7 @@ func TestAPoolWithWorkersTakesThoseOnlyThatTheServerStarted(t *testing.T) {
 }
 
 func TestWorkersGetNeitherDescriptorsNorVariablesOfTheServersOwn(t *testing.T) {
+	t.Parallel()
 	seen := filepath.Join(t.TempDir(), "seen")
 	passed, err := os.Open(os.DevNull)
 	if err != nil {
@@ -447,6 +461,7 @@ func TestWorkersGetNeitherDescriptorsNorVariablesOfTheServersOwn(t *testing.T) {
 }
 
 func TestOnlySignalsThatAskForTheEndEndAServer(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	socket := filepath.Join(dir, "s")
 	p := startProcess(t, "serve", "--listen", "unix:"+filepath.Join(dir, "c"), "--socket", socket)
@@ -540,6 +555,7 @@ func TestTheFirstWordOfACommandIsFoundWhereTheShellFindsIt(t *testing.T) {
 
 // Requests wait for workers that come back, but not for those that never came.
 func TestRequestsDoNotWaitForWorkersThatNeverCameUp(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	ready := filepath.Join(dir, "ready")
 	self, err := os.Executable()

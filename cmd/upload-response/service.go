@@ -16,7 +16,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
@@ -37,8 +36,10 @@ type service struct {
 	log          *slog.Logger
 	access       accessLog    // guarded by reloading, once the service runs
 	workerLog    *slog.Logger // takes what workers print, whatever the level
+	manager      *manager
 	signals      chan os.Signal
-	certificates *certificates // nil: no address needs one
+	certificates *certificates   // nil: no address needs one
+	systemd      *listen.Systemd // sockets from it; nil: there are none, or the predecessor has them
 	listeners    []*listen.Listener
 	socket       *net.UnixListener // for workers
 	router       *server.UploadResponseRouter
@@ -89,6 +90,7 @@ func openService(s *settings, stdout, stderr io.Writer) (_ *service, err error) 
 	if err = v.openLogs(stdout, stderr); err != nil {
 		return nil, err
 	}
+	v.manager = newManager(v.log)
 	if err = s.checkPrograms(); err != nil {
 		return nil, err
 	}
@@ -134,6 +136,9 @@ func (v *service) listen() (err error) {
 	if v.certificates, err = s.listeners.loadCertificates(v.log); err != nil {
 		return err
 	}
+	if s.predecessor == nil {
+		v.systemd = listen.NewSystemd(os.Getenv)
+	}
 	for _, address := range s.listeners.addresses {
 		l, err := v.openListener(address)
 		if err != nil {
@@ -144,6 +149,10 @@ func (v *service) listen() (err error) {
 	}
 	if v.metrics, err = v.openMetrics(); err != nil {
 		return err
+	}
+	if left := v.systemd.Left(); len(left) > 0 {
+		return fmt.Errorf("systemd has opened sockets that no address takes: %s: add --listen fd:NAME, or https+fd:NAME "+
+			"for TLS and, with a datagram socket, HTTP/3; or remove them from the socket unit", strings.Join(left, ", "))
 	}
 	if err = v.listenWorkers(); err != nil {
 		return fmt.Errorf("%w (choose another path with --socket)", err)
@@ -196,7 +205,8 @@ func (v *service) start() error {
 	v.takeOver()
 	v.log.Info("ready", "listen", strings.Join(listening, " "), "socket", v.settings.socket, "admin", v.admin.where(),
 		v.settings.memoryPlan(v.router.Stats().TotalBuffers))
-	v.notifyReady()
+	v.manager.ready(v.statusLine())
+	go v.keepTold()
 	return nil
 }
 
@@ -261,13 +271,16 @@ func (v *service) stop() error {
 	if v.left {
 		return v.leave()
 	}
-	v.notify(daemon.SdNotifyStopping)
 	v.admin.drain()
 	v.draining.Store(true)
+	v.manager.stopping(v.statusLine())
 	if v.beforeStop != nil {
 		v.beforeStop()
 	}
-	time.Sleep(v.now().drainDelay)
+	if delay := v.now().drainDelay; delay > 0 {
+		v.server.Retreat()
+		time.Sleep(delay)
+	}
 	_ = v.socket.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), v.now().shutdown)
 	defer cancel()
@@ -282,7 +295,8 @@ func (v *service) end() error {
 	v.workers.Stop()
 	v.closeTracing()
 	v.metrics.close()
-	v.admin.close() // it asks the router
+	v.admin.close()   // it asks the router
+	v.manager.close() // the loops end now
 	err := v.router.Close()
 	v.log.Info("stopped")
 	return err

@@ -39,7 +39,17 @@ func (v *service) handle(s os.Signal) bool {
 // reloadNow reads the certificate files and the configuration file again, and replaces the workers if the settings
 // say so. The log says what is in the error, too, unless there is nothing to do.
 func (v *service) reloadNow() (*admin.Reloaded, error) {
-	defer v.notifyReloading()()
+	v.manager.reloading()
+	answer, err := v.readAgain()
+	failure := err
+	if errors.Is(err, errNoFiles) {
+		failure = nil
+	}
+	v.manager.reloaded(failure, v.statusLine)
+	return answer, err
+}
+
+func (v *service) readAgain() (*admin.Reloaded, error) {
 	answer := &admin.Reloaded{PID: os.Getpid(), Changed: []admin.Change{}}
 	err := v.certificates.reload()
 	if !v.hasFile() && !v.settings.workers.reload {

@@ -21,6 +21,7 @@ func startDemoAt(t *testing.T) (p *process, url, socket string) {
 }
 
 func TestStopWaitsForTheRequestsThatRun(t *testing.T) {
+	t.Parallel()
 	p, url, socket := startDemoAt(t)
 	upload, response := beginEcho(t, url, "begun ")
 	stdout, stderr, status := call(nil, "stop", "--socket", socket, "--timeout", "300ms")
@@ -39,6 +40,7 @@ func TestStopWaitsForTheRequestsThatRun(t *testing.T) {
 }
 
 func TestStopReturnsWhenTheServerHasEnded(t *testing.T) {
+	t.Parallel()
 	p, _, socket := startDemoAt(t)
 	stdout, stderr, status := call(map[string]string{"UPLOAD_RESPONSE_SOCKET": socket}, "stop")
 	if status != 0 || stderr != "" || stdout != fmt.Sprintf("process %d has ended\n", p.cmd.Process.Pid) {
@@ -54,6 +56,7 @@ func TestStopReturnsWhenTheServerHasEnded(t *testing.T) {
 }
 
 func TestStopNowCutsOffWhatRuns(t *testing.T) {
+	t.Parallel()
 	p, url, socket := startDemoAt(t)
 	beginEcho(t, url, "never ends")
 	if stdout, stderr, status := call(nil, "stop", "--now", "--socket", socket); status != 0 {
@@ -65,6 +68,7 @@ func TestStopNowCutsOffWhatRuns(t *testing.T) {
 }
 
 func TestReloadReadsTheCertificateAgain(t *testing.T) {
+	t.Parallel()
 	cert, key, _ := writeSelfSigned(t)
 	socket := filepath.Join(t.TempDir(), "s")
 	p := startProcess(t, "serve", "--listen", "https://127.0.0.1:0", "--tls-cert", cert, "--tls-key", key, "--socket",
@@ -81,6 +85,7 @@ func TestReloadReadsTheCertificateAgain(t *testing.T) {
 }
 
 func TestAProcessOfAnotherProgramDoesNotGetSIGHUP(t *testing.T) {
+	t.Parallel()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -61,6 +61,7 @@ func (s supervisedServer) get(t *testing.T) int {
 }
 
 func TestAHangupReplacesWorkersAndNoRequestFails(t *testing.T) {
+	t.Parallel()
 	s := startSupervised(t, "--worker", "default=%s", "--workers", "2", "--reload-workers")
 	old := pid(t, s.found(`msg="link attached" .* pid=(\d+)`))
 	body, upload := io.Pipe()
@@ -112,6 +113,7 @@ func TestAHangupReplacesWorkersAndNoRequestFails(t *testing.T) {
 }
 
 func TestAServerThatDrainsServesOnForAWhile(t *testing.T) {
+	t.Parallel()
 	s := startSupervised(t, "--worker", "default=%s", "--drain-delay", "3s")
 	if status := s.get(t); status != http.StatusOK {
 		t.Fatalf("status %d", status)
@@ -129,6 +131,7 @@ func TestAServerThatDrainsServesOnForAWhile(t *testing.T) {
 }
 
 func TestWhatWorkersPrintIsInTheLogAsJSON(t *testing.T) {
+	t.Parallel()
 	s := startSupervised(t, "--log-format", "json", "--log-level", "warn", "--worker-output", "auto",
 		"--worker", `default=sh -c 'echo out "1"; printf "Traceback:\n  line\nError\n" >&2; exec sleep 1000'`)
 	type record struct{ Msg, App, Worker, Stream string }
@@ -170,6 +173,7 @@ func TestLinesThatBelongTogetherAreOneRecord(t *testing.T) {
 }
 
 func TestAWorkerThatServedEnoughRequestsIsReplacedAndNoneFails(t *testing.T) {
+	t.Parallel()
 	s := startSupervised(t, "--worker", "default=%s", "--recycle-requests", "20", "--recycle-jitter", "0%")
 	first := pid(t, s.found(`msg="link attached" .* pid=(\d+)`))
 	eventually(t, "another worker", func() bool {
@@ -184,6 +188,7 @@ func TestAWorkerThatServedEnoughRequestsIsReplacedAndNoneFails(t *testing.T) {
 }
 
 func TestMoreWorkersAreStartedWhileRequestsWait(t *testing.T) {
+	t.Parallel()
 	s := startSupervised(t, "--worker", "default=%s --lanes 1", "--scale-max", "3", "--scale-idle", "500ms")
 	var uploads []*io.PipeWriter
 	var wait sync.WaitGroup
@@ -239,6 +244,7 @@ func TestFlagsOfWorkersAreThoseOfEveryApp(t *testing.T) {
 
 // A process that is stopped neither serves nor ends by SIGTERM.
 func TestAPoolWhoseOnlyWorkerIsStuckServesAgain(t *testing.T) {
+	t.Parallel()
 	s := startSupervised(t, "--worker", "default=%s", "--stuck-after", "500ms", "--stop-timeout", "1s")
 	old := pid(t, s.found(`msg="link attached" .* pid=(\d+)`))
 	if err := unix.Kill(old, unix.SIGSTOP); err != nil {

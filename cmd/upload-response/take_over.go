@@ -46,7 +46,7 @@ func (v *service) inheritOrListen(what string, a listen.Address, http3 bool) (*l
 	p, mode := v.settings.predecessor, v.settings.listeners.mode
 	stream := p.Take(what + " " + a.Socket())
 	if stream == nil {
-		return a.Listen(mode, http3)
+		return v.systemd.Listen(a, mode, http3)
 	}
 	var udp *os.File
 	if a.Secure && http3 {

@@ -95,6 +95,7 @@ func (x *terminal) press(keys string) {
 }
 
 func TestTopShowsWorkersAndRequestsAndCancelsOne(t *testing.T) {
+	t.Parallel()
 	s := openSupervised(t, "2")
 	answer := s.upload(t, "/on-the-screen", 5<<20)
 	x := s.onTerminal(t, "top")
@@ -126,6 +127,7 @@ func TestTopShowsWorkersAndRequestsAndCancelsOne(t *testing.T) {
 }
 
 func TestTopOutlivesItsServer(t *testing.T) {
+	t.Parallel()
 	s := openAdminSite(t)
 	x := s.onTerminal(t, "top")
 	x.await("no worker is attached")
@@ -141,6 +143,7 @@ func TestTopOutlivesItsServer(t *testing.T) {
 }
 
 func TestTopPrintsOneFrame(t *testing.T) {
+	t.Parallel()
 	s := openSupervised(t, "1")
 	s.upload(t, "/one-frame", 1000)
 	got := s.ask(t, "top", "--once")

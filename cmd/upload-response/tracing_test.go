@@ -12,6 +12,7 @@ import (
 )
 
 func TestTracesGoToTheCollectorOfTheFlagOrOfTheVariable(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ flags, env []string }{
 		"flag":     {[]string{"--tracing", "URL", "--tracing-sample", "100%"}, nil},
 		"variable": {nil, []string{"OTEL_EXPORTER_OTLP_ENDPOINT=URL"}},

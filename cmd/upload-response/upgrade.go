@@ -75,6 +75,7 @@ func (v *service) replace() (pid int, err error) {
 		return 0, err
 	}
 	next.Release()
+	v.manager.handOver(next.PID)
 	_ = os.Remove(old)
 	v.left = true
 	return next.PID, nil

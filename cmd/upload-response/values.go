@@ -42,7 +42,7 @@ func address(p *[]listen.Address, platformPort string) func(string) error {
 		if err != nil {
 			return err
 		}
-		if slices.Contains(*p, a) && !strings.HasSuffix(s, ":0") {
+		if slices.Contains(*p, a) && !strings.HasSuffix(s, ":0") && !a.Named() {
 			return errors.New("given twice")
 		}
 		*p = append(*p, a)

@@ -12,6 +12,7 @@ import (
 )
 
 func TestWorkersRunAsTheUserThatIsNamed(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("only root can start processes of another user")
 	}
@@ -49,6 +50,7 @@ func TestWorkersRunAsTheUserThatIsNamed(t *testing.T) {
 }
 
 func TestRootIsWarnedOfWorkersThatAreRoot(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("we are not root")
 	}

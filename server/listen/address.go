@@ -18,7 +18,9 @@ import (
 //	https://HOST:PORT  HTTP/1.1 and 2 over TLS, and HTTP/3 on the same UDP port
 //	unix:PATH          a Unix socket, in the clear
 //	fd:N               a listening socket that the process was started with
+//	fd:NAME            a listening socket from systemd, by its name, see [Systemd]
 //	https+fd:N         the same, over TLS
+//	https+fd:NAME
 //
 // Without a host, or with * for it, clients connect to all addresses of the machine; a number
 // alone is such a port. The port can be left out: it is 80 after http:// and 443 after
@@ -40,8 +42,9 @@ func ParseAddress(text string) (a Address, err error) {
 	case "unix":
 		return parseUnix(where)
 	case "fd", "https+fd":
-		if _, err := strconv.ParseUint(where, 10, 31); err != nil {
-			return a, fmt.Errorf("want %s: and the number of a descriptor, such as %[1]s:3", scheme)
+		if _, err := strconv.ParseUint(where, 10, 31); err != nil && (isNumber(where) || !isName(where)) {
+			return a, fmt.Errorf("want %s: and the number of a descriptor, such as %[1]s:3, or the name of a socket "+
+				"from systemd", scheme)
 		}
 		return Address{scheme == "https+fd", "fd", where}, nil
 	}
@@ -65,7 +68,7 @@ func parseUnix(path string) (Address, error) {
 }
 
 // errAddress says what an address is.
-var errAddress = errors.New("want HOST:PORT, https://HOST:PORT, unix:PATH, fd:N or https+fd:N, " +
+var errAddress = errors.New("want HOST:PORT, https://HOST:PORT, unix:PATH, fd:N, fd:NAME or https+fd:..., " +
 	"such as 8080, :8080, localhost:8080 or https://127.0.0.1:8443")
 
 // defaultPort is that of an address without a scheme and a port.

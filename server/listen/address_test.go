@@ -16,6 +16,7 @@ func TestAnAddressCanBeShort(t *testing.T) {
 		"https://localhost:8443/": "https://localhost:8443", "https://[fd00::1]": "https://[fd00::1]:443",
 		"unix:/run/x": "unix:/run/x", "unix:x": "unix:x", "unix:///run/x": "unix:/run/x",
 		"fd:3": "fd:3", "https+fd:4": "https+fd:4",
+		"fd:web": "fd:web", "https+fd:shop.socket": "https+fd:shop.socket",
 	} {
 		a, err := ParseAddress(text)
 		if err != nil || a.String() != want {
@@ -29,7 +30,7 @@ func TestAnAddressCanBeShort(t *testing.T) {
 }
 
 func TestWhatIsNoAddressSaysWhatIsPossible(t *testing.T) {
-	const want = "want HOST:PORT, https://HOST:PORT, unix:PATH, fd:N or https+fd:N, such as 8080, :8080, "
+	const want = "want HOST:PORT, https://HOST:PORT, unix:PATH, fd:N, fd:NAME or https+fd:..., such as 8080, :8080, "
 	for text, want := range map[string]string{
 		"": want, "80x": want, "example.org": want, ":http": want, "a:b:c": want, "127.0.0.1:": want, "-1": want,
 		"http://": want, "https://a:b:c": want, "1.2.3.4.5": want,
@@ -37,7 +38,10 @@ func TestWhatIsNoAddressSaysWhatIsPossible(t *testing.T) {
 		"https://:99999999999999999999": "port 99999999999999999999 is too large",
 		"http://localhost:80/admin":     "want an address without a path",
 		"ftp://example.org":             "unknown scheme ftp: want http:// or https://",
-		"tcp://:80":                     "unknown scheme tcp", "fd:x": "want fd: and the number of a descriptor",
+		"tcp://:80":                     "unknown scheme tcp", "fd:": "want fd: and the number of a descriptor",
+		"fd:a b": "want fd: and the number of a descriptor", "fd:a:b": "want fd: and the number",
+		"fd:99999999999":                   "want fd: and the number of a descriptor",
+		"fd:" + strings.Repeat("x", 256):   "want fd: and the number",
 		"https+fd:":                        "want https+fd: and the number of a descriptor, such as https+fd:3",
 		"unix:":                            "want unix: and a path of 1 to 107 bytes",
 		"unix:" + strings.Repeat("x", 108): "want unix: and a path",

@@ -39,7 +39,7 @@ func (l *Listener) String() string {
 func inherited(number string) (net.Listener, error) {
 	n, err := strconv.Atoi(number)
 	if err != nil {
-		return nil, err
+		return nil, errors.New("no socket of that name was passed on")
 	}
 	file := os.NewFile(uintptr(n), "fd:"+number)
 	listener, err := net.FileListener(file)
@@ -47,17 +47,4 @@ func inherited(number string) (net.Listener, error) {
 		return nil, err
 	}
 	return listener, file.Close() // the listener has its own
-}
-
-// SystemdSockets returns the addresses of the sockets that systemd has opened for this
-// process (sd_listen_fds(3)), if any.
-func SystemdSockets(getenv func(string) string) (list []Address) {
-	if getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
-		return nil
-	}
-	n, err := strconv.Atoi(getenv("LISTEN_FDS"))
-	for fd := 3; err == nil && fd < 3+n; fd++ {
-		list = append(list, Address{false, "fd", strconv.Itoa(fd)})
-	}
-	return list
 }

@@ -25,6 +25,7 @@ type App struct {
 	Stuck       Stuck
 	Stop        Stop
 	Limits      Limits
+	Sandbox     *Sandbox // nil: none
 	Watch       []string // glob patterns; the workers are replaced when such a file changes
 }
 

@@ -17,6 +17,11 @@ type confinement struct {
 // confine prepares the limits of a process that is about to start, as far as the kernel lets
 // us. Release: release, once the process has ended.
 func (p *process) confine(command *exec.Cmd) (c confinement) {
+	if box := p.spec.Sandbox; box != nil && !box.Required {
+		if err := box.NotInForce(); err != nil {
+			p.warnOfLimit("sandbox", err)
+		}
+	}
 	limits := &p.spec.Limits
 	if limits.Memory == 0 && limits.CPU == 0 {
 		return c

@@ -26,40 +26,6 @@ func TestAProcessHasTheLimitOfFilesThatItsAppSays(t *testing.T) {
 	})
 }
 
-// Where there is a cgroup that we may change the limits are in force; where there is none the
-// log says so, and the worker runs all the same.
-func TestALimitIsInForceOrTheLogSaysSo(t *testing.T) {
-	var r recorder
-	a := shell(obedient)
-	a.Processes, a.Limits = 2, Limits{Memory: 64 << 20, CPU: 1.5}
-	s := running(t, r.config(), a)
-	attaching(t, s)
-	pid := ready(t, s)[0]
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, group, _ := strings.Cut(string(text), "0::")
-	group, _, _ = strings.Cut(group, "\n")
-	if !strings.Contains(group, "worker-p-") {
-		const want = `msg="a limit of the app is not in force" app=p limit="memory and cpu"`
-		if n := strings.Count(r.String(), want); n != 1 {
-			t.Errorf("said %d times in\n%s", n, r.String())
-		}
-		return
-	}
-	for file, want := range map[string]string{"memory.max": "67108864", "cpu.max": "150000 100000"} {
-		got, err := os.ReadFile(filepath.Join(cgroupRoot, group, file))
-		if strings.TrimSpace(string(got)) != want {
-			t.Errorf("%s: %q, %v", file, got, err)
-		}
-	}
-	s.Stop()
-	if _, err := os.Stat(filepath.Join(cgroupRoot, group)); !os.IsNotExist(err) {
-		t.Errorf("the cgroup is still there: %v", err)
-	}
-}
-
 func TestAProcessIsReplacedWhenItsFilesChange(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name string) {

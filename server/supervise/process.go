@@ -117,7 +117,7 @@ func (p *process) start(command *exec.Cmd) error {
 	if p.asked != "" {
 		return errLeaving
 	}
-	err := command.Start()
+	err := p.spec.Sandbox.start(command, p.ended)
 	if command.SysProcAttr.Credential != nil {
 		// Until it executes another program, the new process shares our memory, and by
 		// changing the user it sets our dumpable attribute to fs.suid_dumpable.
@@ -211,6 +211,7 @@ func (p *process) finish(why Reason) {
 	switch {
 	case why == ReasonStuck && p.spec.Stuck.Stacks:
 		p.printStacks()
+		begin = time.Now() // the wait for stacks is not part of the time to end
 	case why != ReasonStuck && drained != nil:
 		// Some programs end at once by SIGTERM: half the time is for the requests alone.
 		select {

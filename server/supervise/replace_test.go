@@ -35,16 +35,18 @@ func minds(pid int, signal unix.Signal) bool {
 	return all&(1<<(signal-1)) != 0
 }
 
-// attaching says of every process that it has attached, once it minds SIGTERM, until the end of
-// the test, as the server would.
+// attaching says of every process that it has attached, once, when it minds SIGTERM, until the end
+// of the test, as the server would.
 func attaching(t *testing.T, s *Supervisor) {
 	t.Helper()
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
+		told := map[int]bool{}
 		for ; !isClosed(stop); time.Sleep(5 * time.Millisecond) {
 			for pid := range s.runningByPID() {
-				if minds(pid, unix.SIGTERM) {
+				if !told[pid] && minds(pid, unix.SIGTERM) {
+					told[pid] = true
 					s.Attached(pid, pid, 0)
 				}
 			}
@@ -238,7 +240,7 @@ func TestAStuckProcessIsReplacedBeforeItHasEnded(t *testing.T) {
 		return make(chan struct{}) // never
 	}
 	a := shell(`trap 'echo stack of $$ >&2' USR1; ` + stubborn)
-	a.Stop.Timeout = 500 * time.Millisecond
+	a.Stop.Timeout = 2 * time.Second // in which a shell that gets no processor prints what it was asked for, too
 	s := running(t, config, a)
 	attaching(t, s)
 	old := ready(t, s)[0]

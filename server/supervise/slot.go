@@ -211,42 +211,60 @@ func (s *slot) remove(why Reason) {
 const (
 	firstPause  = 100 * time.Millisecond
 	maxPause    = 5 * time.Second
-	servedPause = time.Second      // after a process that had attached: its pool is to serve again soon
+	servedPause = time.Second / 2  // after a process that had attached: its pool is to serve again soon
 	failedPause = 30 * time.Second // once the process has failed
 	longRun     = 10 * time.Second // after a run of this length the pauses begin again
 	pauseSpread = 0.2
 )
 
-// pauses are those of a slot.
-type pauses struct {
+// pauses are those of a slot. Processes that attach, and end soon, are one series, those that do
+// not attach are another: what had brought the ones to their end does not make it longer until an
+// app that does not come up is tried again.
+type pauses struct{ served, unserved series }
+
+// series is pauses that double.
+type series struct {
 	exponential *backoff.ExponentialBackOff
-	short       int // runs in a row
+	runs        int // that were short, in a row
 }
 
-func newPauses() pauses {
+func newPauses() pauses { return pauses{newSeries(servedPause), newSeries(maxPause)} }
+
+func newSeries(longest time.Duration) series {
 	b := &backoff.ExponentialBackOff{InitialInterval: firstPause, Multiplier: 2, RandomizationFactor: pauseSpread,
-		MaxInterval: maxPause}
+		MaxInterval: longest}
 	b.Reset()
-	return pauses{exponential: b}
+	return series{exponential: b}
 }
 
 // next returns the pause after a run. served: the process had attached. failed: it has failed
 // for good, as far as can be known.
 func (p *pauses) next(ran time.Duration, served, failed bool) time.Duration {
 	if ran >= longRun {
-		p.short = 0
-		p.exponential.Reset()
+		p.served.reset()
 	}
-	p.exponential.MaxInterval = maxPause
-	if failed {
-		p.exponential.MaxInterval = failedPause
-	}
-	pause := p.exponential.NextBackOff()
-	if p.short++; p.short == 1 {
-		return firstPause
+	if ran >= longRun || served {
+		p.unserved.reset()
 	}
 	if served {
-		pause = min(pause, servedPause)
+		return min(p.served.next(), servedPause)
+	}
+	p.unserved.exponential.MaxInterval = maxPause
+	if failed {
+		p.unserved.exponential.MaxInterval = failedPause
+	}
+	return p.unserved.next()
+}
+
+func (s *series) reset() {
+	s.exponential.Reset()
+	s.runs = 0
+}
+
+func (s *series) next() time.Duration {
+	pause := s.exponential.NextBackOff()
+	if s.runs++; s.runs == 1 {
+		return firstPause
 	}
 	return pause.Round(time.Millisecond)
 }

@@ -80,15 +80,20 @@ func (p *process) attachedPeers() (peers []peer) {
 // printStacks has the processes of a worker that attached print their stacks, if they have
 // said how, and waits for that, but not for long.
 func (p *process) printStacks() {
+	begin := time.Now()
 	for _, peer := range p.attachedPeers() {
-		p.printStacksOf(peer)
+		if time.Since(begin) < stacksLimit {
+			p.printStacksOf(peer)
+		}
 	}
 }
 
-// The longest wait for stacks, and for more of them.
+// The longest wait for the stacks of a process, for more of them, and for those of all processes
+// of a worker before the last one is asked.
 const (
 	stacksWait  = time.Second
 	stacksPause = 100 * time.Millisecond
+	stacksLimit = 3 * time.Second
 )
 
 func (p *process) printStacksOf(peer peer) {

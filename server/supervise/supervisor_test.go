@@ -45,8 +45,17 @@ func TestThePauseIsShortAfterAProcessThatServed(t *testing.T) {
 			t.Errorf("a pause of %v", got)
 		}
 	}
-	if got := p.next(0, false, false); got < servedPause {
-		t.Errorf("a pause of %v after one that did not", got)
+	if got := p.next(0, false, false); got != firstPause {
+		t.Errorf("a pause of %v after the first that did not", got)
+	}
+	for range 10 {
+		p.next(0, false, false)
+	}
+	if got := p.next(0, false, false); got < 2*servedPause {
+		t.Errorf("a pause of %v after the last of many", got)
+	}
+	if got := p.next(0, true, false); got > servedPause {
+		t.Errorf("a pause of %v when one has served again", got)
 	}
 }
 

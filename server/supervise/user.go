@@ -106,12 +106,8 @@ func (w *User) env() (list []string) {
 // Check returns an error if we cannot start processes of the user, and a warning if they
 // probably cannot reach the socket, which is an absolute path.
 func (w *User) Check(socket string) (warning string, err error) {
-	if w.credential() == nil {
-		return "", nil
-	}
-	if os.Geteuid() != 0 {
-		return "", fmt.Errorf("only root can start processes of user %d, and the server is user %d",
-			w.UID, os.Geteuid())
+	if err := w.CanStart(); err != nil || w.credential() == nil {
+		return "", err
 	}
 	for dir := filepath.Dir(socket); ; dir = filepath.Dir(dir) {
 		if info, err := os.Stat(dir); err == nil && !w.mayEnter(info) {
@@ -122,6 +118,14 @@ func (w *User) Check(socket string) (warning string, err error) {
 			return "", nil
 		}
 	}
+}
+
+// CanStart returns an error if we cannot start processes of the user.
+func (w *User) CanStart() error {
+	if w.credential() == nil || os.Geteuid() == 0 {
+		return nil
+	}
+	return fmt.Errorf("only root can start processes of user %d, and the server is user %d", w.UID, os.Geteuid())
 }
 
 // mayEnter reports whether the mode of a folder lets the user through. Other rules may

@@ -65,11 +65,24 @@ func TestAPoolWhoseWorkersAllHangServesAgain(t *testing.T) {
 }
 
 // A request lies in the inbox of a worker that is busy with one that hangs: it is no fault of
-// this request, which another worker serves.
+// this request, which another worker serves, whichever of the two times is up first.
 func TestARequestThatAStuckWorkerHasNotTakenIsServedByAnother(t *testing.T) {
+	for name, after := range map[string]struct{ response, stuck time.Duration }{
+		"stuck first":                   {harness.Patience, time.Second},
+		"stuck at the response timeout": {time.Second, 0},
+		"stuck later":                   {500 * time.Millisecond, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			servedByAnother(t, after.response, after.stuck)
+		})
+	}
+}
+
+func servedByAnother(t *testing.T, response, stuck time.Duration) {
 	s := harness.Start(t, func(c *server.Config) {
 		impatient(c)
-		c.ResponseTimeout, c.StuckAfter = harness.Patience, time.Second
+		c.ResponseTimeout, c.StuckAfter = response, stuck
 		c.Supervised = []string{"slots"}
 	})
 	s.StartWorker(t, "slots", slotsLanes+"=1")

@@ -116,7 +116,9 @@ func TestAMessageWithoutAWebSocketBreaksTheResponseOff(t *testing.T) {
 }
 
 func TestAWorkerThatStopsBeforeItAcceptsIsA504(t *testing.T) {
-	h := startHostile(t, func(c *server.Config) { c.ResponseTimeout = 500 * time.Millisecond })
+	h := startHostile(t, func(c *server.Config) {
+		c.ResponseTimeout, c.StuckAfter = 500*time.Millisecond, server.Never // else it waits for another worker
+	})
 	h.scribbler.Stop()
 	defer h.scribbler.Continue()
 	client := rawclient.Dial(t, h.Server.Addr)

@@ -70,6 +70,7 @@ func endsUnderLoad(t *testing.T, s *server, path, reason, how string) {
 		t.Errorf("nobody was served for %v", gap)
 	}
 	wantOnlyWorkersLost(t, l.outcomes(), begun)
+	wantCounted(t, s, reason)
 }
 
 // wantOnlyWorkersLost checks that healthy requests failed only as docs/faults.md says of
@@ -110,6 +111,7 @@ func TestAWorkerThatHasEatenTooMuchIsReplacedWithoutAFailure(t *testing.T) {
 			s.awaitLinks(t)
 			l.stop()
 			wantServed(t, l.outcomes(), begun, false)
+			wantCounted(t, s, "memory")
 		})
 	}
 }
@@ -136,6 +138,7 @@ func TestAnAppThatDiesAtItsStartIsGivenUpAndServedWhenItIsMended(t *testing.T) {
 			if asked := s.misbehaveOnce(t, http.MethodGet, "/ok"); asked.status != http.StatusOK {
 				t.Errorf("status %d when it is mended", asked.status)
 			}
+			wantCounted(t, s, "exit")
 		})
 	}
 }

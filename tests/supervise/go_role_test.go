@@ -40,6 +40,10 @@ func goHandler() http.Handler {
 			mutex.Lock()
 			mutex.Lock()
 		},
+		"/deadlock": func() {
+			only := make(chan struct{})
+			only <- struct{}{} // which nobody else knows
+		},
 		"/sleep": func() { time.Sleep(1 << 62) },
 		"/spin": func() {
 			for n := uint64(1); n != 0; n++ { // for some centuries

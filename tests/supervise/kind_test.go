@@ -43,7 +43,7 @@ func kinds(t testing.TB) []kind {
 		name: "go", lanes: goLanes, program: goProgram,
 		deeds: []deed{
 			{path: "/hang", says: "GET /hang"}, {path: "/sleep", says: "GET /sleep"},
-			{path: "/spin", says: "GET /spin", count: 1},
+			{path: "/spin", says: "GET /spin", count: 1}, {path: "/deadlock", says: "GET /deadlock"},
 		},
 	}}
 	if cbuild.Find() == "" {
@@ -52,7 +52,10 @@ func kinds(t testing.TB) []kind {
 	}
 	list = append(list, kind{
 		name: "c", lanes: 4, program: cProgram,
-		deeds: []deed{{path: "/hang", says: "stack of a thread"}, {path: "/sleep"}, {path: "/spin", count: 1}},
+		deeds: []deed{
+			{path: "/hang", says: "stack of a thread"}, {path: "/sleep"}, {path: "/spin", count: 1},
+			{path: "/deadlock"},
+		},
 	})
 	if python.Find() == "" {
 		t.Log("no Python: no workers in it")

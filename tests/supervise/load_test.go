@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -38,6 +39,14 @@ type outcome struct {
 
 func (o *outcome) failed() bool { return o.err != nil || o.status != http.StatusOK }
 
+// seen returns the status, 0 if the response broke off.
+func (o *outcome) seen() int {
+	if o.err != nil {
+		return 0
+	}
+	return o.status
+}
+
 func (o *outcome) String() string {
 	return fmt.Sprintf("%s %s: status %d, %v, from %s for %v", o.task.method, o.task.path, o.status, o.err,
 		o.begun.Format("05.000"), o.ended.Sub(o.begun).Round(time.Millisecond))
@@ -45,7 +54,7 @@ func (o *outcome) String() string {
 
 // load is clients that send healthy requests all the time.
 type load struct {
-	url     string
+	server  *server
 	over    atomic.Bool
 	running sync.WaitGroup
 
@@ -58,7 +67,7 @@ const clients = 3
 
 // startLoad starts the clients. Release: stop.
 func startLoad(s *server, seed uint64) *load {
-	l := &load{url: s.url}
+	l := &load{server: s}
 	for i := range clients {
 		l.running.Go(func() {
 			transport := &http.Transport{DisableCompression: true}
@@ -82,13 +91,14 @@ func (l *load) do(client *http.Client, random *rand.Rand) {
 		body = bytes.Repeat([]byte{byte(random.Uint32())}, 1+random.IntN(o.task.most))
 		want = string(body)
 	}
-	request, err := http.NewRequestWithContext(context.Background(), o.task.method, l.url+o.task.path,
+	request, err := http.NewRequestWithContext(context.Background(), o.task.method, l.server.url+o.task.path,
 		bytes.NewReader(body))
 	if err == nil {
 		request.GetBody = nil // the client must not send it again by itself
 		o.status, o.err = exchange(client, request, want)
 	}
 	o.ended = time.Now()
+	l.server.note(o.seen())
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.all = append(l.all, o)
@@ -153,6 +163,11 @@ func longestGap(all []outcome, since time.Time) (gap time.Duration) {
 		last = o.ended
 	}
 	return gap
+}
+
+// longestGapBefore is longestGap of what ended before a time.
+func longestGapBefore(all []outcome, since, before time.Time) time.Duration {
+	return longestGap(slices.DeleteFunc(all, func(o outcome) bool { return o.ended.After(before) }), since)
 }
 
 // describe returns a line for each outcome.

@@ -11,7 +11,7 @@
 //	/sleep             sleeps
 //	/spin              computes
 //	/gil               computes in C without letting another thread of Python run
-//	/deadlock          waits in the event loop for another task of that loop
+//	/deadlock          waits for what only itself could do; in an event loop, for another task of it
 //	/eat               keeps 96 MiB of memory, and answers
 //	/exit /abort       ends the process: with status 3, by SIGABRT
 //
@@ -63,4 +63,12 @@ func soonEnough() time.Duration {
 	return stuckAfter() + recovery + otherWork
 }
 
-func TestMain(m *testing.M) { harness.Main(m, map[string]func(){"go": goRole}) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	parallel := false
+	flag.Visit(func(f *flag.Flag) { parallel = parallel || f.Name == "test.parallel" })
+	if *superviseTime > 0 && !parallel { // all kinds of worker at the same time, also with fewer processors
+		_ = flag.Set("test.parallel", "4")
+	}
+	harness.Main(m, map[string]func(){"go": goRole})
+}

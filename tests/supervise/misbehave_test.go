@@ -3,6 +3,7 @@ package supervise_test
 import (
 	"cmp"
 	"context"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -53,7 +54,13 @@ func (s *server) misbehaveOnce(t testing.TB, method, path string) misdeed {
 	d.ended = time.Now()
 	if err == nil {
 		d.status, d.id = response.StatusCode, response.Header.Get("X-Request-Id")
+		if _, broken := io.Copy(io.Discard, response.Body); broken != nil {
+			err = broken
+		}
 		_ = response.Body.Close()
+	}
+	if s.note(d.status); err != nil {
+		s.note(0)
 	}
 	return d
 }
@@ -89,6 +96,7 @@ func allStuck(t *testing.T, s *server, d deed) {
 	}
 	wantServed(t, l.outcomes(), begun, d.whole)
 	wantLogged(t, s, before, deeds)
+	wantCounted(t, s, "stuck")
 	if d.says != "" {
 		s.await(t, before, "msg", d.says, "stream", "stderr")
 	}

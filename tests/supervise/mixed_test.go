@@ -71,6 +71,7 @@ func mixed(t *testing.T, k kind, seed uint64, length time.Duration) {
 	t.Logf("%d times; healthy requests by status: %v; the longest gap: %v", bursts, count, longestGap(outcomes, begun))
 	wantServed(t, calm, calmSince, false)
 	wantExplained(t, s, outcomes)
+	wantCounted(t, s)
 	if gap := longestGap(outcomes, begun); gap > soonEnough() {
 		t.Errorf("nobody was served for %v, want %v at most", gap, soonEnough())
 	}

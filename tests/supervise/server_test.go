@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/wavey-ai/upload-response/tests/cbuild"
 	"github.com/wavey-ai/upload-response/tests/harness"
@@ -92,15 +93,26 @@ func (r *records) count() int {
 // server is a program with worker processes of one kind.
 type server struct {
 	*harness.Process
-	kind kind
-	url  string
-	log  *records
+	kind   kind
+	url    string
+	socket string // of the workers
+	dies   string // path of what makes workers die at their start; empty: nothing does
+	log    *records
+
+	mu   sync.Mutex
+	seen map[int]int // answers of clients, by status; see note
 }
 
 // start starts one, and waits until all workers are attached.
 func start(t testing.TB, k kind, arguments ...string) *server {
 	t.Helper()
-	s := startOnly(t, k, nil, arguments...)
+	return startWith(t, k, nil, arguments...)
+}
+
+// startWith is start with more variables.
+func startWith(t testing.TB, k kind, env []string, arguments ...string) *server {
+	t.Helper()
+	s := startOnly(t, k, env, arguments...)
 	s.awaitLinks(t)
 	return s
 }
@@ -112,9 +124,9 @@ func startOnly(t testing.TB, k kind, env []string, arguments ...string) *server 
 	harness.Check(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
 	command, needed := k.program(t)
-	s := &server{kind: k, log: &records{}}
+	s := &server{kind: k, log: &records{}, socket: filepath.Join(folder, "w.sock")}
 	s.Process = harness.StartProgram(t, s.log, slices.Concat([]string{
-		program(t), "serve", "--listen", "127.0.0.1:0", "--socket", filepath.Join(folder, "w.sock"),
+		program(t), "serve", "--listen", "127.0.0.1:0", "--socket", s.socket,
 		"--log-format", "json", "--memory", "128MiB", "--link-memory", "2MiB", "--slot-size", "64KiB",
 		"--route", "/=web", "--worker", "web=" + command,
 	}, arguments), append(needed, env...)...)
@@ -171,6 +183,7 @@ func (s *server) stats(t testing.TB) record {
 func (s *server) awaitLinks(t testing.TB) {
 	t.Helper()
 	harness.Eventually(t, "all workers to be attached", func() bool {
+		time.Sleep(10 * time.Millisecond) // a pace: who is asked all the time has no time for others
 		n, _ := s.stats(t)["links"].(float64)
 		return int(n) == s.links()
 	})

@@ -3,7 +3,6 @@ package accept
 import (
 	"crypto/tls"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"time"
@@ -28,6 +27,7 @@ func (l *Listener) shakeHands(s *socket) (net.Conn, error) {
 	}
 	s.info.AltSvc = l.config.AltSvc(s.LocalAddr())
 	if secure.ConnectionState().NegotiatedProtocol == "h2" {
+		s.stretch = l.config.HTTP1.Times
 		s.count.speaks(meter.HTTP2)
 		return secure, nil
 	}
@@ -36,16 +36,13 @@ func (l *Listener) shakeHands(s *socket) (net.Conn, error) {
 
 // answerPlainHTTP tells a client that sends HTTP in the clear what is wrong.
 func (l *Listener) answerPlainHTTP(s *socket, err error) {
-	const body = "400 Bad Request: this port speaks HTTPS\n"
 	var record tls.RecordHeaderError
 	if !errors.As(err, &record) || record.Conn == nil || record.RecordHeader[0] < 'A' || record.RecordHeader[0] > 'Z' {
 		return
 	}
-	m := &http1.Refusal{Status: http.StatusBadRequest, Sent: len(body), Reason: "HTTP in the clear on a port for HTTPS"}
+	m := &http1.Refusal{Status: http.StatusBadRequest, Reason: "this port speaks HTTPS"}
 	if client := s.info.Peer(); client != nil {
 		m.Client = client.Address
 	}
-	id := l.config.HTTP1.Refused(m)
-	_, _ = io.WriteString(record.Conn, "HTTP/1.0 400 Bad Request\r\nConnection: close\r\n"+
-		"Content-Type: text/plain\r\nX-Request-Id: "+id+"\r\n\r\n"+body)
+	_, _ = record.Conn.Write(m.Answer(l.config.HTTP1))
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 	"github.com/wavey-ai/upload-response/server/internal/http1"
@@ -18,6 +19,15 @@ type socket struct {
 	once    sync.Once
 	release func()
 	count   connCount
+	stretch *conn.ClientTimes // of HTTP/2 over TLS; nil: it is none
+}
+
+// SetWriteDeadline bounds writes.
+func (s *socket) SetWriteDeadline(deadline time.Time) error {
+	if s.stretch != nil {
+		deadline = s.stretch.Stretch(deadline)
+	}
+	return s.Conn.SetWriteDeadline(deadline)
 }
 
 // Read tells before it waits, if somebody wants to know.

@@ -21,6 +21,7 @@ func (d *Dispatcher) runDeadlines(stop <-chan struct{}) {
 		case <-ticker.C:
 		}
 		now := shm.Now()
+		d.rounds.Add(1)
 		d.stuck.noteRound(now)
 		if d.requests.active.Load() > 0 {
 			d.checkAll(now)
@@ -69,7 +70,7 @@ func (d *Dispatcher) check(s *Stream, id uint64, now, round int64) {
 	}
 	if at != nil {
 		at.link.pool.countHeld(&s.progress, round)
-		at.link.pool.reconsider(s, at, now)
+		at.link.pool.reconsider(s, at, now, d.inboxTime(at.link.pool))
 	}
 }
 

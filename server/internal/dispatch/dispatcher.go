@@ -31,9 +31,10 @@ type Dispatcher struct {
 
 	moved map[string]*movedBytes // by pool, also of those that are gone; under changing
 
-	checkedAt   int64 // when all streams were checked, shm.Now; 0: none was in use then; the deadline loop's
-	countedAt   int64 // when bytes were counted, shm.Now; the deadline loop's
-	preemptedAt int64 // when slow clients were last looked for, shm.Now; the deadline loop's
+	checkedAt   int64         // when all streams were checked, shm.Now; 0: none was in use then; the deadline loop's
+	rounds      atomic.Uint64 // of the deadline loop
+	countedAt   int64         // when bytes were counted, shm.Now; the deadline loop's
+	preemptedAt int64         // when slow clients were last looked for, shm.Now; the deadline loop's
 	stuck       stuckSearch
 	stopLoop    chan struct{}
 	loopDone    chan struct{}

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -103,7 +104,11 @@ func (l *link) report(reason closeReason, cause error) {
 	switch reason {
 	case peerGone:
 		l.pool.counters.Lost.Add(1)
-		log.Warn("link lost", "cause", cause)
+		level := slog.LevelWarn
+		if l.pool.losesMore(l.pid) {
+			level = slog.LevelDebug // one line is enough for a process that ends
+		}
+		log.Log(context.Background(), level, "link lost", "cause", cause)
 	case peerLeft:
 		log.Info("link left")
 	case removed:
@@ -112,6 +117,22 @@ func (l *link) report(reason closeReason, cause error) {
 		l.pool.counters.Evicted.Add(1)
 		log.Error("link evicted", "cause", cause)
 	}
+}
+
+// loss is the end of a process, as its links show it.
+type loss struct {
+	pid int
+	at  int64 // shm.Now
+}
+
+// losesMore notes that a process has lost a link, and reports whether it has lost another just before.
+func (p *Pool) losesMore(pid int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := shm.Now()
+	more := p.lost.pid == pid && now-p.lost.at < int64(sameDeath)
+	p.lost = loss{pid, now}
+	return more
 }
 
 // logger returns a log that names the link and its worker.

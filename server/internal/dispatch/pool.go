@@ -31,6 +31,7 @@ type Pool struct {
 	held       holdings
 	queue      fairQueue
 	idles      uint64 // how often a link of this pool became idle
+	lost       loss   // the last link whose worker went away without a word
 	busyTime   int64  // that streams have had lanes, but for those that have them now; nanoseconds
 
 	moved                      *movedBytes
@@ -189,38 +190,4 @@ func (p *Pool) share(client Client) share {
 	return p.held.share(client, all, shm.Now(), func(look func(*Stream)) {
 		p.each(func(a *assignment) { look(a.stream) })
 	})
-}
-
-// takeBackAfter is how long a stream may lie in the inbox of a link before the server
-// looks for a better one.
-const takeBackAfter = 5 * time.Millisecond
-
-// laggingAfter is how long a stream may lie in the inbox of the only link there is before
-// the next ones wait in the queue rather than behind it.
-const laggingAfter = 100 * time.Millisecond
-
-// reconsider takes s back from a link that has not taken it for a while, if another has
-// room. Its exchange then assigns it again. The link gets no more streams until it has
-// emptied its inbox.
-func (p *Pool) reconsider(s *Stream, a *assignment, now int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if a.stream != s || a.link.closed || now-a.assignedAt < int64(takeBackAfter) ||
-		s.attempts >= mostAttempts || a.hasAccepted(s.id.Load()) || !p.retries().OnRefused {
-		return
-	}
-	l, age := a.link, now-a.assignedAt
-	before := l.lagging
-	l.lagging = true // pick another
-	if !l.draining && !l.retiring && p.pick(s) == nil {
-		l.lagging = before || age > int64(laggingAfter)
-		return
-	}
-	untouched, err := l.end.Inbox.Revoke(a.entry)
-	if err != nil || !untouched {
-		a.tooLate.Store(err == nil)
-		return // evicted elsewhere, or taken: it serves the stream or lets go of it
-	}
-	s.revoked.Store(true)
-	signal(s.responseNews)
 }

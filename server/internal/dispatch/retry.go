@@ -5,10 +5,6 @@ import (
 	"log/slog"
 )
 
-// mostAttempts bounds how often a stream is assigned again because its links kept dying
-// before they took it.
-const mostAttempts = 8
-
 // Retry reports whether another link can serve the stream after it failed with err, and
 // takes it from the present one if so; Assign is next. The last link never had the request
 // as far as it can be known; or it died with it, the method is idempotent, and it is the
@@ -30,7 +26,7 @@ func (s *Stream) mayRetry(err error) bool {
 	switch {
 	case !errors.Is(err, errRevoked) && !errors.Is(err, errLinkDead):
 		return false
-	case s.attempts >= mostAttempts || s.progress.UploadFailure() != nil:
+	case s.lost >= mostAttempts || s.progress.UploadFailure() != nil:
 		return false
 	}
 	served := s.mayHaveBeenServed(err)
@@ -41,15 +37,18 @@ func (s *Stream) mayRetry(err error) bool {
 	if !whole && !served {
 		s.assignment.link.close(evicted, errors.New("it has released slots of a stream that it says it has not taken"))
 	}
-	if served {
+	switch {
+	case served:
 		s.deaths++
+	case errors.Is(err, errLinkDead):
+		s.lost++
 	}
 	return whole
 }
 
 // retryAllowed reports whether the pool has such a request given to another worker.
 func (s *Stream) retryAllowed(err error, served bool) bool {
-	r := s.allowedRetries()
+	r := s.served.pool.retriesOf(s)
 	died := errors.Is(err, errLinkDead)
 	switch {
 	case !served:
@@ -62,14 +61,6 @@ func (s *Stream) retryAllowed(err error, served bool) bool {
 		go s.served.logLoneDeath(s.deathLog())
 	}
 	return false
-}
-
-// allowedRetries returns those of the request, or of its pool.
-func (s *Stream) allowedRetries() Retries {
-	if s.retries != nil {
-		return *s.retries
-	}
-	return s.served.pool.retries()
 }
 
 // endedWorker reports whether the worker ended by itself when it had nothing but this

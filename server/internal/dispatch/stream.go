@@ -41,6 +41,7 @@ type Stream struct {
 	idempotent bool          // the request may be served twice
 	retries    *Retries      // of the request; nil: those of the pool
 	deaths     int           // workers that died with the request
+	lost       int           // links that died before they took it
 	served     *link         // the last link that it was assigned to; nil: none
 	detached   bool          // EndResponse was called
 
@@ -78,7 +79,7 @@ func newStream(row *shm.Row, request *shm.Writer, cache *RequestChunkCache) *Str
 func (s *Stream) open(id uint64) {
 	s.row.Open(id)
 	s.attempts = 0
-	s.deaths, s.detached, s.served = 0, false, nil
+	s.deaths, s.lost, s.detached, s.served = 0, 0, false, nil
 	s.responses.firstAssigned = 0
 	s.progress.Reset()
 	s.websocket.Store(false)

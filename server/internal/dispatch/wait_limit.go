@@ -169,6 +169,13 @@ func (l *waitLimit) evictWaiter(c Client) bool {
 	return true
 }
 
+// hasRoom reports whether one more may wait.
+func (l *waitLimit) hasRoom() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.size < l.most
+}
+
 // waiting returns how many wait.
 func (l *waitLimit) waiting() int {
 	l.mu.Lock()

@@ -3,12 +3,14 @@ package http1
 import (
 	"net/http"
 	"time"
+
+	"github.com/wavey-ai/upload-response/server/internal/conn"
 )
 
 // BoundWrites bounds how long a client of HTTP/1 that does not read may keep net/http from
 // writing the rest of a response, when nobody looks after its exchange any more. Over HTTP/2
 // the write timeout of the connection does.
-func BoundWrites(handler http.Handler, most time.Duration) http.Handler {
+func BoundWrites(handler http.Handler, times *conn.ClientTimes) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ProtoMajor != 1 {
 			handler.ServeHTTP(w, r)
@@ -18,6 +20,6 @@ func BoundWrites(handler http.Handler, most time.Duration) http.Handler {
 			c.refusals.begin()
 		}
 		handler.ServeHTTP(w, r)
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(most)) // net/http ends it
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(times.Write())) // net/http ends it
 	})
 }

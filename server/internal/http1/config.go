@@ -5,17 +5,17 @@ package http1
 import (
 	"log/slog"
 	"time"
+
+	"github.com/wavey-ai/upload-response/server/internal/conn"
 )
 
 // Config is what all connections of a server have in common.
 type Config struct {
-	HeaderTime     time.Duration // for the first request of a connection to come
-	IdleTime       time.Duration // for the next one
-	WriteTime      time.Duration // for a client to take what is left of a response
-	HalfClosedTime time.Duration // see the function of this name
-	Log            *slog.Logger
+	HeaderTime time.Duration // for the first request of a connection to come
+	IdleTime   time.Duration // for the next one
+	Times      *conn.ClientTimes
+	Log        *slog.Logger
 
-	// Refused counts and logs an answer to a message that never becomes a request. It
-	// returns the id that the response carries.
-	Refused func(*Refusal) (id string)
+	// Refused counts and logs a message that never becomes a request. It returns the answer.
+	Refused func(*Refusal) RefusalAnswer
 }

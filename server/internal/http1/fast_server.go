@@ -61,6 +61,13 @@ func (s *FastServer) forget(c *FastConn) {
 	}
 }
 
+// Conns returns how many connections there are.
+func (s *FastServer) Conns() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
 // Leave has connections end after their next response: those without a request may send one
 // more, until Shutdown.
 func (s *FastServer) Leave() {
@@ -140,7 +147,7 @@ func (s *FastServer) sweep(now time.Time) (long []*FastConn) {
 			long = append(long, c)
 		case state == stateIdle && spent > s.config.IdleTime, state == stateNew && spent > s.config.HeaderTime:
 			_ = c.socket.SetReadDeadline(conn.Past) // if a request comes just now, it is the last
-		case state == stateClosing && spent > s.config.WriteTime:
+		case state == stateClosing && spent > s.config.Times.Write():
 			_ = c.socket.Close()
 		}
 	}
@@ -159,6 +166,7 @@ func (s *FastServer) cancelGone(conns []*FastConn, now time.Time) {
 	if n, err := unix.Poll(fds, 0); n <= 0 || err != nil {
 		return
 	}
+	long := halfClosedTime(s.config.Times.Stall()) - watchEvery
 	for i, c := range conns {
 		if fds[i].Revents == 0 {
 			continue
@@ -168,7 +176,7 @@ func (s *FastServer) cancelGone(conns []*FastConn, now time.Time) {
 			if n, err := unix.Poll(again, 0); n <= 0 || err != nil {
 				return
 			}
-			if c.guarded.secure || c.half.gone(int(fd), now, s.config.HalfClosedTime-watchEvery) {
+			if c.guarded.secure || c.half.gone(int(fd), now, long) {
 				c.cancel()
 			}
 		})

@@ -25,13 +25,15 @@ type FramingGuard struct {
 	line  []byte     // the beginning of a line whose end has not come
 	head  messageHead
 
-	begun int    // messages
-	first []byte // the beginning of the first line of the latest one
+	begun  int    // messages
+	first  []byte // the beginning of the first line of the latest one
+	accept []byte // its Accept fields, with commas between them
 
 	later  bool // not the first message of the connection
 	passed bool // an empty line in front of the message was left out
 	held   bool // the carriage return of one came, and nothing after it
 
+	http2  bool        // what comes is HTTP/2, from the beginning
 	reject []byte      // rejectBytes, as far as net/http has not read them
 	opaque atomic.Bool // what comes is not HTTP/1
 }
@@ -146,6 +148,7 @@ func (g *FramingGuard) acceptLine(line []byte) bool {
 		if len(line) == 0 {
 			return g.endHead()
 		}
+		g.noteAccept(line)
 		return g.head.addField(line)
 	case stageSize:
 		return g.beginChunk(line)
@@ -164,10 +167,12 @@ const http2Preface = "PRI * HTTP/2.0"
 // startMessage reads the first line of a message.
 func (g *FramingGuard) startMessage(line []byte) bool {
 	if string(line) == http2Preface {
+		g.http2 = !g.later
 		g.opaque.Store(!g.later)
 		return !g.later
 	}
 	g.head, g.later, g.passed, g.stage = messageHead{}, true, false, stageFields
+	g.accept = g.accept[:0]
 	g.head.start(line)
 	return len(line) > 0
 }
@@ -221,6 +226,29 @@ const loggedBytes = 256
 // not further.
 func (g *FramingGuard) inTarget() bool {
 	return g.stage == stageStart && bytes.IndexByte(g.line[:min(len(g.line), loggedBytes)], ' ') > 0
+}
+
+// acceptBytes is how much of the Accept fields of a message is kept for the answer to a refused
+// one: more than browsers send.
+const acceptBytes = 256
+
+// noteAccept keeps the value of an Accept field that has room.
+func (g *FramingGuard) noteAccept(line []byte) {
+	const name = "accept:"
+	if len(line) < len(name) || !bytes.EqualFold(line[:len(name)], []byte(name)) {
+		return
+	}
+	if _, value, _ := cutField(line); len(g.accept)+len(value) < acceptBytes {
+		g.accept = append(append(g.accept, value...), ',')
+	}
+}
+
+// acceptFields returns the Accept fields of the latest message that have come; nil: none.
+func (g *FramingGuard) acceptFields() []string {
+	if len(g.accept) == 0 || g.stage == stageStart && g.inTarget() {
+		return nil
+	}
+	return []string{string(g.accept)}
 }
 
 // requestLine returns the method and the path of the latest message, as they stand there.

@@ -3,8 +3,10 @@ package http1
 import (
 	"bytes"
 	"context"
+	"io"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/wavey-ai/upload-response/server/internal/conn"
 )
@@ -109,12 +111,33 @@ func (c *GuardedConn) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	if !c.refusals.serving.Load() && !c.guard.opaque.Load() {
-		if _, err := c.Conn.Write(c.refusals.rewrite(c, p)); err != nil {
+		if err := c.refuse(c.refusals.rewrite(c, p)); err != nil {
 			return 0, err
 		}
 		return len(p), nil
 	}
 	return c.Conn.Write(p)
+}
+
+// SetWriteDeadline bounds writes.
+func (c *GuardedConn) SetWriteDeadline(deadline time.Time) error {
+	if c.guard.http2 {
+		deadline = c.config.Times.Stretch(deadline)
+	}
+	return c.Conn.SetWriteDeadline(deadline)
+}
+
+// refuse writes the last answer of the connection, which could be lost if what the client has
+// sent besides were not read.
+func (c *GuardedConn) refuse(answer []byte) error {
+	_ = c.SetWriteDeadline(time.Now().Add(c.config.Times.Write()))
+	if _, err := c.Conn.Write(answer); err != nil {
+		return err
+	}
+	_ = c.CloseWrite()
+	_ = c.SetReadDeadline(time.Now().Add(conn.LingerTime))
+	_, _ = io.CopyN(io.Discard, c.Conn, conn.LingerBytes)
+	return nil
 }
 
 // resume makes net/http begin with bytes that were read before. Later says that there have

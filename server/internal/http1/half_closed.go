@@ -16,11 +16,11 @@ type halfClosed struct {
 	acked uint64    // bytes that had been acknowledged then
 }
 
-// HalfClosedTime returns how long a client of TCP that sends no more is served without being
+// halfClosedTime returns how long a client of TCP that sends no more is served without being
 // sent anything, which would show whether it is there. It is less than the stall time, after
 // which slow clients have to go when others wait: this one may wait for nothing. The stall
 // time is 0 if slow clients never have to go.
-func HalfClosedTime(stallTime time.Duration) time.Duration {
+func halfClosedTime(stallTime time.Duration) time.Duration {
 	if stallTime == 0 {
 		return usualHalfClosed
 	}
@@ -51,7 +51,7 @@ func (h *halfClosed) gone(fd int, now time.Time, long time.Duration) bool {
 // reader is not nil, and there is no TLS.
 func (c *GuardedConn) awaitGone() error {
 	var h halfClosed
-	long := c.config.HalfClosedTime
+	long := halfClosedTime(c.config.Times.Stall())
 	// starts its clock before the timer
 	_ = c.reader.Raw.Control(func(fd uintptr) { h.gone(int(fd), time.Now(), long) })
 	wake := time.AfterFunc(long+time.Millisecond, func() {

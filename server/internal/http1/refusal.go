@@ -10,13 +10,33 @@ import (
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 )
 
-// Refusal is the answer to a message that never becomes a request.
+// Refusal is a message that never becomes a request.
 type Refusal struct {
-	Method, Path string // empty: not known
+	Method, Path string   // empty: not known
+	Accept       []string // fields of this name, as far as they have come
 	Status       int
-	Sent         int    // bytes of body
 	Client       string // address; empty: it has none
 	Reason       string
+}
+
+// RefusalAnswer is what the client is told of a [Refusal].
+type RefusalAnswer struct {
+	RequestID, ContentType string
+	Body                   []byte
+	Varies                 bool // it depends on the Accept fields
+}
+
+// Answer counts and logs the refusal, and returns the response to it, after which the
+// connection ends.
+func (m *Refusal) Answer(c *Config) []byte {
+	a, vary := c.Refused(m), ""
+	if a.Varies {
+		vary = "Vary: Accept\r\n"
+	}
+	head := fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nX-Content-Type-Options: nosniff\r\n%s"+
+		"Date: %s\r\nX-Request-Id: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n",
+		m.Status, http.StatusText(m.Status), a.ContentType, vary, dateNow(), a.RequestID, len(a.Body))
+	return append(head, a.Body...)
 }
 
 // refusals gives the answers of net/http to messages that never become requests the form of
@@ -52,17 +72,12 @@ func (f *refusals) rewrite(c *GuardedConn, answer []byte) []byte {
 	m := Refusal{Status: status, Reason: reasonOf(status)}
 	if c.guard.begun == f.handled+1 || c.guard.inTarget() { // the guard has seen nothing after the refused message
 		m.Method, m.Path = c.guard.requestLine()
+		m.Accept = c.guard.acceptFields()
 	}
 	if client := c.info.Peer(); client != nil {
 		m.Client = client.Address
 	}
-	body := fmt.Sprintf("%d %s: %s\n", status, http.StatusText(status), m.Reason)
-	m.Sent = len(body)
-	id := c.config.Refused(&m)
-	return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\n"+
-		"Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n"+
-		"Date: %s\r\nX-Request-Id: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
-		status, http.StatusText(status), dateNow(), id, len(body), body)
+	return m.Answer(c.config)
 }
 
 // statusOf returns the status of a response that begins with its status line.
@@ -83,6 +98,12 @@ func reasonOf(status int) string {
 		return fault.ErrHeadersTooLarge.Error()
 	case http.StatusBadRequest:
 		return fault.ErrBadRequest.Error()
+	case http.StatusNotImplemented:
+		return "transfer coding not supported"
+	case http.StatusHTTPVersionNotSupported:
+		return "HTTP version not supported"
+	case http.StatusExpectationFailed:
+		return "expectation not supported"
 	}
 	return "refused"
 }

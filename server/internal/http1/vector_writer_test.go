@@ -66,7 +66,7 @@ func serveOnce(t *testing.T, handler http.HandlerFunc) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &http.Server{Handler: BoundWrites(handler, time.Minute)}
+	s := &http.Server{Handler: BoundWrites(handler, conn.NewClientTimes(time.Minute, 0))}
 	s.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		return c.(*GuardedConn).With(ctx)
 	}
@@ -93,7 +93,7 @@ func (l guardedListener) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	info := &conn.Conn{Reader: conn.NewIdleReader(socket)}
-	return NewGuardedConn(socket, info, &Config{HalfClosedTime: usualHalfClosed}), nil
+	return NewGuardedConn(socket, info, &Config{Times: conn.NewClientTimes(time.Minute, 0)}), nil
 }
 
 func TestASlowClientsProgressIsSeenBeforeItHasEverything(t *testing.T) {

@@ -56,7 +56,11 @@ func NewServer(c Config) *Server { return &Server{config: c} }
 type Socket struct {
 	transport *quic.Transport
 	listener  *quic.EarlyListener
-	server    *http3.Server
+	new       func() *http3.Server
+
+	mu     sync.Mutex
+	server *http3.Server // of new connections
+	before []*earlier
 }
 
 // Windows: those of a stream grow from streamStart to streamWindow while its upload is read
@@ -98,12 +102,15 @@ func (s *Server) open(packets net.PacketConn, config *tls.Config) (*Socket, erro
 			Conn: packets, ConnContext: s.admit, VerifySourceAddress: s.asksForToken, MaxTokenAge: tokenAge,
 			ConnectionIDGenerator: newIDGenerator(packets),
 		},
-		server: &http3.Server{
-			Handler: c.Handler, MaxHeaderBytes: c.MaxHeaderBytes,
-			ConnContext: func(ctx context.Context, q *quic.Conn) context.Context { return s.remember(ctx, q, meters) },
-			Logger:      slog.New(slog.DiscardHandler),
+		new: func() *http3.Server {
+			return &http3.Server{
+				Handler: c.Handler, MaxHeaderBytes: c.MaxHeaderBytes,
+				ConnContext: func(ctx context.Context, q *quic.Conn) context.Context { return s.remember(ctx, q, meters) },
+				Logger:      slog.New(slog.DiscardHandler),
+			}
 		},
 	}
+	u.server = u.new()
 	listener, err := u.transport.ListenEarly(http3.ConfigureTLSConfig(config), &quic.Config{
 		HandshakeIdleTimeout: c.HeaderTime / 2, // it counts twice
 		MaxIdleTimeout:       c.IdleTime,
@@ -121,10 +128,15 @@ func (s *Server) open(packets net.PacketConn, config *tls.Config) (*Socket, erro
 
 // Serve serves HTTP/3 on the socket until Shutdown; it then returns nil.
 func (u *Socket) Serve() error {
-	if err := u.server.ServeListener(u.listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve HTTP/3: %w", err)
+	for {
+		server := u.current()
+		if err := server.ServeListener(u.listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve HTTP/3: %w", err)
+		}
+		if server == u.current() {
+			return nil
+		}
 	}
-	return nil
 }
 
 // add notes a socket, unless the server has stopped.
@@ -164,7 +176,7 @@ func (s *Server) Serves() bool { return s.serves(func(int) bool { return true })
 // when their clients have closed them, or when ctx does.
 func (s *Server) Leave(ctx context.Context) {
 	for _, u := range s.stop() {
-		go func() { _ = u.server.Shutdown(ctx) }()
+		go func() { _ = u.current().Shutdown(ctx) }()
 	}
 }
 
@@ -175,7 +187,8 @@ func (s *Server) Shutdown(ctx context.Context) {
 	for _, u := range s.stop() {
 		ending.Go(func() {
 			_ = u.listener.Close()
-			_ = u.server.Shutdown(ctx)
+			_ = u.current().Shutdown(ctx)
+			u.awaitEarlier(ctx)
 		})
 	}
 	ending.Wait()
@@ -190,7 +203,7 @@ func (s *Server) Close() (err error) {
 }
 
 func (u *Socket) close() error {
-	return errors.Join(u.server.Close(), u.transport.Close(), u.transport.Conn.Close())
+	return errors.Join(u.closeServers(), u.transport.Close(), u.transport.Conn.Close())
 }
 
 // remember is for http3.Server's ConnContext.

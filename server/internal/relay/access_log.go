@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wavey-ai/upload-response/server/internal/errorpage"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/meter"
 	"github.com/wavey-ai/upload-response/server/internal/protocol"
@@ -98,28 +99,36 @@ func appendFailure(attrs []slog.Attr, details bool, err error) []slog.Attr {
 	return append(attrs, slog.String("error", err.Error()))
 }
 
-// LogRefusal counts and logs an answer to a message of HTTP/1 that never became a request. It
-// returns the id of the answer.
-func (r *Relay) LogRefusal(m *protocol.Refusal) (id string) {
-	id = newRequestID()
+// AnswerRefusal counts and logs a message of HTTP/1 that never became a request. It returns what
+// the client is told, as it prefers if that is known, or else by default.
+func (r *Relay) AnswerRefusal(m *protocol.Refusal) protocol.RefusalAnswer {
+	s := r.settings.Load()
+	a := protocol.RefusalAnswer{RequestID: newRequestID(), Varies: s.pages.Varies()}
+	a.ContentType, a.Body = s.pages.Make(&errorpage.Failure{
+		Status: m.Status, Reason: m.Reason, RequestID: a.RequestID,
+	}, m.Accept)
 	r.counters.Exchanges.Add(1)
 	r.counters.Failed.Add(1)
-	r.measureRefusal(m)
-	a := &r.settings.Load().AccessLog
+	r.measureRefusal(m, len(a.Body))
+	s.AccessLog.logRefusal(m, &a)
+	return a
+}
+
+// logRefusal writes the line of a message that never became a request.
+func (a *AccessLog) logRefusal(m *protocol.Refusal, answer *protocol.RefusalAnswer) {
 	if a.skips(m.Path, m.Status) {
-		return id
+		return
 	}
 	attrs := []slog.Attr{
 		slog.String("method", m.Method), slog.String("path", m.Path), slog.Int("status", m.Status),
-		slog.Int64("received", 0), slog.Int64("sent", int64(m.Sent)), slog.Float64("duration_s", 0),
+		slog.Int64("received", 0), slog.Int64("sent", int64(len(answer.Body))), slog.Float64("duration_s", 0),
 		slog.String("client", m.Client), slog.Uint64("stream", 0), slog.String("worker", ""),
-		slog.String("protocol", "HTTP/1"), slog.String("id", id),
+		slog.String("protocol", "HTTP/1"), slog.String("id", answer.RequestID),
 	}
 	if a.Details {
 		attrs = append(attrs, slog.String("reason", fault.OfReason(m.Reason).Label()))
 	}
 	a.Log.LogAttrs(context.Background(), slog.LevelInfo, "exchange", append(attrs, slog.String("error", m.Reason))...)
-	return id
 }
 
 // seconds returns a duration for the log, to the microsecond.

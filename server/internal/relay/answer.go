@@ -56,8 +56,7 @@ func (x *exchange) answerFailure(f *fault.Fault) {
 	x.limitUnread()
 	x.writer.WriteHeader(f.Status)
 	if x.request.Method != http.MethodHead {
-		n, _ := x.writer.Write(body)
-		x.response.sent = int64(n)
+		_ = x.writeBody(body)
 	}
 	_ = protocol.Push(x.writer)
 	x.dropRest()

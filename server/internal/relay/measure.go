@@ -57,10 +57,10 @@ func reasonRow(err error) int {
 }
 
 // measureRefusal counts an answer to a message of HTTP/1 that never became a request.
-func (r *Relay) measureRefusal(m *protocol.Refusal) {
+func (r *Relay) measureRefusal(m *protocol.Refusal, sent int) {
 	r.unrouted.Begin()
 	r.unrouted.End(&meter.Request{
 		Method: m.Method, Protocol: meter.HTTP11, Status: m.Status, Reason: fault.OfReason(m.Reason).Row(),
-		Sent: int64(m.Sent), FirstByte: meter.Unknown, QueueWait: meter.Unknown,
+		Sent: int64(sent), FirstByte: meter.Unknown, QueueWait: meter.Unknown,
 	})
 }

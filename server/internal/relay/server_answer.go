@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/header"
@@ -41,6 +42,27 @@ func (x *exchange) answerItself() (done bool, err error) {
 	}
 }
 
+// pieceBytes is how much of a body of the server's own a client has to take within its timeout.
+// So much has room in the buffers of a socket.
+const pieceBytes = 64 << 10
+
+// writeBody writes a body of the server's own.
+func (x *exchange) writeBody(body []byte) (err error) {
+	if len(body) > pieceBytes {
+		defer func() { _ = x.controller.SetWriteDeadline(time.Time{}) }()
+	}
+	for bounded := len(body) > pieceBytes; len(body) > 0 && err == nil; {
+		if bounded {
+			_ = x.controller.SetWriteDeadline(time.Now().Add(x.settings.ClientTimeout))
+		}
+		var n int
+		n, err = x.writer.Write(body[:min(len(body), pieceBytes)])
+		x.response.sent += int64(n)
+		body = body[n:]
+	}
+	return err
+}
+
 // answer sends a whole response of the server's own.
 func (x *exchange) answer(status int, contentType string, body []byte) error {
 	if x.handshake != nil && x.handshake.Extended() && status < http.StatusMultipleChoices {
@@ -48,8 +70,7 @@ func (x *exchange) answer(status int, contentType string, body []byte) error {
 	}
 	x.begin(status, contentType, int64(len(body)))
 	if x.response.head.BodyAllowed && len(body) > 0 {
-		n, err := x.writer.Write(body)
-		x.response.sent = int64(n)
+		err := x.writeBody(body)
 		if err != nil {
 			return fmt.Errorf("%w: %w", fault.ErrClientGone, err)
 		}

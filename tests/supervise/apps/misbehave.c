@@ -1,4 +1,6 @@
 /* A worker in C that misbehaves: what its paths do is in main_test.go. */
+#include <semaphore.h>
+
 #include "../../../sdk/c/examples/common.h"
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -55,6 +57,15 @@ static void eat(void) {
     __asm__ volatile("" : : "r"(p) : "memory"); /* it is lost on purpose, and not optimized away */
 }
 
+/* Waits for what only this thread could do. */
+static void deadlock(void) {
+    sem_t s;
+    if (sem_init(&s, 0, 0) == 0) {
+        while (sem_wait(&s) != 0) {
+        }
+    }
+}
+
 static int is(ur_str path, const char *name) {
     size_t n = strlen(name);
     return path.length >= n && memcmp(path.data, name, n) == 0 && (path.length == n || path.data[n] == '?');
@@ -85,6 +96,8 @@ static void serve(ur_link *link, ur_request r, const struct settings *s) {
     } else if (is(path, "/spin")) {
         for (volatile int i = 0;; i++) {
         }
+    } else if (is(path, "/deadlock")) {
+        deadlock();
     } else if (is(path, "/eat")) {
         eat();
     } else if (is(path, "/exit")) {

@@ -1,8 +1,6 @@
 package admin
 
 import (
-	"fmt"
-
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/server/supervise"
 )
@@ -118,7 +116,7 @@ func (c *collection) judge(a *App) {
 		a.State = AppFailed
 		a.Reason = "no worker comes up: " + orElse(a.Reason, "the log says why")
 	case a.Processes > 0:
-		a.State, a.Reason = AppWaiting, fmt.Sprintf("none of %d workers is attached yet", a.Processes)
+		a.State, a.Reason = AppWaiting, "no worker is attached yet"
 	default:
 		a.State, a.Reason = AppWaiting, "no worker is attached"
 	}

@@ -39,6 +39,8 @@ type App struct {
 	Watch []string `yaml:"watch" hint:"reload"`
 	// Limits of each process.
 	Limits ProcessLimits `yaml:"limits" hint:"rlimits"`
+	// What the processes can reach: files, TCP ports. Without it, what their user can.
+	Sandbox Sandbox `yaml:"sandbox" hint:"isolation,landlock,protect-system"`
 	// Which other workers may attach to this app.
 	Attach AppAttach `yaml:"attach"`
 }

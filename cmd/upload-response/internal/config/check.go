@@ -12,7 +12,6 @@ import (
 	"unicode"
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
-	"github.com/wavey-ai/upload-response/server/supervise"
 )
 
 // check notes what makes no sense, although it can be read.
@@ -44,9 +43,8 @@ func (f *File) checkApp(name string) {
 	}
 	f.checkDirectory(key+".directory", app.Directory)
 	f.checkPython(key, &app)
-	if _, err := supervise.ParseUser(app.User); err != nil && app.User != "" {
-		f.addAt(key+".user", "user: %v", err)
-	}
+	f.checkUser(key+".user", app.User)
+	f.checkSandbox(name)
 	f.checkProcesses(key+".processes", &app.Processes)
 	f.checkEnvironment(key+".environment", app.Environment)
 	if f.has(key+".threads") && app.Threads < 1 {
@@ -59,7 +57,7 @@ func (f *File) checkApp(name string) {
 
 // forProcesses are the keys that mean something only for processes that the server starts.
 var forProcesses = []string{"interface", "virtualenv", "threads", "directory", "environment", "user", "processes",
-	"start", "recycle", "stop", "watch", "limits"}
+	"start", "recycle", "stop", "watch", "limits", "sandbox"}
 
 // checkStarted refuses what says something about processes when there are none.
 func (f *File) checkStarted(key, name string) {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/wavey-ai/upload-response/server"
@@ -16,6 +17,7 @@ func (f *File) checkRoutes() {
 		f.checkMatch(key+".match", &r.Match)
 		f.checkFiles(key+".files", &r.Files)
 		f.checkRouteLimit(key+".limit", &r.Limit)
+		f.checkRetry(key, r)
 		if other, twice := names[r.Name]; twice && r.Name != "" {
 			f.addAt(key+".name", "route %d has this name, too", other+1)
 		}
@@ -106,6 +108,16 @@ func (f *File) checkRouteLimit(key string, limit *RouteLimit) {
 		if f.has(key+"."+setting) && limit.Rate == 0 {
 			f.addAt(key+"."+setting, "%s needs rate", setting)
 		}
+	}
+}
+
+func (f *File) checkRetry(key string, r *Route) {
+	switch {
+	case !f.has(key + ".retry"):
+	case r.App == "":
+		f.addAt(key+".retry", "retry is about the workers of an app: give the route one, or remove retry")
+	case f.has(key+".retry.on") && slices.Contains(r.Retry.On, "died") && r.Retry.Times == 0:
+		f.addAt(key+".retry.times", "on has died, and times is 0: remove one of them")
 	}
 }
 

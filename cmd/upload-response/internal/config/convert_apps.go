@@ -19,6 +19,7 @@ func (f *File) Workers(response time.Duration) (list []supervise.App) {
 			continue
 		}
 		to := app.supervised(name)
+		to.Sandbox = f.sandbox(name)
 		if !f.has("apps." + name + ".stuck.after") {
 			to.Stuck.After = response
 		}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +33,12 @@ func (f *File) serverRoute(key string, r *Route) server.Route {
 	}
 	if name, is := strings.CutPrefix(r.Limit.By, "header:"); is {
 		to.Limit.Header = strings.TrimSpace(name)
+	}
+	if f.has(key + ".retry") {
+		to.Retries = &server.Retries{
+			OnRefused: slices.Contains(r.Retry.On, "refused"), Times: r.Retry.Times,
+			OnDied: slices.Contains(r.Retry.On, "died") && r.Retry.Times > 0,
+		}
 	}
 	if f.has(key + ".files") {
 		to.Files = &server.Files{

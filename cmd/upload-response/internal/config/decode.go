@@ -290,6 +290,7 @@ func (d *decoder) section(key string, node ast.Node, v reflect.Value) {
 	if !ok {
 		if short, found := shortField(v.Type()); found && describeNode(node) != "nothing" {
 			d.decode(join(key, short.name), node, v.Field(short.index))
+			d.checkEnum(join(key, short.name), short, v.Field(short.index))
 			return
 		}
 		d.unexpected(key, node, v.Type())

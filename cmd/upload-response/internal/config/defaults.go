@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding"
+	"errors"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -33,7 +34,7 @@ func setDefaults(v reflect.Value) {
 	}
 }
 
-// setText sets a single value, or a list of one, to what a text says.
+// setText sets a single value, or a list of values with commas between them, to what a text says.
 func setText(v reflect.Value, text string) (err error) {
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		return u.UnmarshalText([]byte(text))
@@ -54,9 +55,11 @@ func setText(v reflect.Value, text string) (err error) {
 		n, err = strconv.ParseUint(text, 10, 32)
 		v.SetUint(n)
 	case reflect.Slice:
-		element := reflect.New(v.Type().Elem()).Elem()
-		err = setText(element, text)
-		v.Set(reflect.Append(v, element))
+		for _, word := range words(text) {
+			element := reflect.New(v.Type().Elem()).Elem()
+			err = errors.Join(err, setText(element, word))
+			v.Set(reflect.Append(v, element))
+		}
 	default:
 		panic("config: no text of a " + v.Type().String())
 	}

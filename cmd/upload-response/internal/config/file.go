@@ -5,8 +5,8 @@ import "github.com/goccy/go-yaml/token"
 // File is a configuration file. A key that does not stand in the file has its default, and
 // so has the whole of a section that does not.
 type File struct {
-	// Addresses at which clients connect: HOST:PORT, https://HOST:PORT, unix:PATH, fd:N or
-	// https+fd:N. One address need not be a list. Without any, the server takes the sockets
+	// Addresses at which clients connect: HOST:PORT, https://HOST:PORT, unix:PATH, fd:NAME or
+	// https+fd:NAME. One address need not be a list. Without any, the server takes the sockets
 	// that systemd passes on.
 	Listen []string `yaml:"listen" upgrade:"1" flag:"listen" default:"127.0.0.1:8080" hint:"bind,port,address"`
 	// Permissions of Unix sockets for clients.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/wavey-ai/upload-response/server"
 )
 
 // good parses a text in which nothing may be wrong.
@@ -109,6 +111,26 @@ func here(t *testing.T) Path {
 	return Path(dir)
 }
 
+func TestARouteSaysWhatIsServedAgain(t *testing.T) {
+	both := server.DefaultRetries()
+	for text, want := range map[string]*server.Retries{
+		"":                            nil,
+		"retry: ,":                    &both,
+		"retry: 1,":                   &both,
+		"retry: 0,":                   {OnRefused: true},
+		"retry: {on: []},":            {Times: 1},
+		"retry: {on: refused},":       {OnRefused: true, Times: 1},
+		"retry: {on: died},":          {OnDied: true, Times: 1},
+		"retry: {on: [], times: 0},":  {},
+		"retry: {on: [died], <<: {}}": {OnDied: true, Times: 1},
+	} {
+		f := good(t, "apps: {web: {command: sh}}\nroutes: [{app: web, "+text+"}]")
+		if got := f.ServerRoutes()[0].Retries; !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, want %+v", text, got, want)
+		}
+	}
+}
+
 func TestJSONIsAConfiguration(t *testing.T) {
 	f := good(t, `{"apps": {"web": {"command": ["sh"], "environment": {"A": "1"}}},
 		"limits": {"rate": 5, "body": 1048576}, "timeouts": {"idle": "1m30s"}}`)
@@ -183,6 +205,11 @@ func TestEachMistakeIsShownAtItsPlaceWithWhatToDo(t *testing.T) {
 		{"routes: [{match: {method: get}, respond: 204}]", "1:27", "want a method in capitals, such as GET"},
 		{"routes: [{limit: {rate: 1/s, by: ip}, respond: 204}]", "1:34", "want address, or header:"},
 		{"routes: [{limit: {burst: 4}, respond: 204}]", "1:26", "burst needs rate"},
+		{"routes: [{retry: 0, respond: 204}]", "1:18", "retry is about the workers of an app"},
+		{"apps: {a: {command: sh}}\nroutes: [{retry: {on: died, times: 0}, app: a}]", "2:36", "on has died, and times is 0: remove one of them"},
+		{"apps: {a: {command: sh}}\nroutes: [{retry: 2, app: a}]", "2:18", "times: want 0 or 1"},
+		{"apps: {a: {command: sh}}\nroutes: [{retry: {on: [refuse]}, app: a}]", "2:24",
+			"on: want refused or died: did you mean refused?"},
 		{"routes: [{name: a, respond: 204}, {name: a, respond: 204}]", "1:42", "route 1 has this name, too"},
 		{"routes: [{files: " + dir + "/gone}]", "1:18", dir + "/gone: no such file or directory"},
 		{"routes: [{files: " + dir + "/plain}]", "1:18", dir + "/plain is not a folder"},
@@ -194,6 +221,16 @@ func TestEachMistakeIsShownAtItsPlaceWithWhatToDo(t *testing.T) {
 		{"routes: [{match: {path: /a*b}, respond: 204}]", "1:10", "/a*b"},
 		{"apps: {web: {command: a > b}}", "1:23", "command: no shell runs this, so that > has no meaning"},
 		{"apps: {web: {command: sh, user: no-such-user}}", "1:33", "user: there is no user no-such-user"},
+		{"apps: {web: {command: sh, user: 70001}}", "1:33", "user: no user has the number 70001"},
+		{"apps: {web: {command: sh, isolation: true}}", "1:27", "unknown key isolation: did you mean sandbox?"},
+		{"apps: {web: {command: sh, sandbox: on}}", "1:36", `want true or false, not "on"`},
+		{"apps: {web: {command: sh, sandbox: {rw: [/tmp]}}}", "1:37", "unknown key rw: did you mean write?"},
+		{"apps: {web: {command: sh, sandbox: {read: [/usr, " + dir + "/gone]}}}", "1:50",
+			dir + "/gone: no such file or directory: what a sandbox opens has to exist"},
+		{"apps: {web: {command: sh, sandbox: {connect: [postgres]}}}", "1:47",
+			"connect[0]: want the number of a TCP port"},
+		{"apps: {web: {command: sh, sandbox: {bind: 65536}}}", "1:43", "want the number of a TCP port, 0 to 65535"},
+		{"apps: {web: {sandbox: true}}", "1:23", "sandbox is about processes, and app web has none"},
 		{"apps: {web: {command: [" + dir + "/gone]}}", "1:24",
 			"cannot execute " + dir + "/gone: no such file or directory"},
 		{"apps: {web: {command: " + dir + "/plain}}", "1:23", "cannot execute " + dir + "/plain: permission denied"},

@@ -11,6 +11,9 @@ type Route struct {
 	StripPrefix string `yaml:"strip-prefix" hint:"strip,rewrite"`
 	// What clients may send to this route.
 	Limit RouteLimit `yaml:"limit"`
+	// Which requests are served by another worker when one has failed them, as far as they are
+	// whole in memory and nothing of the response has come. A number alone is times.
+	Retry Retry `yaml:"retry" hint:"retries,proxy-next-upstream"`
 	// The app that answers.
 	App string `yaml:"app" hint:"pool,pass,proxy,proxy-pass,upstream,backend"`
 	// Files that answer. A path alone is the folder.
@@ -45,6 +48,15 @@ type RouteLimit struct {
 	By string `yaml:"by" default:"address"`
 	// Most bytes in the body of a request, in place of limits.body; 0: that one.
 	Body Size `yaml:"body" default:"0" hint:"max-body-size"`
+}
+
+// Retry says which requests of an app are served by another worker when one has failed them.
+type Retry struct {
+	// refused: no worker has begun with the request. died: the worker died with it, and the method
+	// is idempotent. An empty list: none.
+	On []string `yaml:"on" default:"refused,died" enum:"refused,died"`
+	// How often after a worker died with the request; 0: never.
+	Times int `yaml:"times" short:"true" default:"1" enum:"0,1" hint:"attempts,tries"`
 }
 
 // Files serves the files of a folder. What a symbolic link leads to outside of it is not served.

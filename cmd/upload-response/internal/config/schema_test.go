@@ -60,6 +60,8 @@ func textSchema(t reflect.Type) *jsonschema.Schema {
 		return either(text(`^(0o)?[0-7]{1,4}$`), &jsonschema.Schema{Type: "integer", Minimum: "0"})
 	case reflect.TypeFor[QueueWait]():
 		return text(`^queue-wait *> *[0-9].*$`)
+	case reflect.TypeFor[Port]():
+		return &jsonschema.Schema{Type: "integer", Minimum: "0", Maximum: "65535"}
 	case reflect.TypeFor[Command]():
 		return either(&jsonschema.Schema{Type: "array", Items: scalar()}, &jsonschema.Schema{Type: "string"})
 	}
@@ -130,7 +132,10 @@ func (m *schemaMaker) property(f field, p *jsonschema.Schema) *jsonschema.Schema
 		p.Enum = values
 	}
 	p.Description = description
-	if f.value != "" {
+	switch {
+	case list && f.enum != nil && f.value != "":
+		p.Default = words(f.value)
+	case f.value != "":
 		p.Default = defaultValue(f, f.value)
 	}
 	return p
@@ -237,7 +242,8 @@ func everyForm() []string {
 		"apps: {web: {command: sh -c x, processes: 4}}", "apps: {web: {command: [sh, 5], processes: {max: 4}}}",
 		"apps: {web: }", "apps: {web: {python: 'a:b', limits: {cpu: 200%, memory: 1GiB}, recycle: {jitter: 0.1}}}",
 		"x-mine: &a {processes: 2}\napps: {web: {<<: *a, command: sh, environment: {A: 1, B: true, C: x}}}",
-		"routes: [{respond: 204}]", "routes: [{redirect: /x, match: {path: /a}}, {files: {root: ., expires: 1y}}]",
+		"routes: [{respond: 204}]", "apps: {a: {command: sh}}\nroutes: [{app: a, retry: 0}]",
+		"apps: {a: {command: sh}}\nroutes: [{app: a, retry: {on: [refused], times: 1}}]", "routes: [{redirect: /x, match: {path: /a}}, {files: {root: ., expires: 1y}}]",
 		"timeouts: {idle: 1m30s, client: 1d, stall: 0}", "limits: {rate: 100/s, body: 0}", "limits: {rate: 5}",
 		"attach: {uids: 5, gids: [6, 7]}", "log: {level: debug, access: true}", "listen-mode: 0660",
 	}

@@ -79,6 +79,8 @@ func (f *File) applies(key string) bool {
 		switch scales := app.Processes.Max > 0; {
 		case len(app.Command) == 0 && app.Python == "" && slices.Contains(forProcesses, section):
 			return false
+		case section == "sandbox":
+			return f.sandbox(name) != nil && setting != "sandbox.enabled"
 		case setting == "interface":
 			return app.Python != ""
 		case setting == "processes.fixed":

@@ -106,8 +106,8 @@ var stateStyles = map[string]lipgloss.Style{
 }
 
 func (f *frame) apps() []string {
-	columns := []column{{"APP", 16, false}, {"STATE", 8, false}, {"WORKERS", 8, true}, {"BUSY", 12, false},
-		{"", 9, true}, {"QUEUE", 6, true}, {"RESTARTS", 8, true}, {"", 0, false}}
+	columns := []column{{"APP", 16, false, 0}, {"STATE", 8, false, 0}, {"WORKERS", 8, true, 0},
+		{"", 12, false, 1}, {"BUSY", 9, true, 0}, {"QUEUE", 6, true, 0}, {"RESTARTS", 8, true, 2}, {"", 0, false, 0}}
 	var rows []row
 	for i := range f.status.Apps {
 		a := &f.status.Apps[i]
@@ -127,8 +127,9 @@ func (f *frame) apps() []string {
 }
 
 func (f *frame) workers() []string {
-	columns := []column{{"WORKER", 16, false}, {"STATE", 20, false}, {"PID", 8, true}, {"BUSY", 8, false},
-		{"", 7, true}, {"SERVED", 9, true}, {"/S", 7, true}, {"MEMORY", 9, true}, {"CPU", 5, true}, {"AGE", 0, false}}
+	columns := []column{{"WORKER", 16, false, 0}, {"STATE", 20, false, 0}, {"PID", 8, true, 3},
+		{"", 8, false, 1}, {"BUSY", 7, true, 0}, {"SERVED", 9, true, 2}, {"/S", 7, true, 5}, {"MEMORY", 9, true, 4},
+		{"CPU", 5, true, 6}, {"AGE", 0, false, 0}}
 	var rows []row
 	for i := range f.status.Workers {
 		w := &f.status.Workers[i]
@@ -158,8 +159,9 @@ func (f *frame) workers() []string {
 }
 
 func (f *frame) streams() []string {
-	columns := []column{{"AGE", 7, true}, {"REQUEST", 0, false}, {"WORKER", 14, false}, {"RECEIVED", 9, true},
-		{"/S", 9, true}, {"SENT", 9, true}, {"/S", 9, true}, {"WAITS FOR", 18, false}}
+	columns := []column{{"AGE", 7, true, 0}, {"REQUEST", 0, false, 0}, {"WORKER", 14, false, 5},
+		{"RECEIVED", 9, true, 3}, {"/S", 9, true, 1}, {"SENT", 9, true, 4}, {"/S", 9, true, 2},
+		{"WAITS FOR", 18, false, 0}}
 	var rows []row
 	for i := range f.status.Streams {
 		s := &f.status.Streams[i]

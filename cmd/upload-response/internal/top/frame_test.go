@@ -72,6 +72,23 @@ func TestAFrameFitsItsTerminal(t *testing.T) {
 	}
 }
 
+func TestANarrowFrameLeavesColumnsOut(t *testing.T) {
+	for width, rows := range map[int][]string{
+		120: {"PID             BUSY    SERVED      /S    MEMORY   CPU AGE", "RECEIVED        /S      SENT        /S WAITS FOR"},
+		100: {"STATE                     PID    BUSY    SERVED      /S    MEMORY   CPU AGE", "SENT        /S WAITS FOR"},
+		80: {"STATE                   BUSY      /S    MEMORY   CPU AGE", "RECEIVED      SENT WAITS FOR",
+			"no worker comes up"},
+		40: {"WORKER           STATE", "AGE REQUEST       WAITS FOR"},
+	} {
+		got := plainText(frameOf(statusAfter(10, 1), statusAfter(12, 1), width, 0).lines())
+		for _, want := range rows {
+			if !strings.Contains(got, want) {
+				t.Errorf("%d: no %q in\n%s", width, want, got)
+			}
+		}
+	}
+}
+
 func TestTheSelectedRowIsAlwaysInSight(t *testing.T) {
 	m := &model{}
 	m.Update(tea.WindowSizeMsg{Width: 100, Height: 24})

@@ -1,6 +1,7 @@
 package top
 
 import (
+	"slices"
 	"strings"
 
 	"charm.land/lipgloss/v2"
@@ -24,6 +25,7 @@ type column struct {
 	head  string
 	width int  // cells; 0: what is left
 	right bool // numbers are at the right
+	order int  // in which columns give way on a narrow terminal, 1 first; 0: it stays
 }
 
 // cell is one field of a table.
@@ -45,14 +47,13 @@ const leastRest = 10
 
 // render returns the lines of a table: one with the heads, and one for each row.
 func render(width int, columns []column, rows []row) []string {
-	rest := width
-	for _, c := range columns {
-		rest -= c.width + 1
-	}
-	rest = max(rest+1, leastRest)
+	shown, rest := columnsWithin(width, columns)
 	line := func(cells []cell, selected bool) string {
 		var b strings.Builder
 		for i, c := range columns {
+			if !shown[i] {
+				continue
+			}
 			n := c.width
 			if n == 0 {
 				n = rest
@@ -78,6 +79,25 @@ func render(width int, columns []column, rows []row) []string {
 		lines = append(lines, line(r.cells, r.selected))
 	}
 	return lines
+}
+
+// columnsWithin returns which columns a table of a width has room for, and what they leave for the one that takes
+// the rest.
+func columnsWithin(width int, columns []column) (shown []bool, rest int) {
+	shown, rest = make([]bool, len(columns)), width+1
+	for i, c := range columns {
+		shown[i] = true
+		rest -= c.width + 1
+	}
+	for order := 1; rest < leastRest; order++ {
+		i := slices.IndexFunc(columns, func(c column) bool { return c.order == order })
+		if i < 0 {
+			break
+		}
+		shown[i] = false
+		rest += columns[i].width + 1
+	}
+	return shown, max(rest, leastRest)
 }
 
 // fit returns text that is exactly so many cells wide.

@@ -152,7 +152,8 @@ static inline int ur__connect(ur_link *l, ur_options *o, const char *path) {
     while (connect(l->socket, (const struct sockaddr *)&address, sizeof address) != 0) {
         err = errno == EINTR ? ur__wait_until(l->socket, deadline) : ur__errno();
         if (err != 0) {
-            return ur__fail_attach(o, err, "cannot connect to ", ur__text(path));
+            (void)snprintf(o->refusal, sizeof o->refusal, "cannot connect to %s: %s", path, strerror(-err));
+            return err;
         }
     }
     return ur__check_server(l, o, path);

@@ -162,3 +162,58 @@ func TestWhatIsGuardedStaysClosed(t *testing.T) {
 		}
 	}
 }
+
+func TestAccessLogsAreConverted(t *testing.T) {
+	nginx := func(log string) func() (*Result, error) {
+		return func() (*Result, error) { return NGINX([]byte(log + "\nserver { listen 80; return 204; }")) }
+	}
+	unit := func(log string) func() (*Result, error) {
+		return func() (*Result, error) {
+			return Unit([]byte(`{"listeners": {"*:80": {"pass": "routes"}}, "routes": [{"action": {"return": 204}}],
+				"access_log": ` + log + `}`))
+		}
+	}
+	gunicorn := func(log string) func() (*Result, error) {
+		return func() (*Result, error) { return Gunicorn([]byte(log), "shop:app") }
+	}
+	for name, test := range map[string]struct {
+		convert func() (*Result, error)
+		want    config.AccessLog
+		left    string // in a line of what is not converted
+	}{
+		"nginx": {nginx("access_log /var/log/a.log;"),
+			config.AccessLog{Enabled: true, Format: "combined", File: "/var/log/a.log"}, ""},
+		"nginx, off": {nginx("access_log off;"), config.AccessLog{}, ""},
+		"nginx, no such variable": {nginx("log_format x '$upstream_addr'; access_log /dev/stdout x;"),
+			config.AccessLog{}, "access_log /dev/stdout x"},
+		"nginx, two files": {nginx("access_log a.log; access_log b.log;"),
+			config.AccessLog{Enabled: true, Format: "combined", File: "a.log"}, "access_log b.log"},
+		"nginx, the common format": {
+			nginx(`log_format c '$remote_addr - - [$time_local] "$request" $status $body_bytes_sent'; access_log /dev/stdout c;`),
+			config.AccessLog{Enabled: true, Format: "common"}, ""},
+		"Unit": {unit(`"/var/log/a.log"`),
+			config.AccessLog{Enabled: true, Format: "combined", File: "/var/log/a.log"}, ""},
+		"Unit, a format": {unit(`{"path": "/var/log/a.log", "format": "${method} $request_uri $status"}`),
+			config.AccessLog{Enabled: true, Format: "{method} {target} {status}", File: "/var/log/a.log"}, ""},
+		"Unit, no such variable": {unit(`{"path": "/var/log/a.log", "format": "$cookie_x"}`),
+			config.AccessLog{Enabled: true, Format: "combined", File: "/var/log/a.log"}, "access_log.format"},
+		"gunicorn": {gunicorn("accesslog = '-'"), config.AccessLog{Enabled: true, Format: "combined"}, ""},
+		"gunicorn, a format": {gunicorn("access_log_format = '%(t)s %(m)s %(U)s'\naccesslog = 'a.log'"),
+			config.AccessLog{Enabled: true, Format: "[{time_clf}] {method} {path}", File: "a.log"}, ""},
+		"gunicorn, a format alone": {gunicorn("access_log_format = '%(m)s'"), config.AccessLog{}, ""},
+		"gunicorn, no such variable": {gunicorn("accesslog = '-'\naccess_log_format = '%({x}i)s'"),
+			config.AccessLog{Enabled: true, Format: "combined"}, "access_log_format"},
+	} {
+		got, err := test.convert()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if !reflect.DeepEqual(got.File.Log.Access, test.want) {
+			t.Errorf("%s: %+v, want %+v", name, got.File.Log.Access, test.want)
+		}
+		if left := strings.Join(got.Left, "\n"); !strings.Contains(left, test.left) || test.left == "" && left != "" {
+			t.Errorf("%s: not converted: %q, want %q", name, left, test.left)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -97,8 +98,13 @@ func (g *gunicorn) setText(name string, value any) bool {
 		g.File.Log.Level = level
 		return found
 	case "accesslog":
-		g.File.Log.Access.Enabled = true
-		return text == "-"
+		g.accessLog(text, cmp.Or(g.File.Log.Access.Format, "combined"))
+	case "access_log_format":
+		format, ok := atoms.template(text)
+		if log, _ := g.values["accesslog"].(string); ok && log != "" {
+			g.accessLog(log, format)
+		}
+		return ok
 	case "pythonpath":
 		g.setVariable("PYTHONPATH", strings.ReplaceAll(text, ",", ":"))
 	case "ca_certs":

@@ -25,7 +25,7 @@ func NGINX(text []byte) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("this is not a configuration of nginx: %w", err)
 	}
-	n := nginxFile{Result: newResult(), upstreams: map[string]bool{}}
+	n := nginxFile{Result: newResult(), upstreams: map[string]bool{}, logFormats: map[string]string{}}
 	n.collect(read.Directives)
 	if len(n.servers) == 0 {
 		return nil, fmt.Errorf("there is no server block")
@@ -39,9 +39,10 @@ func NGINX(text []byte) (*Result, error) {
 
 type nginxFile struct {
 	*Result
-	servers   []nginxServer
-	upstreams map[string]bool
-	ranked    []rankedRoute
+	servers    []nginxServer
+	upstreams  map[string]bool
+	logFormats map[string]string // by name
+	ranked     []rankedRoute
 }
 
 // nginxServer is a server block.
@@ -95,9 +96,12 @@ func words(d nginx.IDirective) (list []string) {
 	return list
 }
 
+// escapes are those of quoted text.
+var escapes = strings.NewReplacer(`\n`, "\n", `\t`, "\t", `\r`, "\r", `\"`, `"`, `\'`, `'`, `\\`, `\`)
+
 func unquote(text string) string {
 	if len(text) >= 2 && (text[0] == '"' || text[0] == '\'') && text[len(text)-1] == text[0] {
-		return text[1 : len(text)-1]
+		return escapes.Replace(text[1 : len(text)-1])
 	}
 	return text
 }
@@ -163,8 +167,10 @@ func (n *nginxFile) general(d nginx.IDirective) bool {
 	case "gzip_min_length":
 		return n.File.Compress.Min.UnmarshalText([]byte(args[0])) == nil && n.File.Compress.Min > 0
 	case "access_log":
-		n.File.Log.Access.Enabled = args[0] != "off"
-	case "gzip_types", "gzip_vary", "gzip_proxied", "gzip_comp_level", "gzip_disable", "log_format",
+		return n.accessLogOf(args)
+	case "log_format":
+		n.logFormats[args[0]] = strings.Join(args[1:], "")
+	case "gzip_types", "gzip_vary", "gzip_proxied", "gzip_comp_level", "gzip_disable",
 		"proxy_http_version",
 		"proxy_buffering", "proxy_request_buffering", "proxy_redirect", "ssl_protocols", "ssl_ciphers",
 		"ssl_prefer_server_ciphers", "ssl_session_cache", "ssl_session_timeout", "http2", "http3":
@@ -174,6 +180,29 @@ func (n *nginxFile) general(d nginx.IDirective) bool {
 	default:
 		return false
 	}
+	return true
+}
+
+// accessLogOf converts access_log. There is one access log here: of several, the first counts.
+func (n *nginxFile) accessLogOf(args []string) bool {
+	a, file := &n.File.Log.Access, args[0]
+	if file == "off" {
+		return true
+	}
+	format := "combined"
+	if len(args) > 1 && !strings.Contains(args[1], "=") && args[1] != format {
+		var ok bool
+		if format, ok = dollars.template(n.logFormats[args[1]]); !ok {
+			return false
+		}
+	}
+	if strings.HasPrefix(file, "syslog:") || strings.Contains(file, "$") {
+		return false
+	}
+	if a.Enabled {
+		return a.File == config.Path(file) && a.Format == format
+	}
+	n.accessLog(file, format)
 	return true
 }
 
