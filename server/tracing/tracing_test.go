@@ -218,8 +218,8 @@ func TestACollectorGetsTheSpansOfARequestWithTheRightParents(t *testing.T) {
 	for _, a := range whole.Attributes {
 		attributes[a.Key] = strings.Trim(a.Value.String(), `"`)
 	}
-	if a := work.Attributes; len(a) != 1 || a[0].Key != "upload_response.worker" || a[0].Value.GetStringValue() != "web/0" {
-		t.Errorf("the worker's span has %v", a)
+	if a := work.Attributes[0]; a.Key != "upload_response.worker" || a.Value.GetStringValue() != "web/0" {
+		t.Errorf("the worker's span has %v", work.Attributes)
 	}
 	for key, want := range map[string]string{
 		"http.request.method": "GET", "http.response.status_code": "200", "url.path": "/a", "http.route": "/",
