@@ -74,8 +74,10 @@ func TestAFrameFitsItsTerminal(t *testing.T) {
 
 func TestANarrowFrameLeavesColumnsOut(t *testing.T) {
 	for width, rows := range map[int][]string{
-		120: {"PID             BUSY    SERVED      /S    MEMORY   CPU AGE", "RECEIVED        /S      SENT        /S WAITS FOR"},
-		100: {"STATE                     PID    BUSY    SERVED      /S    MEMORY   CPU AGE", "SENT        /S WAITS FOR"},
+		120: {"PID             BUSY    SERVED      /S    MEMORY   CPU AGE",
+			"RECEIVED        /S      SENT        /S WAITS FOR"},
+		100: {"STATE                     PID    BUSY    SERVED      /S    MEMORY   CPU AGE",
+			"SENT        /S WAITS FOR"},
 		80: {"STATE                   BUSY      /S    MEMORY   CPU AGE", "RECEIVED      SENT WAITS FOR",
 			"no worker comes up"},
 		40: {"WORKER           STATE", "AGE REQUEST       WAITS FOR"},

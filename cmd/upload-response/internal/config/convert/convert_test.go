@@ -189,7 +189,8 @@ func TestAccessLogsAreConverted(t *testing.T) {
 		"nginx, two files": {nginx("access_log a.log; access_log b.log;"),
 			config.AccessLog{Enabled: true, Format: "combined", File: "a.log"}, "access_log b.log"},
 		"nginx, the common format": {
-			nginx(`log_format c '$remote_addr - - [$time_local] "$request" $status $body_bytes_sent'; access_log /dev/stdout c;`),
+			nginx(`log_format c '$remote_addr - - [$time_local] "$request" $status $body_bytes_sent';
+				access_log /dev/stdout c;`),
 			config.AccessLog{Enabled: true, Format: "common"}, ""},
 		"Unit": {unit(`"/var/log/a.log"`),
 			config.AccessLog{Enabled: true, Format: "combined", File: "/var/log/a.log"}, ""},
