@@ -75,7 +75,8 @@ func (s *server) failures() map[string]int {
 
 // isLogged reports whether the log has each failure with a reason: those by a worker, or by us.
 func isLogged(reason string) bool {
-	return strings.HasPrefix(reason, "worker_") || reason == "invalid_response_from_worker" || reason == "internal_error"
+	return strings.HasPrefix(reason, "worker_") || strings.HasPrefix(reason, "invalid_response_") ||
+		reason == "internal_error"
 }
 
 // note counts what a client was answered; 0: its response broke off, or there was none.

@@ -31,7 +31,7 @@ import (
 )
 
 var (
-	superviseTime = flag.Duration("supervise.time", 0, "how long each misdeed is done alone, and all together; 0 is a short run")
+	superviseTime = flag.Duration("supervise.time", 0, "how long each misdeed is done, and all together; 0: short")
 	superviseSeed = flag.Uint64("supervise.seed", 0, "of the random numbers; 0 is another one each time")
 )
 
