@@ -56,6 +56,8 @@ func (k *keyTester) other(key string, f reflect.StructField) string {
 		"apps.NAME.virtualenv": k.dir, "apps.NAME.environment": "{A: b}", "apps.NAME.user": "root",
 		"apps.NAME.watch": "['*.py']", "apps.NAME.limits.cpu": "150%", "apps.NAME.attach.uids": "[7]",
 		"apps.NAME.attach.gids": "[7]", "apps.NAME.processes.scale-up-when": "queue-wait > 1s",
+		"apps.NAME.sandbox.enabled": "false", "apps.NAME.sandbox.read": k.dir, "apps.NAME.sandbox.write": k.dir,
+		"apps.NAME.sandbox.connect": "[]", "apps.NAME.sandbox.bind": "[443]",
 		"routes[].name": "x", "routes[].match.host": "a.example.org", "routes[].match.path": "/a",
 		"routes[].match.method": "PUT", "routes[].match.header": "{A: b}", "routes[].strip-prefix": "/a",
 		"routes[].limit.by": "header:A", "routes[].app": "second", "routes[].files.root": k.dir,

@@ -16,6 +16,7 @@ import (
 
 // check notes what makes no sense, although it can be read.
 func (f *File) check() {
+	f.completeSandboxes()
 	for _, name := range f.AppNames() {
 		f.checkApp(name)
 	}

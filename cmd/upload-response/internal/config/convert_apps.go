@@ -19,7 +19,6 @@ func (f *File) Workers(response time.Duration) (list []supervise.App) {
 			continue
 		}
 		to := app.supervised(name)
-		to.Sandbox = f.sandbox(name)
 		if !f.has("apps." + name + ".stuck.after") {
 			to.Stuck.After = response
 		}
@@ -50,6 +49,7 @@ func (a *App) supervised(name string) supervise.App {
 	to.Limits = supervise.Limits{
 		OpenFiles: uint64(a.Limits.Nofile), Memory: uint64(a.Limits.Memory), CPU: float64(a.Limits.CPU),
 	}
+	to.Sandbox = a.sandbox()
 	return to
 }
 

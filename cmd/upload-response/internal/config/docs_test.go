@@ -114,7 +114,7 @@ func valueOf(key string, f field) string {
 	case reflect.Map:
 		return "names and texts"
 	case reflect.Slice:
-		if kind := f.kind.Elem().Kind(); kind == reflect.Uint32 || kind == reflect.Uint16 {
+		if kind := f.kind.Elem().Kind(); kind == reflect.Uint32 || kind == reflect.Int32 {
 			return "list of numbers"
 		}
 		return "list of texts"

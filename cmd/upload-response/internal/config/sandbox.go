@@ -17,75 +17,105 @@ import (
 // use /dev/null, zero, full, random, urandom and tty. All else is closed, also /tmp and /dev/shm.
 // It gains no rights by set-uid programs, and can signal only itself and its children.
 type Sandbox struct {
-	// Whether the sandbox is in force. It is, too, if one of the other keys is given.
+	// Whether the sandbox is in force. It is, too, if the key sandbox is there without this one.
 	Enabled bool `yaml:"enabled" short:"true" default:"false"`
 	// Files and folders that can be read besides, and programs run in them.
 	Read []Path `yaml:"read" hint:"ro,read-only,read-only-paths,readonlypaths,bindreadonlypaths"`
 	// Files and folders that can be written, such as /tmp and /var/lib/shop. Programs in them are
 	// not run, unless they can be read as well.
 	Write []Path `yaml:"write" hint:"rw,read-write,read-write-paths,readwritepaths,bindpaths,writable"`
-	// TCP ports that can be connected to, such as [443, 5432]; [] is none. Without this key, any.
-	Connect []Port `yaml:"connect" hint:"connect-tcp,ports,network"`
-	// TCP ports on which processes can listen; [] is none, 0 is one that the kernel chooses.
+	// TCP ports that can be connected to, such as [443, 5432]; none, or [], is none.
 	// Without this key, any.
+	Connect []Port `yaml:"connect" hint:"connect-tcp,ports,network"`
+	// TCP ports on which processes can listen; none, or [], is none, 0 is one that the kernel
+	// chooses. Without this key, any.
 	Bind []Port `yaml:"bind" hint:"bind-tcp,listen,socketbindallow"`
 	// Refuse the configuration where the kernel cannot enforce all of this. Otherwise the app runs,
 	// and the log says what is not in force.
 	Required bool `yaml:"required" default:"false" hint:"strict"`
 }
 
-// Port is the number of a TCP port.
-type Port uint16
+// Port is the number of a TCP port; negative: none.
+type Port int32
 
-// UnmarshalText reads a number.
+const noPort Port = -1
+
+// UnmarshalText reads a number, or none.
 func (p *Port) UnmarshalText(text []byte) error {
+	if string(text) == "none" {
+		*p = noPort
+		return nil
+	}
 	n, err := strconv.ParseUint(string(text), 10, 16)
 	if err != nil {
-		return errors.New("want the number of a TCP port, 0 to 65535")
+		return errors.New("want the number of a TCP port, 0 to 65535, or none")
 	}
 	*p = Port(n)
 	return nil
 }
 
-// String returns the number.
-func (p Port) String() string { return strconv.Itoa(int(p)) }
+// String returns the number, or none.
+func (p Port) String() string {
+	if p == noPort {
+		return "none"
+	}
+	return strconv.Itoa(int(p))
+}
 
 // MarshalText returns what String does.
 func (p Port) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// sandbox returns the sandbox of an app; nil: it has none.
-func (f *File) sandbox(name string) *supervise.Sandbox {
-	key, s := "apps."+name+".sandbox", f.Apps[name].Sandbox
-	if on := s.Enabled || !f.has(key+".enabled"); !f.has(key) || !on {
+// completeSandboxes puts into the values what is said by a key that is there, so that it can be
+// seen, and compared: a sandbox is in force, and an empty list of ports is none.
+func (f *File) completeSandboxes() {
+	for name, app := range f.Apps {
+		key, s := "apps."+name+".sandbox", &app.Sandbox
+		if f.has(key) && !f.has(key+".enabled") {
+			s.Enabled = true
+		}
+		if f.has(key+".connect") && len(s.Connect) == 0 {
+			s.Connect = []Port{noPort}
+		}
+		if f.has(key+".bind") && len(s.Bind) == 0 {
+			s.Bind = []Port{noPort}
+		}
+		f.Apps[name] = app
+	}
+}
+
+// sandbox returns the sandbox of the app; nil: it has none.
+func (a *App) sandbox() *supervise.Sandbox {
+	s := &a.Sandbox
+	if !s.Enabled {
 		return nil
 	}
-	box := &supervise.Sandbox{Required: s.Required}
+	box := &supervise.Sandbox{Required: s.Required, Connect: portNumbers(s.Connect), Bind: portNumbers(s.Bind)}
 	for _, path := range s.Read {
 		box.Read = append(box.Read, string(path))
 	}
 	for _, path := range s.Write {
 		box.Write = append(box.Write, string(path))
 	}
-	if f.has(key + ".connect") {
-		box.Connect = portNumbers(s.Connect)
-	}
-	if f.has(key + ".bind") {
-		box.Bind = portNumbers(s.Bind)
-	}
 	return box
 }
 
-// portNumbers returns ports as numbers, never nil: none is not any.
+// portNumbers returns ports as numbers; nil: any.
 func portNumbers(ports []Port) []uint16 {
+	if len(ports) == 0 {
+		return nil
+	}
 	list := make([]uint16, 0, len(ports))
 	for _, p := range ports {
-		list = append(list, uint16(p))
+		if p != noPort {
+			list = append(list, uint16(p))
+		}
 	}
 	return list
 }
 
 func (f *File) checkSandbox(name string) {
-	key, s := "apps."+name+".sandbox", f.Apps[name].Sandbox
+	key, app := "apps."+name+".sandbox", f.Apps[name]
+	s := &app.Sandbox
 	for list, paths := range map[string][]Path{".read": s.Read, ".write": s.Write} {
 		for i, path := range paths {
 			if _, err := os.Stat(string(path)); err != nil {
@@ -93,7 +123,7 @@ func (f *File) checkSandbox(name string) {
 			}
 		}
 	}
-	if err := f.sandbox(name).Check(); err != nil {
+	if err := app.sandbox().Check(); err != nil {
 		f.addAt(key+".required", "app %s: %v", name, err)
 	}
 }

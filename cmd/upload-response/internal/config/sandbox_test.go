@@ -24,6 +24,7 @@ func TestAnAppHasTheSandboxThatItsFileSays(t *testing.T) {
 		", sandbox: {write: " + dir + ", read: [/usr]}":     {Read: []string{"/usr"}, Write: []string{dir}},
 		", sandbox: {write: [data]}":                        {Write: []string{filepath.Join(dir, "data")}},
 		", sandbox: {connect: [443, 5432], bind: []}":       {Connect: []uint16{443, 5432}, Bind: []uint16{}},
+		", sandbox: {connect: none}":                        {Connect: []uint16{}},
 		", sandbox: {connect: 443}":                         {Connect: []uint16{443}},
 	} {
 		name := filepath.Join(dir, "upload-response.yaml")

@@ -80,7 +80,7 @@ func (f *File) applies(key string) bool {
 		case len(app.Command) == 0 && app.Python == "" && slices.Contains(forProcesses, section):
 			return false
 		case section == "sandbox":
-			return f.sandbox(name) != nil && setting != "sandbox.enabled"
+			return app.Sandbox.Enabled && setting != "sandbox.enabled"
 		case setting == "interface":
 			return app.Python != ""
 		case setting == "processes.fixed":
