@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/signal"
 	"strconv"
 	"strings"
@@ -60,6 +61,8 @@ func (p *program) newAsker(a *asker) *cobra.Command {
 		switch {
 		case a.usual && errors.Is(err, context.Canceled):
 			return nil
+		case errors.Is(err, os.ErrPermission):
+			return fmt.Errorf("%w (it answers to its own user, and to root)", err)
 		case errors.Is(err, admin.ErrNoServer):
 			return fmt.Errorf("%w (is it running? --socket or --admin says where it is)", err)
 		case errors.As(err, new(*argumentError)):
