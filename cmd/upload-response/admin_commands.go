@@ -23,7 +23,8 @@ import (
 func (p *program) adminCommands() []*cobra.Command {
 	return []*cobra.Command{
 		p.statusCommand(), p.topCommand(), p.workersCommand(), p.streamsCommand(), p.cancelCommand(),
-		p.restartCommand(), p.scaleCommand(), p.stacksCommand(), p.logsCommand(), p.webCommand(),
+		p.restartCommand(), p.scaleCommand(), p.drainCommand(), p.undrainCommand(),
+		p.stacksCommand(), p.logsCommand(), p.webCommand(),
 	}
 }
 
