@@ -217,6 +217,8 @@ func inForce(t *testing.T, before, after *settings) {
 		"shutdown": before.shutdown != after.shutdown, "drain delay": before.drainDelay != after.drainDelay,
 		"reload of workers": before.workers.reload != after.workers.reload,
 		"access log":        before.accessLog != after.accessLog,
+		"its file":          before.logFiles.access != after.logFiles.access,
+		"its format":        before.logFiles.accessFormat != after.logFiles.accessFormat,
 		"skipped paths":     !slices.Equal(before.logFiles.skip, after.logFiles.skip),
 		"apps":              !reflect.DeepEqual(before.apps, after.apps),
 		"router":            !reflect.DeepEqual(routerPart(before), routerPart(after)),
@@ -224,7 +226,9 @@ func inForce(t *testing.T, before, after *settings) {
 	if !slices.Contains(slices.Collect(maps.Values(live)), true) {
 		t.Error("a reload says that it has changed, and it is in force nowhere")
 	}
-	before.logFiles.skip = after.logFiles.skip
+	log := before.logFiles.log
+	before.logFiles = after.logFiles
+	before.logFiles.log = log
 	for name, same := range map[string]bool{
 		"listeners": reflect.DeepEqual(before.listeners, after.listeners), "socket": before.socket == after.socket,
 		"output": before.workers.output == after.workers.output, "dumpable": before.dumpable == after.dumpable,
@@ -249,7 +253,7 @@ func inForce(t *testing.T, before, after *settings) {
 // routerPart returns the configuration of the router without functions, which differ always.
 func routerPart(s *settings) server.Config {
 	c := s.config
-	c.Started, c.OnAttach, c.Ended, c.OnStuck = nil, nil, nil, nil
+	c.Started, c.WorkerName, c.OnAttach, c.Ended, c.OnStuck = nil, nil, nil, nil, nil
 	return c
 }
 

@@ -101,7 +101,13 @@ func TestAReaderThatStopsHoldsUpNobody(t *testing.T) {
 	l := newLogWriter(file)
 	line := strings.Repeat("x", 1023) + "\n"
 	const lines = 4 * maxPending / 1024
-	for range lines {
+	_, _ = l.Write([]byte(line))
+	eventually(t, "the reader to hold up the first line", func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return len(l.pending) == 0
+	})
+	for range lines - 1 {
 		_, _ = l.Write([]byte(line))
 	}
 	lost := l.lost.Load()
