@@ -3,6 +3,10 @@
 # are): its standard library is a part of the server, and faults in it are mended.
 export GOTOOLCHAIN := auto
 
+# As the program is shipped. All targets share what is compiled so, but for those that need the
+# race detector.
+export CGO_ENABLED := 0
+
 GO ?= go
 # Without the version control stamp: it fails in a clone that belongs to another user.
 BUILD := $(GO) build -buildvcs=false
@@ -21,7 +25,7 @@ help: ## List the targets
 .PHONY: build
 build: need-go ## Build the program, and its benchmark, into ./build
 	@mkdir -p build
-	CGO_ENABLED=0 $(BUILD) -o build/ ./cmd/upload-response ./cmd/upload-response-bench
+	$(BUILD) -o build/ ./cmd/upload-response ./cmd/upload-response-bench
 
 # The examples of the SDKs that the demo runs; those in Python if there is one. They
 # need not be installed for it.
@@ -61,14 +65,24 @@ check: build ## Check the format, and test what the race detector would change (
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "not formatted (make fmt):" $$unformatted; exit 1; }
 	UPLOAD_RESPONSE=$(CURDIR)/build/upload-response $(GO) test $(PLAIN)
 
-# How many packages are tested at once: they wait more than they compute. The longest is the
-# first. `make lint` vets them.
-PACKAGES ?= 3
+# How many packages are tested at once: they wait more than they compute. The longest are the
+# first, so that none of them is left alone at the end. `make lint` vets them.
+PACKAGES ?= 4
+LONGEST := $(addprefix ./,tests/conformance tests/e2e/http tests/csdk tests/faults cmd/upload-response \
+  cmd/upload-response-bench tests/clients tests/e2e/slots tests/e2e/slow server/supervise tests/upgrade tests/chaos shm)
+
+# The drivers in Python are run by `make test-python`, without the detector: the server that they
+# talk to is the one that those in Go and C talk to, in the same cases.
+RACELESS_DRIVERS := ^Test(Conformance|OtherDoors)$$/^python
+
+# A process under the race detector sleeps a second before it ends, unless it is told not to.
+# What it found is reported, and is its exit status, all the same.
+export GORACE := atexit_sleep_ms=0
 
 .PHONY: race
 race: build need-cc ## Test everything under the race detector
 	UPLOAD_RESPONSE=$(CURDIR)/build/upload-response CGO_ENABLED=1 $(GO) test -race -vet=off -ldflags=-w -timeout 30m -p $(PACKAGES) \
-	  ./tests/conformance $$($(GO) list ./... | grep -vE "$(RACELESS)")
+	  -skip '$(RACELESS_DRIVERS)' $(LONGEST) $$($(GO) list ./... | grep -vE "$(RACELESS)")
 
 .PHONY: test-c-parts
 test-c-parts: need-cc
@@ -109,8 +123,8 @@ soak-supervise: build need-cc ## Have workers in Go, C, WSGI and ASGI misbehave 
 # An environment for each version: PYTHON=python3.9 make test-python.
 VENV = build/venv-$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-# The drivers that the other targets do not run: those run with the Python that there is.
-PYTHON_DRIVERS := TestConformance/python-uvloop
+# The drivers of the conformance suite that are written in Python, at every door.
+PYTHON_DRIVERS := Test(Conformance|OtherDoors)/^python
 
 # Tests of Python that run side by side: one more than there are cores, since many of them wait.
 PYTEST_WORKERS ?= 3
@@ -119,7 +133,7 @@ PYTEST_WORKERS ?= 3
 test-python: build python-env ## Test the Python SDK, installed from its wheel (PYTHON=python3.9: with that one)
 	@cd sdk/python && bin=../../$(VENV)/bin && $$bin/ruff format --check -q . && $$bin/ruff check -q . && $$bin/mypy && \
 	  UPLOAD_RESPONSE=$(CURDIR)/build/upload-response $$bin/pytest -n $(PYTEST_WORKERS) --dist loadgroup
-	PYTHON=$(CURDIR)/$(VENV)/bin/python $(GO) test -count=1 -run $(PYTHON_DRIVERS) ./tests/conformance
+	PYTHON=$(CURDIR)/$(VENV)/bin/python $(GO) test -count=1 -run '$(PYTHON_DRIVERS)' ./tests/conformance
 
 # How long to fuzz, as in 10m or 1h.
 FUZZ ?= 2m

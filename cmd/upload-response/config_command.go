@@ -40,7 +40,9 @@ func (p *program) check(s *settings, flags *cli.FlagSet) error {
 	if err := s.explain(flags, s.tryStart()); err != nil {
 		return err
 	}
-	warnOfUnknown(slog.New(slog.NewTextHandler(p.stderr, nil)), flags)
+	log := slog.New(slog.NewTextHandler(p.stderr, nil))
+	warnOfUnknown(log, flags)
+	s.warnOfLimits(log)
 	_, err := fmt.Fprintln(p.stdout, s.summary())
 	return err
 }

@@ -24,7 +24,8 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m, nil) }
 
-// built returns the program, which is built once.
+// built returns the program, which is built once, and outside of the checkout, where it would find
+// the SDK.
 var built = sync.OnceValues(func() (string, error) {
 	folder, err := os.MkdirTemp("", "ur-run")
 	if err != nil {
@@ -32,7 +33,9 @@ var built = sync.OnceValues(func() (string, error) {
 	}
 	harness.AtEnd(func() { _ = os.RemoveAll(folder) })
 	path := filepath.Join(folder, "upload-response")
-	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", path, "../../cmd/upload-response").CombinedOutput()
+	command := exec.Command("go", "build", "-buildvcs=false", "-o", path, "../../cmd/upload-response")
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := command.CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("go build: %w: %s", err, out)
 	}
@@ -303,6 +306,14 @@ func TestAnApplicationThatEndsWhileItServesIsStartedAgain(t *testing.T) {
 	if !strings.Contains(r.output.String(), `how="exit status 7"`) {
 		t.Error("the log does not say how it ended")
 	}
+}
+
+func TestARequestIsAShortLine(t *testing.T) {
+	t.Parallel()
+	r := run(t, map[string]string{"app.py": fmt.Sprintf(wsgi, "app", "one")}, withSDK(t), "app.py")
+	r.get("*/*")
+	line := regexp.MustCompile(`(?m)^\S+Z 200 GET / [0-9.e-]+ s$`)
+	harness.Eventually(t, "the line", func() bool { return line.MatchString(r.output.String()) })
 }
 
 func TestAFileWithTheNameOfAnotherModuleIsNotTakenForIt(t *testing.T) {

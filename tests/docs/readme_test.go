@@ -141,7 +141,7 @@ func buildPrograms(t *testing.T) (folder string) {
 		{"go", "build", "-buildvcs=false", "-o", folder + "/", "./cmd/upload-response", "./examples/go/hello"},
 	} {
 		build := exec.Command(command[0], command[1:]...)
-		build.Dir, build.Env = root, append(os.Environ(), "MAKEFLAGS=", "MAKELEVEL=")
+		build.Dir, build.Env = root, append(os.Environ(), "MAKEFLAGS=", "MAKELEVEL=", "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", command, err, out)
 		}

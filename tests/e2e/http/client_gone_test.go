@@ -23,6 +23,7 @@ func awaitGone(t *testing.T, s *harness.Server, n int64) {
 }
 
 func TestAWorkerHearsThatTheClientLeftInTheMiddleOfItsUpload(t *testing.T) {
+	t.Parallel()
 	s, worker := e2etest.StartBoth(t, nil)
 	c := rawclient.Dial(t, s.Addr)
 	c.Begin("POST", "/upload?id=mid", "Content-Length: 1000000")
@@ -35,6 +36,7 @@ func TestAWorkerHearsThatTheClientLeftInTheMiddleOfItsUpload(t *testing.T) {
 }
 
 func TestAWorkerHearsThatTheClientLeftInTheMiddleOfItsDownload(t *testing.T) {
+	t.Parallel()
 	s, worker := e2etest.StartBoth(t, nil)
 	c := rawclient.Dial(t, s.Addr)
 	c.Begin("GET", "/flood?id=mid")
@@ -49,6 +51,7 @@ func TestAWorkerHearsThatTheClientLeftInTheMiddleOfItsDownload(t *testing.T) {
 }
 
 func TestAWorkerHearsThatTheClientLeftWhileNothingMoves(t *testing.T) {
+	t.Parallel()
 	s, worker := e2etest.StartBoth(t, nil)
 	for i, path := range []string{"/wait?id=get", "/wait?id=begun&flush"} {
 		c := rawclient.Dial(t, s.Addr)
@@ -104,6 +107,7 @@ func (b *bottomless) fill(w http.ResponseWriter, _ *http.Request) {
 
 // A writer that compresses takes megabytes before it fails.
 func TestAClientThatLeavesIsNoticedThoughTheWorkerIsAheadAndNoWriteFails(t *testing.T) {
+	t.Parallel()
 	s := harness.Start(t, nil)
 	b := &bottomless{
 		ResponseWriter: httptest.NewRecorder(), test: t.Context(),
@@ -131,6 +135,7 @@ func TestAClientThatLeavesIsNoticedThoughTheWorkerIsAheadAndNoWriteFails(t *test
 }
 
 func TestAClientThatLeavesTheQueueLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
 	s, _ := e2etest.StartBoth(t, e2etest.KeepSlowClients, e2etest.LanesVariable+"=1")
 	busy := e2etest.StartHold(t, s)
 	queued := rawclient.Dial(t, s.Addr)

@@ -39,6 +39,7 @@ var withCompression = func(c *server.Config) { c.Compress = true }
 var bothCodings = []string{"gzip", "zstd"}
 
 func TestResponsesAreCompressedForThoseWhoTakeItThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughEachDoor(t, withCompression, func(v *e2etest.Visitor) {
 		for _, coding := range bothCodings {
 			for _, query := range []string{"", "&field=Content-Length:100000", "&flush", `&field=Etag:"tag"&flush`} {
@@ -70,6 +71,7 @@ func TestResponsesAreCompressedForThoseWhoTakeItThroughEachDoor(t *testing.T) {
 }
 
 func TestResponsesWithoutABodyHaveNoneOfACompressorThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughEachDoor(t, withCompression, func(v *e2etest.Visitor) {
 		for _, c := range []struct {
 			method, query string
@@ -109,6 +111,7 @@ func TestResponsesWithoutABodyHaveNoneOfACompressorThroughEachDoor(t *testing.T)
 }
 
 func TestWhatACacheLearnsOfACompressedResponseIsAlwaysTheSameThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughEachDoor(t, withCompression, func(v *e2etest.Visitor) {
 		for _, tag := range []string{`"v1"`, `"v,1"`} {
 			escaped := url.QueryEscape(tag)
@@ -148,6 +151,7 @@ func TestWhatACacheLearnsOfACompressedResponseIsAlwaysTheSameThroughEachDoor(t *
 
 // What the worker has flushed can be made of what has come.
 func TestACompressedConversationIsNotHeldBackThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughEachDoor(t, withCompression, func(v *e2etest.Visitor) {
 		for _, coding := range bothCodings {
 			body, upload := io.Pipe()
@@ -169,6 +173,7 @@ func TestACompressedConversationIsNotHeldBackThroughEachDoor(t *testing.T) {
 }
 
 func TestTrailersFollowACompressedBodyThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughEachDoor(t, withCompression, func(v *e2etest.Visitor) {
 		response := v.Do(v.Accept("zstd", "GET",
 			"/reply?length=5000&field=Content-Type:text/plain&field=Trailer:X-Sum&trailer=X-Sum:abc", nil))
@@ -182,6 +187,7 @@ func TestTrailersFollowACompressedBodyThroughEachDoor(t *testing.T) {
 }
 
 func TestACompressedResponseThatBreaksOffNeverLooksCompleteThroughAnyDoor(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughEachDoor(t, withCompression, func(v *e2etest.Visitor) {
 		for _, query := range []string{
 			"field=Content-Length:100000&length=99999", "field=Content-Length:10000&length=20000",
@@ -202,6 +208,7 @@ func TestACompressedResponseThatBreaksOffNeverLooksCompleteThroughAnyDoor(t *tes
 }
 
 func TestNothingIsCompressedUnlessSomebodySaysSo(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
 		response := v.Do(v.Accept("gzip, zstd", "GET", "/reply?length=100000&field=Content-Type:text/plain", nil))
 		if got := e2etest.WantStatus(v, response, http.StatusOK); len(got) != 100000 ||
@@ -213,6 +220,7 @@ func TestNothingIsCompressedUnlessSomebodySaysSo(t *testing.T) {
 
 // A client that does not read holds an encoder as long as it may, and no longer.
 func TestEncodersComeBackFromClientsThatLeave(t *testing.T) {
+	t.Parallel()
 	s, worker := e2etest.StartBoth(t, func(c *server.Config) { c.Compress, c.NumStreams = true, 200 })
 	secure := s.Secure(t)
 	for round := range 3 { // of more than there are encoders

@@ -18,6 +18,7 @@ import (
 const evil = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 
 func TestAnEarlyResponseToABigUploadIsReadWhileItUploads(t *testing.T) {
+	t.Parallel()
 	s, _ := e2etest.StartBoth(t, nil)
 	e2etest.Together(t, []int{0, 100, 1000000}, func(t *testing.T, n int) {
 		c := rawclient.Dial(t, s.Addr)
@@ -36,6 +37,7 @@ func TestAnEarlyResponseToABigUploadIsReadWhileItUploads(t *testing.T) {
 }
 
 func TestAClientThatUploadsOnGetsTheEarlyResponse(t *testing.T) {
+	t.Parallel()
 	s, _ := e2etest.StartBoth(t, nil)
 	for range 10 {
 		client := harness.NewClient(t, 1, nil) // a response before a chunked upload has ended cannot say "close"
@@ -49,6 +51,7 @@ func TestAClientThatUploadsOnGetsTheEarlyResponse(t *testing.T) {
 }
 
 func TestSmallLeftoversOfAnUploadCostNoConnection(t *testing.T) {
+	t.Parallel()
 	s, worker := e2etest.StartBoth(t, nil)
 	leftover := strings.Repeat(evil, 100)
 	for _, query := range []string{"", "&flush", "&read=1", "&flush&read=1000"} {
@@ -68,6 +71,7 @@ func TestSmallLeftoversOfAnUploadCostNoConnection(t *testing.T) {
 }
 
 func TestLargeLeftoversOfAnUploadAreNeverARequest(t *testing.T) {
+	t.Parallel()
 	s, worker := e2etest.StartBoth(t, nil)
 	leftover := strings.Repeat(evil, 1<<20/len(evil))
 	e2etest.Together(t, []string{"", "&flush", "&read=1000"}, func(t *testing.T, query string) {
@@ -87,6 +91,7 @@ func TestLargeLeftoversOfAnUploadAreNeverARequest(t *testing.T) {
 
 // The rest of the upload may come later than the server is ready to accept.
 func TestAnUploadThatStallsAfterItsResponseIsCutOff(t *testing.T) {
+	t.Parallel()
 	s, _ := e2etest.StartBoth(t, nil)
 	e2etest.Together(t, []string{"Content-Length: 1000", "Content-Length: 100000", "Transfer-Encoding: chunked"},
 		func(t *testing.T, framing string) {
@@ -103,6 +108,7 @@ func TestAnUploadThatStallsAfterItsResponseIsCutOff(t *testing.T) {
 // A worker that has answered and still reads gets the whole upload: the end of
 // the response comes with the end of the upload.
 func TestAnUploadGoesOnAfterTheResponseWhileTheWorkerReads(t *testing.T) {
+	t.Parallel()
 	s, worker := e2etest.StartBoth(t, nil)
 	c := rawclient.Dial(t, s.Addr)
 	c.Begin("POST", "/early?id=on&status=200&n=5&flush&read=10000000", "Content-Length: 3000000")
@@ -119,6 +125,7 @@ func TestAnUploadGoesOnAfterTheResponseWhileTheWorkerReads(t *testing.T) {
 
 // An error that needs no worker is an early response, too.
 func TestAnErrorIsAnsweredThoughTheUploadStalls(t *testing.T) {
+	t.Parallel()
 	s := harness.Start(t, nil) // no worker
 	e2etest.Together(t, []string{"Content-Length: 1000", "Content-Length: 1000000", "Transfer-Encoding: chunked"},
 		func(t *testing.T, framing string) {
@@ -131,6 +138,7 @@ func TestAnErrorIsAnsweredThoughTheUploadStalls(t *testing.T) {
 }
 
 func TestTheConnectionOutlivesAnErrorToASmallUpload(t *testing.T) {
+	t.Parallel()
 	s := harness.Start(t, nil) // no worker
 	c := rawclient.Dial(t, s.Addr)
 	for range 3 {
@@ -143,6 +151,7 @@ func TestTheConnectionOutlivesAnErrorToASmallUpload(t *testing.T) {
 
 // If 100 Continue was never sent, nothing of the upload will come: there is nothing to await.
 func TestAnEarlyResponseToAClientThatExpectsIsNotHeldBack(t *testing.T) {
+	t.Parallel()
 	s, _ := e2etest.StartBoth(t, nil)
 	start := time.Now()
 	for range 40 { // each would wait for half a second

@@ -23,6 +23,7 @@ func accepting(v *e2etest.Visitor, method, path, accept string) *http.Response {
 }
 
 func TestAFailureIsToldAsTheClientPrefers(t *testing.T) {
+	t.Parallel()
 	change := func(c *server.Config) {
 		c.Routes = append(c.Routes, server.Route{Prefix: "/idle", Pool: "idle"})
 	}
@@ -54,6 +55,7 @@ func TestAFailureIsToldAsTheClientPrefers(t *testing.T) {
 }
 
 func TestAPageOfTheUserIsForTheServersFailuresOnly(t *testing.T) {
+	t.Parallel()
 	page := filepath.Join(t.TempDir(), "5xx.html")
 	harness.Check(t, os.WriteFile(page, []byte("<p>We are sorry: $request_id"), 0o600))
 	change := func(c *server.Config) { c.ErrorPages.Pages = map[string]string{"5xx": page} }

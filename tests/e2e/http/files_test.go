@@ -46,6 +46,7 @@ func serveFiles(files server.Files) func(*server.Config) {
 }
 
 func TestFilesComeThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	large := e2etest.Text(largeFile)
 	root := folderOf(t, map[string]string{
 		"index.html": "<p>home", "a.txt": "text", "dir/index.html": "<p>dir", "empty.css": "", "large.bin": large,
@@ -106,6 +107,7 @@ func TestFilesComeThroughEachDoor(t *testing.T) {
 }
 
 func TestRangesOfAFileComeThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	content := e2etest.Text(1 << 20)
 	root := folderOf(t, map[string]string{"a.bin": content})
 	e2etest.ThroughEachDoor(t, serveFiles(server.Files{Root: root}), func(v *e2etest.Visitor) {
@@ -162,6 +164,7 @@ func TestRangesOfAFileComeThroughEachDoor(t *testing.T) {
 }
 
 func TestAFileIsNotSentAgainToWhoHasIt(t *testing.T) {
+	t.Parallel()
 	root := folderOf(t, map[string]string{"a.txt": "text"})
 	e2etest.ThroughEachDoor(t, serveFiles(server.Files{Root: root, Expires: time.Hour}), func(v *e2etest.Visitor) {
 		whole := v.Get("/static/a.txt")
@@ -194,6 +197,7 @@ func TestAFileIsNotSentAgainToWhoHasIt(t *testing.T) {
 }
 
 func TestAPrecompressedFileGoesToWhoPrefersIt(t *testing.T) {
+	t.Parallel()
 	plain := e2etest.Text(5000)
 	root := folderOf(t, map[string]string{"a.js": plain, "a.js.gz": "gz bytes", "a.js.br": "br bytes", "b.js": plain})
 	files := server.Files{Root: root, Precompressed: []string{"br", "gz"}}
@@ -234,6 +238,7 @@ func TestAPrecompressedFileGoesToWhoPrefersIt(t *testing.T) {
 }
 
 func TestAnAppGetsWhatNoFileAnswers(t *testing.T) {
+	t.Parallel()
 	root := folderOf(t, map[string]string{"a.txt": "text", "dir/x": "x"})
 	change := func(c *server.Config) {
 		c.Routes = []server.Route{{Prefix: "/", Files: &server.Files{Root: root}, Pool: "default"}}
@@ -256,6 +261,7 @@ func TestAnAppGetsWhatNoFileAnswers(t *testing.T) {
 // A client that reads nothing for the time that clients have loses its download, and its file
 // is closed; one that reads slowly keeps it.
 func TestAFileIsSentToSlowClientsAndNotToStuckOnes(t *testing.T) {
+	t.Parallel()
 	root := folderOf(t, map[string]string{"large.bin": e2etest.Text(largeFile)})
 	s := harness.Start(t, func(c *server.Config) {
 		serveFiles(server.Files{Root: root})(c)
@@ -296,6 +302,7 @@ func openFiles(t testing.TB, root string) (n int) {
 }
 
 func TestAFileThatGetsShorterNeverLooksComplete(t *testing.T) {
+	t.Parallel()
 	root := folderOf(t, map[string]string{"large.bin": ""})
 	file := filepath.Join(root, "large.bin")
 	e2etest.ThroughEachDoor(t, serveFiles(server.Files{Root: root}), func(v *e2etest.Visitor) {
@@ -309,6 +316,7 @@ func TestAFileThatGetsShorterNeverLooksComplete(t *testing.T) {
 }
 
 func TestAShutdownEndsDownloadsAtItsDeadline(t *testing.T) {
+	t.Parallel()
 	root := folderOf(t, map[string]string{"large.bin": e2etest.Text(largeFile)})
 	for _, d := range e2etest.Doors {
 		t.Run(d.Label, func(t *testing.T) {
@@ -358,6 +366,7 @@ func descriptors(t testing.TB) int {
 }
 
 func TestTheAccessLogHasFiles(t *testing.T) {
+	t.Parallel()
 	root := folderOf(t, map[string]string{"a.txt": "text"})
 	var log harness.Log
 	s := harness.Start(t, func(c *server.Config) {

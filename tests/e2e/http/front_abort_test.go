@@ -18,6 +18,7 @@ import (
 )
 
 func TestAWorkerHearsOfAClientThatLeavesThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
 		before := v.Server.Router.Stats().ClientGone
 		uploading := v.Converse("/echo?id="+v.ID("up"), "some")
@@ -46,6 +47,7 @@ func TestAWorkerHearsOfAClientThatLeavesThroughEachDoor(t *testing.T) {
 
 // Over HTTP/2 the stream of a HEAD request ends with the headers of its response.
 func TestAClientThatHasTheWholeResponseToHEADIsNotTakenForGone(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughAllDoors(t, func(c *server.Config) { c.ResponseTimeout = 300 * time.Millisecond },
 		func(v *e2etest.Visitor) {
 			response := v.Do(v.Request("HEAD", "/wait?flush&id="+v.ID("head"), nil))
@@ -60,6 +62,7 @@ func TestAClientThatHasTheWholeResponseToHEADIsNotTakenForGone(t *testing.T) {
 }
 
 func TestAResponseThatAWorkerGivesUpNeverLooksCompleteThroughAnyDoor(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
 		for _, path := range []string{
 			"/abort?flush&n=0", "/abort?flush&n=100", "/panic?flush&n=100000", "/abort?flush&n=100000",
@@ -80,6 +83,7 @@ func TestAResponseThatAWorkerGivesUpNeverLooksCompleteThroughAnyDoor(t *testing.
 }
 
 func TestAWorkerKilledInTheMiddleBreaksItsResponsesThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	route := func(c *server.Config) {
 		c.Routes = append(c.Routes, server.Route{Prefix: "/echo", Pool: "victim"})
 	}
@@ -94,6 +98,7 @@ func TestAWorkerKilledInTheMiddleBreaksItsResponsesThroughEachDoor(t *testing.T)
 }
 
 func TestAnEarlyResponseIsReadWholeThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughAllDoors(t, nil, func(v *e2etest.Visitor) {
 		for range 5 {
 			v := v.NewVisit() // HTTP/1.1 loses the connection, perhaps after a client has begun to use it again
@@ -113,6 +118,7 @@ func TestAnEarlyResponseIsReadWholeThroughEachDoor(t *testing.T) {
 }
 
 func TestAnUploadGoesOnAfterTheResponseThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
 		c := v.Converse("/early?id="+v.ID("on")+"&status=200&n=5&flush&read=10000000", "")
 		c.Hear(strings.Repeat("\x00", 5))
@@ -133,6 +139,7 @@ func continued(r *http.Request) (*http.Request, *atomic.Bool) {
 }
 
 func TestA100ContinueComesOnlyOnceAWorkerReadsThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	route := func(c *server.Config) {
 		e2etest.KeepSlowClients(c)
 		c.Routes = append(c.Routes, server.Route{Prefix: "/nobody", Pool: "nobody"})
@@ -168,6 +175,7 @@ func TestA100ContinueComesOnlyOnceAWorkerReadsThroughEachDoor(t *testing.T) {
 }
 
 func TestAWorkerThatDoesNotReadSendsNo100ContinueThroughAnyDoor(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
 		for _, query := range []string{"status=409&n=5", "status=409&n=5&flush", "status=200&n=100000"} {
 			request, told := continued(v.Request("POST", "/early?"+query, strings.NewReader("12345")))
@@ -179,6 +187,7 @@ func TestAWorkerThatDoesNotReadSendsNo100ContinueThroughAnyDoor(t *testing.T) {
 }
 
 func TestAClientThatStopsSendingIsCutOffThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughAllDoors(t, e2etest.Impatient, func(v *e2etest.Visitor) {
 		begun := v.Converse("/echo?id="+v.ID("begun"), "12345")
 		begun.Hear("12345")
@@ -192,6 +201,7 @@ func TestAClientThatStopsSendingIsCutOffThroughEachDoor(t *testing.T) {
 
 // Requests of one client share a connection where the protocol lets them.
 func TestAClientThatStopsReadingHoldsUpOnlyThatResponseThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughAllDoors(t, func(c *server.Config) { c.ClientTimeout = 3 * time.Second }, func(v *e2etest.Visitor) {
 		stalled := v.Get("/flood?id=" + v.ID("stalled"))
 		for range 5 {
@@ -206,6 +216,7 @@ func TestAClientThatStopsReadingHoldsUpOnlyThatResponseThroughEachDoor(t *testin
 }
 
 func TestUploadsThatNobodyReadsHoldUpNoOthersThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	limit := func(c *server.Config) { c.ResponseTimeout = 2 * time.Second }
 	e2etest.ThroughAllDoors(t, limit, func(v *e2etest.Visitor) {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -229,6 +240,7 @@ func TestUploadsThatNobodyReadsHoldUpNoOthersThroughEachDoor(t *testing.T) {
 }
 
 func TestShutdownLetsExchangesFinishThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	for _, d := range e2etest.Doors {
 		t.Run(d.Label, func(t *testing.T) {
 			s, worker := e2etest.StartBoth(t, nil)

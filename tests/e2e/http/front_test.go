@@ -16,6 +16,7 @@ import (
 )
 
 func TestEveryDoorLeadsToTheSameWorker(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
 		request := v.Request("POST", "/seen?a=%20b", strings.NewReader("body"))
 		request.Header.Set("X-Kept", "one")
@@ -54,6 +55,7 @@ func TestEveryDoorLeadsToTheSameWorker(t *testing.T) {
 }
 
 func TestALongBodyThatWasNotGivenATypeGetsTheOneThatItLooksLike(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
 		response := v.Get("/reply?length=5000&flush")
 		if body := e2etest.WantStatus(v, response, http.StatusOK); len(body) != 5000 ||
@@ -64,6 +66,7 @@ func TestALongBodyThatWasNotGivenATypeGetsTheOneThatItLooksLike(t *testing.T) {
 }
 
 func TestBigUploadsArriveWholeThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	const size = 20 << 20
 	sum := sha256.Sum256(make([]byte, size))
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
@@ -76,6 +79,7 @@ func TestBigUploadsArriveWholeThroughEachDoor(t *testing.T) {
 }
 
 func TestWhatGoesInComesOutThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
 		for _, n := range []int{0, 1, 4095, 4096, 4097, 65536, 1000000, 3 << 20} {
 			for _, path := range []string{"/echo", "/copy"} {
@@ -89,6 +93,7 @@ func TestWhatGoesInComesOutThroughEachDoor(t *testing.T) {
 }
 
 func TestAResponseStreamsWhileItsUploadGoesOn(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
 		c := v.Converse("/echo", "first ")
 		c.Hear("first ")
@@ -104,6 +109,7 @@ func TestAResponseStreamsWhileItsUploadGoesOn(t *testing.T) {
 }
 
 func TestEventsAreSentAtOnceThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
 		c := v.Converse("/events", "")
 		if kind := c.Response.Header.Get("Content-Type"); kind != "text/event-stream" {
@@ -119,6 +125,7 @@ func TestEventsAreSentAtOnceThroughEachDoor(t *testing.T) {
 }
 
 func TestTrailersPassBothWaysThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
 		request := v.Request("POST", "/trailers", e2etest.BytesOf(5000))
 		request.Trailer = http.Header{"X-Sum": nil, "X-Forwarded-For": nil}
@@ -137,6 +144,7 @@ func TestTrailersPassBothWaysThroughEachDoor(t *testing.T) {
 }
 
 func TestResponsesWithoutABodyHaveNoneThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
 		for _, c := range []struct {
 			method, query string
@@ -170,6 +178,7 @@ func TestResponsesWithoutABodyHaveNoneThroughEachDoor(t *testing.T) {
 }
 
 func TestAResetOfContentHasNoBodyThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
 		for _, query := range []string{"", "&length=10", "&length=100000&flush", "&field=Content-Length:5&body=hello"} {
 			response := v.Get("/reply?status=205" + query)
@@ -187,6 +196,7 @@ func TestAResetOfContentHasNoBodyThroughEachDoor(t *testing.T) {
 }
 
 func TestRequestsWithoutABodyHaveNoneThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
 		for _, method := range []string{"GET", "DELETE", "OPTIONS"} {
 			got := e2etest.Decode[e2etest.Sighting](v,
@@ -204,6 +214,7 @@ func TestRequestsWithoutABodyHaveNoneThroughEachDoor(t *testing.T) {
 }
 
 func TestLimitsHoldThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	limit := func(c *server.Config) { c.BodyLimit, c.HeaderLimit = 100000, 16<<10 }
 	e2etest.ThroughEachDoor(t, limit, func(v *e2etest.Visitor) {
 		request := v.Request("GET", "/", nil)
@@ -224,6 +235,7 @@ func TestLimitsHoldThroughEachDoor(t *testing.T) {
 }
 
 func TestAClientThatAsksTooOftenIs429ThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	for _, d := range e2etest.Doors {
 		t.Run(d.Label, func(t *testing.T) {
 			s, worker := e2etest.StartBoth(t, func(c *server.Config) { c.RequestRate, c.RequestBurst = 1, 3 })
@@ -245,6 +257,7 @@ func TestAClientThatAsksTooOftenIs429ThroughEachDoor(t *testing.T) {
 }
 
 func TestAnUploadThatTricklesIsCutOffUnlessItsResponseHasBegun(t *testing.T) {
+	t.Parallel()
 	s, worker := e2etest.StartBoth(t, func(c *server.Config) { c.ClientTimeout, c.MinBodyRate = time.Second, 1<<20 })
 	secure := s.Secure(t)
 	e2etest.Together(t, []e2etest.Door{e2etest.Doors[0], e2etest.Doors[4]}, func(t *testing.T, d e2etest.Door) {

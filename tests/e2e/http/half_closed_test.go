@@ -15,6 +15,7 @@ import (
 
 // A client such as "printf ... | nc -N" sends its request, and that it sends no more.
 func TestAClientThatEndsItsSendingSideGetsItsResponse(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(e2etest.ShortFolder(t), "http.sock")
 	s, _ := e2etest.StartBoth(t, func(c *server.Config) { c.StallTime = 15 * time.Second }, e2etest.LanesVariable+"=1")
 	s.Enter(t, "unix:"+path, nil)

@@ -13,6 +13,7 @@ import (
 )
 
 func TestRequestsOfHTTP2ThatBreakItsRulesReachNoWorker(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughBothHTTP2(t, func(t *testing.T, s *harness.Server, worker *e2etest.App, dialed e2etest.Dialer) {
 		for name, fields := range map[string][]string{
 			"another Host":         rawclient.Fields("GET", "/bad", "host", "other"),
@@ -60,6 +61,7 @@ func TestRequestsOfHTTP2ThatBreakItsRulesReachNoWorker(t *testing.T) {
 }
 
 func TestAnUploadOverHTTP2OfAnotherLengthThanItSaysNeverLooksComplete(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughBothHTTP2(t, func(t *testing.T, _ *harness.Server, worker *e2etest.App, dialed e2etest.Dialer) {
 		for id, body := range map[string]string{"short": "12345", "long": strings.Repeat("x", 1001)} {
 			c := dialed(t)
@@ -78,6 +80,7 @@ func TestAnUploadOverHTTP2OfAnotherLengthThanItSaysNeverLooksComplete(t *testing
 }
 
 func TestAClientThatResetsRequestsRapidlyLosesItsConnectionAndHarmsNobody(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughBothHTTP2(t, func(t *testing.T, s *harness.Server, worker *e2etest.App, dialed e2etest.Dialer) {
 		c := dialed(t)
 		other := rawclient.Dial(t, s.Addr)
@@ -102,6 +105,7 @@ func TestAClientThatResetsRequestsRapidlyLosesItsConnectionAndHarmsNobody(t *tes
 }
 
 func TestHeadersOverHTTP2ThatNeverEndCostTheConnection(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughBothHTTP2(t, func(t *testing.T, s *harness.Server, worker *e2etest.App, dialed e2etest.Dialer) {
 		c := dialed(t)
 		other := rawclient.Dial(t, s.Addr)

@@ -17,6 +17,7 @@ import (
 )
 
 func TestRequestsOfHTTP3ThatBreakItsRulesReachNoWorker(t *testing.T) {
+	t.Parallel()
 	s, worker := e2etest.StartBoth(t, nil)
 	secure := s.Secure(t)
 	for name, fields := range map[string][]string{
@@ -60,6 +61,7 @@ func TestRequestsOfHTTP3ThatBreakItsRulesReachNoWorker(t *testing.T) {
 
 // RFC 9114 section 4.3.1 has either of them; where both are, they are the same.
 func TestARequestOfHTTP3MayNameItsHostInsteadOfAnAuthority(t *testing.T) {
+	t.Parallel()
 	s, _ := e2etest.StartBoth(t, nil)
 	c := rawclient.DialHTTP3(t, s.Secure(t))
 	stream := c.Begin(":method", "GET", ":scheme", "https", ":path", "/hello", "host", "test")
@@ -70,6 +72,7 @@ func TestARequestOfHTTP3MayNameItsHostInsteadOfAnAuthority(t *testing.T) {
 }
 
 func TestAnUploadOverHTTP3OfAnotherLengthThanItSaysNeverLooksComplete(t *testing.T) {
+	t.Parallel()
 	s, worker := e2etest.StartBoth(t, nil)
 	secure := s.Secure(t)
 	for id, body := range map[string]string{"short": "12345", "long": strings.Repeat("x", 1001), "none": ""} {
@@ -93,6 +96,7 @@ func TestAnUploadOverHTTP3OfAnotherLengthThanItSaysNeverLooksComplete(t *testing
 
 // The stream ends in the middle of a frame, and no Content-Length tells.
 func TestAnUploadOverHTTP3WithATornFrameNeverLooksComplete(t *testing.T) {
+	t.Parallel()
 	s, worker := e2etest.StartBoth(t, nil)
 	c := rawclient.DialHTTP3(t, s.Secure(t))
 	stream := c.Begin(rawclient.Fields("POST", "/upload?id=torn")...)
@@ -107,6 +111,7 @@ func TestAnUploadOverHTTP3WithATornFrameNeverLooksComplete(t *testing.T) {
 }
 
 func TestAClientOfHTTP3ThatResetsRequestsRapidlyLosesItsConnectionAndHarmsNobody(t *testing.T) {
+	t.Parallel()
 	s, worker := e2etest.StartBoth(t, nil)
 	secure := s.Secure(t)
 	c := rawclient.DialHTTP3(t, secure)
@@ -137,6 +142,7 @@ func TestAClientOfHTTP3ThatResetsRequestsRapidlyLosesItsConnectionAndHarmsNobody
 }
 
 func TestAConnectionOfHTTP3WithoutARequestIsClosed(t *testing.T) {
+	t.Parallel()
 	limits := server.DefaultLimits()
 	limits.HeaderTime = 200 * time.Millisecond
 	s := harness.StartLimited(t, limits, nil)

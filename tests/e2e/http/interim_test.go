@@ -45,6 +45,7 @@ func (i *interims) want(v *e2etest.Visitor, want ...string) {
 }
 
 func TestInterimResponsesPrecedeTheFinalOne(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
 		if transport, ok := v.Client.Transport.(*http.Transport); ok && v.Major == 2 {
 			// Net/http sends no 100 after another interim response: the client waits in vain.
@@ -67,6 +68,7 @@ func TestInterimResponsesPrecedeTheFinalOne(t *testing.T) {
 }
 
 func TestAClientOfHTTP10GetsNoInterimResponse(t *testing.T) {
+	t.Parallel()
 	s, _ := e2etest.StartBoth(t, nil)
 	c := rawclient.Dial(t, s.Addr)
 	c.Send("GET /hints HTTP/1.0\r\nHost: x\r\n\r\n")

@@ -12,6 +12,7 @@ import (
 // With many streams there are few slots for each: a request that may be served again is
 // held back for that as long as it fits, and no longer.
 func TestAnUploadMayComeInMorePiecesThanThereAreSlots(t *testing.T) {
+	t.Parallel()
 	s, _ := e2etest.StartBoth(t, func(c *server.Config) { c.NumStreams = 20000 })
 	e2etest.Together(t, []string{"POST", "PUT", "DELETE", "OPTIONS", "GET"}, func(t *testing.T, method string) {
 		const pieces = 50

@@ -9,6 +9,7 @@ import (
 )
 
 func TestPipelinedRequestsAreAnsweredInTheirOrder(t *testing.T) {
+	t.Parallel()
 	s, _ := e2etest.StartBoth(t, nil)
 	c := rawclient.Dial(t, s.Addr)
 	for i := range 20 {

@@ -15,6 +15,7 @@ import (
 // Plain requests are served before net/http sees them, and others after them by it:
 // on the same connection, and nobody can tell.
 func TestAConnectionGoesOnWithARequestThatIsNotPlain(t *testing.T) {
+	t.Parallel()
 	s, worker := e2etest.StartBoth(t, nil)
 	c := rawclient.Dial(t, s.Addr)
 	for range 3 {
@@ -35,6 +36,7 @@ func TestAConnectionGoesOnWithARequestThatIsNotPlain(t *testing.T) {
 }
 
 func TestPipelinedRequestsOfAllKindsAreAnsweredInTheirOrder(t *testing.T) {
+	t.Parallel()
 	s, _ := e2etest.StartBoth(t, nil)
 	c := rawclient.Dial(t, s.Addr)
 	c.Send("GET /a HTTP/1.1\r\nHost: x\r\n\r\n" +
@@ -55,6 +57,7 @@ func TestPipelinedRequestsOfAllKindsAreAnsweredInTheirOrder(t *testing.T) {
 }
 
 func TestAHeadThatComesInPiecesIsServed(t *testing.T) {
+	t.Parallel()
 	s, _ := e2etest.StartBoth(t, nil)
 	c := rawclient.Dial(t, s.Addr)
 	for _, piece := range []string{"G", "ET /pie", "ces HTTP/1.1\r\nHo", "st: x\r\n\r", "\n"} {
@@ -67,6 +70,7 @@ func TestAHeadThatComesInPiecesIsServed(t *testing.T) {
 }
 
 func TestIdleConnectionsAreClosed(t *testing.T) {
+	t.Parallel()
 	limits := server.DefaultLimits()
 	limits.IdleTime, limits.HeaderTime = 300*time.Millisecond, 300*time.Millisecond
 	s := harness.StartLimited(t, limits, nil)
@@ -82,6 +86,7 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 }
 
 func TestAPlainRequestWhoseClientLeavesIsCancelled(t *testing.T) {
+	t.Parallel()
 	s, worker := e2etest.StartBoth(t, nil)
 	e2etest.Together(t, []string{"closed", "half closed", "reset"}, func(t *testing.T, how string) {
 		id := strings.ReplaceAll(how, " ", "-")

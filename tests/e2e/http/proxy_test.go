@@ -12,6 +12,7 @@ import (
 )
 
 func TestFieldsOfOneConnectionStayOnIt(t *testing.T) {
+	t.Parallel()
 	s, _ := e2etest.StartBoth(t, nil)
 	c := rawclient.Dial(t, s.Addr)
 	c.Begin("POST", "/seen", "Content-Length: 4", "Connection: keep-alive, X-Listed , x-also", "Connection: X-Third",
@@ -43,6 +44,7 @@ func TestFieldsOfOneConnectionStayOnIt(t *testing.T) {
 }
 
 func TestFieldsOfTheWorkersConnectionStayOnItThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	var query []string
 	for _, field := range []string{
 		"Connection:X-Listed,close", "X-Listed:1", "Keep-Alive:timeout=5", "Proxy-Connection:close",
@@ -78,6 +80,7 @@ func TestFieldsOfTheWorkersConnectionStayOnItThroughEachDoor(t *testing.T) {
 }
 
 func TestARequestWithoutExactlyOneHostIs400(t *testing.T) {
+	t.Parallel()
 	s, worker := e2etest.StartBoth(t, nil)
 	for _, head := range []string{
 		"GET /host HTTP/1.1\r\n\r\n",
@@ -100,6 +103,7 @@ func TestARequestWithoutExactlyOneHostIs400(t *testing.T) {
 // RFC 9112 section 3.2.2: an origin server takes the host of the target, and
 // ignores the Host field.
 func TestTheHostOfTheTargetWins(t *testing.T) {
+	t.Parallel()
 	s, _ := e2etest.StartBoth(t, nil)
 	c := rawclient.Dial(t, s.Addr)
 	c.Send("GET http://target:81/seen?q HTTP/1.1\r\nHost: field\r\n\r\n")
@@ -110,6 +114,7 @@ func TestTheHostOfTheTargetWins(t *testing.T) {
 }
 
 func TestAnHTTP10RequestNeedsNoHost(t *testing.T) {
+	t.Parallel()
 	s, _ := e2etest.StartBoth(t, nil)
 	c := rawclient.Dial(t, s.Addr)
 	c.Send("GET /seen HTTP/1.0\r\n\r\n")
@@ -121,6 +126,7 @@ func TestAnHTTP10RequestNeedsNoHost(t *testing.T) {
 }
 
 func TestThePathReachesTheWorkerAsItWasSent(t *testing.T) {
+	t.Parallel()
 	s, _ := e2etest.StartBoth(t, func(c *server.Config) {
 		c.Routes = append(c.Routes, server.Route{Prefix: "/seen", Pool: "default"})
 	})
@@ -141,6 +147,7 @@ func TestThePathReachesTheWorkerAsItWasSent(t *testing.T) {
 }
 
 func TestMethodsThatAProxyOfThisKindCannotServeAreRefused(t *testing.T) {
+	t.Parallel()
 	s, worker := e2etest.StartBoth(t, nil)
 	c := rawclient.Dial(t, s.Addr)
 	c.Send("CONNECT test:443 HTTP/1.1\r\nHost: test:443\r\n\r\n")
@@ -158,6 +165,7 @@ func TestMethodsThatAProxyOfThisKindCannotServeAreRefused(t *testing.T) {
 }
 
 func TestA100ContinueComesOnlyOnceAWorkerReads(t *testing.T) {
+	t.Parallel()
 	s, worker := e2etest.StartBoth(t, e2etest.KeepSlowClients, e2etest.LanesVariable+"=1")
 	busy := e2etest.StartHold(t, s)
 
@@ -180,6 +188,7 @@ func TestA100ContinueComesOnlyOnceAWorkerReads(t *testing.T) {
 }
 
 func TestAWorkerThatDoesNotReadSendsNo100Continue(t *testing.T) {
+	t.Parallel()
 	s, worker := e2etest.StartBoth(t, nil)
 	for _, query := range []string{"status=409&n=5", "status=409&n=5&flush", "status=200&n=100000"} {
 		c := rawclient.Dial(t, s.Addr)
@@ -198,6 +207,7 @@ func TestAWorkerThatDoesNotReadSendsNo100Continue(t *testing.T) {
 }
 
 func TestAnExpectationNobodyKnowsIs417(t *testing.T) {
+	t.Parallel()
 	s, _ := e2etest.StartBoth(t, nil)
 	c := rawclient.Dial(t, s.Addr)
 	c.Begin("POST", "/upload", "Content-Length: 5", "Expect: a-miracle")
@@ -205,6 +215,7 @@ func TestAnExpectationNobodyKnowsIs417(t *testing.T) {
 }
 
 func TestTheUploadOfAClientThatDoesNotWaitForThe100IsTaken(t *testing.T) {
+	t.Parallel()
 	s, _ := e2etest.StartBoth(t, nil)
 	c := rawclient.Dial(t, s.Addr)
 	c.Begin("POST", "/upload", "Content-Length: 5", "Expect: 100-continue")

@@ -10,6 +10,7 @@ import (
 )
 
 func TestRangesAndConditionsAreTheWorkersThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	changed, before := e2etest.FileChanged.Format(http.TimeFormat),
 		e2etest.FileChanged.Add(-time.Hour).Format(http.TimeFormat)
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {

@@ -25,6 +25,7 @@ type logged struct {
 }
 
 func TestWhatIsRefusedBeforeItIsARequestIsLoggedAndAnsweredAsOthersAre(t *testing.T) {
+	t.Parallel()
 	lines := &harness.Log{}
 	s, _ := e2etest.StartBoth(t, func(c *server.Config) { c.AccessLog = slog.New(slog.NewJSONHandler(lines, nil)) })
 	for _, c := range []struct {
@@ -69,6 +70,7 @@ func TestWhatIsRefusedBeforeItIsARequestIsLoggedAndAnsweredAsOthersAre(t *testin
 }
 
 func TestTheAnswersOfTheServerAreCountedInTheLog(t *testing.T) {
+	t.Parallel()
 	lines := &harness.Log{}
 	s := harness.Start(t, func(c *server.Config) { c.AccessLog = slog.New(slog.NewJSONHandler(lines, nil)) })
 	response, err := s.Client.Get(s.URL)
@@ -82,6 +84,7 @@ func TestTheAnswersOfTheServerAreCountedInTheLog(t *testing.T) {
 }
 
 func TestHTTPInTheClearOnAPortForHTTPSIsLoggedAndAnsweredWithAnID(t *testing.T) {
+	t.Parallel()
 	lines := &harness.Log{}
 	s := harness.Start(t, func(c *server.Config) { c.AccessLog = slog.New(slog.NewJSONHandler(lines, nil)) })
 	conn := rawclient.Dial(t, s.Secure(t).Addr)

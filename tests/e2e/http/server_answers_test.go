@@ -11,6 +11,7 @@ import (
 )
 
 func TestTheServerAnswersForItselfThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
 		r := v.Request("OPTIONS", "/", nil)
 		r.URL = &url.URL{Scheme: r.URL.Scheme, Host: r.URL.Host, Opaque: "*"}
@@ -23,6 +24,7 @@ func TestTheServerAnswersForItselfThroughEachDoor(t *testing.T) {
 }
 
 func TestTRACEIsNotAllowedUnlessSomebodySaysSo(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
 		response := v.Do(v.Request("TRACE", "/", nil))
 		e2etest.WantStatus(v, response, http.StatusMethodNotAllowed)
@@ -38,6 +40,7 @@ func TestTRACEIsNotAllowedUnlessSomebodySaysSo(t *testing.T) {
 }
 
 func TestATargetThatIsTooLongIs414ThroughEachDoor(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughEachDoor(t, nil, func(v *e2etest.Visitor) {
 		response := v.Get("/" + strings.Repeat("a", 60_000))
 		e2etest.WantStatus(v, response, http.StatusRequestURITooLong)

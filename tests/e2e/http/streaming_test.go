@@ -13,6 +13,7 @@ import (
 )
 
 func TestAResponseBeginsBeforeTheUploadHasEnded(t *testing.T) {
+	t.Parallel()
 	s, _ := e2etest.StartBoth(t, nil)
 	for _, framing := range []string{"Content-Length: 200000", "Transfer-Encoding: chunked"} {
 		c := rawclient.Dial(t, s.Addr)
@@ -40,6 +41,7 @@ func TestAResponseBeginsBeforeTheUploadHasEnded(t *testing.T) {
 }
 
 func TestEveryFlushedEventReachesTheClientAtOnce(t *testing.T) {
+	t.Parallel()
 	s, _ := e2etest.StartBoth(t, nil)
 	c := rawclient.Dial(t, s.Addr)
 	c.Begin("POST", "/events", "Transfer-Encoding: chunked")
@@ -60,6 +62,7 @@ func TestEveryFlushedEventReachesTheClientAtOnce(t *testing.T) {
 }
 
 func TestABodyArrivesWholeByEveryWayToCopyIt(t *testing.T) {
+	t.Parallel()
 	s, _ := e2etest.StartBoth(t, nil)
 	for _, path := range []string{"/echo", "/copy", "/read-from"} {
 		for _, n := range []int{0, 1, 2047, 2048, 2049, 65535, 65536, 65537, 1 << 20} {
@@ -74,6 +77,7 @@ func TestABodyArrivesWholeByEveryWayToCopyIt(t *testing.T) {
 }
 
 func TestASmallResponseHasALengthAndALargeOneIsChunked(t *testing.T) {
+	t.Parallel()
 	s, _ := e2etest.StartBoth(t, nil)
 	small := e2etest.Get(t, s, "/reply?body=hello")
 	if got := harness.ReadAll(t, small.Body); string(got) != "hello" || small.ContentLength != 5 {
@@ -86,6 +90,7 @@ func TestASmallResponseHasALengthAndALargeOneIsChunked(t *testing.T) {
 }
 
 func TestResponsesThatHaveNoBodyAreSentWithoutOne(t *testing.T) {
+	t.Parallel()
 	s, _ := e2etest.StartBoth(t, nil)
 	for _, test := range []struct {
 		method, query string
@@ -119,6 +124,7 @@ func TestResponsesThatHaveNoBodyAreSentWithoutOne(t *testing.T) {
 }
 
 func TestTrailersGoBothWays(t *testing.T) {
+	t.Parallel()
 	s, _ := e2etest.StartBoth(t, nil)
 	for _, test := range []struct{ name, path, body string }{
 		{"announced", "/trailers?announce=Got-Sum", "hello"},
@@ -147,6 +153,7 @@ func TestTrailersGoBothWays(t *testing.T) {
 }
 
 func TestTheWorkersContextEndsWhenTheClientIsGone(t *testing.T) {
+	t.Parallel()
 	s, worker := e2etest.StartBoth(t, nil)
 	for _, path := range []string{"/wait?id=before", "/wait?id=after&flush"} {
 		c := rawclient.Dial(t, s.Addr)
@@ -160,6 +167,7 @@ func TestTheWorkersContextEndsWhenTheClientIsGone(t *testing.T) {
 }
 
 func TestAResponseWhoseLengthIsWrongIsBrokenOff(t *testing.T) {
+	t.Parallel()
 	s, _ := e2etest.StartBoth(t, nil)
 	for _, query := range []string{
 		"field=Content-Length:10&body=123456789", "field=Content-Length:10&body=123456789&flush",
@@ -176,6 +184,7 @@ func TestAResponseWhoseLengthIsWrongIsBrokenOff(t *testing.T) {
 }
 
 func TestAPanicIsA500OrABrokenResponse(t *testing.T) {
+	t.Parallel()
 	s, worker := e2etest.StartBoth(t, nil)
 	e2etest.WantStatus(t, e2etest.Get(t, s, "/panic"), http.StatusInternalServerError)
 	e2etest.WantStatus(t, e2etest.Get(t, s, "/panic?n=1000"), http.StatusInternalServerError)
@@ -195,6 +204,7 @@ func TestAPanicIsA500OrABrokenResponse(t *testing.T) {
 }
 
 func TestAHandlerMayReadAfterItsResponseIsOut(t *testing.T) {
+	t.Parallel()
 	s, worker := e2etest.StartBoth(t, nil)
 	c := rawclient.Dial(t, s.Addr)
 	c.Begin("POST", "/early?id=1&n=5&status=200&flush&read=1000000", "Content-Length: 1000")

@@ -31,6 +31,7 @@ func wantTrailers(t *testing.T, got http.Header, value string) {
 }
 
 func TestWhatAClientMayNotSayInTrailersIsDropped(t *testing.T) {
+	t.Parallel()
 	s, worker := e2etest.StartBoth(t, nil)
 	for _, announced := range []bool{false, true} {
 		c := rawclient.Dial(t, s.Addr)
@@ -60,6 +61,7 @@ func TestWhatAClientMayNotSayInTrailersIsDropped(t *testing.T) {
 
 // Over HTTP/2 they do: net/http keeps the others to itself.
 func TestTrailersOfHTTP3NeedNotBeAnnounced(t *testing.T) {
+	t.Parallel()
 	s, _ := e2etest.StartBoth(t, nil)
 	c := rawclient.DialHTTP3(t, s.Secure(t))
 	stream := c.Begin(rawclient.Fields("POST", "/trailers")...)
@@ -72,6 +74,7 @@ func TestTrailersOfHTTP3NeedNotBeAnnounced(t *testing.T) {
 
 // What has a meaning for the frame layer is an error there.
 func TestFramingFieldsInTrailersOfHTTP2ResetTheStream(t *testing.T) {
+	t.Parallel()
 	e2etest.ThroughBothHTTP2(t, func(t *testing.T, _ *harness.Server, worker *e2etest.App, dialed e2etest.Dialer) {
 		for _, name := range []string{"content-length", "transfer-encoding", "connection", ":path"} {
 			c := dialed(t)
@@ -89,6 +92,7 @@ func TestFramingFieldsInTrailersOfHTTP2ResetTheStream(t *testing.T) {
 }
 
 func TestFramingFieldsInTrailersOfHTTP3NeverLookComplete(t *testing.T) {
+	t.Parallel()
 	s, worker := e2etest.StartBoth(t, nil)
 	secure := s.Secure(t)
 	for _, name := range []string{"content-length", "transfer-encoding", ":path"} {

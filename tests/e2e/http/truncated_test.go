@@ -31,6 +31,7 @@ var truncations = []truncation{
 }
 
 func TestATruncatedUploadNeverLooksCompleteToTheWorker(t *testing.T) {
+	t.Parallel()
 	s, worker := e2etest.StartBoth(t, nil)
 	for _, end := range []string{"closed", "half closed", "reset"} {
 		e2etest.Together(t, truncations, func(t *testing.T, cut truncation) {
@@ -53,6 +54,7 @@ func TestATruncatedUploadNeverLooksCompleteToTheWorker(t *testing.T) {
 }
 
 func TestAMalformedChunkNeverLooksLikeAnEndToTheWorker(t *testing.T) {
+	t.Parallel()
 	s, worker := e2etest.StartBoth(t, nil)
 	e2etest.Together(t, []truncation{
 		{"size", "", "xyz\r\n", "5"}, {"longer", "", "5\r\n123456789", "10"},
@@ -71,6 +73,7 @@ func TestAMalformedChunkNeverLooksLikeAnEndToTheWorker(t *testing.T) {
 }
 
 func TestATruncatedUploadWhoseResponseHasBegunIsBrokenOff(t *testing.T) {
+	t.Parallel()
 	s, worker := e2etest.StartBoth(t, nil)
 	c := rawclient.Dial(t, s.Addr)
 	c.Begin("POST", "/echo?id=begun", "Content-Length: 100")

@@ -13,6 +13,6 @@ import (
 // Main runs the tests of a package, or the role that this process was started in.
 func Main(m *testing.M) {
 	flag.Parse()
-	_ = flag.Set("test.parallel", "8") // tests that are at the same time mostly wait
+	_ = flag.Set("test.parallel", "5") // tests that are at the same time mostly wait
 	harness.Main(m, map[string]func(){"app": runApp, "server": runServer})
 }
