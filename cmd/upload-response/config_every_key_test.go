@@ -56,7 +56,7 @@ func (k *keyTester) other(key string, f reflect.StructField) string {
 		"apps.NAME.virtualenv": k.dir, "apps.NAME.environment": "{A: b}", "apps.NAME.user": "root",
 		"apps.NAME.sandbox.read": "[/]", "apps.NAME.sandbox.write": "[/tmp]", "apps.NAME.sandbox.connect": "[443]",
 		"apps.NAME.sandbox.bind": "[443]",
-		"apps.NAME.watch": "['*.py']", "apps.NAME.limits.cpu": "150%", "apps.NAME.attach.uids": "[7]",
+		"apps.NAME.watch":        "['*.py']", "apps.NAME.limits.cpu": "150%", "apps.NAME.attach.uids": "[7]",
 		"apps.NAME.attach.gids": "[7]", "apps.NAME.processes.scale-up-when": "queue-wait > 1s",
 		"routes[].name": "x", "routes[].match.host": "a.example.org", "routes[].match.path": "/a",
 		"routes[].match.method": "PUT", "routes[].match.header": "{A: b}", "routes[].strip-prefix": "/a",
@@ -219,8 +219,8 @@ func inForce(t *testing.T, before, after *settings) {
 		"access log":        before.accessLog != after.accessLog,
 		"its lines": !slices.Equal(before.logFiles.skip, after.logFiles.skip) ||
 			before.logFiles.access != after.logFiles.access || before.logFiles.accessFormat != after.logFiles.accessFormat,
-		"apps":              !reflect.DeepEqual(before.apps, after.apps),
-		"router":            !reflect.DeepEqual(routerPart(before), routerPart(after)),
+		"apps":   !reflect.DeepEqual(before.apps, after.apps),
+		"router": !reflect.DeepEqual(routerPart(before), routerPart(after)),
 	}
 	if !slices.Contains(slices.Collect(maps.Values(live)), true) {
 		t.Error("a reload says that it has changed, and it is in force nowhere")
@@ -230,7 +230,7 @@ func inForce(t *testing.T, before, after *settings) {
 		"output": before.workers.output == after.workers.output, "dumpable": before.dumpable == after.dumpable,
 		"admin": reflect.DeepEqual(before.admin, after.admin), "log": reflect.DeepEqual(before.logging, after.logging),
 		"log file": before.logFiles.log == after.logFiles.log,
-		"observe":   reflect.DeepEqual(before.observe, after.observe),
+		"observe":  reflect.DeepEqual(before.observe, after.observe),
 	} {
 		if !same {
 			t.Errorf("a reload says that it has changed, but what was made of the %s at the start stays", name)
