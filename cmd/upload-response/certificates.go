@@ -71,7 +71,8 @@ func (c *certificateSettings) check(secure bool) error {
 		return errors.New("--listen https://... needs a certificate: give --tls-cert and --tls-key, --acme-domain, " +
 			"or --tls-self-signed for development")
 	case !secure && (sources > 0 || c.clientCA != ""):
-		return fmt.Errorf("%s: a certificate needs an address that uses it: give --listen https://HOST:PORT", c.source())
+		return fmt.Errorf("%s: a certificate needs an address that uses it: give --listen https://HOST:PORT",
+			c.source())
 	case c.clientCA != "" && len(c.acme.domains) > 0:
 		return errors.New("--tls-client-ca and --acme-domain exclude each other: " +
 			"the authority connects as a client, and has no certificate")

@@ -116,7 +116,7 @@ func (f *File) checkMatch(key string, m *Match) {
 		}
 	}
 	for i, method := range m.Method {
-		if method == "" || method != strings.ToUpper(method) || strings.ContainsAny(method, " \t,") {
+		if method == "" || method != strings.ToUpper(method) || strings.ContainsAny(method, " \t,!*") {
 			f.addAt(indexed(key+".method", i), "want a method in capitals, such as GET")
 		}
 	}

@@ -119,12 +119,12 @@ func TestEveryKeyCanBeMistakenAndEachMistakeIsShownWithWhatToDo(t *testing.T) {
 			text, line, column := k.lines(name + name[len(name)-1:] + ": 1")
 			found(t, text, line, column, "unknown key "+name+name[len(name)-1:]+": did you mean "+name+"?")
 			for _, value := range k.wrong() {
-				text, line, column = k.lines(name + ": " + value)
+				text, line, _ = k.lines(name + ": " + value)
 				found(t, text, line, 0, tellsWhatToDo...)
 			}
 			text, line, column = k.lines(name+": 1", name+": 2")
 			found(t, text, line+1, column, "stands in line ")
-			text, line, column = k.lines(name+":", "\tx: 1")
+			text, line, _ = k.lines(name+":", "\tx: 1")
 			found(t, text, line+1, 0, "a tab: ")
 			if k.field.required {
 				text, line, _ = k.lines("nothing: 1")

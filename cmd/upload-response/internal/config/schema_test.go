@@ -243,7 +243,8 @@ func everyForm() []string {
 		"apps: {web: }", "apps: {web: {python: 'a:b', limits: {cpu: 200%, memory: 1GiB}, recycle: {jitter: 0.1}}}",
 		"x-mine: &a {processes: 2}\napps: {web: {<<: *a, command: sh, environment: {A: 1, B: true, C: x}}}",
 		"routes: [{respond: 204}]", "apps: {a: {command: sh}}\nroutes: [{app: a, retry: 0}]",
-		"apps: {a: {command: sh}}\nroutes: [{app: a, retry: {on: [refused], times: 1}}]", "routes: [{redirect: /x, match: {path: /a}}, {files: {root: ., expires: 1y}}]",
+		"apps: {a: {command: sh}}\nroutes: [{app: a, retry: {on: [refused], times: 1}}]",
+		"routes: [{redirect: /x, match: {path: /a}}, {files: {root: ., expires: 1y}}]",
 		"timeouts: {idle: 1m30s, client: 1d, stall: 0}", "limits: {rate: 100/s, body: 0}", "limits: {rate: 5}",
 		"attach: {uids: 5, gids: [6, 7]}", "log: {level: debug, access: true}", "listen-mode: 0660",
 	}

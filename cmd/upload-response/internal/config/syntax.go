@@ -73,7 +73,8 @@ func (f *File) checkText() (ok bool) {
 			f.add(at, "the byte 0x%02x is not UTF-8: save the file as UTF-8, or remove it", rest[0])
 			return false
 		case r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0x7f:
-			f.add(at, "the control character %U has no place here: remove it, or write it in double quotes as \\x%02x", r, r)
+			f.add(at, "the control character %U has no place here: remove it, or write it in double quotes as \\x%02x",
+				r, r)
 			return false
 		case r == '\n':
 			line, column = line+1, 0

@@ -300,6 +300,13 @@ func (u *unit) match(o *object, r *config.Route) bool {
 			return false
 		}
 	}
+	for i, method := range r.Match.Method {
+		if strings.ContainsAny(method, "~!*") {
+			u.leave("%s.method: the pattern %s, and the step with it: later steps get its requests", o.path, method)
+			return false
+		}
+		r.Match.Method[i] = strings.ToUpper(method)
+	}
 	if headers := o.object("headers"); len(headers.values) > 0 {
 		r.Match.Header = map[string]string{}
 		for name, value := range headers.values {
