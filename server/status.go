@@ -25,6 +25,7 @@ type PoolStatus struct {
 	Supervised bool   `json:"supervised"` // the server starts its workers
 	Hopeless   bool   `json:"hopeless"`   // it has failed: requests fail at once, unless a link is attached
 	Failed     string `json:"failed"`     // why, if so
+	Drained    bool   `json:"drained"`    // by an operator: requests fail at once
 	Links      int    `json:"links"`
 	Lanes      int    `json:"lanes"`      // requests that the links serve at once
 	Busy       int    `json:"busy"`       // lanes with a request that a worker has to work on

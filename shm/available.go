@@ -15,10 +15,10 @@ import (
 // cgroup, taking too much ends in a kill and not in an error.
 func checkAvailable(bytes uint64) error {
 	if have := machineAvailable(); bytes > have {
-		return fmt.Errorf("%w: %d bytes wanted, the machine has %d available", ErrNoMemory, bytes, have)
+		return fmt.Errorf("%w: %d MiB wanted, the machine has %d MiB available", ErrNoMemory, bytes>>20, have>>20)
 	}
 	if have := cgroupAvailable(); bytes > have {
-		return fmt.Errorf("%w: %d bytes wanted, the control group has %d left", ErrNoMemory, bytes, have)
+		return fmt.Errorf("%w: %d MiB wanted, the control group has %d MiB left", ErrNoMemory, bytes>>20, have>>20)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/signal"
 	"strconv"
 	"strings"
@@ -22,7 +23,8 @@ import (
 func (p *program) adminCommands() []*cobra.Command {
 	return []*cobra.Command{
 		p.statusCommand(), p.topCommand(), p.workersCommand(), p.streamsCommand(), p.cancelCommand(),
-		p.restartCommand(), p.scaleCommand(), p.stacksCommand(), p.logsCommand(), p.webCommand(),
+		p.restartCommand(), p.scaleCommand(), p.drainCommand(), p.undrainCommand(),
+		p.stacksCommand(), p.logsCommand(), p.webCommand(),
 	}
 }
 
@@ -59,6 +61,8 @@ func (p *program) newAsker(a *asker) *cobra.Command {
 		switch {
 		case a.usual && errors.Is(err, context.Canceled):
 			return nil
+		case errors.Is(err, os.ErrPermission):
+			return fmt.Errorf("%w (it answers to its own user, and to root)", err)
 		case errors.Is(err, admin.ErrNoServer):
 			return fmt.Errorf("%w (is it running? --socket or --admin says where it is)", err)
 		case errors.As(err, new(*argumentError)):

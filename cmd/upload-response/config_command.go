@@ -40,7 +40,9 @@ func (p *program) check(s *settings, flags *cli.FlagSet) error {
 	if err := s.explain(flags, s.tryStart()); err != nil {
 		return err
 	}
-	warnOfUnknown(slog.New(slog.NewTextHandler(p.stderr, nil)), flags)
+	log := slog.New(slog.NewTextHandler(p.stderr, nil))
+	warnOfUnknown(log, flags)
+	s.warnOfLimits(log)
 	_, err := fmt.Fprintln(p.stdout, s.summary())
 	return err
 }
@@ -57,6 +59,28 @@ func (s *settings) tryStart() error {
 	}
 	if err := s.config.Check(); err != nil {
 		return s.routerError(err)
+	}
+	return s.checkFolders()
+}
+
+// checkFolders returns an error if the folder of a socket or a log that the file names does not
+// exist. Those in /run are made when the service starts.
+func (s *settings) checkFolders() error {
+	paths := [][2]string{{"socket", s.socket}, {"log-file", s.logFiles.log}, {"access-log-file", s.logFiles.access},
+		{"admin", strings.TrimPrefix(s.admin.address.String(), "unix:")}}
+	for _, a := range s.listeners.addresses {
+		if path, is := strings.CutPrefix(a.String(), "unix:"); is {
+			paths = append(paths, [2]string{"listen", path})
+		}
+	}
+	for _, p := range paths {
+		dir := filepath.Dir(p[1])
+		if s.file.Place(config.FlagKeys()[p[0]]) == "" || !filepath.IsAbs(p[1]) || strings.HasPrefix(dir+"/", "/run/") {
+			continue
+		}
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			return fmt.Errorf("--%s %s: there is no folder %s: make it, or choose another path", p[0], p[1], dir)
+		}
 	}
 	return nil
 }

@@ -91,6 +91,7 @@ func (s *settings) explain(flags *cli.FlagSet, err error) error {
 		return err
 	}
 	keys, first := config.FlagKeys(), ""
+	keys["worker"] = "apps"
 	keys["tls-cert"], keys["tls-key"] = "tls.certificates[0].cert", "tls.certificates[0].key"
 	text := flagPattern.ReplaceAllStringFunc(err.Error(), func(name string) string {
 		key := keys[strings.TrimPrefix(name, "--")]

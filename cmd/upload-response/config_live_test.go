@@ -154,7 +154,7 @@ func TestAWrongConfigurationChangesNothingAndSaysWhere(t *testing.T) {
 		{liveBegin + "two}\n- app: web\n", "routes[1].app", "there are no apps", 5},
 		{liveBegin + "two}\nmemory: 128MiB\n", "memory.total", "needs an upgrade", 5},
 		{liveBegin + "two}\napps: {web: {command: [/nowhere]}}\n", "apps.web.command[0]", "cannot execute", 5},
-		{"listen: [", "", "sequence end token", 1},
+		{"listen: [", "", "a [ is not closed", 1},
 	} {
 		status, text, _ := s.do(t, "PUT", "/config?save=true", c.text)
 		problem := decoded[admin.Problem](t, text)

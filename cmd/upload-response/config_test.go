@@ -220,6 +220,13 @@ func TestCheckSaysThatAConfigurationIsGoodOrWhatIsWrongWithIt(t *testing.T) {
 		{"listen: [':80', 'https://:443']\n", "needs a certificate"},
 		{"proxies: {trust: [10.0.0.0/8, here]}\n", ":1:31: trust[1]: want an address or a network"},
 		{"proxies: {protocol: true}\n", ":1:21: protocol: proxies.protocol needs proxies.trust"},
+		{"socket: /nowhere/s\n", ":1:9: socket: socket /nowhere/s: there is no folder /nowhere: make it, or choose"},
+		{"listen: ['unix:/nowhere/c']\n", ":1:9: listen: listen /nowhere/c: there is no folder /nowhere"},
+		{"log: {file: /nowhere/l}\n", ":1:13: file: log.file /nowhere/l: there is no folder"},
+		{"log: {access: {file: /nowhere/l}}\n", ":1:22: file: log.access.file /nowhere/l: there is no folder"},
+		{"admin: {listen: 'unix:/nowhere/a'}\n", ":1:17: listen: admin.listen /nowhere/a: there is no folder"},
+		{"tls: {self-signed: true}\n", ":1:20: self-signed: tls.self-signed: a certificate needs an address"},
+		{"apps: {web: {command: sh, processes: 300}}\n", ":1:7: apps: 300 worker processes, but room for 16: raise"},
 		{"log: {levl: info}\n", ":1:7: unknown key levl: did you mean level?"},
 		{"listen: https://:0\ntls: {certificates: [{cert: " + key + ", key: " + cert + "}]}", ":2:29: cert: "},
 		{"apps: {web: {command: sh, attach: {others: true}}, x: }\nroutes: [{app: web, match: {path: /a}}, {app: x}]" +
@@ -367,7 +374,7 @@ func TestAReloadChangesWhatTheFileSaysAndFinishesWhatIsRunning(t *testing.T) {
 		{begin + "apps: {second: " + command[:len(command)-1] + "}\nroutes: [{app: secnd}]\n", "did you mean second"},
 		{begin + "apps: {second: " + command[:len(command)-1] + "}\nmemory: 128MiB\n", `:4:9: total: needs an upgrade`},
 		{begin + "apps: {second: {command: [/nowhere]}}\n", "cannot execute /nowhere"},
-		{"listen: [", "sequence end token"},
+		{"listen: [", "a [ is not closed"},
 	} {
 		rewrite(t, p, name, test.text)
 		p.found(`level=ERROR msg="the configuration stays as it was".*` + regexp.QuoteMeta(test.message))

@@ -3,12 +3,14 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/cmd/upload-response/internal/develop"
 	"github.com/wavey-ai/upload-response/cmd/upload-response/internal/doctor"
+	"github.com/wavey-ai/upload-response/server/supervise"
 )
 
 const doctorExample = `
@@ -62,14 +64,37 @@ func (s *settings) doctorPlan(python string, getenv func(string) string) *doctor
 		ClientCA: s.listeners.certificates.clientCA, Socket: s.socket,
 		Python: python, PythonGiven: given,
 	}
-	if user := s.workers.app.User; user != nil {
-		plan.WorkerUser = func() (string, error) { return user.Check(absolute(s.socket)) }
+	for i := range s.apps {
+		a := &s.apps[i]
+		plan.Sandboxed = plan.Sandboxed || a.Sandbox != nil
+		plan.Limited = plan.Limited || needsCgroup(a)
 	}
+	plan.WorkerUser = s.checkWorkerUsers()
 	if self, err := os.Executable(); err == nil {
 		sdk := develop.SDKBeside(self)
 		plan.SDK, plan.Library = sdk.Folder, sdk.Library
 	}
 	return plan
+}
+
+// checkWorkerUsers returns a check of the users of the apps, and of --worker-user without one; nil: there are none.
+func (s *settings) checkWorkerUsers() func() (warning string, err error) {
+	users := []*supervise.User{s.workers.app.User}
+	for i := range s.apps {
+		users = append(users, s.apps[i].User)
+	}
+	users = slices.DeleteFunc(users, func(u *supervise.User) bool { return u == nil })
+	if len(users) == 0 {
+		return nil
+	}
+	return func() (warning string, err error) {
+		for _, user := range users {
+			if warning, err = user.Check(absolute(s.socket)); warning != "" || err != nil {
+				break
+			}
+		}
+		return warning, err
+	}
 }
 
 // examine makes the checks, and prints what they found.

@@ -37,7 +37,8 @@ func newListenerSettings(getenv func(string) string, host string) listenerSettin
 
 func (l *listenerSettings) listenFlag() cli.Option {
 	return cli.Option{
-		Name: "listen", Arg: "ADDRESS", Help: "address for HTTP: HOST:PORT, https://HOST:PORT, unix:PATH, fd:NAME; repeat",
+		Name: "listen", Arg: "ADDRESS",
+		Help:    "address for HTTP: HOST:PORT, https://HOST:PORT, unix:PATH, fd:NAME; repeat",
 		Default: l.fallback, Parse: address(&l.addresses, l.platformPort), Split: cli.Words,
 	}
 }

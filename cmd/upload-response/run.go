@@ -46,6 +46,9 @@ type runSettings struct {
 	reload bool
 }
 
+// developLine is a request in the access log, for somebody who looks at it.
+const developLine = "{time} {status} {method} {target} {duration_s} s"
+
 // runPool is the pool of the application.
 const runPool = "default"
 
@@ -93,6 +96,9 @@ func (p *program) runCommand() *cobra.Command {
 		}
 		if err := s.finish(flags); err != nil {
 			return err
+		}
+		if s.logging.format == "text" {
+			s.logFiles.accessFormat = developLine
 		}
 		pools := []string{runPool}
 		s.config.Supervised, s.config.OpenPools = pools, pools // so that requests wait, and any worker attaches

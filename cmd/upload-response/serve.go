@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-
 	"github.com/spf13/cobra"
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
@@ -34,7 +32,7 @@ func (p *program) serve(s *settings, flags *cli.FlagSet) error {
 	v.replaceable = true
 	v.warnOfRenamed(flags)
 	warnOfUnknown(v.log, flags)
-	v.warnOfUser()
+	s.warnOfUsers(v.log)
 	v.warnOfAdmin()
 	return v.run()
 }
@@ -43,23 +41,5 @@ func (p *program) serve(s *settings, flags *cli.FlagSet) error {
 func (v *service) warnOfRenamed(flags *cli.FlagSet) {
 	for _, r := range flags.Renamed() {
 		v.log.Warn("deprecated name", "name", r.Old, "use", r.New)
-	}
-}
-
-// warnOfUser warns when the user of the worker processes can do too much, or too little.
-func (v *service) warnOfUser() {
-	s := v.settings
-	if len(s.apps) == 0 {
-		return
-	}
-	user := s.workers.app.User
-	if user == nil && os.Geteuid() == 0 {
-		v.log.Warn("workers run as root, and root can do anything to the server: give them " +
-			"another user with --worker-user")
-	}
-	if user != nil {
-		if warning, _ := user.Check(absolute(s.socket)); warning != "" {
-			v.log.Warn("workers may not reach the socket", "why", warning)
-		}
 	}
 }

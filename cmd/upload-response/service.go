@@ -151,8 +151,9 @@ func (v *service) listen() (err error) {
 		return err
 	}
 	if left := v.systemd.Left(); len(left) > 0 {
-		return fmt.Errorf("systemd has opened sockets that no address takes: %s: add --listen fd:NAME, or https+fd:NAME "+
-			"for TLS and, with a datagram socket, HTTP/3; or remove them from the socket unit", strings.Join(left, ", "))
+		return fmt.Errorf("systemd has opened sockets that no address takes: %s: add --listen fd:NAME, or "+
+			"https+fd:NAME for TLS and, with a datagram socket, HTTP/3; or remove them from the socket unit",
+			strings.Join(left, ", "))
 	}
 	if err = v.listenWorkers(); err != nil {
 		return fmt.Errorf("%w (choose another path with --socket)", err)

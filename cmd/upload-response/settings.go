@@ -129,7 +129,7 @@ func (s *settings) checkMemory() error {
 			"one link takes %s (--link-memory)", cli.FormatSize(c.Memory), cli.FormatSize(c.LinkMemory))
 	case n > uint64(mostLinks(c)):
 		return fmt.Errorf("%d worker processes, but room for %d: raise --max-links (%d) "+
-			"or --memory (%s, half of it for responses), or lower --link-memory (%s)",
+			"or --memory (%s, half of it for responses), or lower --link-memory (%s), or start fewer (--worker)",
 			n, mostLinks(c), c.MaxLinks, cli.FormatSize(c.Memory), cli.FormatSize(c.LinkMemory))
 	case c.LinksPerPool > 0 && s.mostOfOnePool() > c.LinksPerPool:
 		return fmt.Errorf("%d worker processes of one pool, but --links-per-pool %d", s.mostOfOnePool(), c.LinksPerPool)

@@ -16,6 +16,8 @@ func TestTracesGoToTheCollectorOfTheFlagOrOfTheVariable(t *testing.T) {
 	for name, c := range map[string]struct{ flags, env []string }{
 		"flag":     {[]string{"--tracing", "URL", "--tracing-sample", "100%"}, nil},
 		"variable": {nil, []string{"OTEL_EXPORTER_OTLP_ENDPOINT=URL"}},
+		"variable for traces": {nil, []string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=URL/v1/traces",
+			"OTEL_TRACES_SAMPLER=parentbased_always_on"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			paths := make(chan string, 10)

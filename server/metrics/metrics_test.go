@@ -2,14 +2,11 @@ package metrics_test
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -21,75 +18,40 @@ import (
 
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/server/metrics"
-	"github.com/wavey-ai/upload-response/worker"
+	"github.com/wavey-ai/upload-response/tests/harness"
 )
-
-// patience is how long a test waits for what takes no time on a machine with nothing else to do.
-const patience = 20 * time.Second
 
 // stand is a running server with a worker of its own, and its metrics.
 type stand struct {
-	t       *testing.T
-	router  *server.UploadResponseRouter
-	address string // of the clients
-	scrape  string // URL of the metrics
+	*harness.Server
+	t      *testing.T
+	scrape string // URL of the metrics
 }
 
 // newStand starts a server whose pool "web" is served by handler, with a route that leads to nobody, too.
 func newStand(t *testing.T, handler http.Handler, sources metrics.Sources) *stand {
 	t.Helper()
-	c := server.DefaultConfig()
-	c.NumStreams, c.Memory, c.LinkMemory = 8, 32<<20, 4<<20
-	c.Routes = []server.Route{{Prefix: "/web", Pool: "web"}, {Prefix: "/nobody", Pool: "nobody"}}
-	c.Supervised = []string{"web"}
-	router, err := server.NewRouter(c)
-	must(t, err)
-	socket := filepath.Join(t.TempDir(), "workers.sock")
-	workers, err := server.ListenWorkers(socket, false)
-	must(t, err)
-	go func() { _ = router.ServeWorkers(workers) }()
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() {
-		quiet := worker.WithLog(slog.New(slog.DiscardHandler))
-		ended <- worker.Serve(ctx, socket, handler, worker.WithPool("web"), quiet)
-	}()
-	front := server.NewServer(router, nil)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	go func() { _ = front.Serve(listener) }()
-
-	sources.Router = router
+	s := &stand{t: t, Server: harness.Start(t, func(c *server.Config) {
+		harness.SmallServer(c)
+		c.Routes = []server.Route{{Prefix: "/web", Pool: "web"}, {Prefix: "/nobody", Pool: "nobody"}}
+	})}
+	s.ServeHere(t, "web", handler)
+	sources.Router = s.Router
 	admin := httptest.NewServer(metrics.Handler(metrics.NewRegistry(sources)))
-	t.Cleanup(func() {
-		admin.Close()
-		done, stop := context.WithTimeout(context.Background(), patience)
-		defer stop()
-		_ = front.Shutdown(done)
-		cancel()
-		must(t, <-ended)
-		_ = workers.Close()
-		must(t, router.Close())
-	})
-	return &stand{t: t, router: router, address: listener.Addr().String(), scrape: admin.URL}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	t.Cleanup(admin.Close)
+	s.scrape = admin.URL
+	return s
 }
 
 // families returns all metrics, as a scraper gets them.
 func (s *stand) families() map[string]*dto.MetricFamily {
 	s.t.Helper()
 	response, err := http.Get(s.scrape)
-	must(s.t, err)
+	harness.Check(s.t, err)
 	defer response.Body.Close()
 	parser := expfmt.NewTextParser(model.LegacyValidation)
 	all, err := parser.TextToMetricFamilies(response.Body)
-	must(s.t, err)
+	harness.Check(s.t, err)
 	return all
 }
 
@@ -122,7 +84,7 @@ func value(all map[string]*dto.MetricFamily, name, labels string) float64 {
 func (s *stand) await(name, labels string, want float64) {
 	s.t.Helper()
 	var got float64
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(harness.Patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if got = value(s.families(), name, labels); got == want {
 			return
 		}
@@ -134,7 +96,7 @@ func (s *stand) await(name, labels string, want float64) {
 func (s *stand) awaitAtLeast(name, labels string, least float64) {
 	s.t.Helper()
 	var got float64
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(harness.Patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if got = value(s.families(), name, labels); got >= least {
 			return
 		}
@@ -145,10 +107,10 @@ func (s *stand) awaitAtLeast(name, labels string, least float64) {
 // send makes a request and returns the status.
 func (s *stand) send(method, path string, body io.Reader) int {
 	s.t.Helper()
-	request, err := http.NewRequest(method, "http://"+s.address+path, body)
-	must(s.t, err)
+	request, err := http.NewRequest(method, "http://"+s.Addr+path, body)
+	harness.Check(s.t, err)
 	response, err := http.DefaultTransport.RoundTrip(request)
-	must(s.t, err)
+	harness.Check(s.t, err)
 	defer response.Body.Close()
 	_, _ = io.Copy(io.Discard, response.Body)
 	return response.StatusCode
@@ -174,13 +136,13 @@ func TestEveryAnswerIsCounted(t *testing.T) {
 	if got := s.send("BREW", "/nobody", nil); got != http.StatusServiceUnavailable {
 		t.Errorf("status %d without a worker", got)
 	}
-	c, err := net.Dial("tcp", s.address)
-	must(t, err)
+	c, err := net.Dial("tcp", s.Addr)
+	harness.Check(t, err)
 	defer c.Close()
 	_, err = io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n")
-	must(t, err)
+	harness.Check(t, err)
 	refused, err := http.ReadResponse(bufio.NewReader(c), nil)
-	must(t, err)
+	harness.Check(t, err)
 	_ = refused.Body.Close()
 	if refused.StatusCode != http.StatusBadRequest {
 		t.Errorf("status %d of a message that is no request", refused.StatusCode)
@@ -209,7 +171,7 @@ func TestEveryAnswerIsCounted(t *testing.T) {
 		{"ur_app_links", "app=web", 1},
 		{"ur_app_links", "app=nobody", 0},
 		{"ur_links_attached_total", "", 1},
-		{"ur_connections", "listener=" + s.address + " protocol=HTTP/3", 0},
+		{"ur_connections", "listener=" + s.Addr + " protocol=HTTP/3", 0},
 	} {
 		s.await(want.name, want.labels, want.value)
 	}
@@ -226,15 +188,15 @@ func TestWhatGoesOnIsShownWhileItGoesOn(t *testing.T) {
 	over := make(chan int)
 	go func() { over <- s.send("POST", "/web", body) }()
 	_, err := io.WriteString(upload, strings.Repeat("x", 5000))
-	must(t, err)
+	harness.Check(t, err)
 	s.await("ur_http_received_bytes_total", "app=web", 5000)
 	s.await("ur_http_sent_bytes_total", "app=web", 5000)
 	s.await("ur_http_requests_in_flight", "app=web", 1)
 	s.await("ur_app_lanes_busy", "app=web", 1)
 	s.await("ur_streams", "state=used", 1)
-	s.await("ur_connections", "listener="+s.address+" protocol=HTTP/1.1", 1)
+	s.await("ur_connections", "listener="+s.Addr+" protocol=HTTP/1.1", 1)
 	s.awaitAtLeast("ur_app_busy_seconds_total", "app=web", 1e-9)
-	must(t, upload.Close())
+	harness.Check(t, upload.Close())
 	close(more)
 	if got := <-over; got != http.StatusOK {
 		t.Errorf("status %d", got)
@@ -244,7 +206,7 @@ func TestWhatGoesOnIsShownWhileItGoesOn(t *testing.T) {
 	s.await("ur_http_sent_bytes_total", "app=web", 5000)
 	s.await("ur_http_requests_in_flight", "app=web", 0)
 	s.await("ur_app_lanes_busy", "app=web", 0)
-	s.await("ur_connections", "listener="+s.address+" protocol=HTTP/1.1", 0)
+	s.await("ur_connections", "listener="+s.Addr+" protocol=HTTP/1.1", 0)
 }
 
 func TestWhoHoldsUpWhomIsMeasured(t *testing.T) {
@@ -270,11 +232,11 @@ func TestWhoHoldsUpWhomIsMeasured(t *testing.T) {
 	close(read)
 	<-over
 
-	c, err := net.Dial("tcp", s.address)
-	must(t, err)
+	c, err := net.Dial("tcp", s.Addr)
+	harness.Check(t, err)
 	defer c.Close()
 	_, err = io.WriteString(c, "GET /web HTTP/1.1\r\nHost: a\r\n\r\n")
-	must(t, err)
+	harness.Check(t, err)
 	s.awaitAtLeast("ur_backpressure_seconds_total", "app=web held=client", 0.05)
 }
 
@@ -337,10 +299,10 @@ func TestTheMetricsAreCleanForPromlint(t *testing.T) {
 	s := newStand(t, count, all())
 	s.send("GET", "/web", nil)
 	response, err := http.Get(s.scrape)
-	must(t, err)
+	harness.Check(t, err)
 	defer response.Body.Close()
 	problems, err := promlint.New(response.Body).Lint()
-	must(t, err)
+	harness.Check(t, err)
 	for _, p := range problems {
 		t.Errorf("%s: %s", p.Metric, p.Text)
 	}
@@ -349,7 +311,7 @@ func TestTheMetricsAreCleanForPromlint(t *testing.T) {
 func TestTheMetricsCanOnlyBeRead(t *testing.T) {
 	s := newStand(t, count, metrics.Sources{})
 	response, err := http.Post(s.scrape, "text/plain", nil)
-	must(t, err)
+	harness.Check(t, err)
 	_ = response.Body.Close()
 	if response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Allow") != "GET, HEAD" {
 		t.Errorf("status %d, Allow: %s", response.StatusCode, response.Header.Get("Allow"))

@@ -122,7 +122,7 @@ func TestAServerThatReplacesAnotherFindsTheCgroupThatThatHasMade(t *testing.T) {
 
 func TestAProcessOfOthersInTheCgroupKeepsTheLimitsFromBeingInForce(t *testing.T) {
 	group, controllers := newGroup(t)
-	// Its parent is not ours: setsid forks, and ends.
+	// The parent of this process is not ours: setsid forks, and ends.
 	out, err := exec.Command("setsid", "--fork", "sh", "-c", "sleep 1000 >/dev/null 2>&1 & echo $!").Output()
 	if err != nil {
 		t.Skip(err)

@@ -107,7 +107,7 @@ func neededBy(command *exec.Cmd) []string {
 }
 
 // pythonOf returns the folders of the installation that a program is from, if it is a Python, or
-// belongs to a virtual environment: that environment, and the Python that it was made with.
+// belongs to a virtual environment: that environment, and the Python that has made it.
 func pythonOf(program string) (list []string) {
 	folder := filepath.Dir(program)
 	python := program

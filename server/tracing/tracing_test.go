@@ -8,14 +8,11 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
@@ -23,18 +20,8 @@ import (
 
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/server/tracing"
-	"github.com/wavey-ai/upload-response/worker"
+	"github.com/wavey-ai/upload-response/tests/harness"
 )
-
-// patience is how long a test waits for what takes no time on a machine with nothing else to do.
-const patience = 20 * time.Second
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
 
 // receiver is a collector of spans.
 type receiver struct {
@@ -108,65 +95,40 @@ func (r *receiver) named(t *testing.T, name string) *otlp.Span {
 
 // stand is a server with a worker, which answers with the traceparent that it got.
 type stand struct {
-	url string
-	log *bytes.Buffer
+	*harness.Server
+	log harness.Log // the access log
 }
 
 func newStand(t *testing.T, tracer server.Tracer) *stand {
 	t.Helper()
-	s := &stand{log: &bytes.Buffer{}}
-	c := server.DefaultConfig()
-	c.NumStreams, c.Memory, c.LinkMemory = 8, 32<<20, 4<<20
-	c.Routes = []server.Route{{Prefix: "/", Pool: "web"}, {Prefix: "/nobody", Pool: "nobody"}}
-	c.Supervised = []string{"web"}
-	c.Tracer = tracer
-	c.AccessLog = slog.New(slog.NewJSONHandler(s.log, nil))
-	router, err := server.NewRouter(c)
-	must(t, err)
-	socket := filepath.Join(t.TempDir(), "workers.sock")
-	workers, err := server.ListenWorkers(socket, false)
-	must(t, err)
-	go func() { _ = router.ServeWorkers(workers) }()
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	echo := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := &stand{}
+	s.Server = harness.Start(t, func(c *server.Config) {
+		harness.SmallServer(c)
+		c.Routes = []server.Route{{Prefix: "/", Pool: "web"}, {Prefix: "/nobody", Pool: "nobody"}}
+		c.Started = func(pid int) (string, int) { return "web", pid }
+		c.WorkerName = func(int) string { return "web/0" }
+		c.Tracer = tracer
+		c.AccessLog = slog.New(slog.NewJSONHandler(&s.log, nil))
+	})
+	s.ServeHere(t, "web", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Seen-State", strings.Join(r.Header["Tracestate"], "|"))
 		_, _ = io.WriteString(w, strings.Join(r.Header["Traceparent"], "|"))
-	})
-	go func() {
-		quiet := worker.WithLog(slog.New(slog.DiscardHandler))
-		ended <- worker.Serve(ctx, socket, echo, worker.WithPool("web"), quiet)
-	}()
-	front := server.NewServer(router, nil)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	go func() { _ = front.Serve(listener) }()
-	t.Cleanup(func() {
-		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-		done, stop := context.WithTimeout(context.Background(), patience)
-		defer stop()
-		_ = front.Shutdown(done)
-		cancel()
-		must(t, <-ended)
-		_ = workers.Close()
-		must(t, router.Close())
-	})
-	s.url = "http://" + listener.Addr().String()
+	}))
 	return s
 }
 
 // get makes a request with these fields, and returns the traceparent and tracestate that the worker got.
 func (s *stand) get(t *testing.T, path string, parents ...string) (parent, state string) {
 	t.Helper()
-	request, err := http.NewRequest(http.MethodGet, s.url+path, nil)
-	must(t, err)
+	request, err := http.NewRequest(http.MethodGet, s.URL+path, nil)
+	harness.Check(t, err)
 	request.Header["Traceparent"] = parents
 	request.Header.Set("Tracestate", "vendor=1")
-	response, err := http.DefaultTransport.RoundTrip(request)
-	must(t, err)
+	response, err := s.Client.Do(request)
+	harness.Check(t, err)
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	must(t, err)
+	harness.Check(t, err)
 	return string(body), response.Header.Get("Seen-State")
 }
 
@@ -175,7 +137,7 @@ func (s *stand) traces(t *testing.T) (all []string) {
 	t.Helper()
 	for line := range strings.Lines(s.log.String()) {
 		var l struct{ Trace string }
-		must(t, json.Unmarshal([]byte(line), &l))
+		harness.Check(t, json.Unmarshal([]byte(line), &l))
 		all = append(all, l.Trace)
 	}
 	return all
@@ -211,7 +173,7 @@ func TestWithoutATracerATraceIsPassedOnAndLogged(t *testing.T) {
 func newTracer(t *testing.T, c tracing.Config, env map[string]string) *tracing.Tracer {
 	t.Helper()
 	tracer, err := tracing.New(context.Background(), c, func(name string) string { return env[name] })
-	must(t, err)
+	harness.Check(t, err)
 	return tracer
 }
 
@@ -220,7 +182,7 @@ func TestACollectorGetsTheSpansOfARequestWithTheRightParents(t *testing.T) {
 	tracer := newTracer(t, tracing.Config{Endpoint: r.URL}, nil)
 	var passedOn string
 	t.Run("requests", func(t *testing.T) { passedOn, _ = newStand(t, tracer).get(t, "/a?secret=1", parent) })
-	must(t, tracer.Close(context.Background()))
+	harness.Check(t, tracer.Close(context.Background()))
 	if len(r.failures) > 0 || len(r.spans) != 4 || !r.services["upload-response"] {
 		t.Fatalf("%d spans of %v, failures %v", len(r.spans), r.services, r.failures)
 	}
@@ -256,9 +218,12 @@ func TestACollectorGetsTheSpansOfARequestWithTheRightParents(t *testing.T) {
 	for _, a := range whole.Attributes {
 		attributes[a.Key] = strings.Trim(a.Value.String(), `"`)
 	}
+	if a := work.Attributes[0]; a.Key != "upload_response.worker" || a.Value.GetStringValue() != "web/0" {
+		t.Errorf("the worker's span has %v", work.Attributes)
+	}
 	for key, want := range map[string]string{
 		"http.request.method": "GET", "http.response.status_code": "200", "url.path": "/a", "http.route": "/",
-		"upload_response.app": "web", "network.protocol.version": "1.1",
+		"upload_response.app": "web", "upload_response.worker": "web/0", "network.protocol.version": "1.1",
 	} {
 		if !strings.Contains(attributes[key], want) {
 			t.Errorf("%s is %q, want %q", key, attributes[key], want)
@@ -272,14 +237,14 @@ func TestACollectorGetsTheSpansOfARequestWithTheRightParents(t *testing.T) {
 func TestAFailureIsARecordedError(t *testing.T) {
 	r := newReceiver(t)
 	tracer := newTracer(t, tracing.Config{}, map[string]string{"OTEL_TRACES_SAMPLER": "always_on"})
-	must(t, tracer.Close(context.Background())) // without an endpoint it goes to the default one
+	harness.Check(t, tracer.Close(context.Background())) // without an endpoint it goes to the default one
 	tracer = newTracer(t, tracing.Config{Endpoint: r.URL + "/"}, nil)
 	var s *stand
 	t.Run("requests", func(t *testing.T) {
 		s = newStand(t, tracer)
 		s.get(t, "/nobody")
 	})
-	must(t, tracer.Close(context.Background()))
+	harness.Check(t, tracer.Close(context.Background()))
 	whole := r.named(t, "GET /nobody")
 	if whole.Status.GetCode() != otlp.Status_STATUS_CODE_ERROR || whole.Status.Message != "no_worker_attached" ||
 		len(whole.ParentSpanId) != 0 {
@@ -324,7 +289,7 @@ func TestWhoeverBeganATraceDecidesWhetherItIsRecorded(t *testing.T) {
 				}
 				passed, _ = newStand(t, tracer).get(t, "/", parents...)
 			})
-			must(t, tracer.Close(context.Background()))
+			harness.Check(t, tracer.Close(context.Background()))
 			if len(r.spans) != c.spans || !strings.HasSuffix(passed, c.passed) || passed == "" {
 				t.Errorf("%d spans, the worker got %q", len(r.spans), passed)
 			}

@@ -308,6 +308,14 @@ func TestAnApplicationThatEndsWhileItServesIsStartedAgain(t *testing.T) {
 	}
 }
 
+func TestARequestIsAShortLine(t *testing.T) {
+	t.Parallel()
+	r := run(t, map[string]string{"app.py": fmt.Sprintf(wsgi, "app", "one")}, withSDK(t), "app.py")
+	r.get("*/*")
+	line := regexp.MustCompile(`(?m)^\S+Z 200 GET / [0-9.e-]+ s$`)
+	harness.Eventually(t, "the line", func() bool { return line.MatchString(r.output.String()) })
+}
+
 func TestAFileWithTheNameOfAnotherModuleIsNotTakenForIt(t *testing.T) {
 	t.Parallel()
 	r := run(t, map[string]string{"site.py": wsgiClass}, withSDK(t), "site.py")

@@ -112,7 +112,8 @@ func systemdAccepts(t *testing.T, folder string) {
 	}
 	units, err := filepath.Glob(folder + "/*.s*")
 	harness.Check(t, err)
-	verify := exec.Command("systemd-analyze", append([]string{"verify", "--man=no", "--recursive-errors=no"}, units...)...)
+	arguments := append([]string{"verify", "--man=no", "--recursive-errors=no"}, units...)
+	verify := exec.Command("systemd-analyze", arguments...)
 	output, err := verify.CombinedOutput()
 	if err != nil || regexp.MustCompile(`(?m)^`+regexp.QuoteMeta(folder)).Match(output) {
 		t.Errorf("systemd-analyze verify %q: %v\n%s", units, err, output)

@@ -123,7 +123,7 @@ func TestABudgetBeyondTheMachineFailsTheStartAndSaysWhy(t *testing.T) {
 	if status := p.Wait(); status != 1 {
 		t.Errorf("the server ended with status %d, want 1", status)
 	}
-	for _, want := range []string{"not enough memory", "bytes wanted", "available"} {
+	for _, want := range []string{"not enough memory", "MiB wanted", "available"} {
 		if !strings.Contains(p.Output(), want) {
 			t.Errorf("the server's error does not say %q:\n%s", want, p.Output())
 		}

@@ -15,9 +15,11 @@
 //	/eat               keeps 96 MiB of memory, and answers
 //	/exit /abort       ends the process: with status 3, by SIGABRT
 //
-// The short run is part of every test; the long one is "make soak-supervise", or
+// The short run is part of every test. The long one does each misdeed alone for so long, in all kinds
+// of worker at once (one by one with -parallel 1), then all together in one kind after the other, and
+// prints a table. It wants the machine to itself: "make soak-supervise", or
 //
-//	go test ./tests/supervise -v -supervise.time 60s
+//	go test ./tests/supervise -v -timeout 0 -supervise.time 60s
 package supervise_test
 
 import (
@@ -29,7 +31,7 @@ import (
 )
 
 var (
-	superviseTime = flag.Duration("supervise.time", 0, "how long all misbehave together; 0 is a short run")
+	superviseTime = flag.Duration("supervise.time", 0, "how long each misdeed is done alone, and all together; 0 is a short run")
 	superviseSeed = flag.Uint64("supervise.seed", 0, "of the random numbers; 0 is another one each time")
 )
 

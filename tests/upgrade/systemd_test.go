@@ -223,8 +223,8 @@ func passOn(t testing.TB, names string, sockets ...interface{ File() (*os.File, 
 	return func(c *exec.Cmd) {
 		c.ExtraFiles = files
 		// LISTEN_PID is the process that the shell becomes.
-		c.Args = []string{"/bin/sh", "-c", fmt.Sprintf("LISTEN_PID=$$ LISTEN_FDS=%d LISTEN_FDNAMES=%s exec %s", len(files),
-			names, strings.Join(quoted(c.Args), " "))}
+		c.Args = []string{"/bin/sh", "-c", fmt.Sprintf("LISTEN_PID=$$ LISTEN_FDS=%d LISTEN_FDNAMES=%s exec %s",
+			len(files), names, strings.Join(quoted(c.Args), " "))}
 		c.Path = "/bin/sh"
 	}
 }
@@ -302,8 +302,8 @@ func TestSocketsWithoutAnAddressAreAnError(t *testing.T) {
 			`\(stream 127\.0\.0\.1:\d+, descriptor 4\): add --listen fd:NAME, `},
 		{"web:other", []string{"127.0.0.1:0"}, `no address takes: other \(.*\), web \(stream `},
 		{"web:other", []string{"fd:web", "fd:3"}, `cannot listen on fd:3: `},
-		{"web:other", []string{"fd:webb"}, `cannot listen on fd:webb: no socket of that name is left: systemd has opened ` +
-			`other \(stream .*\), web \(stream .*\) \(choose another address with --listen\)`},
+		{"web:other", []string{"fd:webb"}, `cannot listen on fd:webb: no socket of that name is left: systemd has ` +
+			`opened other \(stream .*\), web \(stream .*\) \(choose another address with --listen\)`},
 	} {
 		args := []string{"serve", "--socket", filepath.Join(t.TempDir(), "s")}
 		for _, a := range test.listen {

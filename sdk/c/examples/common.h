@@ -175,6 +175,9 @@ static int keep_serving(const struct settings *s) {
             fprintf(stderr, "cannot attach: %s\n", options.refusal);
             return err;
         }
+        if (pause == 20000) {
+            fprintf(stderr, "waiting for the server: %s\n", options.refusal);
+        }
         (void)usleep(pause);
         pause = pause < 500000 ? 2 * pause : 1000000;
     }

@@ -74,6 +74,8 @@ func (p *Pool) markRecovered() {
 // the lock.
 func (p *Pool) checkExpected() error {
 	switch {
+	case p.drained:
+		return errDrained
 	case p.served:
 		return fmt.Errorf("%w: no route leads to pool %q any more", fault.ErrNoWorker, p.name)
 	case p.failed != "" && !slices.ContainsFunc(p.links, func(l *link) bool { return !l.retiring }):

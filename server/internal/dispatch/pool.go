@@ -25,6 +25,7 @@ type Pool struct {
 	fair       bool      // an address can keep only so many lanes waiting
 	leaving    bool      // no route leads here any more
 	served     bool      // so it is, and nobody waits any more: the links leave when they are empty
+	drained    bool      // by an operator: requests fail
 	attached   bool      // a link was added, ever
 	expected   time.Time // until then a worker is to be expected, see ExpectWorkers
 	failed     string    // why no worker is to be expected, for a person; "": one is

@@ -52,7 +52,7 @@ func (s *Stream) retryAllowed(err error, served bool) bool {
 	died := errors.Is(err, errLinkDead)
 	switch {
 	case !served:
-		return r.OnRefused
+		return r.OnRefused || errors.Is(err, errRevoked) // nothing has failed
 	case s.idempotent && r.OnDied && s.deaths < r.Times:
 		return !died || !s.endedWorker()
 	case died && s.deaths > 0:

@@ -14,6 +14,7 @@ type PoolStatus struct {
 	Supervised bool   // a supervisor starts the workers again
 	Hopeless   bool   // it has failed: requests fail at once, unless a link is attached
 	Failed     string // why, if so
+	Drained    bool   // by an operator: requests fail at once
 	Links      int
 	Lanes      int // requests that the links serve at once
 	Busy       int // lanes with a request whose response has not ended well
@@ -103,7 +104,7 @@ func (v *Survey) addPool(p *Pool) {
 	p.mu.Lock()
 	links := slices.Clone(p.links)
 	status := PoolStatus{Name: p.name, Supervised: p.supervised, Queue: p.queue.size,
-		Hopeless: p.failed != "", Failed: p.failed}
+		Hopeless: p.failed != "", Failed: p.failed, Drained: p.drained}
 	p.mu.Unlock()
 	for _, l := range links {
 		if s, open := v.addLink(l); open {

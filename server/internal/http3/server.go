@@ -105,8 +105,10 @@ func (s *Server) open(packets net.PacketConn, config *tls.Config) (*Socket, erro
 		new: func() *http3.Server {
 			return &http3.Server{
 				Handler: c.Handler, MaxHeaderBytes: c.MaxHeaderBytes,
-				ConnContext: func(ctx context.Context, q *quic.Conn) context.Context { return s.remember(ctx, q, meters) },
-				Logger:      slog.New(slog.DiscardHandler),
+				ConnContext: func(ctx context.Context, q *quic.Conn) context.Context {
+					return s.remember(ctx, q, meters)
+				},
+				Logger: slog.New(slog.DiscardHandler),
 			}
 		},
 	}

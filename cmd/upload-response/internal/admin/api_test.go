@@ -3,6 +3,7 @@ package admin
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"reflect"
@@ -85,6 +86,30 @@ func TestReadinessHasALineForEachAppAndSaysWhyNot(t *testing.T) {
 	want("/readyz", 200, "default: ready, workers: 1\n")
 	want("/readyz?app=default", 200, "default: ready, workers: 1\n")
 	want("/readyz?app=other", 404, `there is no app \"other\"`)
+	for _, drained := range []bool{true, true, false} {
+		answer, err := s.Drain(t.Context(), "default", !drained)
+		if err != nil || answer.App != "default" || answer.Drained != drained || answer.Busy != 0 {
+			t.Errorf("%+v, %v", answer, err)
+		}
+		if drained {
+			want("/readyz?app=default", 503, "default: not ready: drained, requests in progress: 0\n")
+		}
+	}
+	want("/readyz", 200, "default: ready, workers: 1\n")
+	if _, err := s.Drain(t.Context(), "other", false); !isProblem(err, 404) {
+		t.Errorf("another app: %v", err)
+	}
+	reader, past := s.admin.config.Events.subscribe(0)
+	s.admin.config.Events.unsubscribe(reader)
+	var kinds []any
+	for _, event := range past {
+		if event.Type == TypeWorker && event.App == "default" {
+			kinds = append(kinds, event.Attributes["kind"])
+		}
+	}
+	if fmt.Sprint(kinds) != "[drained undrained]" {
+		t.Errorf("events %v", kinds)
+	}
 	s.admin.SetDraining()
 	want("/readyz", 503, "the server is about to end\n")
 	want("/livez", 200, "ok\n")

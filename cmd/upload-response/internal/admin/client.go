@@ -83,6 +83,16 @@ func (c *Client) Scale(ctx context.Context, app string, processes int) (*Scale, 
 	return wanted, c.call(ctx, http.MethodPost, pathOf(app)+"/scale", wanted, wanted)
 }
 
+// Drain has an app get no more requests, or with undrain get them again.
+func (c *Client) Drain(ctx context.Context, app string, undrain bool) (*Drained, error) {
+	order := "/drain"
+	if undrain {
+		order = "/undrain"
+	}
+	var answer Drained
+	return &answer, c.call(ctx, http.MethodPost, pathOf(app)+order, nil, &answer)
+}
+
 // Stacks returns the stacks of a worker (APP/SLOT).
 func (c *Client) Stacks(ctx context.Context, worker string) (*Stacks, error) {
 	var answer Stacks

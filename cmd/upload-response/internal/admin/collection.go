@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"fmt"
+
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/server/supervise"
 )
@@ -54,7 +56,10 @@ func (c *collection) addPool(p *server.PoolStatus) {
 		a = &c.apps[len(c.apps)-1]
 	}
 	a.Links, a.Lanes, a.Busy, a.Unreleased, a.Queue = p.Links, p.Lanes, p.Busy, p.Unreleased, p.Queue
-	if p.Hopeless {
+	if p.Drained {
+		c.drained(p.Name)
+	}
+	if p.Hopeless && !p.Drained {
 		a.State, a.Reason = AppFailed, orElse(a.Reason, p.Failed)
 	}
 }
@@ -107,9 +112,20 @@ func (c *collection) owner(l *server.LinkStatus) *Worker {
 	return nil
 }
 
+// drained notes that the apps of a pool are.
+func (c *collection) drained(pool string) {
+	for i := range c.apps {
+		if c.apps[i].Pool == pool {
+			c.apps[i].State = AppDrained
+		}
+	}
+}
+
 // judge says how an app is.
 func (c *collection) judge(a *App) {
 	switch {
+	case a.State == AppDrained:
+		a.Reason = fmt.Sprintf("drained, requests in progress: %d", a.Busy)
 	case a.Workers > 0:
 		a.State, a.Reason = AppReady, ""
 	case a.State == AppFailed || a.Reason != "":

@@ -90,6 +90,8 @@ func (s *Server) endpoints() []endpoint {
 		{"GET /apps/{app}", s.getApp},
 		{"POST /apps/{app}/restart", s.restartApp},
 		{"POST /apps/{app}/scale", s.scaleApp},
+		{"POST /apps/{app}/drain", s.drainApp},
+		{"POST /apps/{app}/undrain", s.undrainApp},
 		{"GET /workers", s.getWorkers},
 		{"GET /workers/{app}/{slot}", s.getWorker},
 		{"POST /workers/{app}/{slot}/restart", s.restartWorker},

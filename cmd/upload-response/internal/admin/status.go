@@ -43,6 +43,7 @@ type App struct {
 const (
 	AppReady   = "ready"   // a worker is attached
 	AppWaiting = "waiting" // none is
+	AppDrained = "drained" // an operator has drained it: requests get 503 at once, those that run go on
 	AppFailed  = "failed"  // no worker comes up: requests get 503 at once
 )
 

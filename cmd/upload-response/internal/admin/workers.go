@@ -55,6 +55,9 @@ func (s *Server) restart(w http.ResponseWriter, name string) {
 		sendOrderProblem(w, err)
 		return
 	}
+	if !strings.Contains(name, "/") {
+		s.resume(name)
+	}
 	w.WriteHeader(http.StatusAccepted)
 	sendJSON(w, &Restarted{Restarting: name})
 }
@@ -108,6 +111,7 @@ func (s *Server) scaleApp(w http.ResponseWriter, r *http.Request) {
 		sendOrderProblem(w, err)
 		return
 	}
+	s.resume(name)
 	sendJSON(w, &wanted)
 }
 

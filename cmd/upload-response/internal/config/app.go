@@ -67,7 +67,7 @@ type Start struct {
 	// Kill a process that has not attached after this long; 0: never.
 	Timeout Duration `yaml:"timeout" default:"1m"`
 	// Deaths in a row, before a process attached, after which the app is failed: its requests get
-	// 503 at once until it is restarted; 0: never.
+	// 503 at once until one attaches; 0: never.
 	GiveUpAfter int `yaml:"give-up-after" default:"6" hint:"retries,attempts"`
 }
 

@@ -23,8 +23,47 @@ func (f *File) checkRoutes() {
 		}
 		names[r.Name] = i
 	}
+	f.checkShadowed()
 	f.checkAppsHaveRoutes()
 	f.checkByServer()
+}
+
+// checkShadowed refuses routes of whose requests an earlier one takes all.
+func (f *File) checkShadowed() {
+	for i := range f.Routes {
+		for j := range i {
+			if f.has(indexed("routes", j)+".match") && f.Routes[j].Match.covers(&f.Routes[i].Match) {
+				f.addAt(indexed("routes", i), "route %d never gets a request, since route %d takes all of them: "+
+					"move it further up, or remove it", i+1, j+1)
+				break
+			}
+		}
+	}
+}
+
+// covers reports whether a match certainly matches whatever another one does.
+func (m *Match) covers(other *Match) bool {
+	for name, value := range m.Header {
+		if other.Header[name] != value {
+			return false
+		}
+	}
+	return coversAll(m.Host, other.Host) && coversAll(m.Method, other.Method) && coversAll(m.Path, other.Path)
+}
+
+// coversAll reports whether each of other patterns is among these, or below one of these; no pattern
+// matches everything.
+func coversAll(patterns, others []string) bool {
+	if len(patterns) == 0 {
+		return true
+	}
+	return len(others) > 0 && !slices.ContainsFunc(others, func(other string) bool {
+		return !slices.ContainsFunc(patterns, func(pattern string) bool {
+			below, all := strings.CutSuffix(pattern, "/*")
+			return pattern == other || all && !strings.Contains(below, "*") &&
+				(other == below || strings.HasPrefix(other, below+"/"))
+		})
+	})
 }
 
 // checkByServer refuses what the server would.
@@ -79,6 +118,11 @@ func (f *File) checkMatch(key string, m *Match) {
 	for i, method := range m.Method {
 		if method == "" || method != strings.ToUpper(method) || strings.ContainsAny(method, " \t,") {
 			f.addAt(indexed(key+".method", i), "want a method in capitals, such as GET")
+		}
+	}
+	for name := range m.Header {
+		if name == "" || strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c > '~' || c == ':' }) {
+			f.addAt(key+".header."+name, "want the name of a header field, such as X-Version")
 		}
 	}
 	for i, host := range m.Host {

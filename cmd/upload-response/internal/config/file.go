@@ -55,6 +55,7 @@ type File struct {
 	text     []byte                  // as it was read
 	places   map[string]*token.Token // by key: where its value stands
 	problems Problems                // found so far
+	unread   Problems                // those of what could not be read
 }
 
 // TLS says which certificate the server shows, and what it demands of clients.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml/token"
@@ -99,7 +100,35 @@ func (f *File) excerpt(line, column int) string {
 // addAt notes a problem with the value of a key. If the key does not stand in the file, the
 // place is that of the section in which it is missing.
 func (f *File) addAt(key, format string, values ...any) {
+	if f.followsUnread(key) {
+		return
+	}
 	f.note(key, f.place(key), format, values...)
+}
+
+// followsUnread reports whether a mistake at a key may only come from what could not be read: that
+// of the same app, route or section, or anything at the top.
+func (f *File) followsUnread(key string) bool {
+	return slices.ContainsFunc(f.unread, func(p *Problem) bool {
+		section := sectionAround(p.Key)
+		return section == "" || section == sectionAround(key)
+	})
+}
+
+// sectionAround returns the app, route or section in which a key is; empty for one at the top.
+func sectionAround(key string) string {
+	section, rest, inside := strings.Cut(key, ".")
+	switch {
+	case section == "apps" && inside:
+		name, _, inside := strings.Cut(rest, ".")
+		if inside {
+			return "apps." + name
+		}
+		return ""
+	case inside || strings.Contains(key, "["):
+		return section
+	}
+	return ""
 }
 
 // place returns where the value of a key stands, or that of the nearest section around it; nil

@@ -67,9 +67,8 @@ func Parse(name string, text []byte) (*File, error) {
 		d := decoder{file: f, anchors: map[string]ast.Node{}}
 		d.decode("", body, reflect.ValueOf(f).Elem())
 		f.resolvePaths()
-		if len(f.problems) == 0 {
-			f.check()
-		}
+		f.unread = f.problems[:len(f.problems):len(f.problems)]
+		f.check()
 	}
 	slices.SortStableFunc(f.problems, func(a, b *Problem) int {
 		if a.Line != b.Line {
@@ -94,6 +93,9 @@ func (f *File) parse() (body ast.Node) {
 			body = nil
 		}
 	}()
+	if !f.checkText() {
+		return nil
+	}
 	tokens := lexer.Tokenize(string(f.text))
 	if deep := tooDeep(tokens); deep != nil {
 		f.add(deep, "more than %d values inside each other", mostDepth)
@@ -120,10 +122,10 @@ func (f *File) parse() (body ast.Node) {
 func (f *File) addSyntax(err error) {
 	var located yaml.Error
 	if errors.As(err, &located) {
-		f.add(located.GetToken(), "%s", located.GetMessage())
+		f.add(located.GetToken(), "%s", remedy(located.GetMessage()))
 		return
 	}
-	f.add(nil, "%v", err)
+	f.add(nil, "%s", remedy(err.Error()))
 }
 
 // tooDeep returns where values stand so deep inside each other that to parse them would take

@@ -131,6 +131,16 @@ func TestARouteSaysWhatIsServedAgain(t *testing.T) {
 	}
 }
 
+func TestARouteBehindOneThatTakesLessIsNoMistake(t *testing.T) {
+	for _, two := range [][2]string{
+		{"path: /a", "path: [/a, /b]"}, {"path: /a/*", "path: /ab"}, {"path: /a, method: GET", "path: /a"},
+		{"path: /a, host: x", "path: /a"}, {"path: /a, header: {A: b}", "path: /a"}, {"path: '/*/a'", "path: /b/a/c"},
+		{"host: '*.example.org'", "host: example.org"}, {"path: '*.php'", "path: /a.html"},
+	} {
+		good(t, "routes: [{match: {"+two[0]+"}, respond: 204}, {match: {"+two[1]+"}, respond: 203}]")
+	}
+}
+
 func TestJSONIsAConfiguration(t *testing.T) {
 	f := good(t, `{"apps": {"web": {"command": ["sh"], "environment": {"A": "1"}}},
 		"limits": {"rate": 5, "body": 1048576}, "timeouts": {"idle": "1m30s"}}`)
@@ -217,6 +227,11 @@ func TestEachMistakeIsShownAtItsPlaceWithWhatToDo(t *testing.T) {
 		{"errors: {pages: {5xx: " + dir + "/gone.html}}", "1:23", "no such file"},
 		{"errors: {pages: {600: " + dir + "/plain}}", "1:23", ""},
 		{"routes: [{respond: 204}, {match: {path: /a}, redirect: /b}]", "1:26", "route 2 never gets a request"},
+		{"routes: [{match: {path: [/a, /b]}, respond: 204}, {match: {path: /a}, respond: 203}]", "1:51",
+			"route 2 never gets a request, since route 1 takes all of them: move it further up, or remove it"},
+		{"routes: [{match: {path: /a/*}, respond: 204}, {match: {path: /a/b/*, method: GET}, respond: 203}]", "1:47",
+			"route 2 never gets a request"},
+		{"routes: [{match: {header: {'a b': c}}, respond: 204}]", "1:35", "want the name of a header field"},
 		{"routes: [{match: {path: /a}, redirect: https://$hots}]", "1:10", "$hots"},
 		{"routes: [{match: {path: /a*b}, respond: 204}]", "1:10", "/a*b"},
 		{"apps: {web: {command: a > b}}", "1:23", "command: no shell runs this, so that > has no meaning"},
@@ -258,17 +273,35 @@ func TestEachMistakeIsShownAtItsPlaceWithWhatToDo(t *testing.T) {
 		{"apps: {web: !!str x}", "1:13", "tags such as !!str mean nothing here"},
 		{"apps: {web: *x}", "1:13", "no anchor &x stands before this alias"},
 		{"apps: {web: {<<: 3}}", "1:18", `<< merges keys and values, not "3"`},
-		{"memory: 1MiB\nmemory: 2MiB", "2:1", `mapping key "memory" already defined at [1:1]`},
-		{`{"memory": "1MiB", "memory": "2MiB"}`, "1:20", `mapping key "memory" already defined`},
+		{"memory: 1MiB\nmemory: 2MiB", "2:1", "the key memory stands in line 1, too: remove one of them"},
+		{`{"memory": "1MiB", "memory": "2MiB"}`, "1:20", "the key memory stands in line 1, too"},
 		{"memory: 1MiB\n---\nmemory: 2MiB", "3:1", "a second document"},
-		{"apps:\n\tweb: 1", "2:1", "found character '\t' that cannot start any token"},
-		{"apps: {web: ", "", "could not find map value"},
+		{"apps:\n\tweb: 1", "2:1", "a tab: YAML takes spaces only"},
+		{"apps: {web: ", "", "want a value, or a } that closes a {"},
 		{"a: " + strings.Repeat("[", 100000), "1:36", "more than 32 values inside each other"},
 		{"a: {b: " + strings.Repeat("{a: ", 40) + strings.Repeat("}", 41), "", "more than 32 values inside each other"},
 		{strings.Repeat("- ", 100000), "", "more than 32 values inside each other"},
 		{strings.Repeat("? ", 100000), "", "more than 32 values inside each other"},
 		{"listen: &a [*a]", "1:12", "want a text, not a list"},
 		{strings.Repeat("#", mostBytes+1), "", "the file is longer than 1048576 bytes"},
+		{"listen: [", "1:9", "a [ is not closed: add a ]"},
+		{"listen: [a, b", "1:9", "a [ is not closed: add a ]"},
+		{"listen: [a b: c: d]", "", "want "},
+		{"log: {level: info", "1:6", "a { is not closed: add a }"},
+		{"log: {level: info]", "", ""},
+		{"log: level: info", "1:6", "want a value in one line, or keys that are indented"},
+		{"log:\n  level: info\n format: json", "", "want "},
+		{"log:\n  level:info", "", "want "},
+		{"log:\n  level: \"info", "2:10", "a quote is not closed"},
+		{"log:\n  file: \"C:\\q\"", "2:13", "a backslash is written"},
+		{"log: {file: @x}", "", "no value begins so: put it in quotes"},
+		{"log: {file: `x`}", "", "no value begins so: put it in quotes"},
+		{"log: {file: %x}", "", ""},
+		{"&: x", "", ""}, {"log: *", "", ""}, {": x", "", ""}, {"- a: b", "1:1", "want keys and values, not a list"},
+		{"log:\n  level: info\n\xff\xfe: b", "3:1", "the byte 0xff is not UTF-8: save the file as UTF-8"},
+		{"\xff\xfel\x00o\x00g\x00", "0:0", "this is UTF-16: save the file as UTF-8"},
+		{"log: {file: a\x00b}", "1:14", "the control character U+0000 has no place here: remove it"},
+		{"socket: a\x1bb", "1:10", "the control character U+001B has no place here"},
 		{"42", "1:1", `want keys and values, not "42"`},
 	} {
 		_, err := Parse("upload-response.yaml", []byte(test.text))
@@ -305,6 +338,41 @@ my.yaml:5:11: format: want text or json: did you mean json?
        |           ^`
 	if err == nil || err.Error() != want {
 		t.Errorf("%v\nwant\n%s", err, want)
+	}
+}
+
+func TestWhatCannotBeReadHidesNoMistakeElsewhere(t *testing.T) {
+	_, err := Parse("my.yaml", []byte(`apps:
+  web: {comand: [sh], threads: 4}
+  api: {command: [sh], threads: 4}
+routes:
+- {ap: web}
+- {app: wbe, match: {path: api}}
+- {app: api}
+- {match: {path: /x}}
+limits: {rate: fast}
+tls: {client-ca: /nowhere/ca}
+`))
+	var got []string
+	var problems Problems
+	_ = errors.As(err, &problems)
+	for _, p := range problems {
+		got = append(got, fmt.Sprintf("%d:%d: %s", p.Line, p.Column, p.Message))
+	}
+	want := []string{
+		"2:9: unknown key comand: did you mean command?", "3:33: threads needs python",
+		"5:4: unknown key ap: want name, match, strip-prefix, limit, retry, app, files, redirect or respond",
+		"6:9: there is no app wbe: did you mean web?",
+		"6:28: a path begins with / or with *: did you mean /api?",
+		"8:3: the route leads nowhere: give it app, files, redirect or respond",
+		"9:16: rate: want a rate such as 100/s or 30/m", "10:18: /nowhere/ca: no such file or directory",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if _, err := Parse("my.yaml", []byte("aps: {web: {command: [sh]}}\nroutes: [{app: web}]")); strings.Contains(
+		fmt.Sprint(err), "no app") {
+		t.Errorf("what follows from a mistake is a mistake, too: %v", err)
 	}
 }
 

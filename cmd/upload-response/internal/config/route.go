@@ -52,8 +52,9 @@ type RouteLimit struct {
 
 // Retry says which requests of an app are served by another worker when one has failed them.
 type Retry struct {
-	// refused: no worker has begun with the request. died: the worker died with it, and the method
-	// is idempotent. An empty list: none.
+	// refused: no worker has begun with the request: the one that it waits for died, or is slower to
+	// begin than another. died: the worker died with it, and the method is idempotent. An empty
+	// list: none.
 	On []string `yaml:"on" default:"refused,died" enum:"refused,died"`
 	// How often after a worker died with the request; 0: never.
 	Times int `yaml:"times" short:"true" default:"1" enum:"0,1" hint:"attempts,tries"`

@@ -98,7 +98,7 @@ func (f *File) checkSandbox(name string) {
 	}
 }
 
-// checkUser refuses a user that there is not, or that we cannot change to.
+// checkUser refuses a user that there is not, or whose processes we cannot start.
 func (f *File) checkUser(key, text string) {
 	if text == "" {
 		return

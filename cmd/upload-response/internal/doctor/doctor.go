@@ -45,6 +45,8 @@ type Plan struct {
 	ClientCA    string      // file; empty: none
 	Socket      string      // for workers
 	WorkerUser  func() (warning string, err error)
+	Sandboxed   bool   // an app has a sandbox
+	Limited     bool   // an app has limits of memory or processor time
 	Python      string // interpreter; empty: there is none
 	PythonGiven bool   // the user has named it: applications in Python are to run
 	SDK         string // folder of an SDK for a Python without one; empty: none
@@ -56,7 +58,7 @@ func Run(p *Plan) []Result {
 	running, _ := listen.ServerProcess(p.Socket) // 0: there is none
 	return slices.Concat(
 		kernel(), []Result{openFiles(p), memory(p), fileSize(p)}, p.addresses(running), p.certificates(),
-		[]Result{p.socket(running), p.python()})
+		[]Result{p.socket(running), p.sandbox(), p.cgroups(), p.python()})
 }
 
 // Failed counts the checks that failed.

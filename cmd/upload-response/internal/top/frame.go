@@ -101,7 +101,8 @@ func (f *frame) head() string {
 }
 
 var stateStyles = map[string]lipgloss.Style{
-	admin.AppReady: good, admin.AppFailed: bad, admin.AppWaiting: warn, admin.WorkerRunning: good,
+	admin.AppReady: good, admin.AppFailed: bad, admin.AppWaiting: warn, admin.AppDrained: warn,
+	admin.WorkerRunning:  good,
 	admin.WorkerStopping: warn, "starting": warn, "backing off": warn,
 }
 

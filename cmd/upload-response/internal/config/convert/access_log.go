@@ -64,3 +64,49 @@ func (r *Result) accessLog(file, format string) {
 	r.File.Log.Access.Enabled, r.File.Log.Access.File = true, config.Path(file)
 	r.File.Log.Access.Format = format
 }
+
+// accessLogOf converts access_log. There is one access log here: of several, the first counts.
+func (n *nginxFile) accessLogOf(args []string) bool {
+	a, file := &n.File.Log.Access, args[0]
+	if file == "off" {
+		return true
+	}
+	format := "combined"
+	if len(args) > 1 && !strings.Contains(args[1], "=") && args[1] != format {
+		var ok bool
+		if format, ok = dollars.template(n.logFormats[args[1]]); !ok {
+			return false
+		}
+	}
+	if strings.HasPrefix(file, "syslog:") || strings.Contains(file, "$") {
+		return false
+	}
+	if a.Enabled {
+		return a.File == config.Path(file) && a.Format == format
+	}
+	n.accessLog(file, format)
+	return true
+}
+
+// accessLogOf converts the access log: a path, or an object with a path and a format.
+func (u *unit) accessLogOf(value any) {
+	if path, ok := value.(string); ok {
+		u.accessLog(path, "combined")
+	}
+	options, ok := value.(map[string]any)
+	if !ok {
+		return
+	}
+	log, format := object{"access_log", options}, "combined"
+	path := log.text("path")
+	if text, ok := options["format"].(string); ok {
+		if template, ok := dollars.template(text); ok {
+			format = template
+			log.take("format")
+		}
+	}
+	if path != "" {
+		u.accessLog(path, format)
+	}
+	log.leaveRest(u.Result)
+}

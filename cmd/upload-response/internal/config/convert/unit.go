@@ -399,26 +399,3 @@ func (u *unit) settings() {
 	settings.leaveRest(u.Result)
 	u.accessLogOf(u.all.take("access_log"))
 }
-
-// accessLogOf converts the access log: a path, or an object with a path and a format.
-func (u *unit) accessLogOf(value any) {
-	if path, ok := value.(string); ok {
-		u.accessLog(path, "combined")
-	}
-	options, ok := value.(map[string]any)
-	if !ok {
-		return
-	}
-	log, format := object{"access_log", options}, "combined"
-	path := log.text("path")
-	if text, ok := options["format"].(string); ok {
-		if template, ok := dollars.template(text); ok {
-			format = template
-			log.take("format")
-		}
-	}
-	if path != "" {
-		u.accessLog(path, format)
-	}
-	log.leaveRest(u.Result)
-}

@@ -120,8 +120,10 @@ def _attach(options: Options) -> Attachment:
         path = os.fsdecode(options.socket) or default_socket()
         if _is_no_socket(path):
             raise AttachError(f"cannot attach to {path}: it is not a socket", -code)
-    refusal = options.refusal.decode("utf-8", "replace") or os.strerror(-code)
-    raise AttachError(f"{refusal} ({os.strerror(-code)})", -code, may_pass=bool(lib.ur_is_temporary(code)))
+    refusal, why = options.refusal.decode("utf-8", "replace"), os.strerror(-code)
+    if not refusal.endswith(why):
+        refusal = f"{refusal} ({why})" if refusal else why
+    raise AttachError(refusal, -code, may_pass=bool(lib.ur_is_temporary(code)))
 
 
 class Link:
