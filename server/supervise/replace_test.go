@@ -162,6 +162,45 @@ func TestWithoutRoomForBothTheOldOneEndsFirst(t *testing.T) {
 	}
 }
 
+// A process that has not attached yet will need the memory that seems to be free.
+func TestThePlaceOfAProcessThatStartsIsNotGivenAway(t *testing.T) {
+	var r recorder
+	config := r.config()
+	config.Free = func() int { return 1 }
+	app := shell(obedient)
+	app.Processes = 2
+	s := running(t, config, app)
+	var first, second int
+	eventually(t, "both processes", func() bool {
+		for _, w := range s.Workers() {
+			switch w.Name {
+			case "p/0":
+				first = w.PID
+			case "p/1":
+				second = w.PID
+			}
+		}
+		return first != 0 && second != 0 && minds(first, unix.SIGTERM)
+	})
+	s.Attached(first, first, 0)
+	done := make(chan error, 1)
+	go func() { done <- s.Restart("p/0") }()
+	eventually(t, "the end of the one that is replaced", func() bool { return !alive(first) })
+	var next int
+	eventually(t, "the next one", func() bool {
+		for pid := range s.runningByPID() {
+			if pid != second && minds(pid, unix.SIGTERM) {
+				next = pid
+			}
+		}
+		return next != 0
+	})
+	s.Attached(next, next, 0)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestApplyingTouchesOnlyWhatChanged(t *testing.T) {
 	var r recorder
 	app := func(name, script string) App {

@@ -61,7 +61,7 @@ func (s *Supervisor) follow(a *app) {
 	case s.stopped() || isClosed(a.removed):
 	case load.Waiting > 0 && load.Oldest >= scale.QueueWait:
 		a.enough = time.Time{}
-		if n < scale.Max && a.allReady() && s.hasRoomBeside(a.slots[0].current) {
+		if n < scale.Max && a.allReady() && s.hasRoomLocked(a.slots[0].current) {
 			s.resize(a, n+1, fmt.Sprintf("%d requests wait, the first for %v", load.Waiting,
 				load.Oldest.Round(time.Millisecond)))
 		}

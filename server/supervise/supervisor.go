@@ -278,13 +278,34 @@ func (s *Supervisor) Stop() {
 // stopped reports whether Stop was called.
 func (s *Supervisor) stopped() bool { return isClosed(s.stopping) }
 
-// hasRoomBeside reports whether a process like this one can attach, too.
+// hasRoomBeside reports whether a process like this one can attach, too, once those that are starting have. The
+// caller does not hold the lock.
 func (s *Supervisor) hasRoomBeside(p *process) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hasRoomLocked(p)
+}
+
+// hasRoomLocked is hasRoomBeside for a caller that holds the lock.
+func (s *Supervisor) hasRoomLocked(p *process) bool {
 	if s.config.Free == nil {
 		return true
 	}
+	free := s.config.Free()
+	for q := range s.live {
+		if q != p && !isClosed(q.ready) && !isClosed(q.ended) {
+			free -= q.needs(p)
+		}
+	}
+	return free >= p.needs(p)
+}
+
+// needs returns how many links a process takes: as many as it has, or as another process of its app.
+func (p *process) needs(other *process) int {
+	if p != other && p.slot.app == other.slot.app {
+		p = other
+	}
 	p.mu.Lock()
-	links := max(1, p.links)
-	p.mu.Unlock()
-	return s.config.Free() >= links
+	defer p.mu.Unlock()
+	return max(1, p.links)
 }
