@@ -25,6 +25,7 @@ func openLogged(t *testing.T, access string) (s *liveSite, use func(access strin
 }
 
 func TestAReloadChangesTheFormatTheFileAndThePathsOfTheAccessLog(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	first, second := filepath.Join(dir, "first"), filepath.Join(dir, "second")
 	s, use := openLogged(t, "{file: "+first+", format: 'one {path}'}")
@@ -68,6 +69,7 @@ func TestAReloadChangesTheFormatTheFileAndThePathsOfTheAccessLog(t *testing.T) {
 }
 
 func TestAReloadTurnsTheAccessLogOnAndOff(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "log")
 	s, use := openLogged(t, "false")
 	get(t, s.url+"/up/none")
@@ -97,6 +99,7 @@ func TestAReloadTurnsTheAccessLogOnAndOff(t *testing.T) {
 }
 
 func TestALogFileThatCannotBeOpenedChangesNothing(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "log")
 	s, use := openLogged(t, "{file: "+file+", format: 'one {path}'}")
 	status, answer := use("{file: " + t.TempDir() + ", format: 'two {path}'}")

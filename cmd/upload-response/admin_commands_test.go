@@ -183,7 +183,7 @@ func TestTheLogIsPrintedAndFollowed(t *testing.T) {
 	s.attach(t, "discard")
 	q.foundIn(&q.out, `"message":"(link attached)"`)
 	eventually(t, "the other to have it, too", func() bool {
-		return strings.Contains(p.out.String(), " INFO   link attached worker=") ||
+		return strings.Contains(p.out.String(), " INFO   link attached ") ||
 			strings.Contains(p.out.String(), "ready")
 	})
 	if strings.Contains(p.out.String(), "ready") {

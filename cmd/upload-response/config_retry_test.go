@@ -42,6 +42,7 @@ func runFragileWorker() {
 }
 
 func TestARouteSaysWhetherARequestIsServedAgainAndAReloadChangesIt(t *testing.T) {
+	t.Parallel()
 	first := filepath.Join(t.TempDir(), "first")
 	file := func(routes string) string {
 		return "listen: http://127.0.0.1:0\nsocket: s\napps:\n  web:\n    command: [" + os.Args[0] +

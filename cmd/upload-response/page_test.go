@@ -150,6 +150,7 @@ func TestThePageFitsAPhone(t *testing.T) {
 }
 
 func TestThePageComesBackAfterANewStartAndAnUpgrade(t *testing.T) {
+	t.Parallel()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
 	address := free.Addr().String()
