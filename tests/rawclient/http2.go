@@ -40,6 +40,20 @@ func DialHTTP2(t testing.TB, addr string, secure *tls.Config) *HTTP2 {
 	return c
 }
 
+// TakeLittle has the kernel keep little of what the client does not read, and no more after a
+// while.
+func (c *HTTP2) TakeLittle() {
+	c.t.Helper()
+	socket := c.conn
+	if secure, ok := socket.(*tls.Conn); ok {
+		socket = secure.NetConn()
+	}
+	harness.Check(c.t, socket.(*net.TCPConn).SetReadBuffer(littleBytes))
+}
+
+// littleBytes is the read buffer of a client that takes little.
+const littleBytes = 4 << 10
+
 // Begin sends a request's headers.
 func (c *HTTP2) Begin(id uint32, end bool, fields ...string) error {
 	return c.Frames.WriteHeaders(http2.HeadersFrameParam{

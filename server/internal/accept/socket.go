@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -28,6 +29,20 @@ func (s *socket) SetWriteDeadline(deadline time.Time) error {
 		deadline = s.stretch.Stretch(deadline)
 	}
 	return s.Conn.SetWriteDeadline(deadline)
+}
+
+// Write writes p. After a write over TLS that meets its deadline, also if a part was taken,
+// there is no other: the goodbye of TLS would wait for seconds, and the requests of the
+// connection with it.
+func (s *socket) Write(p []byte) (int, error) {
+	if s.info.Stalled.Load() {
+		return 0, os.ErrDeadlineExceeded
+	}
+	n, err := s.Conn.Write(p)
+	if err != nil && s.stretch != nil {
+		s.info.NoteWrite(0, err)
+	}
+	return n, err
 }
 
 // Read tells before it waits, if somebody wants to know.

@@ -4,8 +4,10 @@ package conn
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
+	"os"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -19,6 +21,7 @@ type Conn struct {
 	Requests Requests
 	Known    atomic.Bool // it has served a whole request, and the last one was not slow
 	Window   Window      // of the bodies of its requests
+	Stalled  atomic.Bool // it is at its end: its client took nothing of what was written, over HTTP/2
 
 	OnHTTP2 func() // called with the first request over HTTP/2; nil: nothing is
 	http2   atomic.Bool
@@ -55,6 +58,15 @@ func (c *Conn) Client(remote string, trust *Trust) *Client {
 func (c *Conn) noteHTTP2() {
 	if c.OnHTTP2 != nil && !c.http2.Load() && !c.http2.Swap(true) {
 		c.OnHTTP2()
+	}
+}
+
+// NoteWrite notes what became of a write over HTTP/2 that took n bytes. Net/http ends the
+// connection, and with it every request, if a write meets its deadline: whoever sees that
+// must know why. It goes on after a part of a write.
+func (c *Conn) NoteWrite(n int, err error) {
+	if err != nil && n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+		c.Stalled.Store(true)
 	}
 }
 

@@ -29,7 +29,7 @@ type candidate struct {
 // The caller holds the lock that guards the stream's client.
 func newCandidate(s *Stream, most time.Duration) candidate {
 	id := s.id.Load()
-	return candidate{s, id, s.client.address, s.progress.BudgetLeft(id, most), s.progress.ClientSlow()}
+	return candidate{s, id, s.client.address, s.progress.BudgetLeft(id, most), s.progress.ToldToGo()}
 }
 
 // chooseVictims returns the candidates that have to make room for so many that wait, when

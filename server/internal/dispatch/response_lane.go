@@ -176,10 +176,22 @@ func (s *Stream) causeOr(err error) error {
 		return failure
 	}
 	if s.progress.ClientGone() {
-		return fault.ErrClientGone
+		return s.goneCause()
 	}
 	if s.progress.Expired(s.id.Load()) {
 		return fault.ErrWorkerTimeout
 	}
 	return err
+}
+
+// goneCause returns why a client that is gone has left: of itself, or because it was too slow
+// before and its stream or connection was closed for that.
+func (s *Stream) goneCause() error {
+	switch {
+	case s.progress.Preempted():
+		return fault.ErrPreempted
+	case s.progress.ClientSlow():
+		return fmt.Errorf("%w: it was cut off before", fault.ErrClientSlow)
+	}
+	return fault.ErrClientGone
 }

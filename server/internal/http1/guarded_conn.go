@@ -116,7 +116,11 @@ func (c *GuardedConn) Write(p []byte) (int, error) {
 		}
 		return len(p), nil
 	}
-	return c.Conn.Write(p)
+	n, err := c.Conn.Write(p)
+	if err != nil && c.guard.http2 {
+		c.info.NoteWrite(n, err)
+	}
+	return n, err
 }
 
 // SetWriteDeadline bounds writes.

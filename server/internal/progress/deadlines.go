@@ -34,16 +34,18 @@ type deadlines struct {
 	mu         sync.Mutex
 	ctx        context.Context // of the client's request; nil: nobody has to know that it ends
 	controller Controller      // nil: no exchange
+	stalled    *atomic.Bool    // the connection was closed because its client took nothing; nil: it never is
 	counter    TransferCounter
 	counted    Moved // so far, of what has moved since Attach
 }
 
 // Attach lets the deadline loop see that the client is gone, count what moves on its
-// connection, and end its reads and writes. Release: Detach.
-func (x *Exchange) Attach(ctx context.Context, controller Controller, counter TransferCounter) {
+// connection, and end its reads and writes. The connection sets stalled before it ends because
+// its client takes nothing; nil: it never does. Release: Detach.
+func (x *Exchange) Attach(ctx context.Context, controller Controller, stalled *atomic.Bool, counter TransferCounter) {
 	d := &x.deadlines
 	d.mu.Lock()
-	d.ctx, d.controller, d.counter, d.counted = ctx, controller, counter, Moved{}
+	d.ctx, d.controller, d.stalled, d.counter, d.counted = ctx, controller, stalled, counter, Moved{}
 	d.mu.Unlock()
 }
 
@@ -51,7 +53,7 @@ func (x *Exchange) Attach(ctx context.Context, controller Controller, counter Tr
 func (x *Exchange) Detach() {
 	d := &x.deadlines
 	d.mu.Lock()
-	d.ctx, d.controller, d.counter = nil, nil, TransferCounter{}
+	d.ctx, d.controller, d.stalled, d.counter = nil, nil, nil, TransferCounter{}
 	d.mu.Unlock()
 }
 
@@ -91,10 +93,19 @@ func (x *Exchange) abortLocked(write bool) {
 	if controller == nil {
 		return
 	}
-	x.clientSlow.Store(true)
+	if !x.clientGone.Load() {
+		x.clientSlow.Store(true) // before the deadlines: whoever sees their effect sees the cause
+	}
 	_ = controller.SetReadDeadline(longAgo)
 	if write {
 		_ = controller.SetWriteDeadline(longAgo)
+	}
+}
+
+// noteStalledLocked notes that the client was slow if its connection was closed for that.
+func (x *Exchange) noteStalledLocked() {
+	if stalled := x.deadlines.stalled; stalled != nil && stalled.Load() && !x.clientGone.Load() {
+		x.clientSlow.Store(true)
 	}
 }
 
@@ -104,7 +115,7 @@ func (x *Exchange) Preempt(now int64, meant func() bool) bool {
 	d := &x.deadlines
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !meant() || d.controller == nil || !x.Stalled(now) || x.clientSlow.Load() {
+	if !meant() || d.controller == nil || !x.Stalled(now) || x.clientSlow.Load() || x.clientGone.Load() {
 		return false
 	}
 	x.preempted.Store(true)
@@ -137,7 +148,7 @@ func (x *Exchange) Cancel(err error, meant func() bool) bool {
 // read or write of a client that has run out of time. It reports whether the client has
 // just been found gone. Preconditions: only the deadline loop calls it.
 func (x *Exchange) Check(stream uint64, now int64, limits *Limits) (gone bool) {
-	gone = x.checkGone()
+	gone = x.checkGone(stream)
 	x.checkClient(now - int64(limits.ClientTimeout))
 	if x.Stalled(now) {
 		x.waited.Store(now)
@@ -150,15 +161,22 @@ func (x *Exchange) Check(stream uint64, now int64, limits *Limits) (gone bool) {
 }
 
 // checkGone reports, once, that the client is gone. It waits for a second look: a read of
-// the body that failed ends the context too, and the upload knows better what it means.
-func (x *Exchange) checkGone() bool {
+// the body that failed ends the context too, and the upload knows better what it means. If
+// the worker of the stream has run out of time before, and nobody has been woken yet to say
+// so, that counts.
+func (x *Exchange) checkGone(stream uint64) bool {
 	d := &x.deadlines
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	gone := d.ctx != nil && d.ctx.Err() != nil
 	before := d.leaving
 	d.leaving = gone
-	return gone && before && !x.clientGone.Swap(true)
+	if !gone || !before || x.clientGone.Load() || x.Expired(stream) && x.waitSince.Load() != 0 {
+		return false
+	}
+	x.noteStalledLocked()
+	x.clientGone.Store(true)
+	return true
 }
 
 // checkClient ends the client's pending read or write if it has been pending since before

@@ -96,9 +96,23 @@ func (x *Exchange) Expired(stream uint64) bool { return x.expired.Load() == stre
 // ClientGone reports whether the deadline loop has seen that the client is gone.
 func (x *Exchange) ClientGone() bool { return x.clientGone.Load() }
 
-// ClientSlow reports whether the client's pending reads and writes were ended because it
-// was slow.
-func (x *Exchange) ClientSlow() bool { return x.clientSlow.Load() }
+// ClientSlow reports whether the client was slow before it was gone: its pending reads and
+// writes were ended for that, or its connection was. That the client is gone after it, as
+// everybody sees then, is no news.
+func (x *Exchange) ClientSlow() bool {
+	if x.clientSlow.Load() || x.clientGone.Load() {
+		return x.clientSlow.Load()
+	}
+	d := &x.deadlines
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	x.noteStalledLocked()
+	return x.clientSlow.Load()
+}
+
+// ToldToGo reports whether the client's pending reads and writes were ended because it was
+// slow.
+func (x *Exchange) ToldToGo() bool { return x.clientSlow.Load() }
 
 // Preempted reports whether that was so because others waited.
 func (x *Exchange) Preempted() bool { return x.preempted.Load() }

@@ -18,7 +18,7 @@ func TestEveryByteOfALongExchangeIsCountedOnce(t *testing.T) {
 		if m := x.CountMoved(); m != (Moved{}) {
 			t.Errorf("counted %+v of an exchange that has not begun", m)
 		}
-		x.Attach(t.Context(), noController{}, TransferCounter{})
+		x.Attach(t.Context(), noController{}, nil, TransferCounter{})
 		for i := range 3 {
 			x.Receive(10)
 			x.Sent(100)

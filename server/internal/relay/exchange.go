@@ -3,6 +3,7 @@ package relay
 import (
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/wavey-ai/upload-response/server/internal/conn"
@@ -149,7 +150,7 @@ func (x *exchange) run(hasBody bool) error {
 		controller: x.controller, request: x.request, client: &x.client, handshake: x.handshake,
 		relay: x.relay, settings: x.settings, app: x.route.meter.App,
 	}
-	x.progress.Attach(x.request.Context(), x.controller, x.transferCounter())
+	x.progress.Attach(x.request.Context(), x.controller, x.stalled(), x.transferCounter())
 	for {
 		if err := s.Assign(x.request.Context(), x.route.pool); err != nil {
 			x.haltUpload(err)
@@ -173,6 +174,15 @@ func (x *exchange) run(hasBody bool) error {
 		x.end(err)
 		return err
 	}
+}
+
+// stalled returns where the connection notes that it ends because its client takes nothing, or
+// nil.
+func (x *exchange) stalled() *atomic.Bool {
+	if x.conn == nil {
+		return nil
+	}
+	return &x.conn.Stalled
 }
 
 // transferCounter returns what counts the bytes that the kernel moves for the client.
