@@ -72,8 +72,10 @@ func (w *FastWriter) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	w.begin(false)
-	w.append(p)
-	return len(p), w.err
+	if w.append(p); w.err != nil {
+		return 0, w.err // nobody knows how much; and none of what comes
+	}
+	return len(p), nil
 }
 
 // WriteVector adds pieces to the body, as [VectorWriter] says.

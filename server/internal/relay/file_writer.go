@@ -162,7 +162,7 @@ func (w *fileWriter) abort() {
 func (w *fileWriter) note(err error) error {
 	if w.err == nil && err != nil {
 		w.err = fmt.Errorf("%w: %w", fault.ErrClientGone, err)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
+		if stalled := w.exchange.stalled(); errors.Is(err, os.ErrDeadlineExceeded) || stalled != nil && stalled.Load() {
 			w.err = fmt.Errorf("%w: it took no byte of the file within the limit", fault.ErrClientSlow)
 		}
 	}

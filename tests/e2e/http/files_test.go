@@ -288,6 +288,27 @@ func TestAFileIsSentToSlowClientsAndNotToStuckOnes(t *testing.T) {
 	}
 }
 
+func TestAClientThatTakesNothingOfAFileIsNotTakenForOneThatLeft(t *testing.T) {
+	t.Parallel()
+	root := folderOf(t, map[string]string{"large.bin": ""})
+	harness.Check(t, os.Truncate(filepath.Join(root, "large.bin"), 256<<20))
+	config := func(c *server.Config) {
+		serveFiles(server.Files{Root: root})(c)
+		c.ClientTimeout = 300 * time.Millisecond
+	}
+	e2etest.ThroughEachDoor(t, config, func(v *e2etest.Visitor) {
+		before := v.Server.Router.Stats()
+		response := v.Do(v.Accept("identity", "GET", "/static/large.bin", nil))
+		harness.Eventually(v, "the client to be given up", func() bool {
+			return v.Server.Router.Stats().Aborted > before.Aborted
+		})
+		if st := v.Server.Router.Stats(); st.ClientGone != before.ClientGone {
+			v.Errorf("%+v", st)
+		}
+		v.WantBroken(response)
+	})
+}
+
 // openFiles returns how many files below a folder this process has open.
 func openFiles(t testing.TB, root string) (n int) {
 	t.Helper()
