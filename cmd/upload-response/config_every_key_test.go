@@ -137,7 +137,8 @@ func (k *keyTester) file(key, value string) string {
 		rest == "app" && value != "" {
 		answer = ""
 	}
-	return apps + "routes: [{match: {path: /s/*}, app: second}, {match: {path: /w/*}, app: web}, {" + answer + text + "}" +
+	return apps + "routes: [{match: {path: /s/*}, app: second}, {match: {path: /w/*}, app: web}, {" + answer + text +
+		"}" +
 		map[bool]string{true: ", {app: web}"}[strings.HasPrefix(rest, "match.") && value != ""] + "]\n"
 }
 
@@ -188,7 +189,8 @@ func TestAKeyThatChangesIsInForceOrNeedsAnUpgrade(t *testing.T) {
 // change has a server change one key.
 func (k *keyTester) change(t *testing.T, key string, f reflect.StructField) {
 	first, value := map[string]string{"apps.NAME.command": "[sh]", "apps.NAME.python": "'a:b'",
-		"routes[].files.root": filepath.Dir(k.dir), "apps.NAME.sandbox.enabled": "false", "routes[].redirect.to": "/a", "routes[].respond.status": "203",
+		"routes[].files.root": filepath.Dir(k.dir), "apps.NAME.sandbox.enabled": "false", "routes[].redirect.to": "/a",
+		"routes[].respond.status": "203",
 	}[key], k.other(key, f)
 	if value == "" {
 		t.Fatal("the test knows no value")
@@ -218,7 +220,8 @@ func inForce(t *testing.T, before, after *settings) {
 		"reload of workers": before.workers.reload != after.workers.reload,
 		"access log":        before.accessLog != after.accessLog,
 		"its lines": !slices.Equal(before.logFiles.skip, after.logFiles.skip) ||
-			before.logFiles.access != after.logFiles.access || before.logFiles.accessFormat != after.logFiles.accessFormat,
+			before.logFiles.access != after.logFiles.access ||
+			before.logFiles.accessFormat != after.logFiles.accessFormat,
 		"apps":   !reflect.DeepEqual(before.apps, after.apps),
 		"router": !reflect.DeepEqual(routerPart(before), routerPart(after)),
 	}
@@ -259,7 +262,8 @@ func TestEverySettingIsKnownToTheTestOfKeys(t *testing.T) {
 		names = append(names, f)
 	}
 	want := []string{"config", "listeners", "socket", "apps", "workers", "added", "dumpable", "accessLog", "admin",
-		"logging", "logFiles", "observe", "shutdown", "drainDelay", "fileName", "fileText", "file", "again", "predecessor"}
+		"logging", "logFiles", "observe", "shutdown", "drainDelay", "fileName", "fileText", "file", "again",
+		"predecessor"}
 	if !slices.Equal(names, want) {
 		t.Errorf("settings has %q: have inForce compare what is new", names)
 	}
