@@ -123,7 +123,8 @@ func (k *keyTester) file(key, value string) string {
 			true: ", {cert: " + k.cert + ", key: " + k.key + "}"}[value != ""] + "]}\n"
 	case key == "tls.acme.domains" || key == "tls.client-ca" || key == "tls.self-signed":
 		if value == "" || key == "tls.client-ca" {
-			return https + "tls: {" + strings.TrimPrefix(strings.TrimSuffix(text, "}"), "tls: {") + ", " + k.pair() + "}\n"
+			inner := strings.TrimPrefix(strings.TrimSuffix(text, "}"), "tls: {")
+			return https + "tls: {" + inner + ", " + k.pair() + "}\n"
 		}
 		return https + text + "\n"
 	case place == "" && strings.HasPrefix(key, "memory.total"):
