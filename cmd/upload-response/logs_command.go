@@ -81,7 +81,7 @@ func printEvent(w io.Writer, e *admin.Event, asJSON bool) error {
 		line += fmt.Sprintf(" pid=%d", e.PID)
 	}
 	for _, key := range slices.Sorted(maps.Keys(e.Attributes)) {
-		if e.Type != admin.TypeWorker || key != "kind" { // which the message begins with
+		if e.Type != admin.TypeWorker || key != "kind" { // the message begins with it
 			line += " " + admin.Printable(key) + "=" + quoted(fmt.Sprint(e.Attributes[key]))
 		}
 	}

@@ -55,7 +55,8 @@ func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ args, want string }{
 		{"", "no command: want run, serve, check, config, worker, demo, doctor, reload, upgrade, stop, status, top, " +
-			"workers, streams, cancel, restart, scale, stacks, logs, web, layout, version, completion or man " +
+			"workers, streams, cancel, restart, scale, drain, undrain, stacks, logs, web, " +
+			"layout, version, completion or man " +
 			"(see 'upload-response --help')"},
 		{"serv", `unknown command "serv": did you mean serve? (see 'upload-response --help')`},
 		{"nothing", `unknown command "nothing": want run,`},
