@@ -267,6 +267,7 @@ func TestEachMistakeIsShownAtItsPlaceWithWhatToDo(t *testing.T) {
 			"cannot execute " + dir + "/bin/python3"},
 		{"apps: {web: {directory: " + dir + "/gone, command: sh}}", "1:25", dir + "/gone: no such file or directory"},
 		{"apps: {web: {command: sh, environment: {'A=B': c}}}", "1:48", `"A=B" cannot be the name of a variable`},
+		{"apps: {web: {command: sh, watch: ['*.py', '[']}}", "1:43", `"[" is no pattern of files: want one such as`},
 		{"apps: {'a b': {command: sh}}", "1:15", "the name of an app is 1 to 64 of"},
 		{"tls: {certificates: [{cert: " + dir + "/plain, key: " + dir + "/gone}]}", "", dir + "/gone: no such file"},
 		{"tls: {certificates: [{cert: a.pem}]}", "1:22", "the key key is missing"},
