@@ -41,7 +41,8 @@ var liveFields = []string{
 // error page cannot be read, or something changes that cannot, see [UpgradeError]. Functions
 // stay as they are. A [Server] refuses headers over four times the HeaderLimit that it began with;
 // open connections of proxies are trusted as they were. A pool to which no route leads any more
-// serves whoever waits for it, and then its workers are told to go. A client keeps what it has used of a rate if that rate stays the same.
+// serves whoever waits for it, and then its workers are told to go. A client keeps what it has
+// used of a rate if that rate stays the same.
 func (r *UploadResponseRouter) Reconfigure(c Config) error {
 	r.reconfiguring.Lock()
 	defer r.reconfiguring.Unlock()

@@ -102,6 +102,7 @@ var layers = map[string][]string{
 	},
 	"cmd/upload-response/internal/config": {
 		standard, "golang.org/x/sys/unix", "github.com/goccy/go-yaml", "github.com/mattn/go-shellwords",
+		"github.com/bmatcuk/doublestar/v4",
 		module + "/server", module + "/cmd/internal/cli",
 	},
 	"cmd/upload-response/internal/config/convert": {

@@ -193,7 +193,7 @@ func (p *program) restartCommand() *cobra.Command {
 			if asJSON {
 				return printJSON(p.stdout, answer)
 			}
-			_, err = fmt.Fprintf(p.stdout, "%s is being replaced\n", answer.Restarting)
+			_, err = fmt.Fprintf(p.stdout, "%s was replaced\n", answer.Restarting)
 			return err
 		}})
 }

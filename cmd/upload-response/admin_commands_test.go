@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -302,7 +303,7 @@ func TestEventsInALineAreOneLine(t *testing.T) {
 	var b bytes.Buffer
 	event := &admin.Event{Time: time.Now(), Type: "log", Level: "warn", Message: "it\x1b[2J said",
 		Worker: "web/0", PID: 7, Attributes: map[string]any{"a": "x y", "b": 3, "c": "\x1b"}}
-	if err := printEvent(&b, event, false); err != nil {
+	if err := printEvent(&b, event); err != nil {
 		t.Fatal(err)
 	}
 	want := "WARN   it\uFFFD[2J said worker=web/0 pid=7 a=\"x y\" b=3 c=\"\\x1b\"\n"
@@ -356,7 +357,7 @@ func TestWorkersAreRestartedAndScaled(t *testing.T) {
 	if before[0].Name != "default/0" || before[1].Name != "default/1" || !before[0].Started || before[0].Memory == 0 {
 		t.Errorf("the workers are %+v", before)
 	}
-	if got := s.ask(t, "restart", "default/1"); got != "default/1 is being replaced\n" {
+	if got := s.ask(t, "restart", "default/1"); got != "default/1 was replaced\n" {
 		t.Errorf("restart says %q", got)
 	}
 	after := s.awaitWorkers(t, func(list []admin.Worker) bool { return len(list) == 2 && list[1].PID != before[1].PID })
@@ -384,6 +385,30 @@ func TestWorkersAreRestartedAndScaled(t *testing.T) {
 	} {
 		if _, stderr, status := call(s.env, strings.Fields(args)...); status != 1 || !strings.Contains(stderr, want) {
 			t.Errorf("%s: %d, %q", args, status, stderr)
+		}
+	}
+}
+
+func TestTheLogSaysOnceThatAWorkerHasEnded(t *testing.T) {
+	t.Parallel()
+	s := openSupervised(t, "2")
+	list := s.awaitWorkers(t, func(list []admin.Worker) bool { return len(list) == 2 })
+	check(t, unix.Kill(list[0].PID, unix.SIGKILL))
+	s.ask(t, "restart", "default/1")
+	ends := func(level string, pid int) (lines int) {
+		for line := range strings.Lines(s.ask(t, "logs", "--tail", "500", "--level", level)) {
+			if strings.Contains(line, "ended") && slices.Contains(strings.Fields(line), fmt.Sprintf("pid=%d", pid)) {
+				lines++
+			}
+		}
+		return lines
+	}
+	for _, w := range list {
+		eventually(t, "the end of "+w.Name, func() bool { return ends("info", w.PID) > 0 })
+		for _, level := range []string{"info", "warn", "error"} {
+			if n := ends(level, w.PID); n != 1 {
+				t.Errorf("from level %s up, the log says the end of %s %d times", level, w.Name, n)
+			}
 		}
 	}
 }

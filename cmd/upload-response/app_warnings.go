@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/wavey-ai/upload-response/cmd/upload-response/internal/doctor"
 	"github.com/wavey-ai/upload-response/server/supervise"
 )
 
@@ -25,6 +26,13 @@ func (s *settings) warnOfUsers(log *slog.Logger) {
 			said[warning] = true
 			log.Warn("workers may not reach the socket", "why", warning)
 		}
+	}
+}
+
+// warnOfFiles warns when requests and workers may take more descriptors than the process can have.
+func (s *settings) warnOfFiles(log *slog.Logger) {
+	if r := doctor.OpenFiles(s.config.NumStreams, mostLinks(&s.config)); r.Status != doctor.OK {
+		log.Warn("few files may be open", "why", r.Found, "advice", r.Advice)
 	}
 }
 

@@ -123,7 +123,8 @@ func (k *keyTester) file(key, value string) string {
 			true: ", {cert: " + k.cert + ", key: " + k.key + "}"}[value != ""] + "]}\n"
 	case key == "tls.acme.domains" || key == "tls.client-ca" || key == "tls.self-signed":
 		if value == "" || key == "tls.client-ca" {
-			return https + "tls: {" + strings.TrimPrefix(strings.TrimSuffix(text, "}"), "tls: {") + ", " + k.pair() + "}\n"
+			inner := strings.TrimPrefix(strings.TrimSuffix(text, "}"), "tls: {")
+			return https + "tls: {" + inner + ", " + k.pair() + "}\n"
 		}
 		return https + text + "\n"
 	case place == "" && strings.HasPrefix(key, "memory.total"):
@@ -137,7 +138,8 @@ func (k *keyTester) file(key, value string) string {
 		rest == "app" && value != "" {
 		answer = ""
 	}
-	return apps + "routes: [{match: {path: /s/*}, app: second}, {match: {path: /w/*}, app: web}, {" + answer + text + "}" +
+	return apps + "routes: [{match: {path: /s/*}, app: second}, {match: {path: /w/*}, app: web}, {" + answer + text +
+		"}" +
 		map[bool]string{true: ", {app: web}"}[strings.HasPrefix(rest, "match.") && value != ""] + "]\n"
 }
 
@@ -188,7 +190,8 @@ func TestAKeyThatChangesIsInForceOrNeedsAnUpgrade(t *testing.T) {
 // change has a server change one key.
 func (k *keyTester) change(t *testing.T, key string, f reflect.StructField) {
 	first, value := map[string]string{"apps.NAME.command": "[sh]", "apps.NAME.python": "'a:b'",
-		"routes[].files.root": filepath.Dir(k.dir), "apps.NAME.sandbox.enabled": "false", "routes[].redirect.to": "/a", "routes[].respond.status": "203",
+		"routes[].files.root": filepath.Dir(k.dir), "apps.NAME.sandbox.enabled": "false", "routes[].redirect.to": "/a",
+		"routes[].respond.status": "203",
 	}[key], k.other(key, f)
 	if value == "" {
 		t.Fatal("the test knows no value")
@@ -218,7 +221,8 @@ func inForce(t *testing.T, before, after *settings) {
 		"reload of workers": before.workers.reload != after.workers.reload,
 		"access log":        before.accessLog != after.accessLog,
 		"its lines": !slices.Equal(before.logFiles.skip, after.logFiles.skip) ||
-			before.logFiles.access != after.logFiles.access || before.logFiles.accessFormat != after.logFiles.accessFormat,
+			before.logFiles.access != after.logFiles.access ||
+			before.logFiles.accessFormat != after.logFiles.accessFormat,
 		"apps":   !reflect.DeepEqual(before.apps, after.apps),
 		"router": !reflect.DeepEqual(routerPart(before), routerPart(after)),
 	}
@@ -259,7 +263,8 @@ func TestEverySettingIsKnownToTheTestOfKeys(t *testing.T) {
 		names = append(names, f)
 	}
 	want := []string{"config", "listeners", "socket", "apps", "workers", "added", "dumpable", "accessLog", "admin",
-		"logging", "logFiles", "observe", "shutdown", "drainDelay", "fileName", "fileText", "file", "again", "predecessor"}
+		"logging", "logFiles", "observe", "shutdown", "drainDelay", "fileName", "fileText", "file", "again",
+		"predecessor"}
 	if !slices.Equal(names, want) {
 		t.Errorf("settings has %q: have inForce compare what is new", names)
 	}

@@ -101,7 +101,7 @@ func (s *settings) explain(flags *cli.FlagSet, err error) error {
 		if first == "" && s.file.Place(key) != "" {
 			first = key
 		}
-		return key
+		return s.file.KeyAsWritten(key)
 	})
 	if first == "" {
 		return err

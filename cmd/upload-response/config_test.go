@@ -214,9 +214,12 @@ func TestCheckSaysThatAConfigurationIsGoodOrWhatIsWrongWithIt(t *testing.T) {
 		{"limits: {headers: 64KiB}\nmemory: {slot: 4KiB}\n",
 			":1:19: headers: limits.headers 64KiB: the headers have to fit " +
 				"into one slot of 4KiB (memory.slot)\n>    1 | limits: {headers: 64KiB}\n       |                   ^"},
-		{"memory: 1MiB\n", ":1:9: total: memory.total 1MiB is too little"},
+		{"memory: 1MiB\n", ":1:9: memory: memory 1MiB is too little"},
 		{"limits: {requests: 0}\n", ":1:20: requests: want a whole number from 1 to"},
 		{"listen: [':80', ':80']\n", ":1:17: listen[1]: given twice"},
+		{"listen:\n- 127.0.0.1:80\n- ':81'\n- http://0.0.0.0:80\n",
+			":4:3: listen[2]: the port is taken already, by 127.0.0.1:80"},
+		{"listen: [':80', 'https://:80']\n", ":1:17: listen[1]: the port is taken already, by :80"},
 		{"listen: [':80', 'https://:443']\n", "needs a certificate"},
 		{"proxies: {trust: [10.0.0.0/8, here]}\n", ":1:31: trust[1]: want an address or a network"},
 		{"proxies: {protocol: true}\n", ":1:21: protocol: proxies.protocol needs proxies.trust"},
@@ -372,7 +375,10 @@ func TestAReloadChangesWhatTheFileSaysAndFinishesWhatIsRunning(t *testing.T) {
 
 	for _, test := range []struct{ text, message string }{
 		{begin + "apps: {second: " + command[:len(command)-1] + "}\nroutes: [{app: secnd}]\n", "did you mean second"},
-		{begin + "apps: {second: " + command[:len(command)-1] + "}\nmemory: 128MiB\n", `:4:9: total: needs an upgrade`},
+		{begin + "apps: {second: " + command[:len(command)-1] + "}\nmemory: 128MiB\n",
+			`:4:9: memory: needs an upgrade`},
+		{begin + "apps: {second: " + command[:len(command)-1] + "}\nmemory: {total: 128MiB}\n",
+			`:4:17: total: needs an upgrade`},
 		{begin + "apps: {second: {command: [/nowhere]}}\n", "cannot execute /nowhere"},
 		{"listen: [", "a [ is not closed"},
 	} {

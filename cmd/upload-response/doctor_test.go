@@ -3,9 +3,12 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/wavey-ai/upload-response/cmd/upload-response/internal/doctor"
 )
@@ -79,5 +82,27 @@ func TestDoctorKnowsTheMistakesOfServe(t *testing.T) {
 	if status != 2 || !strings.Contains(stderr, "needs a certificate") ||
 		!strings.Contains(stderr, "'upload-response doctor --help'") {
 		t.Errorf("status %d, printed %q", status, stderr)
+	}
+}
+
+func TestAServerThatMayOpenFewFilesSaysSoAtTheStart(t *testing.T) {
+	t.Parallel()
+	args := `--socket "$0" --listen 127.0.0.1:0`
+	start := func(command string) *process {
+		line := "ulimit -n 256; exec " + os.Args[0] + " " + command + " " + args
+		return startCommand(t, exec.Command("sh", "-c", line, filepath.Join(t.TempDir(), "s")))
+	}
+	const sentence = "256 at most; 100 requests and 16 workers take 260"
+	doctor := start("doctor")
+	doctor.wait()
+	if !strings.Contains(doctor.out.String(), sentence) {
+		t.Errorf("doctor says\n%s", doctor.out.String())
+	}
+	server := start("serve")
+	server.found(`level=WARN msg="few files may be open" why="` + sentence + `" advice="every connection takes one`)
+	server.signal(unix.SIGTERM)
+	server.wait()
+	if n := strings.Count(server.err.String(), sentence); n != 1 {
+		t.Errorf("it says it %d times", n)
 	}
 }

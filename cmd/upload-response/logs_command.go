@@ -16,6 +16,7 @@ import (
 
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 	"github.com/wavey-ai/upload-response/cmd/upload-response/internal/admin"
+	"github.com/wavey-ai/upload-response/server/supervise"
 )
 
 const logsExample = `
@@ -49,7 +50,15 @@ func (p *program) logsCommand() *cobra.Command {
 			if !follow {
 				wanted.Status = time.Minute // the first status comes after the last event that is kept
 			}
-			show := func(e *admin.Event) error { return printEvent(p.stdout, e, asJSON) }
+			show := func(e *admin.Event) error {
+				switch {
+				case asJSON:
+					return json.NewEncoder(p.stdout).Encode(e)
+				case isSaidTwice(e, wanted.Level):
+					return nil
+				}
+				return printEvent(p.stdout, e)
+			}
 			err := c.Events(ctx, wanted, show, func(*admin.Status) error { return errShown })
 			if errors.Is(err, errShown) {
 				return nil
@@ -61,11 +70,18 @@ func (p *program) logsCommand() *cobra.Command {
 // errShown ends the stream of events when all that were kept have come.
 var errShown = errors.New("shown")
 
-// printEvent prints an event as a line, or as many as its message has.
-func printEvent(w io.Writer, e *admin.Event, asJSON bool) error {
-	if asJSON {
-		return json.NewEncoder(w).Encode(e)
+// isSaidTwice reports whether another event says the same, or more. The end of a worker is an event of the worker
+// and a record of the log. The record says more, but from level warn up it is missing for an end that was wanted.
+func isSaidTwice(e *admin.Event, level string) bool {
+	if level == "info" {
+		return e.Type == admin.TypeWorker && e.Attributes["kind"] == string(supervise.EventEnded)
 	}
+	_, below := e.Attributes["killed"] // a process below that of the worker, for which there is only the record
+	return e.Type == admin.TypeLog && e.Message == supervise.MessageEnded && !below
+}
+
+// printEvent prints an event as a line, or as many as its message has.
+func printEvent(w io.Writer, e *admin.Event) error {
 	level := e.Level
 	if level == "" || e.Type == admin.TypeOutput {
 		level = e.Type
@@ -81,7 +97,7 @@ func printEvent(w io.Writer, e *admin.Event, asJSON bool) error {
 		line += fmt.Sprintf(" pid=%d", e.PID)
 	}
 	for _, key := range slices.Sorted(maps.Keys(e.Attributes)) {
-		if e.Type != admin.TypeWorker || key != "kind" { // which the message begins with
+		if e.Type != admin.TypeWorker || key != "kind" { // the message begins with it
 			line += " " + admin.Printable(key) + "=" + quoted(fmt.Sprint(e.Attributes[key]))
 		}
 	}

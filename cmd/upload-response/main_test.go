@@ -55,7 +55,8 @@ func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ args, want string }{
 		{"", "no command: want run, serve, check, config, worker, demo, doctor, reload, upgrade, stop, status, top, " +
-			"workers, streams, cancel, restart, scale, stacks, logs, web, layout, version, completion or man " +
+			"workers, streams, cancel, restart, scale, drain, undrain, stacks, logs, web, " +
+			"layout, version, completion or man " +
 			"(see 'upload-response --help')"},
 		{"serv", `unknown command "serv": did you mean serve? (see 'upload-response --help')`},
 		{"nothing", `unknown command "nothing": want run,`},
@@ -71,6 +72,7 @@ func TestMistakeIsOneLineWithAHintAndStatus2(t *testing.T) {
 		{"serve extra", `unexpected argument "extra"`},
 		{"serve --listen 80x", `--listen "80x": want HOST:PORT, https://HOST:PORT, unix:PATH`},
 		{"serve --listen $PORT", `--listen "$PORT": the variable PORT is not set`},
+		{"serve --watch [", `--watch "[": want a pattern of files, such as '**/*.py'`},
 		{"serve --listen unix:", "want unix: and a path of 1 to 107 bytes"},
 		{"serve --listen :1 --listen :1", `--listen ":1": given twice`},
 		{"serve --listen https://:8443",

@@ -284,12 +284,30 @@ func TestTermFinishesWhatIsRunningAndLeavesNothing(t *testing.T) {
 	}
 }
 
+func TestTwoSignalsAtOnceAreOne(t *testing.T) {
+	t.Parallel()
+	p, url := startDemo(t)
+	upload, response := beginEcho(t, url, "begun ")
+	p.signal(unix.SIGTERM)
+	p.signal(unix.SIGINT) // two SIGTERM could become one in the kernel
+	p.found("msg=stopping")
+	_, _ = upload.Write([]byte("ended"))
+	_ = upload.Close()
+	if got, err := io.ReadAll(response.Body); err != nil || string(got) != "ended" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if status := p.wait(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+}
+
 func TestSecondSignalEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	p, url := startDemo(t)
 	beginEcho(t, url, "never ends")
 	p.signal(unix.SIGINT)
 	p.found("msg=stopping")
+	time.Sleep(oneSignal) // what comes earlier is the first signal still
 	p.signal(unix.SIGINT)
 	if status := p.wait(); status != 1 || !strings.Contains(p.err.String(),
 		"upload-response: stopped at once by a second signal (interrupt)\n") {

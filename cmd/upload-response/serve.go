@@ -33,6 +33,7 @@ func (p *program) serve(s *settings, flags *cli.FlagSet) error {
 	v.warnOfRenamed(flags)
 	warnOfUnknown(v.log, flags)
 	s.warnOfUsers(v.log)
+	s.warnOfFiles(v.log)
 	v.warnOfAdmin()
 	return v.run()
 }

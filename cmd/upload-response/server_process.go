@@ -79,6 +79,18 @@ func (p *serverProcess) awaitStopping(timeout time.Duration) error {
 	return fmt.Errorf("process %d does not react", p.pid)
 }
 
+// signalAgain ends a server at once that is to end by a first signal: by a second one, which comes so
+// late that it is not taken for the first.
+func (p *serverProcess) signalAgain(timeout time.Duration) error {
+	if err := p.awaitStopping(timeout); err != nil {
+		return err
+	}
+	if ended, err := p.wait(oneSignal); ended || err != nil {
+		return err
+	}
+	return p.signal(unix.SIGTERM)
+}
+
 // isOurProgram reports whether the process runs this program, as its name says.
 func (p *serverProcess) isOurProgram() bool {
 	name := processName(p.pid)

@@ -226,17 +226,23 @@ func (v *service) fail(err error) {
 	}
 }
 
+// oneSignal is how long after the first signal to end another one says the same: timeout(1), npm, uv and
+// make pass on a signal to a process that has got it from them, or from the terminal, already.
+const oneSignal = 100 * time.Millisecond
+
 // run serves until a signal or a failure ends the service.
 func (v *service) run() error {
 	defer signal.Stop(v.signals)
 	defer v.flushLogs()
 	var failure error
+	var signalled time.Time // zero: it ends for another reason
 	for stopping := false; !stopping; {
 		select {
 		case failure = <-v.failed:
 			stopping = true
 		case s := <-v.signals:
 			if stopping = !v.handle(s); stopping {
+				signalled = time.Now()
 				v.log.Info("stopping", "signal", s, "timeout", v.now().shutdown)
 			}
 		case pid := <-v.replaced:
@@ -251,7 +257,7 @@ func (v *service) run() error {
 		case err := <-stopped:
 			return errors.Join(failure, err)
 		case s := <-v.signals:
-			if !v.handle(s) {
+			if !v.handle(s) && time.Since(signalled) >= oneSignal {
 				_ = v.socket.Close() // removes the file
 				return fmt.Errorf("stopped at once by a second signal (%v)", s)
 			}

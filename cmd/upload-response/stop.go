@@ -58,11 +58,8 @@ func (p *program) stopServer(socket string, timeout time.Duration, now bool) err
 	if err := server.signal(unix.SIGTERM); err != nil {
 		return err
 	}
-	if now { // by the second signal; two at once would be one
-		if err := server.awaitStopping(timeout); err != nil {
-			return err
-		}
-		if err := server.signal(unix.SIGTERM); err != nil {
+	if now {
+		if err := server.signalAgain(timeout); err != nil {
 			return err
 		}
 	}

@@ -45,6 +45,9 @@ func address(p *[]listen.Address, platformPort string) func(string) error {
 		if slices.Contains(*p, a) && !strings.HasSuffix(s, ":0") && !a.Named() {
 			return errors.New("given twice")
 		}
+		if i := slices.IndexFunc(*p, a.Overlaps); i >= 0 {
+			return fmt.Errorf("the port is taken already, by %v: give one of them, or another port", (*p)[i])
+		}
 		*p = append(*p, a)
 		return nil
 	}

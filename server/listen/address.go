@@ -119,6 +119,30 @@ func (a Address) Port() int {
 	return port
 }
 
+// Overlaps reports whether a process that listens on one of two TCP addresses cannot listen on the other: they have
+// the same port, and the same host, or one has all hosts. Those of IPv4 alone have the ones of IPv6, too, see
+// [net.Listen]. What a name stands for is not looked up.
+func (a Address) Overlaps(b Address) bool {
+	if a.network != "tcp" || b.network != "tcp" || a.Port() != b.Port() || a.Port() == 0 {
+		return false
+	}
+	first, second := a.host(), b.host()
+	return first == second || first == "" || second == ""
+}
+
+// host returns the host of a TCP address: a name, or an IP address in its shortest form; empty for all.
+func (a Address) host() string {
+	host, _, _ := net.SplitHostPort(a.where)
+	ip, err := netip.ParseAddr(host)
+	switch {
+	case err != nil:
+		return strings.ToLower(host)
+	case ip.Unmap().IsUnspecified():
+		return ""
+	}
+	return ip.Unmap().String()
+}
+
 // Socket returns what names the socket of the address, whatever is served there.
 func (a Address) Socket() string { return a.network + " " + a.where }
 

@@ -1,7 +1,11 @@
 package listen
 
 import (
+	"errors"
+	"net"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -48,6 +52,49 @@ func TestWhatIsNoAddressSaysWhatIsPossible(t *testing.T) {
 	} {
 		if a, err := ParseAddress(text); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q: %v, %v; want %s", text, a, err, want)
+		}
+	}
+}
+
+func TestAddressesOverlapIfTheSecondCannotBeListenedOn(t *testing.T) {
+	for _, hosts := range [][2]string{
+		{"127.0.0.1", "0.0.0.0"}, {"0.0.0.0", "127.0.0.1"}, {"", "127.0.0.1"}, {"127.0.0.1", "127.0.0.2"}, {"", ""},
+		{"127.0.0.1", "[::ffff:127.0.0.1]"}, {"127.0.0.1", "[::]"}, {"[::1]", "0.0.0.0"}, {"[::1]", "127.0.0.1"},
+	} {
+		taken, err := net.Listen("tcp", hosts[0]+":0")
+		if err != nil {
+			t.Logf("%s cannot be listened on here: %v", hosts[0], err)
+			continue
+		}
+		defer taken.Close()
+		port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
+		var pair [2]Address
+		for i, host := range hosts {
+			if pair[i], err = ParseAddress(host + ":" + port); err != nil {
+				t.Fatal(err)
+			}
+		}
+		second, err := pair[1].Listen(0, false)
+		if err == nil {
+			second.Close()
+		}
+		if err != nil && !errors.Is(err, syscall.EADDRINUSE) {
+			t.Logf("%s cannot be listened on here: %v", hosts[1], err)
+			continue
+		}
+		if got := pair[0].Overlaps(pair[1]); got != (err != nil) || got != pair[1].Overlaps(pair[0]) {
+			t.Errorf("%q: they overlap: %t, but to listen on the second: %v", hosts, got, err)
+		}
+	}
+}
+
+func TestWhatTheKernelChoosesAndWhatIsNoPortOverlapsNothing(t *testing.T) {
+	for _, texts := range [][2]string{{":0", ":0"}, {":80", ":81"}, {"unix:/a", "unix:/a"}, {":3", "fd:3"},
+		{"a.example:80", "b.example:80"}} {
+		a, err := ParseAddress(texts[0])
+		b, other := ParseAddress(texts[1])
+		if err != nil || other != nil || a.Overlaps(b) {
+			t.Errorf("%q overlap: %v, %v", texts, err, other)
 		}
 	}
 }

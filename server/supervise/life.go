@@ -122,6 +122,9 @@ func (s *Supervisor) noteExit(p *process) {
 	}
 }
 
+// MessageEnded is what the log says when a process of a worker has ended.
+const MessageEnded = "worker process ended"
+
 // logEnd logs the end of a process, once.
 func (s *Supervisor) logEnd(p *process, more ...any) {
 	if p.logged.Swap(true) {
@@ -131,9 +134,9 @@ func (s *Supervisor) logEnd(p *process, more ...any) {
 	attrs = append(attrs, "worker", p.slot.name, "reason", p.exit.Reason)
 	switch p.exit.Reason {
 	case ReasonExit, ReasonSignal, ReasonOOM, ReasonStart, ReasonStuck:
-		s.log.Warn("worker process ended", attrs...)
+		s.log.Warn(MessageEnded, attrs...)
 	default:
-		s.log.Info("worker process ended", attrs...)
+		s.log.Info(MessageEnded, attrs...)
 	}
 }
 

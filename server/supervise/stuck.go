@@ -158,7 +158,7 @@ func (s *Supervisor) endDescendant(p *process, pid int) {
 	if killed {
 		_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
 	}
-	s.log.Warn("worker process ended", "pool", p.spec.PoolName(), "pid", pid, "killed", killed,
+	s.log.Warn(MessageEnded, "pool", p.spec.PoolName(), "pid", pid, "killed", killed,
 		"worker", p.slot.name, "reason", ReasonStuck)
 }
 

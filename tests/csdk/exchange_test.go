@@ -224,7 +224,7 @@ func TestSendFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	want := content(9, 30<<20+5)
 	harness.Check(t, os.WriteFile(path, want, 0o600))
-	s := harness.Start(t, nil)
+	s := harness.Start(t, func(c *server.Config) { c.StallTime = 0 }) // two of the clients wait for the others
 	start(t, s, "examples/send_file.c", "--threads 2 --file "+path)
 	var all sync.WaitGroup
 	for range 4 {

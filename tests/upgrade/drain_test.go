@@ -27,7 +27,7 @@ func drainingSite(t testing.TB) *site {
 		"--stop-timeout", "2s")...)
 }
 
-// beginToEnd asks the server to end, and waits until it has begun to.
+// beginToEnd asks the server to end, and waits for the begin of that.
 func (s *site) beginToEnd() {
 	s.t.Helper()
 	harness.Check(s.t, s.first.Process.Signal(syscall.SIGTERM))

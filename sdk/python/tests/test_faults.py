@@ -28,7 +28,9 @@ def in_child(check: object) -> int:
 
 
 def test_an_attach_says_why_it_failed(server: Server, tmp_path: Path) -> None:
-    with pytest.raises(ur.AttachError, match=r"cannot connect to .*nobody: No such file or directory$") as caught:
+    with pytest.raises(
+        ur.AttachError, match=r"cannot connect to .*nobody: No such file or directory$"
+    ) as caught:
         ur.Worker(tmp_path / "nobody")
     assert caught.value.may_pass
     with pytest.raises(ur.AttachError, match="pool") as caught:

@@ -27,7 +27,7 @@ type FramingGuard struct {
 
 	begun  int    // messages
 	first  []byte // the beginning of the first line of the latest one
-	accept []byte // its Accept fields, with commas between them
+	accept []byte // Accept fields of that message, with commas between them
 
 	later  bool // not the first message of the connection
 	passed bool // an empty line in front of the message was left out

@@ -427,7 +427,7 @@ func TestOldTLSIsRefusedAndClearTextIsTold(t *testing.T) {
 	}
 	c := rawclient.Dial(t, secure.Addr)
 	c.Begin("GET", "/")
-	if got := c.WantClosed(); !strings.HasPrefix(got, "HTTP/1.0 400 ") || !strings.Contains(got, "HTTPS") {
+	if got := c.WantClosed(); !strings.HasPrefix(got, "HTTP/1.1 400 ") || !strings.Contains(got, "HTTPS") {
 		t.Errorf("clear text is told %q", got)
 	}
 }

@@ -41,7 +41,7 @@ func workerName(r *http.Request) string { return r.PathValue("app") + "/" + r.Pa
 func (s *Server) restartApp(w http.ResponseWriter, r *http.Request)    { s.restart(w, r.PathValue("app")) }
 func (s *Server) restartWorker(w http.ResponseWriter, r *http.Request) { s.restart(w, workerName(r)) }
 
-// Restarted is the answer to an order to restart: replacing the processes goes on after it.
+// Restarted is the answer to an order to restart, when the new processes serve.
 type Restarted struct {
 	Restarting string `json:"restarting"` // an app, or a worker
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/bmatcuk/doublestar/v4"
+
 	"github.com/wavey-ai/upload-response/cmd/internal/cli"
 )
 
@@ -48,6 +50,7 @@ func (f *File) checkApp(name string) {
 	f.checkSandbox(name)
 	f.checkProcesses(key+".processes", &app.Processes)
 	f.checkEnvironment(key+".environment", app.Environment)
+	f.checkWatch(key+".watch", app.Watch)
 	if f.has(key+".threads") && app.Threads < 1 {
 		f.addAt(key+".threads", "want at least 1 thread")
 	}
@@ -140,6 +143,14 @@ func (f *File) checkEnvironment(key string, environment map[string]string) {
 		if strings.ContainsAny(name, "=\x00") || strings.ContainsRune(value, 0) ||
 			strings.ContainsFunc(name, unicode.IsSpace) {
 			f.addAt(key+"."+name, "%q cannot be the name of a variable, or has a value with a NUL", name)
+		}
+	}
+}
+
+func (f *File) checkWatch(key string, patterns []string) {
+	for i, pattern := range patterns {
+		if pattern == "" || !doublestar.ValidatePathPattern(pattern) {
+			f.addAt(indexed(key, i), "%q is no pattern of files: want one such as '**/*.py'", pattern)
 		}
 	}
 }

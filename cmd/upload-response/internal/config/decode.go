@@ -112,7 +112,7 @@ func (d *decoder) text(key string, node ast.Node, v reflect.Value) {
 		return
 	}
 	if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)); err != nil {
-		d.file.note(key, node.GetToken(), "%s: %v", lastKey(key), err)
+		d.file.note(key, node.GetToken(), "%s: %v", d.file.nameOf(key), err)
 	}
 }
 

@@ -83,7 +83,7 @@ func (k *keyPlace) wrong() []string {
 	return []string{"[17, {}]"}
 }
 
-// tellsWhatToDo are beginnings of what mistakes are told with.
+// tellsWhatToDo are words of messages that say what to do.
 var tellsWhatToDo = []string{"want ", "did you mean ", "remove ", "give ", "is missing"}
 
 // found fails the test unless a mistake in a text is shown at a place, with words about it.

@@ -143,5 +143,23 @@ func (f *File) place(key string) *token.Token {
 	return nil
 }
 
+// KeyAsWritten returns a key as it stands in the file: that of its section if the value is in the place of
+// the section (memory: 256MiB).
+func (f *File) KeyAsWritten(key string) string {
+	at, dot := f.places[key], strings.LastIndexByte(key, '.')
+	if at != nil && dot > 0 && f.places[key[:dot]] == at {
+		return key[:dot]
+	}
+	return key
+}
+
+// nameOf returns how to name a key beside its place in the file; without a place, it is the whole key.
+func (f *File) nameOf(key string) string {
+	if !f.has(key) {
+		return key
+	}
+	return lastKey(f.KeyAsWritten(key))
+}
+
 // has reports whether a key stands in the file.
 func (f *File) has(key string) bool { return f.places[key] != nil }

@@ -61,7 +61,8 @@ func textSchema(t reflect.Type) *jsonschema.Schema {
 	case reflect.TypeFor[QueueWait]():
 		return text(`^queue-wait *> *[0-9].*$`)
 	case reflect.TypeFor[Port]():
-		return either(&jsonschema.Schema{Type: "integer", Minimum: "0", Maximum: "65535"}, &jsonschema.Schema{Const: "none"})
+		port := &jsonschema.Schema{Type: "integer", Minimum: "0", Maximum: "65535"}
+		return either(port, &jsonschema.Schema{Const: "none"})
 	case reflect.TypeFor[Command]():
 		return either(&jsonschema.Schema{Type: "array", Items: scalar()}, &jsonschema.Schema{Type: "string"})
 	}

@@ -93,7 +93,7 @@ func idOf(app string, id uint32) string { return app + "=" + strconv.FormatUint(
 // Fault returns an error about the value of a key as [Problems], with its place in the file.
 func (f *File) Fault(key string, err error) error {
 	f.problems = nil
-	f.addAt(key, "%s: %v", lastKey(key), err)
+	f.addAt(key, "%s: %v", f.nameOf(key), err)
 	return f.problems
 }
 

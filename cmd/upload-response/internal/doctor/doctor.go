@@ -57,7 +57,8 @@ type Plan struct {
 func Run(p *Plan) []Result {
 	running, _ := listen.ServerProcess(p.Socket) // 0: there is none
 	return slices.Concat(
-		kernel(), []Result{openFiles(p), memory(p), fileSize(p)}, p.addresses(running), p.certificates(),
+		kernel(), []Result{OpenFiles(p.Streams, p.Links), memory(p), fileSize(p)},
+		p.addresses(running), p.certificates(),
 		[]Result{p.socket(running), p.sandbox(), p.cgroups(), p.python()})
 }
 

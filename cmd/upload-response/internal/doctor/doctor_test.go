@@ -65,9 +65,9 @@ func TestOpenFilesAreComparedWithRequestsAndWorkers(t *testing.T) {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Max > math.MaxInt32 {
 		t.Skipf("no limit of open files: %v", err)
 	}
-	want(t, openFiles(&Plan{Streams: int(limit.Max)}), Fail, "LimitNOFILE")
+	want(t, OpenFiles(int(limit.Max), 0), Fail, "LimitNOFILE")
 	if limit.Max >= fewFiles {
-		want(t, openFiles(&Plan{Streams: 1, Links: 1}), OK, "take 71")
+		want(t, OpenFiles(1, 1), OK, "take 71")
 	}
 }
 

@@ -20,16 +20,16 @@ const (
 	fewFiles = 4096
 )
 
-// openFiles compares the limit of open files with what requests and workers take. The server
+// OpenFiles compares the limit of open files with what requests and workers at once take. The server
 // raises its own limit up to the hard one.
-func openFiles(p *Plan) Result {
+func OpenFiles(streams, links int) Result {
 	const check = "open files"
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return Result{check, Warn, err.Error(), ""}
 	}
-	need := uint64(p.Streams + filesOfLink*p.Links + filesOfServer)
-	r := ok(check, "%d at most; %d requests and %d workers take %d", limit.Max, p.Streams, p.Links, need)
+	need := uint64(streams + filesOfLink*links + filesOfServer)
+	r := ok(check, "%d at most; %d requests and %d workers take %d", limit.Max, streams, links, need)
 	switch {
 	case limit.Max < need:
 		r.Status = Fail

@@ -16,10 +16,11 @@ import (
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // statusAfter returns a status so many seconds after the start, with so many requests of which
-// each has received 1 MiB a second.
+// each has received 1 MiB a second. Others, which are over, have received 2 MiB a second and sent 3.
 func statusAfter(seconds, requests int) *admin.Status {
 	s := &admin.Status{Version: "1.2.3", PID: 7, Started: start, At: start.Add(time.Duration(seconds) * time.Second),
-		Stats: server.Stats{Exchanges: int64(100 * seconds), ActiveStreams: int64(requests)}}
+		Stats: server.Stats{Exchanges: int64(100 * seconds), ActiveStreams: int64(requests),
+			Received: int64((2+requests)*seconds) << 20, Sent: int64(3*seconds) << 20}}
 	s.Apps = []admin.App{{Name: "web", State: admin.AppReady, Processes: 2, Workers: 2, Lanes: 8, Busy: requests},
 		{Name: "api", State: admin.AppFailed, Reason: "no worker comes up: exit status 3"}}
 	s.Workers = []admin.Worker{{Name: "web/0", App: "web", State: admin.WorkerRunning, PID: 11, Started: true,
@@ -44,7 +45,7 @@ func plainText(lines []string) string { return ansi.Strip(strings.Join(lines, "\
 func TestAFrameShowsRatesAndWhoWaitsForWhom(t *testing.T) {
 	got := plainText(frameOf(statusAfter(10, 1), statusAfter(12, 1), 120, 0).lines())
 	for _, want := range []string{
-		"upload-response 1.2.3  up 12.0s  live  100.0 requests/s  in 1.0 MiB/s  out 0 B/s  running 1",
+		"upload-response 1.2.3  up 12.0s  live  100.0 requests/s  in 3.0 MiB/s  out 3.0 MiB/s  running 1",
 		"web              ready         2/2", "api              failed", "no worker comes up: exit status 3",
 		"web/0            running                    11", "50.0  30.0 MiB   50%", "web/1            backing off",
 		"PUT /file/0\uFFFD[2J", "12.0 MiB   1.0 MiB", "client 2.0s",

@@ -146,7 +146,7 @@ func (m *model) askToRestart() {
 			m.question = &question{"restart " + oneLine(name) + "? its running requests are finished",
 				func(ctx context.Context) (string, error) {
 					_, err := m.client.Restart(ctx, name)
-					return name + " is being replaced", err
+					return name + " was replaced", err
 				}}
 			return
 		}

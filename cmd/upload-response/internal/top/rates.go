@@ -13,7 +13,7 @@ type flow struct{ received, sent float64 }
 type rates struct {
 	known    bool
 	requests float64
-	total    flow
+	total    flow // of all requests, those that began and ended in between too
 	streams  map[uint64]flow
 	served   map[int]float64 // by process
 	cpu      map[int]float64 // processors, by process
@@ -31,6 +31,8 @@ func newRates(before, now *admin.Status) rates {
 	}
 	r.known = true
 	r.requests = max(0, float64(now.Stats.Exchanges-before.Stats.Exchanges)/seconds)
+	r.total = flow{max(0, float64(now.Stats.Received-before.Stats.Received)/seconds),
+		max(0, float64(now.Stats.Sent-before.Stats.Sent)/seconds)}
 	old := map[uint64]*admin.Stream{}
 	for i := range before.Streams {
 		old[before.Streams[i].ID] = &before.Streams[i]
@@ -44,8 +46,6 @@ func newRates(before, now *admin.Status) rates {
 			f = flow{float64(s.Received) / seconds, float64(s.Sent) / seconds}
 		}
 		r.streams[s.ID] = f
-		r.total.received += f.received
-		r.total.sent += f.sent
 	}
 	workers := map[int]*admin.Worker{}
 	for i := range before.Workers {

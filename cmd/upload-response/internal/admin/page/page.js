@@ -136,7 +136,7 @@ function scaleTo(app, processes) {
 
 function restartNow(name, path, text) {
   order({ title: `Restart ${name}?`, text, yes: "Restart" }, "POST", `${path}/restart`, null,
-    () => notify(`${name} is being replaced`));
+    () => notify(`${name} was replaced`));
 }
 
 function showStreams(all, r) {

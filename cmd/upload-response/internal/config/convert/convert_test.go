@@ -218,3 +218,41 @@ func TestAccessLogsAreConverted(t *testing.T) {
 		}
 	}
 }
+
+func TestAnErrorPageOfNginxIsTheFileThatItsLocationNames(t *testing.T) {
+	dir := prepare(t)
+	for _, test := range []struct{ server, file string }{
+		{"location = /sorry.html { root DIR/public; }", "DIR/public/sorry.html"},
+		{"root DIR/static; location = /sorry.html { root DIR/public; internal; }", "DIR/public/sorry.html"},
+		{"location = /sorry.html { alias DIR/public/sorry.html; }", "DIR/public/sorry.html"},
+		{"root DIR/public; location = /sorry.html { expires 1m; }", "DIR/public/sorry.html"},
+		{"root DIR/public;", "DIR/public/sorry.html"},
+		{"location = /other.html { root DIR/public; }", ""},
+		{"location = /sorry.html { root $document_root; }", ""},
+		{"", ""},
+	} {
+		text := "server { listen 80; error_page 500 502 /sorry.html; location /up { return 204; } " + test.server + " }"
+		result, err := NGINX([]byte(strings.ReplaceAll(text, "DIR", dir)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		converted, err := result.Text("nginx.conf")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = config.Parse("result.yaml", converted)
+		if err != nil && !strings.Contains(test.server, "$") { // such a root is no folder
+			t.Errorf("%s: %v\n%s", test.server, err, converted)
+			continue
+		}
+		for _, status := range []string{"500", "502"} {
+			want := strings.ReplaceAll(test.file, "DIR", dir)
+			if got := result.File.Errors.Pages[status]; string(got) != want {
+				t.Errorf("%s: the page of %s is %q, want %q", test.server, status, got, want)
+			}
+		}
+		if left := strings.Contains(string(converted), "error_page 500 502 /sorry.html"); left != (test.file == "") {
+			t.Errorf("%s: a comment: %t\n%s", test.server, left, converted)
+		}
+	}
+}

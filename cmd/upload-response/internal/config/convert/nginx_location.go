@@ -115,6 +115,8 @@ func (n *nginxFile) ofLocation(s *nginxServer, r *config.Route, where, at string
 		return true
 	}
 	switch {
+	case alias != "" && !strings.HasSuffix(alias, "/") && slices.Equal(r.Match.Path, []string{at}): // one file
+		r.Files.Root, r.Files.Index, r.StripPrefix = config.Path(path.Dir(alias)), path.Base(alias), at
 	case alias != "":
 		r.Files.Root, r.StripPrefix = config.Path(alias), strings.TrimRight(at, "/")
 	case root != "" || !answers && r.App == "" || r.Files.Fallback != "" || r.Files.Root != "":

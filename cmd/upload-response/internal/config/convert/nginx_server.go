@@ -17,6 +17,7 @@ type nginxServer struct {
 	names      []string
 	secure     bool
 	root       string
+	rooted     bool // it says what its root is
 	index      string
 	named      map[string][]nginx.IDirective // locations that begin with @
 	body       config.Size
@@ -40,7 +41,7 @@ func (n *nginxFile) newServer(d nginx.IDirective) nginxServer {
 			s.secure = s.secure || slices.Contains(args, "ssl") || slices.Contains(args, "quic")
 		case "root", "index":
 			if len(args) > 0 && d.GetName() == "root" {
-				s.root = args[0]
+				s.root, s.rooted = args[0], true
 			} else if len(args) > 0 {
 				s.index = args[0]
 			}
@@ -172,9 +173,8 @@ func (n *nginxFile) listen(args []string) {
 // errorPage converts a page for statuses, if it is a file of the server.
 func (n *nginxFile) errorPage(s *nginxServer, where string, d nginx.IDirective) {
 	args := words(d)
-	page := args[len(args)-1]
-	ending := path.Ext(page)
-	if !strings.HasPrefix(page, "/") || !slices.Contains([]string{".html", ".txt", ".json"}, ending) {
+	page := s.errorFile(args[len(args)-1])
+	if page == "" || !slices.Contains([]string{".html", ".txt", ".json"}, path.Ext(page)) {
 		n.leaveDirective(where, d)
 		return
 	}
@@ -186,6 +186,33 @@ func (n *nginxFile) errorPage(s *nginxServer, where string, d nginx.IDirective) 
 		if n.File.Errors.Pages == nil {
 			n.File.Errors.Pages = map[string]config.Path{}
 		}
-		n.File.Errors.Pages[status] = config.Path(path.Join(s.root, page))
+		n.File.Errors.Pages[status] = config.Path(page)
 	}
+}
+
+// errorFile returns the file at the path of an error page; empty if the server does not say where it is. The root of
+// nginx itself is known to nginx only.
+func (s *nginxServer) errorFile(at string) string {
+	root := ""
+	if s.rooted {
+		root = s.root
+	}
+	for _, d := range s.directives {
+		if d.GetName() != "location" || !slices.Equal(words(d), []string{"=", at}) {
+			continue
+		}
+		for _, d := range children(d) {
+			switch args := words(d); {
+			case len(args) == 0:
+			case d.GetName() == "root":
+				root = args[0]
+			case d.GetName() == "alias":
+				root, at = args[0], "/"
+			}
+		}
+	}
+	if root == "" || !strings.HasPrefix(at, "/") || strings.Contains(root+at, "$") {
+		return ""
+	}
+	return path.Join(root, at)
 }

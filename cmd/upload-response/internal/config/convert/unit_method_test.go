@@ -9,7 +9,8 @@ import (
 func TestAMethodOfUnitThatIsAPatternLeavesOutTheStep(t *testing.T) {
 	for method, want := range map[string][]string{`"!POST"`: nil, `["GET", "P*"]`: nil, `"get"`: {"GET"}} {
 		result, err := Unit([]byte(`{"listeners": {"*:80": {"pass": "routes"}},
-			"routes": [{"match": {"method": ` + method + `}, "action": {"return": 404}}, {"action": {"return": 200}}]}`))
+			"routes": [{"match": {"method": ` + method + `}, "action": {"return": 404}},
+				{"action": {"return": 200}}]}`))
 		if err != nil {
 			t.Fatal(err)
 		}
