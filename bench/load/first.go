@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// FirstBytes measures, over one connection and for a period, the time from a request to the
-// first byte of a streaming response: the worker sends a piece, and continues when it has
-// the body of the request, which the client sends only after that piece has come.
+// FirstBytes measures, over one connection, for a period and at least once, the time from a
+// request to the first byte of a streaming response: the worker sends a piece, and continues
+// when it has the body of the request, which the client sends only after that piece has come.
 func FirstBytes(t *Target, period time.Duration) (*Latencies, error) {
 	open := firstOfLibrary
 	if t.plain() {
@@ -24,14 +24,14 @@ func FirstBytes(t *Target, period time.Duration) (*Latencies, error) {
 	defer closeIt()
 	l := &Latencies{}
 	begun := time.Now()
-	for time.Since(begun) < period {
+	for l.Count() == 0 || time.Since(begun) < period {
 		took, err := first()
 		if err != nil {
 			return nil, err
 		}
 		l.list = append(l.list, took)
 	}
-	return l.finish(begun)
+	return l.finish(begun), nil
 }
 
 // firstBytes is one such measurement.

@@ -48,7 +48,7 @@ func pollRequests(t *Target, connections int, period time.Duration) (*Latencies,
 	if err := p.run(); err != nil {
 		return nil, err
 	}
-	return (&Latencies{list: p.found}).finish(begun)
+	return (&Latencies{list: p.found}).finish(begun), nil
 }
 
 func (p *poller) close() {

@@ -114,8 +114,8 @@ func benchReport(t *testing.T, args ...string) *report.Report {
 	return r
 }
 
-// wantRows fails the test unless a table has exactly these rows, with figures of the
-// metric in every round.
+// wantRows ends the test unless a table has exactly these rows, and fails it unless they have
+// figures of the metric in every round.
 func wantRows(t *testing.T, table *report.Table, metric string, names ...string) {
 	t.Helper()
 	var got []string
@@ -126,7 +126,7 @@ func wantRows(t *testing.T, table *report.Table, metric string, names ...string)
 		}
 	}
 	if strings.Join(got, " ") != strings.Join(names, " ") {
-		t.Errorf("%s: rows %q, want %q", table.Title(), got, names)
+		t.Fatalf("%s: rows %q, want %q", table.Title(), got, names)
 	}
 }
 
@@ -138,9 +138,12 @@ func TestBenchOfHTTPMeasuresEveryCaseBesideItsLimits(t *testing.T) {
 	}
 	r := benchReport(t, "http", "--rounds=2", "--size=1MiB", "--time=10ms", "--connections=2",
 		"--workers="+strings.Join(workers, ","))
+	if len(r.NotMeasured) > 0 {
+		t.Fatalf("not measured: %v", r.NotMeasured)
+	}
 	metrics := []string{"speed", "speed", "speed", "rate", "p50"}
 	if want := len(metrics) * 5; len(r.Tables) != want {
-		t.Fatalf("%d tables, want %d; not measured: %v", len(r.Tables), want, r.NotMeasured)
+		t.Fatalf("%d tables, want %d", len(r.Tables), want)
 	}
 	for i, table := range r.Tables {
 		metric, limits := metrics[i%len(metrics)], []string{"in-process"}
