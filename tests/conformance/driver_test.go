@@ -42,7 +42,8 @@ var otherDoors = map[string]door{"http1-tls": {1, true}, "h2c": {2, false}, "htt
 func startRig(t *testing.T, sdk sdk, door door, change func(*server.Config), env ...string) *rig {
 	t.Helper()
 	s := harness.Start(t, func(c *server.Config) {
-		c.StallTime = 0 // the cases decide which uploads wait
+		// The cases decide which uploads wait, and on a busy machine some do for long.
+		c.StallTime, c.ClientTimeout = 0, waitingTime
 		c.Memory, c.SlotSize, c.HeaderLimit, c.MaxLinks = 32<<20, slotSize, slotSize, 4
 		c.LinkMemory = 4 << 20
 		if change != nil {
@@ -51,6 +52,7 @@ func startRig(t *testing.T, sdk sdk, door door, change func(*server.Config), env
 	})
 	r := &rig{sdk: sdk, door: door, server: s, url: s.URL}
 	r.client = harness.NewClient(t, door.major, r.security(t))
+	r.client.Timeout = waitingTime
 	r.driver = startDriver(t, sdk, s.Socket, env...)
 	harness.Eventually(t, "the driver to attach", func() bool {
 		return s.Router.Stats().Attached > 0 || r.driver.ended()
@@ -68,6 +70,10 @@ func (r *rig) security(t *testing.T) *tls.Config {
 	r.url = e.URL
 	return &tls.Config{RootCAs: e.Roots}
 }
+
+// waitingTime is how long an upload of the suite may wait for its turn, and a whole request may
+// take: of many that are in flight, one may have its turn long after the others.
+const waitingTime = 6 * harness.Patience
 
 // slotSize is the slot size of the suite's servers: small, so that a few hundred
 // kilobytes are many slots.
