@@ -50,7 +50,7 @@ run: build build-c ## Start the demo: a server with workers, on 127.0.0.1:8080
 	  else echo "no workers in Python: apt install python3 (3.9 or later)"; exec ./build/upload-response demo $(C_DEMO); fi
 
 # The parts of the tests, the longest first, and how many of them run at once.
-TEST_PARTS := race test-python lint test-c-parts test-sanitized check test-h2spec
+TEST_PARTS := race check test-python lint test-c-parts test-sanitized test-h2spec
 TEST_JOBS ?= 3
 
 .PHONY: test

@@ -30,6 +30,32 @@ func wantServed(t *testing.T, s *harness.Server, c *http.Client) {
 	e2etest.WantStatus(t, response, http.StatusOK)
 }
 
+// overShareTime is how long an address keeps places beyond its half of them while others wait, whatever the stall
+// time is.
+const overShareTime = 500 * time.Millisecond
+
+// keepTheirPlaces reports whether the server has cut off nobody, and fails the test if it has before those that have
+// waited since began could have lost their places. A machine may be so slow that they do.
+func keepTheirPlaces(t *testing.T, s *harness.Server, began time.Time) bool {
+	t.Helper()
+	got := s.Router.Stats().Reclaimed
+	if got != 0 && time.Since(began) < overShareTime {
+		t.Errorf("%d were cut off", got)
+	}
+	return got == 0
+}
+
+// wantAllServed waits for the responses to uploads that have ended, if the server has cut off nobody meanwhile.
+func wantAllServed(t *testing.T, s *harness.Server, uploads []*rawclient.HTTP1) {
+	t.Helper()
+	for _, c := range uploads {
+		status := c.Response("POST").StatusCode
+		if status != http.StatusOK && (status != http.StatusRequestTimeout || s.Router.Stats().Reclaimed == 0) {
+			t.Errorf("status %d", status)
+		}
+	}
+}
+
 // lasting lets slow clients have what they have.
 func lasting(c *server.Config) { c.StallTime, c.QueueTime = time.Hour, time.Hour }
 
@@ -46,6 +72,7 @@ func TestSlowUploadsOfOneAddressLeavePlacesForTheOthers(t *testing.T) {
 			known := e2etest.ClientFrom(t, "127.0.0.1")
 			wantServed(t, s, known)
 			var slow []*rawclient.HTTP1
+			began := time.Now()
 			for range 20 {
 				c := rawclient.Dial(t, s.Addr)
 				c.Begin("POST", "/upload", "Content-Length: 5")
@@ -54,15 +81,13 @@ func TestSlowUploadsOfOneAddressLeavePlacesForTheOthers(t *testing.T) {
 			e2etest.AwaitWaiting(t, s, int64(len(slow)-fairMost))
 			wantServed(t, s, e2etest.ClientFrom(t, "127.0.0.2"))
 			wantServed(t, s, known)
+			if !keepTheirPlaces(t, s, began) {
+				return
+			}
 			for _, c := range slow { // the client that was let in last is served before those that came before it
 				c.Send("12345")
 			}
-			for _, c := range slow {
-				c.Want("POST", http.StatusOK)
-			}
-			if got := s.Router.Stats().Reclaimed; got != 0 {
-				t.Errorf("%d were cut off", got)
-			}
+			wantAllServed(t, s, slow)
 		})
 	}
 }
@@ -88,6 +113,7 @@ func TestSlowClientsThatWereQuickOnceLeavePlacesForTheOthers(t *testing.T) {
 				c.Want("GET", http.StatusOK)
 				slow = append(slow, c)
 			}
+			began := time.Now()
 			for _, c := range slow {
 				c.Begin("POST", "/upload", "Content-Length: 5")
 			}
@@ -96,15 +122,13 @@ func TestSlowClientsThatWereQuickOnceLeavePlacesForTheOthers(t *testing.T) {
 			for range 5 {
 				wantServed(t, s, other)
 			}
-			if got := s.Router.Stats().Reclaimed; got != 0 {
-				t.Errorf("%d were cut off", got)
+			if !keepTheirPlaces(t, s, began) {
+				return
 			}
 			for _, c := range slow {
 				c.Send("12345")
 			}
-			for _, c := range slow {
-				c.Want("POST", http.StatusOK)
-			}
+			wantAllServed(t, s, slow)
 		})
 	}
 }
