@@ -72,8 +72,8 @@ func (c *client) do(j *job) (outcome, error) {
 		return 0, err
 	}
 	c.conn.moved()
-	sent, random := make(chan error, 1), rand.New(rand.NewPCG(c.random.Uint64(), 0))
-	go func() { sent <- c.send(j, random) }()
+	conn, sent, random := c.conn, make(chan error, 1), rand.New(rand.NewPCG(c.random.Uint64(), 0))
+	go func() { sent <- send(conn, j, random) }()
 	result, keep, err := c.receive(j)
 	gone := j.leave.after >= 0
 	if err != nil || gone {
@@ -92,9 +92,9 @@ func (c *client) do(j *job) (outcome, error) {
 	return result, err
 }
 
-// send sends the request, in pieces of any size.
-func (c *client) send(j *job, r *rand.Rand) error {
-	conn, body := c.conn, j.body
+// send sends the request, in pieces of any size. The connection may be closed meanwhile, or before it begins.
+func send(conn *patientConn, j *job, r *rand.Rand) error {
+	body := j.body
 	head := fmt.Sprintf("%s %s HTTP/1.1\r\nHost: chaos.test\r\n", j.method, j.path)
 	switch {
 	case j.chunked:
