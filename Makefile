@@ -117,7 +117,7 @@ soak: need-go ## Kill workers under 200 uploads for a minute, or for SOAK=12h
 	$(GO) test -count=1 -v -timeout 0 ./tests/chaos -chaos.time $(SOAK)
 
 .PHONY: soak-supervise
-soak-supervise: build need-cc ## Each misdeed alone for a minute in workers in Go, C, WSGI and ASGI at once, then all together, with a table (11 minutes); or for SOAK=10m each
+soak-supervise: build need-cc ## Each misdeed alone for a minute in workers in Go, C, WSGI and ASGI, then all together, with a table (14 minutes); or for SOAK=10m each
 	UPLOAD_RESPONSE=$(CURDIR)/build/upload-response $(GO) test -count=1 -v -timeout 0 ./tests/supervise -supervise.time $(SOAK)
 
 # An environment for each version: PYTHON=python3.9 make test-python.
