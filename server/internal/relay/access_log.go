@@ -64,8 +64,8 @@ func (x *exchange) log(took *times, status int, err error) {
 	if took.firstByte != meter.Unknown {
 		attrs = append(attrs, slog.Float64("first_byte_s", seconds(took.firstByte)))
 	}
-	if x.trace.id != "" {
-		attrs = append(attrs, slog.String("trace", x.trace.id))
+	if id := x.trace.id(); id != "" {
+		attrs = append(attrs, slog.String("trace", id))
 	}
 	if x.response.websocket != nil {
 		attrs = append(attrs, slog.Bool("websocket", true))

@@ -70,7 +70,7 @@ func (x *exchange) fillFrame(frame *proto.Request) error {
 	frame.Path = x.target()
 	prefix := x.strippedPrefix()
 	frame.Fields = header.AppendRequestFields(c.appendNode(frame.Fields[:0]), r.Header, c.peer.Trusted)
-	frame.Fields = c.appendFields(frame.Fields, r)
+	frame.Fields = x.trace.appendField(c.appendFields(frame.Fields, r))
 	if prefix != "" {
 		frame.Fields = append(frame.Fields, proto.Field{Name: "x-forwarded-prefix", Value: prefix})
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"time"
 
+	"github.com/wavey-ai/upload-response/proto"
 	"github.com/wavey-ai/upload-response/server/internal/fault"
 	"github.com/wavey-ai/upload-response/server/internal/meter"
 	"github.com/wavey-ai/upload-response/server/internal/traceparent"
@@ -14,7 +15,7 @@ type Tracer interface {
 	// Start decides whether a request is recorded, and gives its spans their ids. The context is that which the
 	// request came with; its zero value is none.
 	Start(from traceparent.Context) Span
-	// End records a request that is over. It is called for those that are recorded only.
+	// End records a request that is over, which the tracer may keep. It is called for those that are recorded only.
 	End(*TracedRequest)
 }
 
@@ -49,8 +50,16 @@ type TracedRequest struct {
 
 // trace is how an exchange stands in a trace.
 type trace struct {
-	id   string // in hexadecimal digits; empty: none
-	span Span
+	span  Span   // the Trace in it is zero: none
+	field string // of ours, which the worker gets; empty: that of the request goes on, or there is none
+}
+
+// id returns the id of the trace for the log, or nothing.
+func (t *trace) id() string {
+	if t.span.Trace == [16]byte{} {
+		return ""
+	}
+	return hex.EncodeToString(t.span.Trace[:])
 }
 
 // readTrace finds out in which trace the request is. A field that is not valid is not passed on (W3C Trace Context
@@ -66,19 +75,16 @@ func (x *exchange) readTrace() {
 	if len(values) == 1 {
 		from, valid = traceparent.Parse(values[0])
 	}
-	switch {
-	case valid:
-		x.trace.id = traceparent.TraceOf(values[0])
-	case values != nil:
+	if !valid && values != nil {
 		delete(x.request.Header, traceparent.Field)
 		delete(x.request.Header, traceparent.State)
 	}
-	if tracer != nil {
+	if x.trace.span.Trace = from.Trace; tracer != nil {
 		x.startTrace(tracer, from, valid)
 	}
 }
 
-// startTrace has the tracer decide, and tells the worker.
+// startTrace has the tracer decide, and makes the field for the worker.
 func (x *exchange) startTrace(tracer Tracer, from traceparent.Context, valid bool) {
 	s := tracer.Start(from)
 	x.trace.span = s
@@ -89,10 +95,19 @@ func (x *exchange) startTrace(tracer Tracer, from traceparent.Context, valid boo
 	if s.Recorded {
 		to.Flags = traceparent.Sampled
 	}
-	x.request.Header[traceparent.Field] = []string{to.String()}
-	if !valid {
-		x.trace.id = hex.EncodeToString(s.Trace[:])
+	if valid {
+		delete(x.request.Header, traceparent.Field)
 	}
+	x.trace.field = to.String()
+}
+
+// appendField adds the field for the worker, if it is ours. It never is in the header of the request, which would cost
+// a place in the map, and a list.
+func (t *trace) appendField(fields []proto.Field) []proto.Field {
+	if t.field == "" {
+		return fields
+	}
+	return append(fields, proto.Field{Name: "traceparent", Value: t.field})
 }
 
 // endTrace records the exchange, which is over, if it is to be recorded.

@@ -52,10 +52,10 @@ func Parse(text string) (c Context, ok bool) {
 }
 
 // decode fills b from digits in lower case.
-func decode(b []byte, digits string) bool {
+func decode(b []byte, text string) bool {
 	for i := range b {
-		high, ok1 := digit(digits[2*i])
-		low, ok2 := digit(digits[2*i+1])
+		high, ok1 := digit(text[2*i])
+		low, ok2 := digit(text[2*i+1])
 		if !ok1 || !ok2 {
 			return false
 		}
@@ -74,19 +74,16 @@ func digit(c byte) (value byte, ok bool) {
 	return 0, false
 }
 
-// TraceOf returns the id of the trace in a field that Parse has read.
-func TraceOf(text string) string { return text[traceAt : spanAt-1] }
-
-// String returns the field.
+// String returns the field, for one allocation.
 func (c *Context) String() string {
-	b := make([]byte, 0, length)
-	b = append(b, "00-"...)
-	b = hex.AppendEncode(b, c.Trace[:])
-	b = append(b, '-')
-	b = hex.AppendEncode(b, c.Span[:])
-	b = append(b, '-')
-	return string(hex.AppendEncode(b, []byte{c.Flags}))
+	b := [length]byte{0: '0', 1: '0', traceAt - 1: '-', spanAt - 1: '-', flagsAt - 1: '-'}
+	hex.Encode(b[traceAt:], c.Trace[:])
+	hex.Encode(b[spanAt:], c.Span[:])
+	b[flagsAt], b[flagsAt+1] = digits[c.Flags>>4], digits[c.Flags&0xf]
+	return string(b[:])
 }
+
+const digits = "0123456789abcdef"
 
 // NewTrace returns an id that no other trace has.
 func NewTrace() (id [16]byte) {

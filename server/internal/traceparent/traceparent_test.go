@@ -9,7 +9,7 @@ const valid = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 func TestAValidFieldIsReadAndWrittenAsItWas(t *testing.T) {
 	c, ok := Parse(valid)
-	if !ok || c.String() != valid || !c.Sampled() || TraceOf(valid) != "4bf92f3577b34da6a3ce929d0e0e4736" {
+	if !ok || c.String() != valid || !c.Sampled() {
 		t.Errorf("%v, %v", c.String(), ok)
 	}
 	if c, ok := Parse("cc" + valid[2:] + "-what-the-future-brings"); !ok || c.Span[7] != 0xb7 {
