@@ -75,7 +75,7 @@ var layers = map[string][]string{
 		"github.com/fsnotify/fsnotify", "github.com/bmatcuk/doublestar/v4", "github.com/landlock-lsm/go-landlock"},
 	"server/metrics": {standard, "github.com/prometheus/client_golang", module + "/server",
 		module + "/server/internal/meter"},
-	"server/tracing": {standard, "go.opentelemetry.io/otel", module + "/server",
+	"server/tracing": {standard, "go.opentelemetry.io/otel", "go.opentelemetry.io/proto/otlp", module + "/server",
 		module + "/server/internal/traceparent"},
 	"server/tlscert": {standard},
 	"worker":         {standard, "golang.org/x/sys/unix", module + "/shm", module + "/proto"},

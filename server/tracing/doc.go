@@ -11,5 +11,5 @@
 //	└── worker                from then on
 //	    └── first byte        until the response began
 //
-// Requests that are not recorded cost the decision, and nothing more.
+// Requests that are not recorded cost the decision, and the field that tells their worker.
 package tracing

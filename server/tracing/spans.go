@@ -1,94 +1,169 @@
 package tracing
 
 import (
-	"context"
 	"strings"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
-	oteltrace "go.opentelemetry.io/otel/trace"
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
 	"github.com/wavey-ai/upload-response/server"
+	"github.com/wavey-ai/upload-response/server/internal/traceparent"
 )
 
-// End records a request that is over.
-func (t *Tracer) End(r *server.TracedRequest) {
-	end := r.Start.Add(r.Total)
-	ctx := context.Background()
-	if r.Span.From.Span != [8]byte{} {
-		ctx = oteltrace.ContextWithRemoteSpanContext(ctx, spanContext(r.Span.Trace, r.Span.From.Span, true))
+// spansOfRequest is how many spans a request has that a worker has served.
+const spansOfRequest = 4
+
+// mostAttributes is how many attributes the spans of a request have at most.
+const mostAttributes = 17
+
+// room has the memory of the spans of a request: all of it is in one piece. The zero value is empty.
+type room struct {
+	whole, queue, worker, first tracepb.Span
+
+	status     tracepb.Status
+	inner      [2][8]byte // ids of the spans that are the server's alone
+	attributes [mostAttributes]keyValue
+	list       [mostAttributes]*commonpb.KeyValue // of those in use
+	used       int
+	longest    int // characters of a text; 0: any
+}
+
+// keyValue has the memory of one attribute.
+type keyValue struct {
+	pair   commonpb.KeyValue
+	value  commonpb.AnyValue
+	text   commonpb.AnyValue_StringValue
+	number commonpb.AnyValue_IntValue
+}
+
+// The flags of spans say whether the parent is elsewhere.
+const (
+	flagsHere  = traceparent.Sampled | uint32(tracepb.SpanFlags_SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK)
+	flagsBelow = flagsHere | uint32(tracepb.SpanFlags_SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK)
+)
+
+// appendSpans adds the spans of a request, which share its memory.
+func (m *room) appendSpans(spans []*tracepb.Span, r *server.TracedRequest) []*tracepb.Span {
+	m.fillWhole(r)
+	spans = append(spans, &m.whole)
+	if r.Queue < 0 {
+		return spans
 	}
+	m.inner = [2][8]byte{traceparent.NewSpan(), traceparent.NewSpan()}
+	m.fill(&m.queue, r, "queue", m.inner[0][:], r.Span.ID[:], 0, r.Queue)
+	spans = append(spans, &m.queue)
+	if r.Worker == "" {
+		return spans
+	}
+	m.fill(&m.worker, r, "worker", r.Span.Worker[:], r.Span.ID[:], r.Queue, r.Total)
+	m.worker.Kind = tracepb.Span_SPAN_KIND_CLIENT
+	at := m.used
+	m.addText("upload_response.worker", r.Worker)
+	m.worker.Attributes = m.list[at:m.used]
+	spans = append(spans, &m.worker)
+	if r.FirstByte < 0 {
+		return spans
+	}
+	m.fill(&m.first, r, "first byte", m.inner[1][:], r.Span.Worker[:], r.Queue, max(r.FirstByte, r.Queue))
+	return append(spans, &m.first)
+}
+
+// fillWhole fills the span of the whole request.
+func (m *room) fillWhole(r *server.TracedRequest) {
 	name := r.Method
 	if r.Route != "" {
 		name += " " + r.Route
 	}
-	ctx, whole := t.start(ctx, name, spanContext(r.Span.Trace, r.Span.ID, false), r.Start,
-		oteltrace.WithSpanKind(oteltrace.SpanKindServer), oteltrace.WithAttributes(attributes(r)...))
+	m.fill(&m.whole, r, name, r.Span.ID[:], nil, 0, r.Total)
+	m.whole.Kind = tracepb.Span_SPAN_KIND_SERVER
+	if r.Span.From.Span != [8]byte{} {
+		m.whole.ParentSpanId, m.whole.Flags = r.Span.From.Span[:], flagsBelow
+	}
 	if r.Reason != "" && (r.Status >= 500 || r.Begun) {
-		whole.SetStatus(codes.Error, r.Reason)
+		m.status.Code, m.status.Message = tracepb.Status_STATUS_CODE_ERROR, r.Reason
+		m.whole.Status = &m.status
 	}
-	t.parts(ctx, r, end)
-	whole.End(oteltrace.WithTimestamp(end))
+	m.addAttributes(r)
+	m.whole.Attributes = m.list[:m.used:m.used]
 }
 
-// parts records the parts of a request.
-func (t *Tracer) parts(ctx context.Context, r *server.TracedRequest, end time.Time) {
-	if r.Queue < 0 {
-		return
-	}
-	placed := r.Start.Add(r.Queue)
-	_, queue := t.tracer.Start(ctx, "queue", oteltrace.WithTimestamp(r.Start))
-	queue.End(oteltrace.WithTimestamp(placed))
-	if r.Worker == "" {
-		return
-	}
-	inner, worker := t.start(ctx, "worker", spanContext(r.Span.Trace, r.Span.Worker, false), placed,
-		oteltrace.WithSpanKind(oteltrace.SpanKindClient),
-		oteltrace.WithAttributes(attribute.String("upload_response.worker", r.Worker)))
-	if r.FirstByte >= 0 {
-		_, first := t.tracer.Start(inner, "first byte", oteltrace.WithTimestamp(placed))
-		first.End(oteltrace.WithTimestamp(r.Start.Add(max(r.FirstByte, r.Queue))))
-	}
-	worker.End(oteltrace.WithTimestamp(end))
+// fill fills a span, which begins and ends some time after the request began.
+func (m *room) fill(
+	span *tracepb.Span, r *server.TracedRequest, name string, id, parent []byte, begin, end time.Duration,
+) {
+	start := uint64(r.Start.UnixNano())
+	span.TraceId, span.SpanId, span.ParentSpanId, span.Flags = r.Span.Trace[:], id, parent, flagsHere
+	span.Name, span.Kind = strings.ToValidUTF8(name, replacement), tracepb.Span_SPAN_KIND_INTERNAL
+	span.StartTimeUnixNano, span.EndTimeUnixNano = start+uint64(begin), start+uint64(end)
 }
 
-// start starts a span with an id of ours.
-func (t *Tracer) start(
-	ctx context.Context, name string, id oteltrace.SpanContext, at time.Time, more ...oteltrace.SpanStartOption,
-) (context.Context, oteltrace.Span) {
-	ctx = context.WithValue(ctx, idKey{}, id)
-	within, span := t.tracer.Start(ctx, name, append(more, oteltrace.WithTimestamp(at))...)
-	return context.WithValue(within, idKey{}, nil), span
-}
-
-func spanContext(trace [16]byte, span [8]byte, remote bool) oteltrace.SpanContext {
-	return oteltrace.NewSpanContext(oteltrace.SpanContextConfig{
-		TraceID: trace, SpanID: span, TraceFlags: oteltrace.FlagsSampled, Remote: remote,
-	})
-}
-
-// attributes are what there is to say of a request, by the names of the semantic conventions of OpenTelemetry. The
+// addAttributes adds what there is to say of a request, by the names of the semantic conventions of OpenTelemetry. The
 // query is not among them: it may hold secrets.
-func attributes(r *server.TracedRequest) []attribute.KeyValue {
-	list := []attribute.KeyValue{
-		attribute.String("http.request.method", r.Method), attribute.Int("http.response.status_code", r.Status),
-		attribute.String("url.scheme", r.Scheme), attribute.String("url.path", r.Path),
-		attribute.String("server.address", r.Host),
-		attribute.String("network.protocol.version", strings.TrimPrefix(r.Protocol, "HTTP/")),
-		attribute.Int64("http.request.body.size", r.Received), attribute.Int64("http.response.body.size", r.Sent),
-		attribute.String("upload_response.request_id", r.RequestID),
-	}
-	for name, value := range map[string]string{
-		"client.address": r.Client, "user_agent.original": r.Agent, "http.route": r.Route, "upload_response.app": r.App,
-		"upload_response.worker": r.Worker, "error.type": r.Reason,
-	} {
-		if value != "" {
-			list = append(list, attribute.String(name, value))
-		}
-	}
+func (m *room) addAttributes(r *server.TracedRequest) {
+	m.addText("http.request.method", r.Method)
+	m.addNumber("http.response.status_code", int64(r.Status))
+	m.addText("url.scheme", r.Scheme)
+	m.addText("url.path", r.Path)
+	m.addText("server.address", r.Host)
+	m.addText("network.protocol.version", strings.TrimPrefix(r.Protocol, "HTTP/"))
+	m.addNumber("http.request.body.size", r.Received)
+	m.addNumber("http.response.body.size", r.Sent)
+	m.addText("upload_response.request_id", r.RequestID)
+	m.addKnown("client.address", r.Client)
+	m.addKnown("user_agent.original", r.Agent)
+	m.addKnown("http.route", r.Route)
+	m.addKnown("upload_response.app", r.App)
+	m.addKnown("upload_response.worker", r.Worker)
+	m.addKnown("error.type", r.Reason)
 	if r.WebSocket {
-		list = append(list, attribute.Bool("upload_response.websocket", true))
+		m.add("upload_response.websocket").value.Value = isTrue
 	}
-	return list
+}
+
+var isTrue = &commonpb.AnyValue_BoolValue{BoolValue: true}
+
+// add adds an attribute without a value.
+func (m *room) add(key string) *keyValue {
+	a := &m.attributes[m.used]
+	a.pair.Key, a.pair.Value = key, &a.value
+	m.list[m.used] = &a.pair
+	m.used++
+	return a
+}
+
+func (m *room) addNumber(key string, number int64) {
+	a := m.add(key)
+	a.number.IntValue = number
+	a.value.Value = &a.number
+}
+
+// replacement stands for bytes that are no text. A message that had them would not be sent.
+const replacement = "\ufffd"
+
+func (m *room) addText(key, text string) {
+	a := m.add(key)
+	a.text.StringValue = strings.ToValidUTF8(beginning(text, m.longest), replacement)
+	a.value.Value = &a.text
+}
+
+// addKnown adds a text that is not empty.
+func (m *room) addKnown(key, text string) {
+	if text != "" {
+		m.addText(key, text)
+	}
+}
+
+// beginning returns the first characters of a text; 0: all of it.
+func beginning(text string, characters int) string {
+	if characters == 0 || len(text) <= characters {
+		return text
+	}
+	for at := range text {
+		if characters == 0 {
+			return text[:at]
+		}
+		characters--
+	}
+	return text
 }

@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync"
+	"time"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/sdk/resource"
-	sdk "go.opentelemetry.io/otel/sdk/trace"
-	oteltrace "go.opentelemetry.io/otel/trace"
 
 	"github.com/wavey-ai/upload-response/server"
 	"github.com/wavey-ai/upload-response/server/internal/traceparent"
@@ -36,16 +37,24 @@ func Wanted(getenv func(string) string) bool {
 }
 
 // Tracer makes spans of requests, and sends them in the background. It never holds up a request: when the collector
-// does not keep up, spans are lost.
+// does not keep up, requests are not recorded.
 type Tracer struct {
-	sampler  sampler
-	provider *sdk.TracerProvider
-	tracer   oteltrace.Tracer
+	sampler sampler
+	queue   queue
+	sender  sender
+	every   time.Duration // after which requests are sent, however few they are
+	failed  int           // requests that were not sent, since the last report
+	failure error         // why the last of them were not
+
+	closing sync.Once
+	cancel  context.CancelFunc // ends what is being sent
+	done    chan struct{}      // closed when nothing is sent any more
 }
 
 // New returns a tracer. It does not wait for the collector. Release: Close.
 func New(ctx context.Context, c Config, getenv func(string) string) (*Tracer, error) {
-	t := &Tracer{}
+	v := variables{getenv}
+	t := &Tracer{every: v.time("OTEL_BSP_SCHEDULE_DELAY", 5*time.Second), done: make(chan struct{})}
 	var err error
 	if t.sampler, err = samplerOf(getenv("OTEL_TRACES_SAMPLER"), getenv("OTEL_TRACES_SAMPLER_ARG")); err != nil {
 		return nil, err
@@ -57,14 +66,14 @@ func New(ctx context.Context, c Config, getenv func(string) string) (*Tracer, er
 	if err != nil {
 		return nil, err
 	}
-	exporter, err := otlptracehttp.New(ctx, options...)
-	if err != nil {
+	client := otlptracehttp.NewClient(options...)
+	if err := client.Start(ctx); err != nil {
 		return nil, err
 	}
-	t.provider = sdk.NewTracerProvider(sdk.WithSampler(sdk.AlwaysSample()), sdk.WithIDGenerator(givenIDs{}),
-		sdk.WithBatcher(exporter), sdk.WithResource(serverResource(ctx)))
-	t.tracer = t.provider.Tracer("github.com/wavey-ai/upload-response",
-		oteltrace.WithInstrumentationVersion(server.Version))
+	t.queue = newQueue(v.requests("OTEL_BSP_MAX_QUEUE_SIZE", 2048), v.requests("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512))
+	t.sender = newSender(client, serverResource(ctx), v)
+	ctx, t.cancel = context.WithCancel(context.Background())
+	go t.run(ctx)
 	return t, nil
 }
 
@@ -114,33 +123,73 @@ func (t *Tracer) Start(from traceparent.Context) (s server.Span) {
 		s.Trace = traceparent.NewTrace()
 	}
 	s.Recorded = t.sampler.records(s.Trace, from)
+	if s.Recorded {
+		s.ID = traceparent.NewSpan()
+	}
 	if s.Recorded || from == (traceparent.Context{}) {
-		s.ID, s.Worker = traceparent.NewSpan(), traceparent.NewSpan()
+		s.Worker = traceparent.NewSpan()
 	}
 	return s
 }
 
-// Close sends what has not been sent, until ctx ends.
-func (t *Tracer) Close(ctx context.Context) error { return t.provider.Shutdown(ctx) }
+// End records a request that is over.
+func (t *Tracer) End(r *server.TracedRequest) { t.queue.add(r) }
 
-// idKey is the key, in a context, of the id that the next span gets.
-type idKey struct{}
-
-// givenIDs gives spans the ids that the server has told others before, and new ones to the rest.
-type givenIDs struct{}
-
-// NewIDs returns those of a span without a parent.
-func (g givenIDs) NewIDs(ctx context.Context) (oteltrace.TraceID, oteltrace.SpanID) {
-	if s, ok := ctx.Value(idKey{}).(oteltrace.SpanContext); ok {
-		return s.TraceID(), s.SpanID()
+// run sends requests until the queue is closed.
+func (t *Tracer) run(ctx context.Context) {
+	defer close(t.done)
+	timer := time.NewTicker(t.every)
+	defer timer.Stop()
+	for open := true; open; {
+		select {
+		case <-timer.C:
+		case _, open = <-t.queue.ripe:
+			if open {
+				t.send(ctx, t.queue.batch)
+				continue
+			}
+		}
+		t.send(ctx, 1)
+		t.report()
 	}
-	return traceparent.NewTrace(), traceparent.NewSpan()
 }
 
-// NewSpanID returns that of a span with a parent.
-func (g givenIDs) NewSpanID(ctx context.Context, _ oteltrace.TraceID) oteltrace.SpanID {
-	if s, ok := ctx.Value(idKey{}).(oteltrace.SpanContext); ok {
-		return s.SpanID()
+// send sends the requests that wait, as long as there are so many at least.
+func (t *Tracer) send(ctx context.Context, least int) {
+	for {
+		requests := t.queue.take(least)
+		if len(requests) == 0 {
+			return
+		}
+		if err := t.sender.send(ctx, requests); err != nil {
+			t.failed, t.failure = t.failed+len(requests), err
+		}
 	}
-	return traceparent.NewSpan()
+}
+
+// report tells of requests that were lost since the last report.
+func (t *Tracer) report() {
+	if n := t.queue.dropped(); n > 0 {
+		otel.Handle(fmt.Errorf("%d requests: the collector does not keep up", n))
+	}
+	if t.failed > 0 {
+		otel.Handle(fmt.Errorf("%d requests: %w", t.failed, t.failure))
+		t.failed = 0
+	}
+}
+
+// Close sends what has not been sent, until ctx ends. Requests that end later are not recorded.
+func (t *Tracer) Close(ctx context.Context) (err error) {
+	t.closing.Do(func() {
+		t.queue.close()
+		select {
+		case <-t.done:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		t.cancel()
+		<-t.done
+		err = errors.Join(err, t.sender.client.Stop(ctx))
+	})
+	return err
 }

@@ -6,15 +6,20 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"go.opentelemetry.io/otel"
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	common "go.opentelemetry.io/proto/otlp/common/v1"
 	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
@@ -91,6 +96,18 @@ func (r *receiver) named(t *testing.T, name string) *otlp.Span {
 		t.Fatalf("no span is named %q: %v", name, r.spans)
 	}
 	return found
+}
+
+// attributesOf returns those of a span by name, numbers as text.
+func attributesOf(span *otlp.Span) map[string]string {
+	attributes := map[string]string{}
+	for _, a := range span.Attributes {
+		attributes[a.Key] = a.Value.GetStringValue()
+		if _, text := a.Value.Value.(*common.AnyValue_StringValue); !text {
+			attributes[a.Key] = strconv.FormatInt(a.Value.GetIntValue(), 10)
+		}
+	}
+	return attributes
 }
 
 // stand is a server with a worker, which answers with the traceparent that it got.
@@ -170,7 +187,7 @@ func TestWithoutATracerATraceIsPassedOnAndLogged(t *testing.T) {
 	}
 }
 
-func newTracer(t *testing.T, c tracing.Config, env map[string]string) *tracing.Tracer {
+func newTracer(t testing.TB, c tracing.Config, env map[string]string) *tracing.Tracer {
 	t.Helper()
 	tracer, err := tracing.New(context.Background(), c, func(name string) string { return env[name] })
 	harness.Check(t, err)
@@ -195,6 +212,10 @@ func TestACollectorGetsTheSpansOfARequestWithTheRightParents(t *testing.T) {
 		{whole, spanID}, {queue, hex.EncodeToString(whole.SpanId)}, {work, hex.EncodeToString(whole.SpanId)},
 		{first, hex.EncodeToString(work.SpanId)},
 	} {
+		remote := c.parent == spanID // else it is a span of this server
+		if want := map[bool]uint32{false: 0x101, true: 0x301}[remote]; c.span.Flags != want {
+			t.Errorf("%s: the flags are %#x, want %#x", c.span.Name, c.span.Flags, want)
+		}
 		if got := hex.EncodeToString(c.span.ParentSpanId); got != c.parent {
 			t.Errorf("%s: the parent is %s, want %s", c.span.Name, got, c.parent)
 		}
@@ -214,10 +235,7 @@ func TestACollectorGetsTheSpansOfARequestWithTheRightParents(t *testing.T) {
 		t.Errorf("kind %v; the queue ends at %d, the worker begins at %d", whole.Kind, queue.EndTimeUnixNano,
 			work.StartTimeUnixNano)
 	}
-	attributes := map[string]string{}
-	for _, a := range whole.Attributes {
-		attributes[a.Key] = strings.Trim(a.Value.String(), `"`)
-	}
+	attributes := attributesOf(whole)
 	if a := work.Attributes[0]; a.Key != "upload_response.worker" || a.Value.GetStringValue() != "web/0" {
 		t.Errorf("the worker's span has %v", work.Attributes)
 	}
@@ -225,12 +243,120 @@ func TestACollectorGetsTheSpansOfARequestWithTheRightParents(t *testing.T) {
 		"http.request.method": "GET", "http.response.status_code": "200", "url.path": "/a", "http.route": "/",
 		"upload_response.app": "web", "upload_response.worker": "web/0", "network.protocol.version": "1.1",
 	} {
-		if !strings.Contains(attributes[key], want) {
+		if attributes[key] != want {
 			t.Errorf("%s is %q, want %q", key, attributes[key], want)
 		}
 	}
 	if strings.Contains(whole.String(), "secret") {
 		t.Error("the query is in the span")
+	}
+}
+
+func TestBytesThatAreNoTextAreReplaced(t *testing.T) { // a message with them would be lost, with all requests in it
+	r := newReceiver(t)
+	tracer := newTracer(t, tracing.Config{Endpoint: r.URL}, nil)
+	t.Run("requests", func(t *testing.T) { newStand(t, tracer).get(t, "/a%ff%fe/\u00e4") })
+	harness.Check(t, tracer.Close(context.Background()))
+	if got := attributesOf(r.named(t, "GET /"))["url.path"]; got != "/a\ufffd/\u00e4" {
+		t.Errorf("the path is %q", got)
+	}
+}
+
+func TestTextIsAsLongAsTheVariableSays(t *testing.T) {
+	const path = "/\u00e4\u00f6\u00fcabc"
+	for name, c := range map[string]struct{ env, want string }{
+		"limit": {"4", "/\u00e4\u00f6\u00fc"}, "no limit": {"", path}, "shorter": {"7", path}, "no number": {"x", path},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newReceiver(t)
+			tracer := newTracer(t, tracing.Config{Endpoint: r.URL},
+				map[string]string{"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT": c.env})
+			request := finished(tracer)
+			request.Path = path
+			tracer.End(request)
+			harness.Check(t, tracer.Close(context.Background()))
+			if got := attributesOf(r.named(t, "GET /"))["url.path"]; got != c.want {
+				t.Errorf("the path is %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestACollectorThatDoesNotKeepUpLosesRequestsAndHoldsUpNone(t *testing.T) {
+	came, goOn := make(chan int, 10), make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, q *http.Request) {
+		message, err := decode(q)
+		if err != nil {
+			t.Error(err)
+		}
+		came <- len(message.ResourceSpans[0].ScopeSpans[0].Spans)
+		<-goOn
+	}))
+	t.Cleanup(slow.Close)
+	lost := reports(t)
+	tracer := newTracer(t, tracing.Config{Endpoint: slow.URL}, map[string]string{ // in spans, of which each has four
+		"OTEL_BSP_MAX_QUEUE_SIZE": "8", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "4",
+	})
+	tracer.End(finished(tracer))
+	if n := <-came; n != 4 {
+		t.Errorf("%d spans came", n)
+	}
+	for range 10 {
+		tracer.End(finished(tracer))
+	}
+	close(goOn)
+	harness.Check(t, tracer.Close(context.Background()))
+	tracer.End(finished(tracer)) // later than the end
+	if n := len(came); n != 2 || <-came+<-came != 8 {
+		t.Errorf("%d more messages came", n)
+	}
+	if n := len(lost); n != 1 {
+		t.Fatalf("%d reports of loss", n)
+	}
+	if got := <-lost; !strings.HasPrefix(got, "8 requests: ") {
+		t.Errorf("what is lost: %q", got)
+	}
+}
+
+func TestWhatACollectorRefusesIsReported(t *testing.T) {
+	refusing := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(refusing.Close)
+	lost := reports(t)
+	tracer := newTracer(t, tracing.Config{Endpoint: refusing.URL}, map[string]string{
+		"OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "4",
+	})
+	for range 3 {
+		tracer.End(finished(tracer))
+	}
+	harness.Check(t, tracer.Close(context.Background()))
+	if len(lost) != 1 {
+		t.Fatalf("%d reports of loss", len(lost))
+	}
+	if got := <-lost; !strings.HasPrefix(got, "3 requests: ") || !strings.Contains(got, "404") {
+		t.Errorf("what is lost: %q", got)
+	}
+}
+
+// reports returns what the tracers of a test report.
+func reports(t *testing.T) chan string {
+	lost := make(chan string, 10)
+	before := otel.GetErrorHandler()
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { lost <- err.Error() }))
+	t.Cleanup(func() { otel.SetErrorHandler(before) })
+	return lost
+}
+
+func TestTheEndDoesNotWaitForACollectorThatHangs(t *testing.T) {
+	goOn := make(chan struct{})
+	hung := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-goOn }))
+	t.Cleanup(hung.Close)
+	t.Cleanup(func() { close(goOn) })
+	tracer := newTracer(t, tracing.Config{Endpoint: hung.URL}, nil)
+	tracer.End(finished(tracer))
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	if err := tracer.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the end is %v", err)
 	}
 }
 
